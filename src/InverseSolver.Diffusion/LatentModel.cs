@@ -1,0 +1,6 @@
+namespace InverseSolver.Diffusion;
+
+/// <summary>A pretrained latent diffusion model in one convention.</summary>
+public class LatentModel
+{
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Builds one part of the native library into artifacts/native (or $INVERSE_NATIVE_OUT). Usage: build.sh torch|imaging
+# LIBTORCH names an unpacked libtorch or the torch folder of a Python installation; without it the system's libtorch-dev is used.
+set -euo pipefail
+part=${1:?part: torch or imaging}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+out=${INVERSE_NATIVE_OUT:-$root/artifacts/native}
+work=$out/build-$part
+
+fail() { echo "error: $1" >&2; exit 1; }
+need() { command -v "$1" >/dev/null || fail "$1 is missing: install the Debian package $2 (docker/install-packages.sh installs all that is needed)."; }
+need cmake cmake
+need g++ g++
+need make make
+if [ "$part" = torch ]; then
+  if [ -n "${LIBTORCH:-}" ]; then
+    [ -e "$LIBTORCH/lib/libtorch.so" ] || fail "LIBTORCH=$LIBTORCH holds no lib/libtorch.so."
+  else
+    [ -e /usr/include/torch/script.h ] || fail "libtorch is missing: install the Debian package libtorch-dev (docker/install-packages.sh does it), or set LIBTORCH to an unpacked libtorch."
+  fi
+else
+  need pkg-config pkg-config
+  pkg-config --exists vips || fail "libvips is missing: install the Debian package libvips-dev (docker/install-packages.sh does it)."
+fi
+
+mkdir -p "$work"
+exec 9>"$work/.lock"
+flock 9
+if [ ! -e "$work/CMakeCache.txt" ] || [ "$(cat "$work/.libtorch" 2>/dev/null || true)" != "${LIBTORCH:-}" ]; then
+  rm -rf "$work/CMakeCache.txt" "$work/CMakeFiles"
+  cmake -S "$here" -B "$work" -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release "-DPART=$part" "-DLIBTORCH=${LIBTORCH:-}" >"$work/configure.log" 2>&1 \
+    || { cat "$work/configure.log" >&2; fail "CMake could not configure the native part '$part'."; }
+  echo "${LIBTORCH:-}" >"$work/.libtorch"
+fi
+cmake --build "$work" --parallel "$(nproc)" >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "the native part '$part' does not compile."; }
+library=$work/libinverse_$part.so
+cmp -s "$library" "$out/libinverse_$part.so" || cp "$library" "$out/libinverse_$part.so"

@@ -1,0 +1,11 @@
+namespace InverseSolver.Solvers;
+
+/// <summary>A dense row-major array in host memory: how images, masks, kernels and k-space enter and leave this library.</summary>
+/// <param name="Shape">Sizes, outermost first. Images are (channels, height, width); k-space, masks and kernels (height, width).</param>
+/// <param name="Values">The elements; for a complex array real and imaginary parts in turn, twice as many as elements.</param>
+/// <param name="IsComplex">Whether the elements are complex.</param>
+public sealed record ArrayData(int[] Shape, float[] Values, bool IsComplex = false)
+{
+    /// <summary>How many elements the shape holds.</summary>
+    public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+}

@@ -1,0 +1,10 @@
+namespace InverseSolver.Solvers;
+
+/// <summary>Input that cannot be solved as asked. Its text is shown to the caller and holds no path and no patient data.</summary>
+/// <param name="field">The offending field as the caller wrote it, for example <c>problem.mask.fraction</c>.</param>
+/// <param name="message">What is wrong with it, and which values are right.</param>
+public sealed class InvalidInputException(string field, string message) : Exception(message)
+{
+    /// <summary>The offending field, in JSON notation from the root of the request.</summary>
+    public string Field { get; } = field;
+}

@@ -1,0 +1,14 @@
+using System.Text.Json.Serialization;
+
+namespace InverseSolver.Solvers.Problems;
+
+/// <summary>An inverse problem y = A(x) + n, as a caller writes it: the parameters of the forward model A.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(Inpainting), "inpainting")]
+[JsonDerivedType(typeof(SuperResolution), "superResolution")]
+[JsonDerivedType(typeof(GaussianBlur), "gaussianBlur")]
+[JsonDerivedType(typeof(MotionBlur), "motionBlur")]
+[JsonDerivedType(typeof(PointSpread), "pointSpread")]
+[JsonDerivedType(typeof(CartesianMri), "mri")]
+[JsonDerivedType(typeof(Denoising), "denoising")]
+public abstract record Problem;

@@ -1,0 +1,98 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Solvers.Solvers;
+
+namespace InverseSolver.Solvers;
+
+/// <summary>One problem to solve, in host memory.</summary>
+public sealed record ReconstructionRequest
+{
+    /// <summary>The forward model.</summary>
+    public required Problem Problem { get; init; }
+
+    /// <summary>y. An image (channels, height, width) on the [0,1] scale, or complex k-space (height, width).</summary>
+    public required ArrayData Measurement { get; init; }
+
+    /// <summary>The problem's files by name: <c>mask</c>, <c>psf</c>, <c>phase</c>.</summary>
+    public IReadOnlyDictionary<string, ArrayData> Files { get; init; } = new Dictionary<string, ArrayData>();
+
+    /// <summary>Standard deviation of the noise in y, per real component, in y's units.</summary>
+    public required double Sigma { get; init; }
+
+    /// <summary>The solver's parameters.</summary>
+    public required SolverParameters Solver { get; init; }
+
+    /// <summary>Seed of every random number that the solver draws.</summary>
+    public required long Seed { get; init; }
+
+    /// <summary>The true image, where it is known, to measure against.</summary>
+    public ArrayData? Truth { get; init; }
+}
+
+/// <summary>How well an image explains its measurement.</summary>
+/// <param name="MeasuredComponents">m, real components measured.</param>
+/// <param name="Residual">||A(x) - y||^2 over the measured components.</param>
+/// <param name="Expected">m sigma^2, what noise alone would leave.</param>
+/// <param name="Ratio">Residual over expected; null when sigma is 0.</param>
+/// <param name="RelativeResidual">||A(x) - y|| / ||y||.</param>
+/// <param name="PriorShare">||x - A⁺A x||^2 / ||x||^2: the share of the image's energy that the measurement does not see, hence comes from the prior.</param>
+public sealed record ConsistencyReport(
+    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double PriorShare);
+
+/// <summary>Agreement with a known truth, on [0,1].</summary>
+/// <param name="PsnrDb">Peak signal-to-noise ratio, peak 1.</param>
+/// <param name="Ssim">Structural similarity, Gaussian window 11, sigma 1.5, range 1.</param>
+/// <param name="Nmse">||x - truth||^2 / ||truth||^2.</param>
+public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse);
+
+/// <summary>What a run cost.</summary>
+/// <param name="NetworkCalls">Calls of the denoiser.</param>
+/// <param name="DecoderCalls">Calls of the decoder without gradient.</param>
+/// <param name="DecoderGradients">Calls of the decoder with gradient.</param>
+/// <param name="EncoderCalls">Calls of the encoder.</param>
+/// <param name="Seconds">Wall-clock time.</param>
+public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderGradients, int EncoderCalls, double Seconds);
+
+/// <summary>A solved problem.</summary>
+/// <param name="Image">The reconstruction, (channels, height, width), on the [0,1] scale, not clipped.</param>
+/// <param name="Consistency">How well it explains the measurement.</param>
+/// <param name="Quality">Agreement with the truth, where that was given.</param>
+/// <param name="Cost">What the run cost.</param>
+public sealed record ReconstructionResult(ArrayData Image, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost);
+
+/// <summary>A measurement made from a known image.</summary>
+/// <param name="Measurement">y = A(x) + n.</param>
+/// <param name="Files">What the problem's generators drew (mask, kernel), by name, for looking at.</param>
+public sealed record SimulatedMeasurement(ArrayData Measurement, IReadOnlyDictionary<string, ArrayData> Files);
+
+/// <summary>Solves and simulates problems: the one door to this library for the service and the command line.</summary>
+public static class Reconstruction
+{
+    /// <summary>Checks everything that can be checked without a network: parameters, shapes, channels, files. Cheap; allocates no large memory.</summary>
+    /// <param name="model">The model that will solve it.</param>
+    /// <param name="request">What to solve.</param>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public static void Validate(LatentModel model, ReconstructionRequest request) => throw new NotImplementedException();
+
+    /// <summary>Solves on the calling thread.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="request">What to solve.</param>
+    /// <param name="progress">Called on this thread after steps.</param>
+    /// <param name="cancellation">Checked between network and decoder calls.</param>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    public static ReconstructionResult Run(
+        LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation) =>
+        throw new NotImplementedException();
+
+    /// <summary>Makes a measurement from a clean image.</summary>
+    /// <param name="problem">The forward model.</param>
+    /// <param name="image">x, (channels, height, width) in [0,1].</param>
+    /// <param name="files">The problem's files by name.</param>
+    /// <param name="sigma">Standard deviation of the noise per real component.</param>
+    /// <param name="seed">Seed of the noise.</param>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public static SimulatedMeasurement Simulate(
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) =>
+        throw new NotImplementedException();
+}
