@@ -34,8 +34,10 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     /// <summary>Where an artefact lies.</summary>
     public string PathOf(string id, long epoch, string name) => Path.Combine(root, id, $"{epoch}", name);
 
-    /// <summary>Removes what a job made in other epochs than this one.</summary>
-    public void KeepOnly(string id, long? epoch)
+    /// <summary>Removes what a job made in some of its epochs.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="which">Which epochs.</param>
+    public void DeleteEpochs(string id, Predicate<long> which)
     {
         string folder = Path.Combine(root, id);
         if (!Directory.Exists(folder))
@@ -45,8 +47,7 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
 
         foreach (string path in Directory.GetDirectories(folder))
         {
-            string name = Path.GetFileName(path);
-            if (name != "input" && name != $"{epoch}")
+            if (long.TryParse(Path.GetFileName(path), out long epoch) && which(epoch))
             {
                 Directory.Delete(path, recursive: true);
             }
