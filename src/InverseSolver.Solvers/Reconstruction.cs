@@ -94,5 +94,5 @@ public static class Reconstruction
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
         Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) =>
-        throw new NotImplementedException();
+        Simulation.Run(problem, image, files, sigma, seed);
 }

@@ -1,15 +1,17 @@
 # libtorch without its own CMake package: that one insists on a whole CUDA toolkit (nvcc included) as soon as it was built with CUDA.
 if(LIBTORCH)
-  set(torch_include ${LIBTORCH}/include ${LIBTORCH}/include/torch/csrc/api/include)
+  set(torch_include_root ${LIBTORCH}/include)
   set(torch_lib ${LIBTORCH}/lib)
   set(torch_config ${LIBTORCH}/share/cmake/Torch/TorchConfig.cmake)
 else()
   find_path(torch_system_include torch/script.h REQUIRED)
   find_library(torch_system_library torch REQUIRED)
-  set(torch_include ${torch_system_include} ${torch_system_include}/torch/csrc/api/include)
+  set(torch_include_root ${torch_system_include})
   get_filename_component(torch_lib ${torch_system_library} DIRECTORY)
   find_file(torch_config TorchConfig.cmake PATHS ${torch_lib}/cmake/Torch /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/cmake/Torch)
 endif()
+
+set(torch_include ${torch_include_root} ${torch_include_root}/torch/csrc/api/include)
 
 add_library(inverse_torch SHARED torch/error.cpp torch/tensor.cpp torch/op.cpp torch/module.cpp torch/device.cpp)
 target_include_directories(inverse_torch PRIVATE include)
@@ -22,6 +24,12 @@ if(EXISTS "${torch_config}")
   if(abi_line MATCHES "_GLIBCXX_USE_CXX11_ABI=([01])")
     target_compile_definitions(inverse_torch PRIVATE _GLIBCXX_USE_CXX11_ABI=${CMAKE_MATCH_1})
   endif()
+endif()
+
+# PyTorch 2.9 and later need C++20 for their headers.
+file(STRINGS "${torch_include_root}/torch/csrc/api/include/torch/version.h" version_lines REGEX "TORCH_VERSION_(MAJOR|MINOR)")
+if("${version_lines}" MATCHES "MAJOR ([0-9]+).*MINOR ([0-9]+)" AND "${CMAKE_MATCH_1}.${CMAKE_MATCH_2}" VERSION_GREATER_EQUAL 2.9)
+  set_target_properties(inverse_torch PROPERTIES CXX_STANDARD 20)
 endif()
 
 find_library(torch_cuda_library torch_cuda PATHS ${torch_lib} NO_DEFAULT_PATH)

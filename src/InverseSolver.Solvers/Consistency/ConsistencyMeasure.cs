@@ -1,0 +1,34 @@
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Consistency;
+
+/// <summary>How well images explain their measurements.</summary>
+public static class ConsistencyMeasure
+{
+    /// <summary>One report per item.</summary>
+    /// <param name="op">A.</param>
+    /// <param name="x">Images, (N, channels, height, width).</param>
+    /// <param name="y">Measurements, (N, range).</param>
+    /// <param name="sigma">Standard deviation of the noise per real component.</param>
+    /// <remarks>
+    /// Where y is 0 everywhere, the relative residual is the residual's norm itself; an image that is 0 everywhere has a prior share of 0.
+    /// The share counts singular values below <see cref="LinearOperator.RelativeCutoff"/> as not seen.
+    /// </remarks>
+    public static ConsistencyReport[] Report(LinearOperator op, Tensor x, Tensor y, double sigma)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var _ = torch.no_grad();
+        double[] residuals = op.Residual2(x, y).ToDoubles(), measured = LinearOperator.SquaresPerItem(op.Measured(y)).ToDoubles();
+        Tensor seen = op.Prox(torch.zeros_like(x), op.Apply(x), 0);   // A⁺A x
+        double[] unseen = LinearOperator.SquaresPerItem(x - seen).ToDoubles(), energies = LinearOperator.SquaresPerItem(x).ToDoubles();
+        double expected = op.MeasuredComponents * sigma * sigma;
+        return [.. residuals.Select((residual, i) => new ConsistencyReport(
+            op.MeasuredComponents,
+            residual,
+            expected,
+            expected > 0 ? residual / expected : null,
+            Math.Sqrt(residual / (measured[i] > 0 ? measured[i] : 1)),
+            energies[i] > 0 ? unseen[i] / energies[i] : 0))];
+    }
+}

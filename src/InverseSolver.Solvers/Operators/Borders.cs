@@ -1,0 +1,32 @@
+using InverseSolver.Solvers.Problems;
+
+namespace InverseSolver.Solvers.Operators;
+
+/// <summary>Which pixel stands at a position beyond an image's border; any distance beyond it.</summary>
+internal static class Borders
+{
+    /// <summary>The pixel 0 … size − 1 that stands at <paramref name="position"/>.</summary>
+    public static long Fold(long position, long size, Boundary boundary)
+    {
+        if (boundary == Boundary.Circular || size == 1) return Modulo(position, size);
+        long period = 2 * (size - 1), i = Modulo(position, period);
+        return i < size ? i : period - i;
+    }
+
+    /// <summary>The same for a mirror that repeats the edge pixel: … 1 0 0 1 … n−1 n−1 n−2 …</summary>
+    public static long FoldRepeatingEdge(long position, long size)
+    {
+        long i = Modulo(position, 2 * size);
+        return i < size ? i : (2 * size) - 1 - i;
+    }
+
+    /// <summary>The matrix (size + before + after, size) that extends a line beyond both ends.</summary>
+    public static double[,] Extension(long size, long before, long after, Boundary boundary)
+    {
+        var matrix = new double[size + before + after, size];
+        for (long i = 0; i < size + before + after; i++) matrix[i, Fold(i - before, size, boundary)] = 1;
+        return matrix;
+    }
+
+    private static long Modulo(long a, long n) => ((a % n) + n) % n;
+}

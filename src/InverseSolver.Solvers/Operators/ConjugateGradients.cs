@@ -1,0 +1,43 @@
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Operators;
+
+/// <summary>Conjugate gradients for B x = b with B symmetric and positive (semi)definite (Hestenes and Stiefel 1952).</summary>
+internal static class ConjugateGradients
+{
+    /// <summary>
+    /// Starts at 0, so that with a singular B and b in its range x stays in that range. Every item has its own step lengths and stops by
+    /// itself at ‖b − B x‖ ≤ tolerance ‖b‖; from then on it does not change, so no item depends on another one.
+    /// </summary>
+    /// <param name="apply">B, per item.</param>
+    /// <param name="b">(N, ...), real.</param>
+    /// <param name="tolerance">Relative residual at which an item stops.</param>
+    /// <param name="iterations">Iterations at most.</param>
+    public static Tensor Solve(Func<Tensor, Tensor> apply, Tensor b, double tolerance, int iterations)
+    {
+        using var outer = torch.NewDisposeScope();
+        Tensor x = torch.zeros_like(b), r = b.clone(), p = b.clone(), rr = Dot(r, r);
+        Tensor threshold = rr * (tolerance * tolerance), none = torch.zeros_like(rr);
+        Tensor active = rr.gt(threshold);
+        for (int i = 0; i < iterations && active.any().ToInt64() != 0; i++)
+        {
+            using var scope = torch.NewDisposeScope();
+            Tensor bp = apply(p), pbp = Dot(p, bp);
+            // A direction that B does not see is rounding only: the item has what float32 can give it.
+            Tensor moving = active.logical_and(pbp.gt(0));
+            Tensor alpha = torch.where(moving, rr / pbp, none);
+            x.add_(alpha * p);
+            r.sub_(alpha * bp);
+            Tensor next = Dot(r, r);
+            Tensor beta = torch.where(moving, next / rr, none);
+            p.mul_(beta).add_(r);
+            rr.copy_(torch.where(moving, next, rr));
+            active.copy_(moving.logical_and(next.gt(threshold)));
+        }
+        return x.MoveToOuterDisposeScope();
+    }
+
+    // Kept as (N, 1, ..., 1), so that it multiplies items without a reshape.
+    private static Tensor Dot(Tensor a, Tensor b) =>
+        (a * b).sum([.. Enumerable.Range(1, a.dim() - 1).Select(i => (long)i)], true);
+}

@@ -1,0 +1,79 @@
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Operators;
+
+/// <summary>From a problem as a caller writes it to its operator.</summary>
+public static class ProblemOperators
+{
+    /// <summary>Largest height or width of an unknown image.</summary>
+    public const int MaxSide = 4096;
+
+    /// <summary>Largest height or width of an uploaded point-spread function.</summary>
+    public const int MaxKernelSide = 511;
+
+    /// <summary>(channels, height, width) of the unknown image.</summary>
+    /// <param name="problem">The forward model.</param>
+    /// <param name="measurement">y, (channels, height, width), or complex k-space (height, width).</param>
+    /// <exception cref="InvalidInputException">The measurement has not that many dimensions, or a parameter is out of its range.</exception>
+    public static long[] ImageShape(Problem problem, ArrayData measurement)
+    {
+        RecordValidation.Check(problem, "problem");
+        ProblemChecks.CheckArray(measurement, "measurement");
+        bool complex = problem is CartesianMri;
+        if (measurement.Shape.Length != (complex ? 2 : 3))
+        {
+            throw new InvalidInputException(
+                "measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(channels, height, width)")}.");
+        }
+        long[] shape = [.. measurement.Shape.Select(size => (long)size)];
+        return problem switch
+        {
+            CartesianMri => [1, .. shape],
+            SuperResolution s => [shape[0], shape[1] * s.Factor, shape[2] * s.Factor],
+            _ => shape,
+        };
+    }
+
+    /// <summary>Checks a problem without building its operator.</summary>
+    /// <param name="problem">The forward model.</param>
+    /// <param name="imageShape">(channels, height, width) of the unknown image.</param>
+    /// <param name="files">The problem's files by name.</param>
+    /// <param name="measurement">y; null where it is to be simulated.</param>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public static void Validate(
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement) =>
+        ProblemChecks.Check(problem, imageShape, files, measurement);
+
+    /// <summary>Checks a problem and builds its operator.</summary>
+    /// <param name="problem">The forward model.</param>
+    /// <param name="imageShape">(channels, height, width) of the unknown image.</param>
+    /// <param name="files">The problem's files by name.</param>
+    /// <param name="measurement">y; null where it is to be simulated. A phase that is to be estimated from it is then 0.</param>
+    /// <param name="device">Where the operator computes.</param>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public static LinearOperator Create(
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device) =>
+        Build(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement), device);
+
+    /// <summary>The operator of a checked problem.</summary>
+    internal static LinearOperator Build(Problem problem, long[] imageShape, ProblemParts parts, Device device)
+    {
+        (long channels, long height, long width) = (imageShape[0], imageShape[1], imageShape[2]);
+        return problem switch
+        {
+            Denoising => MaskOperator.Denoising(channels, height, width, device),
+            Inpainting => new MaskOperator(channels, height, width, parts.Mask!, device),
+            SuperResolution s => SeparableOperator.Downsampling(channels, height, width, s.Factor, s.Kernel, device),
+            GaussianBlur b => SeparableOperator.GaussianBlur(channels, height, width, b.Sigma, b.Boundary, device),
+            MotionBlur b => Blur("motionBlur", b.Boundary),
+            PointSpread p => Blur("pointSpread", p.Boundary),
+            CartesianMri => new CartesianMriOperator(height, width, parts.Mask!, parts.Phase, device),
+            _ => throw new ArgumentException($"No operator for {problem.GetType().Name}."),
+        };
+
+        LinearOperator Blur(string name, Boundary boundary) => boundary == Boundary.Circular
+            ? new CircularBlur(name, channels, height, width, parts.Kernel!, device)
+            : new ReflectBlur(name, channels, height, width, parts.Kernel!, device);
+    }
+}

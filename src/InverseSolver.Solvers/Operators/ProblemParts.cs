@@ -1,0 +1,7 @@
+namespace InverseSolver.Solvers.Operators;
+
+/// <summary>The arrays of a checked problem, from its files or drawn by its generators.</summary>
+/// <param name="Mask">Row-major over pixels or k-space, true where measured.</param>
+/// <param name="Kernel">A blur kernel, sum 1.</param>
+/// <param name="Phase">φ in radians, row-major.</param>
+internal sealed record ProblemParts(bool[]? Mask = null, double[,]? Kernel = null, float[]? Phase = null);

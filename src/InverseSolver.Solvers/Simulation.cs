@@ -1,0 +1,48 @@
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers;
+
+/// <summary>Makes measurements from clean images.</summary>
+internal static class Simulation
+{
+    /// <summary>y = A(x) + n with noise on the measured entries only.</summary>
+    public static SimulatedMeasurement Run(
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed)
+    {
+        ProblemChecks.CheckArray(image, "image");
+        if (image.IsComplex) throw new InvalidInputException("image", "An image must be real.");
+        if (!image.Values.All(float.IsFinite)) throw new InvalidInputException("image", "It holds a value that is not a finite number.");
+        if (!double.IsFinite(sigma) || sigma < 0) throw new InvalidInputException("sigma", "sigma is a finite number of at least 0.");
+        long[] shape = [.. image.Shape.Select(size => (long)size)];
+        ProblemParts parts = ProblemChecks.Check(problem, shape, files, null);
+
+        using var scope = torch.NewDisposeScope();
+        using var _ = torch.no_grad();
+        using LinearOperator op = ProblemOperators.Build(problem, shape, parts, torch.CPU);
+        Tensor y = op.Apply(image.ToTensor(torch.CPU));
+        if (sigma > 0)
+        {
+            // Drawn over the whole range, measured or not, so that the noise of an entry does not depend on the mask.
+            using var generator = new Generator(seed);
+            Tensor noise = torch.randn(op.IsComplexRange ? [.. y.shape, 2] : y.shape, generator);
+            y = op.Measured(y + (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma);
+        }
+        return new SimulatedMeasurement(y.ToArrayData(), Drawn(problem, shape, parts));
+    }
+
+    private static Dictionary<string, ArrayData> Drawn(Problem problem, long[] shape, ProblemParts parts)
+    {
+        var drawn = new Dictionary<string, ArrayData>();
+        if (parts.Mask is { } mask && problem is (Inpainting { Mask: not UploadedMask } or CartesianMri { Mask: not UploadedKSpaceMask }))
+        {
+            drawn["mask"] = new ArrayData([(int)shape[1], (int)shape[2]], Array.ConvertAll(mask, m => m ? 1f : 0f));
+        }
+        if (parts.Kernel is { } kernel && problem is MotionBlur)
+        {
+            drawn["psf"] = new ArrayData([kernel.GetLength(0), kernel.GetLength(1)], [.. kernel.Cast<double>().Select(value => (float)value)]);
+        }
+        return drawn;
+    }
+}

@@ -1,0 +1,104 @@
+namespace InverseSolver.Torch;
+
+/// <summary>The libtorch in this process: its version, threads, devices and switches.</summary>
+public static unsafe class Backend
+{
+    /// <summary>Version of the libtorch that the native library was compiled against.</summary>
+    public static string Version { get; } = new((sbyte*)Native.inv_version());
+
+    /// <summary>How libtorch was built, and the CPU capability it uses.</summary>
+    public static string Configuration => Native.Text(Native.inv_config);
+
+    /// <summary>The instruction set that libtorch's kernels use, for example <c>AVX2</c>.</summary>
+    public static string CpuCapability
+    {
+        get
+        {
+            const string Label = "CPU capability usage: ";
+            string text = Configuration;
+            int start = text.IndexOf(Label, StringComparison.Ordinal);
+            return start < 0 ? "unknown" : text[(start + Label.Length)..].Split('\n')[0].Trim();
+        }
+    }
+
+    /// <summary>Threads of one operator.</summary>
+    public static int Threads
+    {
+        get => Native.inv_threads_get();
+        set => Native.Check(Native.inv_threads_set(value));
+    }
+
+    /// <summary>Whether the native library was built against a libtorch with CUDA.</summary>
+    public static bool BuiltWithCuda => Native.inv_built_with_cuda() != 0;
+
+    /// <summary>GPUs that can be used.</summary>
+    public static int CudaDevices => Native.inv_cuda_count();
+
+    /// <summary>Refuse operators that do not give the same bits every time.</summary>
+    public static bool DeterministicAlgorithms { get => Get(0); set => Set(0, value); }
+
+    /// <summary>Let cuDNN time its algorithms and take the fastest: not deterministic.</summary>
+    public static bool CudnnBenchmark { get => Get(1); set => Set(1, value); }
+
+    /// <summary>TF32 in matrix products on the GPU.</summary>
+    public static bool AllowTf32Matmul { get => Get(2); set => Set(2, value); }
+
+    /// <summary>TF32 in convolutions on the GPU.</summary>
+    public static bool AllowTf32Cudnn { get => Get(3); set => Set(3, value); }
+
+    /// <summary>A GPU's name.</summary>
+    public static string CudaName(int device) => Native.Text((buffer, capacity) => Native.inv_cuda_name(device, buffer, capacity));
+
+    /// <summary>Waits until a GPU has done all it was given; nothing to do for the host.</summary>
+    public static void Synchronize(Device device)
+    {
+        if (device.Type == DeviceType.CUDA)
+        {
+            Native.Check(Native.inv_cuda_synchronize(Math.Max(device.Index, 0)));
+        }
+    }
+
+    /// <summary>Memory of a GPU in bytes, as the caching allocator and the driver see it.</summary>
+    public static (long Allocated, long PeakAllocated, long Reserved, long FreeOnDevice, long TotalOnDevice) CudaMemory(int device)
+    {
+        Native.Memory m;
+        Native.Check(Native.inv_cuda_memory(device, &m));
+        return (m.Allocated, m.PeakAllocated, m.Reserved, m.FreeOnDevice, m.TotalOnDevice);
+    }
+
+    /// <summary>Starts the peak of <see cref="CudaMemory"/> anew.</summary>
+    public static void ResetCudaPeak(int device) => Native.Check(Native.inv_cuda_memory_reset_peak(device));
+
+    /// <summary>Gives cached GPU memory back to the driver.</summary>
+    public static void EmptyCudaCache() => Native.Check(Native.inv_cuda_empty_cache());
+
+    /// <summary>
+    /// The file name of the BLAS library in this process, for example <c>libopenblasp-r0.3.21.so</c>; null when libtorch has one built in.
+    /// The generic libblas is about 30 times slower than OpenBLAS.
+    /// </summary>
+    public static string? BlasLibrary()
+    {
+        _ = Version;
+        IEnumerable<string> files = File.ReadLines("/proc/self/maps")
+            .Select(line => line.LastIndexOf('/') is var slash and >= 0 ? line[(slash + 1)..] : string.Empty)
+            .Where(file => file.Contains("blas", StringComparison.Ordinal) || file.Contains("libmkl", StringComparison.Ordinal) || file.Contains("blis", StringComparison.Ordinal))
+            .Distinct();
+        return files.OrderBy(file => file.StartsWith("libblas", StringComparison.Ordinal)).FirstOrDefault();
+    }
+
+    /// <summary>A sentence that says what to do when a slow BLAS is active; null when all is well.</summary>
+    public static string? BlasWarning() => BlasLibrary() is { } file && file.StartsWith("libblas", StringComparison.Ordinal) && !ResolvesToOpenBlas()
+        ? $"The generic BLAS ({file}) is active, which makes every solve many times slower: install libopenblas0-pthread (docker/install-packages.sh)."
+        : null;
+
+    // The alternative may keep the name libblas.so.3 inside a folder of OpenBLAS's.
+    private static bool ResolvesToOpenBlas() => File.ReadLines("/proc/self/maps").Any(line => line.Contains("openblas", StringComparison.Ordinal));
+
+    private static bool Get(int which)
+    {
+        Native.Check(Native.inv_switch_get(which, out int on));
+        return on != 0;
+    }
+
+    private static void Set(int which, bool on) => Native.Check(Native.inv_switch_set(which, on ? 1 : 0));
+}

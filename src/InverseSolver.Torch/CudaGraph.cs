@@ -1,0 +1,50 @@
+namespace InverseSolver.Torch;
+
+/// <summary>A CUDA stream of this process.</summary>
+public sealed class CudaStream : IDisposable
+{
+    private readonly StreamHandle _handle;
+    private readonly int _device;
+
+    /// <summary>A stream from libtorch's pool.</summary>
+    /// <exception cref="NativeUnsupportedException">Built without CUDA.</exception>
+    public CudaStream(int device)
+    {
+        Native.Check(Native.inv_stream_new(device, out _handle));
+        _device = device;
+    }
+
+    /// <summary>Makes it this thread's current stream.</summary>
+    public void Use() => Native.Check(Native.inv_stream_use(_handle, _device));
+
+    /// <summary>Waits until it has done all it was given.</summary>
+    public void Synchronize() => Native.Check(Native.inv_stream_synchronize(_handle));
+
+    /// <inheritdoc/>
+    public void Dispose() => _handle.Dispose();
+}
+
+/// <summary>A recorded sequence of GPU work.</summary>
+public sealed class CudaGraph : IDisposable
+{
+    private readonly GraphHandle _handle;
+
+    /// <summary>An empty graph.</summary>
+    /// <exception cref="NativeUnsupportedException">Built without CUDA.</exception>
+    public CudaGraph()
+    {
+        Native.Check(Native.inv_graph_new(out _handle));
+    }
+
+    /// <summary>Starts recording what this thread's current stream, which must not be the default one, is given.</summary>
+    public void Begin() => Native.Check(Native.inv_graph_begin(_handle));
+
+    /// <summary>Ends recording.</summary>
+    public void End() => Native.Check(Native.inv_graph_end(_handle));
+
+    /// <summary>Runs what was recorded.</summary>
+    public void Replay() => Native.Check(Native.inv_graph_replay(_handle));
+
+    /// <inheritdoc/>
+    public void Dispose() => _handle.Dispose();
+}
