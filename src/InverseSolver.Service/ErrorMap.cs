@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json;
+using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
+using InverseSolver.Torch;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -64,7 +66,8 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
             new(StatusCodes.Status415UnsupportedMediaType, "unsupportedMediaType", null, "Send application/json or multipart/form-data."),
         BadHttpRequestException { InnerException: JsonException json } => JsonErrors.Explain(json),
         BadHttpRequestException error => JsonErrors.ExplainBinding(error),
-        OutOfMemoryException => new(StatusCodes.Status503ServiceUnavailable, "outOfMemory", null, "There is not enough memory for this request.")
+        InvalidModelException error => new(StatusCodes.Status500InternalServerError, "invalidModel", "model", error.Message),
+        OutOfMemoryException or NativeOutOfMemoryException => new(StatusCodes.Status503ServiceUnavailable, "outOfMemory", null, "There is not enough memory for this request.")
         {
             RetryAfter = TimeSpan.FromSeconds(30),
         },

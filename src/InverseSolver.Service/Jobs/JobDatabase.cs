@@ -1,5 +1,6 @@
 using System.Globalization;
 using Dapper;
+using InverseSolver.Service.Access;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 

@@ -23,7 +23,7 @@ internal sealed record JobReport(
     IReadOnlyList<Artefact> Artefacts,
     ReportedTimes Times,
     int Attempts,
-    string Fingerprint,
+    Fingerprint Fingerprint,
     IReadOnlyDictionary<string, string> Versions)
 {
     /// <summary>Indented: people read it.</summary>
@@ -50,7 +50,7 @@ internal sealed record JobReport(
             DateTimeOffset.FromUnixTimeMilliseconds(job.Started ?? job.Created),
             DateTimeOffset.UtcNow),
         (int)job.Attempts,
-        Fingerprints.Current,
+        Fingerprint.Of(model.Device),
         new Dictionary<string, string>
         {
             ["service"] = typeof(JobReport).Assembly.GetName().Version!.ToString(3),
@@ -64,7 +64,7 @@ internal sealed record JobReport(
 /// <param name="Version">Its version.</param>
 /// <param name="Hash">SHA-256 of its weights.</param>
 /// <param name="Licence">Its terms.</param>
-internal sealed record ReportedModel(string Id, string? Version, string Hash, string? Licence);
+internal sealed record ReportedModel(string Id, string? Version, string? Hash, string? Licence);
 
 /// <summary>When it happened.</summary>
 /// <param name="Created">Accepted.</param>

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using InverseSolver.Diffusion;
-using InverseSolver.Service.Models;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Solvers;

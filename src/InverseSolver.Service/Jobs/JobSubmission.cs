@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using InverseSolver.Service.Models;
+using InverseSolver.Diffusion;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Solvers;
@@ -15,7 +15,7 @@ internal sealed class JobSubmission(
     UploadReader reader,
     UploadGate gate,
     FileDecoder decoder,
-    Models.ModelLookup models,
+    ModelCatalog models,
     JobStore store,
     JobFolder folder,
     JobSignals signals,
@@ -85,7 +85,11 @@ internal sealed class JobSubmission(
             throw RequestChecks.Unprocessable("missingFile", "files.measurement", "The measurement is required, as a part or as a data URI.");
         }
 
-        var model = models.ForRequest(request.Model);
+        if (models.List().All(model => model.Id != request.Model))
+        {
+            throw RequestChecks.Unprocessable("unknownModel", "model", "There is no such model; /v1/models lists them.");
+        }
+
         var stored = new StoredRequest
         {
             Model = request.Model,
@@ -97,7 +101,7 @@ internal sealed class JobSubmission(
             Name = request.Name,
             Files = hashes,
         };
-        Reconstruction.Validate(model, JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files)));
+        Reconstruction.Validate(models.Load(request.Model), JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files)));
         return stored;
     }
 

@@ -76,7 +76,7 @@ internal sealed partial class JobWorker(
 
     private void Run(JobRow job, CancellationToken stopping)
     {
-        using IDisposable? scope = log.BeginScope("job {JobId} epoch {Epoch}", job.Id, job.Epoch);
+        using IDisposable? scope = log.BeginScope(new KeyValuePair<string, object>[] { new("JobId", job.Id), new("Epoch", job.Epoch) });
         using var activity = new Activity("job").Start();
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         signals.Began(job.Id, cancel);
