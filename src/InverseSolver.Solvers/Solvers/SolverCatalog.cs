@@ -1,4 +1,7 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -13,13 +16,66 @@ public sealed record SolverDescription(
 /// <summary>All solvers.</summary>
 public static class SolverCatalog
 {
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
+    {
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        NumberHandling = JsonNumberHandling.Strict,
+    };
+
     /// <summary>All solvers, the recommended one first.</summary>
-    public static IReadOnlyList<SolverDescription> All { get; } = [];
+    public static IReadOnlyList<SolverDescription> All { get; } =
+    [
+        new SolverDescription(
+            "reSample",
+            "ReSample",
+            "Song, Kwon, Zhang, Hu, Qu, Shen: Solving Inverse Problems with Latent Diffusion Models via Hard Data Consistency. ICLR 2024.",
+            new Dictionary<string, SolverParameters> { ["paper"] = ReSamplePresets.Paper, ["balanced"] = ReSamplePresets.Balanced, ["fast"] = ReSamplePresets.Fast }),
+    ];
 
     /// <summary>A preset with some parameters replaced.</summary>
     /// <param name="type">The solver's name.</param>
     /// <param name="preset">The preset's name.</param>
     /// <param name="overrides">Parameters to replace, by their JSON names.</param>
     /// <exception cref="InvalidInputException">Unknown solver, preset or parameter, or a value out of range; names the field under <c>solver</c>.</exception>
-    public static SolverParameters Resolve(string type, string preset, JsonObject? overrides) => throw new NotImplementedException();
+    public static SolverParameters Resolve(string type, string preset, JsonObject? overrides)
+    {
+        SolverDescription solver = All.FirstOrDefault(s => s.Type == type)
+            ?? throw new InvalidInputException("solver.type", $"There is no solver '{type}'. There is: {string.Join(", ", All.Select(s => s.Type))}.");
+        if (!solver.Presets.TryGetValue(preset, out SolverParameters? parameters))
+        {
+            throw new InvalidInputException("solver.preset", $"{solver.Title} has no preset '{preset}'. It has: {string.Join(", ", solver.Presets.Keys)}.");
+        }
+
+        JsonObject merged = ToJson(parameters);
+        foreach ((string name, JsonNode? value) in overrides ?? [])
+        {
+            if (!merged.ContainsKey(name))
+            {
+                throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{name}'. It has: {string.Join(", ", merged.Select(p => p.Key))}.");
+            }
+
+            merged[name] = value?.DeepClone();
+            try
+            {
+                parameters = (SolverParameters)merged.Deserialize(parameters.GetType(), _json)!;
+            }
+            catch (JsonException)
+            {
+                throw new InvalidInputException($"solver.parameters.{name}", "The value has the wrong type.");
+            }
+        }
+
+        var problems = new List<ValidationResult>();
+        if (!Validator.TryValidateObject(parameters, new ValidationContext(parameters), problems, validateAllProperties: true))
+        {
+            string name = JsonNamingPolicy.CamelCase.ConvertName(problems[0].MemberNames.First());
+            throw new InvalidInputException($"solver.parameters.{name}", problems[0].ErrorMessage!);
+        }
+
+        return parameters;
+    }
+
+    /// <summary>Parameters under their JSON names.</summary>
+    public static JsonObject ToJson(SolverParameters parameters) => JsonSerializer.SerializeToNode(parameters, parameters.GetType(), _json)!.AsObject();
 }

@@ -1,0 +1,61 @@
+using System.IO.Compression;
+
+namespace InverseSolver.Imaging;
+
+/// <summary>NIfTI-1 volumes in one file (.nii) and compressed (.nii.gz), of real numbers, in either byte order.</summary>
+public static class Nifti
+{
+    // Deflate cannot do better than 1032 to 1.
+    private const long MaxCompression = 1032;
+
+    /// <summary>Reads a volume; the sform is preferred to the qform, and the stored scaling is applied.</summary>
+    /// <param name="file">The whole file.</param>
+    /// <param name="maxVoxels">The most voxels that are read; a compressed file is unpacked no further than its voxels.</param>
+    /// <exception cref="InvalidMeasurementException">
+    /// The file is not NIfTI-1, is damaged, holds more than one volume, a data type that is not supported, too many voxels,
+    /// values that are not finite, or no orientation.
+    /// </exception>
+    public static Volume Read(byte[] file, long maxVoxels)
+    {
+        bool compressed = file.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]);
+        using Stream memory = new MemoryStream(file, writable: false);
+        using Stream stream = compressed ? new GZipStream(memory, CompressionMode.Decompress) : memory;
+        try
+        {
+            byte[] start = new byte[NiftiHeader.Length];
+            Fill(stream, start);
+            NiftiHeader header = NiftiHeader.Parse(start);
+            if (header.Voxels > maxVoxels || header.Voxels * header.Bytes > Array.MaxLength)
+                throw NiftiHeader.Invalid($"it has {header.Voxels} voxels where at most {maxVoxels} are allowed");
+            if (header.DataOffset + (header.Voxels * header.Bytes) > file.Length * (compressed ? MaxCompression : 1)) throw Truncated();
+
+            Fill(stream, new byte[header.DataOffset - NiftiHeader.Length]);
+            byte[] data = new byte[header.Voxels * header.Bytes];
+            Fill(stream, data);
+            return new Volume(header.Sizes[0], header.Sizes[1], header.Sizes[2], Values(header, data), header.Affine);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            throw NiftiHeader.Invalid("its compression is damaged");
+        }
+    }
+
+    private static float[] Values(NiftiHeader header, byte[] data)
+    {
+        float[] values = new float[header.Voxels];
+        Numbers.ToFloats(data, header.Kind, header.Bytes, header.IsBigEndian, values);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = (float)((values[i] * header.Slope) + header.Intercept);
+            if (!float.IsFinite(values[i])) throw NiftiHeader.Invalid("it holds values that are not finite in single precision");
+        }
+        return values;
+    }
+
+    private static void Fill(Stream stream, byte[] buffer)
+    {
+        if (stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false) < buffer.Length) throw Truncated();
+    }
+
+    private static InvalidMeasurementException Truncated() => NiftiHeader.Invalid("the file is truncated");
+}

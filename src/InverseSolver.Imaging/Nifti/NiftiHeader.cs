@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+
+namespace InverseSolver.Imaging;
+
+/// <summary>The 348 bytes of a NIfTI-1 header, checked; field offsets are those of the standard's nifti1.h.</summary>
+internal sealed record NiftiHeader(int[] Sizes, char Kind, int Bytes, bool IsBigEndian, int DataOffset, double Slope, double Intercept, double[] Affine)
+{
+    internal const int Length = 348;
+    private const int MaxDataOffset = 16 * 1024 * 1024;
+
+    internal long Voxels => (long)Sizes[0] * Sizes[1] * Sizes[2];
+
+    internal static NiftiHeader Parse(ReadOnlySpan<byte> header)
+    {
+        bool big = BinaryPrimitives.ReadInt32BigEndian(header) == Length;
+        if (!big && BinaryPrimitives.ReadInt32LittleEndian(header) != Length) throw new InvalidMeasurementException("The file is not a NIfTI-1 volume.");
+        if (header[344..348].SequenceEqual("ni1\0"u8)) throw Invalid("its voxels are in a second file (.img): convert it to one .nii file");
+        if (!header[344..348].SequenceEqual("n+1\0"u8)) throw new InvalidMeasurementException("The file is not a NIfTI-1 volume.");
+        var reader = new Reader(header, big);
+
+        int rank = reader.Short(40);
+        if (rank is < 3 or > 7) throw Invalid("it does not have 3 dimensions");
+        int[] sizes = [reader.Short(42), reader.Short(44), reader.Short(46)];
+        if (sizes.Any(size => size < 1)) throw Invalid("a dimension is not positive");
+        for (int axis = 4; axis <= rank; axis++)
+            if (reader.Short(40 + (2 * axis)) != 1) throw Invalid("it holds more than one volume: send one");
+
+        (char kind, int bytes) = reader.Short(70) switch
+        {
+            2 => ('u', 1),
+            4 => ('i', 2),
+            8 => ('i', 4),
+            16 => ('f', 4),
+            64 => ('f', 8),
+            256 => ('i', 1),
+            512 => ('u', 2),
+            768 => ('u', 4),
+            _ => throw Invalid("its data type is not supported: use 8-, 16- or 32-bit integers, float32 or float64"),
+        };
+        if (reader.Short(72) != bytes * 8) throw Invalid("its data type and bits per voxel disagree");
+
+        float offset = reader.Float(108);
+        if (!(offset >= Length + 4 && offset <= MaxDataOffset) || offset != MathF.Floor(offset)) throw Invalid("the place of its voxels is out of range");
+        double slope = reader.Float(112), intercept = reader.Float(116);
+        if (slope == 0 || !double.IsFinite(slope)) (slope, intercept) = (1, 0); // the standard's, and some writers', way to say "not scaled"
+        if (!double.IsFinite(intercept)) throw Invalid("its scaling is not finite");
+
+        double unit = (header[123] & 7) switch { 1 => 1000, 3 => 0.001, _ => 1 }; // metres, micrometres, millimetres
+        double[] affine = reader.Short(254) > 0 ? FromRows(reader)
+            : reader.Short(252) > 0 ? FromQuaternion(reader)
+            : throw Invalid("it has no orientation (qform_code and sform_code are 0), so left and right cannot be told");
+        for (int i = 0; i < 12; i++) affine[i] *= unit;
+        return new NiftiHeader(sizes, kind, bytes, big, (int)offset, slope, intercept, affine);
+    }
+
+    private static double[] FromRows(Reader reader)
+    {
+        double[] affine = new double[16];
+        for (int i = 0; i < 12; i++) affine[i] = reader.Float(280 + (4 * i));
+        affine[15] = 1;
+        return affine;
+    }
+
+    private static double[] FromQuaternion(Reader reader)
+    {
+        double b = reader.Float(256), c = reader.Float(260), d = reader.Float(264);
+        double rest = 1 - ((b * b) + (c * c) + (d * d));
+        if (!(rest > -1e-4)) throw Invalid("its quaternion is not a rotation");
+        double a = Math.Sqrt(Math.Max(rest, 0));
+        double x = reader.Float(80), y = reader.Float(84), z = reader.Float(88);
+        if (!(x > 0 && y > 0 && z > 0)) throw Invalid("a voxel size is not positive");
+        if (reader.Float(76) < 0) z = -z;
+        return
+        [
+            ((a * a) + (b * b) - (c * c) - (d * d)) * x, 2 * ((b * c) - (a * d)) * y, 2 * ((b * d) + (a * c)) * z, reader.Float(268),
+            2 * ((b * c) + (a * d)) * x, ((a * a) + (c * c) - (b * b) - (d * d)) * y, 2 * ((c * d) - (a * b)) * z, reader.Float(272),
+            2 * ((b * d) - (a * c)) * x, 2 * ((c * d) + (a * b)) * y, ((a * a) + (d * d) - (b * b) - (c * c)) * z, reader.Float(276),
+            0, 0, 0, 1,
+        ];
+    }
+
+    internal static InvalidMeasurementException Invalid(string reason) => new($"The NIfTI volume cannot be used: {reason}.");
+
+    private readonly ref struct Reader(ReadOnlySpan<byte> header, bool big)
+    {
+        private readonly ReadOnlySpan<byte> _header = header;
+
+        internal short Short(int at) => big ? BinaryPrimitives.ReadInt16BigEndian(_header[at..]) : BinaryPrimitives.ReadInt16LittleEndian(_header[at..]);
+
+        internal float Float(int at) => big ? BinaryPrimitives.ReadSingleBigEndian(_header[at..]) : BinaryPrimitives.ReadSingleLittleEndian(_header[at..]);
+    }
+}

@@ -1,0 +1,52 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Solvers;
+
+/// <summary>The calls that one run makes of its model: counted, and cancellable before each.</summary>
+internal sealed class ModelCalls(LatentModel model, CancellationToken cancellation)
+{
+    internal int Network { get; private set; }
+
+    internal int Decoder { get; private set; }
+
+    internal int DecoderGradient { get; private set; }
+
+    internal int Encoder { get; private set; }
+
+    internal void ThrowIfCancelled() => cancellation.ThrowIfCancellationRequested();
+
+    /// <summary>ε(z, t), the same t for all items.</summary>
+    internal Tensor PredictNoise(Tensor z, int t)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        Network++;
+        using GradMode grad = torch.no_grad();
+        using Tensor timesteps = torch.full([z.size(0)], t, ScalarType.Int64, z.device);
+        return model.PredictNoise(z, timesteps);
+    }
+
+    internal Tensor Decode(Tensor z, int height, int width)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        Decoder++;
+        using GradMode grad = torch.no_grad();
+        return model.Decode(z, height, width);
+    }
+
+    /// <summary>x = D(z) and J_D(z)ᵀ w, where <paramref name="cotangent"/> makes w from x.</summary>
+    internal (Tensor Image, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        DecoderGradient++;
+        return model.DecodeVjp(z, height, width, cotangent);
+    }
+
+    internal Tensor Encode(Tensor x)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        Encoder++;
+        using GradMode grad = torch.no_grad();
+        return model.Encode(x);
+    }
+}
