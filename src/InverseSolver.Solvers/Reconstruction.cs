@@ -1,6 +1,11 @@
+using System.Diagnostics;
 using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Metrics;
+using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers;
 
@@ -39,7 +44,7 @@ public sealed record ReconstructionRequest
 public sealed record ConsistencyReport(
     long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double PriorShare);
 
-/// <summary>Agreement with a known truth, on [0,1].</summary>
+/// <summary>Agreement of the image, clipped to [0,1], with a known truth.</summary>
 /// <param name="PsnrDb">Peak signal-to-noise ratio, peak 1.</param>
 /// <param name="Ssim">Structural similarity, Gaussian window 11, sigma 1.5, range 1.</param>
 /// <param name="Nmse">||x - truth||^2 / ||truth||^2.</param>
@@ -72,7 +77,7 @@ public static class Reconstruction
     /// <param name="model">The model that will solve it.</param>
     /// <param name="request">What to solve.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
-    public static void Validate(LatentModel model, ReconstructionRequest request) => throw new NotImplementedException();
+    public static void Validate(LatentModel model, ReconstructionRequest request) => _ = ValidatedImageShape(model, request);
 
     /// <summary>Solves on the calling thread.</summary>
     /// <param name="model">The model.</param>
@@ -82,8 +87,27 @@ public static class Reconstruction
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     public static ReconstructionResult Run(
-        LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation) =>
-        throw new NotImplementedException();
+        LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
+    {
+        long[] imageShape = ValidatedImageShape(model, request);
+        var watch = Stopwatch.StartNew();
+        using GradMode grad = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        using LinearOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device);
+        Tensor y = request.Measurement.ToTensor(model.Device);
+        var solver = new ReSample(model, a, y, request.Sigma, (ReSampleParameters)request.Solver, progress, cancellation);
+        using SolverState state = solver.Start(request.Seed);
+        Tensor x = solver.Run(state);
+        ArrayData image = x.ToArrayData();
+        if (!image.Values.All(float.IsFinite))
+        {
+            throw new ArithmeticException("The reconstruction holds values that are not finite numbers.");
+        }
+
+        QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
+        var cost = new CostReport(solver.Calls.Network, solver.Calls.Decoder, solver.Calls.DecoderGradient, solver.Calls.Encoder, watch.Elapsed.TotalSeconds);
+        return new ReconstructionResult(image, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost);
+    }
 
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <param name="problem">The forward model.</param>
@@ -95,4 +119,27 @@ public static class Reconstruction
     public static SimulatedMeasurement Simulate(
         Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) =>
         Simulation.Run(problem, image, files, sigma, seed);
+
+    private static long[] ValidatedImageShape(LatentModel model, ReconstructionRequest request)
+    {
+        if (!double.IsFinite(request.Sigma) || request.Sigma < 0)
+        {
+            throw new InvalidInputException("sigma", "It must be a finite number, 0 or more.");
+        }
+
+        long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
+        ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement);
+        if (shape[0] != model.Channels)
+        {
+            throw new InvalidInputException(
+                "files.measurement", $"It has {shape[0]} channel(s), the model '{model.Info.Id}' is for images with {model.Channels}.");
+        }
+
+        if (request.Truth is { } truth)
+        {
+            ImageQuality.CheckTruth(truth, [.. shape.Select(n => (int)n)]);
+        }
+
+        return shape;
+    }
 }

@@ -1,0 +1,56 @@
+# The one prerequisite is the .NET SDK; everything else that is missing is installed from Debian's packages.
+SHELL := /bin/bash
+CONFIGURATION ?= Release
+SERVICE := src/InverseSolver.Service/bin/$(CONFIGURATION)/net10.0/InverseSolver.Service
+INVERSE := src/InverseSolver.Cli/bin/$(CONFIGURATION)/net10.0/inverse
+URL ?= http://localhost:8080
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+
+.PHONY: help build test demo run bench gpu-check format openapi clean
+
+help:
+	@echo "make demo       solve inverse problems on slices of a brain scan through the service; pictures in out/"
+	@echo "make run        serve on $(URL)"
+	@echo "make test       all tests"
+	@echo "make build      build everything"
+	@echo "make bench      times of operators, networks and solvers"
+	@echo "make gpu-check  check and time the networks on a GPU, or say that there is none"
+	@echo "make format     check the formatting"
+	@echo "make openapi    write docs/openapi.json anew"
+
+build:
+	@docker/install-packages.sh run build
+	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
+
+test:
+	@docker/install-packages.sh run build demo test
+	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
+	@CONFIGURATION=$(CONFIGURATION) tests/run.sh
+
+demo:
+	@docker/install-packages.sh run build demo
+	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
+	@docker/demo.sh $(SERVICE) $(INVERSE) out
+
+run: build
+	@echo "Swagger UI: $(URL)/swagger    health: $(URL)/health/ready"
+	@$(SERVICE) --urls $(URL)
+
+bench: build
+	@docker/install-packages.sh test
+	$(INVERSE) bench ops
+	$(INVERSE) bench networks
+	$(INVERSE) bench solvers
+
+gpu-check:
+	@docker/gpu-check.sh
+
+format:
+	dotnet format InverseSolver.sln --verify-no-changes --severity warn
+
+openapi: build
+	INVERSESOLVER_WRITE_OPENAPI=1 dotnet test tests/InverseSolver.ServiceTests -c $(CONFIGURATION) --no-build --filter "FullyQualifiedName~OpenApi"
+
+clean:
+	rm -rf artifacts out src/*/bin src/*/obj tests/*/bin tests/*/obj

@@ -1,0 +1,21 @@
+using System.Reflection;
+using InverseSolver.Torch;
+using Xunit;
+using Xunit.v3;
+
+namespace InverseSolver.UnitTests;
+
+/// <summary>Fails a test that leaves tensors alive, or gradients switched off.</summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+public sealed class LeavesNoTensorsAttribute : BeforeAfterTestAttribute
+{
+    private long _before;
+
+    public override void Before(MethodInfo methodUnderTest, IXunitTest test) => _before = torch.live_tensors;
+
+    public override void After(MethodInfo methodUnderTest, IXunitTest test)
+    {
+        Assert.True(torch.live_tensors <= _before, $"{torch.live_tensors - _before} tensors are still alive");
+        Assert.True(torch.is_grad_enabled());
+    }
+}
