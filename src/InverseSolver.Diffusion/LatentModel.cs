@@ -1,10 +1,143 @@
 using InverseSolver.Torch;
+
 namespace InverseSolver.Diffusion;
-public sealed record ModelInfo(string Id, double? RoundTripRmse);
-/// <summary>A pretrained latent diffusion model in one convention.</summary>
-public abstract class LatentModel
+
+/// <summary>
+/// A pretrained latent diffusion model in one convention. Images are (N, C, H, W), float32, in [0,1]; latents are (N, c, h, w) in the space that the
+/// denoiser lives in, scaling factor included. Nobody else knows value ranges, scaling factors or quantisers.
+/// Any height and width will do: images are mirrored outward, evenly on both sides, up to <see cref="SizeMultiple"/>, and decoded images are cropped back.
+/// Gradients are recorded where the caller has them enabled and an argument asks for them. Safe for use by several threads.
+/// </summary>
+public abstract class LatentModel : IDisposable
 {
- public abstract ModelInfo Info {get;} public abstract int Channels {get;} public abstract Device Device {get;} public abstract double[] Abar {get;}
- public abstract long[] LatentShape(int h,int w); public abstract Tensor Encode(Tensor x); public abstract Tensor Decode(Tensor z,int h,int w);
- public abstract (Tensor,Tensor) DecodeVjp(Tensor z,int h,int w,Func<Tensor,Tensor> c); public abstract Tensor PredictNoise(Tensor z, Tensor t, Tensor? c=null);
+    private readonly double[] abar;
+
+    private protected LatentModel(ReadOnlySpan<double> abar) => this.abar = abar.ToArray();
+
+    /// <summary>What is known of it.</summary>
+    public abstract ModelInfo Info { get; }
+
+    /// <summary>Channels of the image.</summary>
+    public int Channels => Info.Channels;
+
+    /// <summary>Images are padded up to multiples of this.</summary>
+    public int SizeMultiple => Info.SizeMultiple;
+
+    /// <summary>Where it computes; arguments must be there.</summary>
+    public abstract Device Device { get; }
+
+    /// <summary>ᾱ of each training timestep, in float64.</summary>
+    public ReadOnlySpan<double> Abar => abar;
+
+    /// <summary>(c, h, w) of the latent of an image of that size, padding included.</summary>
+    public long[] LatentShape(int height, int width) =>
+        [Info.LatentChannels, ImagePadding.Padded(height, SizeMultiple) / Info.LatentDownsampling, ImagePadding.Padded(width, SizeMultiple) / Info.LatentDownsampling];
+
+    /// <summary>The latent of an image: the mean where the encoder gives a distribution, and before quantisation where there is a codebook.</summary>
+    /// <param name="x">(N, C, H, W) in [0,1].</param>
+    /// <returns>(N, c, h, w).</returns>
+    public Tensor Encode(Tensor x)
+    {
+        if (x.dim() != 4 || x.size(1) != Channels)
+        {
+            throw new ArgumentException($"The model takes images (N, {Channels}, H, W), not ({string.Join(", ", x.shape)}).", nameof(x));
+        }
+
+        using DisposeScope scope = torch.NewDisposeScope();
+        return EncodeCore(ImagePadding.Pad(x, SizeMultiple) * 2.0 - 1.0).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The image of a latent, not clamped.</summary>
+    /// <param name="z">(N, c, h, w) of <see cref="LatentShape"/>.</param>
+    /// <param name="height">Height of the image.</param>
+    /// <param name="width">Width of the image.</param>
+    /// <returns>(N, C, height, width), in [0,1] but for what the decoder oversteps.</returns>
+    public Tensor Decode(Tensor z, int height, int width)
+    {
+        CheckLatent(z, height, width);
+        using DisposeScope scope = torch.NewDisposeScope();
+        return ((ImagePadding.Crop(DecodeCore(z), height, width) + 1.0) * 0.5).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>One decode and one backward pass: the decoded image and Jᵀ w, where J is the decoder's Jacobian at z and w is chosen after the image is known.</summary>
+    /// <param name="z">(N, c, h, w).</param>
+    /// <param name="height">Height of the image.</param>
+    /// <param name="width">Width of the image.</param>
+    /// <param name="cotangent">Gets the decoded image, without a gradient, and gives w of its shape. It runs without recording gradients.</param>
+    /// <returns>The decoded image and the gradient, shaped as z; both without a gradient of their own.</returns>
+    public (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        Tensor leaf = z.detach().requires_grad_();
+        Tensor image;
+        using (torch.enable_grad())
+        {
+            image = Decode(leaf, height, width);
+        }
+
+        using (torch.no_grad())
+        {
+            Tensor decoded = image.detach();
+            Tensor[] gradients = torch.autograd.grad([image], [leaf], [cotangent(decoded)]);
+            return (decoded.MoveToOuterDisposeScope(), gradients[0].MoveToOuterDisposeScope());
+        }
+    }
+
+    /// <summary>The noise in a latent, whatever the network itself predicts.</summary>
+    /// <param name="z">(N, c, h, w).</param>
+    /// <param name="t">Training timesteps, int64 (N) or (1), in [0, <see cref="ModelInfo.TrainTimesteps"/>).</param>
+    /// <param name="conditioning">Context (N, L, D), or class labels (N), of a conditional model.</param>
+    /// <returns>ε, shaped as z.</returns>
+    /// <exception cref="ArgumentException">A shape does not fit, or a conditional model was given no conditioning.</exception>
+    public abstract Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null);
+
+    /// <summary>The latent at a timestep: √ᾱ z₀ + √(1−ᾱ) ε.</summary>
+    /// <param name="z0">(N, c, h, w).</param>
+    /// <param name="noise">ε, standard normal, shaped as z0.</param>
+    /// <param name="t">Training timesteps, int64 (N) or (1).</param>
+    public Tensor AddNoise(Tensor z0, Tensor noise, Tensor t)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        Tensor a = AbarOf(t);
+        Tensor signal = a.sqrt().to(z0.device, ScalarType.Float32), spread = (1.0 - a).sqrt().to(z0.device, ScalarType.Float32);
+        return (z0 * signal + noise * spread).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        DisposeCore();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Padded image in [-1,1] to scaled latent.</summary>
+    private protected abstract Tensor EncodeCore(Tensor x);
+
+    /// <summary>Scaled latent to padded image in [-1,1].</summary>
+    private protected abstract Tensor DecodeCore(Tensor z);
+
+    private protected virtual void DisposeCore()
+    {
+    }
+
+    /// <summary>ᾱ of each item, (N, 1, 1, 1), in float64 on the host.</summary>
+    private protected Tensor AbarOf(Tensor t)
+    {
+        long[] steps = t.ToLongs();
+        if (steps.FirstOrDefault(s => s < 0 || s >= abar.Length, -1) is var bad && steps.Any(s => s < 0 || s >= abar.Length))
+        {
+            throw new ArgumentException($"Timestep {bad} lies outside 0..{abar.Length - 1}.", nameof(t));
+        }
+
+        return torch.tensor([.. steps.Select(s => abar[s])], steps.Length, 1, 1, 1);
+    }
+
+    private void CheckLatent(Tensor z, int height, int width)
+    {
+        long[] shape = LatentShape(height, width);
+        if (z.dim() != 4 || !z.shape.AsSpan(1).SequenceEqual(shape))
+        {
+            throw new ArgumentException($"The latent of a {height}x{width} image is (N, {string.Join(", ", shape)}), not ({string.Join(", ", z.shape)}).", nameof(z));
+        }
+    }
 }

@@ -1,0 +1,203 @@
+using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion;
+
+/// <summary>How far one tensor lies from its reference.</summary>
+/// <param name="Tensor">Its name in golden.safetensors.</param>
+/// <param name="RelativeError">max |a − b| / max |b|; not a number or infinite where it cannot be compared.</param>
+public sealed record GoldenResult(string Tensor, double RelativeError)
+{
+    /// <summary>Whether it lies within a tolerance; what cannot be compared does not.</summary>
+    public bool Passes(double tolerance = GoldenCheck.Tolerance) => RelativeError <= tolerance;
+}
+
+/// <summary>Compares a network's folder or a model package with the golden.safetensors in it: what the original computed, values and gradients.</summary>
+public static class GoldenCheck
+{
+    /// <summary>The largest relative error that counts as agreement.</summary>
+    public const double Tolerance = 1e-4;
+
+    /// <summary>The file with the references.</summary>
+    public const string FileName = "golden.safetensors";
+
+    /// <summary>Loads the folder and compares.</summary>
+    /// <param name="folder">A network's folder (config.json at its top) or a model package.</param>
+    /// <param name="device">Where to compute.</param>
+    /// <returns>One result for each reference; empty where the folder has no golden.safetensors.</returns>
+    /// <exception cref="InvalidModelException">The folder or its references cannot be used.</exception>
+    public static IReadOnlyList<GoldenResult> Run(string folder, Device device = default)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        if (!File.Exists(Path.Combine(folder, Network.ConfigName)))
+        {
+            using LatentModel model = ModelPackage.Load(folder, device);
+            return Compare(folder, device, golden => Package((NetworkModel)model, golden));
+        }
+
+        string className = NetworkConfig.Read(Path.Combine(folder, Network.ConfigName), Network.ConfigName).ClassName;
+        if (className is "AutoencoderKL" or "VQModel")
+        {
+            using Autoencoder autoencoder = Network.LoadAutoencoder(folder, device);
+            return autoencoder is VQModel vq
+                ? Compare(folder, device, golden => Vq(vq, golden))
+                : Compare(folder, device, golden => Kl((AutoencoderKL)autoencoder, golden));
+        }
+
+        using UNet unet = Network.LoadUNet(folder, device);
+        return Compare(folder, device, golden => Denoiser(unet, golden));
+    }
+
+    private static List<GoldenResult> Compare(string folder, Device device, Action<Golden> compute)
+    {
+        if (!File.Exists(Path.Combine(folder, FileName)))
+        {
+            return [];
+        }
+
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, FileName));
+        var golden = new Golden(file, device);
+        compute(golden);
+        golden.Finish();
+        return golden.Results;
+    }
+
+    private static void Kl(AutoencoderKL network, Golden golden)
+    {
+        if (golden.Input("x") is { } x)
+        {
+            (Tensor mean, Tensor logVariance) = network.EncodeMoments(x);
+            golden.Check("mean", mean);
+            golden.Check("logvar", logVariance);
+        }
+
+        if (golden.Input("z") is { } z)
+        {
+            golden.CheckWithGradient("decoded", "grad_z", z, network.Decode);
+        }
+    }
+
+    private static void Vq(VQModel network, Golden golden)
+    {
+        Tensor? latents = golden.Input("x") is { } x ? network.Encode(x) : null;
+        if (latents is not null)
+        {
+            golden.Check("latents", latents);
+        }
+
+        if ((golden.Input("z") ?? golden.Input("latents") ?? latents) is { } z)
+        {
+            golden.CheckWithGradient("decoded", "grad_z", z, network.Decode);
+            golden.CheckWithGradient("decoded_not_quantized", "grad_z_not_quantized", z, network.DecodeNotQuantized);
+        }
+    }
+
+    private static void Denoiser(UNet network, Golden golden)
+    {
+        if (golden.Input("x") is { } x && golden.Input("t") is { } t)
+        {
+            Tensor? context = golden.Input("encoder_hidden_states"), labels = golden.Input("class_labels");
+            golden.CheckWithGradient("out", "grad_x", x, sample => network.Forward(sample, t, context, labels));
+        }
+    }
+
+    private static void Package(NetworkModel model, Golden golden)
+    {
+        if (golden.Input("image") is { } image)
+        {
+            using Tensor unit = (image + 1.0) * 0.5;
+            golden.Check("latent", model.Encode(unit));
+        }
+
+        Tensor? latent = golden.Input("latent");
+        if (latent is not null)
+        {
+            int side = model.Info.LatentDownsampling;
+            golden.Check("decoded", model.Decode(latent, (int)latent.size(2) * side, (int)latent.size(3) * side) * 2.0 - 1.0);
+        }
+
+        if (golden.Input("t") is not { } t)
+        {
+            return;
+        }
+
+        if (latent is not null && golden.Input("noise") is { } noise)
+        {
+            golden.Check("noisy_latent", model.AddNoise(latent, noise, t));
+        }
+
+        if (golden.Input("noisy_latent") is { } noisy)
+        {
+            golden.Check("predicted_noise", model.Denoiser.Forward(noisy, t, golden.Input("encoder_hidden_states"), golden.Input("class_labels")));
+        }
+    }
+
+    /// <summary>The references, and which of them were used.</summary>
+    private sealed class Golden(SafetensorsFile file, Device device)
+    {
+        private readonly HashSet<string> seen = new(StringComparer.Ordinal);
+
+        internal List<GoldenResult> Results { get; } = [];
+
+        internal Tensor? Input(string name)
+        {
+            if (!file.Entries.TryGetValue(name, out SafetensorsEntry? entry))
+            {
+                return null;
+            }
+
+            seen.Add(name);
+            return file.Read(name).to(device, entry.Type == "I64" ? ScalarType.Int64 : ScalarType.Float32);
+        }
+
+        internal void Check(string name, Tensor computed)
+        {
+            if (Input(name) is { } reference)
+            {
+                Results.Add(new GoldenResult(name, RelativeError(computed, reference)));
+            }
+        }
+
+        internal void CheckWithGradient(string name, string gradient, Tensor input, Func<Tensor, Tensor> run)
+        {
+            if (!file.Entries.ContainsKey(gradient) || Input("cotangent") is not { } cotangent)
+            {
+                if (file.Entries.ContainsKey(name))
+                {
+                    using var off = torch.no_grad();
+                    Check(name, run(input));
+                }
+
+                return;
+            }
+
+            using var on = torch.enable_grad();
+            Tensor leaf = input.detach().requires_grad_();
+            Tensor output = run(leaf);
+            Check(name, output.detach());
+            Check(gradient, torch.autograd.grad([output], [leaf], [cotangent])[0]);
+        }
+
+        internal void Finish()
+        {
+            if (file.Entries.Keys.Where(name => !seen.Contains(name)).Order(StringComparer.Ordinal).FirstOrDefault() is { } unknown)
+            {
+                throw new InvalidModelException($"{FileName}: tensor {InvalidModelException.Quote(unknown)} is no reference that is known for this network.");
+            }
+        }
+
+        private static double RelativeError(Tensor computed, Tensor reference)
+        {
+            if (!computed.shape.AsSpan().SequenceEqual(reference.shape))
+            {
+                return double.PositiveInfinity;
+            }
+
+            using DisposeScope scope = torch.NewDisposeScope();
+            Tensor b = reference.to(torch.CPU, ScalarType.Float64);
+            double difference = (computed.to(torch.CPU, ScalarType.Float64) - b).abs().max().ToDouble(), size = b.abs().max().ToDouble();
+            return difference == 0 ? 0 : difference / size;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion;
+
+/// <summary>How to load a model.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>What the denoiser computes in. Float16 and BFloat16 need a GPU. The autoencoder always computes in Float32.</summary>
+    public ScalarType DenoiserType { get; init; } = ScalarType.Float32;
+
+    internal void Check(Device device)
+    {
+        if (DenoiserType is not (ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16))
+        {
+            throw new ArgumentException($"A denoiser computes in Float32, Float16 or BFloat16, not {DenoiserType}.");
+        }
+
+        if (DenoiserType != ScalarType.Float32 && device.Type == DeviceType.CPU)
+        {
+            throw new ArgumentException($"On the CPU a denoiser computes in Float32, not {DenoiserType}.");
+        }
+    }
+}

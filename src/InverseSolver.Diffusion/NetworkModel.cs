@@ -1,0 +1,69 @@
+using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Schedules;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion;
+
+/// <summary>A latent diffusion model made of an autoencoder and a UNet.</summary>
+internal sealed class NetworkModel : LatentModel
+{
+    private readonly double scale;
+
+    internal NetworkModel(ModelInfo info, Autoencoder autoencoder, UNet denoiser, DdimSchedule schedule)
+        : base(schedule.Noise.Abar)
+    {
+        Info = info;
+        Autoencoder = autoencoder;
+        Denoiser = denoiser;
+        scale = info.LatentScale;
+    }
+
+    public override ModelInfo Info { get; }
+
+    public override Device Device => Autoencoder.Device;
+
+    internal Autoencoder Autoencoder { get; }
+
+    internal UNet Denoiser { get; }
+
+    public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        Tensor said = Denoiser.NeedsClassLabels
+            ? Denoiser.Forward(z, t, null, conditioning)
+            : Denoiser.Forward(z, t, conditioning);
+        return ToNoise(said, z, t).MoveToOuterDisposeScope();
+    }
+
+    private protected override Tensor EncodeCore(Tensor x)
+    {
+        Tensor latent = Autoencoder.Encode(x);
+        return scale == 1 ? latent : latent * scale;
+    }
+
+    private protected override Tensor DecodeCore(Tensor z)
+    {
+        Tensor latent = scale == 1 ? z : z / scale;
+        return Autoencoder.Decode(latent);
+    }
+
+    private protected override void DisposeCore()
+    {
+        Autoencoder.Dispose();
+        Denoiser.Dispose();
+    }
+
+    private Tensor ToNoise(Tensor said, Tensor z, Tensor t)
+    {
+        if (Info.PredictionType == PredictionType.Epsilon)
+        {
+            return said;
+        }
+
+        Tensor a = AbarOf(t);
+        Tensor signal = a.sqrt().to(z.device, ScalarType.Float32), spread = (1.0 - a).sqrt().to(z.device, ScalarType.Float32);
+        return Info.PredictionType == PredictionType.VPrediction
+            ? said * signal + z * spread
+            : (z - said * signal) / spread;
+    }
+}

@@ -1,0 +1,45 @@
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+using F = InverseSolver.Torch.torch.nn.functional;
+
+namespace InverseSolver.Diffusion.Networks;
+
+/// <summary>The nonlinearity that a config names.</summary>
+internal sealed class Activation
+{
+    internal static readonly Activation Silu = new("silu");
+    private static readonly Op SiluInPlace = new("aten::silu_", "");
+    private static readonly Op Mish = new("aten::mish", "");
+    private readonly string name;
+
+    private Activation(string name) => this.name = name;
+
+    /// <summary>Reads an option such as act_fn.</summary>
+    internal static Activation Read(NetworkConfig config, string option, string fallback) =>
+        new(config.OneOf(option, fallback, "silu", "swish", "mish", "gelu", "relu"));
+
+    /// <summary>Reads an option that may be null.</summary>
+    internal static Activation? ReadOptional(NetworkConfig config, string option) => config.Has(option) ? Read(config, option, "silu") : null;
+
+    internal Tensor Forward(Tensor x) => name switch
+    {
+        "mish" => Mish.Call(x),
+        "gelu" => F.gelu(x),
+        "relu" => F.relu(x),
+        _ => F.silu(x),
+    };
+
+    /// <summary>Applies it to a tensor that nobody else holds: in place where no gradient is wanted.</summary>
+    internal Tensor Consume(Tensor x)
+    {
+        if (!x.requires_grad && name is ("silu" or "swish"))
+        {
+            SiluInPlace.Invoke(x);
+            return x;
+        }
+
+        Tensor y = Forward(x);
+        x.Dispose();
+        return y;
+    }
+}

@@ -1,0 +1,83 @@
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+using F = InverseSolver.Torch.torch.nn.functional;
+
+namespace InverseSolver.Diffusion.Networks;
+
+/// <summary>Something that mixes all positions of a feature map, perhaps with a context.</summary>
+internal interface ISpatialMixer
+{
+    /// <param name="x">(N, C, H, W).</param>
+    /// <param name="context">(N, L, D), where the mixer takes one.</param>
+    Tensor Forward(Tensor x, Tensor? context);
+}
+
+/// <summary>Multi-head attention of tokens (N, T, C) over a context (N, L, D) or over themselves.</summary>
+internal sealed class Attention
+{
+    private readonly Linear query, key, value, output;
+    private readonly int heads;
+
+    internal Attention(WeightScope w, int channels, int contextChannels, int heads, int headChannels, bool bias)
+    {
+        this.heads = heads;
+        int inner = heads * headChannels;
+
+        // Up to version 0.15 the layers had other names.
+        bool old = !w.Has("to_q.weight") && w.Has("query.weight");
+        query = new Linear(w.At(old ? "query" : "to_q"), channels, inner, bias);
+        key = new Linear(w.At(old ? "key" : "to_k"), contextChannels, inner, bias);
+        value = new Linear(w.At(old ? "value" : "to_v"), contextChannels, inner, bias);
+        output = new Linear(w.At(old ? "proj_attn" : "to_out.0"), inner, channels);
+    }
+
+    internal Tensor Forward(Tensor tokens, Tensor? context)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        context ??= tokens;
+        Tensor q = Split(query.Forward(tokens)), k = Split(key.Forward(context)), v = Split(value.Forward(context));
+        Tensor mixed = F.scaled_dot_product_attention(q, k, v);
+        return output.Forward(mixed.transpose(1, 2).flatten(2)).MoveToOuterDisposeScope();
+    }
+
+    // (N, T, heads * c) -> (N, heads, T, c)
+    private Tensor Split(Tensor x) => x.reshape(x.size(0), x.size(1), heads, x.size(2) / heads).transpose(1, 2);
+}
+
+/// <summary>Self-attention over all positions of a feature map, with its own normalisation and a shortcut.</summary>
+internal sealed class AttentionBlock : ISpatialMixer
+{
+    private readonly GroupNorm? norm;
+    private readonly Attention attention;
+    private readonly double outputScale;
+
+    /// <param name="w">The block's weights.</param>
+    /// <param name="channels">C.</param>
+    /// <param name="headChannels">Channels of one head.</param>
+    /// <param name="groups">Groups of the normalisation.</param>
+    /// <param name="eps">ε of the normalisation.</param>
+    /// <param name="outputScale">What the sum with the shortcut is divided by.</param>
+    /// <param name="normOptional">Whether the normalisation may be absent from the weights.</param>
+    internal AttentionBlock(WeightScope w, int channels, int headChannels, int groups, double eps, double outputScale = 1, bool normOptional = false)
+    {
+        int heads = channels / headChannels;
+        if (heads == 0)
+        {
+            throw w.Error($"attention heads of {headChannels} channels do not fit into {channels} channels (attention_head_dim)");
+        }
+
+        bool absent = normOptional && !w.Has("group_norm.weight") && !w.Has("group_norm.bias");
+        norm = absent ? null : new GroupNorm(w.At("group_norm"), groups, channels, eps);
+        attention = new Attention(w, channels, channels, heads, headChannels, bias: true);
+        this.outputScale = outputScale;
+    }
+
+    public Tensor Forward(Tensor x, Tensor? context)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        Tensor tokens = (norm?.Forward(x) ?? x).flatten(2).transpose(1, 2);
+        Tensor mixed = attention.Forward(tokens, null).transpose(1, 2).reshape(x.shape);
+        Tensor sum = mixed + x;
+        return (outputScale == 1 ? sum : sum / outputScale).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,56 @@
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion.Networks;
+
+/// <summary>Adds (or appends) what a class means to the time embedding.</summary>
+internal sealed class ClassEmbedding
+{
+    private readonly Func<Tensor, ScalarType, Tensor> embed;
+    private readonly bool append;
+
+    private ClassEmbedding(Func<Tensor, ScalarType, Tensor> embed, bool append)
+    {
+        this.embed = embed;
+        this.append = append;
+    }
+
+    /// <summary>Reads class_embed_type and num_class_embeds; null where the network has no classes.</summary>
+    internal static ClassEmbedding? Read(
+        WeightScope w, NetworkConfig config, TimestepFeatures features, int featureCount, int width, Activation activation, bool conditional)
+    {
+        string? type = config.Text("class_embed_type", null);
+        int? classes = config.OptionalInt("num_class_embeds", 1, int.MaxValue);
+        int? projectionFeatures = conditional ? config.OptionalInt("projection_class_embeddings_input_dim") : null;
+        bool append = conditional && config.Bool("class_embeddings_concat", false);
+        switch (type)
+        {
+            case null when classes is null:
+                return append ? throw config.Error("class_embeddings_concat", "needs class_embed_type or num_class_embeds") : null;
+            case null:
+                Tensor table = w.Take("class_embedding.weight", classes.Value, width);
+                return new((labels, _) => table.index_select(0, labels.to(ScalarType.Int64).to(table.device)), append);
+            case "timestep":
+                var embedding = new TimestepEmbedding(w.At("class_embedding"), featureCount, width, activation);
+                return new((labels, dtype) => embedding.Forward(features.Forward(labels).to(dtype)), append);
+            case "identity":
+                return new((labels, dtype) => labels.to(dtype), append);
+            case "projection" when conditional && projectionFeatures is { } count:
+                var projection = new TimestepEmbedding(w.At("class_embedding"), count, width, Activation.Silu);
+                return new((labels, dtype) => projection.Forward(labels.to(dtype)), append);
+            case "simple_projection" when conditional && projectionFeatures is { } count:
+                var linear = new Linear(w.At("class_embedding"), count, width);
+                return new((labels, dtype) => linear.Forward(labels.to(dtype)), append);
+            case "projection" or "simple_projection" when conditional:
+                throw config.Error("projection_class_embeddings_input_dim", $"is missing, but class_embed_type is '{type}'");
+            default:
+                throw config.Error("class_embed_type", $"is {InvalidModelException.Quote(type)}, which is not supported");
+        }
+    }
+
+    internal Tensor AddTo(Tensor time, Tensor labels, ScalarType type)
+    {
+        Tensor classes = embed(labels, type);
+        return append ? torch.cat([time, classes], 1) : time + classes;
+    }
+}

@@ -1,0 +1,75 @@
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion.Networks;
+
+/// <summary>Reads a network's folder: config.json and diffusion_pytorch_model.safetensors.</summary>
+public static class Network
+{
+    /// <summary>The config's file name.</summary>
+    public const string ConfigName = "config.json";
+
+    /// <summary>The weights' file name.</summary>
+    public const string WeightsName = "diffusion_pytorch_model.safetensors";
+
+    /// <summary>Loads an AutoencoderKL or a VQModel, in float32.</summary>
+    /// <param name="folder">The network's folder.</param>
+    /// <param name="device">Where to put it.</param>
+    /// <exception cref="InvalidModelException">The config or the weights cannot be used; nothing stays loaded.</exception>
+    public static Autoencoder LoadAutoencoder(string folder, Device device) => LoadAutoencoder(folder, device, out _);
+
+    /// <summary>Loads a UNet2DModel or a UNet2DConditionModel.</summary>
+    /// <param name="folder">The network's folder.</param>
+    /// <param name="device">Where to put it.</param>
+    /// <param name="type">What it computes in.</param>
+    /// <exception cref="InvalidModelException">The config or the weights cannot be used; nothing stays loaded.</exception>
+    public static UNet LoadUNet(string folder, Device device, ScalarType type = ScalarType.Float32) => LoadUNet(folder, device, type, out _);
+
+    internal static Autoencoder LoadAutoencoder(string folder, Device device, out string sha256)
+    {
+        (Autoencoder network, sha256) = Load<Autoencoder>(folder, device, ScalarType.Float32, (config, weights) => config.ClassName switch
+        {
+            "AutoencoderKL" => AutoencoderKL.Build(config, weights),
+            "VQModel" => VQModel.Build(config, weights),
+            _ => throw Unknown(config, "AutoencoderKL or VQModel"),
+        });
+        return network;
+    }
+
+    internal static UNet LoadUNet(string folder, Device device, ScalarType type, out string sha256)
+    {
+        (UNet network, sha256) = Load<UNet>(folder, device, type, (config, weights) => config.ClassName switch
+        {
+            "UNet2DModel" => UNet2DModel.Build(config, weights),
+            "UNet2DConditionModel" => UNet2DConditionModel.Build(config, weights),
+            _ => throw Unknown(config, "UNet2DModel or UNet2DConditionModel"),
+        });
+        return network;
+    }
+
+    private static (T Network, string Sha256) Load<T>(string folder, Device device, ScalarType type, Func<NetworkConfig, NetworkWeights, T> build)
+    {
+        NetworkConfig config = NetworkConfig.Read(Path.Combine(folder, ConfigName), Label(folder, ConfigName));
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, WeightsName), hash: true);
+        using var grad = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        var weights = new NetworkWeights(file, device, type);
+        try
+        {
+            T network = build(config, weights);
+            config.Finish();
+            weights.Finish();
+            return (network, file.Sha256!);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    private static string Label(string folder, string file) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))) + "/" + file;
+
+    private static InvalidModelException Unknown(NetworkConfig config, string wanted) =>
+        new($"{config.Name}: the class {InvalidModelException.Quote(config.ClassName)} is not known; here it must be {wanted}.");
+}

@@ -1,0 +1,39 @@
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+using F = InverseSolver.Torch.torch.nn.functional;
+
+namespace InverseSolver.Diffusion.Networks;
+
+/// <summary>Halves the size with a strided convolution. Padding 0 means one zero row below and one zero column to the right.</summary>
+internal sealed class Downsample2D(WeightScope w, int channels, int padding)
+{
+    private readonly Conv2d conv = new(w.At("conv"), channels, channels, 3, stride: 2, padding);
+
+    internal Tensor Forward(Tensor x)
+    {
+        if (padding != 0)
+        {
+            return conv.Forward(x);
+        }
+
+        using Tensor padded = F.pad(x, [0, 1, 0, 1]);
+        return conv.Forward(padded);
+    }
+}
+
+/// <summary>Doubles the size by repeating pixels, then convolves.</summary>
+internal sealed class Upsample2D(WeightScope w, int channels)
+{
+    private readonly Conv2d conv = new(w.At("conv"), channels, channels, 3, padding: 1);
+
+    /// <param name="x">(N, C, H, W).</param>
+    /// <param name="size">Height and width of the result where they are not twice those of x.</param>
+    internal Tensor Forward(Tensor x, (long Height, long Width)? size)
+    {
+        using Tensor large = Nearest(x, size);
+        return conv.Forward(large);
+    }
+
+    internal static Tensor Nearest(Tensor x, (long Height, long Width)? size) =>
+        F.interpolate_nearest(x, size is { } s ? [s.Height, s.Width] : [2 * x.size(2), 2 * x.size(3)]);
+}

@@ -1,0 +1,97 @@
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+using F = InverseSolver.Torch.torch.nn.functional;
+
+namespace InverseSolver.Diffusion.Networks;
+
+/// <summary>What all residual blocks of a network have in common.</summary>
+/// <param name="Activation">The nonlinearity.</param>
+/// <param name="Groups">Groups of every normalisation.</param>
+/// <param name="Eps">ε of every normalisation.</param>
+/// <param name="TimeFeatures">Width of the time embedding; null where there is none.</param>
+/// <param name="ScaleShift">Whether the time embedding scales and shifts after the second normalisation instead of being added before it.</param>
+/// <param name="SkipTimeActivation">Whether the time embedding goes in as it is.</param>
+/// <param name="OutputScale">What the sum with the shortcut is divided by.</param>
+internal sealed record ResnetOptions(
+    Activation Activation, int Groups, double Eps, int? TimeFeatures = null, bool ScaleShift = false, bool SkipTimeActivation = false, double OutputScale = 1);
+
+/// <summary>Whether a residual block also changes the size.</summary>
+internal enum Resize
+{
+    None,
+    Half,
+    Double,
+}
+
+/// <summary>A residual block: normalise, activate, convolve, twice, with the time embedding in between.</summary>
+internal sealed class ResnetBlock2D
+{
+    private readonly ResnetOptions options;
+    private readonly Resize resize;
+    private readonly GroupNorm norm1, norm2;
+    private readonly Conv2d conv1, conv2;
+    private readonly Conv2d? shortcut;
+    private readonly Linear? timeProjection;
+
+    internal ResnetBlock2D(WeightScope w, int inChannels, int outChannels, ResnetOptions options, Resize resize = Resize.None)
+    {
+        this.options = options;
+        this.resize = resize;
+        norm1 = new GroupNorm(w.At("norm1"), options.Groups, inChannels, options.Eps);
+        conv1 = new Conv2d(w.At("conv1"), inChannels, outChannels, 3, padding: 1);
+        if (options.TimeFeatures is { } features)
+        {
+            timeProjection = new Linear(w.At("time_emb_proj"), features, options.ScaleShift ? 2 * outChannels : outChannels);
+        }
+
+        norm2 = new GroupNorm(w.At("norm2"), options.Groups, outChannels, options.Eps);
+        conv2 = new Conv2d(w.At("conv2"), outChannels, outChannels, 3, padding: 1);
+        shortcut = inChannels == outChannels ? null : new Conv2d(w.At("conv_shortcut"), inChannels, outChannels, 1);
+    }
+
+    /// <param name="x">(N, in, H, W).</param>
+    /// <param name="time">(N, time features), or null in an autoencoder.</param>
+    internal Tensor Forward(Tensor x, Tensor? time)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        Tensor h = options.Activation.Consume(norm1.Forward(x));
+        Tensor residual = Resized(x);
+        h = Then(h, Resized(h));
+        h = Then(h, conv1.Forward(h));
+        Tensor? projected = time is null ? null : timeProjection?.Forward(options.SkipTimeActivation ? time : options.Activation.Forward(time)).unsqueeze(2).unsqueeze(3);
+        if (projected is not null && !options.ScaleShift)
+        {
+            h = h.requires_grad ? h + projected : h.add_(projected);
+        }
+
+        h = Then(h, norm2.Forward(h));
+        if (projected is not null && options.ScaleShift)
+        {
+            Tensor[] parts = projected.chunk(2, 1);
+            h = h * (parts[0] + 1.0) + parts[1];
+        }
+
+        h = options.Activation.Consume(h);
+        h = Then(h, conv2.Forward(h));
+        residual = shortcut is null ? residual : shortcut.Forward(residual);
+        Tensor sum = h.requires_grad || residual.requires_grad ? residual + h : h.add_(residual);
+        return (options.OutputScale == 1 ? sum : sum / options.OutputScale).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Resized(Tensor x) => resize switch
+    {
+        Resize.Half => F.avg_pool2d(x, [2, 2]),
+        Resize.Double => Upsample2D.Nearest(x, null),
+        _ => x,
+    };
+
+    private static Tensor Then(Tensor before, Tensor after)
+    {
+        if (!ReferenceEquals(before, after))
+        {
+            before.Dispose();
+        }
+
+        return after;
+    }
+}

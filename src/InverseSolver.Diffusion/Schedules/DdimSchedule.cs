@@ -1,0 +1,139 @@
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion.Schedules;
+
+/// <summary>The DDIMScheduler of diffusers: a noise schedule, the timesteps to visit, and the step between two of them.</summary>
+public sealed class DdimSchedule
+{
+    private enum Spacing
+    {
+        Leading,
+        Linspace,
+        Trailing,
+    }
+
+    private readonly Spacing spacing;
+    private readonly int stepsOffset;
+    private readonly double finalAbar;
+    private readonly double? clipRange;
+    private readonly (double Ratio, double Max)? threshold;
+
+    private DdimSchedule(NetworkConfig config)
+    {
+        Noise = NoiseSchedule.Read(config);
+        PredictionType = config.OneOf("prediction_type", "epsilon", "epsilon", "v_prediction", "sample") switch
+        {
+            "v_prediction" => PredictionType.VPrediction,
+            "sample" => PredictionType.Sample,
+            _ => PredictionType.Epsilon,
+        };
+        spacing = config.OneOf("timestep_spacing", "leading", "leading", "linspace", "trailing") switch
+        {
+            "linspace" => Spacing.Linspace,
+            "trailing" => Spacing.Trailing,
+            _ => Spacing.Leading,
+        };
+        bool ddim = config.ClassName == "DDIMScheduler";
+        stepsOffset = config.Int("steps_offset", 0, 0, Noise.TrainTimesteps);
+        finalAbar = config.Bool("set_alpha_to_one", ddim) ? 1 : Noise.Abar[0];
+        double range = config.Number("clip_sample_range", 1);
+        clipRange = config.Bool("clip_sample", config.ClassName != "PNDMScheduler") ? range : null;
+        double ratio = config.Number("dynamic_thresholding_ratio", 0.995), max = config.Number("sample_max_value", 1);
+        if (ratio is not (>= 0 and <= 1))
+        {
+            throw config.Error("dynamic_thresholding_ratio", "must lie in [0, 1]");
+        }
+
+        threshold = config.Bool("thresholding", false) ? (ratio, max) : null;
+        if (!ddim)
+        {
+            // What these samplers do beyond the noise schedule is not used: sampling here is always DDIM.
+            config.Ignore("skip_prk_steps", "variance_type");
+        }
+
+        config.Finish();
+    }
+
+    /// <summary>The noise of each training timestep.</summary>
+    public NoiseSchedule Noise { get; }
+
+    /// <summary>What the network predicts.</summary>
+    public PredictionType PredictionType { get; }
+
+    /// <summary>Reads a scheduler_config.json of DDIMScheduler (of DDPMScheduler and PNDMScheduler the noise schedule is taken).</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InvalidModelException">The file is missing or names an unknown class or option.</exception>
+    public static DdimSchedule Read(string path)
+    {
+        NetworkConfig config = NetworkConfig.Read(path, Path.GetFileName(path));
+        return config.ClassName is "DDIMScheduler" or "DDPMScheduler" or "PNDMScheduler"
+            ? new DdimSchedule(config)
+            : throw new InvalidModelException($"{config.Name}: the class {InvalidModelException.Quote(config.ClassName)} is not known; here it must be DDIMScheduler, DDPMScheduler or PNDMScheduler.");
+    }
+
+    /// <summary>The timesteps of a run, the noisiest first.</summary>
+    /// <param name="steps">How many, from 1 to the number of training timesteps.</param>
+    public int[] Timesteps(int steps)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(steps);
+        int train = Noise.TrainTimesteps;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(steps, train);
+        double Rounded(double t) => Math.Round(t, MidpointRounding.ToEven);
+        return spacing switch
+        {
+            Spacing.Linspace => [.. Enumerable.Range(0, steps).Reverse().Select(i => steps == 1 ? 0 : (int)Rounded(i * (train - 1.0) / (steps - 1)))],
+            Spacing.Trailing => [.. Enumerable.Range(0, steps).Select(i => (int)Rounded(train - i * (train / (double)steps)) - 1)],
+            _ => [.. Enumerable.Range(0, steps).Reverse().Select(i => i * (train / steps) + stepsOffset)],
+        };
+    }
+
+    /// <summary>One DDIM step from timestep t to the one that lies one stride before it.</summary>
+    /// <param name="modelOutput">What the network said about (z, t), in its own terms.</param>
+    /// <param name="t">The timestep.</param>
+    /// <param name="z">The sample at t, (N, ...).</param>
+    /// <param name="steps">Steps of the whole run; the stride is training timesteps over steps, rounded down.</param>
+    /// <param name="eta">0: no new noise; 1: as much as DDPM.</param>
+    /// <param name="noise">Standard normal, shaped as z; needed when eta is above 0.</param>
+    /// <returns>The sample at the next timestep, and the clean sample that was estimated.</returns>
+    public (Tensor Previous, Tensor Original) Step(Tensor modelOutput, int t, Tensor z, int steps, double eta = 0, Tensor? noise = null)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        int previous = t - Noise.TrainTimesteps / steps;
+        double a = Noise.Abar[t], aPrevious = previous >= 0 ? Noise.Abar[previous] : finalAbar;
+        double signal = Math.Sqrt(a), spread = Math.Sqrt(1 - a);
+        (Tensor original, Tensor epsilon) = PredictionType switch
+        {
+            PredictionType.VPrediction => (z * signal - modelOutput * spread, modelOutput * signal + z * spread),
+            PredictionType.Sample => (modelOutput.alias(), (z - modelOutput * signal) / spread),
+            _ => ((z - modelOutput * spread) / signal, modelOutput),
+        };
+        original = threshold is { } limits ? Thresholded(original, limits.Ratio, limits.Max)
+            : clipRange is { } range ? original.clamp(-range, range)
+            : original;
+
+        double deviation = eta * Math.Sqrt((1 - aPrevious) / (1 - a) * (1 - a / aPrevious));
+        Tensor next = original * Math.Sqrt(aPrevious) + epsilon * Math.Sqrt(Math.Max(0, 1 - aPrevious - deviation * deviation));
+        if (eta > 0)
+        {
+            next = next + (noise ?? throw new ArgumentNullException(nameof(noise), "eta above 0 needs noise")) * deviation;
+        }
+
+        return (next.MoveToOuterDisposeScope(), original.MoveToOuterDisposeScope());
+    }
+
+    // Each item is clipped at a quantile of its own magnitudes, which is then scaled to 1.
+    private static Tensor Thresholded(Tensor x, double ratio, double max)
+    {
+        Tensor[] items = x.split(1);
+        return torch.cat([.. items.Select(item =>
+        {
+            double[] magnitudes = [.. item.ToDoubles().Select(Math.Abs).Order()];
+            double place = ratio * (magnitudes.Length - 1);
+            int below = (int)place, above = Math.Min(below + 1, magnitudes.Length - 1);
+            double quantile = magnitudes[below] + (place - below) * (magnitudes[above] - magnitudes[below]);
+            double limit = Math.Min(Math.Max(quantile, 1), max);
+            return item.clamp(-limit, limit) / limit;
+        })]);
+    }
+}

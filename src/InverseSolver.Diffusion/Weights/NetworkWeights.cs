@@ -1,0 +1,85 @@
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion.Weights;
+
+/// <summary>
+/// Hands a network its tensors by name with the shape that its config implies, and owns them from then on. A tensor that is missing, of another
+/// shape or not finite is an error, and so is one that nobody asks for.
+/// </summary>
+internal sealed class NetworkWeights : IDisposable
+{
+    private readonly SafetensorsFile file;
+    private readonly HashSet<string> unused;
+    private readonly List<Tensor> owned = [];
+
+    internal NetworkWeights(SafetensorsFile file, Device device, ScalarType type = ScalarType.Float32)
+    {
+        this.file = file;
+        Device = device;
+        Type = type;
+        unused = new HashSet<string>(file.Entries.Keys, StringComparer.Ordinal);
+    }
+
+    internal Device Device { get; }
+
+    internal ScalarType Type { get; }
+
+    internal WeightScope Root => new(this, "");
+
+    internal bool Has(string name) => file.Entries.ContainsKey(name);
+
+    internal Tensor Take(string name, long[] shape)
+    {
+        string who = $"{file.Name}: tensor {InvalidModelException.Quote(name)}";
+        if (!file.Entries.TryGetValue(name, out SafetensorsEntry? entry))
+        {
+            throw new InvalidModelException($"{who} is missing.");
+        }
+
+        if (!entry.Shape.SequenceEqual(shape))
+        {
+            throw new InvalidModelException($"{who} has the shape {entry.ShapeText}; the config asks for ({string.Join(", ", shape)}).");
+        }
+
+        if (entry.Type is not ("F32" or "F16" or "BF16" or "F64"))
+        {
+            throw new InvalidModelException($"{who} has the element type {entry.Type}; F32, F16 and BF16 are read.");
+        }
+
+        using DisposeScope scope = torch.NewDisposeScope();
+        Tensor tensor = file.Read(name).to(Device, Type).DetachFromDisposeScope();
+        owned.Add(tensor);
+        unused.Remove(name);
+        return tensor;
+    }
+
+    /// <summary>Keeps a tensor that was made rather than read, with the weights.</summary>
+    internal Tensor Own(Tensor tensor)
+    {
+        owned.Add(tensor.DetachFromDisposeScope());
+        return tensor;
+    }
+
+    /// <summary>Takes note of a tensor that is stored but not needed.</summary>
+    internal void Ignore(string name) => unused.Remove(name);
+
+    /// <summary>Refuses tensors that nobody asked for.</summary>
+    internal void Finish()
+    {
+        if (unused.Count > 0)
+        {
+            throw new InvalidModelException(
+                $"{file.Name}: tensor {InvalidModelException.Quote(unused.Min(StringComparer.Ordinal)!)} has no place in the network that the config describes ({unused.Count} such).");
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (Tensor tensor in owned)
+        {
+            tensor.Dispose();
+        }
+
+        owned.Clear();
+    }
+}

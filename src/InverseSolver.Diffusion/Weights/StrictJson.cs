@@ -1,0 +1,75 @@
+using System.Text.Json;
+
+namespace InverseSolver.Diffusion.Weights;
+
+/// <summary>JSON from files of strangers: no duplicate keys, no comments, bounded depth and size.</summary>
+internal static class StrictJson
+{
+    private const int MaxConfigBytes = 1 << 20;
+
+    internal static JsonDocument ParseFile(string path, string name)
+    {
+        if (!File.Exists(path))
+        {
+            throw new InvalidModelException($"{name} is missing.");
+        }
+
+        if (new FileInfo(path).Length > MaxConfigBytes)
+        {
+            throw new InvalidModelException($"{name} is larger than {MaxConfigBytes} bytes.");
+        }
+
+        return Parse(File.ReadAllBytes(path), name);
+    }
+
+    internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string name)
+    {
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(utf8, new JsonDocumentOptions { MaxDepth = 16, AllowDuplicateProperties = false });
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidModelException($"{name} is not valid JSON (line {e.LineNumber + 1}).", e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            throw new InvalidModelException($"{name} is not valid JSON: it holds text that is not Unicode.", e);
+        }
+
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        {
+            document.Dispose();
+            throw new InvalidModelException($"{name} is not a JSON object.");
+        }
+
+        return document;
+    }
+
+    /// <summary>The text of a string, where it is valid Unicode.</summary>
+    internal static string TextOf(JsonElement element, string name)
+    {
+        try
+        {
+            return element.GetString() ?? "";
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidModelException($"{name} holds text that is not Unicode.", e);
+        }
+    }
+
+    /// <summary>The name of a property, where it is valid Unicode.</summary>
+    internal static string NameOf(JsonProperty property, string name)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidModelException($"{name} holds a name that is not Unicode.", e);
+        }
+    }
+}
