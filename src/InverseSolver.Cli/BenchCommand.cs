@@ -79,7 +79,7 @@ internal static class BenchCommand
             var rows = new List<object>();
             Console.WriteLine("| batch | UNet ms | decoder ms | decoder with gradient ms | encoder ms |");
             Console.WriteLine("|---:|---:|---:|---:|---:|");
-            foreach (int batch in new[] { 1, 2, 4 })
+            for (int batch = 1; batch <= 4; batch *= 2)
             {
                 NetworkTimes t = NetworkTimes.Of(model, batch, 15);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {t.NetworkMs:F1} | {t.DecoderMs:F1} | {t.GradientMs:F1} | {t.EncoderMs:F1} |"));

@@ -77,9 +77,6 @@ internal sealed class Evaluation
         return wanted;
     }
 
-    internal SimulatedMeasurement Simulate(EvaluationRow row, ArrayData truth) =>
-        Reconstruction.Simulate(StandardProblems.Get(row.Problem, row.Seed), truth, new Dictionary<string, ArrayData>(), row.Sigma, row.Seed);
-
     private EvaluationRow Solve(LatentModel model, EvaluationRun run, string file, long seed, CancellationToken cancellation)
     {
         ArrayData truth = ArrayFiles.ReadImage(file);

@@ -11,7 +11,6 @@ var root = new RootCommand("Solves imaging inverse problems with latent diffusio
     EvaluateCommand.Create(),
     ModelsCommand.Create(),
     BenchCommand.Create(),
-    DemoCommand.Create(),
     GpuCheckCommand.Create(),
 };
 
