@@ -1,0 +1,50 @@
+using System.Net;
+
+namespace InverseSolver.Service.Access;
+
+/// <summary>Without authentication the service listens on loopback only, unless it is told aloud to do otherwise.</summary>
+internal static class ListenRule
+{
+    /// <summary>Refuses to start when a configured address is beyond loopback and <c>Access:AllowAnonymous</c> is not set.</summary>
+    /// <param name="configuration">The configuration.</param>
+    public static void Check(IConfiguration configuration)
+    {
+        if (configuration.GetValue<bool>("Access:AllowAnonymous"))
+        {
+            return;
+        }
+
+        if (Addresses(configuration).FirstOrDefault(address => !IsLoopback(address)) is { } open)
+        {
+            throw new StartRefusedException(
+                $"Refusing to listen on {open}: it is beyond loopback and there is no authentication; set Access:AllowAnonymous=true to let anyone who reaches it use this service.");
+        }
+    }
+
+    private static IEnumerable<string> Addresses(IConfiguration configuration)
+    {
+        IEnumerable<string?> endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"]);
+        IEnumerable<string> ports = Split(configuration["http_ports"]).Concat(Split(configuration["https_ports"])).Select(port => $"http://*:{port}");
+        IEnumerable<string> urls = Split(configuration["urls"]);
+        // Kestrel takes ports only where no URLs are given, and neither where it has endpoints of its own; refusing is right for all that is written down.
+        return endpoints.OfType<string>().Concat(urls.Any() ? urls : ports);
+    }
+
+    private static string[] Split(string? list) =>
+        (list ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static bool IsLoopback(string address)
+    {
+        try
+        {
+            BindingAddress binding = BindingAddress.Parse(address);
+            return binding.IsUnixPipe
+                || binding.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+                || (IPAddress.TryParse(binding.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+using System.ComponentModel;
+
+namespace InverseSolver.Service;
+
+/// <summary>An error as problem+json (RFC 9457).</summary>
+/// <param name="Type">The code as a URN.</param>
+/// <param name="Title">The status in words.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">The stable code that programs tell errors apart by, for example <c>invalidInput</c>.</param>
+/// <param name="Detail">What is wrong, and what would be right.</param>
+/// <param name="Field">The offending field of the request in JSON notation, for example <c>problem.mask.fraction</c>.</param>
+/// <param name="TraceId">Finds the request in the service's log.</param>
+[DisplayName("Error")]
+internal sealed record ApiError(
+    string Type, string Title, int Status, string Code, string? Detail, string? Field, string? TraceId)
+{
+    /// <summary>The content type of an error.</summary>
+    public const string ContentType = "application/problem+json";
+}

@@ -1,0 +1,59 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Microsoft.OpenApi;
+using Swashbuckle.AspNetCore.SwaggerGen;
+
+namespace InverseSolver.Service.Documentation;
+
+/// <summary>The OpenAPI document and Swagger UI, made from what the compiler checked.</summary>
+internal static class ApiDocumentation
+{
+    /// <summary>Adds the generator.</summary>
+    public static void AddApiDocumentation(this IServiceCollection services)
+    {
+        services.AddEndpointsApiExplorer();
+        services.AddSwaggerGen(swagger =>
+        {
+            swagger.SwaggerDoc("v1", new OpenApiInfo
+            {
+                Title = "InverseSolver",
+                Version = "v1",
+                Description = "Solves imaging inverse problems with pretrained latent diffusion models, as asynchronous jobs. Every error is "
+                    + "problem+json with a stable `code` and, where one is to blame, the `field`.",
+            });
+            foreach (string file in XmlDocs.Files)
+            {
+                swagger.IncludeXmlComments(file);
+            }
+
+            swagger.SupportNonNullableReferenceTypes();
+            swagger.NonNullableReferenceTypesAsRequired();
+            swagger.MapType<JsonObject>(() => new OpenApiSchema { Type = JsonSchemaType.Object });
+            swagger.UseOneOfForPolymorphism();
+            swagger.SelectSubTypesUsing(type => type.GetCustomAttributes<JsonDerivedTypeAttribute>(inherit: false).Select(derived => derived.DerivedType));
+            swagger.SelectDiscriminatorNameUsing(type => type.GetCustomAttribute<JsonPolymorphicAttribute>(inherit: false)?.TypeDiscriminatorPropertyName);
+            swagger.SelectDiscriminatorValueUsing(Discriminator);
+            swagger.SchemaFilter<SchemaDetails>();
+            swagger.OperationFilter<OperationDetails>();
+            swagger.DocumentFilter<DocumentDetails>();
+        });
+    }
+
+    /// <summary>Serves the document and the UI, and sends the root there.</summary>
+    public static void UseApiDocumentation(this WebApplication app)
+    {
+        app.UseSwagger(swagger => swagger.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
+        app.UseSwaggerUI(ui =>
+        {
+            ui.DocumentTitle = "InverseSolver";
+            ui.DisplayRequestDuration();
+        });
+        app.MapGet("/", static () => TypedResults.LocalRedirect("/swagger")).ExcludeFromDescription();
+    }
+
+    /// <summary>The word that tells a derived record from its siblings.</summary>
+    /// <param name="type">The derived record.</param>
+    public static string? Discriminator(Type type) => type.BaseType?.GetCustomAttributes<JsonDerivedTypeAttribute>(inherit: false)
+        .FirstOrDefault(derived => derived.DerivedType == type)?.TypeDiscriminator as string;
+}

@@ -1,0 +1,18 @@
+using Microsoft.OpenApi;
+using Swashbuckle.AspNetCore.SwaggerGen;
+
+namespace InverseSolver.Service.Documentation;
+
+/// <summary>Puts the document in an order that does not depend on the order of registration, and leaves out who served it.</summary>
+internal sealed class DocumentDetails : IDocumentFilter
+{
+    /// <inheritdoc/>
+    public void Apply(OpenApiDocument document, DocumentFilterContext context)
+    {
+        document.Servers = null;
+        if (document.Components?.Schemas is { } schemas)
+        {
+            document.Components.Schemas = schemas.OrderBy(schema => schema.Key, StringComparer.Ordinal).ToDictionary();
+        }
+    }
+}

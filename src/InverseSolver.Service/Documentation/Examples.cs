@@ -1,0 +1,71 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using InverseSolver.Service.Requests;
+
+namespace InverseSolver.Service.Documentation;
+
+/// <summary>Requests that run as they stand.</summary>
+internal static class Examples
+{
+    /// <summary>A head-like phantom of ellipses: 128 x 128, grey, 8 bits.</summary>
+    public static string Phantom { get; } = ReadPhantom();
+
+    /// <summary>A problem of each kind.</summary>
+    /// <param name="type">The kind.</param>
+    public static JsonObject Problem(string type) => type switch
+    {
+        "inpainting" => new JsonObject
+        {
+            ["type"] = type,
+            ["mask"] = new JsonObject { ["type"] = "box", ["height"] = 32, ["width"] = 32 },
+        },
+        "mri" => new JsonObject
+        {
+            ["type"] = type,
+            ["mask"] = new JsonObject { ["type"] = "random", ["acceleration"] = 4, ["centreFraction"] = 0.08, ["seed"] = 1 },
+        },
+        _ => new JsonObject { ["type"] = type },
+    };
+
+    /// <summary>A job around a problem.</summary>
+    /// <param name="type">The problem's kind.</param>
+    /// <param name="withFiles">Whether the measurement stands in it as a data URI.</param>
+    public static JsonObject Job(string type, bool withFiles)
+    {
+        var job = new JsonObject
+        {
+            ["model"] = "brain-mri-128",
+            ["problem"] = Problem(type),
+            ["sigma"] = 0.01,
+            ["solver"] = new JsonObject { ["type"] = "reSample", ["preset"] = "fast" },
+            ["seed"] = 1,
+        };
+        if (withFiles)
+        {
+            job["files"] = new JsonObject { ["measurement"] = Phantom };
+        }
+
+        return job;
+    }
+
+    /// <summary>A measurement to simulate.</summary>
+    /// <param name="withFiles">Whether the image stands in it as a data URI.</param>
+    public static JsonObject Simulation(bool withFiles)
+    {
+        var simulation = new JsonObject { ["problem"] = Problem("mri"), ["sigma"] = 0.01, ["seed"] = 1 };
+        if (withFiles)
+        {
+            simulation["files"] = new JsonObject { ["image"] = Phantom };
+        }
+
+        return simulation;
+    }
+
+    private static string ReadPhantom()
+    {
+        using Stream stream = typeof(Examples).Assembly.GetManifestResourceStream("phantom.png")!;
+        using var bytes = new MemoryStream();
+        stream.CopyTo(bytes);
+        return DataUri.Png(bytes.ToArray());
+    }
+}

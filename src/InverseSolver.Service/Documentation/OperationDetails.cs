@@ -1,0 +1,67 @@
+using System.Text.Json.Nodes;
+using Microsoft.OpenApi;
+using Swashbuckle.AspNetCore.SwaggerGen;
+
+namespace InverseSolver.Service.Documentation;
+
+/// <summary>Describes bodies that come as JSON or as multipart, with examples that run as they stand.</summary>
+internal sealed class OperationDetails : IOperationFilter
+{
+    /// <inheritdoc/>
+    public void Apply(OpenApiOperation operation, OperationFilterContext context)
+    {
+        switch (operation.OperationId)
+        {
+            case "submitJob":
+                Describe(operation, ["measurement", "mask", "psf", "phase", "truth"], Examples.Job("inpainting", withFiles: true), Examples.Job("inpainting", withFiles: false));
+                break;
+            case "simulateMeasurement":
+                Describe(operation, ["image", "mask", "psf", "phase"], Examples.Simulation(withFiles: true), Examples.Simulation(withFiles: false));
+                break;
+            case "listenToJob":
+                // What the generator makes of a stream is a single object.
+                if (operation.Responses?["200"] is OpenApiResponse response)
+                {
+                    IOpenApiSchema item = context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository);
+                    response.Content = new Dictionary<string, IOpenApiMediaType> { ["text/event-stream"] = new OpenApiMediaType { Schema = item } };
+                }
+
+                break;
+        }
+    }
+
+    private static void Describe(OpenApiOperation operation, string[] files, JsonObject json, JsonObject part)
+    {
+        if (operation.RequestBody is not OpenApiRequestBody { Content: { } content } body)
+        {
+            return;
+        }
+
+        body.Required = true;
+        if (content["application/json"] is not OpenApiMediaType asJson)
+        {
+            return;
+        }
+
+        asJson.Example = json;
+        var parts = new OpenApiSchema
+        {
+            Type = JsonSchemaType.Object,
+            Required = new HashSet<string> { "request", files[0] },
+            Properties = new Dictionary<string, IOpenApiSchema>
+            {
+                ["request"] = new OpenApiSchema { AllOf = [asJson.Schema!], Examples = [part] },
+            },
+        };
+        foreach (string file in files)
+        {
+            parts.Properties[file] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary", Description = "PNG, JPEG, TIFF, WebP or .npy." };
+        }
+
+        content["multipart/form-data"] = new OpenApiMediaType
+        {
+            Schema = parts,
+            Encoding = new Dictionary<string, OpenApiEncoding> { ["request"] = new() { ContentType = "application/json" } },
+        };
+    }
+}

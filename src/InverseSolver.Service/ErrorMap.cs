@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Text.Json;
+using InverseSolver.Diffusion;
+using InverseSolver.Imaging;
+using InverseSolver.Service.Requests;
+using InverseSolver.Solvers;
+using InverseSolver.Torch;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace InverseSolver.Service;
+
+/// <summary>Decides what a caller learns about an error. Whatever is not listed here is <c>internal</c>, without detail.</summary>
+internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandler
+{
+    /// <inheritdoc/>
+    public async ValueTask<bool> TryHandleAsync(HttpContext http, Exception exception, CancellationToken cancellation)
+    {
+        if (http.RequestAborted.IsCancellationRequested)
+        {
+            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return true;
+        }
+
+        RequestException error = Explain(exception);
+        if (error.Status >= StatusCodes.Status500InternalServerError)
+        {
+            RequestFailed(exception, http.Request.Method, http.GetEndpoint()?.DisplayName ?? "none");
+        }
+
+        if (error.RetryAfter is { } wait)
+        {
+            http.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString();
+        }
+
+        await WriteAsync(http, error.Status, error.Code, error.Field, error.Message);
+        return true;
+    }
+
+    /// <summary>The body for errors that come without an exception, such as an unknown path.</summary>
+    /// <param name="context">The bare response.</param>
+    public static Task WriteBareAsync(StatusCodeContext context)
+    {
+        (string code, string detail) = context.HttpContext.Response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound => ("notFound", "There is nothing at this address."),
+            StatusCodes.Status405MethodNotAllowed => ("methodNotAllowed", "This address does not take this method; the Allow header lists those it takes."),
+            StatusCodes.Status413PayloadTooLarge => ("tooLarge", "The request is larger than this service takes."),
+            StatusCodes.Status415UnsupportedMediaType => ("unsupportedMediaType", "Send application/json or multipart/form-data."),
+            StatusCodes.Status429TooManyRequests => ("busy", "Too many uploads at once."),
+            _ => ("invalidRequest", "The request cannot be answered."),
+        };
+        return WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, code, null, detail);
+    }
+
+    /// <summary>An exception in the words that a caller may read.</summary>
+    /// <param name="exception">What was thrown.</param>
+    public static RequestException Explain(Exception exception) => exception switch
+    {
+        RequestException error => error,
+        InvalidInputException error => new(StatusCodes.Status422UnprocessableEntity, "invalidInput", error.Field, error.Message),
+        InvalidMeasurementException error => new(StatusCodes.Status422UnprocessableEntity, "invalidFile", null, error.Message),
+        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
+            new(StatusCodes.Status413PayloadTooLarge, "tooLarge", null, "The request is larger than this service takes."),
+        BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } =>
+            new(StatusCodes.Status415UnsupportedMediaType, "unsupportedMediaType", null, "Send application/json or multipart/form-data."),
+        BadHttpRequestException { InnerException: JsonException json } => JsonErrors.Explain(json),
+        BadHttpRequestException error => JsonErrors.ExplainBinding(error),
+        InvalidModelException error => new(StatusCodes.Status500InternalServerError, "invalidModel", "model", error.Message),
+        OutOfMemoryException or NativeOutOfMemoryException => new(StatusCodes.Status503ServiceUnavailable, "outOfMemory", null, "There is not enough memory for this request.")
+        {
+            RetryAfter = TimeSpan.FromSeconds(30),
+        },
+        _ => new(StatusCodes.Status500InternalServerError, "internal", null, "The service failed; its log has the cause under the trace id."),
+    };
+
+    private static Task WriteAsync(HttpContext http, int status, string code, string? field, string detail)
+    {
+        http.Response.StatusCode = status;
+        var error = new ApiError(
+            $"urn:inverse-solver:{code}", ReasonPhrases.GetReasonPhrase(status), status, code, detail, field, TraceId);
+        return http.Response.WriteAsJsonAsync(error, ApiJson.Options, ApiError.ContentType, http.RequestAborted);
+    }
+
+    /// <summary>The id that the log has beside what happens now.</summary>
+    public static string? TraceId => Activity.Current?.TraceId.ToString();
+
+    [LoggerMessage(1, LogLevel.Error, "{Method} {Endpoint} failed")]
+    private partial void RequestFailed(Exception exception, string method, string endpoint);
+}

@@ -1,0 +1,66 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Imaging;
+using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Models;
+using InverseSolver.Torch;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Health;
+
+/// <summary>How the service is.</summary>
+/// <param name="Status"><c>live</c>, <c>ready</c> or <c>notReady</c>.</param>
+/// <param name="Checks">What was looked at: <c>ok</c> or <c>failed</c>; the log has the cause.</param>
+internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Checks);
+
+/// <summary>Health over HTTP.</summary>
+internal static partial class HealthEndpoints
+{
+    /// <summary>Maps the endpoints.</summary>
+    public static void MapHealth(this IEndpointRouteBuilder app)
+    {
+        RouteGroupBuilder health = app.MapGroup("/health").WithTags("Health");
+        health.MapGet("live", Live).WithName("live");
+        health.MapGet("ready", Ready).WithName("ready").Produces<HealthReport>(StatusCodes.Status503ServiceUnavailable);
+    }
+
+    /// <summary>Answers while the process does.</summary>
+    /// <response code="200">It lives.</response>
+    private static Ok<HealthReport> Live() => TypedResults.Ok(new HealthReport("live", new Dictionary<string, string>()));
+
+    /// <summary>Tells whether jobs can be taken and solved.</summary>
+    /// <response code="200">They can.</response>
+    /// <response code="503">They cannot; the checks say which part failed.</response>
+    private static Results<Ok<HealthReport>, JsonHttpResult<HealthReport>> Ready(
+        [FromServices] JobStore store, [FromServices] ModelCatalog catalog, [FromServices] IOptions<ModelOptions> models, [FromServices] ILogger<HealthReport> log)
+    {
+        var checks = new Dictionary<string, string>
+        {
+            ["store"] = Check(() => store.CountQueued()),
+            ["models"] = Check(() => models.Value.Folders.Sum(folder => Directory.GetDirectories(folder).Length) + catalog.List().Count),
+            ["imaging"] = Check(() => ImageFile.WritePng(new Image(1, 1, 1, [0f])).Length),
+            ["libtorch"] = Check(() => Backend.Threads),
+        };
+        return checks.Values.All(result => result == "ok")
+            ? TypedResults.Ok(new HealthReport("ready", checks))
+            : TypedResults.Json(new HealthReport("notReady", checks), statusCode: StatusCodes.Status503ServiceUnavailable);
+
+        string Check(Func<int> probe)
+        {
+            try
+            {
+                probe();
+                return "ok";
+            }
+            catch (Exception error)
+            {
+                NotReady(log, error);
+                return "failed";
+            }
+        }
+    }
+
+    [LoggerMessage(2001, LogLevel.Error, "A readiness check failed")]
+    private static partial void NotReady(ILogger log, Exception error);
+}

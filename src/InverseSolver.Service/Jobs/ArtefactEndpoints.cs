@@ -1,0 +1,50 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Net.Http.Headers;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>The files that jobs made.</summary>
+internal static class ArtefactEndpoints
+{
+    /// <summary>Maps the endpoints.</summary>
+    public static void MapArtefacts(this RouteGroupBuilder jobs)
+    {
+        jobs.MapGet("{id}/artefacts", List).WithName("listArtefacts").ProducesErrors(404);
+        jobs.MapGet("{id}/artefacts/{name}", Download).WithName("getArtefact")
+            .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/json"])
+            .ProducesErrors(404);
+    }
+
+    /// <summary>Lists a job's files.</summary>
+    /// <param name="id">The job's id.</param>
+    /// <response code="200">The files; none before the job has succeeded.</response>
+    private static Ok<ArtefactList> List(string id, [FromServices] JobStore store) =>
+        TypedResults.Ok(new ArtefactList(store.Find(id).ToJob().Result?.Artefacts ?? []));
+
+    /// <summary>Downloads one of a job's files.</summary>
+    /// <remarks>
+    /// `result.npy` is the image as float32 (channels, height, width) on the [0,1] scale, not clipped; `result.png` and `result16.png` are clipped;
+    /// `report.json` has the consistency figures and the provenance; `measurement.npy` is what was solved.
+    /// </remarks>
+    /// <param name="id">The job's id.</param>
+    /// <param name="name">The file's name.</param>
+    /// <response code="200">The file. It never changes.</response>
+    private static PhysicalFileHttpResult Download(
+        string id, string name, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder)
+    {
+        JobRow job = store.Find(id);
+        Artefact? artefact = job.ToJob().Result?.Artefacts.FirstOrDefault(file => file.Name == name);
+        string? path = artefact is null ? null : folder.PathOf(id, job.Epoch, artefact.Name);
+        if (!File.Exists(path))
+        {
+            throw RequestException.NotFound("file of this job");
+        }
+
+        bool shown = artefact!.ContentType == "image/png";
+        http.Response.Headers.ContentDisposition = $"{(shown ? "inline" : "attachment")}; filename=\"{id}-{artefact.Name}\"";
+        http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
+        return TypedResults.PhysicalFile(
+            path, artefact.ContentType, entityTag: new EntityTagHeaderValue($"\"{artefact.Sha256}\""), enableRangeProcessing: true);
+    }
+}

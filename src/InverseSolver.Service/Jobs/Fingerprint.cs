@@ -1,0 +1,18 @@
+using InverseSolver.Torch;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>What two runs must have in common to give the same bits from the same seed.</summary>
+/// <param name="Device">The device's kind.</param>
+/// <param name="Threads">Threads that share one operator.</param>
+/// <param name="InstructionSet">The CPU instruction set that libtorch uses.</param>
+/// <param name="Libtorch">Its version.</param>
+/// <param name="Blas">The library of its matrix products.</param>
+/// <param name="Batch">Images solved together.</param>
+internal sealed record Fingerprint(string Device, int Threads, string InstructionSet, string Libtorch, string? Blas, int Batch)
+{
+    /// <summary>This process's.</summary>
+    /// <param name="device">Where the model computes.</param>
+    public static Fingerprint Of(Device device) => new(
+        device.ToString(), Backend.Threads, Backend.CpuCapability, Backend.Version, Path.GetFileName(Backend.BlasLibrary()), Batch: 1);
+}

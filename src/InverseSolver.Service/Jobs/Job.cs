@@ -1,0 +1,138 @@
+using System.Text.Json.Nodes;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Problems;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>Where a job stands. The last three are final.</summary>
+internal enum JobState
+{
+    /// <summary>Waits for its turn.</summary>
+    Queued,
+
+    /// <summary>Is being solved.</summary>
+    Running,
+
+    /// <summary>Done; its artefacts are there.</summary>
+    Succeeded,
+
+    /// <summary>Cannot be done; <c>error</c> says why.</summary>
+    Failed,
+
+    /// <summary>Was stopped on request.</summary>
+    Cancelled,
+}
+
+/// <summary>A reconstruction job.</summary>
+/// <param name="Id">Its id (UUID version 7).</param>
+/// <param name="State">Where it stands.</param>
+/// <param name="CancelRequested">Whether it will stop at the next chance.</param>
+/// <param name="Created">When it was accepted.</param>
+/// <param name="Started">When it was first started.</param>
+/// <param name="Finished">When it became final.</param>
+/// <param name="Attempts">How often it was started; more than once when the service was lost meanwhile.</param>
+/// <param name="Request">What was asked for, with all solver parameters.</param>
+/// <param name="Progress">How far it is, while it runs.</param>
+/// <param name="Result">The figures, once it succeeded.</param>
+/// <param name="Error">What went wrong, where it failed.</param>
+/// <param name="Links">Where to go from here.</param>
+internal sealed record Job(
+    string Id,
+    JobState State,
+    bool CancelRequested,
+    DateTimeOffset Created,
+    DateTimeOffset? Started,
+    DateTimeOffset? Finished,
+    int Attempts,
+    StoredRequest Request,
+    JobProgress? Progress,
+    JobResult? Result,
+    JobError? Error,
+    JobLinks Links);
+
+/// <summary>A request as it was accepted: without files, with every solver parameter resolved.</summary>
+internal sealed record StoredRequest
+{
+    /// <summary>The model's id.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The forward model.</summary>
+    public required Problem Problem { get; init; }
+
+    /// <summary>The noise's standard deviation as given.</summary>
+    public required double Sigma { get; init; }
+
+    /// <summary>The solver with all its parameters.</summary>
+    public required ResolvedSolver Solver { get; init; }
+
+    /// <summary>The seed.</summary>
+    public required long Seed { get; init; }
+
+    /// <summary>Whether the event stream carries previews.</summary>
+    public required bool Previews { get; init; }
+
+    /// <summary>The caller's label.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>SHA-256 of each file that was sent, by name.</summary>
+    public required IReadOnlyDictionary<string, string> Files { get; init; }
+}
+
+/// <summary>A solver with all its parameters.</summary>
+/// <param name="Type">The solver's name.</param>
+/// <param name="Preset">The preset it started from.</param>
+/// <param name="Parameters">All parameters.</param>
+internal sealed record ResolvedSolver(string Type, string Preset, JsonObject Parameters);
+
+/// <summary>How far a job is.</summary>
+/// <param name="Stage">What the solver is doing.</param>
+/// <param name="Step">Steps done.</param>
+/// <param name="Of">Steps in all.</param>
+/// <param name="Residual">Sum of squared residuals over what the noise explains.</param>
+/// <param name="ElapsedSeconds">Time since the start.</param>
+/// <param name="EtaSeconds">Estimated time to the end.</param>
+internal sealed record JobProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds, double? EtaSeconds);
+
+/// <summary>What a job found.</summary>
+/// <param name="EffectiveSigma">The noise level that was solved for: the given sigma and the quantisation of an 8-bit measurement.</param>
+/// <param name="Consistency">How well the image explains the measurement.</param>
+/// <param name="Quality">Agreement with the truth, where that was given.</param>
+/// <param name="Cost">What the run cost.</param>
+/// <param name="Artefacts">The files.</param>
+internal sealed record JobResult(
+    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, IReadOnlyList<Artefact> Artefacts);
+
+/// <summary>A file that a job made.</summary>
+/// <param name="Name">Its name under <c>/v1/jobs/{id}/artefacts/</c>.</param>
+/// <param name="ContentType">Its media type.</param>
+/// <param name="Bytes">Its size.</param>
+/// <param name="Sha256">Its SHA-256 in lower-case hexadecimals; also its ETag.</param>
+internal sealed record Artefact(string Name, string ContentType, long Bytes, string Sha256);
+
+/// <summary>Why a job failed.</summary>
+/// <param name="Code">The stable code: <c>invalidInput</c>, <c>invalidFile</c>, <c>outOfMemory</c>, <c>lostTooOften</c> or <c>internal</c>.</param>
+/// <param name="Field">The offending field of the request.</param>
+/// <param name="Detail">What is wrong.</param>
+/// <param name="TraceId">Finds the cause in the service's log.</param>
+internal sealed record JobError(string Code, string? Field, string Detail, string? TraceId);
+
+/// <summary>Where to go from a job.</summary>
+/// <param name="Self">The job.</param>
+/// <param name="Events">Its events.</param>
+/// <param name="Artefacts">Its files.</param>
+/// <param name="Cancel">POST here to stop it; null once it is final.</param>
+internal sealed record JobLinks(string Self, string Events, string Artefacts, string? Cancel);
+
+/// <summary>A page of jobs, newest first.</summary>
+/// <param name="Items">The jobs.</param>
+/// <param name="Next">The cursor of the next page; null on the last one.</param>
+internal sealed record JobPage(IReadOnlyList<Job> Items, string? Next);
+
+/// <summary>A job's files.</summary>
+/// <param name="Items">The files.</param>
+internal sealed record ArtefactList(IReadOnlyList<Artefact> Items);
+
+/// <summary>One event of a job's stream.</summary>
+/// <param name="Job">The job as it stands; null in a heartbeat.</param>
+/// <param name="Preview">The current estimate as a PNG data URI, where there is a new one.</param>
+internal sealed record JobEvent(Job? Job, string? Preview);

@@ -1,0 +1,88 @@
+using System.Globalization;
+using Dapper;
+using InverseSolver.Service.Access;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>The SQLite file, its schema, and the lock that keeps a second process off the data folder.</summary>
+internal sealed class JobDatabase : IDisposable
+{
+    private readonly string connectionString;
+    private readonly FileStream folderLock;
+
+    static JobDatabase() => DefaultTypeMap.MatchNamesWithUnderscores = true;
+
+    /// <summary>Opens the database, and creates it or brings its schema up to date.</summary>
+    /// <param name="options">Where it is.</param>
+    public JobDatabase(IOptions<JobOptions> options)
+    {
+        string folder = Path.GetFullPath(options.Value.DataFolder);
+        Directory.CreateDirectory(folder);
+        try
+        {
+            folderLock = new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException)
+        {
+            throw new StartRefusedException($"Another process uses the data folder {folder} (Jobs:DataFolder); a folder belongs to one process.");
+        }
+
+        connectionString = new SqliteConnectionStringBuilder
+        {
+            DataSource = Path.Combine(folder, "jobs.db"),
+            DefaultTimeout = 10,
+        }.ToString();
+        using SqliteConnection connection = Open();
+        connection.Execute("PRAGMA journal_mode = WAL;");
+        Migrate(connection);
+    }
+
+    /// <summary>A connection from the pool.</summary>
+    public SqliteConnection Open()
+    {
+        var connection = new SqliteConnection(connectionString);
+        connection.Open();
+        connection.Execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL;");
+        return connection;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        using (var connection = new SqliteConnection(connectionString))
+        {
+            SqliteConnection.ClearPool(connection);
+        }
+
+        folderLock.Dispose();
+    }
+
+    private static void Migrate(SqliteConnection connection)
+    {
+        connection.Execute("CREATE TABLE IF NOT EXISTS migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
+        int known = connection.ExecuteScalar<int>("SELECT COALESCE(MAX(version), 0) FROM migrations");
+        string[] scripts = [.. typeof(JobDatabase).Assembly.GetManifestResourceNames()
+            .Where(name => name.EndsWith(".sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        if (known > scripts.Length)
+        {
+            throw new StartRefusedException($"The database was made by a newer version of this service (schema {known}; this one knows {scripts.Length}).");
+        }
+
+        foreach (string name in scripts)
+        {
+            int version = int.Parse(name.AsSpan(0, 4), CultureInfo.InvariantCulture);
+            if (version <= known)
+            {
+                continue;
+            }
+
+            using var reader = new StreamReader(typeof(JobDatabase).Assembly.GetManifestResourceStream(name)!);
+            using SqliteTransaction transaction = connection.BeginTransaction();
+            connection.Execute(reader.ReadToEnd(), transaction: transaction);
+            connection.Execute("INSERT INTO migrations (version, name) VALUES (@version, @name)", new { version, name }, transaction);
+            transaction.Commit();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>Jobs over HTTP.</summary>
+internal static class JobEndpoints
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
+
+    /// <summary>Adds the store, the queue and the worker.</summary>
+    public static IServiceCollection AddJobs(this IServiceCollection services)
+    {
+        services.AddOptions<JobOptions>().BindConfiguration(JobOptions.Section).ValidateOnStart();
+        services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<JobOptions>, JobOptionsValidator>();
+        services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<JobSignals>();
+        services.AddSingleton<JobSubmission>().AddSingleton<JobRun>().AddHostedService<JobWorker>();
+        return services;
+    }
+
+    /// <summary>Maps the endpoints.</summary>
+    public static void MapJobs(this IEndpointRouteBuilder app)
+    {
+        RouteGroupBuilder jobs = app.MapGroup("/v1/jobs").WithTags("Jobs");
+        jobs.MapPost("", Submit).WithName("submitJob")
+            .Accepts<JobRequest>("application/json", "multipart/form-data")
+            .ProducesErrors(400, 409, 413, 415, 422, 429);
+        jobs.MapGet("", List).WithName("listJobs").ProducesErrors(400);
+        jobs.MapGet("{id}", Get).WithName("getJob").ProducesErrors(404);
+        jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").ProducesErrors(404, 409);
+        jobs.MapDelete("{id}", Delete).WithName("deleteJob").ProducesErrors(404, 409);
+        jobs.MapJobEvents();
+        jobs.MapArtefacts();
+    }
+
+    /// <summary>Queues a reconstruction.</summary>
+    /// <remarks>
+    /// Send JSON with the files as data URIs, or multipart/form-data with the same JSON as the part `request` and each file as a part of its name
+    /// (`measurement`, `mask`, `psf`, `phase`, `truth`). Everything that can be checked is checked before the answer; once it is sent the job is kept
+    /// through restarts.
+    /// </remarks>
+    /// <param name="key">Makes a repeated request safe: the same key with the same content gives the same job.</param>
+    /// <param name="prefer">`wait=N` waits up to N seconds, 60 at most, for the job to finish.</param>
+    /// <response code="200">Finished within the time that `Prefer: wait` gave.</response>
+    /// <response code="202">Queued; poll the Location header or listen to the events.</response>
+    private static async Task<Results<Ok<Job>, Accepted<Job>>> Submit(
+        HttpContext http,
+        [FromHeader(Name = "Idempotency-Key")] string? key,
+        [FromHeader(Name = "Prefer")] string? prefer,
+        [FromServices] JobSubmission submission,
+        [FromServices] JobStore store,
+        [FromServices] JobSignals signals,
+        [FromServices] IHostApplicationLifetime lifetime)
+    {
+        JobRow job = await submission.SubmitAsync(http.Request, key, http.RequestAborted);
+        if (Wait(prefer) is { } wait)
+        {
+            http.Response.Headers["Preference-Applied"] = $"wait={(int)wait.TotalSeconds}";
+            job = await WaitAsync(job, wait, store, signals, http.RequestAborted, lifetime.ApplicationStopping);
+        }
+
+        if (job.IsFinal)
+        {
+            return TypedResults.Ok(job.ToJob());
+        }
+
+        http.Response.Headers.RetryAfter = "2";
+        return TypedResults.Accepted($"/v1/jobs/{job.Id}", job.ToJob());
+    }
+
+    /// <summary>Lists jobs, newest first.</summary>
+    /// <param name="state">Only jobs in this state.</param>
+    /// <param name="limit">Jobs a page, 1 to 200.</param>
+    /// <param name="cursor">The `next` of the page before.</param>
+    /// <response code="200">A page of jobs.</response>
+    private static Ok<JobPage> List([FromServices] JobStore store, JobState? state = null, int limit = 50, string? cursor = null)
+    {
+        if (limit is < 1 or > 200)
+        {
+            throw new RequestException(StatusCodes.Status400BadRequest, "outOfRange", "limit", "A page has 1 to 200 jobs.");
+        }
+
+        if (state is { } value && !Enum.IsDefined(value))
+        {
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", "There is no such state.");
+        }
+
+        if (cursor is not null && !Guid.TryParseExact(cursor, "D", out _))
+        {
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "cursor", "This is not the 'next' of a page.");
+        }
+
+        IReadOnlyList<JobRow> rows = store.List(state?.ToString().ToLowerInvariant(), cursor, limit + 1);
+        return TypedResults.Ok(new JobPage(
+            [.. rows.Take(limit).Select(row => row.ToJob())], rows.Count > limit ? rows[limit - 1].Id : null));
+    }
+
+    /// <summary>Shows a job.</summary>
+    /// <param name="id">The job's id.</param>
+    /// <response code="200">The job; while it is not final, Retry-After says when to ask again.</response>
+    private static Ok<Job> Get(string id, HttpContext http, [FromServices] JobStore store)
+    {
+        JobRow job = store.Find(id);
+        if (!job.IsFinal)
+        {
+            http.Response.Headers.RetryAfter = "2";
+        }
+
+        return TypedResults.Ok(job.ToJob());
+    }
+
+    /// <summary>Cancels a job.</summary>
+    /// <remarks>A waiting job is cancelled at once, a running one at the solver's next step.</remarks>
+    /// <param name="id">The job's id.</param>
+    /// <response code="200">Cancelled.</response>
+    /// <response code="202">Asked to stop.</response>
+    private static Results<Ok<Job>, Accepted<Job>> Cancel(string id, [FromServices] JobStore store, [FromServices] JobSignals signals)
+    {
+        if (store.Cancel(id) is not { } job)
+        {
+            store.Find(id);
+            throw new RequestException(StatusCodes.Status409Conflict, "alreadyFinal", null, "The job is finished.");
+        }
+
+        signals.Stop(id);
+        signals.Changed(id);
+        return job.IsFinal ? TypedResults.Ok(job.ToJob()) : TypedResults.Accepted($"/v1/jobs/{id}", job.ToJob());
+    }
+
+    /// <summary>Deletes a finished job and its files.</summary>
+    /// <param name="id">The job's id.</param>
+    /// <response code="204">Deleted.</response>
+    private static NoContent Delete(string id, [FromServices] JobStore store, [FromServices] JobFolder folder)
+    {
+        if (!store.Delete(id))
+        {
+            store.Find(id);
+            throw new RequestException(StatusCodes.Status409Conflict, "notFinal", null, "The job is not finished; cancel it first.");
+        }
+
+        folder.Delete(id);
+        return TypedResults.NoContent();
+    }
+
+    /// <summary>The job of an id that a caller gave.</summary>
+    public static JobRow Find(this JobStore store, string id) => store.Get(id) ?? throw RequestException.NotFound("job");
+
+    /// <summary>The wait preference of RFC 7240.</summary>
+    private static TimeSpan? Wait(string? prefer)
+    {
+        foreach (string preference in (prefer ?? "").Split([',', ';'], StringSplitOptions.TrimEntries))
+        {
+            if (preference.StartsWith("wait=", StringComparison.OrdinalIgnoreCase)
+                && int.TryParse(preference.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) && seconds > 0)
+            {
+                return TimeSpan.FromSeconds(Math.Min(seconds, LongestWait.TotalSeconds));
+            }
+        }
+
+        return null;
+    }
+
+    private static async Task<JobRow> WaitAsync(
+        JobRow job, TimeSpan wait, JobStore store, JobSignals signals, CancellationToken aborted, CancellationToken stopping)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(aborted, stopping);
+        end.CancelAfter(wait);
+        while (true)
+        {
+            Task change = signals.NextChange(job.Id);
+            job = store.Get(job.Id) ?? job;
+            if (job.IsFinal || end.IsCancellationRequested)
+            {
+                return job;
+            }
+
+            await change.WaitAsync(end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Options;
+using Microsoft.Win32.SafeHandles;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>
+/// Files of jobs: inputs under {id}/input, artefacts under {id}/{epoch}. A file is there whole or not at all, and is never changed.
+/// Ids and names come from the service, never from a caller.
+/// </summary>
+internal sealed class JobFolder(IOptions<JobOptions> options)
+{
+    private readonly string root = Path.Combine(Path.GetFullPath(options.Value.DataFolder), "artefacts");
+
+    /// <summary>Stores the files that a job came with.</summary>
+    public void WriteInputs(string id, IReadOnlyDictionary<string, byte[]> files)
+    {
+        foreach ((string name, byte[] bytes) in files)
+        {
+            Write(Path.Combine(root, id, "input"), name, bytes);
+        }
+    }
+
+    /// <summary>Reads one of the files that a job came with.</summary>
+    public byte[] ReadInput(string id, string name) => File.ReadAllBytes(Path.Combine(root, id, "input", name));
+
+    /// <summary>Stores an artefact.</summary>
+    public Artefact WriteArtefact(string id, long epoch, string name, string contentType, byte[] bytes)
+    {
+        Write(Path.Combine(root, id, $"{epoch}"), name, bytes);
+        return new Artefact(name, contentType, bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)));
+    }
+
+    /// <summary>Where an artefact lies.</summary>
+    public string PathOf(string id, long epoch, string name) => Path.Combine(root, id, $"{epoch}", name);
+
+    /// <summary>Removes what a job made in some of its epochs.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="which">Which epochs.</param>
+    public void DeleteEpochs(string id, Predicate<long> which)
+    {
+        string folder = Path.Combine(root, id);
+        if (!Directory.Exists(folder))
+        {
+            return;
+        }
+
+        foreach (string path in Directory.GetDirectories(folder))
+        {
+            if (long.TryParse(Path.GetFileName(path), out long epoch) && which(epoch))
+            {
+                Directory.Delete(path, recursive: true);
+            }
+        }
+    }
+
+    /// <summary>Removes all of a job's files.</summary>
+    public void Delete(string id)
+    {
+        string folder = Path.Combine(root, id);
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Removes the files of jobs that are not stored: of submissions and deletions that a crash broke off.</summary>
+    public void Sweep(IReadOnlySet<string> ids)
+    {
+        if (!Directory.Exists(root))
+        {
+            return;
+        }
+
+        foreach (string folder in Directory.GetDirectories(root))
+        {
+            string id = Path.GetFileName(folder);
+            if (Guid.TryParseExact(id, "D", out _) && !ids.Contains(id))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    private static void Write(string folder, string name, byte[] bytes)
+    {
+        Directory.CreateDirectory(folder);
+        string temporary = Path.Combine(folder, $".{name}.{Guid.NewGuid():N}");
+        using (SafeFileHandle file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, preallocationSize: bytes.Length))
+        {
+            RandomAccess.Write(file, bytes, 0);
+            RandomAccess.FlushToDisk(file);
+        }
+
+        File.Move(temporary, Path.Combine(folder, name), overwrite: true);
+    }
+}

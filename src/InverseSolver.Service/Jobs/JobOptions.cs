@@ -1,0 +1,39 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>Where jobs are kept and how they are worked on.</summary>
+internal sealed class JobOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Jobs";
+
+    /// <summary>Folder of the database and of all files.</summary>
+    [Required] public string DataFolder { get; init; } = "./data";
+
+    /// <summary>Jobs that may wait; one more is refused with 429.</summary>
+    [Range(1, 100_000)] public int QueueCapacity { get; init; } = 64;
+
+    /// <summary>How long a running job stays its worker's without a sign of life.</summary>
+    [Range(typeof(TimeSpan), "00:00:05", "01:00:00")] public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How often a job is started before it fails for good.</summary>
+    [Range(1, 100)] public int Attempts { get; init; } = 3;
+
+    /// <summary>Nice value of the threads that solve: 0 none, 19 the most.</summary>
+    [Range(0, 19)] public int Nice { get; init; } = 10;
+
+    /// <summary>The least time between two previews.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan PreviewInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The least time between two stored progress reports.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Time between heartbeats in event streams.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")] public TimeSpan EventHeartbeat { get; init; } = TimeSpan.FromSeconds(15);
+}
+
+/// <summary>Checks the job options at start-up.</summary>
+[OptionsValidator]
+internal sealed partial class JobOptionsValidator : IValidateOptions<JobOptions>;

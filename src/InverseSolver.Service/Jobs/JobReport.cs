@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Problems;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>The artefact <c>report.json</c>: what was found, and all that is needed to find it again.</summary>
+internal sealed record JobReport(
+    string Job,
+    string? Name,
+    ReportedModel Model,
+    Problem Problem,
+    ResolvedSolver Solver,
+    long Seed,
+    double Sigma,
+    double EffectiveSigma,
+    ConsistencyReport Consistency,
+    QualityReport? Quality,
+    CostReport Cost,
+    IReadOnlyDictionary<string, string> Inputs,
+    IReadOnlyList<Artefact> Artefacts,
+    ReportedTimes Times,
+    int Attempts,
+    Fingerprint Fingerprint,
+    IReadOnlyDictionary<string, string> Versions)
+{
+    /// <summary>Indented: people read it.</summary>
+    public static JsonSerializerOptions Options { get; } = new(ApiJson.Options) { WriteIndented = true };
+
+    /// <summary>Puts a report together.</summary>
+    public static JobReport Of(
+        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, LatentModel model, IReadOnlyList<Artefact> artefacts) => new(
+        job.Id,
+        stored.Name,
+        new ReportedModel(model.Info.Id, model.Info.Version, model.Info.Hash, model.Info.Licence),
+        stored.Problem,
+        stored.Solver,
+        stored.Seed,
+        stored.Sigma,
+        request.Sigma,
+        result.Consistency,
+        result.Quality,
+        result.Cost,
+        stored.Files,
+        [.. artefacts],
+        new ReportedTimes(
+            DateTimeOffset.FromUnixTimeMilliseconds(job.Created),
+            DateTimeOffset.FromUnixTimeMilliseconds(job.Started ?? job.Created),
+            DateTimeOffset.UtcNow),
+        (int)job.Attempts,
+        Fingerprint.Of(model.Device),
+        new Dictionary<string, string>
+        {
+            ["service"] = typeof(JobReport).Assembly.GetName().Version!.ToString(3),
+            ["dotnet"] = RuntimeInformation.FrameworkDescription,
+            ["os"] = RuntimeInformation.OSDescription,
+        });
+}
+
+/// <summary>The model that was used.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Hash">SHA-256 of its weights.</param>
+/// <param name="Licence">Its terms.</param>
+internal sealed record ReportedModel(string Id, string? Version, string? Hash, string? Licence);
+
+/// <summary>When it happened.</summary>
+/// <param name="Created">Accepted.</param>
+/// <param name="Started">First started.</param>
+/// <param name="Finished">Solved.</param>
+internal sealed record ReportedTimes(DateTimeOffset Created, DateTimeOffset Started, DateTimeOffset Finished);

@@ -1,0 +1,81 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using InverseSolver.Service.Requests;
+using InverseSolver.Solvers.Problems;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>A reconstruction to run.</summary>
+internal sealed record JobRequest : IRequestWithFiles
+{
+    /// <summary>The model's id, from <c>/v1/models</c>.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The forward model: how the measurement came from the unknown image.</summary>
+    public required Problem Problem { get; init; }
+
+    /// <summary>
+    /// Standard deviation of the measurement's noise, per real component, in the measurement's units (images: [0,1]).
+    /// An 8-bit measurement's quantisation is added by the service; the report says so.
+    /// </summary>
+    [Range(0.0, 1e6)] public required double Sigma { get; init; }
+
+    /// <summary>The solver; absent, the recommended one with its preset <c>balanced</c>.</summary>
+    public SolverChoice? Solver { get; init; }
+
+    /// <summary>Seed of every random number that the solver draws.</summary>
+    [Range(0, long.MaxValue)] public long Seed { get; init; }
+
+    /// <summary>Whether the event stream carries previews.</summary>
+    public bool Previews { get; init; } = true;
+
+    /// <summary>A label of the caller's own. No patient data, please: it is listed and logged nowhere, but stored as it is.</summary>
+    [MaxLength(200)] public string? Name { get; init; }
+
+    /// <summary>The files as data URIs, where they are not sent as parts.</summary>
+    public JobFiles? Files { get; init; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public IReadOnlyDictionary<string, string?> DataUris => new Dictionary<string, string?>
+    {
+        ["measurement"] = Files?.Measurement,
+        ["mask"] = Files?.Mask,
+        ["psf"] = Files?.Psf,
+        ["phase"] = Files?.Phase,
+        ["truth"] = Files?.Truth,
+    };
+}
+
+/// <summary>Which solver, and how.</summary>
+internal sealed record SolverChoice
+{
+    /// <summary>The solver's name, from <c>/v1/solvers</c>.</summary>
+    public required string Type { get; init; }
+
+    /// <summary>The preset to start from: <c>paper</c>, <c>balanced</c> or <c>fast</c>.</summary>
+    public string Preset { get; init; } = "balanced";
+
+    /// <summary>Parameters that replace the preset's.</summary>
+    public JsonObject? Parameters { get; init; }
+}
+
+/// <summary>A job's files as data URIs: PNG, JPEG, TIFF, WebP or .npy.</summary>
+internal sealed record JobFiles
+{
+    /// <summary>y: an image, or for MRI complex k-space as .npy. Required here or as a part.</summary>
+    public string? Measurement { get; init; }
+
+    /// <summary>Which pixels or k-space positions were measured, where the problem's mask is <c>file</c>.</summary>
+    public string? Mask { get; init; }
+
+    /// <summary>The blur kernel of <c>pointSpread</c>.</summary>
+    public string? Psf { get; init; }
+
+    /// <summary>The phase map of <c>mri</c> in radians, as .npy.</summary>
+    public string? Phase { get; init; }
+
+    /// <summary>The true image, where it is known; the report then has PSNR, SSIM and NMSE.</summary>
+    public string? Truth { get; init; }
+}

@@ -1,0 +1,74 @@
+using System.Text.Json;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>A job as the database has it.</summary>
+internal sealed record JobRow
+{
+    /// <summary>Its id.</summary>
+    public string Id { get; init; } = "";
+
+    /// <summary>Its state in lower case.</summary>
+    public string State { get; init; } = "";
+
+    /// <summary>Grows with every change; the id of the event that tells of it.</summary>
+    public long Version { get; init; }
+
+    /// <summary>Unix milliseconds.</summary>
+    public long Created { get; init; }
+
+    /// <summary>Unix milliseconds.</summary>
+    public long? Started { get; init; }
+
+    /// <summary>Unix milliseconds.</summary>
+    public long? Finished { get; init; }
+
+    /// <summary>Grows with every claim; fences off whoever held the job before.</summary>
+    public long Epoch { get; init; }
+
+    /// <summary>How often it was claimed, releases not counted.</summary>
+    public long Attempts { get; init; }
+
+    /// <summary>Whether it is to stop.</summary>
+    public bool CancelRequested { get; init; }
+
+    /// <summary>A <see cref="StoredRequest"/> as JSON.</summary>
+    public string Request { get; init; } = "";
+
+    /// <summary>A <see cref="JobProgress"/> as JSON.</summary>
+    public string? Progress { get; init; }
+
+    /// <summary>A <see cref="JobResult"/> as JSON.</summary>
+    public string? Result { get; init; }
+
+    /// <summary>A <see cref="JobError"/> as JSON.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>Identifies what was sent under an idempotency key.</summary>
+    public string BodyHash { get; init; } = "";
+
+    /// <summary>Whether nothing changes any more.</summary>
+    public bool IsFinal => State is "succeeded" or "failed" or "cancelled";
+
+    /// <summary>The job as callers see it.</summary>
+    public Job ToJob()
+    {
+        string self = $"/v1/jobs/{Id}";
+        return new Job(
+            Id,
+            Enum.Parse<JobState>(State, ignoreCase: true),
+            CancelRequested,
+            DateTimeOffset.FromUnixTimeMilliseconds(Created),
+            Started is { } started ? DateTimeOffset.FromUnixTimeMilliseconds(started) : null,
+            Finished is { } finished ? DateTimeOffset.FromUnixTimeMilliseconds(finished) : null,
+            (int)Attempts,
+            JsonSerializer.Deserialize<StoredRequest>(Request, ApiJson.Options)!,
+            Read<JobProgress>(Progress),
+            Read<JobResult>(Result),
+            Read<JobError>(Error),
+            new JobLinks(self, self + "/events", self + "/artefacts", IsFinal ? null : self + "/cancel"));
+    }
+
+    private static T? Read<T>(string? json) where T : class =>
+        json is null ? null : JsonSerializer.Deserialize<T>(json, ApiJson.Options);
+}

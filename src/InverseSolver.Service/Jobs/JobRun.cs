@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using System.Text.Json;
+using InverseSolver.Diffusion;
+using InverseSolver.Service.Requests;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Solvers;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>Runs one job: files to arrays, solve, arrays to artefacts.</summary>
+internal sealed class JobRun(
+    JobStore store, JobFolder folder, JobSignals signals, FileDecoder decoder, ModelCatalog models, IOptions<JobOptions> options)
+{
+    /// <summary>Runs a job on the calling thread.</summary>
+    /// <param name="job">The job, claimed.</param>
+    /// <param name="cancel">Stops the run; the run also cancels it itself once the job is no longer its own.</param>
+    public JobResult Execute(JobRow job, CancellationTokenSource cancel)
+    {
+        StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
+        IReadOnlyDictionary<string, DecodedFile> files =
+            decoder.DecodeAll(stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name)));
+        ReconstructionRequest request = ToReconstruction(stored, files);
+        LatentModel model = models.Load(stored.Model);
+        ReconstructionResult result = Reconstruction.Run(model, request, Reporter(job, stored.Previews, cancel), cancel.Token);
+        cancel.Token.ThrowIfCancellationRequested();
+        return new JobResult(
+            request.Sigma, result.Consistency, result.Quality, result.Cost, WriteArtefacts(job, stored, request, result, model));
+    }
+
+    /// <summary>A stored request and its decoded files as the solver takes them.</summary>
+    public static ReconstructionRequest ToReconstruction(StoredRequest stored, IReadOnlyDictionary<string, DecodedFile> files) => new()
+    {
+        Problem = stored.Problem,
+        Measurement = files["measurement"].Array,
+        Files = files.Where(file => file.Key is not ("measurement" or "truth")).ToDictionary(file => file.Key, file => file.Value.Array),
+        Sigma = FileDecoder.EffectiveSigma(stored.Sigma, files["measurement"]),
+        Solver = SolverCatalog.Resolve(stored.Solver.Type, stored.Solver.Preset, stored.Solver.Parameters.DeepClone().AsObject()),
+        Seed = stored.Seed,
+        Truth = files.GetValueOrDefault("truth")?.Array,
+    };
+
+    private Action<SolverProgress> Reporter(JobRow job, bool previews, CancellationTokenSource cancel)
+    {
+        long lastReport = 0, lastPreview = 0;
+        string? stage = null;
+        return progress =>
+        {
+            bool show = previews && progress.Preview is not null && Since(lastPreview) >= options.Value.PreviewInterval;
+            if (!show && progress.Stage == stage && Since(lastReport) < options.Value.ProgressInterval)
+            {
+                return;
+            }
+
+            (stage, lastReport) = (progress.Stage, Stopwatch.GetTimestamp());
+            var report = new JobProgress(
+                progress.Stage, progress.Step, progress.Of, progress.Residual, progress.Elapsed.TotalSeconds, progress.Eta?.TotalSeconds);
+            if (store.Report(job.Id, job.Epoch, JsonSerializer.Serialize(report, ApiJson.Options)) is not { } version)
+            {
+                cancel.Cancel();
+                return;
+            }
+
+            if (show && Pictures.ToPng(progress.Preview!, 8) is { } png)
+            {
+                lastPreview = Stopwatch.GetTimestamp();
+                signals.Show(job.Id, new Preview(version, DataUri.Png(png)));
+            }
+
+            signals.Changed(job.Id);
+        };
+    }
+
+    private List<Artefact> WriteArtefacts(
+        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, LatentModel model)
+    {
+        var artefacts = new List<Artefact>();
+        Add("result.npy", "application/octet-stream", Pictures.ToNpy(result.Image));
+        Add("result.png", "image/png", Pictures.ToPng(result.Image, 8));
+        Add("result16.png", "image/png", Pictures.ToPng(result.Image, 16));
+        Add("measurement.npy", "application/octet-stream", Pictures.ToNpy(request.Measurement));
+        Add("measurement.png", "image/png", Pictures.ToPng(request.Measurement, 8));
+        JobReport report = JobReport.Of(job, stored, request, result, model, artefacts);
+        Add("report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options));
+        return artefacts;
+
+        void Add(string name, string contentType, byte[]? bytes)
+        {
+            if (bytes is not null)
+            {
+                artefacts.Add(folder.WriteArtefact(job.Id, job.Epoch, name, contentType, bytes));
+            }
+        }
+    }
+
+    private static TimeSpan Since(long timestamp) => timestamp == 0 ? TimeSpan.MaxValue : Stopwatch.GetElapsedTime(timestamp);
+}

@@ -1,0 +1,69 @@
+using System.Collections.Concurrent;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>A preview and the version of the job that it belongs to.</summary>
+internal sealed record Preview(long Version, string DataUri);
+
+/// <summary>
+/// What parts of one process tell each other so that they need not poll: work is waiting, a job changed, a job is to stop.
+/// The store alone decides; a lost signal costs time, never a job.
+/// </summary>
+internal sealed class JobSignals : IDisposable
+{
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> changes = new();
+    private readonly ConcurrentDictionary<string, CancellationTokenSource> running = new();
+    private readonly ConcurrentDictionary<string, Preview> previews = new();
+
+    /// <summary>Rings when a job may be waiting.</summary>
+    public AutoResetEvent Doorbell { get; } = new(initialState: false);
+
+    /// <summary>Completes at the job's next change. Take it before reading the job, or a change between the two is missed.</summary>
+    public Task NextChange(string id) =>
+        changes.GetOrAdd(id, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+    /// <summary>Tells that a job changed.</summary>
+    public void Changed(string id)
+    {
+        if (changes.TryRemove(id, out TaskCompletionSource? change))
+        {
+            change.TrySetResult();
+        }
+    }
+
+    /// <summary>A run begins that this source stops.</summary>
+    public void Began(string id, CancellationTokenSource cancel) => running[id] = cancel;
+
+    /// <summary>A run ended.</summary>
+    public void Ended(string id)
+    {
+        running.TryRemove(id, out _);
+        previews.TryRemove(id, out _);
+    }
+
+    /// <summary>Stops a job that runs in this process.</summary>
+    public void Stop(string id)
+    {
+        if (running.TryGetValue(id, out CancellationTokenSource? cancel))
+        {
+            try
+            {
+                cancel.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // It ended just now.
+            }
+        }
+    }
+
+    /// <summary>Keeps the newest preview.</summary>
+    public void Show(string id, Preview preview) => previews[id] = preview;
+
+    /// <summary>The newest preview, if it is newer than this version.</summary>
+    public string? PreviewSince(string id, long version) =>
+        previews.TryGetValue(id, out Preview? preview) && preview.Version > version ? preview.DataUri : null;
+
+    /// <inheritdoc/>
+    public void Dispose() => Doorbell.Dispose();
+}

@@ -1,0 +1,137 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using InverseSolver.Diffusion;
+using InverseSolver.Service.Requests;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Solvers;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>Takes a job in: reads it, checks all that can be checked, and stores it.</summary>
+internal sealed class JobSubmission(
+    UploadReader reader,
+    UploadGate gate,
+    FileDecoder decoder,
+    ModelCatalog models,
+    JobStore store,
+    JobFolder folder,
+    JobSignals signals,
+    IOptions<JobOptions> options,
+    IOptions<LimitOptions> limits)
+{
+    private static readonly string[] FileNames = ["measurement", "mask", "psf", "phase", "truth"];
+
+    /// <summary>Takes a job in.</summary>
+    /// <param name="http">The HTTP request.</param>
+    /// <param name="key">The Idempotency-Key.</param>
+    /// <param name="cancellation">Stops before anything is stored.</param>
+    /// <returns>The stored job, or the one that was stored under the same key before.</returns>
+    public async Task<JobRow> SubmitAsync(HttpRequest http, string? key, CancellationToken cancellation)
+    {
+        CheckKey(key);
+        if ((key is null || store.FindByKey(key) is null) && store.CountQueued() >= options.Value.QueueCapacity)
+        {
+            throw QueueFull();
+        }
+
+        using IDisposable place = await gate.EnterAsync(cancellation);
+        Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, FileNames, cancellation);
+        Dictionary<string, string> hashes = upload.Files.ToDictionary(file => file.Key, file => Convert.ToHexStringLower(SHA256.HashData(file.Value)));
+        string bodyHash = HashOf(upload.Request, hashes);
+        if (Earlier(key, bodyHash) is { } earlier)
+        {
+            return earlier;
+        }
+
+        StoredRequest stored = Check(upload, hashes);
+        string id = Guid.CreateVersion7().ToString();
+        try
+        {
+            folder.WriteInputs(id, upload.Files);
+            string json = JsonSerializer.Serialize(stored, ApiJson.Options);
+            if (store.Add(new NewJob(id, json, key, bodyHash), options.Value.QueueCapacity) is { } added)
+            {
+                signals.Doorbell.Set();
+                return added;
+            }
+        }
+        catch
+        {
+            folder.Delete(id);
+            throw;
+        }
+
+        folder.Delete(id);
+        return Earlier(key, bodyHash) ?? throw QueueFull();
+    }
+
+    private StoredRequest Check(Upload<JobRequest> upload, Dictionary<string, string> hashes)
+    {
+        JobRequest request = upload.Request;
+        RequestChecks.CheckRanges(request);
+        SolverChoice choice = request.Solver ?? new SolverChoice { Type = SolverCatalog.All[0].Type };
+        SolverParameters parameters = SolverCatalog.Resolve(choice.Type, choice.Preset, choice.Parameters);
+        JsonObject all = JsonSerializer.SerializeToNode(parameters, parameters.GetType(), ApiJson.Options)!.AsObject();
+        if (all["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
+        {
+            throw RequestChecks.Unprocessable("limitExceeded", "solver.parameters.steps", $"At most {limits.Value.SolverSteps} steps are taken here.");
+        }
+
+        if (!upload.Files.ContainsKey("measurement"))
+        {
+            throw RequestChecks.Unprocessable("missingFile", "files.measurement", "The measurement is required, as a part or as a data URI.");
+        }
+
+        if (models.List().All(model => model.Id != request.Model))
+        {
+            throw RequestChecks.Unprocessable("unknownModel", "model", "There is no such model; /v1/models lists them.");
+        }
+
+        var stored = new StoredRequest
+        {
+            Model = request.Model,
+            Problem = request.Problem,
+            Sigma = request.Sigma,
+            Solver = new ResolvedSolver(choice.Type, choice.Preset, all),
+            Seed = request.Seed,
+            Previews = request.Previews,
+            Name = request.Name,
+            Files = hashes,
+        };
+        Reconstruction.Validate(models.Load(request.Model), JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files)));
+        return stored;
+    }
+
+    /// <summary>The job that was stored under the key, if the same was sent then.</summary>
+    private JobRow? Earlier(string? key, string bodyHash) => key is null || store.FindByKey(key) is not { } job ? null
+        : job.BodyHash == bodyHash ? job
+        : throw new RequestException(
+            StatusCodes.Status409Conflict, "idempotencyConflict", "Idempotency-Key", "Another request was sent with this key.");
+
+    private static void CheckKey(string? key)
+    {
+        if (key is not null && (key.Length is 0 or > 200 || key.Any(letter => letter is <= ' ' or > '~')))
+        {
+            throw new RequestException(
+                StatusCodes.Status400BadRequest, "invalidValue", "Idempotency-Key", "A key has 1 to 200 printable ASCII characters without spaces.");
+        }
+    }
+
+    /// <summary>The same for the same request, whether its files came as parts or as data URIs.</summary>
+    private static string HashOf(JobRequest request, Dictionary<string, string> hashes)
+    {
+        var text = new StringBuilder(JsonSerializer.Serialize(request with { Files = null }, ApiJson.Options));
+        foreach ((string name, string hash) in hashes.OrderBy(file => file.Key, StringComparer.Ordinal))
+        {
+            text.Append('\n').Append(name).Append(' ').Append(hash);
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+
+    private static RequestException QueueFull() =>
+        new(StatusCodes.Status429TooManyRequests, "queueFull", null, "The queue is full.") { RetryAfter = TimeSpan.FromSeconds(30) };
+}

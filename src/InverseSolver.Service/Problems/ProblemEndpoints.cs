@@ -1,0 +1,83 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using InverseSolver.Service.Documentation;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Solvers.Solvers;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace InverseSolver.Service.Problems;
+
+/// <summary>A kind of inverse problem.</summary>
+/// <param name="Type">Its name in requests.</param>
+/// <param name="Description">What it is.</param>
+/// <param name="Schema">The JSON Schema of its parameters, with ranges and defaults.</param>
+/// <param name="Example">A job that runs once the files are added.</param>
+internal sealed record ProblemKind(string Type, string? Description, JsonObject Schema, JsonObject Example);
+
+/// <summary>All kinds of inverse problems.</summary>
+/// <param name="Items">The kinds.</param>
+internal sealed record ProblemList(IReadOnlyList<ProblemKind> Items);
+
+/// <summary>A solver.</summary>
+/// <param name="Type">Its name in requests.</param>
+/// <param name="Title">Its name in print.</param>
+/// <param name="Citation">Where it was published.</param>
+/// <param name="Recommended">Whether it is the one that runs when none is named.</param>
+/// <param name="Schema">The JSON Schema of its parameters, with ranges; the defaults are those of <c>balanced</c>.</param>
+/// <param name="Presets">Its presets with all their parameters.</param>
+/// <param name="Example">A job that runs once the files are added.</param>
+internal sealed record SolverKind(
+    string Type, string Title, string Citation, bool Recommended, JsonObject Schema, IReadOnlyDictionary<string, JsonObject> Presets, JsonObject Example);
+
+/// <summary>All solvers.</summary>
+/// <param name="Items">The solvers, the recommended one first.</param>
+internal sealed record SolverList(IReadOnlyList<SolverKind> Items);
+
+/// <summary>What can be solved, and by what.</summary>
+internal static class ProblemEndpoints
+{
+    private static readonly Lazy<ProblemList> Problems = new(DescribeProblems);
+    private static readonly Lazy<SolverList> Solvers = new(DescribeSolvers);
+
+    /// <summary>Maps the endpoints.</summary>
+    public static void MapProblems(this IEndpointRouteBuilder app)
+    {
+        RouteGroupBuilder group = app.MapGroup("/v1").WithTags("Problems and solvers");
+        group.MapGet("problems", ListProblems).WithName("listProblems");
+        group.MapGet("solvers", ListSolvers).WithName("listSolvers");
+        group.MapSimulation();
+    }
+
+    /// <summary>Lists the kinds of problems with their parameters.</summary>
+    /// <response code="200">The kinds.</response>
+    private static Ok<ProblemList> ListProblems() => TypedResults.Ok(Problems.Value);
+
+    /// <summary>Lists the solvers with their parameters and presets.</summary>
+    /// <response code="200">The solvers, the recommended one first.</response>
+    private static Ok<SolverList> ListSolvers() => TypedResults.Ok(Solvers.Value);
+
+    private static ProblemList DescribeProblems() => new([.. typeof(Problem).GetCustomAttributes<JsonDerivedTypeAttribute>().Select(kind =>
+    {
+        string type = (string)kind.TypeDiscriminator!;
+        JsonObject schema = JsonSchemas.Of(kind.DerivedType);
+        var properties = schema["properties"] as JsonObject ?? [];
+        schema["properties"] = properties;
+        properties.Insert(0, "type", new JsonObject { ["const"] = type });
+        var required = schema["required"] as JsonArray ?? [];
+        schema["required"] = required;
+        required.Insert(0, "type");
+        return new ProblemKind(type, XmlDocs.Of(kind.DerivedType), schema, Examples.Job(type, withFiles: false));
+    })]);
+
+    private static SolverList DescribeSolvers() => new([.. SolverCatalog.All.Select((solver, index) =>
+    {
+        Type parameters = solver.Presets.Values.First().GetType();
+        var presets = solver.Presets.ToDictionary(
+            preset => preset.Key, preset => JsonSerializer.SerializeToNode(preset.Value, parameters, ApiJson.Options)!.AsObject());
+        JsonObject example = Examples.Job("inpainting", withFiles: false);
+        example["solver"]!["type"] = solver.Type;
+        return new SolverKind(solver.Type, solver.Title, solver.Citation, index == 0, JsonSchemas.Of(parameters), presets, example);
+    })]);
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+using InverseSolver.Service.Requests;
+using InverseSolver.Solvers;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+
+namespace InverseSolver.Service.Problems;
+
+/// <summary>Measurements to experiment with.</summary>
+internal static class SimulationEndpoints
+{
+    private static readonly string[] FileNames = ["image", "mask", "psf", "phase"];
+
+    /// <summary>Maps the endpoint.</summary>
+    public static void MapSimulation(this RouteGroupBuilder group) =>
+        group.MapPost("measurements/simulate", Simulate).WithName("simulateMeasurement")
+            .Accepts<SimulationRequest>("application/json", "multipart/form-data")
+            .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png"])
+            .ProducesErrors(400, 413, 415, 422, 429);
+
+    /// <summary>Makes a measurement from a clean image.</summary>
+    /// <remarks>
+    /// Answers with a .npy file (float32, or complex64 for k-space) that can be submitted as a measurement; with `Accept: image/png`, with a picture of it.
+    /// The header `Measurement-Sigma` has the noise that was added, `Measurement-Effective-Sigma` that and the quantisation of an 8-bit image.
+    /// </remarks>
+    /// <response code="200">The measurement.</response>
+    private static async Task<FileContentHttpResult> Simulate(
+        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FileDecoder decoder)
+    {
+        using IDisposable place = await gate.EnterAsync(http.RequestAborted);
+        Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, FileNames, http.RequestAborted);
+        SimulationRequest request = upload.Request;
+        RequestChecks.CheckRanges(request);
+        if (!upload.Files.ContainsKey("image"))
+        {
+            throw RequestChecks.Unprocessable("missingFile", "files.image", "The image is required, as a part or as a data URI.");
+        }
+
+        IReadOnlyDictionary<string, DecodedFile> files = decoder.DecodeAll(upload.Files);
+        DecodedFile image = files["image"];
+        if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] })
+        {
+            throw RequestChecks.Unprocessable("invalidInput", "files.image", "The image is real and has one or three channels.");
+        }
+
+        ArrayData measurement = Reconstruction.Simulate(
+            request.Problem,
+            image.Array,
+            files.Where(file => file.Key != "image").ToDictionary(file => file.Key, file => file.Value.Array),
+            request.Sigma,
+            request.Seed).Measurement;
+        http.Response.Headers["Measurement-Sigma"] = request.Sigma.ToString("R", CultureInfo.InvariantCulture);
+        http.Response.Headers["Measurement-Effective-Sigma"] =
+            FileDecoder.EffectiveSigma(request.Sigma, image).ToString("R", CultureInfo.InvariantCulture);
+        bool picture = http.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals("image/png", StringComparison.OrdinalIgnoreCase));
+        return picture && Pictures.ToPng(measurement, 8) is { } png
+            ? TypedResults.Bytes(png, "image/png")
+            : TypedResults.Bytes(Pictures.ToNpy(measurement), "application/octet-stream", "measurement.npy");
+    }
+}

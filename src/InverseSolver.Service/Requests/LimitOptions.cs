@@ -1,0 +1,36 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Requests;
+
+/// <summary>What a request may cost. Checked before memory is taken.</summary>
+internal sealed class LimitOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Limits";
+
+    /// <summary>Bytes of a whole multipart request.</summary>
+    [Range(1024, 1L << 32)] public long RequestBytes { get; init; } = 160L << 20;
+
+    /// <summary>Bytes of a JSON request, its data URIs included.</summary>
+    [Range(1024, 1 << 30)] public int JsonBytes { get; init; } = 32 << 20;
+
+    /// <summary>Bytes of one file.</summary>
+    [Range(1024, 1 << 30)] public int FileBytes { get; init; } = 64 << 20;
+
+    /// <summary>Pixels of an image, or elements of an array, per channel.</summary>
+    [Range(64, 1 << 28)] public int Pixels { get; init; } = 1 << 22;
+
+    /// <summary>The solver's parameter <c>steps</c>.</summary>
+    [Range(1, 100_000)] public int SolverSteps { get; init; } = 1000;
+
+    /// <summary>Uploads that are read and decoded at the same time.</summary>
+    [Range(1, 1000)] public int Uploads { get; init; } = 4;
+
+    /// <summary>Uploads that wait for their turn; one more is refused with 429.</summary>
+    [Range(0, 10_000)] public int WaitingUploads { get; init; } = 64;
+}
+
+/// <summary>Checks the limits at start-up.</summary>
+[OptionsValidator]
+internal sealed partial class LimitOptionsValidator : IValidateOptions<LimitOptions>;

@@ -1,0 +1,24 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+
+namespace InverseSolver.Service.Requests;
+
+/// <summary>Checks of a request's own members; what the problem and the solver say is theirs to check.</summary>
+internal static class RequestChecks
+{
+    /// <summary>Checks the ranges that stand on a record's properties.</summary>
+    /// <param name="request">The record.</param>
+    public static void CheckRanges(object request)
+    {
+        var errors = new List<ValidationResult>();
+        if (!Validator.TryValidateObject(request, new ValidationContext(request), errors, validateAllProperties: true))
+        {
+            string member = errors[0].MemberNames.FirstOrDefault() ?? "";
+            throw Unprocessable("outOfRange", JsonNamingPolicy.CamelCase.ConvertName(member), errors[0].ErrorMessage!);
+        }
+    }
+
+    /// <summary>An error of a field's content.</summary>
+    public static RequestException Unprocessable(string code, string field, string text) =>
+        new(StatusCodes.Status422UnprocessableEntity, code, field, text);
+}

@@ -1,0 +1,166 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+
+namespace InverseSolver.Service.Requests;
+
+/// <summary>A request and its files, however it was sent.</summary>
+/// <param name="Request">The JSON.</param>
+/// <param name="Files">The files by name.</param>
+internal sealed record Upload<T>(T Request, IReadOnlyDictionary<string, byte[]> Files);
+
+/// <summary>A request whose files may stand in it as data URIs.</summary>
+internal interface IRequestWithFiles
+{
+    /// <summary>All files it may have: name and data URI, null where it is absent.</summary>
+    IReadOnlyDictionary<string, string?> DataUris { get; }
+}
+
+/// <summary>Reads a request with files, as JSON with data URIs or as multipart/form-data, and never more of it than the limits allow.</summary>
+internal sealed class UploadReader(IOptions<LimitOptions> options)
+{
+    private const string RequestPart = "request";
+    private readonly LimitOptions limits = options.Value;
+
+    /// <summary>Reads a body.</summary>
+    /// <param name="http">The HTTP request.</param>
+    /// <param name="names">The files that it may have.</param>
+    /// <param name="cancellation">Stops reading.</param>
+    public async Task<Upload<T>> ReadAsync<T>(HttpRequest http, IReadOnlyCollection<string> names, CancellationToken cancellation)
+        where T : IRequestWithFiles
+    {
+        if (!MediaTypeHeaderValue.TryParse(http.ContentType, out MediaTypeHeaderValue? type))
+        {
+            throw WrongType();
+        }
+
+        var files = new Dictionary<string, byte[]>();
+        T request;
+        if (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        {
+            request = Parse<T>(await ReadToEndAsync(http.Body, limits.JsonBytes, null, cancellation), null);
+        }
+        else if (type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
+        {
+            byte[] json = await ReadPartsAsync(http, type, names, files, cancellation);
+            request = Parse<T>(json, RequestPart);
+        }
+        else
+        {
+            throw WrongType();
+        }
+
+        foreach ((string name, string? uri) in request.DataUris)
+        {
+            if (uri is not null && !files.TryAdd(name, DataUri.Parse(uri, $"files.{name}", limits.FileBytes)))
+            {
+                throw Malformed("duplicateFile", $"files.{name}", "This file was sent twice, as a part and as a data URI.");
+            }
+        }
+
+        return new Upload<T>(request, files);
+    }
+
+    /// <summary>The error for a file over the limit.</summary>
+    /// <param name="field">The file's field.</param>
+    /// <param name="limit">The most bytes it may have.</param>
+    public static RequestException FileTooLarge(string? field, long limit) =>
+        new(StatusCodes.Status413PayloadTooLarge, "tooLarge", field, $"At most {limit} bytes are taken here.");
+
+    private async Task<byte[]> ReadPartsAsync(
+        HttpRequest http, MediaTypeHeaderValue type, IReadOnlyCollection<string> names, Dictionary<string, byte[]> files, CancellationToken cancellation)
+    {
+        string boundary = HeaderUtilities.RemoveQuotes(type.Boundary).ToString();
+        if (boundary.Length is 0 or > 70)
+        {
+            throw Malformed("malformedMultipart", null, "The boundary of the multipart body is missing or too long.");
+        }
+
+        byte[]? json = null;
+        long total = 0;
+        try
+        {
+            var reader = new MultipartReader(boundary, http.Body) { HeadersCountLimit = 8, HeadersLengthLimit = 4096 };
+            while (await reader.ReadNextSectionAsync(cancellation) is { } section)
+            {
+                string name = PartName(section);
+                string field = name == RequestPart ? RequestPart : $"files.{name}";
+                if (name != RequestPart && !names.Contains(name))
+                {
+                    throw Malformed("unknownPart", null, $"The parts are 'request' and the files {string.Join(", ", names)}.");
+                }
+
+                if (name == RequestPart ? json is not null : files.ContainsKey(name))
+                {
+                    throw Malformed("duplicateFile", field, "There are two parts of this name.");
+                }
+
+                byte[] bytes = await ReadToEndAsync(section.Body, name == RequestPart ? limits.JsonBytes : limits.FileBytes, field, cancellation);
+                if ((total += bytes.Length) > limits.RequestBytes)
+                {
+                    throw FileTooLarge(null, limits.RequestBytes);
+                }
+
+                if (name == RequestPart)
+                {
+                    json = bytes;
+                }
+                else if (bytes.Length > 0)
+                {
+                    // Forms send a part of no bytes for a file that was not chosen.
+                    files.Add(name, bytes);
+                }
+            }
+        }
+        catch (Exception error) when (error is InvalidDataException or IOException and not BadHttpRequestException)
+        {
+            throw Malformed("malformedMultipart", null, "The multipart body is broken off or malformed.");
+        }
+
+        return json ?? throw Malformed("missingPart", RequestPart, "The part 'request' with the JSON is missing.");
+    }
+
+    private static string PartName(MultipartSection section) =>
+        ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out ContentDispositionHeaderValue? disposition) && disposition.Name.HasValue
+            ? HeaderUtilities.RemoveQuotes(disposition.Name).ToString()
+            : throw Malformed("malformedMultipart", null, "A part has no Content-Disposition with a name.");
+
+    private static T Parse<T>(byte[] json, string? root)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(json, ApiJson.Requests)
+                ?? throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", root, "The request is a JSON object.");
+        }
+        catch (Exception error) when (error is JsonException or NotSupportedException)
+        {
+            // Fields are named from the root of the JSON, whichever way it was sent.
+            throw JsonErrors.Explain(error);
+        }
+    }
+
+    private static async Task<byte[]> ReadToEndAsync(Stream body, int limit, string? field, CancellationToken cancellation)
+    {
+        using var bytes = new MemoryStream();
+        byte[] buffer = new byte[64 * 1024];
+        int read;
+        while ((read = await body.ReadAsync(buffer, cancellation)) > 0)
+        {
+            if (bytes.Length + read > limit)
+            {
+                throw FileTooLarge(field, limit);
+            }
+
+            bytes.Write(buffer, 0, read);
+        }
+
+        return bytes.ToArray();
+    }
+
+    private static RequestException WrongType() =>
+        new(StatusCodes.Status415UnsupportedMediaType, "unsupportedMediaType", null, "Send application/json or multipart/form-data.");
+
+    private static RequestException Malformed(string code, string? field, string text) =>
+        new(StatusCodes.Status400BadRequest, code, field, text);
+}
