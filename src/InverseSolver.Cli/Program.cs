@@ -1,1 +1,49 @@
-return 0;
+using System.CommandLine;
+using InverseSolver.Cli;
+using InverseSolver.Diffusion;
+using InverseSolver.Imaging;
+using InverseSolver.Solvers;
+using InverseSolver.Torch;
+
+var root = new RootCommand("Solves imaging inverse problems with latent diffusion models. Results are not for diagnosis.")
+{
+    SolveCommand.Create(),
+    EvaluateCommand.Create(),
+    ModelsCommand.Create(),
+    BenchCommand.Create(),
+    GpuCheckCommand.Create(),
+};
+
+using var cancel = new CancellationTokenSource();
+Console.CancelKeyPress += (_, e) =>
+{
+    e.Cancel = true;
+    cancel.Cancel();
+};
+
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, cancel.Token);
+}
+catch (InvalidInputException e)
+{
+    return Fail(ExitCode.BadInput, $"{e.Field}: {e.Message}");
+}
+catch (Exception e) when (e is CommandException or InvalidMeasurementException or InvalidModelException or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+{
+    return Fail(ExitCode.BadInput, e.Message);
+}
+catch (OperationCanceledException)
+{
+    return Fail(ExitCode.Cancelled, "cancelled");
+}
+catch (Exception e) when (e is NativeException or HttpRequestException or IOException or ArithmeticException)
+{
+    return Fail(ExitCode.Failed, e.Message);
+}
+
+static int Fail(int code, string message)
+{
+    Console.Error.WriteLine($"error: {message}");
+    return code;
+}

@@ -9,7 +9,7 @@ internal interface ISpatialMixer
 {
     /// <param name="x">(N, C, H, W).</param>
     /// <param name="context">(N, L, D), where the mixer takes one.</param>
-    Tensor Forward(Tensor x, Tensor? context);
+    public Tensor Forward(Tensor x, Tensor? context);
 }
 
 /// <summary>Multi-head attention of tokens (N, T, C) over a context (N, L, D) or over themselves.</summary>

@@ -49,8 +49,6 @@ public static class ImageFile
     public static byte[] WritePng(Image image, int bitDepth = 8)
     {
         if (bitDepth is not (8 or 16)) throw new ArgumentOutOfRangeException(nameof(bitDepth), bitDepth, "8 or 16.");
-        foreach (float value in image.Values)
-            if (!float.IsFinite(value)) throw new ArgumentException("The image holds values that are not finite.", nameof(image));
         return NativeImage.EncodePng(image.Values, image.Channels, image.Height, image.Width, bitDepth);
     }
 }

@@ -59,6 +59,7 @@ internal static unsafe partial class Native
         if (status == Status.Ok) return;
         string message = Marshal.PtrToStringUTF8((IntPtr)inv_imaging_message()) ?? "";
         if (status == Status.InvalidInput) throw new InvalidMeasurementException(message);
+        if (status == Status.InvalidArgument) throw new ArgumentException(message);
         throw new InvalidOperationException($"{call.Split('(')[0]}: {message}");
     }
 }

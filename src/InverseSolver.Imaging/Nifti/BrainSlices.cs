@@ -20,6 +20,8 @@ public sealed class BrainSlices
     // Below the crown; what lies deeper is neck.
     private const double HeadHeightMm = 150;
 
+    private const int MaxFrameVoxels = 4096;
+
     private readonly Volume _volume;
     private readonly float _white;
     private readonly (int First, int Last)[] _head;
@@ -43,6 +45,7 @@ public sealed class BrainSlices
     /// <param name="index">The slice, counted as by <see cref="Volume.Slice"/>.</param>
     /// <param name="size">Rows and columns of the result, at most 4096.</param>
     /// <returns>One channel with values in [0,1].</returns>
+    /// <exception cref="InvalidMeasurementException">A voxel is so flat that the square frame would hold more than 4096 rows or columns.</exception>
     public Image Prepare(Plane plane, int index, int size = 128)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
@@ -74,6 +77,7 @@ public sealed class BrainSlices
     private (int Start, int Count) Frame(int axis, double sideMm)
     {
         Volume.Axis along = _volume.Axes[axis];
+        if (sideMm / along.Mm > MaxFrameVoxels) throw new InvalidMeasurementException("The volume's voxels are too flat for a square slice.");
         int count = Math.Max(1, (int)Math.Round(sideMm / along.Mm));
         double centre = along.Size - 1 - ((_head[axis].First + _head[axis].Last) / 2.0);
         return ((int)Math.Round(centre - ((count - 1) / 2.0)), count);

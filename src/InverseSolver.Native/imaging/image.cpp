@@ -21,6 +21,13 @@ Format format_of(const uint8_t* data, int64_t size) {
   return unknown;
 }
 
+// A progressive JPEG may ask for hundreds of passes over all its pixels in a few bytes. Inside pixel data FF DA cannot occur.
+void check_scans(const uint8_t* data, int64_t size) {
+  int scans = 0;
+  for (int64_t i = 0; i + 1 < size; ++i)
+    if (data[i] == 0xFF && data[i + 1] == 0xDA && ++scans > 100) bad_input("The JPEG image has more than 100 scans.");
+}
+
 // The loaders only point at the bytes: data must outlive the image.
 void load(const uint8_t* bytes, int64_t size, VipsAccess access, Image& image) {
   void* data = const_cast<uint8_t*>(bytes);
@@ -29,7 +36,10 @@ void load(const uint8_t* bytes, int64_t size, VipsAccess access, Image& image) {
   switch (format_of(bytes, size)) {
     case png: result = vips_pngload_buffer(data, length, image.out(), "access", access, "fail_on", VIPS_FAIL_ON_ERROR, nullptr); break;
     // libjpeg only warns of corrupt data and then invents pixels.
-    case jpeg: result = vips_jpegload_buffer(data, length, image.out(), "access", access, "fail_on", VIPS_FAIL_ON_WARNING, nullptr); break;
+    case jpeg:
+      check_scans(bytes, size);
+      result = vips_jpegload_buffer(data, length, image.out(), "access", access, "fail_on", VIPS_FAIL_ON_WARNING, nullptr);
+      break;
     case tiff: result = vips_tiffload_buffer(data, length, image.out(), "access", access, "fail_on", VIPS_FAIL_ON_ERROR, nullptr); break;
     case webp: result = vips_webpload_buffer(data, length, image.out(), "access", access, "fail_on", VIPS_FAIL_ON_ERROR, nullptr); break;
     case unknown: bad_input("The file is not an image in PNG, JPEG, TIFF or WebP format.");

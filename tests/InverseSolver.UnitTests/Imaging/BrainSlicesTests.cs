@@ -59,6 +59,29 @@ public class BrainSlicesTests
         Assert.Throws<InvalidMeasurementException>(() => new BrainSlices(new Volume(2, 2, 2, new float[8], [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1])));
 
     [Fact]
+    public void Voxels_too_flat_for_a_square_slice_are_refused()
+    {
+        double[] affine = [1, 0, 0, 0, 0, 0.001, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+        float[] values = new float[1000];
+        Array.Fill(values, 1);
+        var slices = new BrainSlices(new Volume(10, 10, 10, values, affine));
+        Assert.Throws<InvalidMeasurementException>(() => slices.Prepare(Plane.Axial, 5));
+        Assert.Equal(128, slices.Prepare(Plane.Coronal, 5).Height);
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(1, 5, 2)]
+    [InlineData(3, 2, 1)]
+    public void The_smallest_volumes_have_slices_too(int x, int y, int z)
+    {
+        float[] values = new float[x * y * z];
+        Array.Fill(values, 7);
+        var slices = new BrainSlices(new Volume(x, y, z, values, [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]));
+        foreach (Plane plane in Enum.GetValues<Plane>()) Assert.InRange(slices.Prepare(plane, 0).Values.Max(), 0.9f, 1);
+    }
+
+    [Fact]
     public void A_real_head_fills_the_frame_but_for_the_margin()
     {
         var slices = new BrainSlices(Template("ch2.nii.gz"));

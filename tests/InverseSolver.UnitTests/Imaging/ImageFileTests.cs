@@ -144,6 +144,27 @@ public class ImageFileTests
     }
 
     [Fact]
+    public void A_jpeg_with_hundreds_of_scans_is_refused()
+    {
+        byte[] jpeg = Fixtures.Read("blocks.jpg");
+        int scan = jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xDA]);
+        byte[] file = [.. jpeg[..scan], .. Enumerable.Repeat(jpeg[scan..^2], 101).SelectMany(bytes => bytes), .. jpeg[^2..]];
+        Assert.Equal("The JPEG image has more than 100 scans.", Assert.Throws<InvalidMeasurementException>(() => ImageFile.ReadHeader(file)).Message);
+    }
+
+    [Fact]
+    public void Threads_do_not_disturb_each_other()
+    {
+        float[] expected = Fixtures.Picture(3);
+        Parallel.For(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
+        {
+            if (i % 3 == 0) Assert.Contains("transparent", Assert.Throws<InvalidMeasurementException>(() => ImageFile.Read(Fixtures.Read("transparent.png"), Limits)).Message, StringComparison.Ordinal);
+            else if (i % 3 == 1) Assert.Equal(expected, ImageFile.Read(Fixtures.Read("lossless.webp"), Limits).Values);
+            else Assert.Equal(expected, ImageFile.Read(ImageFile.WritePng(new Image(3, 3, 5, expected)), Limits).Values);
+        });
+    }
+
+    [Fact]
     public void The_limit_is_on_pixels_and_inclusive()
     {
         Assert.Equal(15, ImageFile.Read(Fixtures.Read("grey8.png"), new ImageLimits(15)).Values.Length);

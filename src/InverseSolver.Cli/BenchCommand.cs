@@ -1,0 +1,173 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Cli;
+
+/// <summary><c>inverse bench</c>: what calls, networks and solvers cost.</summary>
+internal static class BenchCommand
+{
+    private const string PythonOps = """
+        import time, torch
+        torch.set_num_threads(1)
+        a, b, n = torch.tensor([1.0]), torch.tensor([2.0]), 300000
+        def best(f):
+            times = []
+            for _ in range(5):
+                t = time.perf_counter()
+                for _ in range(n): f(b)
+                times.append((time.perf_counter() - t) / n * 1e6)
+            return min(times)
+        with torch.no_grad():
+            print(best(a.add), best(a.add_), torch.__version__)
+        """;
+
+    internal static Command Create() => new("bench", "Times operators, networks and solvers.") { Ops(), Networks(), Solvers() };
+
+    private static Command Ops()
+    {
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("ops", "The whole cost of a call on a one-element tensor, beside Python's torch where it is installed.") { json };
+        command.SetAction(arguments =>
+        {
+            int threads = Backend.Threads;
+            Backend.Threads = 1;
+            using DisposeScope scope = torch.NewDisposeScope();
+            using GradMode grad = torch.no_grad();
+            Tensor a = torch.tensor([1f]).DetachFromDisposeScope(), b = torch.tensor([2f]);
+            double add = BestMicroseconds(() =>
+            {
+                using DisposeScope inner = torch.NewDisposeScope();
+                for (int i = 0; i < 1000; i++)
+                {
+                    a.add(b).Dispose();
+                }
+            });
+            double addInPlace = BestMicroseconds(() =>
+            {
+                for (int i = 0; i < 1000; i++)
+                {
+                    a.add_(b);
+                }
+            });
+            a.Dispose();
+            Backend.Threads = threads;
+            double[]? python = Python();
+            Console.WriteLine("| call | C# us | Python us | ratio |");
+            Console.WriteLine("|---|---:|---:|---:|");
+            Print("add (new tensor, disposed)", add, python?[0]);
+            Print("add_ (in place)", addInPlace, python?[1]);
+            CliJson.Write(arguments.GetValue(json), new { add, addInPlace, pythonAdd = python?[0], pythonAddInPlace = python?[1] });
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static Command Networks()
+    {
+        Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("networks", "UNet, decoder, decoder gradient and encoder at the model's native size.") { modelId, models, device, json };
+        command.SetAction(arguments =>
+        {
+            using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
+            var rows = new List<object>();
+            Console.WriteLine("| batch | UNet ms | decoder ms | decoder with gradient ms | encoder ms |");
+            Console.WriteLine("|---:|---:|---:|---:|---:|");
+            for (int batch = 1; batch <= 4; batch *= 2)
+            {
+                NetworkTimes t = NetworkTimes.Of(model, batch, 15);
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {t.NetworkMs:F1} | {t.DecoderMs:F1} | {t.GradientMs:F1} | {t.EncoderMs:F1} |"));
+                rows.Add(new { batch, times = t });
+            }
+
+            CliJson.Write(arguments.GetValue(json), rows);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static Command Solvers()
+    {
+        Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
+        var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "fast,balanced" };
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("solvers", "A whole job for each solver and preset: random inpainting at the model's native size.") { modelId, models, presets, device, json };
+        command.SetAction(arguments =>
+        {
+            using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
+            int height = model.Info.NativeHeight ?? 128, width = model.Info.NativeWidth ?? 128;
+            var image = new ArrayData([model.Channels, height, width], [.. Enumerable.Range(0, model.Channels * height * width).Select(i => 0.5f + 0.4f * MathF.Sin(i % width * 0.2f) * MathF.Cos(i / width * 0.1f))]);
+            var rows = new List<object>();
+            Console.WriteLine("| solver | preset | s | network calls | decoder gradients | peak memory of the process MiB |");
+            Console.WriteLine("|---|---|---:|---:|---:|---:|");
+            foreach (SolverDescription solver in SolverCatalog.All)
+            {
+                foreach (string preset in arguments.GetValue(presets)!.Split(','))
+                {
+                    var problem = new Inpainting(new RandomMask(0.7, 1));
+                    var request = new ReconstructionRequest
+                    {
+                        Problem = problem,
+                        Measurement = Reconstruction.Simulate(problem, image, new Dictionary<string, ArrayData>(), 0.01, 1).Measurement,
+                        Sigma = 0.01,
+                        Solver = SolverCatalog.Resolve(solver.Type, preset, null),
+                        Seed = 1,
+                    };
+                    CostReport cost = Reconstruction.Run(model, request, null, CancellationToken.None).Cost;
+                    double peak = Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0;
+                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {solver.Type} | {preset} | {cost.Seconds:F1} | {cost.NetworkCalls} | {cost.DecoderGradients} | {peak:F0} |"));
+                    rows.Add(new { solver = solver.Type, preset, cost, peakMiB = peak });
+                }
+            }
+
+            CliJson.Write(arguments.GetValue(json), rows);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    // Best of five, of a thousand calls each time, per call.
+    private static double BestMicroseconds(Action thousandCalls)
+    {
+        double best = double.PositiveInfinity;
+        for (int round = 0; round < 6; round++)
+        {
+            var watch = Stopwatch.StartNew();
+            for (int i = 0; i < 300; i++)
+            {
+                thousandCalls();
+            }
+
+            best = Math.Min(best, watch.Elapsed.TotalMicroseconds / 300_000);
+        }
+
+        return best;
+    }
+
+    private static double[]? Python()
+    {
+        try
+        {
+            var start = new ProcessStartInfo("/usr/bin/python3") { RedirectStandardOutput = true, RedirectStandardError = true };
+            start.ArgumentList.Add("-c");
+            start.ArgumentList.Add(PythonOps);
+            using Process process = Process.Start(start)!;
+            string[] words = process.StandardOutput.ReadToEnd().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            process.WaitForExit();
+            return process.ExitCode == 0 ? [double.Parse(words[0], CultureInfo.InvariantCulture), double.Parse(words[1], CultureInfo.InvariantCulture)] : null;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    private static void Print(string call, double ours, double? python) => Console.WriteLine(string.Create(
+        CultureInfo.InvariantCulture, $"| {call} | {ours:F3} | {(python is { } p ? p.ToString("F3", CultureInfo.InvariantCulture) : "python3-torch is not installed")} | {(python is { } q ? (ours / q).ToString("F2", CultureInfo.InvariantCulture) : string.Empty)} |"));
+}

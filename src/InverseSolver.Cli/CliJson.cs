@@ -1,0 +1,76 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using InverseSolver.Solvers.Problems;
+
+namespace InverseSolver.Cli;
+
+/// <summary>JSON as the command line reads and writes it: camelCase, strict, indented.</summary>
+internal static class CliJson
+{
+    internal static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        AllowOutOfOrderMetadataProperties = true,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = false,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    internal static Problem ReadProblem(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Problem>(json, Options) ?? throw new CommandException("The problem is null.");
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            throw new CommandException($"The problem cannot be read: {e.Message}");
+        }
+    }
+
+    /// <summary><c>name=value</c> texts as a JSON object; values that are no JSON are taken as text.</summary>
+    internal static JsonObject ReadSettings(string[] settings)
+    {
+        var parameters = new JsonObject();
+        foreach (string setting in settings)
+        {
+            int equals = setting.IndexOf('=', StringComparison.Ordinal);
+            if (equals <= 0)
+            {
+                throw new CommandException($"--set {setting}: name=value was expected");
+            }
+
+            string value = setting[(equals + 1)..];
+            JsonNode? node;
+            try
+            {
+                node = JsonNode.Parse(value);
+            }
+            catch (JsonException)
+            {
+                node = value;
+            }
+
+            parameters[setting[..equals]] = node;
+        }
+
+        return parameters;
+    }
+
+    internal static void Write(string? path, object value)
+    {
+        if (path is not null)
+        {
+            WriteAtomically(path, JsonSerializer.Serialize(value, value.GetType(), Options));
+        }
+    }
+
+    internal static void WriteAtomically(string path, string text)
+    {
+        string temporary = path + ".new";
+        File.WriteAllText(temporary, text + "\n");
+        File.Move(temporary, path, overwrite: true);
+    }
+}

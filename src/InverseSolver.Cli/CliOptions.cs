@@ -1,0 +1,67 @@
+using System.CommandLine;
+using InverseSolver.Diffusion;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Cli;
+
+/// <summary>Options that several commands have.</summary>
+internal static class CliOptions
+{
+    internal static Option<string> Model() => new("--model") { Description = "Id of the model.", DefaultValueFactory = _ => "brain-mri-128" };
+
+    internal static Option<string> Models() => new("--models") { Description = "Folder with model packages.", DefaultValueFactory = _ => DefaultModels() };
+
+    internal static Option<string> Device() => new("--device") { Description = "cpu, cuda:N, or auto (a GPU where there is one).", DefaultValueFactory = _ => "auto" };
+
+    internal static Option<string?> Json() => new("--json") { Description = "Also write the result as JSON to this file." };
+
+    internal static Option<long> Seed() => new("--seed") { Description = "Seed of every random number.", DefaultValueFactory = _ => 0 };
+
+    internal static Option<string[]> Set() => new("--set") { Description = "Replace one of the solver's parameters: name=value. May be given several times.", AllowMultipleArgumentsPerToken = true };
+
+    internal static Device ParseDevice(string text)
+    {
+        if (text == "auto")
+        {
+            return Backend.CudaDevices > 0 ? new Device(DeviceType.CUDA, 0) : torch.CPU;
+        }
+
+        try
+        {
+            return torch.device(text);
+        }
+        catch (ArgumentException e)
+        {
+            throw new CommandException(e.Message);
+        }
+    }
+
+    internal static LatentModel LoadModel(string folder, string id, Device device)
+    {
+        using var catalog = new ModelCatalog([folder], device);
+        if (catalog.Find(id) is null)
+        {
+            throw new CommandException($"There is no model '{id}' in {folder}. There is: {string.Join(", ", catalog.Models.Select(m => m.Id))}.");
+        }
+
+        return ModelPackage.Load(Path.Combine(folder, id), device);
+    }
+
+    // models/ beside the program, or in a folder above it or above the working directory.
+    private static string DefaultModels()
+    {
+        foreach (string start in new[] { Directory.GetCurrentDirectory(), AppContext.BaseDirectory })
+        {
+            for (DirectoryInfo? folder = new(start); folder is not null; folder = folder.Parent)
+            {
+                string models = Path.Combine(folder.FullName, "models");
+                if (Directory.Exists(models) && Directory.EnumerateDirectories(models).Any(ModelPackage.IsPackage))
+                {
+                    return models;
+                }
+            }
+        }
+
+        return "models";
+    }
+}

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Solvers;
+
+namespace InverseSolver.Cli;
+
+/// <summary><c>inverse evaluate</c>: solvers on measurements simulated from a folder of images.</summary>
+internal static class EvaluateCommand
+{
+    internal static Command Create()
+    {
+        var images = new Option<string>("--images") { Description = "Folder with true images.", Required = true };
+        var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}, or JSON files.", Required = true };
+        var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers; leastSquares and roundTrip are baselines.", DefaultValueFactory = _ => "leastSquares,roundTrip,reSample" };
+        var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "balanced" };
+        var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the simulated noise.", DefaultValueFactory = _ => 0.01 };
+        var limit = new Option<int>("--limit") { Description = "Images to take, evenly spaced in the folder.", DefaultValueFactory = _ => 8 };
+        var sheet = new Option<string?>("--sheet") { Description = "PNG with truths, measurements and results." };
+        var resume = new Option<string?>("--resume") { Description = "JSON file that rows are added to; what it holds already is not run again." };
+        var markdown = new Option<string?>("--markdown") { Description = "File for the table." };
+        Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
+        Option<string[]> set = CliOptions.Set();
+        Option<long> seed = CliOptions.Seed();
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("evaluate", "Simulates measurements from images, solves them and tabulates the results.")
+        {
+            images, problems, solvers, presets, sigma, limit, seed, sheet, resume, markdown, modelId, models, device, set, json,
+        };
+        command.SetAction((arguments, cancellation) => Task.Run(
+            () =>
+            {
+                var evaluation = new Evaluation
+                {
+                    Images = ImagesIn(arguments.GetRequiredValue(images), arguments.GetValue(limit)),
+                    Sigma = arguments.GetValue(sigma),
+                    Seed = arguments.GetValue(seed),
+                    Runs = [.. Runs(List(arguments.GetRequiredValue(problems)), List(arguments.GetValue(solvers)!), List(arguments.GetValue(presets)!), CliJson.ReadSettings(arguments.GetValue(set) ?? []))],
+                    RowsFile = arguments.GetValue(resume),
+                };
+                using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
+                IReadOnlyList<EvaluationRow> rows = evaluation.Execute(model, cancellation);
+                string table = EvaluationTable.Markdown(rows);
+                Console.WriteLine(table);
+                if (arguments.GetValue(markdown) is { } markdownFile)
+                {
+                    CliJson.WriteAtomically(markdownFile, table);
+                }
+
+                if (arguments.GetValue(sheet) is { } sheetFile)
+                {
+                    EvaluationTable.WriteSheet(sheetFile, evaluation, rows);
+                }
+
+                CliJson.Write(arguments.GetValue(json), rows);
+                return ExitCode.Done;
+            },
+            cancellation));
+        return command;
+    }
+
+    private static string[] List(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    private static IEnumerable<EvaluationRun> Runs(string[] problems, string[] solvers, string[] presets, JsonObject settings)
+    {
+        foreach (string problem in problems)
+        {
+            foreach (string solver in solvers)
+            {
+                if (solver is Evaluation.LeastSquares or Evaluation.RoundTrip)
+                {
+                    yield return new EvaluationRun(problem, solver, string.Empty, null, string.Empty);
+                    continue;
+                }
+
+                foreach (string preset in presets)
+                {
+                    SolverParameters parameters = SolverCatalog.Resolve(solver, preset, settings);
+                    yield return new EvaluationRun(problem, solver, preset, parameters, settings.Count == 0 ? string.Empty : settings.ToJsonString());
+                }
+            }
+        }
+    }
+
+    private static string[] ImagesIn(string folder, int limit)
+    {
+        string[] files = [.. Directory.EnumerateFiles(folder)
+            .Where(file => Path.GetExtension(file).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".tif" or ".tiff" or ".webp" or ".npy")
+            .Order(StringComparer.Ordinal)];
+        if (files.Length == 0 || limit < 1)
+        {
+            throw new CommandException($"There are no images in {folder}.");
+        }
+
+        int count = Math.Min(limit, files.Length);
+        return [.. Enumerable.Range(0, count).Select(i => files[(int)((long)i * files.Length / count)])];
+    }
+}

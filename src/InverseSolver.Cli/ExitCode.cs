@@ -1,0 +1,18 @@
+namespace InverseSolver.Cli;
+
+/// <summary>What the command returns to the shell.</summary>
+internal static class ExitCode
+{
+    internal const int Done = 0;
+
+    /// <summary>It went wrong while it ran, or a check did not pass.</summary>
+    internal const int Failed = 1;
+
+    /// <summary>A file, an argument or a model cannot be used.</summary>
+    internal const int BadInput = 2;
+
+    internal const int Cancelled = 130;
+}
+
+/// <summary>Something the caller has to change; the text says what.</summary>
+internal sealed class CommandException(string message) : Exception(message);

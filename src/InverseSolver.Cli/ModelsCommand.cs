@@ -1,0 +1,65 @@
+using System.CommandLine;
+using InverseSolver.Diffusion;
+
+namespace InverseSolver.Cli;
+
+/// <summary><c>inverse models</c>: lists packages and checks networks against reference outputs.</summary>
+internal static class ModelsCommand
+{
+    internal static Command Create() => new("models", "Lists and checks models.") { List(), Check() };
+
+    private static Command List()
+    {
+        Option<string> models = CliOptions.Models();
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("list", "Lists the model packages of a folder.") { models, json };
+        command.SetAction(arguments =>
+        {
+            using var catalog = new ModelCatalog([arguments.GetValue(models)!]);
+            foreach (ModelInfo model in catalog.Models)
+            {
+                Console.WriteLine($"{model.Id,-24} {model.Channels} channel(s), multiples of {model.SizeMultiple}  {model.Title}");
+            }
+
+            foreach (BrokenModel broken in catalog.Broken)
+            {
+                Console.WriteLine($"{broken.Name,-24} cannot be used: {broken.Reason}");
+            }
+
+            CliJson.Write(arguments.GetValue(json), catalog.Models);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static Command Check()
+    {
+        var folder = new Argument<string>("folder") { Description = "A network's folder, or a model package, in the diffusers layout." };
+        Option<string> device = CliOptions.Device();
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("check", "Loads a network or a model package; where it holds a golden.safetensors, compares with it.") { folder, device, json };
+        command.SetAction(arguments =>
+        {
+            string path = arguments.GetRequiredValue(folder);
+            if (!Directory.Exists(path))
+            {
+                throw new CommandException($"There is no folder {path}.");
+            }
+
+            IReadOnlyList<GoldenResult> results = GoldenCheck.Run(path, CliOptions.ParseDevice(arguments.GetValue(device)!));
+            foreach (GoldenResult result in results)
+            {
+                Console.WriteLine($"{result.Tensor,-28} {result.RelativeError,10:E2}  {(result.Passes() ? "ok" : $"above {GoldenCheck.Tolerance:E0}")}");
+            }
+
+            if (results.Count == 0)
+            {
+                Console.WriteLine($"Loads. There is no {GoldenCheck.FileName} to compare with.");
+            }
+
+            CliJson.Write(arguments.GetValue(json), results);
+            return results.All(r => r.Passes()) ? ExitCode.Done : ExitCode.Failed;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,106 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+using Spectre.Console;
+
+namespace InverseSolver.Cli;
+
+/// <summary><c>inverse solve</c>: one measurement, locally, without a server.</summary>
+internal static class SolveCommand
+{
+    internal static Command Create()
+    {
+        var problem = new Option<string>("--problem") { Description = "JSON file with the problem, as the service takes it.", Required = true };
+        var measurement = new Option<string>("--measurement") { Description = "Image (PNG, JPEG, TIFF, WebP) or .npy; k-space as complex .npy.", Required = true };
+        var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the noise, images on [0,1].", DefaultValueFactory = _ => 0.01 };
+        var solver = new Option<string>("--solver") { Description = "The solver.", DefaultValueFactory = _ => SolverCatalog.All[0].Type };
+        var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
+        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png and report.json.", Required = true };
+        var mask = new Option<string?>("--mask") { Description = "File with the mask." };
+        var psf = new Option<string?>("--psf") { Description = "File with the point-spread function." };
+        var phase = new Option<string?>("--phase") { Description = "File with the phase map in radians." };
+        var truth = new Option<string?>("--truth") { Description = "The true image, to measure against." };
+        Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
+        Option<string[]> set = CliOptions.Set();
+        Option<long> seed = CliOptions.Seed();
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("solve", "Solves one problem locally.")
+        {
+            problem, measurement, sigma, modelId, models, solver, preset, set, seed, output, mask, psf, phase, truth, device, json,
+        };
+        command.SetAction((arguments, cancellation) => Task.Run(
+            () =>
+            {
+                (ArrayData y, double quantisation) = ArrayFiles.ReadMeasurement(arguments.GetRequiredValue(measurement));
+                var files = new Dictionary<string, ArrayData>();
+                foreach (Option<string?> file in new[] { mask, psf, phase })
+                {
+                    if (arguments.GetValue(file) is { } path)
+                    {
+                        files[file.Name[2..]] = ArrayFiles.ReadPlane(path);
+                    }
+                }
+
+                var request = new ReconstructionRequest
+                {
+                    Problem = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem))),
+                    Measurement = y,
+                    Files = files,
+                    Sigma = double.Hypot(arguments.GetValue(sigma), quantisation),
+                    Solver = SolverCatalog.Resolve(arguments.GetValue(solver)!, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
+                    Seed = arguments.GetValue(seed),
+                    Truth = arguments.GetValue(truth) is { } truthPath ? ArrayFiles.ReadImage(truthPath) : null,
+                };
+                Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
+                using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, where);
+                Reconstruction.Validate(model, request);
+
+                DateTimeOffset started = DateTimeOffset.UtcNow;
+                ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, request, progress, cancellation));
+                JsonObject report = RunReport.Of(model, request, arguments.GetValue(solver)!, arguments.GetValue(preset)!, arguments.GetValue(sigma), result, started);
+
+                string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;
+                ArrayFiles.WriteNpy(Path.Combine(folder, "result.npy"), result.Image);
+                ArrayFiles.WritePng(Path.Combine(folder, "result.png"), result.Image);
+                ArrayFiles.WritePng(Path.Combine(folder, "result16.png"), result.Image, 16);
+                CliJson.Write(Path.Combine(folder, "report.json"), report);
+                CliJson.Write(arguments.GetValue(json), report);
+                Print(result);
+                return ExitCode.Done;
+            },
+            cancellation));
+        return command;
+    }
+
+    /// <summary>Shows a bar on a terminal, and nothing where the output goes to a file.</summary>
+    internal static T WithProgressBar<T>(Func<Action<SolverProgress>, T> run) => AnsiConsole.Progress()
+        .HideCompleted(true)
+        .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+        .Start(context =>
+        {
+            ProgressTask task = context.AddTask("sampling");
+            return run(progress =>
+            {
+                task.Description = progress.Stage;
+                task.MaxValue = progress.Of;
+                task.Value = progress.Step;
+            });
+        });
+
+    private static void Print(ReconstructionResult result)
+    {
+        ConsistencyReport c = result.Consistency;
+        Console.WriteLine($"residual      {c.Residual:G4} over {c.MeasuredComponents} components; noise explains {c.Expected:G4}{(c.Ratio is { } r ? $" (ratio {r:F2})" : string.Empty)}");
+        Console.WriteLine($"prior share   {c.PriorShare:P1} of the image's energy is not seen by the measurement");
+        if (result.Quality is { } q)
+        {
+            Console.WriteLine($"against truth PSNR {q.PsnrDb:F2} dB, SSIM {q.Ssim:F4}, NMSE {q.Nmse:G4}");
+        }
+
+        Console.WriteLine($"cost          {result.Cost.Seconds:F1} s, {result.Cost.NetworkCalls} network calls, {result.Cost.DecoderGradients} decoder gradients");
+        Console.WriteLine("Not for diagnosis.");
+    }
+}

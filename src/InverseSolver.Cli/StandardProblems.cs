@@ -1,0 +1,31 @@
+using InverseSolver.Solvers.Problems;
+
+namespace InverseSolver.Cli;
+
+/// <summary>The problems that evaluations and the demonstration use, by name; anything else is a file with a problem in JSON.</summary>
+internal static class StandardProblems
+{
+    internal static IReadOnlyDictionary<string, Func<long, Problem>> All { get; } = new Dictionary<string, Func<long, Problem>>
+    {
+        ["randomInpainting"] = seed => new Inpainting(new RandomMask(0.7, seed)),
+        ["boxInpainting"] = _ => new Inpainting(new BoxMask(48, 48)),
+        ["superResolution4"] = _ => new SuperResolution(4),
+        ["gaussianDeblurring"] = _ => new GaussianBlur(2),
+        ["mri4"] = seed => new CartesianMri(new RandomKSpaceMask(4, 0.08, seed)),
+        ["motionDeblurring"] = seed => new MotionBlur(31, 0.5, seed),
+        ["denoising"] = _ => new Denoising(),
+    };
+
+    /// <summary>A problem; random masks and kernels are drawn from <paramref name="seed"/>.</summary>
+    internal static Problem Get(string name, long seed)
+    {
+        if (All.TryGetValue(name, out Func<long, Problem>? make))
+        {
+            return make(seed);
+        }
+
+        return File.Exists(name)
+            ? CliJson.ReadProblem(File.ReadAllText(name))
+            : throw new CommandException($"There is no problem and no file '{name}'. There is: {string.Join(", ", All.Keys)}.");
+    }
+}
