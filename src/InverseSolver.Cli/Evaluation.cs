@@ -119,7 +119,7 @@ internal sealed class Evaluation
             ? Solvers.Consistency.LeastSquares.BestOf9(a, y, x).Images
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
-            image.ToArrayData(), ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),
+            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),
             new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds));
     }
 }

@@ -59,11 +59,12 @@ public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse);
 public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderGradients, int EncoderCalls, double Seconds);
 
 /// <summary>A solved problem.</summary>
-/// <param name="Image">The reconstruction, (channels, height, width), on the [0,1] scale, not clipped.</param>
+/// <param name="Image">The reconstruction, the mean of the samples where several were drawn, (channels, height, width), on the [0,1] scale, not clipped.</param>
+/// <param name="Deviation">Standard deviation over the samples, per pixel, where more than one was drawn: where it is large, the prior chose.</param>
 /// <param name="Consistency">How well it explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
 /// <param name="Cost">What the run cost.</param>
-public sealed record ReconstructionResult(ArrayData Image, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost);
+public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost);
 
 /// <summary>A measurement made from a known image.</summary>
 /// <param name="Measurement">y = A(x) + n.</param>
@@ -95,9 +96,13 @@ public static class Reconstruction
         using DisposeScope scope = torch.NewDisposeScope();
         using LinearOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device);
         Tensor y = request.Measurement.ToTensor(model.Device);
-        var solver = new ReSample(model, a, y, request.Sigma, (ReSampleParameters)request.Solver, progress, cancellation);
-        using SolverState state = solver.Start(request.Seed);
-        Tensor x = solver.Run(state);
+        var parameters = (ReSampleParameters)request.Solver;
+        Tensor ys = torch.cat([.. Enumerable.Repeat(y, parameters.Samples)]);
+        var solver = new ReSample(model, a, ys, request.Sigma, parameters, progress, cancellation);
+        using SolverState state = solver.Start([.. Enumerable.Range(0, parameters.Samples).Select(k => SampleSeed(request.Seed, k))]);
+        Tensor samples = solver.Run(state);
+        Tensor x = samples.mean([0], keepdim: true);
+        ArrayData? deviation = parameters.Samples == 1 ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
         ArrayData image = x.ToArrayData();
         if (!image.Values.All(float.IsFinite))
         {
@@ -106,7 +111,7 @@ public static class Reconstruction
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
         var cost = new CostReport(solver.Calls.Network, solver.Calls.Decoder, solver.Calls.DecoderGradient, solver.Calls.Encoder, watch.Elapsed.TotalSeconds);
-        return new ReconstructionResult(image, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost);
+        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost);
     }
 
     /// <summary>Makes a measurement from a clean image.</summary>
@@ -119,6 +124,9 @@ public static class Reconstruction
     public static SimulatedMeasurement Simulate(
         Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) =>
         Simulation.Run(problem, image, files, sigma, seed);
+
+    // The first sample has the request's own seed; the others are spread over all seeds.
+    private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);
 
     private static long[] ValidatedImageShape(LatentModel model, ReconstructionRequest request)
     {

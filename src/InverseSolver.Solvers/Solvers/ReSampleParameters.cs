@@ -9,6 +9,12 @@ namespace InverseSolver.Solvers.Solvers;
 /// </summary>
 public sealed record ReSampleParameters : SolverParameters
 {
+    /// <summary>
+    /// Independent samples, solved as one batch. The result is their mean, which is nearer to the truth than each of them, and their
+    /// standard deviation shows where the prior chose.
+    /// </summary>
+    [Range(1, 32)] public int Samples { get; init; } = 4;
+
     /// <summary>DDIM steps.</summary>
     [Range(1, 1000)] public int Steps { get; init; } = 100;
 

@@ -6,6 +6,7 @@ public static class ReSamplePresets
     /// <summary>The authors' settings, quirks of their code included.</summary>
     public static ReSampleParameters Paper { get; } = new()
     {
+        Samples = 1,
         Steps = 500,
         ConsistencyEvery = 10,
         Pixel = PixelStep.AdamW,
@@ -25,8 +26,11 @@ public static class ReSamplePresets
     /// <summary>Seconds on a CPU: proximal steps only.</summary>
     public static ReSampleParameters Fast { get; } = new()
     {
+        Samples = 1,
         Steps = 30,
-        ConsistencyEvery = 3,
+        ConsistencyEvery = 1,
+        ConsistencyStart = 1,
+        TravelSteps = 0,
         LdpsScale = 0,
         LatentFraction = 0,
         LatentIterations = 0,
