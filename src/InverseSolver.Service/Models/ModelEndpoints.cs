@@ -62,10 +62,16 @@ internal static partial class ModelEndpoints
     {
         ModelFolderOptions options = provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value;
         // Whoever touches libtorch first loads it, and OpenBLAS with it, whose threads then keep that one's priority.
-        SolverThread.Run(provider.GetRequiredService<IOptions<JobOptions>>().Value.Nice, static () => _ = Backend.Threads);
+        SolverThread.Run(provider.GetRequiredService<IOptions<JobOptions>>().Value.Nice, () =>
+            Backend.Threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount);
         Device device = options.Device == "auto" ? new Device(Backend.CudaDevices > 0 ? DeviceType.CUDA : DeviceType.CPU) : Device.Parse(options.Device);
         var catalog = new ModelCatalog(options.Folders, device);
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
+        if (Backend.BlasWarning() is { } slow)
+        {
+            BlasIsSlow(log, slow);
+        }
+
         foreach (BrokenModel broken in catalog.Broken)
         {
             ModelIsBroken(log, broken.Name, broken.Reason);
@@ -98,6 +104,9 @@ internal static partial class ModelEndpoints
         info.Licence,
         info.Hash,
         catalog.IsLoaded(info.Id));
+
+    [LoggerMessage(3002, LogLevel.Warning, "{Warning}")]
+    private static partial void BlasIsSlow(ILogger log, string warning);
 
     [LoggerMessage(3001, LogLevel.Warning, "The model package {Name} cannot be used: {Reason}")]
     private static partial void ModelIsBroken(ILogger log, string name, string reason);

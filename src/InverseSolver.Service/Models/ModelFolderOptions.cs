@@ -14,6 +14,9 @@ internal sealed class ModelFolderOptions
 
     /// <summary><c>auto</c>: the first GPU if there is one; or <c>cpu</c>, <c>cuda</c>, <c>cuda:N</c>.</summary>
     [RegularExpression("auto|cpu|cuda(:[0-9]+)?")] public string Device { get; init; } = "auto";
+
+    /// <summary>Threads that share one operator on the CPU; 0: one for each core. By itself libtorch takes half of the cores.</summary>
+    [Range(0, 1024)] public int Threads { get; init; }
 }
 
 /// <summary>Checks the model options at start-up.</summary>
