@@ -12,7 +12,10 @@ internal sealed class DocumentDetails : IDocumentFilter
         document.Servers = null;
         if (document.Components?.Schemas is { } schemas)
         {
-            document.Components.Schemas = schemas.OrderBy(schema => schema.Key, StringComparer.Ordinal).ToDictionary();
+            document.Components.Schemas = schemas.Where(schema => !IsBase(schema.Value) && !schema.Key.EndsWith("SseItem", StringComparison.Ordinal)).OrderBy(schema => schema.Key, StringComparer.Ordinal).ToDictionary();
         }
     }
+
+    /// <summary>Bases of polymorphic records: every use lists the derived ones, so nothing refers to them.</summary>
+    private static bool IsBase(IOpenApiSchema schema) => schema is { Discriminator: not null, OneOf: null or { Count: 0 } };
 }

@@ -39,7 +39,11 @@ internal static class JsonSchemas
         {
             range.IsValid(null); // Converts the bounds that were given as text.
             schema["minimum"] = ToNode(range.Minimum);
-            schema["maximum"] = ToNode(range.Maximum);
+            if (property.PropertyType != typeof(long))
+            {
+                // The bound is that of the type, and no double holds it.
+                schema["maximum"] = ToNode(range.Maximum);
+            }
         }
 
         if (property?.GetCustomAttribute<AllowedValuesAttribute>() is { } allowed)

@@ -18,6 +18,14 @@ internal sealed class OperationDetails : IOperationFilter
             case "simulateMeasurement":
                 Describe(operation, ["image", "mask", "psf", "phase"], Examples.Simulation(withFiles: true), Examples.Simulation(withFiles: false));
                 break;
+            case "listJobs":
+                // Read as text, because the binder knows enumerations by their names in the code only.
+                if (operation.Parameters?.FirstOrDefault(parameter => parameter.Name == "state") is OpenApiParameter state)
+                {
+                    state.Schema = context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobState), context.SchemaRepository);
+                }
+
+                break;
             case "listenToJob":
                 // What the generator makes of a stream is a single object.
                 if (operation.Responses?["200"] is OpenApiResponse response)

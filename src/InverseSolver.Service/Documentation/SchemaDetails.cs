@@ -1,5 +1,7 @@
-using System.ComponentModel;
 using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Solvers.Solvers;
 using Microsoft.OpenApi;
@@ -18,11 +20,34 @@ internal sealed class SchemaDetails : ISchemaFilter
             return;
         }
 
+        if (details.Format == "int64")
+        {
+            details.Maximum = null;
+        }
+
+        if (details.OneOf is { Count: > 0 } && context.Type.IsDefined(typeof(JsonPolymorphicAttribute), inherit: false))
+        {
+            details.Discriminator = new OpenApiDiscriminator
+            {
+                PropertyName = "type",
+                Mapping = details.OneOf.OfType<OpenApiSchemaReference>().Zip(context.Type.GetCustomAttributes<JsonDerivedTypeAttribute>(inherit: false))
+                    .ToDictionary(pair => (string)pair.Second.TypeDiscriminator!, pair => pair.First),
+            };
+        }
+
+        if (context.MemberInfo is null && context.ParameterInfo is null && details.Properties is { Count: > 0 } properties)
+        {
+            details.Required = new SortedSet<string>(context.Type.GetProperties().Where(IsRequired)
+                .Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)).Where(properties.ContainsKey), StringComparer.Ordinal);
+        }
+
         if (context.MemberInfo is null && ApiDocumentation.Discriminator(context.Type) is { } kind)
         {
+            // The generator has it inherit from its base, which allows no members but its own.
+            details.AllOf = null;
             details.Properties ??= new Dictionary<string, IOpenApiSchema>();
             details.Properties["type"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [kind] };
-            details.Required = new HashSet<string>(details.Required ?? new HashSet<string>()) { "type" };
+            (details.Required ??= new SortedSet<string>(StringComparer.Ordinal)).Add("type");
         }
 
         if (context.MemberInfo is null && context.Type == typeof(SolverChoice) && details.Properties is { } choice)
@@ -47,10 +72,13 @@ internal sealed class SchemaDetails : ISchemaFilter
                     context.SchemaGenerator.GenerateSchema(solver.Presets.Values.First().GetType(), context.SchemaRepository))],
             };
         }
+    }
 
-        if (context.MemberInfo is null && typeof(SolverParameters).IsAssignableFrom(context.Type))
-        {
-            details.Required?.Clear();
-        }
+    /// <summary>As the serializer sees it: <c>required</c> properties, and constructor parameters without a default.</summary>
+    private static bool IsRequired(PropertyInfo property)
+    {
+        ParameterInfo? parameter = property.DeclaringType!.GetConstructors()
+            .SelectMany(constructor => constructor.GetParameters()).FirstOrDefault(candidate => candidate.Name == property.Name);
+        return parameter is null ? property.IsDefined(typeof(RequiredMemberAttribute)) : !parameter.HasDefaultValue;
     }
 }

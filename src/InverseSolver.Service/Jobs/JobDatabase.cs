@@ -12,7 +12,11 @@ internal sealed class JobDatabase : IDisposable
     private readonly string connectionString;
     private readonly FileStream folderLock;
 
-    static JobDatabase() => DefaultTypeMap.MatchNamesWithUnderscores = true;
+    static JobDatabase()
+    {
+        SqliteLibrary.Use();
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+    }
 
     /// <summary>Opens the database, and creates it or brings its schema up to date.</summary>
     /// <param name="options">Where it is.</param>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
@@ -7,6 +8,7 @@ namespace InverseSolver.Service.Jobs;
 /// <summary>Jobs over HTTP.</summary>
 internal static class JobEndpoints
 {
+    private static readonly string[] States = [.. Enum.GetNames<JobState>().Select(JsonNamingPolicy.CamelCase.ConvertName)];
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
     /// <summary>Adds the store, the queue and the worker.</summary>
@@ -74,16 +76,16 @@ internal static class JobEndpoints
     /// <param name="limit">Jobs a page, 1 to 200.</param>
     /// <param name="cursor">The `next` of the page before.</param>
     /// <response code="200">A page of jobs.</response>
-    private static Ok<JobPage> List([FromServices] JobStore store, JobState? state = null, int limit = 50, string? cursor = null)
+    private static Ok<JobPage> List([FromServices] JobStore store, string? state = null, int limit = 50, string? cursor = null)
     {
         if (limit is < 1 or > 200)
         {
             throw new RequestException(StatusCodes.Status400BadRequest, "outOfRange", "limit", "A page has 1 to 200 jobs.");
         }
 
-        if (state is { } value && !Enum.IsDefined(value))
+        if (state is not null && !States.Contains(state))
         {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", "There is no such state.");
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", $"The states are {string.Join(", ", States)}.");
         }
 
         if (cursor is not null && !Guid.TryParseExact(cursor, "D", out _))
@@ -91,7 +93,7 @@ internal static class JobEndpoints
             throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "cursor", "This is not the 'next' of a page.");
         }
 
-        IReadOnlyList<JobRow> rows = store.List(state?.ToString().ToLowerInvariant(), cursor, limit + 1);
+        IReadOnlyList<JobRow> rows = store.List(state, cursor, limit + 1);
         return TypedResults.Ok(new JobPage(
             [.. rows.Take(limit).Select(row => row.ToJob())], rows.Count > limit ? rows[limit - 1].Id : null));
     }

@@ -30,7 +30,7 @@ internal sealed record JobRequest : IRequestWithFiles
     /// <summary>Whether the event stream carries previews.</summary>
     public bool Previews { get; init; } = true;
 
-    /// <summary>A label of the caller's own. No patient data, please: it is listed and logged nowhere, but stored as it is.</summary>
+    /// <summary>A label of the caller's own. No patient data, please: it is stored and listed as it is, and never logged.</summary>
     [MaxLength(200)] public string? Name { get; init; }
 
     /// <summary>The files as data URIs, where they are not sent as parts.</summary>

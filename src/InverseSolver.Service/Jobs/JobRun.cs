@@ -21,7 +21,7 @@ internal sealed class JobRun(
         IReadOnlyDictionary<string, DecodedFile> files =
             decoder.DecodeAll(stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name)));
         ReconstructionRequest request = ToReconstruction(stored, files);
-        LatentModel model = models.Load(stored.Model);
+        LatentModel model = models.Get(stored.Model);
         ReconstructionResult result = Reconstruction.Run(model, request, Reporter(job, stored.Previews, cancel), cancel.Token);
         cancel.Token.ThrowIfCancellationRequested();
         return new JobResult(

@@ -74,7 +74,7 @@ internal sealed class JobSubmission(
         RequestChecks.CheckRanges(request);
         SolverChoice choice = request.Solver ?? new SolverChoice { Type = SolverCatalog.All[0].Type };
         SolverParameters parameters = SolverCatalog.Resolve(choice.Type, choice.Preset, choice.Parameters);
-        JsonObject all = JsonSerializer.SerializeToNode(parameters, parameters.GetType(), ApiJson.Options)!.AsObject();
+        JsonObject all = SolverCatalog.ToJson(parameters);
         if (all["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
         {
             throw RequestChecks.Unprocessable("limitExceeded", "solver.parameters.steps", $"At most {limits.Value.SolverSteps} steps are taken here.");
@@ -85,7 +85,7 @@ internal sealed class JobSubmission(
             throw RequestChecks.Unprocessable("missingFile", "files.measurement", "The measurement is required, as a part or as a data URI.");
         }
 
-        if (models.List().All(model => model.Id != request.Model))
+        if (models.Find(request.Model) is null)
         {
             throw RequestChecks.Unprocessable("unknownModel", "model", "There is no such model; /v1/models lists them.");
         }
@@ -101,7 +101,7 @@ internal sealed class JobSubmission(
             Name = request.Name,
             Files = hashes,
         };
-        Reconstruction.Validate(models.Load(request.Model), JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files)));
+        Reconstruction.Validate(models.Get(request.Model), JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files)));
         return stored;
     }
 

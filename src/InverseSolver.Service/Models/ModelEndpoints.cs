@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Torch;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
@@ -17,6 +18,7 @@ namespace InverseSolver.Service.Models;
 /// <param name="RoundTripRmse">What encoding and decoding an image loses, root mean square on [0,1].</param>
 /// <param name="Licence">Terms of the weights.</param>
 /// <param name="Hash">SHA-256 of the model; null until it was loaded, unless its card declares it.</param>
+/// <param name="Loaded">Whether its weights are in memory.</param>
 internal sealed record Model(
     string Id,
     string Version,
@@ -28,21 +30,22 @@ internal sealed record Model(
     int SizeMultiple,
     double? RoundTripRmse,
     string? Licence,
-    string? Hash);
+    string? Hash,
+    bool Loaded);
 
 /// <summary>All models.</summary>
 /// <param name="Items">The models.</param>
 internal sealed record ModelList(IReadOnlyList<Model> Items);
 
 /// <summary>Models over HTTP.</summary>
-internal static class ModelEndpoints
+internal static partial class ModelEndpoints
 {
     /// <summary>Adds the catalogue of models.</summary>
     public static IServiceCollection AddModels(this IServiceCollection services)
     {
-        services.AddOptions<ModelOptions>().BindConfiguration(ModelOptions.Section).ValidateOnStart();
-        services.AddSingleton<IValidateOptions<ModelOptions>, ModelOptionsValidator>();
-        services.AddSingleton(static provider => new ModelCatalog(provider.GetRequiredService<IOptions<ModelOptions>>().Value.Folders));
+        services.AddOptions<ModelFolderOptions>().BindConfiguration(ModelFolderOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ModelFolderOptions>, ModelFolderOptionsValidator>();
+        services.AddSingleton(Open);
         return services;
     }
 
@@ -54,18 +57,32 @@ internal static class ModelEndpoints
         models.MapGet("{id}", Get).WithName("getModel").ProducesErrors(404);
     }
 
+    private static ModelCatalog Open(IServiceProvider provider)
+    {
+        ModelFolderOptions options = provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value;
+        Device device = options.Device == "auto" ? new Device(Backend.CudaDevices > 0 ? DeviceType.CUDA : DeviceType.CPU) : Device.Parse(options.Device);
+        var catalog = new ModelCatalog(options.Folders, device);
+        ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
+        foreach (BrokenModel broken in catalog.Broken)
+        {
+            ModelIsBroken(log, broken.Name, broken.Reason);
+        }
+
+        return catalog;
+    }
+
     /// <summary>Lists the models.</summary>
     /// <response code="200">The models.</response>
     private static Ok<ModelList> List([FromServices] ModelCatalog catalog) =>
-        TypedResults.Ok(new ModelList([.. catalog.List().Select(ToModel)]));
+        TypedResults.Ok(new ModelList([.. catalog.Models.Select(model => ToModel(model, catalog))]));
 
     /// <summary>Shows a model.</summary>
     /// <param name="id">The model's id.</param>
     /// <response code="200">The model.</response>
     private static Ok<Model> Get(string id, [FromServices] ModelCatalog catalog) =>
-        TypedResults.Ok(ToModel(catalog.List().FirstOrDefault(model => model.Id == id) ?? throw RequestException.NotFound("model")));
+        TypedResults.Ok(ToModel(catalog.Find(id) ?? throw RequestException.NotFound("model"), catalog));
 
-    private static Model ToModel(ModelInfo info) => new(
+    private static Model ToModel(ModelInfo info, ModelCatalog catalog) => new(
         info.Id,
         info.Version,
         info.Title,
@@ -76,5 +93,9 @@ internal static class ModelEndpoints
         info.SizeMultiple,
         info.RoundTripRmse,
         info.Licence,
-        info.Hash);
+        info.Hash,
+        catalog.IsLoaded(info.Id));
+
+    [LoggerMessage(3001, LogLevel.Warning, "The model package {Name} cannot be used: {Reason}")]
+    private static partial void ModelIsBroken(ILogger log, string name, string reason);
 }

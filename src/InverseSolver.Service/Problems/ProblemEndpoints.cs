@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using InverseSolver.Service.Documentation;
@@ -74,8 +73,7 @@ internal static class ProblemEndpoints
     private static SolverList DescribeSolvers() => new([.. SolverCatalog.All.Select((solver, index) =>
     {
         Type parameters = solver.Presets.Values.First().GetType();
-        var presets = solver.Presets.ToDictionary(
-            preset => preset.Key, preset => JsonSerializer.SerializeToNode(preset.Value, parameters, ApiJson.Options)!.AsObject());
+        var presets = solver.Presets.ToDictionary(preset => preset.Key, preset => SolverCatalog.ToJson(preset.Value));
         JsonObject example = Examples.Job("inpainting", withFiles: false);
         example["solver"]!["type"] = solver.Type;
         return new SolverKind(solver.Type, solver.Title, solver.Citation, index == 0, JsonSchemas.Of(parameters), presets, example);
