@@ -14,6 +14,7 @@ models=$(cd "$(dirname "${BASH_SOURCE[0]}")/../models" && pwd)
 work=$(mktemp -d)
 log=$work/service.log
 pid=
+: >"$log"
 
 stop() {
   if [ -n "$pid" ]; then

@@ -20,6 +20,7 @@ internal static class DemoCommand
         var volume = new Option<string>("--volume") { Description = "NIfTI file with a magnitude volume of a head.", Required = true };
         var output = new Option<string>("--out") { Description = "Folder for sheet.png, report.md and a folder for each job.", Required = true };
         var slices = new Option<string>("--slices") { Description = "Comma-separated: axial, coronal, sagittal (the middle one), or with an index as in axial:90.", DefaultValueFactory = _ => "axial,coronal,sagittal" };
+        var everySlice = new Option<bool>("--every-slice") { Description = "Solve every problem on every slice, not on one slice each." };
         var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}.", DefaultValueFactory = _ => string.Join(',', DemoJob.Problems) };
         var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the simulated noise.", DefaultValueFactory = _ => 0.01 };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
@@ -29,12 +30,17 @@ internal static class DemoCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("demo", "Shows what a running service makes of measurements of slices of a head.")
         {
-            server, volume, output, slices, problems, sigma, preset, set, seed, model, json,
+            server, volume, output, slices, everySlice, problems, sigma, preset, set, seed, model, json,
         };
         command.SetAction(async (arguments, cancellation) =>
         {
             string file = arguments.GetRequiredValue(volume);
-            DemoJob[] jobs = DemoJob.Plan(Nifti.Read(File.ReadAllBytes(file), MaxVoxels), List(arguments.GetValue(slices)!), List(arguments.GetValue(problems)!), arguments.GetValue(seed));
+            DemoJob[] jobs = DemoJob.Plan(
+                Nifti.Read(File.ReadAllBytes(file), MaxVoxels),
+                List(arguments.GetValue(slices)!),
+                List(arguments.GetValue(problems)!),
+                arguments.GetValue(everySlice),
+                arguments.GetValue(seed));
             string folder = Directory.CreateDirectory(arguments.GetRequiredValue(output)).FullName;
             string modelId = arguments.GetValue(model)!, presetName = arguments.GetValue(preset)!;
             double noise = arguments.GetValue(sigma);

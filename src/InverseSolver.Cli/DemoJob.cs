@@ -17,25 +17,22 @@ internal sealed record DemoJob(string ProblemName, Problem Problem, string Slice
 
     internal string Name => $"{ProblemName}-{Slice}";
 
-    /// <summary>Every problem on every slice.</summary>
+    /// <summary>Every problem on one of the slices in turn, or on every slice.</summary>
     /// <param name="volume">A magnitude volume of a head.</param>
     /// <param name="slices"><c>plane</c> for the middle slice, or <c>plane:index</c>.</param>
     /// <param name="problems">Names of problems.</param>
+    /// <param name="everySlice">Whether every problem is solved on every slice.</param>
     /// <param name="seed">The first job's seed; the others count on.</param>
-    internal static DemoJob[] Plan(Volume volume, IReadOnlyList<string> slices, IReadOnlyList<string> problems, long seed)
+    internal static DemoJob[] Plan(Volume volume, IReadOnlyList<string> slices, IReadOnlyList<string> problems, bool everySlice, long seed)
     {
         var head = new BrainSlices(volume);
         (string Name, ArrayData Image)[] images = [.. slices.Select(slice => Prepare(volume, head, slice))];
-        var jobs = new List<DemoJob>();
-        foreach (string problem in problems)
+        return [.. Enumerable.Range(0, problems.Count * (everySlice ? images.Length : 1)).Select(i =>
         {
-            foreach ((string slice, ArrayData image) in images)
-            {
-                jobs.Add(new DemoJob(problem, StandardProblems.Get(problem, seed + jobs.Count), slice, image, seed + jobs.Count));
-            }
-        }
-
-        return [.. jobs];
+            string problem = problems[everySlice ? i / images.Length : i];
+            (string slice, ArrayData image) = images[i % images.Length];
+            return new DemoJob(problem, StandardProblems.Get(problem, seed + i), slice, image, seed + i);
+        })];
     }
 
     private static (string Name, ArrayData Image) Prepare(Volume volume, BrainSlices head, string slice)

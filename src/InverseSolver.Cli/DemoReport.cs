@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Text;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using Spectre.Console;
 
 namespace InverseSolver.Cli;
 
@@ -12,9 +10,9 @@ internal static class DemoReport
     /// <summary>Pictures in rows: truth, measurement, least squares, result, error.</summary>
     internal static void WriteSheet(string path, IReadOnlyList<DemoResult> results) => File.WriteAllBytes(path, ImageFile.WritePng(ContactSheet.Draw(
         ["truth", "measurement", "least squares", "ReSample", "error x 4"],
-        [.. results.Select(r => new ContactSheetRow(r.Job.Name,
+        [.. results.Select(r => new ContactSheetRow(r.Job.ProblemName,
         [
-            new ContactSheetTile(ArrayFiles.ToImage(r.Job.Truth)),
+            new ContactSheetTile(ArrayFiles.ToImage(r.Job.Truth), r.Job.Slice),
             new ContactSheetTile(ArrayFiles.ToImage(r.Measurement), Caption(r.Row.Measurement.PsnrDb)),
             new ContactSheetTile(ArrayFiles.ToImage(r.LeastSquares), Caption(r.Row.LeastSquares.PsnrDb)),
             new ContactSheetTile(ArrayFiles.ToImage(r.Image), Caption(r.Row.PsnrDb)),
@@ -47,24 +45,16 @@ internal static class DemoReport
     /// <summary>The figures on the terminal.</summary>
     internal static void Print(IReadOnlyList<DemoRow> rows)
     {
-        var table = new Table().Border(TableBorder.Simple);
-        table.AddColumns("problem", "slice");
-        foreach (string heading in new[] { "PSNR dB", "SSIM", "NMSE", "residual ratio", "prior share", "s", "least squares PSNR dB" })
-        {
-            table.AddColumn(new TableColumn(heading).RightAligned());
-        }
-
+        Console.WriteLine();
+        Console.WriteLine($"{"problem",-20}{"slice",-13}{"PSNR dB",8}{"SSIM",7}{"NMSE",8}{"residual",10}{"prior",8}{"s",7}{"least squares",15}");
         foreach (DemoRow row in rows)
         {
-            table.AddRow(
-                row.Problem, row.Slice, Text(row.PsnrDb, "F2"), Text(row.Ssim, "F3"), Text(row.Nmse, "F4"), row.Ratio is { } ratio ? Text(ratio, "F2") : "-",
-                Text(row.PriorShare, "P1"), Text(row.Seconds, "F1"), Text(row.LeastSquares.PsnrDb, "F2"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{row.Problem,-20}{row.Slice,-13}{row.PsnrDb,8:F2}{row.Ssim,7:F3}{row.Nmse,8:F4}{row.Ratio,10:F2}{row.PriorShare,8:P1}{row.Seconds,7:F1}{row.LeastSquares.PsnrDb,12:F2} dB"));
         }
 
-        AnsiConsole.Write(table);
+        Console.WriteLine();
     }
 
-    private static string Caption(double psnr) => Text(psnr, "F1") + " dB";
-
-    private static string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+    private static string Caption(double psnr) => string.Create(CultureInfo.InvariantCulture, $"{psnr:F1} dB");
 }
