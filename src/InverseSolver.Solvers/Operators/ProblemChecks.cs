@@ -10,6 +10,7 @@ internal static class ProblemChecks
         Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement)
     {
         RecordValidation.Check(problem, "problem");
+        if (problem is MotionBlur { Size: var side } && side % 2 == 0) throw new InvalidInputException("problem.size", "The kernel's size must be odd.");
         string owner = measurement is null ? "image" : "measurement";
         CheckImageShape(problem, imageShape, owner);
         CheckFiles(problem, files);

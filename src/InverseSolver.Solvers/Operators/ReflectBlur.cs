@@ -9,14 +9,14 @@ namespace InverseSolver.Solvers.Operators;
 /// </summary>
 public sealed class ReflectBlur : LinearOperator
 {
-    // With ρ = 0 the iteration stops here and at few steps: further ones only amplify the rounding of y.
-    private const double ExactTolerance = RelativeCutoff, Tolerance = 1e-6;
+    // With ρ = 0 the iteration stops early, which regularises: further steps only amplify the rounding of y.
+    private const double ExactTolerance = RelativeCutoff, Tolerance = 2e-6;
     private const int ExactIterations = 200, Iterations = 500;
 
-    private readonly Tensor extendRows;       // E in the rows, (height + rows − 1, height), of zeros and ones
+    private readonly Tensor extendRows;       // E in the rows, (fullHeight, height), of zeros and ones
     private readonly Tensor extendColumnsT;
     private readonly Tensor transfer;         // K
-    private readonly long rows, columns;
+    private readonly long top, left, fullHeight, fullWidth;
 
     /// <summary>Convolution (not correlation); the kernel's centre is element (rows / 2, columns / 2).</summary>
     /// <param name="name">What errors call it.</param>
@@ -29,29 +29,29 @@ public sealed class ReflectBlur : LinearOperator
         : base(name, [channels, height, width], [channels, height, width], channels * height * width)
     {
         using var scope = torch.NewDisposeScope();
-        rows = kernel.GetLength(0);
-        columns = kernel.GetLength(1);
-        extendRows = Own(Extension(height, rows));
-        extendColumnsT = Own(Extension(width, columns).transpose(0, 1).contiguous());
-        transfer = Own(Fourier.Transfer(kernel, height + rows - 1, width + columns - 1).to(device, ScalarType.ComplexFloat32));
-
-        Tensor Extension(long size, long taps) =>
-            Fourier.Matrix(Borders.Extension(size, Before(taps), taps - 1 - Before(taps), Boundary.Reflect)).to(device, ScalarType.Float32);
+        long rows = kernel.GetLength(0), columns = kernel.GetLength(1);
+        // Convolution with the centre at taps / 2 reads taps − 1 − taps / 2 pixels before a position.
+        (top, left) = (rows - 1 - (rows / 2), columns - 1 - (columns / 2));
+        (fullHeight, fullWidth) = (Fourier.FastSize(height + rows - 1), Fourier.FastSize(width + columns - 1));
+        extendRows = Own(Fourier.Matrix(Borders.Extension(height, top, fullHeight, rows, Boundary.Reflect)).to(device, ScalarType.Float32));
+        Tensor extendColumns = Fourier.Matrix(Borders.Extension(width, left, fullWidth, columns, Boundary.Reflect));
+        extendColumnsT = Own(extendColumns.transpose(0, 1).contiguous().to(device, ScalarType.Float32));
+        transfer = Own(Fourier.Transfer(kernel, fullHeight, fullWidth).to(device, ScalarType.ComplexFloat32));
     }
 
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x)
     {
-        Tensor blurred = Filter(extendRows.matmul(x).matmul(extendColumnsT), transfer);
-        return blurred.narrow(2, Before(rows), Domain[1]).narrow(3, Before(columns), Domain[2]);
+        Tensor blurred = Fourier.Filter(extendRows.matmul(x).matmul(extendColumnsT), transfer, fullHeight, fullWidth);
+        return blurred.narrow(2, top, Domain[1]).narrow(3, left, Domain[2]);
     }
 
     /// <inheritdoc/>
     protected override Tensor AdjointCore(Tensor y)
     {
-        long top = Before(rows), left = Before(columns);
-        Tensor padded = torch.nn.functional.pad(y, [left, columns - 1 - left, top, rows - 1 - top]);
-        return extendRows.transpose(0, 1).matmul(Filter(padded, transfer.conj())).matmul(extendColumnsT.transpose(0, 1));
+        Tensor padded = torch.nn.functional.pad(y, [left, fullWidth - left - Domain[2], top, fullHeight - top - Domain[1]]);
+        Tensor spread = Fourier.Filter(padded, transfer.conj(), fullHeight, fullWidth);
+        return extendRows.transpose(0, 1).matmul(spread).matmul(extendColumnsT.transpose(0, 1));
     }
 
     /// <inheritdoc/>
@@ -62,9 +62,4 @@ public sealed class ReflectBlur : LinearOperator
             d => rho == 0 ? AdjointCore(ApplyCore(d)) : AdjointCore(ApplyCore(d)) + d * rho,
             gradient, rho == 0 ? ExactTolerance : Tolerance, rho == 0 ? ExactIterations : Iterations);
     }
-
-    // Convolution reads (taps − 1 − centre) pixels before a position, with the centre at taps / 2.
-    private static long Before(long taps) => taps - 1 - (taps / 2);
-
-    private Tensor Filter(Tensor x, Tensor filter) => Fourier.Filter(x, filter, Domain[1] + rows - 1, Domain[2] + columns - 1);
 }

@@ -1,0 +1,220 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using InverseSolver.Imaging;
+
+namespace InverseSolver.ServiceTests;
+
+/// <summary>Whatever is wrong with a request, the answer names the field and has a stable code.</summary>
+public sealed class BadRequests(Service service) : IClassFixture<Service>
+{
+    /// <summary>Spoiled JSON, status, code, field.</summary>
+    public static TheoryData<string, int, string, string?> Bodies
+    {
+        get
+        {
+            var data = new TheoryData<string, int, string, string?>();
+            void Add(Action<JsonObject> spoil, int status, string code, string? named)
+            {
+                JsonObject job = Requests.Job();
+                spoil(job);
+                data.Add(job.ToJsonString(), status, code, named);
+            }
+
+            void Text(string from, string to, int status, string code, string? named) =>
+                data.Add(Requests.Job().ToJsonString().Replace(from, to, StringComparison.Ordinal), status, code, named);
+
+            data.Add("", 400, "malformedJson", null);
+            data.Add("{", 400, "malformedJson", null);
+            data.Add("{\"model\":\"a\",}", 400, "malformedJson", null);
+            data.Add("null", 400, "invalidValue", null);
+            data.Add("[]", 400, "invalidValue", null);
+            data.Add("{}", 400, "missingMember", "model");
+            Add(job => job.Remove("problem"), 400, "missingMember", "problem");
+            Add(job => job.Remove("sigma"), 400, "missingMember", "sigma");
+            Add(job => job["sgima"] = 1, 400, "unknownMember", "sgima");
+            Add(job => job["problem"]!["mask"]!["heigth"] = 1, 400, "unknownMember", "problem.mask.heigth");
+            Add(job => job["files"]!["scan"] = "", 400, "unknownMember", "files.scan");
+            Add(job => job["problem"] = null, 400, "invalidValue", "problem");
+            Add(job => job["problem"]!["mask"] = null, 400, "invalidValue", "problem.mask");
+            Add(job => job["problem"]!.AsObject().Remove("mask"), 400, "missingMember", "problem.mask");
+            Add(job => job["problem"]!.AsObject().Remove("type"), 400, "missingType", "problem.type");
+            Add(job => job["problem"]!["mask"]!.AsObject().Remove("type"), 400, "missingType", "problem.mask.type");
+            Add(job => job["problem"]!["type"] = "ct", 400, "unknownType", "problem.type");
+            Add(job => job["problem"]!["mask"]!["type"] = "disc", 400, "unknownType", "problem.mask.type");
+            Add(job => job["sigma"] = "0.1", 400, "invalidValue", "sigma");
+            Add(job => job["seed"] = 1.5, 400, "invalidValue", "seed");
+            Add(job => job["model"] = 1, 400, "invalidValue", "model");
+            Add(job => job["previews"] = "yes", 400, "invalidValue", "previews");
+            Text("\"sigma\":0.01", "\"sigma\":NaN", 400, "malformedJson", "sigma");
+            Text("\"sigma\":0.01", "\"sigma\":1e999", 422, "outOfRange", "sigma");
+            Text("\"seed\":1", "\"seed\":1,\"seed\":2", 400, "duplicateMember", "seed");
+            data.Add(new string('[', 5000), 400, "invalidValue", null);
+            data.Add($"{{\"files\":{new string('[', 5000)}", 400, "invalidValue", "files");
+            Add(job => job["sigma"] = -1, 422, "outOfRange", "sigma");
+            Add(job => job["seed"] = -1, 422, "outOfRange", "seed");
+            Add(job => job["name"] = new string('x', 201), 422, "outOfRange", "name");
+            Add(job => job["model"] = "no-such-model", 422, "unknownModel", "model");
+            Add(job => job["model"] = "../brain-mri-128", 422, "unknownModel", "model");
+            Add(job => job["problem"]!["mask"]!["height"] = 0, 422, "invalidInput", "problem.mask.height");
+            Add(job => job["solver"]!["type"] = "magic", 422, "invalidInput", "solver.type");
+            Add(job => job["solver"]!["preset"] = "slow", 422, "invalidInput", "solver.preset");
+            Add(job => job["solver"]!["parameters"]!["stpes"] = 1, 422, "invalidInput", "solver.parameters.stpes");
+            Add(job => job["solver"]!["parameters"]!["steps"] = 0, 422, "invalidInput", "solver.parameters.steps");
+            Add(job => job["solver"]!["parameters"]!["steps"] = "ten", 422, "invalidInput", "solver.parameters.steps");
+            Add(job => job.Remove("files"), 422, "missingFile", "files.measurement");
+            Add(job => job["problem"] = new JsonObject { ["type"] = "pointSpread" }, 422, "invalidInput", "files.psf");
+            Add(job => job["files"]!["mask"] = Requests.DataUri(Requests.Png()), 422, "invalidInput", "files.mask");
+            Add(job => job["problem"] = new JsonObject { ["type"] = "mri", ["mask"] = new JsonObject { ["type"] = "equispaced" } }, 422, "invalidInput", "files.measurement");
+            foreach (string uri in new[] { "", "x", "data:", "data:image/png;base64,", "data:image/png,abc", "data:text/html;base64,AAAA", "data:image/png;base64,AAA", "data:image/png;base64,AA A", "data:image/png;base64,A===", "data:image/png;base64,AAAA\n", "https://example.org/x.png", "file:///etc/passwd" })
+            {
+                Add(job => job["files"]!["measurement"] = uri, 422, "invalidDataUri", "files.measurement");
+            }
+
+            foreach (byte[] file in new[] { "no image"u8.ToArray(), Requests.Png()[..60], Bomb(), Svg(), NpyBomb(), [0x93, .. "NUMPY"u8] })
+            {
+                Add(job => job["files"]!["measurement"] = Requests.DataUri(file), 422, "invalidFile", "files.measurement");
+            }
+
+            return data;
+        }
+    }
+
+    [Theory, MemberData(nameof(Bodies))]
+    public async Task A_spoiled_job_is_refused_with_its_code_and_field(string body, int status, string code, string? field)
+    {
+        using HttpResponseMessage response = await service.Client.PostAsync("/v1/jobs", new StringContent(body, Encoding.UTF8, "application/json"));
+        await ProblemAsync(response, status, code, field);
+    }
+
+    [Theory]
+    [InlineData("text/plain", "x", 415, "unsupportedMediaType")]
+    [InlineData("multipart/form-data", "x", 400, "malformedMultipart")]
+    [InlineData("multipart/form-data; boundary=b", "", 400, "malformedMultipart")]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=request\r\n\r\n{", 400, "malformedMultipart")]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--\r\n", 400, "malformedMultipart")]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=other\r\n\r\nx\r\n--b--\r\n", 400, "unknownPart")]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b--\r\n", 400, "missingPart", "request")]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b--\r\n", 400, "duplicateFile", "files.mask")]
+    public async Task A_spoiled_body_is_refused_with_its_code(string type, string body, int status, string code, string? field = null)
+    {
+        using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
+        using HttpResponseMessage response = await service.Client.PostAsync("/v1/jobs", content);
+        await ProblemAsync(response, status, code, field);
+    }
+
+    [Theory]
+    [InlineData("GET", "/v1/nothing", 404, "notFound")]
+    [InlineData("GET", "/v1/jobs/nothing", 404, "notFound")]
+    [InlineData("GET", "/v1/jobs/nothing/events", 404, "notFound")]
+    [InlineData("GET", "/v1/jobs/nothing/artefacts", 404, "notFound")]
+    [InlineData("GET", "/v1/jobs/nothing/artefacts/result.npy", 404, "notFound")]
+    [InlineData("POST", "/v1/jobs/nothing/cancel", 404, "notFound")]
+    [InlineData("DELETE", "/v1/jobs/nothing", 404, "notFound")]
+    [InlineData("GET", "/v1/models/nothing", 404, "notFound")]
+    [InlineData("PUT", "/v1/jobs", 405, "methodNotAllowed")]
+    [InlineData("GET", "/v1/jobs?limit=0", 400, "outOfRange", "limit")]
+    [InlineData("GET", "/v1/jobs?limit=many", 400, "invalidValue", "limit")]
+    [InlineData("GET", "/v1/jobs?state=odd", 400, "invalidValue", "state")]
+    [InlineData("GET", "/v1/jobs?state=1", 400, "invalidValue", "state")]
+    [InlineData("GET", "/v1/jobs?cursor=x%27--", 400, "invalidValue", "cursor")]
+    public async Task A_wrong_address_is_refused_as_a_problem(string method, string path, int status, string code, string? field = null)
+    {
+        using HttpResponseMessage response = await service.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+        await ProblemAsync(response, status, code, field);
+    }
+
+    [Theory]
+    [InlineData("Idempotency-Key", "two words", 400, "invalidValue", "Idempotency-Key")]
+    [InlineData("Origin", "https://evil.example", 403, "crossSite", "Origin")]
+    [InlineData("Sec-Fetch-Site", "cross-site", 403, "crossSite", "Origin")]
+    public async Task A_bad_header_is_refused(string header, string value, int status, string code, string field)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs") { Content = Requests.Form(Requests.Job()) };
+        message.Headers.Add(header, value);
+        using HttpResponseMessage response = await service.Client.SendAsync(message);
+        await ProblemAsync(response, status, code, field);
+    }
+
+    [Fact]
+    public async Task A_foreign_host_name_is_refused()
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Get, "/v1/jobs") { Headers = { Host = "rebound.example" } };
+        using HttpResponseMessage response = await service.Client.SendAsync(message);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Limits_hold_and_a_full_queue_says_when_to_come_back()
+    {
+        using var small = new Service(
+            null, ("Limits:JsonBytes", "20000"), ("Limits:FileBytes", "5000"), ("Limits:RequestBytes", "8000"), ("Limits:Pixels", "1024"), ("Limits:SolverSteps", "600"), ("Jobs:QueueCapacity", "1"));
+        JsonObject big = Requests.Job();
+        big["name"] = new string('x', 30000);
+        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(big)), 413, "tooLarge", null);
+        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[6000]))), 413, "tooLarge", "files.measurement");
+        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[4500]), ("mask", new byte[4500]))), 413, "tooLarge", null);
+        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[100_000]))), 413, "tooLarge", null, "files.measurement");
+        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(new byte[5001]))), 413, "tooLarge", "files.measurement");
+        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(Requests.Png(33)))), 422, "invalidFile", "files.measurement");
+
+        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(steps: 700))), 422, "limitExceeded", "solver.parameters.steps");
+
+        string running = Service.Id(await small.SubmitAsync(Requests.Job(steps: 500)));
+        await small.UntilAsync(running, job => Service.State(job) == "running");
+        await small.SubmitAsync(Requests.Job());
+        using HttpResponseMessage full = await small.Client.PostAsync("/v1/jobs", Json(Requests.Job()));
+        Assert.True(full.Headers.RetryAfter!.Delta > TimeSpan.Zero);
+        await ProblemAsync(full, 429, "queueFull", null);
+    }
+
+    private static StringContent Json(JsonObject request) => new(request.ToJsonString(), Encoding.UTF8, "application/json");
+
+    private static async Task ProblemAsync(HttpResponseMessage response, int status, string code, string? field, string? orField = null)
+    {
+        string body = await response.Content.ReadAsStringAsync();
+        Assert.True((int)response.StatusCode == status, $"{(int)response.StatusCode} {body}");
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+        JsonNode problem = JsonNode.Parse(body)!;
+        Assert.True(code == (string?)problem["code"] && ((string?)problem["field"] == field || (string?)problem["field"] == orField), body);
+        Assert.Equal((status, $"urn:inverse-solver:{code}"), ((int)problem["status"]!, (string)problem["type"]!));
+        Assert.NotEmpty((string)problem["detail"]!);
+        Assert.DoesNotContain("   at ", body);
+        Assert.DoesNotContain("InverseSolver.", body);
+        Assert.DoesNotContain("System.", body);
+    }
+
+    /// <summary>A PNG of 20000 x 20000 pixels in a few bytes.</summary>
+    private static byte[] Bomb()
+    {
+        byte[] png = Requests.Png();
+        byte[] bomb = [.. png[..16], 0, 0, 0x4E, 0x20, 0, 0, 0x4E, 0x20, .. png[24..29], .. Crc(png), .. png[33..]];
+        return bomb;
+
+        static byte[] Crc(byte[] png)
+        {
+            byte[] header = [.. png[12..16], 0, 0, 0x4E, 0x20, 0, 0, 0x4E, 0x20, .. png[24..29]];
+            uint crc = 0xFFFFFFFF;
+            foreach (byte value in header)
+            {
+                crc ^= value;
+                for (int bit = 0; bit < 8; bit++)
+                {
+                    crc = (crc & 1) != 0 ? 0xEDB88320 ^ (crc >> 1) : crc >> 1;
+                }
+            }
+
+            crc = ~crc;
+            return [(byte)(crc >> 24), (byte)(crc >> 16), (byte)(crc >> 8), (byte)crc];
+        }
+    }
+
+    private static byte[] Svg() => "<svg xmlns='http://www.w3.org/2000/svg' width='32' height='32'><image href='file:///etc/passwd'/></svg>"u8.ToArray();
+
+    private static byte[] NpyBomb()
+    {
+        byte[] npy = Npy.Write(new NpyArray([1, 8, 8], new float[64]));
+        return Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(npy).Replace("(1, 8, 8)", "(9, 999999, 99999)", StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,93 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+
+namespace InverseSolver.ServiceTests;
+
+/// <summary>Stories of stopping and starting.</summary>
+public sealed class RestartStories : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("inverse-restart-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public async Task A_running_and_a_waiting_job_survive_an_orderly_restart()
+    {
+        string running, waiting;
+        using (var first = new Service(folder))
+        {
+            running = Service.Id(await first.SubmitAsync(Requests.Job(Requests.Png(64), steps: 60)));
+            waiting = Service.Id(await first.SubmitAsync(Requests.Job()));
+            await first.UntilAsync(running, job => job["progress"] is not null);
+        }
+
+        using var second = new Service(folder);
+        JsonObject job = await second.UntilAsync(running);
+        Assert.Equal(("succeeded", 1), (Service.State(job), (int)job["attempts"]!));
+        Assert.Equal("succeeded", Service.State(await second.UntilAsync(waiting)));
+        Assert.Equal(["2", "input"], Directory.GetDirectories(Path.Combine(folder, "artefacts", running)).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public async Task A_job_whose_process_was_killed_runs_again_and_left_over_files_go()
+    {
+        string running;
+        using (var first = new ServiceProcess(folder))
+        {
+            using HttpClient client = await first.ClientAsync();
+            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(Requests.Png(64), steps: 60));
+            running = Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!);
+            using HttpResponseMessage events = await client.GetAsync($"/v1/jobs/{running}/events", HttpCompletionOption.ResponseHeadersRead);
+            using var reader = new StreamReader(await events.Content.ReadAsStreamAsync());
+            while (await reader.ReadLineAsync() is { } line && !line.Contains("\"progress\":{", StringComparison.Ordinal))
+            {
+            }
+
+            first.Kill();
+        }
+
+        string orphan = Path.Combine(folder, "artefacts", Guid.CreateVersion7().ToString());
+        Directory.CreateDirectory(orphan);
+        using var second = new Service(folder);
+        JsonObject job = await second.UntilAsync(running);
+        Assert.Equal(("succeeded", 2), (Service.State(job), (int)job["attempts"]!));
+        Assert.False(Directory.Exists(orphan));
+    }
+
+    [Theory]
+    [InlineData("http://0.0.0.0:0")]
+    [InlineData("http://*:0")]
+    [InlineData("http://localhost:0;http://[::]:0")]
+    [InlineData("http://192.0.2.1:0")]
+    public async Task The_service_does_not_start_beyond_loopback_unless_told_to(string url)
+    {
+        using var refused = new ServiceProcess(folder, url);
+        (int code, string error) = await refused.ExitAsync();
+        Assert.Equal(1, code);
+        Assert.Contains("Access:AllowAnonymous=true", error);
+        Assert.Single(error.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public async Task Endpoints_and_ports_in_the_configuration_are_checked_too()
+    {
+        foreach ((string name, string value) in new[] { ("Kestrel__Endpoints__Web__Url", "http://0.0.0.0:0"), ("ASPNETCORE_HTTP_PORTS", "0") })
+        {
+            using var refused = new ServiceProcess(folder, name.StartsWith('K') ? "http://localhost:0" : "", (name, value));
+            Assert.Equal(1, (await refused.ExitAsync()).Code);
+        }
+
+        using var allowed = new ServiceProcess(folder, "http://0.0.0.0:0", ("Access__AllowAnonymous", "true"));
+        using HttpClient client = await allowed.ClientAsync();
+        Assert.NotNull(client.BaseAddress);
+    }
+
+    [Fact]
+    public async Task A_wrong_option_keeps_the_service_from_starting()
+    {
+        using var refused = new ServiceProcess(folder, settings: ("Jobs__QueueCapacity", "0"));
+        (int code, string error) = await refused.ExitAsync();
+        Assert.NotEqual(0, code);
+        Assert.Contains("QueueCapacity", error);
+    }
+}

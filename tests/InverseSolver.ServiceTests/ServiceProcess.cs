@@ -1,0 +1,63 @@
+using System.Diagnostics;
+
+namespace InverseSolver.ServiceTests;
+
+/// <summary>The service as a process of its own, to be killed or refused.</summary>
+internal sealed class ServiceProcess : IDisposable
+{
+    private readonly Process process;
+    private readonly TaskCompletionSource<string> listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ServiceProcess(string folder, string url = "http://127.0.0.1:0", params (string Name, string Value)[] settings)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, "--urls", url])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder,
+        };
+        start.Environment["Jobs__DataFolder"] = folder;
+        start.Environment["Models__Folders__0"] = Path.Combine(Repository.Root, "models");
+        start.Environment["Jobs__ProgressInterval"] = "00:00:00";
+        foreach ((string name, string value) in settings)
+        {
+            start.Environment[name] = value;
+        }
+
+        process = Process.Start(start)!;
+        process.OutputDataReceived += (_, line) =>
+        {
+            if (line.Data?.IndexOf("Now listening on: ", StringComparison.Ordinal) is >= 0 and int at)
+            {
+                listening.TrySetResult(line.Data[(at + 18)..]);
+            }
+        };
+        process.BeginOutputReadLine();
+    }
+
+    public async Task<HttpClient> ClientAsync() =>
+        new() { BaseAddress = new Uri(await listening.Task.WaitAsync(TimeSpan.FromSeconds(60))) };
+
+    public async Task<(int Code, string Error)> ExitAsync()
+    {
+        string error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, error);
+    }
+
+    public void Kill()
+    {
+        process.Kill();
+        process.WaitForExit();
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+        {
+            Kill();
+        }
+
+        process.Dispose();
+    }
+}

@@ -1,0 +1,177 @@
+using InverseSolver.Service.Access;
+using InverseSolver.Service.Jobs;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.ServiceTests;
+
+/// <summary>The queue's laws on a real SQLite file.</summary>
+public sealed class StoreTests : IDisposable
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1), Over = TimeSpan.FromSeconds(-1);
+    private readonly string folder = Directory.CreateTempSubdirectory("inverse-store-").FullName;
+    private readonly JobDatabase database;
+    private readonly JobStore store;
+
+    public StoreTests()
+    {
+        database = Open();
+        store = new JobStore(database);
+    }
+
+    public void Dispose()
+    {
+        database.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Jobs_are_claimed_once_each_and_oldest_first()
+    {
+        string[] ids = [Add(), Add(), Add()];
+        Assert.Equal(ids, Enumerable.Range(0, 3).Select(_ => store.Claim("me", Minute)!.Id));
+        Assert.Null(store.Claim("me", Minute));
+    }
+
+    [Fact]
+    public void Workers_that_claim_at_the_same_time_never_get_the_same_job()
+    {
+        string[] ids = [.. Enumerable.Range(0, 40).Select(_ => Add())];
+        var claimed = new System.Collections.Concurrent.ConcurrentBag<string>();
+        Parallel.For(0, 4, worker =>
+        {
+            while (store.Claim($"{worker}", Minute) is { } job)
+            {
+                claimed.Add(job.Id);
+            }
+        });
+        Assert.Equal(ids.Order(), claimed.Order());
+    }
+
+    [Fact]
+    public void A_job_whose_lease_ended_is_claimed_again_and_its_first_worker_can_change_nothing()
+    {
+        string id = Add();
+        JobRow first = store.Claim("first", Over)!;
+        JobRow second = store.Claim("second", Minute)!;
+        Assert.Equal((id, first.Epoch + 1, 2L), (second.Id, second.Epoch, second.Attempts));
+        JobRow before = store.Get(id)!;
+
+        Assert.False(store.Renew(id, first.Epoch, Minute));
+        Assert.Null(store.Report(id, first.Epoch, "{}"));
+        Assert.False(store.Succeed(id, first.Epoch, "{}"));
+        Assert.False(store.Fail(id, first.Epoch, "{}"));
+        Assert.False(store.Cancelled(id, first.Epoch));
+        Assert.False(store.Release(id, first.Epoch));
+        Assert.Equal(before, store.Get(id));
+        Assert.True(store.Succeed(id, second.Epoch, "{}"));
+    }
+
+    [Fact]
+    public void A_final_job_never_changes_again()
+    {
+        foreach (Func<JobRow, bool> finish in new Func<JobRow, bool>[]
+        {
+            job => store.Succeed(job.Id, job.Epoch, "{}"),
+            job => store.Fail(job.Id, job.Epoch, "{}"),
+            job => store.Cancel(job.Id) is not null && store.Cancelled(job.Id, job.Epoch),
+        })
+        {
+            Add();
+            JobRow job = store.Claim("me", Over)!;
+            Assert.True(finish(job));
+            JobRow final = store.Get(job.Id)!;
+            Assert.NotNull(final.Finished);
+            Assert.False(store.Succeed(job.Id, job.Epoch, "{}") || store.Fail(job.Id, job.Epoch, "{}") || store.Release(job.Id, job.Epoch));
+            Assert.Null(store.Cancel(job.Id));
+            Assert.Null(store.Claim("other", Minute));
+            Assert.Empty(store.FinishLost(1, "{}"));
+            Assert.Equal(final, store.Get(job.Id));
+        }
+    }
+
+    [Fact]
+    public void A_released_job_waits_again_as_if_it_had_not_been_started()
+    {
+        Add();
+        JobRow job = store.Claim("me", Minute)!;
+        Assert.True(store.Release(job.Id, job.Epoch));
+        JobRow again = store.Claim("me", Minute)!;
+        Assert.Equal((job.Id, 1L, job.Epoch + 1), (again.Id, again.Attempts, again.Epoch));
+        store.Cancel(again.Id);
+        Assert.True(store.Release(again.Id, again.Epoch));
+        Assert.Equal("cancelled", store.Get(again.Id)!.State);
+    }
+
+    [Fact]
+    public void A_job_that_is_lost_too_often_fails()
+    {
+        string id = Add();
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            Assert.Empty(store.FinishLost(3, "\"lost\""));
+            store.Claim("me", Over);
+        }
+
+        Assert.Equal([id], store.FinishLost(3, "\"lost\""));
+        Assert.Equal(("failed", "\"lost\""), (store.Get(id)!.State, store.Get(id)!.Error));
+        Assert.Null(store.Claim("me", Minute));
+    }
+
+    [Fact]
+    public void A_lost_job_that_was_to_stop_is_cancelled()
+    {
+        string id = Add();
+        store.Claim("me", Over);
+        store.Cancel(id);
+        Assert.Equal([id], store.FinishLost(3, "{}"));
+        Assert.Equal("cancelled", store.Get(id)!.State);
+    }
+
+    [Fact]
+    public void A_starting_process_takes_over_what_another_was_running_but_not_its_own()
+    {
+        Add();
+        store.Claim("old", Minute);
+        Assert.Null(store.Claim("new", Minute));
+        Assert.Equal(0, store.ExpireOthers("old"));
+        Assert.Equal(1, store.ExpireOthers("new"));
+        Assert.NotNull(store.Claim("new", Minute));
+    }
+
+    [Fact]
+    public void Capacity_and_keys_are_kept_in_the_same_statement_that_stores()
+    {
+        Add(key: "k");
+        Assert.Null(store.Add(New("k"), 10));
+        Add();
+        Assert.Null(store.Add(New(null), 2));
+        store.Claim("me", Minute);
+        Assert.NotNull(store.Add(New(null), 2));
+    }
+
+    [Fact]
+    public void Every_change_raises_the_version()
+    {
+        Add();
+        JobRow job = store.Claim("me", Minute)!;
+        long reported = store.Report(job.Id, job.Epoch, "{}")!.Value;
+        store.Succeed(job.Id, job.Epoch, "{}");
+        Assert.True(job.Version < reported && reported < store.Get(job.Id)!.Version);
+    }
+
+    [Fact]
+    public void A_data_folder_belongs_to_one_process_and_is_kept_when_it_is_opened_again()
+    {
+        string id = Add();
+        Assert.Throws<StartRefusedException>(Open);
+        database.Dispose();
+        using JobDatabase again = Open();
+        Assert.Equal("queued", new JobStore(again).Get(id)!.State);
+    }
+
+    private JobDatabase Open() => new(Options.Create(new JobOptions { DataFolder = folder }));
+
+    private string Add(string? key = null) => store.Add(New(key), 100)!.Id;
+
+    private static NewJob New(string? key) => new(Guid.CreateVersion7().ToString(), "{}", key, "hash");
+}

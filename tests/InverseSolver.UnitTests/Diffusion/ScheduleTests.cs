@@ -1,0 +1,112 @@
+using System.Text.Json;
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Torch;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Diffusion;
+
+public sealed class ScheduleTests
+{
+    public static TheoryData<int> Cases => [.. Enumerable.Range(0, 9)];
+
+    [Theory, MemberData(nameof(Cases))]
+    public void A_ddim_step_agrees_with_the_original(int index)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using JsonDocument cases = JsonDocument.Parse(File.ReadAllText(TestData.Golden("schedulers/cases.json")));
+        JsonElement one = cases.RootElement[index];
+        DdimSchedule schedule = FromJson(one.GetProperty("config").GetRawText());
+        int steps = one.GetProperty("steps").GetInt32();
+        int[] expected = [.. one.GetProperty("timesteps").EnumerateArray().Select(t => t.GetInt32())];
+        Assert.Equal(expected, schedule.Timesteps(steps));
+
+        using SafetensorsFile file = SafetensorsFile.Open(TestData.Golden($"schedulers/ddim-{index}.safetensors"));
+        (Tensor previous, Tensor original) = schedule.Step(
+            file.Read("model_output"), one.GetProperty("t").GetInt32(), file.Read("sample"), steps, one.GetProperty("eta").GetDouble(), file.Read("variance_noise"));
+        AssertClose(file.Read("prev_sample"), previous);
+        AssertClose(file.Read("pred_original_sample"), original);
+    }
+
+    [Fact]
+    public void The_scaled_linear_schedule_has_the_published_values()
+    {
+        ReadOnlySpan<double> abar = NoiseSchedule.ScaledLinear(0.0015, 0.0195).Abar;
+        foreach ((int t, double value) in ((int, double)[])[(0, 0.99850000), (1, 0.99699443), (3, 0.99396661), (100, 0.82311704), (250, 0.50842433), (333, 0.34501103), (399, 0.23592447), (500, 0.11492200), (667, 0.02305173), (750, 0.00833414), (999, 0.00014230)])
+        {
+            Assert.Equal(value, abar[t], 0.5001e-8);
+        }
+
+        ReadOnlySpan<double> stable = NoiseSchedule.ScaledLinear(0.00085, 0.012).Abar;
+        Assert.Equal(0.99915, stable[0], 0.5001e-5);
+        Assert.Equal(0.0046601, stable[999], 0.5001e-7);
+    }
+
+    [Fact]
+    public void The_linear_schedule_has_the_published_values()
+    {
+        ReadOnlySpan<double> abar = NoiseSchedule.Linear().Abar;
+        foreach ((int t, double value) in ((int, double)[])[(0, 0.99990000), (100, 0.89514159), (250, 0.52142303), (399, 0.19514644), (500, 0.07779666), (699, 0.00696611), (999, 0.00004036)])
+        {
+            Assert.Equal(value, abar[t], 0.5001e-8);
+        }
+    }
+
+    [Fact]
+    public void Rescaling_leaves_the_start_and_takes_all_signal_from_the_end()
+    {
+        DdimSchedule plain = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction"}""");
+        DdimSchedule rescaled = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction","rescale_betas_zero_snr":true}""");
+        Assert.Equal(plain.Noise.Abar[0], rescaled.Noise.Abar[0], 1e-12);
+        Assert.Equal(0, rescaled.Noise.Abar[^1]);
+    }
+
+    [Theory]
+    [InlineData("linspace", new[] { 999, 749, 500, 250, 0 })]
+    [InlineData("leading", new[] { 801, 601, 401, 201, 1 })]
+    [InlineData("trailing", new[] { 999, 799, 599, 399, 199 })]
+    public void Every_spacing_gives_the_timesteps_of_the_original(string spacing, int[] expected) =>
+        Assert.Equal(expected, FromJson($$"""{"timestep_spacing":"{{spacing}}","steps_offset":1}""").Timesteps(5));
+
+    [Theory]
+    [InlineData("""{"beta_schedule":"cosine"}""", "beta_schedule")]
+    [InlineData("""{"prediction_type":"x"}""", "prediction_type")]
+    [InlineData("""{"timestep_spacing":"karras"}""", "timestep_spacing")]
+    [InlineData("""{"use_karras_sigmas":true}""", "use_karras_sigmas")]
+    [InlineData("""{"num_train_timesteps":0}""", "num_train_timesteps")]
+    [InlineData("""{"trained_betas":[0.1, 0.2]}""", "trained_betas")]
+    [InlineData("""{"beta_start":-1}""", "beta_start")]
+    public void An_option_that_is_not_known_is_named(string json, string option) =>
+        Assert.Contains(option, Assert.Throws<InvalidModelException>(() => FromJson(json)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Thresholding_clips_at_the_quantile_and_scales_to_one()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        DdimSchedule schedule = FromJson("""{"prediction_type":"sample","thresholding":true,"dynamic_thresholding_ratio":0.5,"sample_max_value":10}""");
+        Tensor said = torch.tensor([0.5, -2.0, 4.0, 8.0, 0.1, 0.2, -0.3, 0.4], 2, 4).to(ScalarType.Float32);
+        (_, Tensor original) = schedule.Step(said, 500, torch.zeros_like(said), 10);
+        Assert.Equal([0.5 / 3, -2.0 / 3, 1, 1, 0.1, 0.2, -0.3, 0.4], original.ToDoubles(), (a, b) => Math.Abs(a - b) < 1e-6);
+    }
+
+    private static DdimSchedule FromJson(string options)
+    {
+        string path = Path.Combine(Directory.CreateTempSubdirectory("inverse-test-").FullName, "scheduler_config.json");
+        File.WriteAllText(path, """{"_class_name":"DDIMScheduler",""" + options.TrimStart()[1..]);
+        try
+        {
+            return DdimSchedule.Read(path);
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+        }
+    }
+
+    private static void AssertClose(Tensor expected, Tensor actual)
+    {
+        double error = (actual - expected).abs().max().ToDouble() / expected.abs().max().ToDouble();
+        Assert.True(error <= 1e-5, $"{error}");
+    }
+}

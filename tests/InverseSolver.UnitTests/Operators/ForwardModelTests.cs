@@ -1,0 +1,96 @@
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Torch;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Operators;
+
+/// <summary>Each forward model against its definition, written in another way.</summary>
+public sealed class ForwardModelTests : IDisposable
+{
+    private static readonly double[,] Kernel = { { 0.1, 0.2, 0 }, { 0.05, 0.3, 0.15 }, { 0.1, 0, 0 }, { 0.02, 0.03, 0.01 }, { 0, 0.04, 0 } };
+    private readonly DisposeScope scope = torch.NewDisposeScope();
+
+    public void Dispose() => scope.Dispose();
+
+    [Theory]
+    [InlineData(Boundary.Reflect, "reflect"), InlineData(Boundary.Circular, "circular")]
+    public void A_blur_is_the_convolution_of_the_padded_image(Boundary boundary, string mode)
+    {
+        using LinearOperator op = boundary == Boundary.Reflect
+            ? new ReflectBlur("psf", 1, 13, 16, Kernel, torch.CPU)
+            : new CircularBlur("psf", 1, 13, 16, Kernel, torch.CPU);
+        Tensor x = OperatorList.Image(op, 2, 1), k = Fourier.Matrix(Kernel).to(ScalarType.Float32).reshape(1, 1, 5, 3);
+        // conv2d correlates, hence the flip.
+        Tensor expected = torch.nn.functional.conv2d(torch.nn.functional.pad(x, [1, 1, 2, 2], mode), k.flip(2, 3));
+        Assert.True((op.Apply(x) - expected).abs().max().ToDouble() < 1e-5);
+    }
+
+    [Theory]
+    [InlineData(Boundary.Reflect), InlineData(Boundary.Circular)]
+    public void A_point_becomes_the_point_spread_function(Boundary boundary)
+    {
+        double[,] even = { { 1, 2 }, { 3, 4 } };
+        using LinearOperator op = boundary == Boundary.Reflect
+            ? new ReflectBlur("psf", 1, 7, 8, even, torch.CPU)
+            : new CircularBlur("psf", 1, 7, 8, even, torch.CPU);
+        Tensor x = torch.zeros([1, 1, 7, 8]);
+        x.narrow(2, 3, 1).narrow(3, 4, 1).fill_(1);
+        double[] image = op.Apply(x).ToDoubles();
+        Assert.Equal(1, image[(2 * 8) + 3], 4);
+        Assert.Equal(2, image[(2 * 8) + 4], 4);
+        Assert.Equal(3, image[(3 * 8) + 3], 4);
+        Assert.Equal(4, image[(3 * 8) + 4], 4);
+        Assert.Equal(10, image.Sum(), 4);
+    }
+
+    [Theory]
+    [InlineData(Boundary.Reflect, "reflect"), InlineData(Boundary.Circular, "circular")]
+    public void Gaussian_blur_is_the_convolution_with_the_outer_product_of_its_taps(Boundary boundary, string mode)
+    {
+        using LinearOperator op = SeparableOperator.GaussianBlur(3, 20, 17, 1.5, boundary, torch.CPU);
+        double[] taps = GaussianKernel.Taps(1.5);
+        Tensor line = torch.tensor(taps).to(ScalarType.Float32), kernel = torch.outer(line, line).reshape(1, 1, 13, 13).repeat(3, 1, 1, 1);
+        Tensor x = OperatorList.Image(op, 2, 1);
+        Tensor expected = torch.nn.functional.conv2d(torch.nn.functional.pad(x, [6, 6, 6, 6], mode), kernel, groups: 3);
+        Assert.True((op.Apply(x) - expected).abs().max().ToDouble() < 1e-5);
+    }
+
+    [Fact]
+    public void Average_downsampling_is_average_pooling_and_its_inverse_repeats()
+    {
+        using LinearOperator op = SeparableOperator.Downsampling(3, 12, 20, 4, DownsamplingKernel.Average, torch.CPU);
+        Tensor x = OperatorList.Image(op, 2, 1), y = x.reshape(2, 3, 3, 4, 5, 4).mean([3, 5]);
+        Assert.True((op.Apply(x) - y).abs().max().ToDouble() < 1e-6);
+        Tensor repeated = y.unsqueeze(3).unsqueeze(5).expand(2, 3, 3, 4, 5, 4).reshape(2, 3, 12, 20);
+        Assert.True((op.Prox(torch.zeros_like(x), y, 0) - repeated).abs().max().ToDouble() < 1e-5);
+    }
+
+    [Theory]
+    [InlineData(5, 6), InlineData(4, 7)]
+    public void Mri_measures_the_centred_orthonormal_Fourier_sum(int height, int width)
+    {
+        bool[] mask = Masks.Random(height, width, 0.4, 8);
+        float[] phase = OperatorList.Phase(height, width);
+        using LinearOperator op = new CartesianMriOperator(height, width, mask, phase, torch.CPU);
+        Tensor x = OperatorList.Image(op, 1, 1);
+        float[] image = x.ToFloats(), y = op.Apply(x).ToFloats();
+        for (int row = 0; row < height; row++)
+        {
+            for (int column = 0; column < width; column++)
+            {
+                System.Numerics.Complex sum = 0;
+                for (int i = 0; i < image.Length; i++)
+                {
+                    double turn = ((row - (height / 2)) * ((i / width) - (height / 2)) / (double)height)
+                        + ((column - (width / 2)) * ((i % width) - (width / 2)) / (double)width);
+                    sum += image[i] * System.Numerics.Complex.FromPolarCoordinates(1, phase[i] - (2 * Math.PI * turn));
+                }
+                int at = (row * width) + column;
+                sum = mask[at] ? sum / Math.Sqrt(image.Length) : 0;
+                Assert.Equal(sum.Real, y[2 * at], 4);
+                Assert.Equal(sum.Imaginary, y[(2 * at) + 1], 4);
+            }
+        }
+    }
+}

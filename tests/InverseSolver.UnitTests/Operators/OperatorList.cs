@@ -1,0 +1,86 @@
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Torch;
+
+namespace InverseSolver.UnitTests.Operators;
+
+/// <summary>The operators under test. One line here and an operator inherits every law.</summary>
+internal static class OperatorList
+{
+    private static readonly double[,] Lopsided = { { 1, 2, 0, 1 }, { 0, 6, 3, 1 }, { 2, 4, 1, 0 } };
+
+    public static readonly Dictionary<string, Func<LinearOperator>> All = new()
+    {
+        ["denoising 3x13x17"] = () => MaskOperator.Denoising(3, 13, 17, torch.CPU),
+        ["inpainting random 3x24x20"] = () => new MaskOperator(3, 24, 20, Masks.Random(24, 20, 0.7, 1), torch.CPU),
+        ["inpainting box 1x15x18"] = () => new MaskOperator(1, 15, 18, Masks.Box(15, 18, 3, 4, 7, 6), torch.CPU),
+        ["gaussian reflect 3x24x20"] = () => SeparableOperator.GaussianBlur(3, 24, 20, 2, Boundary.Reflect, torch.CPU),
+        ["gaussian reflect wider than the image 1x9x11"] = () => SeparableOperator.GaussianBlur(1, 9, 11, 6, Boundary.Reflect, torch.CPU),
+        ["gaussian circular 1x24x21"] = () => SeparableOperator.GaussianBlur(1, 24, 21, 1.5, Boundary.Circular, torch.CPU),
+        ["gaussian reflect one row 1x1x16"] = () => SeparableOperator.GaussianBlur(1, 1, 16, 1, Boundary.Reflect, torch.CPU),
+        ["motion reflect 3x24x21"] = () => new ReflectBlur("motionBlur", 3, 24, 21, Motion(9), torch.CPU),
+        ["motion reflect larger than the image 1x15x12"] = () => new ReflectBlur("motionBlur", 1, 15, 12, Motion(31), torch.CPU),
+        ["motion circular 3x24x21"] = () => new CircularBlur("motionBlur", 3, 24, 21, Motion(9), torch.CPU),
+        ["motion circular larger than the image 1x15x12"] = () => new CircularBlur("motionBlur", 1, 15, 12, Motion(31), torch.CPU),
+        ["psf reflect 1x17x22"] = () => new ReflectBlur("pointSpread", 1, 17, 22, Normalised(Lopsided), torch.CPU),
+        ["psf circular 3x17x22"] = () => new CircularBlur("pointSpread", 3, 17, 22, Normalised(Lopsided), torch.CPU),
+        ["bicubic x2 3x22x18"] = () => SeparableOperator.Downsampling(3, 22, 18, 2, DownsamplingKernel.Bicubic, torch.CPU),
+        ["bicubic x3 1x27x15"] = () => SeparableOperator.Downsampling(1, 27, 15, 3, DownsamplingKernel.Bicubic, torch.CPU),
+        ["bicubic x4 3x24x20"] = () => SeparableOperator.Downsampling(3, 24, 20, 4, DownsamplingKernel.Bicubic, torch.CPU),
+        ["bicubic x8 1x40x24"] = () => SeparableOperator.Downsampling(1, 40, 24, 8, DownsamplingKernel.Bicubic, torch.CPU),
+        ["bicubic x4 to one pixel 1x4x4"] = () => SeparableOperator.Downsampling(1, 4, 4, 4, DownsamplingKernel.Bicubic, torch.CPU),
+        ["average x2 1x22x18"] = () => SeparableOperator.Downsampling(1, 22, 18, 2, DownsamplingKernel.Average, torch.CPU),
+        ["average x4 3x24x20"] = () => SeparableOperator.Downsampling(3, 24, 20, 4, DownsamplingKernel.Average, torch.CPU),
+        ["mri random lines 24x20"] = () => new CartesianMriOperator(24, 20, Lines(24, Masks.RandomLines(20, 3, 0.2, 5)!), null, torch.CPU),
+        ["mri equispaced lines 15x21"] = () => new CartesianMriOperator(15, 21, Lines(15, Masks.EquispacedLines(21, 3, 0.15)!), null, torch.CPU),
+        ["mri random points 17x24"] = () => new CartesianMriOperator(17, 24, Masks.Random(17, 24, 0.6, 3), null, torch.CPU),
+        ["mri with phase 24x20"] = () => new CartesianMriOperator(24, 20, Lines(24, Masks.RandomLines(20, 3, 0.2, 5)!), Phase(24, 20), torch.CPU),
+        ["mri with phase 15x21"] = () => new CartesianMriOperator(15, 21, Masks.Random(15, 21, 0.6, 3), Phase(15, 21), torch.CPU),
+    };
+
+    public static bool[] Lines(int height, bool[] lines) => [.. Enumerable.Repeat(lines, height).SelectMany(line => line)];
+
+    public static float[] Phase(int height, int width) =>
+        [.. Enumerable.Range(0, height * width).Select(i => (float)(2 * Math.Sin(i / width * 0.2) + Math.Cos(i % width * 0.3)))];
+
+    /// <summary>N random images.</summary>
+    public static Tensor Image(LinearOperator op, long items, long seed) => Random([items, .. op.Domain], seed);
+
+    /// <summary>N random measurements, not 0 where nothing is measured.</summary>
+    public static Tensor Measurement(LinearOperator op, long items, long seed)
+    {
+        using var scope = torch.NewDisposeScope();
+        Tensor y = op.IsComplexRange ? torch.view_as_complex(Random([items, .. op.Range, 2], seed)) : Random([items, .. op.Range], seed);
+        return y.clone().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Real components in turn, double precision.</summary>
+    public static double Dot(Tensor a, Tensor b) => a.ToDoubles().Zip(b.ToDoubles(), (p, q) => p * q).Sum();
+
+    public static double Norm(Tensor a) => Math.Sqrt(Dot(a, a));
+
+    private static Tensor Random(long[] shape, long seed)
+    {
+        using var generator = new Generator(seed);
+        return torch.randn(shape, generator);
+    }
+
+    private static double[,] Motion(int size)
+    {
+        double[] kernel = MotionKernel.Draw(size, 0.5, 7);
+        var grid = new double[size, size];
+        Buffer.BlockCopy(kernel, 0, grid, 0, kernel.Length * sizeof(double));
+        return grid;
+    }
+
+    private static double[,] Normalised(double[,] kernel)
+    {
+        double sum = kernel.Cast<double>().Sum();
+        var result = (double[,])kernel.Clone();
+        for (int i = 0; i < result.GetLength(0); i++)
+        {
+            for (int j = 0; j < result.GetLength(1); j++) result[i, j] /= sum;
+        }
+        return result;
+    }
+}

@@ -1,0 +1,196 @@
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Torch;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Operators;
+
+public sealed class ProblemOperatorsTests : IDisposable
+{
+    private static readonly ArrayData Colour = Smooth(3, 24, 36), Grey = Smooth(1, 24, 36);
+    private readonly DisposeScope scope = torch.NewDisposeScope();
+
+    public void Dispose() => scope.Dispose();
+
+    private static Dictionary<string, ArrayData> Files(params (string Name, ArrayData Data)[] files) => files.ToDictionary(f => f.Name, f => f.Data);
+
+    private static ArrayData Smooth(int channels, int height, int width) => new(
+        [channels, height, width],
+        [.. Enumerable.Range(0, channels * height * width).Select(i => (float)(0.5 + (0.3 * Math.Sin(i / width % height * 0.3) * Math.Cos((i % width * 0.2) + (i / (width * height))))))]);
+
+    private static ArrayData Lines() => new([36], [.. Enumerable.Range(0, 36).Select(i => i is > 14 and < 22 || i % 4 == 0 ? 1f : 0f)]);
+
+    private static readonly Dictionary<string, (Problem Problem, ArrayData Image, Dictionary<string, ArrayData> Files)> Kinds = new()
+    {
+        ["denoising"] = (new Denoising(), Colour, []),
+        ["inpainting box"] = (new Inpainting(new BoxMask(10, 8)), Colour, []),
+        ["inpainting random"] = (new Inpainting(new RandomMask(0.7, 4)), Grey, []),
+        ["inpainting file"] = (new Inpainting(new UploadedMask()), Colour, Files(("mask", new([24, 36], [.. Enumerable.Range(0, 864).Select(i => i % 3 == 0 ? 0f : 1f)])))),
+        ["inpainting nothing missing"] = (new Inpainting(new UploadedMask()), Grey, Files(("mask", new([3, 24, 36], [.. Enumerable.Repeat(1f, 3 * 864)])))),
+        ["bicubic x4"] = (new SuperResolution(4), Colour, []),
+        ["bicubic x3"] = (new SuperResolution(3), Grey, []),
+        ["average x2"] = (new SuperResolution(2, DownsamplingKernel.Average), Grey, []),
+        ["gaussian"] = (new GaussianBlur(), Colour, []),
+        ["gaussian circular"] = (new GaussianBlur(1, Boundary.Circular), Grey, []),
+        ["motion"] = (new MotionBlur(), Colour, []),
+        ["motion circular"] = (new MotionBlur(15, 0.8, 3, Boundary.Circular), Grey, []),
+        ["psf"] = (new PointSpread(), Colour, Files(("psf", new([2, 3], [1, 2, 3, 0, -0.5f, 1])))),
+        ["psf circular"] = (new PointSpread(Boundary.Circular), Grey, Files(("psf", new([1, 3, 2], [1, 2, 3, 0, 5, 1])))),
+        ["mri random"] = (new CartesianMri(new RandomKSpaceMask(3, 0.2, 5)), Grey, []),
+        ["mri equispaced"] = (new CartesianMri(new EquispacedKSpaceMask(3, 0.2)), Grey, []),
+        ["mri file lines"] = (new CartesianMri(new UploadedKSpaceMask()), Grey, Files(("mask", Lines()))),
+        ["mri file plane, phase"] = (new CartesianMri(new UploadedKSpaceMask(), PhaseSource.File), Grey,
+            Files(("mask", new([24, 36], [.. Enumerable.Range(0, 864).Select(i => i % 2)])), ("phase", new([24, 36], OperatorList.Phase(24, 36))))),
+        ["mri estimated phase"] = (new CartesianMri(new RandomKSpaceMask(2, 0.3, 5), PhaseSource.Estimated), Grey, []),
+    };
+
+    public static TheoryData<string> Names => [.. Kinds.Keys];
+
+    [Theory, MemberData(nameof(Names))]
+    public void A_simulated_measurement_is_explained_by_its_image_up_to_the_noise(string name)
+    {
+        (Problem problem, ArrayData image, Dictionary<string, ArrayData> files) = Kinds[name];
+        const double sigma = 0.02;
+        ArrayData y = Reconstruction.Simulate(problem, image, files, sigma, 11).Measurement;
+        long[] shape = ProblemOperators.ImageShape(problem, y);
+        Assert.Equal(image.Shape.Select(size => (long)size), shape);
+        ProblemOperators.Validate(problem, shape, files, y);
+        using LinearOperator op = ProblemOperators.Create(problem, shape, files, y, torch.CPU);
+        if (name.Contains("estimated")) return;   // another operator than the one that made y
+
+        double residual = op.Residual2(image.ToTensor(torch.CPU), y.ToTensor(torch.CPU)).ToDouble();
+        // The residual is sigma² times a chi-square number of m degrees of freedom: 5 standard deviations.
+        Assert.InRange(residual / (op.MeasuredComponents * sigma * sigma), 1 - (5 * Math.Sqrt(2.0 / op.MeasuredComponents)), 1 + (5 * Math.Sqrt(2.0 / op.MeasuredComponents)));
+
+        Assert.Equal(y.Values, Reconstruction.Simulate(problem, image, files, sigma, 11).Measurement.Values);
+        Assert.NotEqual(y.Values, Reconstruction.Simulate(problem, image, files, sigma, 12).Measurement.Values);
+        Tensor clean = Reconstruction.Simulate(problem, image, files, 0, 11).Measurement.ToTensor(torch.CPU);
+        Assert.Equal(clean.ToFloats(), op.Apply(image.ToTensor(torch.CPU)).ToFloats());
+        Assert.Equal(clean.ToFloats(), op.Measured(clean).ToFloats());
+    }
+
+    [Fact]
+    public void What_the_generators_drew_solves_the_same_problem_as_files()
+    {
+        Same(new Inpainting(new RandomMask(0.5, 3)), new Inpainting(new UploadedMask()), "mask");
+        Same(new Inpainting(new BoxMask(5, 6, 1)), new Inpainting(new UploadedMask()), "mask");
+        Same(new CartesianMri(new RandomKSpaceMask(3, 0.1, 1)), new CartesianMri(new UploadedKSpaceMask()), "mask");
+        Same(new MotionBlur(11, 0.5, 1), new PointSpread(), "psf");
+        Assert.Empty(Reconstruction.Simulate(new GaussianBlur(), Grey, Files(), 0, 0).Files);
+
+        void Same(Problem drawn, Problem uploaded, string file)
+        {
+            SimulatedMeasurement first = Reconstruction.Simulate(drawn, Grey, Files(), 0.01, 5);
+            Assert.Equal([file], first.Files.Keys);
+            SimulatedMeasurement second = Reconstruction.Simulate(uploaded, Grey, first.Files, 0.01, 5);
+            Assert.Empty(second.Files);
+            for (int i = 0; i < first.Measurement.Values.Length; i++) Assert.Equal(first.Measurement.Values[i], second.Measurement.Values[i], 1e-5f);
+        }
+    }
+
+    [Fact]
+    public void A_smooth_phase_is_estimated_from_the_centre_of_k_space()
+    {
+        const int height = 48, width = 40;
+        float[] phase = [.. Enumerable.Range(0, height * width).Select(i => (float)((0.8 * Math.Cos(i / width * 0.13)) + (0.03 * (i % width))))];
+        ArrayData image = new([1, height, width], [.. Enumerable.Range(0, height * width).Select(i => double.Hypot((i / width) - 24, (i % width) - 20) < 16 ? 0.8f : 0.1f)]);
+        Dictionary<string, ArrayData> files = Files(("phase", new([height, width], phase)));
+        var mask = new RandomKSpaceMask(1.5, 0.4, 2);
+        ArrayData y = Reconstruction.Simulate(new CartesianMri(mask, PhaseSource.File), image, files, 0, 0).Measurement;
+        double Fit(PhaseSource source, Dictionary<string, ArrayData> given)
+        {
+            using LinearOperator op = ProblemOperators.Create(new CartesianMri(mask, source), [1, height, width], given, y, torch.CPU);
+            Tensor measured = y.ToTensor(torch.CPU);
+            return Math.Sqrt(op.Residual2(image.ToTensor(torch.CPU), measured).ToDouble()) / OperatorList.Norm(measured);
+        }
+        Assert.True(Fit(PhaseSource.File, files) < 1e-5);
+        Assert.True(Fit(PhaseSource.Estimated, Files()) < 0.15, $"{Fit(PhaseSource.Estimated, Files())}");
+        Assert.True(Fit(PhaseSource.None, Files()) > 0.4);
+    }
+
+    public static TheoryData<string, string> Wrong => new()
+    {
+        { "problem.mask.fraction", "fraction" }, { "problem.mask.height", "no box" }, { "problem.mask.height", "high box" }, { "problem.mask.width", "wide box" },
+        { "problem.mask.top", "low box" }, { "problem.mask.left", "right box" }, { "problem.mask", "all box" }, { "problem.mask", "no mask" },
+        { "problem.factor", "factor" }, { "problem.kernel", "enum" }, { "problem.sigma", "sigma nan" }, { "problem.sigma", "sigma" }, { "problem.size", "size even" }, { "problem.seed", "seed" },
+        { "problem.mask.acceleration", "acceleration" }, { "problem.mask.centreFraction", "centre" }, { "problem.phase", "no centre" },
+        { "files.mask", "missing mask" }, { "files.mask", "mask shape" }, { "files.mask", "mask empty" }, { "files.mask", "mask channels" }, { "files.mask", "mask lines" }, { "files.mask", "mask lengths" },
+        { "files.psf", "unused" }, { "files.psf", "psf sum" }, { "files.psf", "psf nan" }, { "files.psf", "psf large" }, { "files.psf", "psf rank" }, { "files.psf", "psf complex" }, { "files.phase", "phase missing" },
+        { "measurement", "complex image" }, { "measurement", "real k-space" }, { "measurement", "two channels" }, { "measurement", "shape" }, { "measurement", "nan" }, { "measurement", "count" }, { "measurement", "large" },
+    };
+
+    [Theory, MemberData(nameof(Wrong))]
+    public void Wrong_input_is_refused_by_the_field_that_is_wrong(string field, string what)
+    {
+        ArrayData k = new([24, 36], new float[2 * 864], true), image = Grey;
+        ArrayData Of(params int[] shape) => new(shape, [.. Enumerable.Repeat(1f, shape.Aggregate(1, (a, b) => a * b))]);
+        ArrayData Nan(ArrayData a) => a with { Values = [float.NaN, .. a.Values[1..]] };
+        (Problem problem, ArrayData y, Dictionary<string, ArrayData> files) = what switch
+        {
+            "fraction" => (new Inpainting(new RandomMask(1)), image, Files()),
+            "no box" => (new Inpainting(new BoxMask(0, 3)), image, Files()),
+            "high box" => (new Inpainting(new BoxMask(25, 3)), image, Files()),
+            "wide box" => (new Inpainting(new BoxMask(3, 37)), image, Files()),
+            "low box" => (new Inpainting(new BoxMask(3, 3, 22)), image, Files()),
+            "right box" => (new Inpainting(new BoxMask(3, 3, 0, 34)), image, Files()),
+            "all box" => (new Inpainting(new BoxMask(24, 36)), image, Files()),
+            "no mask" => (new Inpainting(null!), image, Files()),
+            "factor" => ((Problem)new SuperResolution(5), image, Files()),
+            "enum" => (new SuperResolution(2, (DownsamplingKernel)9), image, Files()),
+            "sigma nan" => (new GaussianBlur(double.NaN), image, Files()),
+            "sigma" => (new GaussianBlur(33), image, Files()),
+            "size even" => (new MotionBlur(12), image, Files()),
+            "seed" => (new MotionBlur(Seed: -1), image, Files()),
+            "acceleration" => (new CartesianMri(new RandomKSpaceMask(0.5)), k, Files()),
+            "centre" => (new CartesianMri(new EquispacedKSpaceMask(8, 0.5)), k, Files()),
+            "no centre" => (new CartesianMri(new UploadedKSpaceMask(), PhaseSource.Estimated), k, Files(("mask", new([36], [1, .. new float[35]])))),
+            "missing mask" => (new Inpainting(new UploadedMask()), image, Files()),
+            "mask shape" => (new Inpainting(new UploadedMask()), image, Files(("mask", Of(36, 24)))),
+            "mask empty" => (new Inpainting(new UploadedMask()), image, Files(("mask", new([24, 36], new float[864])))),
+            "mask channels" => (new Inpainting(new UploadedMask()), image, Files(("mask", new([2, 24, 36], [.. Of(24, 36).Values, .. new float[864]])))),
+            "mask lines" => (new CartesianMri(new UploadedKSpaceMask()), k, Files(("mask", Of(24)))),
+            "mask lengths" => (new Inpainting(new UploadedMask()), image, Files(("mask", new([24, 36], [1])))),
+            "unused" => (new Denoising(), image, Files(("psf", Of(3, 3)))),
+            "psf sum" => (new PointSpread(), image, Files(("psf", new([1, 2], [1, -1])))),
+            "psf nan" => (new PointSpread(), image, Files(("psf", Nan(Of(3, 3))))),
+            "psf large" => (new PointSpread(), image, Files(("psf", Of(512, 1)))),
+            "psf rank" => (new PointSpread(), image, Files(("psf", Of(3)))),
+            "psf complex" => (new PointSpread(), image, Files(("psf", new([1, 1], [1, 0], true)))),
+            "phase missing" => (new CartesianMri(new RandomKSpaceMask(), PhaseSource.File), k, Files()),
+            "complex image" => (new Denoising(), new ArrayData([1, 2, 2], new float[8], true), Files()),
+            "real k-space" => (new CartesianMri(new RandomKSpaceMask()), Of(24, 36), Files()),
+            "two channels" => (new Denoising(), Of(2, 24, 36), Files()),
+            "shape" => (new Denoising(), Of(24, 36), Files()),
+            "nan" => (new Denoising(), Nan(image), Files()),
+            "count" => (new Denoising(), image with { Values = [1] }, Files()),
+            "large" => (new SuperResolution(8), Of(1, 1, 1000), Files()),
+            _ => throw new ArgumentException(what),
+        };
+        InvalidInputException error = Assert.Throws<InvalidInputException>(() => ProblemOperators.Validate(problem, ProblemOperators.ImageShape(problem, y), files, y));
+        Assert.Equal(field, error.Field);
+        Assert.NotEmpty(error.Message);
+    }
+
+    [Fact]
+    public void Simulation_refuses_what_it_cannot_measure()
+    {
+        Refused("image", new SuperResolution(8), Smooth(1, 24, 36), 0);
+        Refused("image", new CartesianMri(new RandomKSpaceMask()), Colour, 0);
+        Refused("image", new Denoising(), Grey with { Values = [float.NaN, .. Grey.Values[1..]] }, 0);
+        Refused("image", new Denoising(), Grey with { Shape = [24, 36] }, 0);
+        Refused("sigma", new Denoising(), Grey, -1);
+        Refused("sigma", new Denoising(), Grey, double.NaN);
+
+        void Refused(string field, Problem problem, ArrayData image, double sigma) =>
+            Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Simulate(problem, image, Files(), sigma, 0)).Field);
+    }
+
+    [Fact]
+    public void Missing_pixels_may_be_marked_by_nan()
+    {
+        var problem = new Inpainting(new BoxMask(10, 10, 0, 0));
+        ArrayData y = Grey with { Values = [float.NaN, .. Grey.Values[1..]] };
+        ProblemOperators.Validate(problem, [1, 24, 36], Files(), y);
+    }
+}
