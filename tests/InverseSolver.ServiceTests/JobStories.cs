@@ -234,6 +234,49 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.Equal("ready", (string?)(await service.GetAsync("/health/ready"))["status"]);
     }
 
+    [Fact]
+    public async Task A_job_that_breaks_fails_without_detail_and_the_next_one_runs()
+    {
+        string blocking = Service.Id(await service.SubmitAsync(Requests.LongJob()));
+        string broken = Service.Id(await service.SubmitAsync(Requests.Job()));
+        string next = Service.Id(await service.SubmitAsync(Requests.Job()));
+        Directory.Delete(Path.Combine(service.Folder, "artefacts", broken, "input"), recursive: true);
+        using HttpResponseMessage cancelled = await service.Client.PostAsync($"/v1/jobs/{blocking}/cancel", null);
+
+        JsonObject job = await service.UntilAsync(broken);
+        Assert.Equal(("failed", "internal"), (Service.State(job), (string?)job["error"]!["code"]));
+        Assert.Equal(32, ((string)job["error"]!["traceId"]!).Length);
+        Assert.DoesNotContain(service.Folder, job.ToJsonString());
+        Assert.Empty((await service.GetAsync($"/v1/jobs/{broken}/artefacts"))["items"]!.AsArray());
+        Assert.Equal("succeeded", Service.State(await service.UntilAsync(next)));
+    }
+
+    [Fact]
+    public async Task A_stream_in_which_nothing_happens_has_heartbeats()
+    {
+        using var quick = new Service(null, ("Jobs:EventHeartbeat", "00:00:00.1"));
+        await quick.SubmitAsync(Requests.LongJob());
+        string waiting = Service.Id(await quick.SubmitAsync(Requests.Job()));
+        await foreach (ServerEvent happened in quick.EventsAsync(waiting))
+        {
+            if (happened.Type == "heartbeat")
+            {
+                Assert.Null(happened.Id);
+                return;
+            }
+        }
+
+        Assert.Fail("The stream ended without a heartbeat.");
+    }
+
+    [Fact]
+    public async Task The_root_leads_to_the_documentation()
+    {
+        using HttpResponseMessage page = await service.Client.GetAsync("/");
+        Assert.Equal("text/html", page.Content.Headers.ContentType!.MediaType);
+        Assert.EndsWith("/swagger/index.html", page.RequestMessage!.RequestUri!.AbsolutePath);
+    }
+
     private static StringContent JsonContent(JsonObject request) => new(request.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
 
     private static async Task ProblemAsync(HttpResponseMessage response, HttpStatusCode status, string code, string? field = null)

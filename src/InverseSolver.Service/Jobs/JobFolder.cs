@@ -82,7 +82,7 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
         }
     }
 
-    private static void Write(string folder, string name, byte[] bytes)
+    private void Write(string folder, string name, byte[] bytes)
     {
         Directory.CreateDirectory(folder);
         string temporary = Path.Combine(folder, $".{name}.{Guid.NewGuid():N}");
@@ -93,5 +93,9 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
         }
 
         File.Move(temporary, Path.Combine(folder, name), overwrite: true);
+        // The file's name is in its folder, whose own name is in the folder above, and so on up to what was there before.
+        FolderFlush.ToDisk(folder);
+        FolderFlush.ToDisk(Path.GetDirectoryName(folder)!);
+        FolderFlush.ToDisk(root);
     }
 }

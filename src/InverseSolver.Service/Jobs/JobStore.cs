@@ -20,12 +20,16 @@ internal sealed class JobStore(JobDatabase database)
 
     private const string Held = "id = @id AND epoch = @epoch AND state = 'running'";
 
+    // SQLite takes one writer at a time, and this build of it lets the others sleep for whole seconds. There is no other process.
+    private readonly Lock writing = new();
+
     /// <summary>Stores a job.</summary>
     /// <param name="job">The job.</param>
     /// <param name="capacity">The most jobs that may wait.</param>
     /// <returns>The job; null when the queue is full or the key is taken.</returns>
     public JobRow? Add(NewJob job, int capacity)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
@@ -82,6 +86,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <param name="owner">This worker.</param>
     public int ExpireOthers(string owner)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner });
     }
@@ -92,6 +97,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>Their ids.</returns>
     public IReadOnlyList<string> FinishLost(int attempts, string error)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Query<string>(
             $"""
@@ -110,6 +116,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <param name="lease">For how long.</param>
     public JobRow? Claim(string owner, TimeSpan lease)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
@@ -128,6 +135,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>Whether the job is still this epoch's and is not to stop.</returns>
     public bool Renew(string id, long epoch, TimeSpan lease)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<bool?>(
             $"UPDATE jobs SET lease_until = {Now} + @lease WHERE {Held} RETURNING cancel_requested",
@@ -138,6 +146,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>The job's new version; null when it is not this epoch's any more.</returns>
     public long? Report(string id, long epoch, string progress)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<long?>(
             $"UPDATE jobs SET progress = @progress, version = version + 1 WHERE {Held} RETURNING version", new { id, epoch, progress });
@@ -158,6 +167,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <summary>Running back to queued, as if it had not been started; to cancelled where that was asked for.</summary>
     public bool Release(string id, long epoch)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute(
             $"""
@@ -174,6 +184,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>The job; null when it is final or unknown.</returns>
     public JobRow? Cancel(string id)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
@@ -191,6 +202,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>Whether it was there and final.</returns>
     public bool Delete(string id)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute(
             "DELETE FROM jobs WHERE id = @id AND state IN ('succeeded', 'failed', 'cancelled')", new { id }) == 1;
@@ -198,6 +210,7 @@ internal sealed class JobStore(JobDatabase database)
 
     private bool Finish(string change, string condition, string id, long epoch, string? text)
     {
+        using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute(
             $"UPDATE jobs SET {change}, finished = {Now}, version = version + 1, lease_owner = NULL, lease_until = NULL WHERE {condition}",

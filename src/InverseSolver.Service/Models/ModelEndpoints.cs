@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Service.Jobs;
 using InverseSolver.Torch;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -60,6 +61,8 @@ internal static partial class ModelEndpoints
     private static ModelCatalog Open(IServiceProvider provider)
     {
         ModelFolderOptions options = provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value;
+        // Whoever touches libtorch first loads it, and OpenBLAS with it, whose threads then keep that one's priority.
+        SolverThread.Run(provider.GetRequiredService<IOptions<JobOptions>>().Value.Nice, static () => _ = Backend.Threads);
         Device device = options.Device == "auto" ? new Device(Backend.CudaDevices > 0 ? DeviceType.CUDA : DeviceType.CPU) : Device.Parse(options.Device);
         var catalog = new ModelCatalog(options.Folders, device);
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));

@@ -14,7 +14,7 @@ internal sealed record Upload<T>(T Request, IReadOnlyDictionary<string, byte[]> 
 internal interface IRequestWithFiles
 {
     /// <summary>All files it may have: name and data URI, null where it is absent.</summary>
-    IReadOnlyDictionary<string, string?> DataUris { get; }
+    public IReadOnlyDictionary<string, string?> DataUris { get; }
 }
 
 /// <summary>Reads a request with files, as JSON with data URIs or as multipart/form-data, and never more of it than the limits allow.</summary>
