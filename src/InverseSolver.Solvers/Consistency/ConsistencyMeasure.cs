@@ -13,7 +13,8 @@ public static class ConsistencyMeasure
     /// <param name="sigma">Standard deviation of the noise per real component.</param>
     /// <remarks>
     /// Where y is 0 everywhere, the relative residual is the residual's norm itself; an image that is 0 everywhere has a prior share of 0.
-    /// The share counts singular values below <see cref="LinearOperator.RelativeCutoff"/> as not seen.
+    /// The share counts singular values below <see cref="LinearOperator.RelativeCutoff"/> as not seen; where conjugate gradients solve, what
+    /// their bounded iterations do not reach counts as not seen too.
     /// </remarks>
     public static ConsistencyReport[] Report(LinearOperator op, Tensor x, Tensor y, double sigma)
     {

@@ -9,8 +9,8 @@ namespace InverseSolver.Solvers.Operators;
 /// </summary>
 public sealed class CartesianMriOperator : LinearOperator
 {
-    // With ρ = 0 the iteration stops here: further steps only amplify the rounding of y.
-    private const double ExactTolerance = RelativeCutoff, Tolerance = 1e-6;
+    // With ρ = 0 AᵀA has eigenvalues near 0, and further steps only amplify the rounding of y.
+    private const double ExactTolerance = 1e-5, Tolerance = 1e-6;
     private const int Iterations = 200;
 
     private readonly Tensor mask;       // (height, width), 1 where measured

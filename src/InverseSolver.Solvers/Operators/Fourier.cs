@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
@@ -52,5 +53,5 @@ internal static class Fourier
 
     /// <summary>A float64 matrix on the CPU.</summary>
     public static Tensor Matrix(double[,] matrix) =>
-        torch.tensor(matrix.Cast<double>().ToArray(), [matrix.GetLength(0), matrix.GetLength(1)]);
+        torch.tensor(MemoryMarshal.CreateReadOnlySpan(ref matrix[0, 0], matrix.Length), [matrix.GetLength(0), matrix.GetLength(1)]);
 }

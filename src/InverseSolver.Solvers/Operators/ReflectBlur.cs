@@ -11,7 +11,7 @@ public sealed class ReflectBlur : LinearOperator
 {
     // With ρ = 0 the iteration stops early, which regularises: further steps only amplify the rounding of y.
     private const double ExactTolerance = RelativeCutoff, Tolerance = 2e-6;
-    private const int ExactIterations = 200, Iterations = 500;
+    private const int ExactIterations = 100, Iterations = 500;
 
     private readonly Tensor extendRows;       // E in the rows, (fullHeight, height), of zeros and ones
     private readonly Tensor extendColumnsT;

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Torch;
 
@@ -22,7 +23,7 @@ public sealed class ReSample
     private readonly ReSampleParameters _p;
     private readonly DdimGrid _grid;
     private readonly double _sigma;
-    private readonly double _rho;
+    private readonly GaussianConditioning _conditioning;
     private readonly int _height, _width;
     private readonly Action<SolverProgress>? _progress;
     private readonly SolverClock _clock;
@@ -44,7 +45,7 @@ public sealed class ReSample
         (_height, _width) = ((int)a.Domain[1], (int)a.Domain[2]);
         _grid = new DdimGrid(model.Abar, parameters.Steps);
         double tau = parameters.PriorStandardDeviation ?? model.Info.RoundTripRmse ?? 0.03;
-        _rho = sigma * sigma / (tau * tau);
+        _conditioning = new GaussianConditioning(a, sigma, tau);
         _calls = new ModelCalls(model, cancellation);
         _clock = new SolverClock(Enumerable.Range(0, Steps).Sum(Work));
     }
@@ -98,7 +99,7 @@ public sealed class ReSample
             Tensor zConsistent;
             if (IsPixelEvent(index))
             {
-                estimate = PixelConsistency(_calls.Decode(z0, _height, _width));
+                estimate = PixelConsistency(_calls.Decode(z0, _height, _width), ErrorCorrelation(index));
                 zConsistent = _calls.Encode(estimate);
             }
             else
@@ -167,11 +168,11 @@ public sealed class ReSample
         return z0;
     }
 
-    private Tensor PixelConsistency(Tensor x0)
+    private Tensor PixelConsistency(Tensor x0, double correlation)
     {
         if (_p.Pixel == PixelStep.Proximal)
         {
-            return _a.Prox(x0, _y, _rho);
+            return _conditioning.Solve(x0, _y, correlation);
         }
 
         // AdamW on the [-1,1] image, loss = mean of the squared residuals there.
@@ -230,7 +231,14 @@ public sealed class ReSample
     private Tensor Finish(Tensor z)
     {
         Tensor x = _calls.Decode(LatentConsistency(z, _p.FinalLatentIterations), _height, _width);
-        return _p.FinalProximalStep ? _a.Prox(x, _y, _rho) : x;
+        return _p.FinalProximalStep ? _conditioning.Solve(x, _y, _p.FinalCorrelation) : x;
+    }
+
+    // Correlation of neighbouring pixels' errors in a clean estimate from noise level √((1-ᾱ)/ᾱ); fitted, see docs/decisions.
+    private double ErrorCorrelation(int index)
+    {
+        double noise = Math.Sqrt((1 - _grid.Abar[index]) / _grid.Abar[index]);
+        return 0.9 * noise / (noise + 0.6);
     }
 
     private Tensor Residual(Tensor x) => _a.Apply(x) - _y;

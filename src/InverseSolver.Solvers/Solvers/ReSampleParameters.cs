@@ -66,6 +66,9 @@ public sealed record ReSampleParameters : SolverParameters
     /// <summary>A last proximal step from the decoded image.</summary>
     public bool FinalProximalStep { get; init; } = true;
 
+    /// <summary>Correlation of neighbouring pixels' errors that the last proximal step assumes; 0 leaves unmeasured pixels as they are decoded.</summary>
+    [Range(0.0, 0.95)] public double FinalCorrelation { get; init; } = 0.3;
+
     /// <summary>
     /// Standard deviation of the decoded image's error that the proximal steps assume, on [0,1]; null: the model card's round-trip RMSE.
     /// </summary>
