@@ -4,8 +4,8 @@ CONFIGURATION ?= Release
 SERVICE := src/InverseSolver.Service/bin/$(CONFIGURATION)/net10.0/InverseSolver.Service
 INVERSE := src/InverseSolver.Cli/bin/$(CONFIGURATION)/net10.0/inverse
 URL ?= http://localhost:8080
-# More options of `inverse demo`, for example --preset fast --every-slice
-DEMO ?=
+# Options of `inverse demo`, for example --preset balanced --every-slice
+DEMO ?= --preset fast
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
