@@ -17,6 +17,12 @@ public sealed class GoldenTests(ITestOutputHelper output)
     [Fact]
     public void The_bundled_model_agrees_with_the_original() => Check(TestData.Brain, 4);
 
+    public static TheoryData<string> Variants => [.. Directory.EnumerateDirectories(TestData.Golden("variants")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)];
+
+    [Theory, MemberData(nameof(Variants))]
+    public void Further_configurations_agree_with_a_second_implementation(string name) =>
+        Check(TestData.Golden(Path.Combine("variants", name)), name.StartsWith("kl", StringComparison.Ordinal) ? 4 : name.StartsWith("vq", StringComparison.Ordinal) ? 3 : 2);
+
     private void Check(string folder, int references)
     {
         IReadOnlyList<GoldenResult> results = GoldenCheck.Run(folder, torch.CPU);
