@@ -4,6 +4,8 @@ CONFIGURATION ?= Release
 SERVICE := src/InverseSolver.Service/bin/$(CONFIGURATION)/net10.0/InverseSolver.Service
 INVERSE := src/InverseSolver.Cli/bin/$(CONFIGURATION)/net10.0/inverse
 URL ?= http://localhost:8080
+# Options of `inverse demo`, for example --preset balanced --every-slice
+DEMO ?= --preset fast
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
@@ -31,11 +33,11 @@ test:
 demo:
 	@docker/install-packages.sh run build demo
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
-	@docker/demo.sh $(SERVICE) $(INVERSE) out
+	@docker/demo.sh $(SERVICE) $(INVERSE) out $(DEMO)
 
 run: build
 	@echo "Swagger UI: $(URL)/swagger    health: $(URL)/health/ready"
-	@$(SERVICE) --urls $(URL)
+	@$(SERVICE) --urls $(URL) --contentRoot $(CURDIR)/$(dir $(SERVICE)) --Models:Folders:0 $(CURDIR)/models --Jobs:DataFolder $(CURDIR)/data
 
 bench: build
 	@docker/install-packages.sh test

@@ -10,6 +10,7 @@ var root = new RootCommand("Solves imaging inverse problems with latent diffusio
     SolveCommand.Create(),
     EvaluateCommand.Create(),
     ModelsCommand.Create(),
+    DemoCommand.Create(),
     BenchCommand.Create(),
     GpuCheckCommand.Create(),
 };
