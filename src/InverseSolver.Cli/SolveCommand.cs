@@ -49,7 +49,7 @@ internal static class SolveCommand
                     Problem = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem))),
                     Measurement = y,
                     Files = files,
-                    Sigma = double.Hypot(arguments.GetValue(sigma), quantisation),
+                    Sigma = quantisation == 0 || arguments.GetValue(sigma) < 0 ? arguments.GetValue(sigma) : double.Hypot(arguments.GetValue(sigma), quantisation),
                     Solver = SolverCatalog.Resolve(arguments.GetValue(solver)!, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Seed = arguments.GetValue(seed),
                     Truth = arguments.GetValue(truth) is { } truthPath ? ArrayFiles.ReadImage(truthPath) : null,
