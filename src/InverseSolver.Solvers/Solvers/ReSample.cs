@@ -26,8 +26,8 @@ public sealed class ReSample
     private readonly GaussianConditioning _conditioning;
     private readonly int _height, _width;
     private readonly Action<SolverProgress>? _progress;
-    private readonly SolverClock _clock;
     private readonly ModelCalls _calls;
+    private SolverClock? _clock;
 
     /// <summary>A run on <paramref name="y"/>.</summary>
     /// <param name="model">The prior.</param>
@@ -47,7 +47,6 @@ public sealed class ReSample
         double tau = parameters.PriorStandardDeviation ?? model.Info.RoundTripRmse ?? 0.03;
         _conditioning = new GaussianConditioning(a, sigma, tau);
         _calls = new ModelCalls(model, cancellation);
-        _clock = new SolverClock(Enumerable.Range(0, Steps).Sum(Work));
     }
 
     /// <summary>Steps of the whole run: DDIM's, and one for what comes after them.</summary>
@@ -76,6 +75,7 @@ public sealed class ReSample
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         int i = state.Step;
+        _clock ??= new SolverClock(WorkAfter(i));
         if (i == _grid.Steps)
         {
             state.SetImage(Finish(state.Latent));
@@ -261,6 +261,8 @@ public sealed class ReSample
     // How many of the run's steps a fraction is; the reference rounds down.
     private int Count(double fraction) => (int)Math.Floor(_grid.Steps * fraction + 1e-9);
 
+    private double WorkAfter(int step) => Enumerable.Range(step, Steps - step).Sum(Work);
+
     // What the step after `step` others costs at most, in network calls; a decoder gradient counts as two.
     private double Work(int step)
     {
@@ -290,7 +292,6 @@ public sealed class ReSample
             preview = new ArrayData([.. first.shape.Select(n => (int)n)], first.ToFloats());
         }
 
-        double remaining = Enumerable.Range(step, Steps - step).Sum(Work);
-        _progress(new SolverProgress(stage, step, Steps, residual, _clock.Elapsed, _clock.Remaining(remaining), preview));
+        _progress(new SolverProgress(stage, step, Steps, residual, _clock!.Elapsed, _clock.Remaining(WorkAfter(step)), preview));
     }
 }

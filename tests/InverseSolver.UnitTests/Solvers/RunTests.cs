@@ -38,24 +38,56 @@ public sealed class RunTests
         Tensor both = torch.cat([y, y]);
         float[] whole = Toy.Run(model, op, both, Sigma, Short, 3, 4);
         Assert.All(whole, v => Assert.True(float.IsFinite(v)));
-        for (int step = 0; step <= Short.Steps; step++)
+
+        // Every step by a new solver from a state that was saved after the one before.
+        using SolverState start = new ReSample(model, op, both, Sigma, Short).Start(3, 4);
+        SavedState saved = start.Save();
+        for (int step = 0; step < Short.Steps; step++)
         {
-            SavedState saved;
-            var first = new ReSample(model, op, both, Sigma, Short);
-            using (SolverState state = first.Start(3, 4))
-            {
-                while (state.Step < step)
-                {
-                    first.Advance(state);
-                }
-
-                saved = state.Save();
-            }
-
             Assert.Equal(step, saved.Step);
-            using SolverState loaded = SolverState.Load(saved, torch.CPU);
-            Assert.Equal(whole, new ReSample(model, op, both, Sigma, Short).Run(loaded).ToFloats());
+            using SolverState state = SolverState.Load(saved, torch.CPU);
+            new ReSample(model, op, both, Sigma, Short).Advance(state);
+            saved = state.Save();
         }
+
+        using SolverState last = SolverState.Load(saved, torch.CPU);
+        Assert.Equal(whole, new ReSample(model, op, both, Sigma, Short).Run(last).ToFloats());
+    }
+
+    [Fact]
+    public void What_was_not_measured_changes_no_bit()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using LinearOperator op = Toy.Operators["inpainting"](12);
+        (_, Tensor y) = Toy.Measure(model, op, Sigma, 1, 1);
+        Tensor spoilt = torch.where(op.Apply(torch.ones([1, 1, 12, 12])).gt(0.5), y, torch.full([1], double.NaN));
+        foreach (PixelStep pixel in Enum.GetValues<PixelStep>())
+        {
+            ReSampleParameters p = Short with { Pixel = pixel, PixelIterations = 3 };
+            Assert.Equal(Toy.Run(model, op, y, Sigma, p, 1), Toy.Run(model, op, spoilt, Sigma, p, 1));
+        }
+    }
+
+    [Fact]
+    public void The_time_left_of_a_resumed_run_counts_its_own_steps_only()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using LinearOperator op = Toy.Operators["denoising"](8);
+        Tensor y = torch.zeros([1, 1, 8, 8]);
+        ReSampleParameters even = Short with { Steps = 10, LdpsScale = 0, ConsistencyStart = 0, FinalLatentIterations = 0 };
+        var first = new ReSample(model, op, y, Sigma, even);
+        using SolverState state = first.Start(1);
+        for (int k = 0; k < 5; k++)
+        {
+            first.Advance(state);
+        }
+
+        // One of six equal steps is done then.
+        SolverProgress? report = null;
+        new ReSample(model, op, y, Sigma, even, p => report = p).Advance(state);
+        Assert.InRange(report!.Eta!.Value / report.Elapsed, 4.0, 40.0);
     }
 
     [Fact]
@@ -227,7 +259,7 @@ public sealed class RunTests
         {
             using LinearOperator op = Toy.Operators[name](8);
             (_, Tensor y) = Toy.Measure(model, op, sigma, 1, 1);
-            Assert.All(Toy.Run(model, op, y, sigma, Short with { Steps = steps, Eta = 1 }, 1), v => Assert.True(float.IsFinite(v)));
+            Assert.All(Toy.Run(model, op, y, sigma, Short with { Steps = steps, Eta = 1, ConsistencyEvery = steps > 100 ? 50 : 1 }, 1), v => Assert.True(float.IsFinite(v)));
         }
     }
 
