@@ -13,10 +13,10 @@ public sealed record ReSampleParameters : SolverParameters
     /// Independent samples, solved as one batch. The result is their mean, which is nearer to the truth than each of them, and their
     /// standard deviation shows where the prior chose.
     /// </summary>
-    [Range(1, 32)] public int Samples { get; init; } = 4;
+    [Range(1, 32)] public int Samples { get; init; } = 8;
 
     /// <summary>DDIM steps.</summary>
-    [Range(1, 1000)] public int Steps { get; init; } = 100;
+    [Range(1, 1000)] public int Steps { get; init; } = 30;
 
     /// <summary>DDIM's eta: 0 = deterministic, 1 = as noisy as DDPM.</summary>
     [Range(0.0, 1.0)] public double Eta { get; init; }
@@ -25,19 +25,19 @@ public sealed record ReSampleParameters : SolverParameters
     [Range(0.0, 1e6)] public double Gamma { get; init; } = 40;
 
     /// <summary>Consistency events happen at the indices that this divides.</summary>
-    [Range(1, 1000)] public int ConsistencyEvery { get; init; } = 5;
+    [Range(1, 1000)] public int ConsistencyEvery { get; init; } = 1;
 
     /// <summary>Consistency events begin at this fraction of the steps, counted from the image.</summary>
-    [Range(0.0, 1.0)] public double ConsistencyStart { get; init; } = 2.0 / 3;
+    [Range(0.0, 1.0)] public double ConsistencyStart { get; init; } = 1;
 
     /// <summary>Events below this fraction of the steps, counted from the image, optimise the latent; those above it the image.</summary>
-    [Range(0.0, 1.0)] public double LatentFraction { get; init; } = 1.0 / 3;
+    [Range(0.0, 1.0)] public double LatentFraction { get; init; }
 
     /// <summary>DDIM steps of the time travel before each event.</summary>
-    [Range(0, 100)] public int TravelSteps { get; init; } = 5;
+    [Range(0, 100)] public int TravelSteps { get; init; }
 
     /// <summary>Length of the gradient step of Latent-DPS at every DDIM step, times abar; 0 leaves it out.</summary>
-    [Range(0.0, 100.0)] public double LdpsScale { get; init; } = 0.5;
+    [Range(0.0, 100.0)] public double LdpsScale { get; init; }
 
     /// <summary>How the image is made consistent.</summary>
     public PixelStep Pixel { get; init; } = PixelStep.Proximal;
@@ -49,7 +49,7 @@ public sealed record ReSampleParameters : SolverParameters
     [Range(1e-6, 10.0)] public double PixelLearningRate { get; init; } = 1e-2;
 
     /// <summary>Iterations of the latent's optimiser at most, per event.</summary>
-    [Range(0, 100_000)] public int LatentIterations { get; init; } = 60;
+    [Range(0, 100_000)] public int LatentIterations { get; init; }
 
     /// <summary>Its learning rate.</summary>
     [Range(1e-6, 10.0)] public double LatentLearningRate { get; init; } = 5e-3;
@@ -61,7 +61,7 @@ public sealed record ReSampleParameters : SolverParameters
     [Range(1, 100_000)] public int Window { get; init; } = 200;
 
     /// <summary>Iterations of the latent's optimiser after the last DDIM step.</summary>
-    [Range(0, 100_000)] public int FinalLatentIterations { get; init; } = 100;
+    [Range(0, 100_000)] public int FinalLatentIterations { get; init; }
 
     /// <summary>
     /// An optimiser stops when the sum of squared residuals is at most this squared times m sigma^2 (the discrepancy principle); null:
@@ -73,7 +73,7 @@ public sealed record ReSampleParameters : SolverParameters
     public bool FinalProximalStep { get; init; } = true;
 
     /// <summary>Correlation of neighbouring pixels' errors that the last proximal step assumes; 0 leaves unmeasured pixels as they are decoded.</summary>
-    [Range(0.0, 0.95)] public double FinalCorrelation { get; init; } = 0.3;
+    [Range(0.0, 0.95)] public double FinalCorrelation { get; init; } = 0.4;
 
     /// <summary>
     /// Standard deviation of the decoded image's error that the proximal steps assume, on [0,1]; null: the model card's round-trip RMSE.
