@@ -135,6 +135,7 @@ public static class Reconstruction
             throw new InvalidInputException("sigma", "It must be a finite number, 0 or more.");
         }
 
+        RecordValidation.Check(request.Solver, "solver.parameters");
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
         ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement);
         if (shape[0] != model.Channels)

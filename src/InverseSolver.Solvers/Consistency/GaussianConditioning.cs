@@ -44,14 +44,14 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
         return (x0 + Covariance(a.Adjoint(Complex(dual)))).MoveToOuterDisposeScope();
     }
 
-    private double Rho(double residual2, double trace)
+    internal double Rho(double residual2, double trace)
     {
         double tau2 = Math.Max(smallestTau * smallestTau, (residual2 - a.MeasuredComponents * sigma * sigma) / trace);
         return Math.Max(sigma * sigma / tau2, SmallestRho);
     }
 
     // tr(A C Aᵀ) by Hutchinson's estimator (1990) with fixed signs, so that a run draws no random number for it.
-    private double Trace(Func<Tensor, Tensor> covariance, Device device)
+    internal double Trace(Func<Tensor, Tensor> covariance, Device device)
     {
         using var generator = new Generator(0);
         long[] shape = [Probes, .. a.Range, .. a.IsComplexRange ? new[] { 2L } : []];
@@ -60,7 +60,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
         return back.dot(covariance(back)).ToDouble() / Probes;
     }
 
-    private static Tensor Correlation(long size, double r, Device device)
+    internal static Tensor Correlation(long size, double r, Device device)
     {
         var values = new float[size * size];
         for (long i = 0; i < values.Length; i++)

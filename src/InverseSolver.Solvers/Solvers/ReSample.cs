@@ -26,8 +26,8 @@ public sealed class ReSample
     private readonly GaussianConditioning _conditioning;
     private readonly int _height, _width;
     private readonly Action<SolverProgress>? _progress;
-    private readonly SolverClock _clock;
     private readonly ModelCalls _calls;
+    private SolverClock? _clock;
 
     /// <summary>A run on <paramref name="y"/>.</summary>
     /// <param name="model">The prior.</param>
@@ -47,7 +47,6 @@ public sealed class ReSample
         double tau = parameters.PriorStandardDeviation ?? model.Info.RoundTripRmse ?? 0.03;
         _conditioning = new GaussianConditioning(a, sigma, tau);
         _calls = new ModelCalls(model, cancellation);
-        _clock = new SolverClock(Enumerable.Range(0, Steps).Sum(Work));
     }
 
     /// <summary>Steps of the whole run: DDIM's, and one for what comes after them.</summary>
@@ -76,6 +75,7 @@ public sealed class ReSample
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         int i = state.Step;
+        _clock ??= new SolverClock(WorkAfter(i));
         if (i == _grid.Steps)
         {
             state.SetImage(Finish(state.Latent));
@@ -129,7 +129,7 @@ public sealed class ReSample
     internal bool IsPixelEvent(int index) => index >= Count(_p.LatentFraction);
 
     // One DDIM step (Song, Meng, Ermon 2021, eq. 12): the next latent and the clean estimate that events start from.
-    private (Tensor Next, Tensor Clean) Ddim(Tensor z, int timestep, int index, SolverState state)
+    internal (Tensor Next, Tensor Clean) Ddim(Tensor z, int timestep, int index, SolverState state)
     {
         double a = _grid.Abar[index], before = _grid.AbarBefore[index];
         double s = _p.Eta * Math.Sqrt((1 - before) / (1 - a) * (1 - a / before));
@@ -145,7 +145,7 @@ public sealed class ReSample
     }
 
     // z ← z_next - s ᾱ ∇_z ‖y - A(D(ẑ₀))‖. The noise prediction carries no gradient, so ∇_z = ∇_ẑ₀ / √ᾱ.
-    private (Tensor Next, Tensor Estimate) LdpsStep(Tensor zNext, Tensor z0, int index)
+    internal (Tensor Next, Tensor Estimate) LdpsStep(Tensor zNext, Tensor z0, int index)
     {
         (Tensor image, Tensor gradient) = _calls.DecodeVjp(z0, _height, _width, x =>
         {
@@ -156,7 +156,7 @@ public sealed class ReSample
     }
 
     // A few more DDIM steps without guidance; only the clean estimate of the last one is used.
-    private Tensor TimeTravel(Tensor z, Tensor z0, int i, SolverState state)
+    internal Tensor TimeTravel(Tensor z, Tensor z0, int i, SolverState state)
     {
         int n = _grid.Steps;
         for (int k = i; k < Math.Min(i + _p.TravelSteps, n - 1); k++)
@@ -168,7 +168,7 @@ public sealed class ReSample
         return z0;
     }
 
-    private Tensor PixelConsistency(Tensor x0, double correlation)
+    internal Tensor PixelConsistency(Tensor x0, double correlation)
     {
         if (_p.Pixel == PixelStep.Proximal)
         {
@@ -176,33 +176,35 @@ public sealed class ReSample
         }
 
         // AdamW on the [-1,1] image, loss = mean of the squared residuals there.
-        Tensor u = (x0 * 2 - 1).DetachFromDisposeScope();
+        Tensor u = x0 * 2 - 1;
         using var optimizer = new torch.optim.AdamW([u], _p.PixelLearningRate, weight_decay: _p.WeightDecay);
         var stop = new ItemStop(_y.size(0), _p.PixelIterations, window: int.MaxValue);
-        for (int k = 0; k < _p.PixelIterations && !stop.All; k++)
+        for (int k = 0; k < _p.PixelIterations; k++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
             Tensor x = (u + 1) / 2;
-            double[] residual2 = _a.Residual2(x, _y).ToDoubles();
+            stop.Observe(k, _a.Residual2(x, _y).ToDoubles(), Enough);
+            if (stop.All)
+            {
+                break;
+            }
+
             using Tensor before = stop.Any ? u.clone() : u.alias();
             optimizer.step(_a.Adjoint(Residual(x)) * (4.0 / Elements));
             stop.Restore(u, before);
-            stop.Observe(k, residual2, Enough);
             _calls.ThrowIfCancelled();
         }
 
-        Tensor result = (u + 1) / 2;
-        u.Dispose();
-        return result;
+        return (u + 1) / 2;
     }
 
     // AdamW on mean ‖y - A(D(z))‖² over the [-1,1] scale, from z0.
-    private Tensor LatentConsistency(Tensor z0, int iterations)
+    internal Tensor LatentConsistency(Tensor z0, int iterations)
     {
         Tensor z = z0.clone();
         using var optimizer = new torch.optim.AdamW([z], _p.LatentLearningRate, weight_decay: _p.WeightDecay);
         var stop = new ItemStop(z.size(0), iterations, _p.Window);
-        for (int k = 0; k < iterations && !stop.All; k++)
+        for (int k = 0; k < iterations; k++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
             double[] residual2 = [];
@@ -211,17 +213,22 @@ public sealed class ReSample
                 residual2 = _a.Residual2(x, _y).ToDoubles();
                 return _a.Adjoint(Residual(x)) * (8.0 / Elements);
             });
+            stop.Observe(k, residual2, Enough);
+            if (stop.All)
+            {
+                break;
+            }
+
             using Tensor before = stop.Any ? z.clone() : z.alias();
             optimizer.step(gradient);
             stop.Restore(z, before);
-            stop.Observe(k, residual2, Enough);
         }
 
         return z;
     }
 
     // The product of the two Gaussians of Proposition 1, sampled.
-    private Tensor Resample(Tensor zConsistent, Tensor zt, int index, SolverState state)
+    internal Tensor Resample(Tensor zConsistent, Tensor zt, int index, SolverState state)
     {
         (_, double weight, double variance) = Resampling(index);
         Tensor noise = state.Noise(Shape(zt));
@@ -254,6 +261,8 @@ public sealed class ReSample
     // How many of the run's steps a fraction is; the reference rounds down.
     private int Count(double fraction) => (int)Math.Floor(_grid.Steps * fraction + 1e-9);
 
+    private double WorkAfter(int step) => Enumerable.Range(step, Steps - step).Sum(Work);
+
     // What the step after `step` others costs at most, in network calls; a decoder gradient counts as two.
     private double Work(int step)
     {
@@ -283,7 +292,6 @@ public sealed class ReSample
             preview = new ArrayData([.. first.shape.Select(n => (int)n)], first.ToFloats());
         }
 
-        double remaining = Enumerable.Range(step, Steps - step).Sum(Work);
-        _progress(new SolverProgress(stage, step, Steps, residual, _clock.Elapsed, _clock.Remaining(remaining), preview));
+        _progress(new SolverProgress(stage, step, Steps, residual, _clock!.Elapsed, _clock.Remaining(WorkAfter(step)), preview));
     }
 }

@@ -21,6 +21,9 @@ public static class SolverCatalog
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectNullableAnnotations = true,
         NumberHandling = JsonNumberHandling.Strict,
+
+        // Before the types' own converters, which take numbers for names.
+        Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
     };
 
     /// <summary>All solvers, the recommended one first.</summary>

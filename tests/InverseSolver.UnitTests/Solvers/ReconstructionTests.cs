@@ -1,0 +1,155 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Metrics;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+using InverseSolver.UnitTests.Diffusion;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Solvers;
+
+/// <summary>The one door to the solvers.</summary>
+[LeavesNoTensors]
+public sealed class ReconstructionTests
+{
+    private const double Sigma = 0.05;
+    private static readonly Inpainting Problem = new(new RandomMask(0.6, 3));
+    private static readonly ReSampleParameters Quick = ReSamplePresets.Fast with { Samples = 1, Steps = 5 };
+
+    [Fact]
+    public void Several_samples_are_the_mean_and_the_deviation_of_single_runs()
+    {
+        using LatentModel model = ModelPackage.Load(TestData.Brain);
+        ReconstructionRequest request = Request();
+        ReconstructionResult all = Reconstruction.Run(model, request with { Solver = Quick with { Samples = 3 } }, null, default);
+        float[][] single = [.. Enumerable.Range(0, 3).Select(k =>
+            Reconstruction.Run(model, request with { Seed = unchecked(request.Seed + k * (long)0x9E3779B97F4A7C15) }, null, default).Image.Values)];
+        for (int i = 0; i < 64 * 64; i++)
+        {
+            double mean = single.Average(v => v[i]), deviation = Math.Sqrt(single.Sum(v => Math.Pow(v[i] - mean, 2)) / 2);
+            Assert.Equal(mean, all.Image.Values[i], 1e-3);
+            Assert.Equal(deviation, all.Deviation!.Values[i], 1e-3);
+        }
+
+        Assert.Equal([1, 64, 64], all.Image.Shape);
+        Assert.Equal([1, 64, 64], all.Deviation!.Shape);
+        Assert.True(all.Deviation.Values.Average() > 5e-3);
+    }
+
+    [Fact]
+    public void The_report_is_what_anybody_would_compute_from_the_image()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using LatentModel model = ModelPackage.Load(TestData.Brain);
+        ReconstructionRequest request = Request();
+        var steps = new List<SolverProgress>();
+        ReconstructionResult result = Reconstruction.Run(model, request, steps.Add, default);
+        Assert.Null(result.Deviation);
+        Assert.Equal(6, steps.Count);
+
+        bool[] mask = Masks.Random(64, 64, 0.6, 3);
+        double[] image = [.. result.Image.Values.Select(v => (double)v)], y = [.. request.Measurement.Values.Select(v => (double)v)];
+        long m = mask.LongCount(measured => measured);
+        double residual = Enumerable.Range(0, image.Length).Where(i => mask[i]).Sum(i => Math.Pow(image[i] - y[i], 2));
+        Assert.Equal(m, result.Consistency.MeasuredComponents);
+        Assert.Equal(residual, result.Consistency.Residual, 1e-3 * residual);
+        Assert.Equal(m * Sigma * Sigma, result.Consistency.Expected, 1e-9);
+        Assert.Equal(residual / (m * Sigma * Sigma), result.Consistency.Ratio!.Value, 1e-3);
+        Assert.Equal(Math.Sqrt(residual / Enumerable.Range(0, y.Length).Where(i => mask[i]).Sum(i => y[i] * y[i])), result.Consistency.RelativeResidual, 1e-4);
+        double unseen = Enumerable.Range(0, image.Length).Where(i => !mask[i]).Sum(i => image[i] * image[i]);
+        Assert.Equal(unseen / image.Sum(v => v * v), result.Consistency.PriorShare, 1e-4);
+
+        var clipped = new ArrayData([1, 64, 64], [.. result.Image.Values.Select(v => Math.Clamp(v, 0f, 1f))]);
+        Assert.Equal(ImageQuality.Psnr(clipped, request.Truth!), result.Quality!.PsnrDb, 6);
+        Assert.Equal(ImageQuality.Ssim(clipped, request.Truth!), result.Quality.Ssim, 6);
+        Assert.Equal(ImageQuality.Nmse(clipped, request.Truth!), result.Quality.Nmse, 6);
+
+        // The image itself is not clipped, and here that makes a difference.
+        Assert.Contains(result.Image.Values, v => v is < 0 or > 1);
+        Assert.True(result.Quality.PsnrDb - ImageQuality.Psnr(result.Image, request.Truth!) > 1e-3);
+        Assert.Equal(5, result.Cost.NetworkCalls);
+        Assert.True(result.Cost.Seconds > 0);
+    }
+
+    [Fact]
+    public void Without_a_truth_there_is_no_quality_and_without_noise_no_ratio()
+    {
+        using GaussianModel model = Toy.Gaussian();
+        ReconstructionResult result = Reconstruction.Run(model, Request() with { Truth = null, Sigma = 0 }, null, default);
+        Assert.Null(result.Quality);
+        Assert.Null(result.Consistency.Ratio);
+    }
+
+    [Theory]
+    [InlineData(double.NaN), InlineData(double.PositiveInfinity), InlineData(-0.01)]
+    public void A_noise_level_that_is_none_is_named(double sigma) => Refused(Request() with { Sigma = sigma }, "sigma");
+
+    [Fact]
+    public void A_measurement_of_other_channels_than_the_model_s_is_named()
+    {
+        var colour = new ArrayData([3, 64, 64], new float[3 * 64 * 64]);
+        Refused(Request() with { Measurement = colour, Truth = null }, "files.measurement");
+    }
+
+    [Fact]
+    public void A_truth_of_another_shape_is_named()
+    {
+        Refused(Request() with { Truth = Toy.Phantom(32) }, "truth");
+        Refused(Request() with { Truth = new ArrayData([64, 64], Toy.Phantom(64).Values) }, "truth");
+    }
+
+    [Fact]
+    public void Parameters_out_of_their_ranges_are_named()
+    {
+        Refused(Request() with { Solver = Quick with { Steps = 0 } }, "solver.parameters.steps");
+        Refused(Request() with { Solver = Quick with { Samples = 33 } }, "solver.parameters.samples");
+        Refused(Request() with { Solver = Quick with { Gamma = double.NaN } }, "solver.parameters.gamma");
+    }
+
+    [Fact]
+    public void A_measurement_that_is_not_finite_is_named()
+    {
+        ArrayData good = Request().Measurement;
+        int measured = Array.IndexOf(Masks.Random(64, 64, 0.6, 3), true);
+        float[] values = [.. good.Values];
+        values[measured] = float.NaN;
+        Refused(Request() with { Measurement = good with { Values = values } }, "measurement");
+    }
+
+    [Fact]
+    public void A_cancelled_reconstruction_leaves_no_tensors()
+    {
+        using GaussianModel model = Toy.Gaussian();
+        using var cancel = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => Reconstruction.Run(model, Request(), p =>
+        {
+            if (p.Step == 2)
+            {
+                cancel.Cancel();
+            }
+        }, cancel.Token));
+    }
+
+    private static void Refused(ReconstructionRequest request, string field)
+    {
+        using GaussianModel model = Toy.Gaussian();
+        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model, request)).Field);
+        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Run(model, request, null, default)).Field);
+    }
+
+    private static ReconstructionRequest Request()
+    {
+        ArrayData truth = Toy.Phantom(64);
+        return new ReconstructionRequest
+        {
+            Problem = Problem,
+            Measurement = Reconstruction.Simulate(Problem, truth, new Dictionary<string, ArrayData>(), Sigma, 11).Measurement,
+            Sigma = Sigma,
+            Solver = Quick,
+            Seed = 42,
+            Truth = truth,
+        };
+    }
+}
