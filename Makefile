@@ -37,7 +37,7 @@ demo:
 
 run: build
 	@echo "Swagger UI: $(URL)/swagger    health: $(URL)/health/ready"
-	@$(SERVICE) --urls $(URL) --contentRoot $(CURDIR)/$(dir $(SERVICE)) --Models:Folders:0 $(CURDIR)/models --Jobs:DataFolder $(CURDIR)/data
+	@$(SERVICE) --urls $(URL)
 
 bench: build
 	@docker/install-packages.sh test

@@ -10,7 +10,6 @@ seconds=60
 [ -r "$volume" ] || { echo "error: there is no $volume: install Debian's mricron-data" >&2; exit 2; }
 service=$(realpath "$1") inverse=$(realpath "$2") out=$3
 shift 3
-models=$(cd "$(dirname "${BASH_SOURCE[0]}")/../models" && pwd)
 work=$(mktemp -d)
 log=$work/service.log
 pid=
@@ -28,7 +27,7 @@ stop() {
 trap stop EXIT
 
 # Port 0: the system picks a free one, and the log says which.
-"$service" --urls http://127.0.0.1:0 --contentRoot "$(dirname "$service")" --Models:Folders:0 "$models" --Jobs:DataFolder "$work/data" >"$log" 2>&1 </dev/null &
+"$service" --urls http://127.0.0.1:0 --Jobs:DataFolder "$work/data" >"$log" 2>&1 </dev/null &
 pid=$!
 
 # The status of GET /health/ready, nothing while nobody answers.

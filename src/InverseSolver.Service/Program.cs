@@ -7,10 +7,12 @@ using InverseSolver.Service.Problems;
 
 try
 {
-    var builder = WebApplication.CreateBuilder(args);
+    // appsettings.json lies beside the program, whatever the working directory is.
+    var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
     builder.AddApiDefaults();
     builder.Services.AddModels().AddJobs();
     var app = builder.Build();
+    StartCheck.Run(app.Services);
     app.UseApiDefaults();
     app.MapJobs();
     app.MapModels();
@@ -22,5 +24,5 @@ try
 catch (StartRefusedException refused)
 {
     Console.Error.WriteLine(refused.Message);
-    return 1;
+    return refused.ExitCode;
 }

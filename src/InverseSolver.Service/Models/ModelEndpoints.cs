@@ -65,7 +65,7 @@ internal static partial class ModelEndpoints
         SolverThread.Run(provider.GetRequiredService<IOptions<JobOptions>>().Value.Nice, () =>
             Backend.Threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount);
         Device device = options.Device == "auto" ? new Device(Backend.CudaDevices > 0 ? DeviceType.CUDA : DeviceType.CPU) : Device.Parse(options.Device);
-        var catalog = new ModelCatalog(options.Folders, device);
+        var catalog = new ModelCatalog(options.Searched, device);
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
         if (Backend.BlasWarning() is { } slow)
         {
