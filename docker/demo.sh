@@ -6,7 +6,9 @@ volume=/usr/share/mricron/templates/ch2.nii.gz
 seconds=60
 
 [ $# -ge 3 ] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
-[ -x "$1" ] && [ -x "$2" ] || { echo "error: $1 or $2 is not built: run make build" >&2; exit 2; }
+for program in "$1" "$2"; do
+  [ -x "$program" ] || { echo "error: $program is not built: run make build" >&2; exit 2; }
+done
 [ -r "$volume" ] || { echo "error: there is no $volume: install Debian's mricron-data" >&2; exit 2; }
 service=$(realpath "$1") inverse=$(realpath "$2") out=$3
 shift 3
@@ -38,7 +40,8 @@ ready() {
   exec 3>&-
 } 2>/dev/null
 
-url= status=
+url=""
+status=""
 for ((i = 0; i < seconds * 5; i++)); do
   kill -0 "$pid" 2>/dev/null || break
   url=$(sed -n 's/.*Now listening on: *//p' "$log" | head -n 1)

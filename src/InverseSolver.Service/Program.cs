@@ -4,6 +4,7 @@ using InverseSolver.Service.Health;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
+using Microsoft.AspNetCore.Connections;
 
 try
 {
@@ -25,4 +26,9 @@ catch (StartRefusedException refused)
 {
     Console.Error.WriteLine(refused.Message);
     return refused.ExitCode;
+}
+catch (IOException error) when (error.InnerException is AddressInUseException)
+{
+    Console.Error.WriteLine(error.Message);
+    return 1;
 }

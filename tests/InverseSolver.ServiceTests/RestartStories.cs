@@ -86,6 +86,7 @@ public sealed class RestartStories : IDisposable
     [InlineData("Jobs__QueueCapacity", "0", 2)]
     [InlineData("Jobs__QueueCapacity", "many", 2)]
     [InlineData("Models__Device", "tpu", 2)]
+    [InlineData("Models__Device", "cuda:99", 2)]
     [InlineData("Limits__Uploads", "0", 2)]
     [InlineData("Jobs__DataFolder", "/proc/nowhere", 1)]
     public async Task A_wrong_option_keeps_the_service_from_starting_with_one_sentence(string name, string value, int expected)

@@ -20,7 +20,7 @@ internal static class StartCheck
         }
         catch (OptionsValidationException invalid)
         {
-            throw new StartRefusedException($"Invalid configuration: {string.Join(" ", invalid.Failures)}", InvalidOption);
+            throw new StartRefusedException(string.Join(" ", invalid.Failures.Select(failure => Sentence(failure, invalid.OptionsType))), InvalidOption);
         }
         catch (InvalidOperationException unreadable) when (unreadable.InnerException is FormatException or ArgumentException)
         {
@@ -35,5 +35,13 @@ internal static class StartCheck
         {
             throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be used: {error.Message}");
         }
+    }
+
+    // "QueueCapacity: The field JobOptions.QueueCapacity must be …" as "Jobs:QueueCapacity must be …".
+    private static string Sentence(string failure, Type options)
+    {
+        string name = options.Name + ".";
+        int at = failure.IndexOf(name, StringComparison.Ordinal);
+        return at < 0 ? failure : $"{options.GetField("Section")?.GetRawConstantValue()}:{failure[(at + name.Length)..]}";
     }
 }
