@@ -82,7 +82,7 @@ internal static class SolveCommand
     }
 
     /// <summary>Shows a bar on a terminal, and nothing where the output goes to a file.</summary>
-    internal static T WithProgressBar<T>(Func<Action<SolverProgress>, T> run) => AnsiConsole.Progress()
+    internal static T WithProgressBar<T>(Func<Action<SolverProgress>, T> run) => Console.IsOutputRedirected ? run(static _ => { }) : AnsiConsole.Progress()
         .HideCompleted(true)
         .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
         .Start(context =>
