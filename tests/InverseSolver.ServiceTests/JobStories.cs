@@ -25,7 +25,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.NotNull(job["result"]!["quality"]);
 
         string[] names = [.. job["result"]!["artefacts"]!.AsArray().Select(file => (string)file!["name"]!)];
-        Assert.Equal(["result.npy", "result.png", "result16.png", "measurement.npy", "measurement.png", "report.json"], names);
+        Assert.Equal(["result.npy", "result.png", "result16.png", "deviation.npy", "deviation.png", "measurement.npy", "measurement.png", "report.json"], names);
         string artefacts = (string)job["links"]!["artefacts"]!;
         NpyArray result = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/result.npy"), 1 << 20);
         Assert.Equal([1, 32, 32], result.Shape);
@@ -37,7 +37,6 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
 
         JsonObject report = await service.GetAsync($"{artefacts}/report.json");
         Assert.Equal("Not for diagnosis.", (string?)report["notice"]);
-        Assert.Null(report["deviationWhite"]);
         Assert.Equal("brain-mri-128", (string?)report["model"]!["id"]);
         Assert.Equal(64, ((string)report["model"]!["hash"]!).Length);
         Assert.Equal(4, (int)report["solver"]!["parameters"]!["steps"]!);
@@ -48,9 +47,14 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     }
 
     [Fact]
-    public async Task Several_samples_leave_their_deviation()
+    public async Task Several_samples_leave_their_deviation_and_one_leaves_none()
     {
         JsonObject request = Requests.Job();
+        request["solver"]!["parameters"]!["samples"] = 1;
+        JsonObject one = await service.SubmitAsync(request, "wait=60");
+        Assert.DoesNotContain("deviation", one["result"]!.ToJsonString());
+        Assert.Null((await service.GetAsync($"{(string)one["links"]!["artefacts"]!}/report.json"))["deviationWhite"]);
+
         request["solver"]!["parameters"]!["samples"] = 2;
         JsonObject job = await service.SubmitAsync(request, "wait=60");
         string artefacts = (string)job["links"]!["artefacts"]!;
