@@ -9,7 +9,7 @@ DEMO ?= --preset fast
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help build test demo run bench gpu-check format openapi clean
+.PHONY: help build test demo run bench gpu-check gpu-bundle format openapi clean
 
 help:
 	@echo "make demo       solve inverse problems on slices of a brain scan through the service; pictures in out/"
@@ -18,6 +18,7 @@ help:
 	@echo "make build      build everything"
 	@echo "make bench      times of operators, networks and solvers"
 	@echo "make gpu-check  check and time the networks on a GPU, or say that there is none"
+	@echo "make gpu-bundle pack the CLI into artifacts/gpu-check, for make gpu-check on a machine without a .NET SDK"
 	@echo "make format     check the formatting"
 	@echo "make openapi    write docs/openapi.json anew"
 
@@ -37,7 +38,7 @@ demo:
 
 run: build
 	@echo "Swagger UI: $(URL)/swagger    health: $(URL)/health/ready"
-	@$(SERVICE) --urls $(URL) --contentRoot $(CURDIR)/$(dir $(SERVICE)) --Models:Folders:0 $(CURDIR)/models --Jobs:DataFolder $(CURDIR)/data
+	@$(SERVICE) --urls $(URL)
 
 bench: build
 	@docker/install-packages.sh test
@@ -47,6 +48,9 @@ bench: build
 
 gpu-check:
 	@docker/gpu-check.sh
+
+gpu-bundle: build
+	dotnet publish src/InverseSolver.Cli -c Release -r linux-x64 --self-contained -v quiet -nologo --artifacts-path artifacts/gpu-build -o artifacts/gpu-check
 
 format:
 	dotnet format InverseSolver.sln --verify-no-changes --severity warn

@@ -6,11 +6,12 @@ volume=/usr/share/mricron/templates/ch2.nii.gz
 seconds=60
 
 [ $# -ge 3 ] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
-[ -x "$1" ] && [ -x "$2" ] || { echo "error: $1 or $2 is not built: run make build" >&2; exit 2; }
+for program in "$1" "$2"; do
+  [ -x "$program" ] || { echo "error: $program is not built: run make build" >&2; exit 2; }
+done
 [ -r "$volume" ] || { echo "error: there is no $volume: install Debian's mricron-data" >&2; exit 2; }
 service=$(realpath "$1") inverse=$(realpath "$2") out=$3
 shift 3
-models=$(cd "$(dirname "${BASH_SOURCE[0]}")/../models" && pwd)
 work=$(mktemp -d)
 log=$work/service.log
 pid=
@@ -28,7 +29,7 @@ stop() {
 trap stop EXIT
 
 # Port 0: the system picks a free one, and the log says which.
-"$service" --urls http://127.0.0.1:0 --contentRoot "$(dirname "$service")" --Models:Folders:0 "$models" --Jobs:DataFolder "$work/data" >"$log" 2>&1 </dev/null &
+"$service" --urls http://127.0.0.1:0 --Jobs:DataFolder "$work/data" >"$log" 2>&1 </dev/null &
 pid=$!
 
 # The status of GET /health/ready, nothing while nobody answers.
@@ -39,7 +40,8 @@ ready() {
   exec 3>&-
 } 2>/dev/null
 
-url= status=
+url=""
+status=""
 for ((i = 0; i < seconds * 5; i++)); do
   kill -0 "$pid" 2>/dev/null || break
   url=$(sed -n 's/.*Now listening on: *//p' "$log" | head -n 1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests that were built, one project after the other, and closes with the totals.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0

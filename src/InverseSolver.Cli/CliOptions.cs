@@ -9,7 +9,7 @@ internal static class CliOptions
 {
     internal static Option<string> Model() => new("--model") { Description = "Id of the model.", DefaultValueFactory = _ => "brain-mri-128" };
 
-    internal static Option<string> Models() => new("--models") { Description = "Folder with model packages.", DefaultValueFactory = _ => DefaultModels() };
+    internal static Option<string> Models() => new("--models") { Description = "Folder with model packages.", DefaultValueFactory = _ => ModelCatalog.DefaultFolder() };
 
     internal static Option<string> Device() => new("--device") { Description = "cpu, cuda:N, or auto (a GPU where there is one).", DefaultValueFactory = _ => "auto" };
 
@@ -21,6 +21,7 @@ internal static class CliOptions
 
     internal static Device ParseDevice(string text)
     {
+        UseAllCores();
         if (text == "auto")
         {
             return Backend.CudaDevices > 0 ? new Device(DeviceType.CUDA, 0) : torch.CPU;
@@ -47,21 +48,12 @@ internal static class CliOptions
         return ModelPackage.Load(Path.Combine(folder, id), device);
     }
 
-    // models/ beside the program, or in a folder above it or above the working directory.
-    private static string DefaultModels()
+    /// <summary>By itself libtorch takes half of the cores; OMP_NUM_THREADS is what its users set.</summary>
+    internal static void UseAllCores()
     {
-        foreach (string start in new[] { Directory.GetCurrentDirectory(), AppContext.BaseDirectory })
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")))
         {
-            for (DirectoryInfo? folder = new(start); folder is not null; folder = folder.Parent)
-            {
-                string models = Path.Combine(folder.FullName, "models");
-                if (Directory.Exists(models) && Directory.EnumerateDirectories(models).Any(ModelPackage.IsPackage))
-                {
-                    return models;
-                }
-            }
+            Backend.Threads = Environment.ProcessorCount;
         }
-
-        return "models";
     }
 }

@@ -34,6 +34,7 @@ internal static class DemoCommand
         };
         command.SetAction(async (arguments, cancellation) =>
         {
+            CliOptions.UseAllCores();
             string file = arguments.GetRequiredValue(volume);
             DemoJob[] jobs = DemoJob.Plan(
                 Nifti.Read(File.ReadAllBytes(file), MaxVoxels),

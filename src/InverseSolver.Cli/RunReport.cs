@@ -23,9 +23,10 @@ internal static class RunReport
             ["effectiveSigma"] = request.Sigma,
             ["consistency"] = JsonSerializer.SerializeToNode(result.Consistency, CliJson.Options),
             ["quality"] = JsonSerializer.SerializeToNode(result.Quality, CliJson.Options),
+            ["deviationWhite"] = result.DeviationWhite,
             ["cost"] = JsonSerializer.SerializeToNode(result.Cost, CliJson.Options),
             ["times"] = new JsonObject { ["started"] = started, ["finished"] = DateTimeOffset.UtcNow },
-            ["fingerprint"] = JsonSerializer.SerializeToNode(Fingerprint.Of(model.Device), CliJson.Options),
+            ["fingerprint"] = JsonSerializer.SerializeToNode(Fingerprint.Of(model.Device, request.Solver.Batch), CliJson.Options),
             ["versions"] = new JsonObject
             {
                 ["inverse"] = typeof(RunReport).Assembly.GetName().Version!.ToString(3),

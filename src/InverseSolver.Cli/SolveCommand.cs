@@ -18,7 +18,7 @@ internal static class SolveCommand
         var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the noise, images on [0,1].", DefaultValueFactory = _ => 0.01 };
         var solver = new Option<string>("--solver") { Description = "The solver.", DefaultValueFactory = _ => SolverCatalog.All[0].Type };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
-        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png and report.json.", Required = true };
+        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json and, for several samples, deviation.npy and deviation.png.", Required = true };
         var mask = new Option<string?>("--mask") { Description = "File with the mask." };
         var psf = new Option<string?>("--psf") { Description = "File with the point-spread function." };
         var phase = new Option<string?>("--phase") { Description = "File with the phase map in radians." };
@@ -49,7 +49,7 @@ internal static class SolveCommand
                     Problem = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem))),
                     Measurement = y,
                     Files = files,
-                    Sigma = double.Hypot(arguments.GetValue(sigma), quantisation),
+                    Sigma = quantisation == 0 || arguments.GetValue(sigma) < 0 ? arguments.GetValue(sigma) : double.Hypot(arguments.GetValue(sigma), quantisation),
                     Solver = SolverCatalog.Resolve(arguments.GetValue(solver)!, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Seed = arguments.GetValue(seed),
                     Truth = arguments.GetValue(truth) is { } truthPath ? ArrayFiles.ReadImage(truthPath) : null,
@@ -66,6 +66,12 @@ internal static class SolveCommand
                 ArrayFiles.WriteNpy(Path.Combine(folder, "result.npy"), result.Image);
                 ArrayFiles.WritePng(Path.Combine(folder, "result.png"), result.Image);
                 ArrayFiles.WritePng(Path.Combine(folder, "result16.png"), result.Image, 16);
+                if (result.Deviation is { } deviation)
+                {
+                    ArrayFiles.WriteNpy(Path.Combine(folder, "deviation.npy"), deviation);
+                    ArrayFiles.WritePng(Path.Combine(folder, "deviation.png"), result.DeviationPicture!);
+                }
+
                 CliJson.Write(Path.Combine(folder, "report.json"), report);
                 CliJson.Write(arguments.GetValue(json), report);
                 Print(result);
@@ -76,7 +82,7 @@ internal static class SolveCommand
     }
 
     /// <summary>Shows a bar on a terminal, and nothing where the output goes to a file.</summary>
-    internal static T WithProgressBar<T>(Func<Action<SolverProgress>, T> run) => AnsiConsole.Progress()
+    internal static T WithProgressBar<T>(Func<Action<SolverProgress>, T> run) => Console.IsOutputRedirected ? run(static _ => { }) : AnsiConsole.Progress()
         .HideCompleted(true)
         .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
         .Start(context =>
@@ -95,6 +101,11 @@ internal static class SolveCommand
         ConsistencyReport c = result.Consistency;
         Console.WriteLine($"residual      {c.Residual:G4} over {c.MeasuredComponents} components; noise explains {c.Expected:G4}{(c.Ratio is { } r ? $" (ratio {r:F2})" : string.Empty)}");
         Console.WriteLine($"prior share   {c.PriorShare:P1} of the image's energy is not seen by the measurement");
+        if (result.Deviation is { } deviation)
+        {
+            Console.WriteLine($"deviation     {Math.Sqrt(deviation.Values.Average(v => (double)v * v)):F3} root mean square over the samples, {deviation.Values.Max():F3} at most");
+        }
+
         if (result.Quality is { } q)
         {
             Console.WriteLine($"against truth PSNR {q.PsnrDb:F2} dB, SSIM {q.Ssim:F4}, NMSE {q.Nmse:G4}");

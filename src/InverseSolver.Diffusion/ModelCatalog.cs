@@ -42,6 +42,33 @@ public sealed class ModelCatalog : IDisposable
         Broken = broken;
     }
 
+    /// <summary>
+    /// Where models are unless somebody says otherwise: <c>models</c> in the working directory, else beside the program or in the nearest
+    /// folder above it. A folder counts when it holds a package.
+    /// </summary>
+    public static string DefaultFolder()
+    {
+        const string Name = "models";
+        string here = Path.GetFullPath(Name);
+        if (HoldsPackages(here))
+        {
+            return here;
+        }
+
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            string models = Path.Combine(folder.FullName, Name);
+            if (HoldsPackages(models))
+            {
+                return models;
+            }
+        }
+
+        return here;
+
+        static bool HoldsPackages(string folder) => Directory.Exists(folder) && PackagesIn(folder).Any();
+    }
+
     /// <summary>Every usable package, by id. The hash is filled in once a model was loaded.</summary>
     public IReadOnlyList<ModelInfo> Models => [.. entries.Values.Select(e => e.Model?.Info ?? e.Info).OrderBy(i => i.Id, StringComparer.Ordinal)];
 

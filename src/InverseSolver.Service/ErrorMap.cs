@@ -58,7 +58,7 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
     public static RequestException Explain(Exception exception) => exception switch
     {
         RequestException error => error,
-        InvalidInputException error => new(StatusCodes.Status422UnprocessableEntity, "invalidInput", FieldOf(error), error.Message),
+        InvalidInputException error => new(StatusCodes.Status422UnprocessableEntity, "invalidInput", Cut(error.Field, 100), error.Message),
         InvalidMeasurementException error => new(StatusCodes.Status422UnprocessableEntity, "invalidFile", null, error.Message),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
             new(StatusCodes.Status413PayloadTooLarge, "tooLarge", null, "The request is larger than this service takes."),
@@ -73,10 +73,6 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         },
         _ => new(StatusCodes.Status500InternalServerError, "internal", null, "The service failed; its log has the cause under the trace id."),
     };
-
-    /// <summary>Arrays are files to a caller.</summary>
-    private static string FieldOf(InvalidInputException error) =>
-        error.Field is "measurement" or "truth" or "image" ? $"files.{error.Field}" : Cut(error.Field, 100);
 
     private static string Cut(string text, int length) => text.Length <= length ? text : text[..length];
 

@@ -64,7 +64,18 @@ public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderG
 /// <param name="Consistency">How well it explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
 /// <param name="Cost">What the run cost.</param>
-public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost);
+public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost)
+{
+    // So that a deviation which is next to nothing looks like that.
+    private const float LeastWhite = 0.05f;
+
+    /// <summary>The deviation that <see cref="DeviationPicture"/> shows as white: the largest one, and at least 0.05. Null for one sample.</summary>
+    public float? DeviationWhite => Deviation is null ? null : Math.Max(LeastWhite, Deviation.Values.Max());
+
+    /// <summary>The deviation on [0,1], to look at. Null for one sample.</summary>
+    public ArrayData? DeviationPicture =>
+        DeviationWhite is { } white ? Deviation! with { Values = [.. Deviation!.Values.Select(value => value / white)] } : null;
+}
 
 /// <summary>A measurement made from a known image.</summary>
 /// <param name="Measurement">y = A(x) + n.</param>

@@ -11,9 +11,9 @@ internal static class Simulation
     public static SimulatedMeasurement Run(
         Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed)
     {
-        ProblemChecks.CheckArray(image, "image");
-        if (image.IsComplex) throw new InvalidInputException("image", "An image must be real.");
-        if (!image.Values.All(float.IsFinite)) throw new InvalidInputException("image", "It holds a value that is not a finite number.");
+        ProblemChecks.CheckArray(image, "files.image");
+        if (image.IsComplex) throw new InvalidInputException("files.image", "An image must be real.");
+        if (!image.Values.All(float.IsFinite)) throw new InvalidInputException("files.image", "It holds a value that is not a finite number.");
         if (!double.IsFinite(sigma) || sigma < 0) throw new InvalidInputException("sigma", "sigma is a finite number of at least 0.");
         long[] shape = [.. image.Shape.Select(size => (long)size)];
         ProblemParts parts = ProblemChecks.Check(problem, shape, files, null);

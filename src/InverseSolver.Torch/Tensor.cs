@@ -386,7 +386,8 @@ public sealed class Tensor : IDisposable
     private unsafe T[] Host<T>(ScalarType type)
         where T : unmanaged
     {
-        Tensor source = is_complex() ? Aten.view_as_real.Call(Aten.resolve_conj.Call(this)) : this;
+        using Tensor? resolved = is_complex() ? Aten.resolve_conj.Call(this) : null;
+        Tensor source = resolved is null ? this : Aten.view_as_real.Call(resolved);
         Tensor converted = source.dtype == type ? source : source.to(type);
         try
         {

@@ -36,6 +36,8 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         }
 
         JsonObject report = await service.GetAsync($"{artefacts}/report.json");
+        Assert.Equal("Not for diagnosis.", (string?)report["notice"]);
+        Assert.Null(report["deviationWhite"]);
         Assert.Equal("brain-mri-128", (string?)report["model"]!["id"]);
         Assert.Equal(64, ((string)report["model"]!["hash"]!).Length);
         Assert.Equal(4, (int)report["solver"]!["parameters"]!["steps"]!);
@@ -43,6 +45,22 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.NotNull(report["fingerprint"]!["libtorch"]);
         Assert.NotNull(report["times"]!["finished"]);
         Assert.DoesNotContain("somebody", report.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Several_samples_leave_their_deviation()
+    {
+        JsonObject request = Requests.Job();
+        request["solver"]!["parameters"]!["samples"] = 2;
+        JsonObject job = await service.SubmitAsync(request, "wait=60");
+        string artefacts = (string)job["links"]!["artefacts"]!;
+        NpyArray deviation = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/deviation.npy"), 1 << 20);
+        Assert.Equal([1, 32, 32], deviation.Shape);
+        Assert.Contains(deviation.Values, value => value > 0);
+        Assert.Equal(32, ImageFile.ReadHeader(await service.Client.GetByteArrayAsync($"{artefacts}/deviation.png")).Width);
+        JsonObject report = await service.GetAsync($"{artefacts}/report.json");
+        Assert.Equal(Math.Max(0.05f, deviation.Values.Max()), (float)report["deviationWhite"]!);
+        Assert.Equal(2, (int)report["fingerprint"]!["batch"]!);
     }
 
     [Fact]

@@ -82,12 +82,19 @@ public sealed class RestartStories : IDisposable
         Assert.NotNull(client.BaseAddress);
     }
 
-    [Fact]
-    public async Task A_wrong_option_keeps_the_service_from_starting()
+    [Theory]
+    [InlineData("Jobs__QueueCapacity", "0", 2)]
+    [InlineData("Jobs__QueueCapacity", "many", 2)]
+    [InlineData("Models__Device", "tpu", 2)]
+    [InlineData("Models__Device", "cuda:99", 2)]
+    [InlineData("Limits__Uploads", "0", 2)]
+    [InlineData("Jobs__DataFolder", "/proc/nowhere", 1)]
+    public async Task A_wrong_option_keeps_the_service_from_starting_with_one_sentence(string name, string value, int expected)
     {
-        using var refused = new ServiceProcess(folder, settings: ("Jobs__QueueCapacity", "0"));
+        using var refused = new ServiceProcess(folder, settings: (name, value));
         (int code, string error) = await refused.ExitAsync();
-        Assert.NotEqual(0, code);
-        Assert.Contains("QueueCapacity", error);
+        Assert.Equal(expected, code);
+        Assert.Contains(name.Split('_')[^1], error);
+        Assert.Single(error.Trim().Split('\n'));
     }
 }

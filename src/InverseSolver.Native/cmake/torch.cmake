@@ -36,15 +36,18 @@ find_library(torch_cuda_library torch_cuda PATHS ${torch_lib} NO_DEFAULT_PATH)
 find_library(c10_cuda_library c10_cuda PATHS ${torch_lib} NO_DEFAULT_PATH)
 target_link_libraries(inverse_torch PRIVATE torch_cpu c10)
 if(torch_cuda_library AND c10_cuda_library)
-  # A CUDA toolkit, or the header packages that a Python installation of PyTorch brings along.
+  # A CUDA toolkit that is named, or the header packages that a Python installation of PyTorch brings along, of the same version as
+  # itself, or any other toolkit. Of CUDA 13 the folder crt/ comes in a package of its own.
   file(GLOB python_cuda_includes ${LIBTORCH}/../nvidia/cuda_runtime/include ${LIBTORCH}/../nvidia/cu*/include)
-  find_path(cuda_include cuda_runtime_api.h PATHS $ENV{CUDA_HOME}/include /usr/local/cuda/include ${python_cuda_includes})
-  if(NOT cuda_include)
-    message(FATAL_ERROR "This libtorch has CUDA, but cuda_runtime_api.h was not found: set CUDA_HOME to a CUDA toolkit.")
+  set(cuda_places $ENV{CUDA_HOME}/include ${python_cuda_includes} /usr/local/cuda/include)
+  find_path(cuda_include cuda_runtime_api.h HINTS ${cuda_places})
+  find_path(cuda_crt_include crt/host_defines.h HINTS ${cuda_include} ${cuda_places})
+  if(NOT cuda_include OR NOT cuda_crt_include)
+    message(FATAL_ERROR "This libtorch has CUDA, but cuda_runtime_api.h or crt/host_defines.h was not found: set CUDA_HOME to a CUDA toolkit, or install the Python packages nvidia-cuda-runtime and nvidia-cuda-crt.")
   endif()
   target_sources(inverse_torch PRIVATE torch/cuda.cpp)
   target_compile_definitions(inverse_torch PRIVATE INVERSE_WITH_CUDA)
-  target_include_directories(inverse_torch SYSTEM PRIVATE ${cuda_include})
+  target_include_directories(inverse_torch SYSTEM PRIVATE ${cuda_include} ${cuda_crt_include})
   # Nothing of ours refers to torch_cuda's symbols by name at link time only: its operators register when it is loaded.
   target_link_options(inverse_torch PRIVATE -Wl,--no-as-needed)
   target_link_libraries(inverse_torch PRIVATE torch_cuda c10_cuda torch)

@@ -38,7 +38,7 @@ internal static partial class HealthEndpoints
         var checks = new Dictionary<string, string>
         {
             ["store"] = Check(() => store.CountQueued()),
-            ["models"] = Check(() => models.Value.Folders.Sum(folder => Directory.GetDirectories(folder).Length) + catalog.Models.Count),
+            ["models"] = Check(() => models.Value.Searched.Sum(folder => Directory.GetDirectories(folder).Length) + catalog.Models.Count),
             ["imaging"] = Check(() => ImageFile.WritePng(new Image(1, 1, 1, [0f])).Length),
             ["libtorch"] = Check(() => Backend.Threads),
         };

@@ -25,6 +25,7 @@ internal static class ArtefactEndpoints
     /// <summary>Downloads one of a job's files.</summary>
     /// <remarks>
     /// `result.npy` is the image as float32 (channels, height, width) on the [0,1] scale, not clipped; `result.png` and `result16.png` are clipped;
+    /// `deviation.npy` is the standard deviation over the samples, where there were several, and `deviation.png` a picture of it whose white is the report's `deviationWhite`;
     /// `report.json` has the consistency figures and the provenance; `measurement.npy` is what was solved.
     /// </remarks>
     /// <param name="id">The job's id.</param>

@@ -9,7 +9,7 @@ internal sealed class JobOptions
     /// <summary>The configuration section.</summary>
     public const string Section = "Jobs";
 
-    /// <summary>Folder of the database and of all files.</summary>
+    /// <summary>Folder of the database and of all files; a relative one is relative to the working directory.</summary>
     [Required] public string DataFolder { get; init; } = "./data";
 
     /// <summary>Jobs that may wait; one more is refused with 429.</summary>

@@ -8,6 +8,7 @@ namespace InverseSolver.Service.Jobs;
 
 /// <summary>The artefact <c>report.json</c>: what was found, and all that is needed to find it again.</summary>
 internal sealed record JobReport(
+    string Notice,
     string Job,
     string? Name,
     ReportedModel Model,
@@ -18,6 +19,7 @@ internal sealed record JobReport(
     double EffectiveSigma,
     ConsistencyReport Consistency,
     QualityReport? Quality,
+    float? DeviationWhite,
     CostReport Cost,
     IReadOnlyDictionary<string, string> Inputs,
     IReadOnlyList<Artefact> Artefacts,
@@ -32,6 +34,7 @@ internal sealed record JobReport(
     /// <summary>Puts a report together.</summary>
     public static JobReport Of(
         JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, LatentModel model, IReadOnlyList<Artefact> artefacts) => new(
+        "Not for diagnosis.",
         job.Id,
         stored.Name,
         new ReportedModel(model.Info.Id, model.Info.Version, model.Info.Hash, model.Info.Licence),
@@ -42,6 +45,7 @@ internal sealed record JobReport(
         request.Sigma,
         result.Consistency,
         result.Quality,
+        result.DeviationWhite,
         result.Cost,
         stored.Files,
         [.. artefacts],
@@ -50,7 +54,7 @@ internal sealed record JobReport(
             DateTimeOffset.FromUnixTimeMilliseconds(job.Started ?? job.Created),
             DateTimeOffset.UtcNow),
         (int)job.Attempts,
-        Fingerprint.Of(model.Device),
+        Fingerprint.Of(model.Device, request.Solver.Batch),
         new Dictionary<string, string>
         {
             ["service"] = typeof(JobReport).Assembly.GetName().Version!.ToString(3),

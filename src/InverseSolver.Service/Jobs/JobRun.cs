@@ -78,6 +78,12 @@ internal sealed class JobRun(
         Add("result.npy", "application/octet-stream", Pictures.ToNpy(result.Image));
         Add("result.png", "image/png", Pictures.ToPng(result.Image, 8));
         Add("result16.png", "image/png", Pictures.ToPng(result.Image, 16));
+        if (result.Deviation is { } deviation)
+        {
+            Add("deviation.npy", "application/octet-stream", Pictures.ToNpy(deviation));
+            Add("deviation.png", "image/png", Pictures.ToPng(result.DeviationPicture!, 8));
+        }
+
         Add("measurement.npy", "application/octet-stream", Pictures.ToNpy(request.Measurement));
         Add("measurement.png", "image/png", Pictures.ToPng(request.Measurement, 8));
         JobReport report = JobReport.Of(job, stored, request, result, model, artefacts);

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Torch;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -65,7 +66,13 @@ internal static partial class ModelEndpoints
         SolverThread.Run(provider.GetRequiredService<IOptions<JobOptions>>().Value.Nice, () =>
             Backend.Threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount);
         Device device = options.Device == "auto" ? new Device(Backend.CudaDevices > 0 ? DeviceType.CUDA : DeviceType.CPU) : Device.Parse(options.Device);
-        var catalog = new ModelCatalog(options.Folders, device);
+        if (device.Type == DeviceType.CUDA && Math.Max(device.Index, 0) >= Backend.CudaDevices)
+        {
+            throw new StartRefusedException(
+                $"Models:Device is {options.Device}, but {(Backend.BuiltWithCuda ? $"there are {Backend.CudaDevices} GPUs" : "this build of libtorch has no CUDA")}.", 2);
+        }
+
+        var catalog = new ModelCatalog(options.Searched, device);
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
         if (Backend.BlasWarning() is { } slow)
         {

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using InverseSolver.Diffusion;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Models;
@@ -9,8 +10,14 @@ internal sealed class ModelFolderOptions
     /// <summary>The configuration section.</summary>
     public const string Section = "Models";
 
-    /// <summary>Folders whose subfolders are model packages.</summary>
-    [Required, MinLength(1)] public string[] Folders { get; init; } = [];
+    /// <summary>
+    /// Folders whose subfolders are model packages, relative ones to the working directory. Empty: <c>models</c> in the working directory,
+    /// or else in the nearest folder above the program that has one.
+    /// </summary>
+    public string[] Folders { get; init; } = [];
+
+    /// <summary>The folders that are looked through.</summary>
+    public IReadOnlyList<string> Searched => field ??= Folders is [] ? [ModelCatalog.DefaultFolder()] : Folders;
 
     /// <summary><c>auto</c>: the first GPU if there is one; or <c>cpu</c>, <c>cuda</c>, <c>cuda:N</c>.</summary>
     [RegularExpression("auto|cpu|cuda(:[0-9]+)?")] public string Device { get; init; } = "auto";

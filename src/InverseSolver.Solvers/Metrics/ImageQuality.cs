@@ -55,11 +55,11 @@ public static class ImageQuality
     {
         if (truth.IsComplex || !truth.Shape.Select(size => (long)size).SequenceEqual(imageShape) || truth.Values.LongLength != truth.Count)
         {
-            throw new InvalidInputException("truth", $"It must be a real image of shape ({string.Join(", ", imageShape)}).");
+            throw new InvalidInputException("files.truth", $"It must be a real image of shape ({string.Join(", ", imageShape)}).");
         }
-        if (imageShape[1] < Window || imageShape[2] < Window) throw new InvalidInputException("truth", $"Metrics need at least {Window} rows and columns.");
-        if (!truth.Values.All(float.IsFinite)) throw new InvalidInputException("truth", "It holds a value that is not a finite number.");
-        if (truth.Values.All(value => value == 0)) throw new InvalidInputException("truth", "It is 0 everywhere.");
+        if (imageShape[1] < Window || imageShape[2] < Window) throw new InvalidInputException("files.truth", $"Metrics need at least {Window} rows and columns.");
+        if (!truth.Values.All(float.IsFinite)) throw new InvalidInputException("files.truth", "It holds a value that is not a finite number.");
+        if (truth.Values.All(value => value == 0)) throw new InvalidInputException("files.truth", "It is 0 everywhere.");
     }
 
     private static double ChannelSsim(ReadOnlySpan<float> x, ReadOnlySpan<float> y, int height, int width)

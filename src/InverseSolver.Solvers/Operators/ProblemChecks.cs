@@ -11,7 +11,7 @@ internal static class ProblemChecks
     {
         RecordValidation.Check(problem, "problem");
         if (problem is MotionBlur { Size: var side } && side % 2 == 0) throw new InvalidInputException("problem.size", "The kernel's size must be odd.");
-        string owner = measurement is null ? "image" : "measurement";
+        string owner = measurement is null ? "files.image" : "files.measurement";
         CheckImageShape(problem, imageShape, owner);
         CheckFiles(problem, files);
         ProblemParts parts = Parts(problem, imageShape[1], imageShape[2], files);
@@ -172,11 +172,11 @@ internal static class ProblemChecks
 
     private static void CheckMeasurement(Problem problem, long[] image, ArrayData measurement, bool[]? mask)
     {
-        CheckArray(measurement, "measurement");
+        CheckArray(measurement, "files.measurement");
         bool complex = problem is CartesianMri;
-        if (measurement.IsComplex != complex) throw new InvalidInputException("measurement", complex ? "k-space must be complex." : "An image must be real.");
+        if (measurement.IsComplex != complex) throw new InvalidInputException("files.measurement", complex ? "k-space must be complex." : "An image must be real.");
         int[] needed = [.. MeasurementShape(problem, image).Select(size => (int)size)];
-        if (!measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
+        if (!measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("files.measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
 
         // What was not measured may hold anything: missing pixels are often marked by NaN.
         int parts = complex ? 2 : 1;
@@ -184,7 +184,7 @@ internal static class ProblemChecks
         {
             if (!float.IsFinite(measurement.Values[i]) && (mask is null || mask[i / parts % mask.Length]))
             {
-                throw new InvalidInputException("measurement", "It holds a measured value that is not a finite number.");
+                throw new InvalidInputException("files.measurement", "It holds a measured value that is not a finite number.");
             }
         }
     }

@@ -19,12 +19,12 @@ public static class ProblemOperators
     public static long[] ImageShape(Problem problem, ArrayData measurement)
     {
         RecordValidation.Check(problem, "problem");
-        ProblemChecks.CheckArray(measurement, "measurement");
+        ProblemChecks.CheckArray(measurement, "files.measurement");
         bool complex = problem is CartesianMri;
         if (measurement.Shape.Length != (complex ? 2 : 3))
         {
             throw new InvalidInputException(
-                "measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(channels, height, width)")}.");
+                "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(channels, height, width)")}.");
         }
         long[] shape = [.. measurement.Shape.Select(size => (long)size)];
         return problem switch

@@ -15,6 +15,9 @@ public sealed record ReSampleParameters : SolverParameters
     /// </summary>
     [Range(1, 32)] public int Samples { get; init; } = 8;
 
+    /// <inheritdoc/>
+    [JsonIgnore] public override int Batch => Samples;
+
     /// <summary>DDIM steps.</summary>
     [Range(1, 1000)] public int Steps { get; init; } = 30;
 

@@ -37,9 +37,9 @@ public sealed class ImageQualityTests
         ImageQuality.CheckTruth(Flat(12, 0.5f), shape);
         foreach (ArrayData truth in new[] { Flat(12, 0), Flat(12, float.NaN), Flat(13, 0.5f), Flat(12, 0.5f) with { IsComplex = true } })
         {
-            Assert.Equal("truth", Assert.Throws<InvalidInputException>(() => ImageQuality.CheckTruth(truth, shape)).Field);
+            Assert.Equal("files.truth", Assert.Throws<InvalidInputException>(() => ImageQuality.CheckTruth(truth, shape)).Field);
         }
-        Assert.Equal("truth", Assert.Throws<InvalidInputException>(() => ImageQuality.CheckTruth(Flat(10, 1), [1, 10, 10])).Field);
+        Assert.Equal("files.truth", Assert.Throws<InvalidInputException>(() => ImageQuality.CheckTruth(Flat(10, 1), [1, 10, 10])).Field);
         Assert.Throws<ArgumentException>(() => ImageQuality.Ssim(Flat(10, 1), Flat(10, 1)));
         Assert.Throws<ArgumentException>(() => ImageQuality.Psnr(Flat(12, 1), Flat(11, 1)));
     }

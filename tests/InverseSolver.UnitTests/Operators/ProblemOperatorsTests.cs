@@ -117,7 +117,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         { "problem.mask.acceleration", "acceleration" }, { "problem.mask.centreFraction", "centre" }, { "problem.phase", "no centre" },
         { "files.mask", "missing mask" }, { "files.mask", "mask shape" }, { "files.mask", "mask empty" }, { "files.mask", "mask channels" }, { "files.mask", "mask lines" }, { "files.mask", "mask lengths" },
         { "files.psf", "unused" }, { "files.psf", "psf sum" }, { "files.psf", "psf nan" }, { "files.psf", "psf large" }, { "files.psf", "psf rank" }, { "files.psf", "psf complex" }, { "files.phase", "phase missing" },
-        { "measurement", "complex image" }, { "measurement", "real k-space" }, { "measurement", "two channels" }, { "measurement", "shape" }, { "measurement", "nan" }, { "measurement", "count" }, { "measurement", "large" },
+        { "files.measurement", "complex image" }, { "files.measurement", "real k-space" }, { "files.measurement", "two channels" }, { "files.measurement", "shape" }, { "files.measurement", "nan" }, { "files.measurement", "count" }, { "files.measurement", "large" },
     };
 
     [Theory, MemberData(nameof(Wrong))]
@@ -175,10 +175,10 @@ public sealed class ProblemOperatorsTests : IDisposable
     [Fact]
     public void Simulation_refuses_what_it_cannot_measure()
     {
-        Refused("image", new SuperResolution(8), Smooth(1, 24, 36), 0);
-        Refused("image", new CartesianMri(new RandomKSpaceMask()), Colour, 0);
-        Refused("image", new Denoising(), Grey with { Values = [float.NaN, .. Grey.Values[1..]] }, 0);
-        Refused("image", new Denoising(), Grey with { Shape = [24, 36] }, 0);
+        Refused("files.image", new SuperResolution(8), Smooth(1, 24, 36), 0);
+        Refused("files.image", new CartesianMri(new RandomKSpaceMask()), Colour, 0);
+        Refused("files.image", new Denoising(), Grey with { Values = [float.NaN, .. Grey.Values[1..]] }, 0);
+        Refused("files.image", new Denoising(), Grey with { Shape = [24, 36] }, 0);
         Refused("sigma", new Denoising(), Grey, -1);
         Refused("sigma", new Denoising(), Grey, double.NaN);
 

@@ -73,6 +73,30 @@ public sealed class TensorTests
     }
 
     [Fact]
+    public void Every_kind_of_argument_and_result_passes()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        Tensor x = torch.arange(12).to(ScalarType.Float32).reshape(1, 3, 2, 2);
+
+        // Optional tensors, lists of tensors in and out, a truth value, a number, a memory format, text.
+        Assert.Equal([8f, 9f, 10f, 11f, 0f, 1f, 2f, 3f], x.index(null, torch.tensor([2L, 0L])).ToFloats());
+        Assert.Equal([1, 9, 2, 2], torch.cat([x, x, x], 1).shape);
+        Assert.Equal([[1L, 2, 2, 2], [1, 1, 2, 2]], x.split(2, 1).Select(part => part.shape));
+        Assert.Equal(1, new Op("aten::equal").CallNumber(x, x.clone()));
+        Assert.Equal(0, new Op("aten::equal").CallNumber(x, x + 1.0));
+        const long ChannelsLast = 2;
+        Assert.False(new Op("aten::contiguous").Call(x, ChannelsLast).is_contiguous());
+        Assert.Equal(4, torch.einsum("nchw,nchw->", x, x.eq(4).to(ScalarType.Float32)).ToDouble());
+
+        // A list of truth values: the gradient of a convolution by its weight alone.
+        Tensor[] gradients = new Op("aten::convolution_backward").CallMany(
+            2, torch.ones([1, 1, 1, 1]), x, torch.ones([1, 3, 2, 2]), Arg.None, new long[] { 1, 1 }, new long[] { 0, 0 }, new long[] { 1, 1 }, false, new long[] { 0, 0 }, 1, new[] { true, true, false });
+        Assert.Equal(x.ToFloats(), gradients[1].ToFloats());
+        Assert.Throws<InvalidOperationException>(() => new Op("aten::equal").Call(x, x));
+        Assert.Throws<InvalidOperationException>(() => new Op("aten::neg").CallList(x));
+    }
+
+    [Fact]
     public void Autograd_goes_through_the_dispatcher()
     {
         using DisposeScope scope = torch.NewDisposeScope();

@@ -1,0 +1,47 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Service.Jobs;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Access;
+
+/// <summary>Tells what keeps the service from starting in one sentence, before the host would in thirty lines.</summary>
+internal static class StartCheck
+{
+    private const int InvalidOption = 2;
+
+    /// <summary>Reads all options, and opens the data folder and the catalogue of models.</summary>
+    /// <param name="services">The service's.</param>
+    public static void Run(IServiceProvider services)
+    {
+        try
+        {
+            services.GetRequiredService<IStartupValidator>().Validate();
+            services.GetRequiredService<ModelCatalog>();
+        }
+        catch (OptionsValidationException invalid)
+        {
+            throw new StartRefusedException(string.Join(" ", invalid.Failures.Select(failure => Sentence(failure, invalid.OptionsType))), InvalidOption);
+        }
+        catch (InvalidOperationException unreadable) when (unreadable.InnerException is FormatException or ArgumentException)
+        {
+            throw new StartRefusedException($"Invalid configuration: {unreadable.Message}", InvalidOption);
+        }
+
+        try
+        {
+            services.GetRequiredService<JobDatabase>();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be used: {error.Message}");
+        }
+    }
+
+    // "QueueCapacity: The field JobOptions.QueueCapacity must be …" as "Jobs:QueueCapacity must be …".
+    private static string Sentence(string failure, Type options)
+    {
+        string name = options.Name + ".";
+        int at = failure.IndexOf(name, StringComparison.Ordinal);
+        return at < 0 ? failure : $"{options.GetField("Section")?.GetRawConstantValue()}:{failure[(at + name.Length)..]}";
+    }
+}

@@ -1,0 +1,153 @@
+using System.Text.Json.Nodes;
+using InverseSolver.Imaging;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Cli;
+
+/// <summary>The built command <c>inverse</c>, as a user runs it.</summary>
+public sealed class CommandTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("inverse-cli-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private string PathOf(string name) => Path.Combine(_folder.FullName, name);
+
+    private static (int ExitCode, string Output) Inverse(params string[] arguments) =>
+        Repository.Run(Repository.File("src", "InverseSolver.Cli", "bin", Repository.Configuration, "net10.0", "inverse"), arguments);
+
+    // A disc with a smaller, darker one in it.
+    private void WritePhantom(string name, int side = 64)
+    {
+        var values = new float[side * side];
+        for (int i = 0; i < values.Length; i++)
+        {
+            double r = double.Hypot(i / side - side / 2.0, i % side - side / 2.0) / side;
+            values[i] = r < 0.15 ? 0.3f : r < 0.4 ? 0.7f : 0f;
+        }
+
+        File.WriteAllBytes(PathOf(name), Npy.Write(new NpyArray([side, side], values)));
+    }
+
+    [Fact]
+    public void Help_names_every_command()
+    {
+        (int exitCode, string output) = Inverse("--help");
+        Assert.Equal(0, exitCode);
+        Assert.All(["solve", "evaluate", "models", "bench", "demo", "gpu-check"], command => Assert.Contains($"  {command}", output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Solving_writes_the_image_and_a_report_and_repeats_by_seed()
+    {
+        WritePhantom("y.npy");
+        File.WriteAllText(PathOf("p.json"), """{ "type": "inpainting", "mask": { "type": "box", "height": 16, "width": 16 } }""");
+        string[] Arguments(string output) =>
+        [
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--truth", PathOf("y.npy"), "--model", "brain-mri-128",
+            "--solver", "reSample", "--preset", "fast", "--set", "steps=4", "--seed", "3", "--out", PathOf(output), "--json", PathOf(output + ".json"),
+        ];
+        (int exitCode, string text) = Inverse(Arguments("a"));
+        Assert.True(exitCode == 0, text);
+        Assert.Equal(0, Inverse(Arguments("b")).ExitCode);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(PathOf("a"), "result.npy")), File.ReadAllBytes(Path.Combine(PathOf("b"), "result.npy")));
+        Assert.Equal([1, 64, 64], Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("a"), "result.npy")), 10_000).Shape);
+        Assert.True(ImageFile.IsImage(File.ReadAllBytes(Path.Combine(PathOf("a"), "result16.png"))));
+        JsonNode report = JsonNode.Parse(File.ReadAllText(PathOf("a.json")))!;
+        Assert.Equal(64 * 64 - 16 * 16, (int)report["consistency"]!["measuredComponents"]!);
+        Assert.Equal(4, (int)report["solver"]!["parameters"]!["steps"]!);
+        Assert.Equal(64, ((string)report["model"]!["hash"]!).Length);
+        Assert.Equal(3, (int)report["seed"]!);
+        Assert.InRange((double)report["quality"]!["psnrDb"]!, 10, 100);
+    }
+
+    [Theory]
+    [InlineData("solver.parameters.steps", "--set", "steps=0")]
+    [InlineData("solver.parameters.stepps", "--set", "stepps=5")]
+    [InlineData("solver.preset", "--preset", "best")]
+    [InlineData("solver.type", "--solver", "magic")]
+    [InlineData("sigma", "--sigma", "-1")]
+    [InlineData("no model 'other'", "--model", "other")]
+    [InlineData("'tpu'", "--device", "tpu")]
+    [InlineData("name=value", "--set", "steps")]
+    public void Bad_input_ends_with_2_and_names_the_field(string named, string option, string value)
+    {
+        WritePhantom("y.npy");
+        File.WriteAllText(PathOf("p.json"), """{ "type": "denoising" }""");
+        (int exitCode, string output) = Inverse(
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--out", PathOf("out"), option, value);
+        Assert.Equal(2, exitCode);
+        Assert.Contains(named, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(PathOf("out")));
+    }
+
+    [Theory]
+    [InlineData("""{ "type": "inpainting" }""")]
+    [InlineData("""{ "type": "inpainting", "mask": { "type": "box", "height": 9, "width": 9, "colour": 1 } }""")]
+    [InlineData("""{ "kind": "denoising" }""")]
+    [InlineData("nonsense")]
+    [InlineData("null")]
+    public void A_problem_that_is_none_ends_with_2(string problem)
+    {
+        WritePhantom("y.npy");
+        File.WriteAllText(PathOf("p.json"), problem);
+        (int exitCode, string output) = Inverse("solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--out", PathOf("out"));
+        Assert.True(exitCode == 2, output);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_check_passes_on_the_reference_and_fails_on_other_weights()
+    {
+        string golden = Repository.File("tests", "InverseSolver.UnitTests", "golden", "unet2d-ldm");
+        (int exitCode, string output) = Inverse("models", "check", golden, "--json", PathOf("check.json"));
+        Assert.True(exitCode == 0, output);
+        Assert.Equal(["out", "grad_x"], JsonNode.Parse(File.ReadAllText(PathOf("check.json")))!.AsArray().Select(row => (string)row!["tensor"]!));
+        Assert.All(JsonNode.Parse(File.ReadAllText(PathOf("check.json")))!.AsArray(), row => Assert.InRange((double)row!["relativeError"]!, 0, 1e-5));
+
+        // The last 16 KiB of the weights are changed.
+        Directory.CreateDirectory(PathOf("other"));
+        foreach (string file in Directory.EnumerateFiles(golden))
+        {
+            byte[] bytes = File.ReadAllBytes(file);
+            if (file.EndsWith("model.safetensors", StringComparison.Ordinal))
+            {
+                for (int at = bytes.Length - 16384; at < bytes.Length; at += 4)
+                {
+                    BitConverter.TryWriteBytes(bytes.AsSpan(at), 0.5f);
+                }
+            }
+
+            File.WriteAllBytes(Path.Combine(PathOf("other"), Path.GetFileName(file)), bytes);
+        }
+
+        Assert.Equal(1, Inverse("models", "check", PathOf("other")).ExitCode);
+        Assert.Equal(2, Inverse("models", "check", PathOf("nowhere")).ExitCode);
+        Assert.Contains("brain-mri-128", Inverse("models", "list").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_evaluation_resumes_where_it_stopped()
+    {
+        Directory.CreateDirectory(PathOf("images"));
+        WritePhantom(Path.Combine("images", "a.npy"));
+        WritePhantom(Path.Combine("images", "b.npy"), 48);
+        string[] arguments =
+        [
+            "evaluate", "--images", PathOf("images"), "--problems", "denoising", "--solvers", "leastSquares,roundTrip,reSample", "--presets", "fast", "--set", "steps=2",
+            "--sigma", "0.05", "--resume", PathOf("rows.json"), "--limit",
+        ];
+        (int exitCode, string output) = Inverse([.. arguments, "1"]);
+        Assert.True(exitCode == 0, output);
+        string first = File.ReadAllText(PathOf("rows.json"));
+        Assert.Equal(3, JsonNode.Parse(first)!.AsArray().Count);
+        (exitCode, output) = Inverse([.. arguments, "2", "--sheet", PathOf("sheet.png"), "--markdown", PathOf("table.md"), "--json", PathOf("all.json")]);
+        Assert.True(exitCode == 0, output);
+        JsonArray rows = JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray();
+        Assert.Equal(6, rows.Count);
+        Assert.Equal(JsonNode.Parse(first)!.AsArray()[2]!.ToJsonString(), rows[2]!.ToJsonString());
+        Assert.Contains("| denoising | leastSquares |  | 2 |", File.ReadAllText(PathOf("table.md")), StringComparison.Ordinal);
+        Assert.True(ImageFile.ReadHeader(File.ReadAllBytes(PathOf("sheet.png"))).Width > 500);
+    }
+}
