@@ -96,8 +96,8 @@ public sealed class ReconstructionTests
     [Fact]
     public void A_truth_of_another_shape_is_named()
     {
-        Refused(Request() with { Truth = Toy.Phantom(32) }, "truth");
-        Refused(Request() with { Truth = new ArrayData([64, 64], Toy.Phantom(64).Values) }, "truth");
+        Refused(Request() with { Truth = Toy.Phantom(32) }, "files.truth");
+        Refused(Request() with { Truth = new ArrayData([64, 64], Toy.Phantom(64).Values) }, "files.truth");
     }
 
     [Fact]
@@ -115,7 +115,7 @@ public sealed class ReconstructionTests
         int measured = Array.IndexOf(Masks.Random(64, 64, 0.6, 3), true);
         float[] values = [.. good.Values];
         values[measured] = float.NaN;
-        Refused(Request() with { Measurement = good with { Values = values } }, "measurement");
+        Refused(Request() with { Measurement = good with { Values = values } }, "files.measurement");
     }
 
     [Fact]
