@@ -86,7 +86,7 @@ public static class ModelPackage
 
             card.VerifyHashes(folder, hashes);
             CheckNetworks(autoencoder, denoiser);
-            return new NetworkModel(info with { Hash = Combined(Parts(vae).Select(part => (part, hashes[part]))) }, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)));
+            return new NetworkModel(info with { Hash = Combined(Parts(vae).Select(part => (part, hashes[part]))), Precision = options.DenoiserType.ToString().ToLowerInvariant() }, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)));
         }
         catch
         {

@@ -26,6 +26,12 @@ public readonly record struct Device(DeviceType Type, int Index = -1)
         _ => throw new ArgumentException($"'{text}' is no device: cpu, cuda or cuda:N", nameof(text)),
     };
 
+    /// <summary>The host is the host, whatever its index.</summary>
+    public bool Equals(Device other) => Type == other.Type && (Type == DeviceType.CPU || Index == other.Index);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Type == DeviceType.CPU ? 0 : Index + 1;
+
     /// <inheritdoc/>
     public override string ToString() => Type == DeviceType.CPU ? "cpu" : Index < 0 ? "cuda" : $"cuda:{Index}";
 }

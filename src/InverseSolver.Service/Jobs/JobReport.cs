@@ -37,7 +37,7 @@ internal sealed record JobReport(
         "Not for diagnosis.",
         job.Id,
         stored.Name,
-        new ReportedModel(model.Info.Id, model.Info.Version, model.Info.Hash, model.Info.Licence),
+        new ReportedModel(model.Info.Id, model.Info.Version, model.Info.Hash, model.Info.Licence, model.Info.Precision),
         stored.Problem,
         stored.Solver,
         stored.Seed,
@@ -68,7 +68,8 @@ internal sealed record JobReport(
 /// <param name="Version">Its version.</param>
 /// <param name="Hash">SHA-256 of its weights.</param>
 /// <param name="Licence">Its terms.</param>
-internal sealed record ReportedModel(string Id, string? Version, string? Hash, string? Licence);
+/// <param name="Precision">What the denoiser computed in.</param>
+internal sealed record ReportedModel(string Id, string? Version, string? Hash, string? Licence, string Precision);
 
 /// <summary>When it happened.</summary>
 /// <param name="Created">Accepted.</param>

@@ -65,14 +65,19 @@ internal static partial class ModelEndpoints
         // Whoever touches libtorch first loads it, and OpenBLAS with it, whose threads then keep that one's priority.
         SolverThread.Run(provider.GetRequiredService<IOptions<JobOptions>>().Value.Nice, () =>
             Backend.Threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount);
-        Device device = options.Device == "auto" ? new Device(Backend.CudaDevices > 0 ? DeviceType.CUDA : DeviceType.CPU) : Device.Parse(options.Device);
+        Device device = options.Device == "auto" ? Backend.CudaDevices > 0 ? new Device(DeviceType.CUDA, 0) : torch.CPU : Device.Parse(options.Device);
         if (device.Type == DeviceType.CUDA && Math.Max(device.Index, 0) >= Backend.CudaDevices)
         {
             throw new StartRefusedException(
                 $"Models:Device is {options.Device}, but {(Backend.BuiltWithCuda ? $"there are {Backend.CudaDevices} GPUs" : "this build of libtorch has no CUDA")}.", 2);
         }
 
-        var catalog = new ModelCatalog(options.Searched, device);
+        if (device.Type == DeviceType.CPU && options.Precision != "float32")
+        {
+            throw new StartRefusedException($"Models:Precision is {options.Precision}, which needs a GPU; on the CPU it is float32.", 2);
+        }
+
+        var catalog = new ModelCatalog(options.Searched, device, new ModelOptions { DenoiserType = Enum.Parse<ScalarType>(options.Precision, ignoreCase: true) });
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
         if (Backend.BlasWarning() is { } slow)
         {

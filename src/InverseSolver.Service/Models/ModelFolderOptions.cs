@@ -22,6 +22,9 @@ internal sealed class ModelFolderOptions
     /// <summary><c>auto</c>: the first GPU if there is one; or <c>cpu</c>, <c>cuda</c>, <c>cuda:N</c>.</summary>
     [RegularExpression("auto|cpu|cuda(:[0-9]+)?")] public string Device { get; init; } = "auto";
 
+    /// <summary>What the denoiser computes in: <c>float32</c>, or on a GPU <c>float16</c> or <c>bfloat16</c>. Everything else is float32.</summary>
+    [RegularExpression("float32|float16|bfloat16")] public string Precision { get; init; } = "float32";
+
     /// <summary>Threads that share one operator on the CPU; 0: one for each core. By itself libtorch takes half of the cores.</summary>
     [Range(0, 1024)] public int Threads { get; init; }
 }

@@ -57,7 +57,7 @@ public sealed class ReSample
     /// <summary>Pure noise, one item for each seed.</summary>
     public SolverState Start(params long[] seeds) => SolverState.Start(_model.LatentShape(_height, _width), seeds, _y.device);
 
-    /// <summary>Advances a state to the end.</summary>
+    /// <summary>Advances a state, which is not yet at the end, to the end.</summary>
     /// <returns>The images, (N, C, H, W) in [0,1], not clipped; owned by the state.</returns>
     public Tensor Run(SolverState state)
     {
@@ -75,6 +75,11 @@ public sealed class ReSample
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         int i = state.Step;
+        if (i >= Steps)
+        {
+            throw new InvalidOperationException("The run is over.");
+        }
+
         _clock ??= new SolverClock(WorkAfter(i));
         if (i == _grid.Steps)
         {

@@ -10,7 +10,16 @@ namespace InverseSolver.UnitTests.Solvers;
 [LeavesNoTensors]
 public sealed class ItemStopTests
 {
-    private static readonly ReSampleParameters Discrepant = new() { Pixel = PixelStep.AdamW, PixelIterations = 2000, DiscrepancyFactor = 1 };
+    private static readonly ReSampleParameters Discrepant = new()
+    {
+        Pixel = PixelStep.AdamW,
+        PixelIterations = 2000,
+        PixelLearningRate = 1e-2,
+        LatentLearningRate = 5e-3,
+        WeightDecay = 0,
+        Window = 200,
+        DiscrepancyFactor = 1,
+    };
 
     [Fact]
     public void Items_stop_one_by_one()

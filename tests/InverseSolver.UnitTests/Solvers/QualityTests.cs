@@ -18,16 +18,16 @@ public sealed class QualityTests
 {
     private const double Sigma = 0.01;
 
-    /// <remarks>Measured: 25.0 dB, least squares 21.4 dB.</remarks>
+    /// <remarks>Measured: 24.9 dB, least squares 21.4 dB.</remarks>
     [Fact]
     public void A_phantom_is_inpainted_as_well_as_it_was()
     {
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         (double psnr, double baseline) = Solve(model, Toy.Phantom(128), new Inpainting(new RandomMask(0.7, 1)), 1);
-        Assert.True(psnr > 25.0 - 1 && psnr > baseline + 2, $"{psnr:f2} dB, least squares {baseline:f2} dB");
+        Assert.True(psnr > 24.9 - 1 && psnr > baseline + 2, $"{psnr:f2} dB, least squares {baseline:f2} dB");
     }
 
-    /// <remarks>Measured: 1.8 dB more on average, between 0.1 and 3.2 dB.</remarks>
+    /// <remarks>Measured: 2.2 dB more on average, between 1.5 and 3.0 dB.</remarks>
     [Fact]
     public void Brain_slices_come_out_better_than_least_squares()
     {

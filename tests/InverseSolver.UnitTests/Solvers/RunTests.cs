@@ -23,8 +23,13 @@ public sealed class RunTests
         ConsistencyEvery = 1,
         ConsistencyStart = 0.9,
         LatentFraction = 0.4,
+        TravelSteps = 2,
+        LdpsScale = 0.5,
+        Pixel = PixelStep.Proximal,
         LatentIterations = 3,
         FinalLatentIterations = 2,
+        DiscrepancyFactor = 1,
+        FinalProximalStep = true,
         PriorStandardDeviation = 0.05,
     };
 
