@@ -28,6 +28,14 @@ public static unsafe class Backend
         set => Native.Check(Native.inv_threads_set(value));
     }
 
+    /// <summary>
+    /// Threads of OpenBLAS's own pool, which reads them from the environment when it is loaded and which <see cref="Threads"/> does not change.
+    /// </summary>
+    public static int BlasThreads { get; } =
+        new[] { "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS" }
+            .Select(name => int.TryParse(Environment.GetEnvironmentVariable(name), out int count) && count > 0 ? count : 0)
+            .FirstOrDefault(count => count > 0, Environment.ProcessorCount);
+
     /// <summary>Whether the native library was built against a libtorch with CUDA.</summary>
     public static bool BuiltWithCuda => Native.inv_built_with_cuda() != 0;
 
