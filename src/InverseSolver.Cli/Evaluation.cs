@@ -120,6 +120,6 @@ internal sealed class Evaluation
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
             image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),
-            new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds));
+            new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds), 1);
     }
 }

@@ -26,7 +26,7 @@ internal static class RunReport
             ["deviationWhite"] = result.DeviationWhite,
             ["cost"] = JsonSerializer.SerializeToNode(result.Cost, CliJson.Options),
             ["times"] = new JsonObject { ["started"] = started, ["finished"] = DateTimeOffset.UtcNow },
-            ["fingerprint"] = JsonSerializer.SerializeToNode(Fingerprint.Of(model.Device, request.Solver.Batch), CliJson.Options),
+            ["fingerprint"] = JsonSerializer.SerializeToNode(Fingerprint.Of(model.Device, result.Batch), CliJson.Options),
             ["versions"] = new JsonObject
             {
                 ["inverse"] = typeof(RunReport).Assembly.GetName().Version!.ToString(3),

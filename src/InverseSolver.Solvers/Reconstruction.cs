@@ -64,7 +64,8 @@ public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderG
 /// <param name="Consistency">How well it explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
 /// <param name="Cost">What the run cost.</param>
-public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost)
+/// <param name="Batch">Samples that were solved together.</param>
+public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, int Batch)
 {
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
@@ -85,6 +86,9 @@ public sealed record SimulatedMeasurement(ArrayData Measurement, IReadOnlyDictio
 /// <summary>Solves and simulates problems: the one door to this library for the service and the command line.</summary>
 public static class Reconstruction
 {
+    // Samples are solved together as long as their pixels are at most these: memory grows with them, and beyond them time per sample no longer falls.
+    private const long BatchPixels = 1 << 18;
+
     /// <summary>Checks everything that can be checked without a network: parameters, shapes, channels, files. Cheap; allocates no large memory.</summary>
     /// <param name="model">The model that will solve it.</param>
     /// <param name="request">What to solve.</param>
@@ -108,10 +112,24 @@ public static class Reconstruction
         using LinearOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device);
         Tensor y = request.Measurement.ToTensor(model.Device);
         var parameters = (ReSampleParameters)request.Solver;
-        Tensor ys = torch.cat([.. Enumerable.Repeat(y, parameters.Samples)]);
-        var solver = new ReSample(model, a, ys, request.Sigma, parameters, progress, cancellation);
-        using SolverState state = solver.Start([.. Enumerable.Range(0, parameters.Samples).Select(k => SampleSeed(request.Seed, k))]);
-        Tensor samples = solver.Run(state);
+        long[] seeds = [.. Enumerable.Range(0, parameters.Samples).Select(k => SampleSeed(request.Seed, k))];
+        int batch = (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, seeds.Length);
+        int groups = (seeds.Length + batch - 1) / batch;
+        var images = new List<Tensor>();
+        var cost = new CostReport(0, 0, 0, 0, 0);
+        foreach (long[] group in seeds.Chunk(batch))
+        {
+            int done = images.Count;
+            Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, done, groups, watch.Elapsed));
+            var solver = new ReSample(model, a, torch.cat([.. Enumerable.Repeat(y, group.Length)]), request.Sigma, parameters, report, cancellation);
+            using SolverState state = solver.Start(group);
+            images.Add(solver.Run(state).clone());
+            cost = new CostReport(
+                cost.NetworkCalls + solver.Calls.Network, cost.DecoderCalls + solver.Calls.Decoder,
+                cost.DecoderGradients + solver.Calls.DecoderGradient, cost.EncoderCalls + solver.Calls.Encoder, watch.Elapsed.TotalSeconds);
+        }
+
+        Tensor samples = torch.cat([.. images]);
         Tensor x = samples.mean([0], keepdim: true);
         ArrayData? deviation = parameters.Samples == 1 ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
         ArrayData image = x.ToArrayData();
@@ -121,8 +139,7 @@ public static class Reconstruction
         }
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
-        var cost = new CostReport(solver.Calls.Network, solver.Calls.Decoder, solver.Calls.DecoderGradient, solver.Calls.Encoder, watch.Elapsed.TotalSeconds);
-        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost);
+        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch);
     }
 
     /// <summary>Makes a measurement from a clean image.</summary>
@@ -135,6 +152,15 @@ public static class Reconstruction
     public static SimulatedMeasurement Simulate(
         Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) =>
         Simulation.Run(problem, image, files, sigma, seed);
+
+    // Where a group of samples stands, as part of all groups.
+    private static SolverProgress InWhole(SolverProgress p, int done, int groups, TimeSpan elapsed) => p with
+    {
+        Step = done * p.Of + p.Step,
+        Of = groups * p.Of,
+        Elapsed = elapsed,
+        Eta = p.Eta is { } eta ? eta + (groups - 1 - done) * (p.Elapsed + eta) : null,
+    };
 
     // The first sample has the request's own seed; the others are spread over all seeds.
     private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);

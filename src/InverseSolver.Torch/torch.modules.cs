@@ -102,6 +102,9 @@ public static partial class torch
             private static readonly long[] _ones = [1, 1];
             private static readonly long[] _zeros = [0, 0];
 
+            // Attention scores held at once: 256 MiB in single precision.
+            private const long ScoreElements = 1 << 26;
+
             public static Tensor conv1d(Tensor x, Tensor weight, Tensor? bias = null, long stride = 1, long padding = 0, long dilation = 1, long groups = 1) =>
                 Aten.conv1d.Call(x, weight, bias, new[] { stride }, new[] { padding }, new[] { dilation }, groups);
 
@@ -154,12 +157,33 @@ public static partial class torch
                     return Aten.scaled_dot_product_attention.Call(q, k, v);
                 }
 
-                // libtorch 1.13 does not have it.
+                // libtorch 1.13 does not have it. Rows of the scores are independent: many are computed in pieces, to bound their memory.
                 double s = Math.Sqrt(scale ?? 1 / Math.Sqrt(q.size(-1)));
                 using Tensor scaledQ = q.mul(s);
                 using Tensor transposed = k.transpose(-2, -1);
                 using Tensor scaledK = transposed.mul(s);
-                using Tensor scores = scaledQ.matmul(scaledK);
+                long queries = q.size(-2);
+                long rows = Math.Clamp(ScoreElements * queries / Math.Max(1, q.numel() / q.size(-1) * k.size(-2)), 1, queries);
+                if (rows == queries)
+                {
+                    return Attend(scaledQ, scaledK, v);
+                }
+
+                var pieces = new List<Tensor>();
+                for (long start = 0; start < queries; start += rows)
+                {
+                    using Tensor piece = scaledQ.narrow(-2, start, Math.Min(rows, queries - start));
+                    pieces.Add(Attend(piece, scaledK, v));
+                }
+
+                Tensor whole = cat([.. pieces], -2);
+                pieces.ForEach(piece => piece.Dispose());
+                return whole;
+            }
+
+            private static Tensor Attend(Tensor q, Tensor k, Tensor v)
+            {
+                using Tensor scores = q.matmul(k);
                 using Tensor weights = softmax(scores, -1);
                 return weights.matmul(v);
             }

@@ -54,7 +54,7 @@ internal sealed record JobReport(
             DateTimeOffset.FromUnixTimeMilliseconds(job.Started ?? job.Created),
             DateTimeOffset.UtcNow),
         (int)job.Attempts,
-        Fingerprint.Of(model.Device, request.Solver.Batch),
+        Fingerprint.Of(model.Device, result.Batch),
         new Dictionary<string, string>
         {
             ["service"] = typeof(JobReport).Assembly.GetName().Version!.ToString(3),

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
 using Microsoft.Extensions.Options;
 
@@ -101,7 +102,15 @@ internal sealed class JobSubmission(
             Name = request.Name,
             Files = hashes,
         };
-        Reconstruction.Validate(models.Get(request.Model), JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files)));
+        ReconstructionRequest reconstruction = JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files));
+        long[] image = ProblemOperators.ImageShape(request.Problem, reconstruction.Measurement);
+        if (image[1] * image[2] > limits.Value.ImagePixels)
+        {
+            throw RequestChecks.Unprocessable(
+                "limitExceeded", "files.measurement", $"The image to be solved for has {image[1]} x {image[2]} pixels; at most {limits.Value.ImagePixels} are solved here.");
+        }
+
+        Reconstruction.Validate(models.Get(request.Model), reconstruction);
         return stored;
     }
 

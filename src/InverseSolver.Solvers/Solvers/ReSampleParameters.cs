@@ -10,13 +10,10 @@ namespace InverseSolver.Solvers.Solvers;
 public sealed record ReSampleParameters : SolverParameters
 {
     /// <summary>
-    /// Independent samples, solved as one batch. The result is their mean, which is nearer to the truth than each of them, and their
+    /// Independent samples; small images are solved together. The result is their mean, which is nearer to the truth than each of them, and their
     /// standard deviation shows where the prior chose; it is smaller than the posterior's (docs/results.md).
     /// </summary>
     [Range(1, 32)] public int Samples { get; init; } = 8;
-
-    /// <inheritdoc/>
-    [JsonIgnore] public override int Batch => Samples;
 
     /// <summary>DDIM steps.</summary>
     [Range(1, 1000)] public int Steps { get; init; } = 30;

@@ -19,23 +19,53 @@ public sealed class ReconstructionTests
     private static readonly ReSampleParameters Quick = ReSamplePresets.Fast with { Samples = 1, Steps = 5 };
 
     [Fact]
-    public void Several_samples_are_the_mean_and_the_deviation_of_single_runs()
+    public void Several_samples_are_the_mean_and_the_deviation_of_runs_with_their_own_seeds()
     {
+        using DisposeScope scope = torch.NewDisposeScope();
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         ReconstructionRequest request = Request();
-        ReconstructionResult all = Reconstruction.Run(model, request with { Solver = Quick with { Samples = 3 } }, null, default);
-        float[][] single = [.. Enumerable.Range(0, 3).Select(k =>
-            Reconstruction.Run(model, request with { Seed = unchecked(request.Seed + k * (long)0x9E3779B97F4A7C15) }, null, default).Image.Values)];
+        ReSampleParameters parameters = Quick with { Samples = 3 };
+        ReconstructionResult all = Reconstruction.Run(model, request with { Solver = parameters }, null, default);
+
+        // The same batch: in another one, rounding differs and a few steps enlarge it.
+        using LinearOperator a = ProblemOperators.Create(request.Problem, [1, 64, 64], request.Files, request.Measurement, torch.CPU);
+        Tensor y = request.Measurement.ToTensor(torch.CPU);
+        var solver = new ReSample(model, a, torch.cat([y, y, y]), Sigma, parameters);
+        using SolverState state = solver.Start([.. Enumerable.Range(0, 3).Select(k => unchecked(request.Seed + k * (long)0x9E3779B97F4A7C15))]);
+        float[] samples = solver.Run(state).ToFloats();
         for (int i = 0; i < 64 * 64; i++)
         {
-            double mean = single.Average(v => v[i]), deviation = Math.Sqrt(single.Sum(v => Math.Pow(v[i] - mean, 2)) / 2);
-            Assert.Equal(mean, all.Image.Values[i], 1e-3);
-            Assert.Equal(deviation, all.Deviation!.Values[i], 1e-3);
+            double[] single = [samples[i], samples[4096 + i], samples[8192 + i]];
+            double mean = single.Average(), deviation = Math.Sqrt(single.Sum(v => Math.Pow(v - mean, 2)) / 2);
+            Assert.Equal(mean, all.Image.Values[i], 1e-6);
+            Assert.Equal(deviation, all.Deviation!.Values[i], 1e-6);
         }
 
+        Assert.Equal(3, all.Batch);
         Assert.Equal([1, 64, 64], all.Image.Shape);
         Assert.Equal([1, 64, 64], all.Deviation!.Shape);
         Assert.True(all.Deviation.Values.Average() > 5e-3);
+    }
+
+    [Fact]
+    public void Samples_of_a_large_image_are_solved_in_groups_and_reported_as_one_run()
+    {
+        using LatentModel model = ModelPackage.Load(TestData.Brain);
+        var request = new ReconstructionRequest
+        {
+            Problem = new Denoising(),
+            Measurement = new ArrayData([1, 384, 384], [.. Enumerable.Repeat(0.5f, 384 * 384)]),
+            Sigma = 0.1,
+            Solver = Quick with { Samples = 3, Steps = 1 },
+            Seed = 1,
+        };
+        var steps = new List<SolverProgress>();
+        ReconstructionResult result = Reconstruction.Run(model, request, steps.Add, default);
+        Assert.Equal(1, result.Batch);
+        Assert.Equal(3, result.Cost.NetworkCalls);
+        Assert.Equal([1, 2, 3, 4, 5, 6], steps.Select(step => step.Step));
+        Assert.All(steps, step => Assert.Equal(6, step.Of));
+        Assert.True(result.Deviation!.Values.Max() > 0);
     }
 
     [Fact]

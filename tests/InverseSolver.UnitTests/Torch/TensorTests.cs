@@ -162,6 +162,18 @@ public sealed class TensorTests
     }
 
     [Fact]
+    public void Attention_over_many_positions_is_computed_in_pieces_with_the_same_result()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using var g = new Generator(3);
+        Tensor q = torch.randn([1, 9000, 2], g), k = torch.randn([1, 9000, 2], g), v = torch.randn([1, 9000, 1], g);
+        Tensor whole = torch.nn.functional.scaled_dot_product_attention(q, k, v);
+        Tensor last = torch.nn.functional.softmax(q.narrow(1, 8990, 10).matmul(k.transpose(1, 2)) / Math.Sqrt(2), -1).matmul(v);
+        Assert.Equal([1, 9000, 1], whole.shape);
+        Assert.True((whole.narrow(1, 8990, 10) - last).abs().max().ToDouble() < 1e-5);
+    }
+
+    [Fact]
     public void Generators_repeat_by_seed_and_go_on_from_a_state()
     {
         using DisposeScope scope = torch.NewDisposeScope();
