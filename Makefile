@@ -5,7 +5,7 @@ SERVICE := src/InverseSolver.Service/bin/$(CONFIGURATION)/net10.0/InverseSolver.
 INVERSE := src/InverseSolver.Cli/bin/$(CONFIGURATION)/net10.0/inverse
 URL ?= http://localhost:8080
 # Options of `inverse demo`, for example --preset balanced --every-slice
-DEMO ?= --preset fast
+DEMO ?= --preset balanced
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
