@@ -6,7 +6,7 @@
 #   test   what tests and benchmarks compare with
 #   image  what the container image needs besides run: its health check
 set -euo pipefail
-run=(libopenblas0-pthread libtorch1.13 libvips42 fonts-dejavu-core libssl3)
+run=(libopenblas0-openmp libtorch1.13 libvips42 fonts-dejavu-core libssl3)
 build=(g++ cmake make pkg-config libtorch-dev libvips-dev)
 demo=(mricron-data)
 test=(python3-torch python3-numpy)

@@ -39,6 +39,11 @@ internal static class CliOptions
 
     internal static LatentModel LoadModel(string folder, string id, Device device)
     {
+        if (Backend.BlasWarning() is { } slow)
+        {
+            Console.Error.WriteLine($"warning: {slow}");
+        }
+
         using var catalog = new ModelCatalog([folder], device);
         if (catalog.Find(id) is null)
         {

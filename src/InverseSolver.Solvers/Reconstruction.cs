@@ -107,6 +107,8 @@ public static class Reconstruction
     {
         long[] imageShape = ValidatedImageShape(model, request);
         var watch = Stopwatch.StartNew();
+        // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it, before the BLAS asks OpenMP.
+        _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         using LinearOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device);

@@ -29,10 +29,12 @@ public static unsafe class Backend
     }
 
     /// <summary>
-    /// Threads of OpenBLAS's own pool, which reads them from the environment when it is loaded and which <see cref="Threads"/> does not change.
+    /// Threads of the BLAS. An OpenBLAS with a pool of its own reads them from the environment when it is loaded, whatever <see cref="Threads"/> says;
+    /// every other one follows <see cref="Threads"/>.
     /// </summary>
-    public static int BlasThreads { get; } =
-        new[] { "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS" }
+    public static int BlasThreads => !HasThreadsOfItsOwn(BlasLibrary())
+        ? Threads
+        : BlasThreadVariables
             .Select(name => int.TryParse(Environment.GetEnvironmentVariable(name), out int count) && count > 0 ? count : 0)
             .FirstOrDefault(count => count > 0, Environment.ProcessorCount);
 
@@ -81,26 +83,33 @@ public static unsafe class Backend
     public static void EmptyCudaCache() => Native.Check(Native.inv_cuda_empty_cache());
 
     /// <summary>
-    /// The file name of the BLAS library in this process, for example <c>libopenblasp-r0.3.21.so</c>; null when libtorch has one built in.
-    /// The generic libblas is about 30 times slower than OpenBLAS.
+    /// Folder and file name of the BLAS library in this process, for example <c>openblas-openmp/libopenblasp-r0.3.21.so</c>; null when libtorch has one built in.
     /// </summary>
     public static string? BlasLibrary()
     {
         _ = Version;
-        IEnumerable<string> files = File.ReadLines("/proc/self/maps")
-            .Select(line => line.LastIndexOf('/') is var slash and >= 0 ? line[(slash + 1)..] : string.Empty)
-            .Where(file => file.Contains("blas", StringComparison.Ordinal) || file.Contains("libmkl", StringComparison.Ordinal) || file.Contains("blis", StringComparison.Ordinal))
-            .Distinct();
-        return files.OrderBy(file => file.StartsWith("libblas", StringComparison.Ordinal)).FirstOrDefault();
+        return File.ReadLines("/proc/self/maps")
+            .Select(line => line.IndexOf('/') is var slash and >= 0 ? line[slash..] : string.Empty)
+            .Where(path => Path.GetFileName(path) is var file && (file.Contains("blas", StringComparison.Ordinal) || file.Contains("libmkl", StringComparison.Ordinal) || file.Contains("blis", StringComparison.Ordinal)))
+            .Distinct()
+            .OrderBy(path => Path.GetFileName(path).StartsWith("libblas", StringComparison.Ordinal))
+            .Select(path => $"{Path.GetFileName(Path.GetDirectoryName(path))}/{Path.GetFileName(path)}")
+            .FirstOrDefault();
     }
 
     /// <summary>A sentence that says what to do when a slow BLAS is active; null when all is well.</summary>
-    public static string? BlasWarning() => BlasLibrary() is { } file && file.StartsWith("libblas", StringComparison.Ordinal) && !ResolvesToOpenBlas()
-        ? $"The generic BLAS ({file}) is active, which makes every solve many times slower: install libopenblas0-pthread (docker/install-packages.sh)."
-        : null;
+    public static string? BlasWarning() => BlasWarning(BlasLibrary(), Threads);
 
-    // The alternative may keep the name libblas.so.3 inside a folder of OpenBLAS's.
-    private static bool ResolvesToOpenBlas() => File.ReadLines("/proc/self/maps").Any(line => line.Contains("openblas", StringComparison.Ordinal));
+    internal static string? BlasWarning(string? library, int threads) =>
+        library is not null && Path.GetFileName(library).StartsWith("libblas", StringComparison.Ordinal) && !library.Contains("openblas", StringComparison.Ordinal)
+            ? $"The generic BLAS ({library}) is active, which makes every solve many times slower: install libopenblas0-openmp (docker/install-packages.sh) and build again."
+        : threads > 1 && HasThreadsOfItsOwn(library)
+            ? $"An OpenBLAS whose threads compete with OpenMP's ({library}) is active, which makes a solve about twice as long: install libopenblas0-openmp (docker/install-packages.sh) and build again."
+            : null;
+
+    private static readonly string[] BlasThreadVariables = ["OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"];
+
+    private static bool HasThreadsOfItsOwn(string? library) => library is not null && library.Contains("openblas-pthread", StringComparison.Ordinal);
 
     private static bool Get(int which)
     {

@@ -52,4 +52,14 @@ if(torch_cuda_library AND c10_cuda_library)
   target_link_options(inverse_torch PRIVATE -Wl,--no-as-needed)
   target_link_libraries(inverse_torch PRIVATE torch_cuda c10_cuda torch)
 endif()
-set_target_properties(inverse_torch PROPERTIES BUILD_RPATH "${torch_lib}" INSTALL_RPATH "${torch_lib}")
+
+# Debian's libtorch takes whichever BLAS the system's alternatives name. The OpenBLAS that works on OpenMP's threads is asked for by name:
+# the one with threads of its own competes with them, and a job takes twice as long (docs/decisions/0007).
+set(rpath "${torch_lib}")
+set(openblas /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp)
+if(NOT LIBTORCH AND EXISTS ${openblas}/libopenblas.so.0)
+  target_link_options(inverse_torch PRIVATE -Wl,--no-as-needed)
+  target_link_libraries(inverse_torch PRIVATE ${openblas}/libblas.so.3 ${openblas}/liblapack.so.3 ${openblas}/libopenblas.so.0)
+  list(PREPEND rpath ${openblas})
+endif()
+set_target_properties(inverse_torch PROPERTIES BUILD_RPATH "${rpath}" INSTALL_RPATH "${rpath}")

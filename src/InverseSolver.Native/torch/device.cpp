@@ -2,9 +2,14 @@
 #include <ATen/Version.h>
 #include <ATen/Context.h>
 
+#include <malloc.h>
+
 #include "internal.h"
 
 using namespace inv;
+
+// By default glibc gives large blocks back to the system with every free, and each tensor of a network's next call pays for fresh pages.
+[[maybe_unused]] static const bool keeps_freed_memory = mallopt(M_MMAP_THRESHOLD, 32 << 20) != 0 && mallopt(M_TRIM_THRESHOLD, 512 << 20) != 0;
 
 const char* inv_version() noexcept { return TORCH_VERSION; }
 

@@ -1,11 +1,10 @@
-using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>
-/// Makes the calling thread polite. .NET's thread priorities do nothing on Linux, so its nice value is set; the threads that
-/// OpenMP starts from it inherit that, and those that OpenBLAS starts while it is loaded.
+/// Makes the calling thread polite. .NET's thread priorities do nothing on Linux, so its nice value is set, which the threads
+/// that OpenMP starts from it inherit.
 /// </summary>
 internal static partial class SolverThread
 {
@@ -20,32 +19,6 @@ internal static partial class SolverThread
         {
             // 0 stands for the calling thread: on Linux nice values belong to threads.
             _ = SetPriority(ProcessOrThread, 0, nice);
-        }
-    }
-
-    /// <summary>Calls something on a thread of low priority and waits for it.</summary>
-    /// <param name="nice">0 none, 19 the most.</param>
-    /// <param name="work">What to call.</param>
-    public static void Run(int nice, Action work)
-    {
-        Exception? failure = null;
-        var thread = new Thread(() =>
-        {
-            LowerPriority(nice);
-            try
-            {
-                work();
-            }
-            catch (Exception error)
-            {
-                failure = error;
-            }
-        });
-        thread.Start();
-        thread.Join();
-        if (failure is not null)
-        {
-            ExceptionDispatchInfo.Throw(failure);
         }
     }
 

@@ -62,9 +62,7 @@ internal static partial class ModelEndpoints
     private static ModelCatalog Open(IServiceProvider provider)
     {
         ModelFolderOptions options = provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value;
-        // Whoever touches libtorch first loads it, and OpenBLAS with it, whose threads then keep that one's priority.
-        SolverThread.Run(provider.GetRequiredService<IOptions<JobOptions>>().Value.Nice, () =>
-            Backend.Threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount);
+        Backend.Threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
         Device device = options.Device == "auto" ? Backend.CudaDevices > 0 ? new Device(DeviceType.CUDA, 0) : torch.CPU : Device.Parse(options.Device);
         if (device.Type == DeviceType.CUDA && Math.Max(device.Index, 0) >= Backend.CudaDevices)
         {

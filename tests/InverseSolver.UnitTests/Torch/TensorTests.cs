@@ -219,8 +219,27 @@ public sealed class TensorTests
         using DisposeScope scope = torch.NewDisposeScope();
         torch.ones([8, 8]).matmul(torch.ones([8, 8]));
         Assert.Null(Backend.BlasWarning());
+        Assert.Equal(Backend.Threads, Backend.BlasThreads);
         Assert.NotEqual("unknown", Backend.CpuCapability);
         Assert.InRange(Backend.Threads, 1, 1024);
+    }
+
+    [Theory]
+    [InlineData("blas/libblas.so.3.11.0", 1, "generic")]
+    [InlineData("openblas-pthread/libopenblasp-r0.3.21.so", 2, "compete")]
+    [InlineData("openblas-pthread/libopenblasp-r0.3.21.so", 1, null)]
+    [InlineData("openblas-openmp/libopenblasp-r0.3.21.so", 2, null)]
+    [InlineData("openblas-openmp/libblas.so.3", 2, null)]
+    [InlineData(null, 2, null)]
+    public void A_slow_blas_is_named_with_the_package_that_helps(string? library, int threads, string? said)
+    {
+        string? warning = Backend.BlasWarning(library, threads);
+        Assert.Equal(said is null, warning is null);
+        if (said is not null)
+        {
+            Assert.Contains(said, warning, StringComparison.Ordinal);
+            Assert.Contains("libopenblas0-openmp", warning, StringComparison.Ordinal);
+        }
     }
 }
 
