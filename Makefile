@@ -4,8 +4,8 @@ CONFIGURATION ?= Release
 SERVICE := src/InverseSolver.Service/bin/$(CONFIGURATION)/net10.0/InverseSolver.Service
 INVERSE := src/InverseSolver.Cli/bin/$(CONFIGURATION)/net10.0/inverse
 URL ?= http://localhost:8080
-# Options of `inverse demo`, for example --preset balanced --every-slice
-DEMO ?= --preset balanced
+# Options of `inverse demo`, for example --preset fast --every-slice
+DEMO ?=
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
@@ -27,7 +27,7 @@ build:
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 
 test:
-	@docker/install-packages.sh run build demo test
+	@docker/install-packages.sh run build demo
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 	@CONFIGURATION=$(CONFIGURATION) tests/run.sh
 
@@ -41,7 +41,7 @@ run: build
 	@$(SERVICE) --urls $(URL)
 
 bench: build
-	@docker/install-packages.sh test
+	@docker/install-packages.sh bench
 	$(INVERSE) bench ops
 	$(INVERSE) bench networks
 	$(INVERSE) bench solvers

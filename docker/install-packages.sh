@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|test|image]...
+# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|bench|image]...
 #   run    what the built service and CLI need
 #   build  what building the native part needs besides
 #   demo   the brain scan that `make demo` reads
-#   test   what tests and benchmarks compare with
+#   bench  what benchmarks compare with
 #   image  what the container image needs besides run: its health check
 set -euo pipefail
 run=(libopenblas0-openmp libtorch1.13 libvips42 fonts-dejavu-core libssl3)
 build=(g++ cmake make pkg-config libtorch-dev libvips-dev)
 demo=(mricron-data)
-test=(python3-torch python3-numpy)
+bench=(python3-torch python3-numpy)
 image=(curl)
 
 [ $# -gt 0 ] || set -- run build
@@ -19,9 +19,9 @@ for group in "$@"; do
     run) wanted+=("${run[@]}") ;;
     build) wanted+=("${build[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
-    test) wanted+=("${test[@]}") ;;
+    bench) wanted+=("${bench[@]}") ;;
     image) wanted+=("${image[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, test, image)" >&2; exit 2 ;;
+    *) echo "error: unknown group '$group' (run, build, demo, bench, image)" >&2; exit 2 ;;
   esac
 done
 # A libtorch of the user's own stands in for Debian's.

@@ -14,7 +14,8 @@ internal static class GpuCheckCommand
     {
         var folders = new Argument<string[]>("folders") { Description = "Network folders and model packages that hold a golden.safetensors.", Arity = ArgumentArity.ZeroOrMore };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
-        var command = new Command("gpu-check", "Checks the networks and their determinism on a GPU and times them.") { folders, modelId, models, device };
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("gpu-check", "Checks the networks and their determinism on a GPU and times them.") { folders, modelId, models, device, json };
         command.SetAction(arguments =>
         {
             Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
@@ -24,11 +25,14 @@ internal static class GpuCheckCommand
             Console.WriteLine("| check | result |");
             Console.WriteLine("|---|---|");
             bool passed = true;
+            var errors = new Dictionary<string, double>();
+            var timed = new List<object>();
             string modelFolder = Path.Combine(arguments.GetValue(models)!, arguments.GetValue(modelId)!);
             foreach (string folder in (arguments.GetValue(folders) ?? []).Append(modelFolder))
             {
                 IReadOnlyList<GoldenResult> results = GoldenCheck.Run(folder, where);
                 passed &= results.All(r => r.Passes());
+                errors[folder] = results.Max(r => r.RelativeError);
                 Console.WriteLine($"| {Path.GetFileName(folder)} against its reference | {(results.All(r => r.Passes()) ? "ok" : "FAILED")}, largest relative error {results.Max(r => r.RelativeError):E1} |");
             }
 
@@ -39,6 +43,7 @@ internal static class GpuCheckCommand
             for (int batch = 1; batch <= (cuda ? 16 : 4); batch *= 4)
             {
                 NetworkTimes times = NetworkTimes.Of(model, batch, cuda ? 50 : 5);
+                timed.Add(new { batch, times });
                 Console.WriteLine($"| UNet, batch {batch} | {times.NetworkMs:F2} ms |");
                 Console.WriteLine($"| decoder, batch {batch} | {times.DecoderMs:F2} ms |");
                 Console.WriteLine($"| decoder with gradient, batch {batch} | {times.GradientMs:F2} ms |");
@@ -49,6 +54,7 @@ internal static class GpuCheckCommand
                 Console.WriteLine($"| peak GPU memory | {Backend.CudaMemory(where.Index).PeakAllocated / 1048576.0:F0} MiB |");
             }
 
+            CliJson.Write(arguments.GetValue(json), new { fingerprint = Fingerprint.Of(where), passed, relativeErrors = errors, sameBits = same, times = timed });
             return passed ? ExitCode.Done : ExitCode.Failed;
         });
         return command;
