@@ -10,9 +10,12 @@ namespace InverseSolver.Diffusion;
 /// </summary>
 public abstract class LatentModel : IDisposable
 {
+    // A timestep without any signal (zero terminal SNR) would have no clean estimate to divide out; this is as diffusers' samplers do it.
+    private const double LeastAbar = 1.0 / (1 << 24);
+
     private readonly double[] abar;
 
-    private protected LatentModel(ReadOnlySpan<double> abar) => this.abar = abar.ToArray();
+    private protected LatentModel(ReadOnlySpan<double> abar) => this.abar = [.. abar.ToArray().Select(a => Math.Max(a, LeastAbar))];
 
     /// <summary>What is known of it.</summary>
     public abstract ModelInfo Info { get; }
@@ -26,7 +29,7 @@ public abstract class LatentModel : IDisposable
     /// <summary>Where it computes; arguments must be there.</summary>
     public abstract Device Device { get; }
 
-    /// <summary>ᾱ of each training timestep, in float64.</summary>
+    /// <summary>ᾱ of each training timestep, in float64, at least 2⁻²⁴.</summary>
     public ReadOnlySpan<double> Abar => abar;
 
     /// <summary>(c, h, w) of the latent of an image of that size, padding included.</summary>

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
@@ -32,6 +33,22 @@ public sealed class RunTests
         FinalProximalStep = true,
         PriorStandardDeviation = 0.05,
     };
+
+    [Fact]
+    public void A_schedule_that_ends_in_pure_noise_costs_next_to_nothing()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        double[] betas = [.. Enumerable.Range(0, 1000).Select(i => Math.Pow(Math.Sqrt(0.0015) + i / 999.0 * (Math.Sqrt(0.0195) - Math.Sqrt(0.0015)), 2))];
+        static double Spectrum(double fy, double fx) => 0.02 / (1 + 200 * (fy * fy + fx * fx));
+        using var plain = new GaussianModel(Spectrum, schedule: NoiseSchedule.FromBetas(betas));
+        betas[^1] = 1;
+        using var zero = new GaussianModel(Spectrum, schedule: NoiseSchedule.FromBetas(betas));
+        using LinearOperator op = new MaskOperator(1, 16, 16, Masks.Random(16, 16, 0.5, 2), torch.CPU);
+        Tensor y = op.Apply(Toy.Phantom(16).ToTensor(torch.CPU));
+        ReSampleParameters parameters = ReSamplePresets.Balanced with { Samples = 1, PriorStandardDeviation = 0.05 };
+        float[] expected = Toy.Run(plain, op, y, Sigma, parameters, 3), x = Toy.Run(zero, op, y, Sigma, parameters, 3);
+        Assert.True(expected.Zip(x, (a, b) => Math.Abs(a - b)).Max() < 0.05, $"{expected.Zip(x, (a, b) => Math.Abs(a - b)).Max()}");
+    }
 
     [Fact]
     public void A_run_goes_on_from_any_saved_state_with_the_same_bits()
