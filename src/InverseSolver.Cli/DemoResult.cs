@@ -23,7 +23,7 @@ internal sealed record DemoResult(DemoJob Job, ArrayData Measurement, ArrayData 
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GradMode grad = torch.no_grad();
-        using LinearOperator a = ProblemOperators.Create(
+        using var a = (LinearOperator)ProblemOperators.Create(
             job.Problem, [.. job.Truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), y, torch.CPU);
         Tensor measured = y.ToTensor(torch.CPU), truth = job.Truth.ToTensor(torch.CPU);
         ArrayData picture = y.IsComplex ? a.Adjoint(measured).abs().ToArrayData() : Enlarge(y, job.Truth.Shape);
@@ -58,5 +58,5 @@ internal sealed record DemoResult(DemoJob Job, ArrayData Measurement, ArrayData 
 
 /// <summary>The figures of one job; images against the truth, clipped to [0,1].</summary>
 internal sealed record DemoRow(
-    string Problem, string Slice, double PsnrDb, double Ssim, double Nmse, double? Ratio, double PriorShare, double Seconds,
+    string Problem, string Slice, double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare, double Seconds,
     QualityReport Measurement, QualityReport LeastSquares);

@@ -16,7 +16,7 @@ internal sealed record EvaluationRun(string Problem, string Solver, string Prese
 /// <summary>One image solved by one run.</summary>
 internal sealed record EvaluationRow(
     string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
-    double PsnrDb, double Ssim, double Nmse, double? Ratio, double PriorShare,
+    double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,
     int NetworkCalls, int DecoderGradients, double Seconds);
 
 /// <summary>Runs solvers on simulated measurements, image by image, and keeps every row as soon as it is there.</summary>
@@ -112,11 +112,11 @@ internal sealed class Evaluation
         using DisposeScope scope = torch.NewDisposeScope();
         using GradMode grad = torch.no_grad();
         var watch = System.Diagnostics.Stopwatch.StartNew();
-        using LinearOperator a = ProblemOperators.Create(
+        using ForwardOperator a = ProblemOperators.Create(
             problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device);
         Tensor x = truth.ToTensor(model.Device), y = measurement.ToTensor(model.Device);
         Tensor image = name == LeastSquares
-            ? Solvers.Consistency.LeastSquares.BestOf9(a, y, x).Images
+            ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new CommandException($"{LeastSquares} needs a linear problem, {problem.GetType().Name} is not."), y, x).Images
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
             image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),

@@ -100,7 +100,7 @@ internal static class SolveCommand
     {
         ConsistencyReport c = result.Consistency;
         Console.WriteLine($"residual      {c.Residual:G4} over {c.MeasuredComponents} components; noise explains {c.Expected:G4}{(c.Ratio is { } r ? $" (ratio {r:F2})" : string.Empty)}");
-        Console.WriteLine($"prior share   {c.PriorShare:P1} of the image's energy is not seen by the measurement");
+        Console.WriteLine(c.PriorShare is { } share ? $"prior share   {share:P1} of the image's energy is not seen by the measurement" : "prior share   unknown: the problem is not linear");
         if (result.Deviation is { } deviation)
         {
             Console.WriteLine($"deviation     {Math.Sqrt(deviation.Values.Average(v => (double)v * v)):F3} root mean square over the samples, {deviation.Values.Max():F3} at most");

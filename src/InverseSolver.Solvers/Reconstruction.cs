@@ -40,9 +40,9 @@ public sealed record ReconstructionRequest
 /// <param name="Expected">m sigma^2, what noise alone would leave.</param>
 /// <param name="Ratio">Residual over expected; null when sigma is 0.</param>
 /// <param name="RelativeResidual">||A(x) - y|| / ||y||.</param>
-/// <param name="PriorShare">||x - A⁺A x||^2 / ||x||^2: the share of the image's energy that the measurement does not see, hence comes from the prior.</param>
+/// <param name="PriorShare">||x - A⁺A x||^2 / ||x||^2: the share of the image's energy that the measurement does not see, hence comes from the prior; null where A is not linear.</param>
 public sealed record ConsistencyReport(
-    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double PriorShare);
+    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double? PriorShare);
 
 /// <summary>Agreement of the image, clipped to [0,1], with a known truth.</summary>
 /// <param name="PsnrDb">Peak signal-to-noise ratio, peak 1.</param>
@@ -111,10 +111,10 @@ public static class Reconstruction
         _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        using LinearOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device);
+        using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device);
         Tensor y = request.Measurement.ToTensor(model.Device);
-        var parameters = (ReSampleParameters)request.Solver;
-        long[] seeds = [.. Enumerable.Range(0, parameters.Samples).Select(k => SampleSeed(request.Seed, k))];
+        int count = (request.Solver as DiffusionParameters)?.Samples ?? 1;
+        long[] seeds = [.. Enumerable.Range(0, count).Select(k => SampleSeed(request.Seed, k))];
         int batch = (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, seeds.Length);
         int groups = (seeds.Length + batch - 1) / batch;
         var images = new List<Tensor>();
@@ -123,7 +123,7 @@ public static class Reconstruction
         {
             int done = images.Count;
             Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, done, groups, watch.Elapsed));
-            var solver = new ReSample(model, a, torch.cat([.. Enumerable.Repeat(y, group.Length)]), request.Sigma, parameters, report, cancellation);
+            Solver solver = request.Solver.Create(new SolverInput(model, a, torch.cat([.. Enumerable.Repeat(y, group.Length)]), request.Sigma, report, cancellation));
             using SolverState state = solver.Start(group);
             images.Add(solver.Run(state).clone());
             cost = new CostReport(
@@ -133,7 +133,7 @@ public static class Reconstruction
 
         Tensor samples = torch.cat([.. images]);
         Tensor x = samples.mean([0], keepdim: true);
-        ArrayData? deviation = parameters.Samples == 1 ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
+        ArrayData? deviation = count == 1 ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
         ArrayData image = x.ToArrayData();
         if (!image.Values.All(float.IsFinite))
         {
@@ -181,6 +181,11 @@ public static class Reconstruction
         {
             throw new InvalidInputException(
                 "files.measurement", $"It has {shape[0]} channel(s), the model '{model.Info.Id}' is for images with {model.Channels}.");
+        }
+
+        if (request.Solver.Refusal(request.Problem, model) is { } refusal)
+        {
+            throw new InvalidInputException("solver.type", refusal);
         }
 
         if (request.Truth is { } truth)

@@ -20,7 +20,7 @@ internal static class Simulation
 
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
-        using LinearOperator op = ProblemOperators.Build(problem, shape, parts, torch.CPU);
+        using ForwardOperator op = ProblemOperators.Build(problem, shape, parts, torch.CPU);
         Tensor y = op.Apply(image.ToTensor(torch.CPU));
         if (sigma > 0)
         {

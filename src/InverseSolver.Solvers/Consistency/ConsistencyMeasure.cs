@@ -16,13 +16,14 @@ public static class ConsistencyMeasure
     /// The share counts singular values below <see cref="LinearOperator.RelativeCutoff"/> as not seen; where conjugate gradients solve, what
     /// their bounded iterations do not reach counts as not seen too.
     /// </remarks>
-    public static ConsistencyReport[] Report(LinearOperator op, Tensor x, Tensor y, double sigma)
+    public static ConsistencyReport[] Report(ForwardOperator op, Tensor x, Tensor y, double sigma)
     {
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         double[] residuals = op.Residual2(x, y).ToDoubles(), measured = LinearOperator.SquaresPerItem(op.Measured(y)).ToDoubles();
-        Tensor seen = op.Prox(torch.zeros_like(x), op.Apply(x), 0);   // A⁺A x
-        double[] unseen = LinearOperator.SquaresPerItem(x - seen).ToDoubles(), energies = LinearOperator.SquaresPerItem(x).ToDoubles();
+        // A⁺A x
+        double[]? unseen = op is LinearOperator linear ? LinearOperator.SquaresPerItem(x - linear.Prox(torch.zeros_like(x), linear.Apply(x), 0)).ToDoubles() : null;
+        double[] energies = LinearOperator.SquaresPerItem(x).ToDoubles();
         double expected = op.MeasuredComponents * sigma * sigma;
         return [.. residuals.Select((residual, i) => new ConsistencyReport(
             op.MeasuredComponents,
@@ -30,6 +31,6 @@ public static class ConsistencyMeasure
             expected,
             expected > 0 ? residual / expected : null,
             Math.Sqrt(residual / (measured[i] > 0 ? measured[i] : 1)),
-            energies[i] > 0 ? unseen[i] / energies[i] : 0))];
+            unseen is null ? null : energies[i] > 0 ? unseen[i] / energies[i] : 0))];
     }
 }

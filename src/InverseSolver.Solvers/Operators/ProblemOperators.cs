@@ -52,12 +52,12 @@ public static class ProblemOperators
     /// <param name="measurement">y; null where it is to be simulated. A phase that is to be estimated from it is then 0.</param>
     /// <param name="device">Where the operator computes.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
-    public static LinearOperator Create(
+    public static ForwardOperator Create(
         Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device) =>
         Build(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement), device);
 
     /// <summary>The operator of a checked problem.</summary>
-    internal static LinearOperator Build(Problem problem, long[] imageShape, ProblemParts parts, Device device)
+    internal static ForwardOperator Build(Problem problem, long[] imageShape, ProblemParts parts, Device device)
     {
         (long channels, long height, long width) = (imageShape[0], imageShape[1], imageShape[2]);
         return problem switch

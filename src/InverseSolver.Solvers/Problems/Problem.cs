@@ -11,4 +11,8 @@ namespace InverseSolver.Solvers.Problems;
 [JsonDerivedType(typeof(PointSpread), "pointSpread")]
 [JsonDerivedType(typeof(CartesianMri), "mri")]
 [JsonDerivedType(typeof(Denoising), "denoising")]
-public abstract record Problem;
+public abstract record Problem
+{
+    /// <summary>Whether A is linear.</summary>
+    internal virtual bool IsLinear => true;
+}

@@ -4,7 +4,7 @@ using InverseSolver.Torch;
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>The calls that one run makes of its model: counted, and cancellable before each.</summary>
-internal sealed class ModelCalls(LatentModel model, CancellationToken cancellation)
+internal sealed class ModelCalls(LatentModel model, int height, int width, CancellationToken cancellation)
 {
     internal int Network { get; private set; }
 
@@ -26,7 +26,7 @@ internal sealed class ModelCalls(LatentModel model, CancellationToken cancellati
         return model.PredictNoise(z, timesteps);
     }
 
-    internal Tensor Decode(Tensor z, int height, int width)
+    internal Tensor Decode(Tensor z)
     {
         cancellation.ThrowIfCancellationRequested();
         Decoder++;
@@ -35,7 +35,7 @@ internal sealed class ModelCalls(LatentModel model, CancellationToken cancellati
     }
 
     /// <summary>x = D(z) and J_D(z)ᵀ w, where <paramref name="cotangent"/> makes w from x.</summary>
-    internal (Tensor Image, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent)
+    internal (Tensor Image, Tensor Gradient) DecodeVjp(Tensor z, Func<Tensor, Tensor> cotangent)
     {
         cancellation.ThrowIfCancellationRequested();
         DecoderGradient++;

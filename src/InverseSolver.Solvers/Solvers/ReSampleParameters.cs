@@ -7,13 +7,10 @@ namespace InverseSolver.Solvers.Solvers;
 /// Parameters of <see cref="ReSample"/>. The defaults are the preset <c>balanced</c>; <c>paper</c> is what the authors published, quirks
 /// of their code included. Fractions of the steps count in DDIM indices, which fall from steps - 1 (noise) to 0 (image).
 /// </summary>
-public sealed record ReSampleParameters : SolverParameters
+public sealed record ReSampleParameters : DiffusionParameters
 {
-    /// <summary>
-    /// Independent samples; small images are solved together. The result is their mean, which is nearer to the truth than each of them, and their
-    /// standard deviation shows where the prior chose; it is smaller than the posterior's (docs/results.md).
-    /// </summary>
-    [Range(1, 32)] public int Samples { get; init; } = 8;
+    /// <summary>The preset <c>balanced</c>.</summary>
+    public ReSampleParameters() => Samples = 8;
 
     /// <summary>DDIM steps.</summary>
     [Range(1, 1000)] public int Steps { get; init; } = 30;
@@ -69,22 +66,14 @@ public sealed record ReSampleParameters : SolverParameters
     /// </summary>
     [Range(0.0, 100.0)] public double? DiscrepancyFactor { get; init; } = 1;
 
-    /// <summary>A last proximal step from the decoded image.</summary>
-    public bool FinalProximalStep { get; init; } = true;
-
-    /// <summary>Correlation of neighbouring pixels' errors that the last proximal step assumes; 0 leaves unmeasured pixels as they are decoded.</summary>
-    [Range(0.0, 0.95)] public double FinalCorrelation { get; init; } = 0.4;
-
-    /// <summary>
-    /// Standard deviation of the decoded image's error that the proximal steps assume, on [0,1]; null: the model card's round-trip RMSE.
-    /// </summary>
-    [Range(1e-6, 1.0)] public double? PriorStandardDeviation { get; init; }
-
     /// <summary>The formula of the clean estimate that events start from.</summary>
     public Tweedie Tweedie { get; init; } = Tweedie.Exact;
 
     /// <summary>Whether time travel pairs each timestep with the coefficients of the step before, as the reference does.</summary>
     public bool TravelOffByOne { get; init; }
+
+    /// <inheritdoc/>
+    internal override Solver Create(SolverInput input) => new ReSample(input, this);
 }
 
 /// <summary>How the image is made consistent with its measurement.</summary>

@@ -1,4 +1,36 @@
+using System.ComponentModel.DataAnnotations;
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Problems;
+
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>The parameters of one solver. Ranges stand as validation attributes on its properties; its defaults are the preset <c>balanced</c>.</summary>
-public abstract record SolverParameters;
+public abstract record SolverParameters
+{
+    /// <summary>The solver with these parameters.</summary>
+    internal abstract Solver Create(SolverInput input);
+
+    /// <summary>Why the solver cannot solve a problem with a model, in a sentence for the caller; null when it can.</summary>
+    internal virtual string? Refusal(Problem problem, LatentModel model) => null;
+}
+
+/// <summary>What all solvers that draw from a diffusion model have in common.</summary>
+public abstract record DiffusionParameters : SolverParameters
+{
+    /// <summary>
+    /// Independent samples; small images are solved together. The result is their mean, which is nearer to the truth than each of them, and their
+    /// standard deviation shows where the prior chose; it is smaller than the posterior's (docs/results.md).
+    /// </summary>
+    [Range(1, 32)] public int Samples { get; init; } = 1;
+
+    /// <summary>A last proximal step from the solver's own image.</summary>
+    public bool FinalProximalStep { get; init; } = true;
+
+    /// <summary>Correlation of neighbouring pixels' errors that the last proximal step assumes; 0 leaves unmeasured pixels as they are.</summary>
+    [Range(0.0, 0.95)] public double FinalCorrelation { get; init; } = 0.4;
+
+    /// <summary>
+    /// Standard deviation of the decoded image's error that proximal steps assume, on [0,1]; null: the model card's round-trip RMSE.
+    /// </summary>
+    [Range(1e-6, 1.0)] public double? PriorStandardDeviation { get; init; }
+}

@@ -8,45 +8,61 @@ namespace InverseSolver.Solvers.Solvers;
 /// </summary>
 public sealed class SolverState : IDisposable
 {
-    private SolverState(int step, Tensor latent, Generator[] generators)
-    {
-        (Step, Latent, Generators) = (step, latent.DetachFromDisposeScope(), generators);
-    }
+    private readonly Dictionary<string, Tensor> _tensors = [];
+    private readonly Device _device;
+
+    private SolverState(int step, Generator[] generators, Device device) => (Step, Generators, _device) = (step, generators, device);
 
     /// <summary>Steps done.</summary>
     public int Step { get; internal set; }
 
-    /// <summary>z, (N, c, h, w).</summary>
-    public Tensor Latent { get; private set; }
+    /// <summary>z, or x of a model in pixel space, (N, c, h, w), of the solvers that have one.</summary>
+    public Tensor Latent { get => this["latent"]; internal set => this["latent"] = value; }
 
     /// <summary>The image, (N, C, H, W) in [0,1], once the run is over.</summary>
-    public Tensor? Image { get; private set; }
+    public Tensor? Image { get => _tensors.GetValueOrDefault("image"); internal set => this["image"] = value!; }
 
     /// <summary>One generator for each item, on the host.</summary>
     public IReadOnlyList<Generator> Generators { get; }
 
-    /// <summary>z ~ N(0, I), each item from its own seed.</summary>
-    internal static SolverState Start(long[] latentShape, long[] seeds, Device device)
+    /// <summary>What else a solver keeps from step to step, float32, (N, ...). The state owns what is set.</summary>
+    internal Tensor this[string name]
     {
-        Generator[] generators = [.. seeds.Select(seed => new Generator(seed))];
-        return new SolverState(0, Noise(generators, latentShape, device), generators);
+        get => _tensors[name];
+        set
+        {
+            if (_tensors.TryGetValue(name, out Tensor? old) && !ReferenceEquals(old, value))
+            {
+                old.Dispose();
+            }
+
+            _tensors[name] = value.DetachFromDisposeScope();
+        }
+    }
+
+    /// <summary>A state without tensors.</summary>
+    internal static SolverState Start(long[] seeds, Device device) => new(0, [.. seeds.Select(seed => new Generator(seed))], device);
+
+    /// <summary>z ~ N(0, I), each item from its own seed.</summary>
+    internal static SolverState StartFromNoise(long[] latentShape, long[] seeds, Device device)
+    {
+        SolverState state = Start(seeds, device);
+        state.Latent = state.Noise(latentShape);
+        return state;
     }
 
     /// <summary>Standard normal noise, (N, ...shape), each item from its own generator.</summary>
-    internal Tensor Noise(long[] shape) => Noise(Generators, shape, Latent.device);
-
-    internal void SetLatent(Tensor latent)
+    internal Tensor Noise(params long[] shape)
     {
-        Latent.Dispose();
-        Latent = latent.DetachFromDisposeScope();
+        using DisposeScope scope = torch.NewDisposeScope();
+        return torch.stack([.. Generators.Select(g => torch.randn(shape, g, ScalarType.Float32, _device))]).MoveToOuterDisposeScope();
     }
-
-    internal void SetImage(Tensor image) => Image = image.DetachFromDisposeScope();
 
     /// <summary>The state as bytes on the host, to go on from later.</summary>
     public SavedState Save()
     {
-        return new SavedState(Step, Latent.shape, Latent.ToFloats(), [.. Generators.Select(Saved)]);
+        return new SavedState(
+            Step, _tensors.ToDictionary(named => named.Key, named => new SavedTensor(named.Value.shape, named.Value.ToFloats())), [.. Generators.Select(Saved)]);
 
         static byte[] Saved(Generator generator)
         {
@@ -58,7 +74,6 @@ public sealed class SolverState : IDisposable
     /// <summary>Goes on from a saved state.</summary>
     public static SolverState Load(SavedState saved, Device device)
     {
-        using Tensor onHost = torch.tensor(saved.Latent, saved.LatentShape);
         var generators = saved.Generators.Select(bytes =>
         {
             var generator = new Generator(0);
@@ -66,30 +81,38 @@ public sealed class SolverState : IDisposable
             generator.set_state(state);
             return generator;
         });
-        return new SolverState(saved.Step, onHost.to(device), [.. generators]);
+        var loaded = new SolverState(saved.Step, [.. generators], device);
+        foreach ((string name, SavedTensor tensor) in saved.Tensors)
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            loaded[name] = torch.tensor(tensor.Values, tensor.Shape).to(device);
+        }
+
+        return loaded;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Latent.Dispose();
-        Image?.Dispose();
+        foreach (Tensor tensor in _tensors.Values)
+        {
+            tensor.Dispose();
+        }
+
         foreach (Generator generator in Generators)
         {
             generator.Dispose();
         }
     }
-
-    private static Tensor Noise(IReadOnlyList<Generator> generators, long[] shape, Device device)
-    {
-        using DisposeScope scope = torch.NewDisposeScope();
-        return torch.stack([.. generators.Select(g => torch.randn(shape, g, ScalarType.Float32, device))]).MoveToOuterDisposeScope();
-    }
 }
 
 /// <summary>A <see cref="SolverState"/> on the host.</summary>
 /// <param name="Step">Steps done.</param>
-/// <param name="LatentShape">(N, c, h, w).</param>
-/// <param name="Latent">z.</param>
+/// <param name="Tensors">The state's tensors by name.</param>
 /// <param name="Generators">State of each item's generator.</param>
-public sealed record SavedState(int Step, long[] LatentShape, float[] Latent, byte[][] Generators);
+public sealed record SavedState(int Step, IReadOnlyDictionary<string, SavedTensor> Tensors, byte[][] Generators);
+
+/// <summary>A float32 tensor on the host.</summary>
+/// <param name="Shape">Its shape.</param>
+/// <param name="Values">Its values, the last dimension fastest.</param>
+public sealed record SavedTensor(long[] Shape, float[] Values);

@@ -26,7 +26,7 @@ public sealed class ConsistencyTests : IDisposable
         Assert.Equal(0.75, reports[0].Expected, 9);
         Assert.Equal(1 / 0.75, reports[0].Ratio!.Value, 6);
         Assert.Equal(Math.Sqrt(1 / 30.0), reports[0].RelativeResidual, 6);
-        Assert.Equal(9 / 30.0, reports[0].PriorShare, 6);
+        Assert.Equal(9 / 30.0, reports[0].PriorShare!.Value, 6);
         Assert.Equal(new ConsistencyReport(3, 0, 0.75, 0, 0, 0), reports[1]);
         Assert.Null(ConsistencyMeasure.Report(op, x, y, 0)[0].Ratio);
     }
@@ -44,7 +44,7 @@ public sealed class ConsistencyTests : IDisposable
         long rank = (long)s.ge(s.max().ToDouble() * LinearOperator.RelativeCutoff).to(ScalarType.Float64).sum().ToDouble();
         Tensor flat = x.reshape(1, -1).to(ScalarType.Float64), seen = flat.mm(u.narrow(1, 0, rank));
         double expected = 1 - (OperatorList.Dot(seen, seen) / OperatorList.Dot(flat, flat));
-        Assert.Equal(expected, ConsistencyMeasure.Report(op, x, op.Apply(x), 0.1)[0].PriorShare, 1e-3);
+        Assert.Equal(expected, ConsistencyMeasure.Report(op, x, op.Apply(x), 0.1)[0].PriorShare!.Value, 1e-3);
     }
 
     [Theory]

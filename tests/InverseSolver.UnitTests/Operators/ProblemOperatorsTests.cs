@@ -56,7 +56,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         long[] shape = ProblemOperators.ImageShape(problem, y);
         Assert.Equal(image.Shape.Select(size => (long)size), shape);
         ProblemOperators.Validate(problem, shape, files, y);
-        using LinearOperator op = ProblemOperators.Create(problem, shape, files, y, torch.CPU);
+        using ForwardOperator op = ProblemOperators.Create(problem, shape, files, y, torch.CPU);
         if (name.Contains("estimated")) return;   // another operator than the one that made y
 
         double residual = op.Residual2(image.ToTensor(torch.CPU), y.ToTensor(torch.CPU)).ToDouble();
@@ -100,7 +100,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         ArrayData y = Reconstruction.Simulate(new CartesianMri(mask, PhaseSource.File), image, files, 0, 0).Measurement;
         double Fit(PhaseSource source, Dictionary<string, ArrayData> given)
         {
-            using LinearOperator op = ProblemOperators.Create(new CartesianMri(mask, source), [1, height, width], given, y, torch.CPU);
+            using ForwardOperator op = ProblemOperators.Create(new CartesianMri(mask, source), [1, height, width], given, y, torch.CPU);
             Tensor measured = y.ToTensor(torch.CPU);
             return Math.Sqrt(op.Residual2(image.ToTensor(torch.CPU), measured).ToDouble()) / OperatorList.Norm(measured);
         }

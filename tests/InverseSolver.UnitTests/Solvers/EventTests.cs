@@ -25,7 +25,7 @@ public sealed class EventTests
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
-        (double s, double w, double v) = new ReSample(model, op, torch.zeros([1, 1, 8, 8]), 0.01, ReSamplePresets.Paper).Resampling(index);
+        (double s, double w, double v) = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), ReSamplePresets.Paper).Resampling(index);
         Assert.Equal(sigma, s, 6);
         Assert.Equal(weight, w, 4);
         Assert.Equal(variance, v, 6);
@@ -37,7 +37,7 @@ public sealed class EventTests
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
-        var solver = new ReSample(model, op, torch.zeros([1, 1, 8, 8]), 0.01, ReSamplePresets.Paper);
+        var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), ReSamplePresets.Paper);
         int[] events = [.. Enumerable.Range(0, 500).Where(solver.IsEvent)];
         Assert.Equal(Enumerable.Range(1, 33).Select(k => 10 * k), events);
         Assert.Equal(Enumerable.Range(17, 17).Select(k => 10 * k), events.Where(solver.IsPixelEvent));
@@ -52,7 +52,7 @@ public sealed class EventTests
         using GaussianModel model = Toy.Gaussian();
         const int Side = 1024;
         using LinearOperator op = Toy.Operators["denoising"](Side);
-        var solver = new ReSample(model, op, torch.zeros([1, 1, Side, Side]), 0.01, ReSamplePresets.Paper);
+        var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, Side, Side]), 0.01), ReSamplePresets.Paper);
         using SolverState state = solver.Start(7);
         Tensor drawn = solver.Resample(torch.full([1, 1, Side, Side], 3), torch.full([1, 1, Side, Side], -2), index, state).to(ScalarType.Float64);
 
@@ -74,7 +74,7 @@ public sealed class EventTests
         (_, Tensor y) = Toy.Measure(model, op, 0.01, 1, 1);
         var perStep = new List<(int Step, string Stage, int Network)>();
         ReSample? solver = null;
-        solver = new ReSample(model, op, y, 0.01, Cheap, p => perStep.Add((p.Step, p.Stage, solver!.Calls.Network)));
+        solver = new ReSample(new SolverInput(model, op, y, 0.01, p => perStep.Add((p.Step, p.Stage, solver!.Calls.Network))), Cheap);
         using SolverState state = solver.Start(1);
         solver.Run(state);
         Assert.Equal(665, solver.Calls.Network);
@@ -98,8 +98,8 @@ public sealed class EventTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
         Tensor y = torch.zeros([1, 1, 8, 8]), z = Toy.Normal([1, 1, 8, 8], 3);
-        var exact = new ReSample(model, op, y, 0.01, Cheap with { Tweedie = Tweedie.Exact });
-        var reference = new ReSample(model, op, y, 0.01, Cheap);
+        var exact = new ReSample(new SolverInput(model, op, y, 0.01), Cheap with { Tweedie = Tweedie.Exact });
+        var reference = new ReSample(new SolverInput(model, op, y, 0.01), Cheap);
         using SolverState state = exact.Start(1);
 
         // Index 250 of 500: t = 501, ᾱ = 0.114005, ᾱ' = 0.115844.
@@ -123,7 +123,7 @@ public sealed class EventTests
         const int Side = 256;
         using LinearOperator op = Toy.Operators["denoising"](Side);
         Tensor y = torch.zeros([1, 1, Side, Side]), z = Toy.Normal([1, 1, Side, Side], 3);
-        var solver = new ReSample(model, op, y, 0.01, Cheap with { Eta = 0.8 });
+        var solver = new ReSample(new SolverInput(model, op, y, 0.01), Cheap with { Eta = 0.8 });
         using SolverState state = solver.Start(1);
         (Tensor next, _) = solver.Ddim(z, 201, 100, state);
         double a = model.Abar[201], before = model.Abar[199];
@@ -144,7 +144,7 @@ public sealed class EventTests
         using LinearOperator op = Toy.Operators["denoising"](8);
         Tensor y = torch.zeros([1, 1, 8, 8]), z = Toy.Normal([1, 1, 8, 8], 3);
         var parameters = Cheap with { TravelSteps = steps, TravelOffByOne = offByOne };
-        var solver = new ReSample(model, op, y, 0.01, parameters);
+        var solver = new ReSample(new SolverInput(model, op, y, 0.01), parameters);
         using SolverState state = solver.Start(1);
         const int Index = 100;
         Tensor travelled = solver.TimeTravel(z, torch.zeros_like(z), 499 - Index, state);
@@ -176,11 +176,11 @@ public sealed class EventTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
         Tensor y = torch.zeros([1, 1, 8, 8]), z = Toy.Normal([1, 1, 8, 8], 3), z0 = Toy.Normal([1, 1, 8, 8], 4);
-        var solver = new ReSample(model, op, y, 0.01, Cheap);
+        var solver = new ReSample(new SolverInput(model, op, y, 0.01), Cheap);
         using SolverState state = solver.Start(1);
         solver.TimeTravel(z, z0, 499 - 2, state);
         Assert.Equal(2, solver.Calls.Network);
-        var staying = new ReSample(model, op, y, 0.01, Cheap with { TravelSteps = 0 });
+        var staying = new ReSample(new SolverInput(model, op, y, 0.01), Cheap with { TravelSteps = 0 });
         Assert.Equal(z0.ToFloats(), staying.TimeTravel(z, z0, 399, state).ToFloats());
         Assert.Equal(0, staying.Calls.Network);
     }

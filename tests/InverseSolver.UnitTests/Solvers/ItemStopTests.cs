@@ -69,7 +69,7 @@ public sealed class ItemStopTests
         (Tensor truth, Tensor y) = Toy.Measure(model, op, Sigma, 2, 1);
         Tensor z0 = Toy.Normal([2, 1, 8, 8], 3) * 0.3;
         z0.select(0, 0).copy_(op.Prox(truth, y, 1).select(0, 0) * 2 - 1);
-        var solver = new ReSample(model, op, y, Sigma, Discrepant);
+        var solver = new ReSample(new SolverInput(model, op, y, Sigma), Discrepant);
         Tensor z = solver.LatentConsistency(z0, 400);
         Assert.Equal(z0.select(0, 0).ToFloats(), z.select(0, 0).ToFloats());
         Assert.NotEqual(z0.select(0, 1).ToFloats(), z.select(0, 1).ToFloats());
@@ -79,7 +79,7 @@ public sealed class ItemStopTests
         Assert.InRange(residual2[1], 0.5 * allowed, allowed);
 
         // Alone an item goes the same way.
-        var alone = new ReSample(model, op, y.narrow(0, 1, 1), Sigma, Discrepant);
+        var alone = new ReSample(new SolverInput(model, op, y.narrow(0, 1, 1), Sigma), Discrepant);
         Assert.True(Toy.Error(alone.LatentConsistency(z0.narrow(0, 1, 1), 400), z.narrow(0, 1, 1)) < 1e-5);
     }
 
@@ -93,13 +93,13 @@ public sealed class ItemStopTests
         (Tensor truth, Tensor y) = Toy.Measure(model, op, Sigma, 2, 1);
         Tensor x0 = torch.full([2, 1, 12, 12], 0.5);
         x0.select(0, 0).copy_(op.Prox(truth, y, 1).select(0, 0));
-        var solver = new ReSample(model, op, y, Sigma, Discrepant);
+        var solver = new ReSample(new SolverInput(model, op, y, Sigma), Discrepant);
         double allowed = op.MeasuredComponents * Sigma * Sigma;
         Assert.True(op.Residual2(x0, y).ToDoubles()[1] > 10 * allowed);
         Tensor x = solver.PixelConsistency(x0, 0);
         Assert.True(Toy.Error(x.select(0, 0), x0.select(0, 0)) < 1e-6);
         Assert.InRange(op.Residual2(x, y).ToDoubles()[1], 0.8 * allowed, allowed);
-        var alone = new ReSample(model, op, y.narrow(0, 1, 1), Sigma, Discrepant);
+        var alone = new ReSample(new SolverInput(model, op, y.narrow(0, 1, 1), Sigma), Discrepant);
         Assert.True(Toy.Error(alone.PixelConsistency(x0.narrow(0, 1, 1), 0), x.narrow(0, 1, 1)) < 1e-5);
     }
 
@@ -111,7 +111,7 @@ public sealed class ItemStopTests
         using LinearOperator op = Toy.Operators["inpainting"](8);
         (_, Tensor y) = Toy.Measure(model, op, 0.02, 1, 1);
         var parameters = Discrepant with { PixelIterations = 1, PixelLearningRate = 0.03, LatentLearningRate = 0.007, WeightDecay = 0.1 };
-        var solver = new ReSample(model, op, y, 0.02, parameters);
+        var solver = new ReSample(new SolverInput(model, op, y, 0.02), parameters);
         Tensor x0 = torch.full([1, 1, 8, 8], 0.9), signed = torch.full([1, 1, 8, 8], 0.8), sign = op.Adjoint(op.Apply(x0) - y).sign();
 
         // Adam's first step is the gradient's sign times the rate; the decay shrinks the variable, on the [-1,1] scale, before it.
@@ -127,7 +127,7 @@ public sealed class ItemStopTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["inpainting"](8);
         (_, Tensor y) = Toy.Measure(model, op, 0.1, 1, 1);
-        var solver = new ReSample(model, op, y, 0.1, ReSamplePresets.Paper with { WeightDecay = 0 });
+        var solver = new ReSample(new SolverInput(model, op, y, 0.1), ReSamplePresets.Paper with { WeightDecay = 0 });
         Tensor x = solver.PixelConsistency(torch.full([1, 1, 8, 8], 0.5), 0);
 
         // The mean over all entries of y, on the [-1,1] scale.
@@ -141,7 +141,7 @@ public sealed class ItemStopTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
         (_, Tensor y) = Toy.Measure(model, op, 0.02, 1, 1);
-        var solver = new ReSample(model, op, y, 0, Discrepant with { LatentLearningRate = 1, Window = 5 });
+        var solver = new ReSample(new SolverInput(model, op, y, 0), Discrepant with { LatentLearningRate = 1, Window = 5 });
         solver.LatentConsistency(y * 2 - 1 + Toy.Normal([1, 1, 8, 8], 2) * 1e-4, 400);
         Assert.InRange(solver.Calls.DecoderGradient, 6, 12);
     }

@@ -65,8 +65,8 @@ public sealed class QualityTests
             Truth = truth,
         };
         ReconstructionResult result = Reconstruction.Run(model, request, null, default);
-        using LinearOperator op = ProblemOperators.Create(problem, [.. truth.Shape.Select(n => (long)n)], none, y, torch.CPU);
-        Tensor best = LeastSquares.BestOf9(op, y.ToTensor(torch.CPU), truth.ToTensor(torch.CPU)).Images;
+        using ForwardOperator op = ProblemOperators.Create(problem, [.. truth.Shape.Select(n => (long)n)], none, y, torch.CPU);
+        Tensor best = LeastSquares.BestOf9((LinearOperator)op, y.ToTensor(torch.CPU), truth.ToTensor(torch.CPU)).Images;
         return (result.Quality!.PsnrDb, ImageQuality.Psnr(best.clamp(0, 1).ToArrayData(), truth));
     }
 }

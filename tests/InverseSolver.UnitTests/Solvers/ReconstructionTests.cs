@@ -28,9 +28,9 @@ public sealed class ReconstructionTests
         ReconstructionResult all = Reconstruction.Run(model, request with { Solver = parameters }, null, default);
 
         // The same batch: in another one, rounding differs and a few steps enlarge it.
-        using LinearOperator a = ProblemOperators.Create(request.Problem, [1, 64, 64], request.Files, request.Measurement, torch.CPU);
+        using ForwardOperator a = ProblemOperators.Create(request.Problem, [1, 64, 64], request.Files, request.Measurement, torch.CPU);
         Tensor y = request.Measurement.ToTensor(torch.CPU);
-        var solver = new ReSample(model, a, torch.cat([y, y, y]), Sigma, parameters);
+        var solver = new ReSample(new SolverInput(model, a, torch.cat([y, y, y]), Sigma), parameters);
         using SolverState state = solver.Start([.. Enumerable.Range(0, 3).Select(k => unchecked(request.Seed + k * (long)0x9E3779B97F4A7C15))]);
         float[] samples = solver.Run(state).ToFloats();
         for (int i = 0; i < 64 * 64; i++)
@@ -89,7 +89,7 @@ public sealed class ReconstructionTests
         Assert.Equal(residual / (m * Sigma * Sigma), result.Consistency.Ratio!.Value, 1e-3);
         Assert.Equal(Math.Sqrt(residual / Enumerable.Range(0, y.Length).Where(i => mask[i]).Sum(i => y[i] * y[i])), result.Consistency.RelativeResidual, 1e-4);
         double unseen = Enumerable.Range(0, image.Length).Where(i => !mask[i]).Sum(i => image[i] * image[i]);
-        Assert.Equal(unseen / image.Sum(v => v * v), result.Consistency.PriorShare, 1e-4);
+        Assert.Equal(unseen / image.Sum(v => v * v), result.Consistency.PriorShare!.Value, 1e-4);
 
         var clipped = new ArrayData([1, 64, 64], [.. result.Image.Values.Select(v => Math.Clamp(v, 0f, 1f))]);
         Assert.Equal(ImageQuality.Psnr(clipped, request.Truth!), result.Quality!.PsnrDb, 6);

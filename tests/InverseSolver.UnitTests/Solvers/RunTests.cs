@@ -62,18 +62,18 @@ public sealed class RunTests
         Assert.All(whole, v => Assert.True(float.IsFinite(v)));
 
         // Every step by a new solver from a state that was saved after the one before.
-        using SolverState start = new ReSample(model, op, both, Sigma, Short).Start(3, 4);
+        using SolverState start = new ReSample(new SolverInput(model, op, both, Sigma), Short).Start(3, 4);
         SavedState saved = start.Save();
         for (int step = 0; step < Short.Steps; step++)
         {
             Assert.Equal(step, saved.Step);
             using SolverState state = SolverState.Load(saved, torch.CPU);
-            new ReSample(model, op, both, Sigma, Short).Advance(state);
+            new ReSample(new SolverInput(model, op, both, Sigma), Short).Advance(state);
             saved = state.Save();
         }
 
         using SolverState last = SolverState.Load(saved, torch.CPU);
-        Assert.Equal(whole, new ReSample(model, op, both, Sigma, Short).Run(last).ToFloats());
+        Assert.Equal(whole, new ReSample(new SolverInput(model, op, both, Sigma), Short).Run(last).ToFloats());
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class RunTests
         using LinearOperator op = Toy.Operators["denoising"](8);
         Tensor y = torch.zeros([1, 1, 8, 8]);
         ReSampleParameters even = Short with { Steps = 10, LdpsScale = 0, ConsistencyStart = 0, FinalLatentIterations = 0 };
-        var first = new ReSample(model, op, y, Sigma, even);
+        var first = new ReSample(new SolverInput(model, op, y, Sigma), even);
         using SolverState state = first.Start(1);
         for (int k = 0; k < 5; k++)
         {
@@ -108,7 +108,7 @@ public sealed class RunTests
 
         // One of six equal steps is done then.
         SolverProgress? report = null;
-        new ReSample(model, op, y, Sigma, even, p => report = p).Advance(state);
+        new ReSample(new SolverInput(model, op, y, Sigma, p => report = p), even).Advance(state);
         Assert.InRange(report!.Eta!.Value / report.Elapsed, 4.0, 40.0);
     }
 
@@ -156,14 +156,14 @@ public sealed class RunTests
         using var cancel = new CancellationTokenSource();
         int atCancel = -1;
         ReSample? solver = null;
-        solver = new ReSample(model, op, y, Sigma, Short, p =>
+        solver = new ReSample(new SolverInput(model, op, y, Sigma, p =>
         {
             if (p.Step == after)
             {
                 atCancel = Calls(solver!);
                 cancel.Cancel();
             }
-        }, cancel.Token);
+        }, cancel.Token), Short);
         using (SolverState state = solver.Start(1))
         {
             Assert.Throws<OperationCanceledException>(() => solver.Run(state));
@@ -183,7 +183,7 @@ public sealed class RunTests
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
         long before = torch.live_tensors;
-        var solver = new ReSample(model, op, y, Sigma, ReSamplePresets.Paper, cancellation: cancelled.Token);
+        var solver = new ReSample(new SolverInput(model, op, y, Sigma, Cancellation: cancelled.Token), ReSamplePresets.Paper);
         Assert.Throws<OperationCanceledException>((Action)(() =>
         {
             using DisposeScope scope = torch.NewDisposeScope();
@@ -203,13 +203,13 @@ public sealed class RunTests
         {
             foreach (int at in (int[])[1, 3, 7])
             {
-                var solver = new ReSample(model, op, y, Sigma, Short with { Pixel = pixel, PixelIterations = 3 }, p =>
+                var solver = new ReSample(new SolverInput(model, op, y, Sigma, p =>
                 {
                     if (p.Step == at)
                     {
                         throw new TimeoutException();
                     }
-                });
+                }), Short with { Pixel = pixel, PixelIterations = 3 });
                 using SolverState state = solver.Start(1);
                 Assert.Throws<TimeoutException>(() => solver.Run(state));
             }
@@ -228,11 +228,11 @@ public sealed class RunTests
         Tensor y = op.Apply(torch.full([2, 1, 8, 12], 0.5));
         var reports = new List<SolverProgress>();
         int thread = Environment.CurrentManagedThreadId;
-        var solver = new ReSample(model, op, y, Sigma, Short, p =>
+        var solver = new ReSample(new SolverInput(model, op, y, Sigma, p =>
         {
             Assert.Equal(thread, Environment.CurrentManagedThreadId);
             reports.Add(p);
-        });
+        }), Short);
         using SolverState state = solver.Start(1, 2);
         float[] image = solver.Run(state).ToFloats();
         Assert.Equal(7, solver.Steps);
@@ -261,7 +261,7 @@ public sealed class RunTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
         var reports = new List<SolverProgress>();
-        var solver = new ReSample(model, op, torch.zeros([1, 1, 8, 8]), 0, Short with { LdpsScale = 0, ConsistencyStart = 0 }, reports.Add);
+        var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0, reports.Add), Short with { LdpsScale = 0, ConsistencyStart = 0 });
         using SolverState state = solver.Start(1);
         solver.Run(state);
         Assert.All(reports[..^1], p => Assert.True(p.Preview is null && p.Residual is null));

@@ -65,9 +65,9 @@ internal static class Toy
     }
 
     /// <summary>A run from seeds to the image, in host memory.</summary>
-    public static float[] Run(LatentModel model, LinearOperator op, Tensor y, double sigma, ReSampleParameters parameters, params long[] seeds)
+    public static float[] Run(LatentModel model, LinearOperator op, Tensor y, double sigma, SolverParameters parameters, params long[] seeds)
     {
-        var solver = new ReSample(model, op, y, sigma, parameters);
+        Solver solver = parameters.Create(new SolverInput(model, op, y, sigma));
         using SolverState state = solver.Start(seeds);
         return solver.Run(state).ToFloats();
     }

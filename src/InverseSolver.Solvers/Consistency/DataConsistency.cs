@@ -1,0 +1,62 @@
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Consistency;
+
+/// <summary>
+/// The data step that our presets use: the image that explains the measurement and is near an estimate. For a linear A the proximal step in the metric of the
+/// estimate's error (<see cref="GaussianConditioning"/>), for any other a bounded number of gradient steps that stop at the noise level.
+/// </summary>
+internal sealed class DataConsistency
+{
+    private const int Iterations = 100;
+    private const double LearningRate = 5e-3;
+
+    private readonly SolverInput _input;
+    private readonly GaussianConditioning? _conditioning;
+
+    internal DataConsistency(SolverInput input, DiffusionParameters parameters)
+    {
+        _input = input;
+        double tau = parameters.PriorStandardDeviation ?? input.Model.Info.RoundTripRmse ?? 0.03;
+        _conditioning = input.A is LinearOperator linear ? new GaussianConditioning(linear, input.Sigma, tau) : null;
+    }
+
+    /// <summary>Correlation of neighbouring pixels' errors in a clean estimate from noise level √((1-ᾱ)/ᾱ); fitted, see docs/decisions/0004.</summary>
+    internal static double ErrorCorrelation(double abar)
+    {
+        double noise = Math.Sqrt((1 - abar) / abar);
+        return 0.9 * noise / (noise + 0.6);
+    }
+
+    /// <summary>The consistent image.</summary>
+    /// <param name="x0">The estimate, (N, C, H, W) in [0,1].</param>
+    /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
+    internal Tensor Solve(Tensor x0, double correlation) => _conditioning?.Solve(x0, _input.Y, correlation) ?? Descend(x0);
+
+    private Tensor Descend(Tensor x0)
+    {
+        (ForwardOperator a, Tensor y) = (_input.A, _input.Y);
+        double enough = a.MeasuredComponents * _input.Sigma * _input.Sigma;
+        Tensor x = x0.clone();
+        using var optimizer = new torch.optim.Adam([x], LearningRate);
+        var stop = new ItemStop(x.size(0), Iterations, window: 20);
+        for (int k = 0; k < Iterations; k++)
+        {
+            using DisposeScope scope = torch.NewDisposeScope();
+            stop.Observe(k, a.Residual2(x, y).ToDoubles(), residual2 => residual2 <= enough);
+            if (stop.All)
+            {
+                break;
+            }
+
+            using Tensor before = stop.Any ? x.clone() : x.alias();
+            optimizer.step(a.Gradient(x, y));
+            stop.Restore(x, before);
+            _input.Cancellation.ThrowIfCancellationRequested();
+        }
+
+        return x;
+    }
+}

@@ -1,0 +1,28 @@
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Operators;
+
+/// <summary>A <see cref="ForwardOperator"/> that is not linear; its gradient is autograd's.</summary>
+public abstract class NonlinearOperator : ForwardOperator
+{
+    /// <inheritdoc cref="ForwardOperator(string, long[], long[], long, bool)"/>
+    protected NonlinearOperator(string name, long[] domain, long[] range, long measuredComponents, bool isComplexRange = false)
+        : base(name, domain, range, measuredComponents, isComplexRange)
+    {
+    }
+
+    private protected override Tensor GradientCore(Tensor x, Tensor y)
+    {
+        Tensor leaf = x.detach().requires_grad_();
+        Tensor predicted;
+        using (torch.enable_grad())
+        {
+            predicted = ApplyCore(leaf);
+        }
+
+        using (torch.no_grad())
+        {
+            return torch.autograd.grad([predicted], [leaf], [predicted.detach() - y])[0];
+        }
+    }
+}

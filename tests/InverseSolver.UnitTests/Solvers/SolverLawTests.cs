@@ -1,0 +1,114 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Solvers;
+
+/// <summary>What every solver keeps, over the whole list, with its preset <c>fast</c>.</summary>
+[LeavesNoTensors]
+public sealed class SolverLawTests
+{
+    private const int Side = 16;
+    private const double Sigma = 0.05;
+
+    /// <summary>All solvers.</summary>
+    public static TheoryData<string> Solvers => [.. SolverCatalog.All.Select(solver => solver.Type)];
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void A_run_gives_the_same_bits_again_and_from_every_saved_state(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using LinearOperator a = Toy.Operators["inpainting"](Side);
+        Tensor y = Toy.Measure(model, a, Sigma, 2, 5).Y;
+        SolverParameters parameters = Fast(type);
+        float[] whole = Toy.Run(model, a, y, Sigma, parameters, 3, 4);
+        Assert.All(whole, v => Assert.True(float.IsFinite(v)));
+        Assert.Equal(whole, Toy.Run(model, a, y, Sigma, parameters, 3, 4));
+
+        // Every step by a new solver, from a state that was saved after the one before.
+        SolverState state = New().Start(3, 4);
+        int steps = New().Steps;
+        for (int step = 0; step < steps; step++)
+        {
+            SavedState saved = state.Save();
+            state.Dispose();
+            Assert.Equal(step, saved.Step);
+            state = SolverState.Load(saved, torch.CPU);
+            New().Advance(state);
+        }
+
+        Assert.Equal(whole, state.Image!.ToFloats());
+        state.Dispose();
+
+        Solver New() => parameters.Create(new SolverInput(model, a, y, Sigma));
+    }
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void An_item_of_a_batch_is_solved_as_if_it_were_alone(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using LinearOperator a = Toy.Operators["blur"](Side);
+        Tensor y = Toy.Measure(model, a, Sigma, 2, 6).Y;
+        float[] both = Toy.Run(model, a, y, Sigma, Fast(type), 3, 4), second = Toy.Run(model, a, y.narrow(0, 1, 1), Sigma, Fast(type), 4);
+        Assert.True(both[second.Length..].Zip(second, (p, q) => Math.Abs(p - q)).Max() < 2e-4);
+    }
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void It_stops_between_calls_when_it_is_cancelled_and_tells_how_far_it_is(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using LinearOperator a = Toy.Operators["inpainting"](Side);
+        Tensor y = Toy.Measure(model, a, Sigma, 1, 7).Y;
+        var told = new List<SolverProgress>();
+        Solver whole = Fast(type).Create(new SolverInput(model, a, y, Sigma, told.Add));
+        using (SolverState state = whole.Start(1))
+        {
+            whole.Run(state);
+        }
+
+        Assert.Equal(Enumerable.Range(1, whole.Steps), told.Select(p => p.Step));
+        Assert.All(told, p => Assert.Equal(whole.Steps, p.Of));
+        Assert.NotNull(told[^1].Preview);
+
+        using var cancel = new CancellationTokenSource();
+        Solver stopped = Fast(type).Create(new SolverInput(model, a, y, Sigma, _ => cancel.Cancel(), cancel.Token));
+        using SolverState half = stopped.Start(1);
+        if (stopped.Steps > 1)
+        {
+            Assert.Throws<OperationCanceledException>(() => stopped.Run(half));
+            Assert.Equal(1, half.Step);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void The_image_explains_its_measurement_and_is_nearer_to_the_truth_than_the_start(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        foreach (string name in (string[])["inpainting", "blur", "downsampling", "mri"])
+        {
+            using LinearOperator a = Toy.Operators[name](Side);
+            (Tensor truth, Tensor y) = Toy.Measure(model, a, Sigma, 1, 8);
+            Tensor x = torch.tensor(Toy.Run(model, a, y, Sigma, Fast(type), 1), 1, 1, Side, Side), start = a.Adjoint(y);
+            double residual = a.Residual2(x, y).ToDoubles()[0], before = a.Residual2(start, y).ToDoubles()[0];
+            double expected = a.MeasuredComponents * Sigma * Sigma;
+            string report = $"{type} {name}: residual {residual / expected:f2} of the noise, at the start {before / expected:f2}; error {Distance(x, truth):f3}, at the start {Distance(start, truth):f3}";
+            Assert.True(residual < Math.Max(3 * expected, 0.5 * before), report);
+            Assert.True(Distance(x, truth) < Distance(start, truth), report);
+        }
+    }
+
+    private static SolverParameters Fast(string type) => SolverCatalog.Resolve(type, "fast", null);
+
+    private static double Distance(Tensor x, Tensor truth) => (x - truth).norm().ToDouble();
+}
