@@ -44,13 +44,15 @@ internal static class CliOptions
             Console.Error.WriteLine($"warning: {slow}");
         }
 
-        using var catalog = new ModelCatalog([folder], device);
-        if (catalog.Find(id) is null)
-        {
-            throw new CommandException($"There is no model '{id}' in {folder}. There is: {string.Join(", ", catalog.Models.Select(m => m.Id))}.");
-        }
+        return ModelPackage.Load(FolderOf(folder, id), device);
+    }
 
-        return ModelPackage.Load(Path.Combine(folder, id), device);
+    /// <summary>The folder of the package with an id, whatever the folder's own name is.</summary>
+    internal static string FolderOf(string folder, string id)
+    {
+        using var catalog = new ModelCatalog([folder]);
+        return catalog.FolderOf(id)
+            ?? throw new CommandException($"There is no model '{id}' in {folder}. There is: {string.Join(", ", catalog.Models.Select(m => m.Id))}.");
     }
 
     /// <summary>By itself libtorch takes half of the cores; OMP_NUM_THREADS is what its users set.</summary>

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers;
@@ -15,7 +16,7 @@ internal sealed record EvaluationRun(string Problem, string Solver, string Prese
 
 /// <summary>One image solved by one run.</summary>
 internal sealed record EvaluationRow(
-    string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
+    string Model, string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
     double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,
     int NetworkCalls, int DecoderGradients, double Seconds);
 
@@ -40,7 +41,9 @@ internal sealed class Evaluation
     /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row) => RowsFile is null ? null : Path.Combine(
         Path.ChangeExtension(RowsFile, null) + ".images",
-        $"{Path.GetFileNameWithoutExtension(row.Image)}-{Path.GetFileNameWithoutExtension(row.Problem)}-{row.Solver}-{row.Preset}{(row.Settings.Length == 0 ? string.Empty : "-" + Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(row.Settings)))[..8])}.npy");
+        $"{Path.GetFileNameWithoutExtension(row.Image)}-{Path.GetFileNameWithoutExtension(row.Problem)}-{row.Solver}-{row.Preset}-{Convert.ToHexString(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new { row.Model, row.Image, row.Problem, row.Settings, row.Sigma, row.Seed })))[..8]}.npy");
+
+    private static string ModelName(LatentModel model) => $"{model.Info.Id} {model.Info.Hash}";
 
     internal IReadOnlyList<EvaluationRow> Execute(LatentModel model, CancellationToken cancellation)
     {
@@ -57,7 +60,7 @@ internal sealed class Evaluation
                 cancellation.ThrowIfCancellationRequested();
                 string name = Path.GetFileName(Images[i]);
                 EvaluationRow? row = _rows.Find(r =>
-                    (r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed) == (name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i));
+                    (r.Model, r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed) == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i));
                 if (row is null)
                 {
                     row = Solve(model, run, Images[i], Seed + i, cancellation);
@@ -94,7 +97,7 @@ internal sealed class Evaluation
         }
 
         var row = new EvaluationRow(
-            Path.GetFileName(file), run.Problem, run.Solver, run.Preset, run.Settings, Sigma, seed,
+            ModelName(model), Path.GetFileName(file), run.Problem, run.Solver, run.Preset, run.Settings, Sigma, seed,
             result.Quality!.PsnrDb, result.Quality.Ssim, result.Quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare,
             result.Cost.NetworkCalls, result.Cost.DecoderGradients, result.Cost.Seconds);
         if (PictureFile(row) is { } picture)

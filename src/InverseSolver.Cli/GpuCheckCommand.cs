@@ -21,16 +21,21 @@ internal static class GpuCheckCommand
             Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
             bool cuda = where.Type == DeviceType.CUDA;
             Console.WriteLine(cuda ? $"GPU: {Backend.CudaName(where.Index)}" : "There is no GPU here (or this build has no CUDA): the same checks run on the CPU.");
-            Console.WriteLine($"libtorch {Backend.Version}, {(cuda ? "TF32 off" : $"{Backend.Threads} threads, {Backend.CpuCapability}")}\n");
+            Console.WriteLine($"libtorch {Backend.Version}, {(cuda ? $"TF32 {(Backend.AllowTf32Matmul || Backend.AllowTf32Cudnn ? "on" : "off")}" : $"{Backend.Threads} threads, {Backend.CpuCapability}")}\n");
             Console.WriteLine("| check | result |");
             Console.WriteLine("|---|---|");
             bool passed = true;
             var errors = new Dictionary<string, double>();
             var timed = new List<object>();
-            string modelFolder = Path.Combine(arguments.GetValue(models)!, arguments.GetValue(modelId)!);
+            string modelFolder = CliOptions.FolderOf(arguments.GetValue(models)!, arguments.GetValue(modelId)!);
             foreach (string folder in (arguments.GetValue(folders) ?? []).Append(modelFolder))
             {
                 IReadOnlyList<GoldenResult> results = GoldenCheck.Run(folder, where);
+                if (results.Count == 0)
+                {
+                    throw new CommandException($"{folder} holds no golden.safetensors to compare with.");
+                }
+
                 passed &= results.All(r => r.Passes());
                 errors[folder] = results.Max(r => r.RelativeError);
                 Console.WriteLine($"| {Path.GetFileName(folder)} against its reference | {(results.All(r => r.Passes()) ? "ok" : "FAILED")}, largest relative error {results.Max(r => r.RelativeError):E1} |");
@@ -68,7 +73,7 @@ internal static class GpuCheckCommand
             Problem = new Inpainting(new RandomMask(0.5, 1)),
             Measurement = y,
             Sigma = 0.01,
-            Solver = ReSamplePresets.Balanced with { Steps = 8, ConsistencyEvery = 2, LatentIterations = 3, FinalLatentIterations = 3 },
+            Solver = ReSamplePresets.Balanced with { Steps = 8, LatentFraction = 0.4, LatentIterations = 3, FinalLatentIterations = 3 },
             Seed = 7,
         };
         float[] Run() => Reconstruction.Run(model, request, null, CancellationToken.None).Image.Values;

@@ -78,6 +78,9 @@ public sealed class ModelCatalog : IDisposable
     /// <summary>What is known of a model; null where there is none of that id.</summary>
     public ModelInfo? Find(string id) => entries.TryGetValue(id, out Entry? entry) ? entry.Model?.Info ?? entry.Info : null;
 
+    /// <summary>The folder of a model's package; null where there is none of that id.</summary>
+    public string? FolderOf(string id) => entries.GetValueOrDefault(id)?.Folder;
+
     /// <summary>Whether a model's weights are in memory.</summary>
     public bool IsLoaded(string id) => entries.TryGetValue(id, out Entry? entry) && entry.Model is not null;
 

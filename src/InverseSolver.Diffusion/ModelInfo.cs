@@ -50,6 +50,9 @@ public sealed record ModelInfo
     /// <summary>Width of the context that every prediction needs; null where it takes none.</summary>
     public int? ContextChannels { get; init; }
 
+    /// <summary>Whether every prediction needs class labels.</summary>
+    public bool NeedsClassLabels { get; init; }
+
     /// <summary>What the denoiser computes in; the autoencoder always computes in float32.</summary>
     public string Precision { get; init; } = "float32";
 

@@ -51,6 +51,7 @@ public static class ModelPackage
             TrainTimesteps = schedule.Noise.TrainTimesteps,
             RoundTripRmse = card.RoundTripRmse,
             ContextChannels = !conditional ? null : unetConfig.OptionalInt("encoder_hid_dim") ?? unetConfig.PerLevel("cross_attention_dim", unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length)?[0] ?? 1280,
+            NeedsClassLabels = unetConfig.Has("class_embed_type") || unetConfig.Has("num_class_embeds"),
             Licence = card.Text("licence"),
             Hash = Parts(vae).All(card.Sha256.ContainsKey) ? Combined(Parts(vae).Select(part => (part, card.Sha256[part]))) : null,
         };

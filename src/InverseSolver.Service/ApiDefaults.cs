@@ -1,6 +1,7 @@
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Documentation;
 using InverseSolver.Service.Requests;
+using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service;
@@ -12,6 +13,9 @@ internal static class ApiDefaults
     public static void AddApiDefaults(this WebApplicationBuilder builder)
     {
         ListenRule.Check(builder.Configuration);
+        // On loopback no page of another site may reach the service under a name of its own. Beyond it the names are not known here.
+        builder.Configuration["AllowedHosts"] ??= builder.Configuration.GetValue<bool>("Access:AllowAnonymous") ? "*" : "localhost;127.0.0.1;[::1]";
+        builder.Services.Configure<HostFilteringOptions>(hosts => hosts.IncludeFailureMessage = false);
         IServiceCollection services = builder.Services;
         services.AddOptions<LimitOptions>().BindConfiguration(LimitOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();

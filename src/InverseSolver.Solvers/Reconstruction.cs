@@ -174,7 +174,17 @@ public static class Reconstruction
             throw new InvalidInputException("sigma", "It must be a finite number, 0 or more.");
         }
 
+        if (model.Info.ContextChannels is not null || model.Info.NeedsClassLabels)
+        {
+            throw new InvalidInputException("model", $"The model '{model.Info.Id}' needs {(model.Info.NeedsClassLabels ? "class labels" : "a text embedding")}, which cannot be given here: only unconditional models solve problems.");
+        }
+
         RecordValidation.Check(request.Solver, "solver.parameters");
+        if (request.Solver.GridSteps > model.Abar.Length)
+        {
+            throw new InvalidInputException("solver.parameters.steps", $"It is {request.Solver.GridSteps}; the model '{model.Info.Id}' was trained with {model.Abar.Length} timesteps.");
+        }
+
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
         ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement);
         if (shape[0] != model.Channels)

@@ -54,6 +54,40 @@ public sealed class RestartStories : IDisposable
         Assert.False(Directory.Exists(orphan));
     }
 
+    [Fact]
+    public async Task A_job_that_runs_too_long_fails_and_makes_way_for_the_next()
+    {
+        using var service = new Service(folder, ("Jobs:TimeLimit", "00:00:02"));
+        string endless = Service.Id(await service.SubmitAsync(Requests.LongJob()));
+        string next = Service.Id(await service.SubmitAsync(Requests.Job()));
+        JsonObject failed = await service.UntilAsync(endless);
+        Assert.Equal(("failed", "timeLimit"), (Service.State(failed), (string?)failed["error"]!["code"]));
+        // On a busy machine the limit may be too short for it, too; but its turn comes.
+        Assert.Equal(1, (int)(await service.UntilAsync(next))["attempts"]!);
+    }
+
+    [Fact]
+    public async Task Without_a_model_the_service_is_not_ready()
+    {
+        string empty = Directory.CreateDirectory(Path.Combine(folder, "none")).FullName;
+        using var service = new Service(Path.Combine(folder, "data"), ("Models:Folders:0", empty));
+        using HttpResponseMessage response = await service.Client.GetAsync("/health/ready");
+        JsonObject report = (await response.Content.ReadFromJsonAsync<JsonObject>())!;
+        Assert.Equal((503, "failed", "ok"), ((int)response.StatusCode, (string?)report["checks"]!["models"], (string?)report["checks"]!["store"]));
+    }
+
+    [Fact]
+    public async Task Beyond_loopback_requests_may_name_any_host_and_on_loopback_none_but_its_own()
+    {
+        foreach ((string anonymous, int status) in new[] { ("true", 200), ("false", 400) })
+        {
+            using var service = new Service(Path.Combine(folder, anonymous), ("Access:AllowAnonymous", anonymous));
+            using var message = new HttpRequestMessage(HttpMethod.Get, "/health/live") { Headers = { Host = "solver.hospital.example" } };
+            using HttpResponseMessage response = await service.Client.SendAsync(message);
+            Assert.Equal(status, (int)response.StatusCode);
+        }
+    }
+
     [Theory]
     [InlineData("http://0.0.0.0:0")]
     [InlineData("http://*:0")]

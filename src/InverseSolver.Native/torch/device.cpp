@@ -8,6 +8,15 @@
 
 using namespace inv;
 
+// Float32 means float32, and the same seed the same bits, until a caller asks for something else.
+[[maybe_unused]] static const bool is_exact = [] {
+  auto& context = at::globalContext();
+  context.setAllowTF32CuBLAS(false);
+  context.setAllowTF32CuDNN(false);
+  context.setDeterministicCuDNN(true);
+  return true;
+}();
+
 // By default glibc gives large blocks back to the system with every free, and each tensor of a network's next call pays for fresh pages.
 [[maybe_unused]] static const bool keeps_freed_memory = mallopt(M_MMAP_THRESHOLD, 32 << 20) != 0 && mallopt(M_TRIM_THRESHOLD, 512 << 20) != 0;
 

@@ -30,6 +30,8 @@ internal static class StartCheck
         try
         {
             services.GetRequiredService<JobDatabase>();
+            // Before anybody can submit: the files of a job are there before its row.
+            services.GetRequiredService<JobFolder>().Sweep(services.GetRequiredService<JobStore>().Ids());
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

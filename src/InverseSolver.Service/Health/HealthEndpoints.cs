@@ -33,12 +33,12 @@ internal static partial class HealthEndpoints
     /// <response code="200">They can.</response>
     /// <response code="503">They cannot; the checks say which part failed.</response>
     private static Results<Ok<HealthReport>, JsonHttpResult<HealthReport>> Ready(
-        [FromServices] JobStore store, [FromServices] ModelCatalog catalog, [FromServices] IOptions<ModelFolderOptions> models, [FromServices] ILogger<HealthReport> log)
+        [FromServices] JobStore store, [FromServices] ModelCatalog catalog, [FromServices] ILogger<HealthReport> log)
     {
         var checks = new Dictionary<string, string>
         {
             ["store"] = Check(() => store.CountQueued()),
-            ["models"] = Check(() => models.Value.Searched.Sum(folder => Directory.GetDirectories(folder).Length) + catalog.Models.Count),
+            ["models"] = Check(() => catalog.Models.Count > 0 ? 0 : throw new InvalidOperationException("There is no usable model (Models:Folders).")),
             ["imaging"] = Check(() => ImageFile.WritePng(new Image(1, 1, 1, [0f])).Length),
             ["libtorch"] = Check(() => Backend.Threads),
         };

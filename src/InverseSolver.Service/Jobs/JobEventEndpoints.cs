@@ -64,6 +64,7 @@ internal static class JobEventEndpoints
             Task change = signals.NextChange(id);
             if (store.Get(id) is not { } job)
             {
+                signals.Changed(id);
                 yield break;
             }
 
@@ -79,6 +80,8 @@ internal static class JobEventEndpoints
 
             if (job.IsFinal)
             {
+                // Nothing will change any more: no signal stays behind for it.
+                signals.Changed(id);
                 yield break;
             }
 

@@ -45,12 +45,19 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
             return;
         }
 
-        foreach (string path in Directory.GetDirectories(folder))
+        try
         {
-            if (long.TryParse(Path.GetFileName(path), out long epoch) && which(epoch))
+            foreach (string path in Directory.GetDirectories(folder))
             {
-                Directory.Delete(path, recursive: true);
+                if (long.TryParse(Path.GetFileName(path), out long epoch) && which(epoch))
+                {
+                    Directory.Delete(path, recursive: true);
+                }
             }
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The job was deleted meanwhile.
         }
     }
 

@@ -21,6 +21,9 @@ internal sealed class JobOptions
     /// <summary>How often a job is started before it fails for good.</summary>
     [Range(1, 100)] public int Attempts { get; init; } = 3;
 
+    /// <summary>How long a job may run; then it fails, so that it cannot keep the worker for ever.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "100.00:00:00")] public TimeSpan TimeLimit { get; init; } = TimeSpan.FromDays(1);
+
     /// <summary>Nice value of the threads that solve: 0 none, 19 the most.</summary>
     [Range(0, 19)] public int Nice { get; init; } = 10;
 

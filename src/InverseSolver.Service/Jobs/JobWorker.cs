@@ -23,7 +23,6 @@ internal sealed partial class JobWorker(
             JobsReclaimed(reclaimed);
         }
 
-        folder.Sweep(store.Ids());
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
         {
@@ -78,7 +77,8 @@ internal sealed partial class JobWorker(
     {
         using IDisposable? scope = log.BeginScope(new KeyValuePair<string, object>[] { new("JobId", job.Id), new("Epoch", job.Epoch) });
         using var activity = new Activity("job").Start();
-        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        using var deadline = new CancellationTokenSource(options.Value.TimeLimit);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping, deadline.Token);
         signals.Began(job.Id, cancel);
         signals.Changed(job.Id);
         long started = Stopwatch.GetTimestamp();
@@ -90,12 +90,23 @@ internal sealed partial class JobWorker(
             {
                 JobResult result = run.Execute(job, cancel);
                 succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result));
-                JobSucceeded(job.Id, Stopwatch.GetElapsedTime(started).TotalSeconds);
+                if (succeeded)
+                {
+                    JobSucceeded(job.Id, Stopwatch.GetElapsedTime(started).TotalSeconds);
+                }
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
                 JobStopped(job.Id, byHost: stopping.IsCancellationRequested);
-                if (!store.Cancelled(job.Id, job.Epoch))
+                if (store.Cancelled(job.Id, job.Epoch))
+                {
+                    // As its owner wanted.
+                }
+                else if (deadline.IsCancellationRequested)
+                {
+                    store.Fail(job.Id, job.Epoch, ToJson(new JobError("timeLimit", null, $"It ran longer than {options.Value.TimeLimit.TotalHours:0.##} h (Jobs:TimeLimit).", null)));
+                }
+                else
                 {
                     store.Release(job.Id, job.Epoch);
                 }

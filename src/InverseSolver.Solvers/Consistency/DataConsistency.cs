@@ -35,6 +35,13 @@ internal sealed class DataConsistency
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
     internal Tensor Solve(Tensor x0, double correlation) => _conditioning?.Solve(x0, _input.Y, correlation) ?? Descend(x0);
 
+    /// <summary>What a run ends with: <see cref="Solve"/>, and where nothing is noise (σ = 0) the image is projected on those that explain y exactly.</summary>
+    internal Tensor Finish(Tensor x0, double correlation)
+    {
+        Tensor x = Solve(x0, correlation);
+        return _input.Sigma == 0 && _input.A is LinearOperator linear ? linear.Prox(x, _input.Y, 0) : x;
+    }
+
     private Tensor Descend(Tensor x0)
     {
         (ForwardOperator a, Tensor y) = (_input.A, _input.Y);

@@ -178,7 +178,7 @@ internal static class ProblemChecks
         int[] needed = [.. MeasurementShape(problem, image).Select(size => (int)size)];
         if (!measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("files.measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
 
-        // What was not measured may hold anything: missing pixels are often marked by NaN.
+        // What was not measured may hold anything. (Files that come over HTTP or from the command line are finite throughout: their reader sees to it.)
         int parts = complex ? 2 : 1;
         for (int i = 0; i < measurement.Values.Length; i++)
         {

@@ -41,7 +41,7 @@ public sealed class ReSample : Solver
         if (i == _grid.Steps)
         {
             Tensor x = Calls.Decode(LatentConsistency(state.Latent, _p.FinalLatentIterations));
-            state.Image = _p.FinalProximalStep ? _consistency.Solve(x, _p.FinalCorrelation) : x;
+            state.Image = _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
             return ("final", state.Image);
         }
 
@@ -143,15 +143,11 @@ public sealed class ReSample : Solver
         {
             using DisposeScope scope = torch.NewDisposeScope();
             Tensor x = (u + 1) / 2;
-            stop.Observe(k, A.Residual2(x, Y).ToDoubles(), Enough);
-            if (stop.All)
+            if (!Optimise(optimizer, u, A.Gradient(x, Y) * (4.0 / Elements), k, A.Residual2(x, Y).ToDoubles(), stop))
             {
                 break;
             }
 
-            using Tensor before = stop.Any ? u.clone() : u.alias();
-            optimizer.step(A.Gradient(x, Y) * (4.0 / Elements));
-            stop.Restore(u, before);
             Calls.ThrowIfCancelled();
         }
 
@@ -173,18 +169,37 @@ public sealed class ReSample : Solver
                 residual2 = A.Residual2(x, Y).ToDoubles();
                 return A.Gradient(x, Y) * (8.0 / Elements);
             });
-            stop.Observe(k, residual2, Enough);
-            if (stop.All)
+            if (!Optimise(optimizer, z, gradient, k, residual2, stop))
             {
                 break;
             }
-
-            using Tensor before = stop.Any ? z.clone() : z.alias();
-            optimizer.step(gradient);
-            stop.Restore(z, before);
         }
 
         return z;
+    }
+
+    // One update, and whether any item goes on. By the discrepancy principle an item stops where it is good enough; the reference updates it once more.
+    private bool Optimise(torch.optim.AdamW optimizer, Tensor variable, Tensor gradient, int k, double[] residual2, ItemStop stop)
+    {
+        bool testFirst = _p.DiscrepancyFactor is not null;
+        if (testFirst)
+        {
+            stop.Observe(k, residual2, Enough);
+        }
+
+        if (!stop.All)
+        {
+            using Tensor before = stop.Any ? variable.clone() : variable.alias();
+            optimizer.step(gradient);
+            stop.Restore(variable, before);
+        }
+
+        if (!testFirst)
+        {
+            stop.Observe(k, residual2, Enough);
+        }
+
+        return !stop.All;
     }
 
     // The product of the two Gaussians of Proposition 1, sampled.

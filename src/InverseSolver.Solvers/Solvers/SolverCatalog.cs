@@ -76,6 +76,15 @@ public static class SolverCatalog
             throw new InvalidInputException($"solver.parameters.{name}", problems[0].ErrorMessage!);
         }
 
+        JsonObject unchanged = ToJson(solver.Presets[preset]);
+        foreach (string name in parameters.WithoutEffect().Select(JsonNamingPolicy.CamelCase.ConvertName))
+        {
+            if (!JsonNode.DeepEquals(unchanged[name], merged[name]))
+            {
+                throw new InvalidInputException($"solver.parameters.{name}", "It has no effect beside the other parameters: the stage that it belongs to is switched off.");
+            }
+        }
+
         return parameters;
     }
 

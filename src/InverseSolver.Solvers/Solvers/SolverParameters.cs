@@ -12,6 +12,12 @@ public abstract record SolverParameters
 
     /// <summary>Why the solver cannot solve a problem with a model, in a sentence for the caller; null when it can.</summary>
     internal virtual string? Refusal(Problem problem, LatentModel model) => null;
+
+    /// <summary>Steps over the model's training schedule, which has to be at least as long; 0 for solvers without a grid of their own.</summary>
+    internal virtual int GridSteps => 0;
+
+    /// <summary>Properties that change nothing beside the values of the others.</summary>
+    internal virtual IEnumerable<string> WithoutEffect() => [];
 }
 
 /// <summary>What all solvers that draw from a diffusion model have in common.</summary>

@@ -129,6 +129,30 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public void A_model_is_found_by_its_id_wherever_its_folder_lies_and_its_rows_are_its_own()
+    {
+        string package = PathOf("renamed");
+        foreach (string file in Directory.EnumerateFiles(Repository.File("models", "brain-mri-128"), "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(package, Path.GetRelativePath(Repository.File("models", "brain-mri-128"), file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        WritePhantom("a.npy");
+        string[] arguments = ["evaluate", "--images", _folder.FullName, "--problems", "denoising", "--solvers", "roundTrip", "--resume", PathOf("rows.json"), "--models"];
+        Assert.Equal(0, Inverse([.. arguments, _folder.FullName]).ExitCode);
+        Assert.Equal(0, Inverse([.. arguments, package]).ExitCode);
+        Assert.Single(JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray());
+
+        File.WriteAllText(Path.Combine(package, "model.json"), File.ReadAllText(Path.Combine(package, "model.json")).Replace("\"brain-mri-128\"", "\"another\"", StringComparison.Ordinal));
+        (int exitCode, string output) = Inverse([.. arguments, package, "--model", "another"]);
+        Assert.True(exitCode == 0, output);
+        Assert.Equal(2, JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray().Count);
+        Assert.Equal(2, Directory.GetFiles(PathOf("rows.images")).Length);
+    }
+
+    [Fact]
     public void An_evaluation_resumes_where_it_stopped()
     {
         Directory.CreateDirectory(PathOf("images"));

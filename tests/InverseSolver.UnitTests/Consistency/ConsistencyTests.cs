@@ -8,6 +8,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Consistency;
 
+[LeavesNoTensors]
 public sealed class ConsistencyTests : IDisposable
 {
     private readonly DisposeScope scope = torch.NewDisposeScope();
@@ -17,6 +18,7 @@ public sealed class ConsistencyTests : IDisposable
     [Fact]
     public void Report_of_a_mask_counts_what_it_hides()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = new MaskOperator(1, 2, 2, [true, true, false, true], torch.CPU);
         Tensor x = torch.tensor([1f, 2, 3, 4, 0, 0, 0, 0], 2, 1, 2, 2), y = torch.tensor([1f, 2, 99, 5, 0, 0, 99, 0], 2, 1, 2, 2);
         ConsistencyReport[] reports = ConsistencyMeasure.Report(op, x, y, 0.5);
@@ -35,6 +37,7 @@ public sealed class ConsistencyTests : IDisposable
     [InlineData("bicubic x3 1x27x15"), InlineData("average x2 1x22x18"), InlineData("mri random points 17x24"), InlineData("mri with phase 15x21"), InlineData("psf circular 3x17x22")]
     public void Prior_share_is_the_energy_outside_of_the_row_space(string name)
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = OperatorList.All[name]();
         Tensor x = OperatorList.Image(op, 1, 3);
         long pixels = op.Domain.Aggregate(1L, (a, b) => a * b);
@@ -51,6 +54,7 @@ public sealed class ConsistencyTests : IDisposable
     [InlineData("inpainting random 3x24x20"), InlineData("gaussian reflect 3x24x20"), InlineData("bicubic x4 3x24x20"), InlineData("mri with phase 24x20"), InlineData("gaussian reflect one row 1x1x16")]
     public void Least_squares_solves_its_normal_equations(string name)
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = OperatorList.All[name]();
         Tensor y = OperatorList.Measurement(op, 2, 1), right = op.Adjoint(y);
         Tensor smooth = LeastSquares.Solve(op, y, 0.1, Penalty.Smoothness).requires_grad_();
@@ -68,6 +72,7 @@ public sealed class ConsistencyTests : IDisposable
     [Fact]
     public void Best_of_nine_is_the_best_of_nine_for_every_item()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = SeparableOperator.GaussianBlur(1, 24, 20, 1, Boundary.Reflect, torch.CPU);
         Tensor line = torch.arange(0, 24, 1, ScalarType.Float32).sin().reshape(1, 1, 24, 1);
         Tensor truth = line.expand(2, 1, 24, 20).contiguous();

@@ -6,6 +6,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
+[LeavesNoTensors]
 public sealed class BadModelTests
 {
     [Fact]

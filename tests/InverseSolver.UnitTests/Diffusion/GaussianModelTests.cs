@@ -4,6 +4,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
+[LeavesNoTensors]
 public sealed class GaussianModelTests
 {
     private static double Smooth(double fy, double fx) => 0.04 / (0.05 + (20 * ((fy * fy) + (fx * fx))));

@@ -4,6 +4,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
+[LeavesNoTensors]
 public sealed class GoldenTests(ITestOutputHelper output)
 {
     [Theory]

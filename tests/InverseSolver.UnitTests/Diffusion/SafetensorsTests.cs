@@ -5,6 +5,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
+[LeavesNoTensors]
 public sealed class SafetensorsTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("inverse-test-").FullName;

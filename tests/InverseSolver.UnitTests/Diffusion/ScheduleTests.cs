@@ -7,6 +7,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
+[LeavesNoTensors]
 public sealed class ScheduleTests
 {
     public static TheoryData<int> Cases => [.. Enumerable.Range(0, 9)];

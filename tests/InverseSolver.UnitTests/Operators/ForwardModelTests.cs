@@ -6,6 +6,7 @@ using Xunit;
 namespace InverseSolver.UnitTests.Operators;
 
 /// <summary>Each forward model against its definition, written in another way.</summary>
+[LeavesNoTensors]
 public sealed class ForwardModelTests : IDisposable
 {
     private static readonly double[,] Kernel = { { 0.1, 0.2, 0 }, { 0.05, 0.3, 0.15 }, { 0.1, 0, 0 }, { 0.02, 0.03, 0.01 }, { 0, 0.04, 0 } };
@@ -17,6 +18,7 @@ public sealed class ForwardModelTests : IDisposable
     [InlineData(Boundary.Reflect, "reflect"), InlineData(Boundary.Circular, "circular")]
     public void A_blur_is_the_convolution_of_the_padded_image(Boundary boundary, string mode)
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = boundary == Boundary.Reflect
             ? new ReflectBlur("psf", 1, 13, 16, Kernel, torch.CPU)
             : new CircularBlur("psf", 1, 13, 16, Kernel, torch.CPU);
@@ -30,6 +32,7 @@ public sealed class ForwardModelTests : IDisposable
     [InlineData(Boundary.Reflect), InlineData(Boundary.Circular)]
     public void A_point_becomes_the_point_spread_function(Boundary boundary)
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         double[,] even = { { 1, 2 }, { 3, 4 } };
         using LinearOperator op = boundary == Boundary.Reflect
             ? new ReflectBlur("psf", 1, 7, 8, even, torch.CPU)
@@ -48,6 +51,7 @@ public sealed class ForwardModelTests : IDisposable
     [InlineData(Boundary.Reflect, "reflect"), InlineData(Boundary.Circular, "circular")]
     public void Gaussian_blur_is_the_convolution_with_the_outer_product_of_its_taps(Boundary boundary, string mode)
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = SeparableOperator.GaussianBlur(3, 20, 17, 1.5, boundary, torch.CPU);
         double[] taps = GaussianKernel.Taps(1.5);
         Tensor line = torch.tensor(taps).to(ScalarType.Float32), kernel = torch.outer(line, line).reshape(1, 1, 13, 13).repeat(3, 1, 1, 1);
@@ -59,6 +63,7 @@ public sealed class ForwardModelTests : IDisposable
     [Fact]
     public void Average_downsampling_is_average_pooling_and_its_inverse_repeats()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = SeparableOperator.Downsampling(3, 12, 20, 4, DownsamplingKernel.Average, torch.CPU);
         Tensor x = OperatorList.Image(op, 2, 1), y = x.reshape(2, 3, 3, 4, 5, 4).mean([3, 5]);
         Assert.True((op.Apply(x) - y).abs().max().ToDouble() < 1e-6);
@@ -70,6 +75,7 @@ public sealed class ForwardModelTests : IDisposable
     [InlineData(5, 6), InlineData(4, 7)]
     public void Mri_measures_the_centred_orthonormal_Fourier_sum(int height, int width)
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         bool[] mask = Masks.Random(height, width, 0.4, 8);
         float[] phase = OperatorList.Phase(height, width);
         using LinearOperator op = new CartesianMriOperator(height, width, mask, phase, torch.CPU);

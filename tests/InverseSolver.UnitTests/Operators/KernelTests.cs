@@ -4,6 +4,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;
 
+[LeavesNoTensors]
 public sealed class KernelTests
 {
     [Fact]

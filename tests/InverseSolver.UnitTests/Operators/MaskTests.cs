@@ -3,6 +3,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;
 
+[LeavesNoTensors]
 public sealed class MaskTests
 {
     [Theory]

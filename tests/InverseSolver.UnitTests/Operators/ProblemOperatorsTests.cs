@@ -6,6 +6,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;
 
+[LeavesNoTensors]
 public sealed class ProblemOperatorsTests : IDisposable
 {
     private static readonly ArrayData Colour = Smooth(3, 24, 36), Grey = Smooth(1, 24, 36);
@@ -50,6 +51,7 @@ public sealed class ProblemOperatorsTests : IDisposable
     [Theory, MemberData(nameof(Names))]
     public void A_simulated_measurement_is_explained_by_its_image_up_to_the_noise(string name)
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         (Problem problem, ArrayData image, Dictionary<string, ArrayData> files) = Kinds[name];
         const double sigma = 0.02;
         ArrayData y = Reconstruction.Simulate(problem, image, files, sigma, 11).Measurement;
@@ -73,6 +75,7 @@ public sealed class ProblemOperatorsTests : IDisposable
     [Fact]
     public void What_the_generators_drew_solves_the_same_problem_as_files()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         Same(new Inpainting(new RandomMask(0.5, 3)), new Inpainting(new UploadedMask()), "mask");
         Same(new Inpainting(new BoxMask(5, 6, 1)), new Inpainting(new UploadedMask()), "mask");
         Same(new CartesianMri(new RandomKSpaceMask(3, 0.1, 1)), new CartesianMri(new UploadedKSpaceMask()), "mask");
@@ -92,6 +95,7 @@ public sealed class ProblemOperatorsTests : IDisposable
     [Fact]
     public void A_smooth_phase_is_estimated_from_the_centre_of_k_space()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         const int height = 48, width = 40;
         float[] phase = [.. Enumerable.Range(0, height * width).Select(i => (float)((0.8 * Math.Cos(i / width * 0.13)) + (0.03 * (i % width))))];
         ArrayData image = new([1, height, width], [.. Enumerable.Range(0, height * width).Select(i => double.Hypot((i / width) - 24, (i % width) - 20) < 16 ? 0.8f : 0.1f)]);
@@ -123,6 +127,7 @@ public sealed class ProblemOperatorsTests : IDisposable
     [Theory, MemberData(nameof(Wrong))]
     public void Wrong_input_is_refused_by_the_field_that_is_wrong(string field, string what)
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         ArrayData k = new([24, 36], new float[2 * 864], true), image = Grey;
         ArrayData Of(params int[] shape) => new(shape, [.. Enumerable.Repeat(1f, shape.Aggregate(1, (a, b) => a * b))]);
         ArrayData Nan(ArrayData a) => a with { Values = [float.NaN, .. a.Values[1..]] };
@@ -175,6 +180,7 @@ public sealed class ProblemOperatorsTests : IDisposable
     [Fact]
     public void Simulation_refuses_what_it_cannot_measure()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         Refused("files.image", new SuperResolution(8), Smooth(1, 24, 36), 0);
         Refused("files.image", new CartesianMri(new RandomKSpaceMask()), Colour, 0);
         Refused("files.image", new Denoising(), Grey with { Values = [float.NaN, .. Grey.Values[1..]] }, 0);
@@ -189,6 +195,7 @@ public sealed class ProblemOperatorsTests : IDisposable
     [Fact]
     public void Missing_pixels_may_be_marked_by_nan()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         var problem = new Inpainting(new BoxMask(10, 10, 0, 0));
         ArrayData y = Grey with { Values = [float.NaN, .. Grey.Values[1..]] };
         ProblemOperators.Validate(problem, [1, 24, 36], Files(), y);

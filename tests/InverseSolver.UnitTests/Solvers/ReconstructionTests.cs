@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Operators;
@@ -45,6 +46,56 @@ public sealed class ReconstructionTests
         Assert.Equal([1, 64, 64], all.Image.Shape);
         Assert.Equal([1, 64, 64], all.Deviation!.Shape);
         Assert.True(all.Deviation.Values.Average() > 5e-3);
+    }
+
+    [Fact]
+    public void A_model_that_needs_a_text_is_refused_before_anything_is_computed()
+    {
+        string folder = TestData.Copy(TestData.Golden("autoencoder-kl"));
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "vae"));
+            Directory.CreateDirectory(Path.Combine(folder, "scheduler"));
+            foreach (string file in Directory.GetFiles(folder))
+            {
+                File.Move(file, Path.Combine(folder, "vae", Path.GetFileName(file)));
+            }
+
+            Directory.Move(TestData.Copy(TestData.Golden("unet2d-condition-sd1")), Path.Combine(folder, "unet"));
+            File.WriteAllText(Path.Combine(folder, "scheduler", "scheduler_config.json"), """{"_class_name":"DDIMScheduler"}""");
+            using LatentModel model = ModelPackage.Load(folder);
+            Assert.NotNull(model.Info.ContextChannels);
+            var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model, Request()));
+            Assert.Equal("model", e.Field);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void More_steps_than_the_model_has_timesteps_are_refused()
+    {
+        using var model = new GaussianModel((_, _) => 0.1, schedule: NoiseSchedule.Linear(steps: 100));
+        ReconstructionRequest request = Request();
+        Reconstruction.Validate(model, request with { Solver = Quick with { Steps = 100 } });
+        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model, request with { Solver = Quick with { Steps = 101 } }));
+        Assert.Equal("solver.parameters.steps", e.Field);
+    }
+
+    [Theory]
+    [InlineData("inpainting"), InlineData("blur"), InlineData("downsampling"), InlineData("mri")]
+    public void Without_noise_the_image_explains_its_measurement_exactly(string name)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using LinearOperator a = Toy.Operators[name](16);
+        Tensor y = Toy.Measure(model, a, 0, 1, 4).Y;
+        Tensor x = torch.tensor(Toy.Run(model, a, y, 0, Quick, 1), 1, 1, 16, 16);
+        double relative = Math.Sqrt(a.Residual2(x, y).ToDoubles()[0] / LinearOperator.SquaresPerItem(y).ToDoubles()[0]);
+        // What A shrinks to less than a thousandth (LinearOperator.RelativeCutoff) stays as it is.
+        Assert.True(relative < 1e-4, $"{relative:e2}");
     }
 
     [Fact]

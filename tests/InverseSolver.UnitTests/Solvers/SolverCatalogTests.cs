@@ -56,12 +56,33 @@ public sealed class SolverCatalogTests
     [Fact]
     public void Overrides_replace_what_they_name_and_nothing_else()
     {
-        var overrides = JsonNode.Parse("""{"steps": 7, "pixel": "adamW", "tweedie": "reference", "discrepancyFactor": null, "ldpsScale": 0.25, "travelOffByOne": true}""")!.AsObject();
+        var overrides = JsonNode.Parse("""{"steps": 7, "pixel": "adamW", "tweedie": "reference", "discrepancyFactor": null, "ldpsScale": 0.25, "travelSteps": 1, "travelOffByOne": true}""")!.AsObject();
         var fast = (ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", null);
         Assert.Equal(
-            fast with { Steps = 7, Pixel = PixelStep.AdamW, Tweedie = Tweedie.Reference, DiscrepancyFactor = null, LdpsScale = 0.25, TravelOffByOne = true },
+            fast with { Steps = 7, Pixel = PixelStep.AdamW, Tweedie = Tweedie.Reference, DiscrepancyFactor = null, LdpsScale = 0.25, TravelSteps = 1, TravelOffByOne = true },
             SolverCatalog.Resolve("reSample", "fast", overrides));
         Assert.Equal(fast, SolverCatalog.Resolve("reSample", "fast", []));
+    }
+
+    [Theory]
+    [InlineData("""{"pixelIterations": 7}""", "pixelIterations")]
+    [InlineData("""{"latentIterations": 50}""", "latentIterations")]
+    [InlineData("""{"window": 3}""", "window")]
+    [InlineData("""{"discrepancyFactor": 5}""", "discrepancyFactor")]
+    [InlineData("""{"travelOffByOne": true}""", "travelOffByOne")]
+    [InlineData("""{"finalProximalStep": false, "finalCorrelation": 0.1}""", "finalCorrelation")]
+    public void A_parameter_of_a_stage_that_is_off_is_refused(string overrides, string name)
+    {
+        var e = Assert.Throws<InvalidInputException>(() => SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse(overrides)!.AsObject()));
+        Assert.Equal($"solver.parameters.{name}", e.Field);
+    }
+
+    [Fact]
+    public void A_parameter_of_a_stage_that_is_on_is_taken()
+    {
+        var latent = (ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse("""{"latentFraction": 0.5, "latentIterations": 50, "window": 3}""")!.AsObject());
+        Assert.Equal((0.5, 50, 3), (latent.LatentFraction, latent.LatentIterations, latent.Window));
+        Assert.Equal(9, ((ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse("""{"finalLatentIterations": 2, "window": 9}""")!.AsObject())).Window);
     }
 
     [Theory]

@@ -214,6 +214,13 @@ public sealed class TensorTests
     }
 
     [Fact]
+    public void Float32_is_float32_unless_somebody_asks_for_less()
+    {
+        Assert.False(Backend.AllowTf32Matmul);
+        Assert.False(Backend.AllowTf32Cudnn);
+    }
+
+    [Fact]
     public void The_active_blas_is_named_and_fast()
     {
         using DisposeScope scope = torch.NewDisposeScope();
