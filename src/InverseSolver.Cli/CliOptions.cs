@@ -15,7 +15,18 @@ internal static class CliOptions
 
     internal static Option<string?> Json() => new("--json") { Description = "Also write the result as JSON to this file." };
 
-    internal static Option<long> Seed() => new("--seed") { Description = "Seed of every random number.", DefaultValueFactory = _ => 0 };
+    internal static Option<long> Seed()
+    {
+        var seed = new Option<long>("--seed") { Description = "Seed of every random number, 0 or more.", DefaultValueFactory = _ => 0 };
+        seed.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && result.GetValueOrDefault<long>() < 0)
+            {
+                result.AddError("--seed is 0 or more.");
+            }
+        });
+        return seed;
+    }
 
     internal static Option<string[]> Set() => new("--set") { Description = "Replace one of the solver's parameters: name=value. May be given several times.", AllowMultipleArgumentsPerToken = true };
 
@@ -29,7 +40,10 @@ internal static class CliOptions
 
         try
         {
-            return torch.device(text);
+            Device device = torch.device(text);
+            return device.Type != DeviceType.CUDA || Math.Max(device.Index, 0) < Backend.CudaDevices
+                ? device
+                : throw new CommandException($"There is no {text}: {(Backend.BuiltWithCuda ? $"{Backend.CudaDevices} GPUs are here" : "this build of libtorch has no CUDA")}.");
         }
         catch (ArgumentException e)
         {
@@ -50,10 +64,13 @@ internal static class CliOptions
     /// <summary>The folder of the package with an id, whatever the folder's own name is.</summary>
     internal static string FolderOf(string folder, string id)
     {
-        using var catalog = new ModelCatalog([folder]);
+        using ModelCatalog catalog = Catalog(folder);
         return catalog.FolderOf(id)
             ?? throw new CommandException($"There is no model '{id}' in {folder}. There is: {string.Join(", ", catalog.Models.Select(m => m.Id))}.");
     }
+
+    internal static ModelCatalog Catalog(string folder) =>
+        Directory.Exists(folder) ? new ModelCatalog([folder]) : throw new CommandException($"There is no folder {folder}.");
 
     /// <summary>By itself libtorch takes half of the cores; OMP_NUM_THREADS is what its users set.</summary>
     internal static void UseAllCores()

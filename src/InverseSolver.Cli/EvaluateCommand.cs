@@ -88,7 +88,12 @@ internal static class EvaluateCommand
         string[] files = [.. Directory.EnumerateFiles(folder)
             .Where(file => Path.GetExtension(file).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".tif" or ".tiff" or ".webp" or ".npy")
             .Order(StringComparer.Ordinal)];
-        if (files.Length == 0 || limit < 1)
+        if (limit < 1)
+        {
+            throw new CommandException("--limit is 1 or more.");
+        }
+
+        if (files.Length == 0)
         {
             throw new CommandException($"There are no images in {folder}.");
         }

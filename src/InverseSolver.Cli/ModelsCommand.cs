@@ -15,7 +15,7 @@ internal static class ModelsCommand
         var command = new Command("list", "Lists the model packages of a folder.") { models, json };
         command.SetAction(arguments =>
         {
-            using var catalog = new ModelCatalog([arguments.GetValue(models)!]);
+            using ModelCatalog catalog = CliOptions.Catalog(arguments.GetValue(models)!);
             foreach (ModelInfo model in catalog.Models)
             {
                 Console.WriteLine($"{model.Id,-24} {model.Channels} channel(s), multiples of {model.SizeMultiple}  {model.Title}");

@@ -24,7 +24,9 @@ Console.CancelKeyPress += (_, e) =>
 
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, cancel.Token);
+    ParseResult parsed = root.Parse(args);
+    int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, cancel.Token);
+    return parsed.Errors.Count > 0 ? ExitCode.BadInput : code;
 }
 catch (InvalidInputException e)
 {

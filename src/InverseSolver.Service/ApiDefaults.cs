@@ -41,8 +41,33 @@ internal static class ApiDefaults
     {
         app.UseExceptionHandler(static _ => { });
         app.UseStatusCodePages(ErrorMap.WriteBareAsync);
+        app.Use(AnswerHead);
+        app.UseRouting();
         app.Use(CrossSiteRule.Check);
         app.UseApiDocumentation();
+    }
+
+    // HEAD is answered as GET is, without the body (RFC 9110, section 9.3.2). Event streams, whose body never ends, have no HEAD.
+    private static async Task AnswerHead(HttpContext http, RequestDelegate next)
+    {
+        if (!HttpMethods.IsHead(http.Request.Method) || http.Request.Path.Value?.EndsWith("/events", StringComparison.Ordinal) == true)
+        {
+            await next(http);
+            return;
+        }
+
+        Stream body = http.Response.Body;
+        http.Request.Method = HttpMethods.Get;
+        http.Response.Body = Stream.Null;
+        try
+        {
+            await next(http);
+        }
+        finally
+        {
+            http.Request.Method = HttpMethods.Head;
+            http.Response.Body = body;
+        }
     }
 
     /// <summary>Documents the errors that a handler answers with.</summary>

@@ -18,8 +18,7 @@ internal static class ApiJson
     {
         options.PropertyNamingPolicy = JsonNamingPolicy.CamelCase;
         options.AllowOutOfOrderMetadataProperties = true;
-        // A perfect reconstruction has an infinite PSNR, which JSON has no number for.
-        options.NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals;
+        options.NumberHandling = JsonNumberHandling.Strict;
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
     }
 
@@ -29,13 +28,17 @@ internal static class ApiJson
         Configure(options);
         if (strict)
         {
-            options.NumberHandling = JsonNumberHandling.Strict;
             options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
             options.RespectNullableAnnotations = true;
             options.RespectRequiredConstructorParameters = true;
             options.AllowDuplicateProperties = false;
             options.PropertyNameCaseInsensitive = false;
             options.MaxDepth = 16;
+        }
+        else
+        {
+            // A request is hashed before its numbers are checked, and 1e999 is one.
+            options.NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals;
         }
 
         options.MakeReadOnly(populateMissingResolver: true);

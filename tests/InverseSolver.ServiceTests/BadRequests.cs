@@ -51,6 +51,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
             Text("\"seed\":1", "\"seed\":1,\"seed\":2", 400, "duplicateMember", "seed");
             data.Add(new string('[', 5000), 400, "invalidValue", null);
             data.Add($"{{\"files\":{new string('[', 5000)}", 400, "invalidValue", "files");
+            Text("\"mask\":{", $"\"mask\":{new string('[', 200)}{new string(']', 200)},\"other\":{{", 400, "tooDeep", "problem");
             Add(job => job["sigma"] = -1, 422, "outOfRange", "sigma");
             Add(job => job["seed"] = -1, 422, "outOfRange", "seed");
             Add(job => job["name"] = new string('x', 201), 422, "outOfRange", "name");
@@ -76,6 +77,11 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
                 Add(job => job["files"]!["measurement"] = Requests.DataUri(file), 422, "invalidFile", "files.measurement");
             }
 
+            foreach (float far in new[] { 1e30f, 128f, -17f })
+            {
+                Add(job => job["files"]!["measurement"] = Requests.DataUri(Npy.Write(new NpyArray([16, 16], [.. Enumerable.Repeat(far, 256)]))), 422, "invalidInput", "files.measurement");
+            }
+
             return data;
         }
     }
@@ -93,7 +99,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
     [InlineData("multipart/form-data; boundary=b", "", 400, "malformedMultipart")]
     [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=request\r\n\r\n{", 400, "malformedMultipart")]
     [InlineData("multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--\r\n", 400, "malformedMultipart")]
-    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=other\r\n\r\nx\r\n--b--\r\n", 400, "unknownPart")]
+    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=other\r\n\r\nx\r\n--b--\r\n", 400, "unknownPart", "other")]
     [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b--\r\n", 400, "missingPart", "request")]
     [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b--\r\n", 400, "duplicateFile", "files.mask")]
     public async Task A_spoiled_body_is_refused_with_its_code(string type, string body, int status, string code, string? field = null)
@@ -135,6 +141,30 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
         message.Headers.Add(header, value);
         using HttpResponseMessage response = await service.Client.SendAsync(message);
         await ProblemAsync(response, status, code, field);
+    }
+
+    [Theory]
+    [InlineData("/health/ready", 200)]
+    [InlineData("/v1/jobs", 200)]
+    [InlineData("/v1/models", 200)]
+    [InlineData("/v1/nothing", 404)]
+    [InlineData("/v1/jobs/nothing/events", 405)]
+    public async Task Head_is_answered_as_get_is_without_a_body(string path, int status)
+    {
+        using HttpResponseMessage response = await service.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Empty(await response.Content.ReadAsByteArrayAsync());
+        using HttpResponseMessage after = await service.Client.GetAsync("/health/live");
+        Assert.Equal(HttpStatusCode.OK, after.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_factor_that_is_none_is_told_which_there_are()
+    {
+        JsonObject job = Requests.Job();
+        job["problem"] = new JsonObject { ["type"] = "superResolution", ["factor"] = 5 };
+        using HttpResponseMessage response = await service.Client.PostAsync("/v1/jobs", new StringContent(job.ToJsonString(), Encoding.UTF8, "application/json"));
+        Assert.Contains("2, 3, 4 or 8", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

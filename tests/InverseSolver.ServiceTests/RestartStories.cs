@@ -102,6 +102,17 @@ public sealed class RestartStories : IDisposable
         Assert.Single(error.Trim().Split('\n'));
     }
 
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("http//localhost")]
+    public async Task An_address_that_is_none_is_named(string url)
+    {
+        using var refused = new ServiceProcess(folder, url);
+        (int code, string error) = await refused.ExitAsync();
+        Assert.Equal(2, code);
+        Assert.Contains($"{url} is not an address", error);
+    }
+
     [Fact]
     public async Task Endpoints_and_ports_in_the_configuration_are_checked_too()
     {
@@ -121,6 +132,7 @@ public sealed class RestartStories : IDisposable
     [InlineData("Jobs__QueueCapacity", "many", 2)]
     [InlineData("Models__Device", "tpu", 2)]
     [InlineData("Models__Device", "cuda:99", 2)]
+    [InlineData("Models__Folders__0", "/nowhere", 2)]
     [InlineData("Limits__Uploads", "0", 2)]
     [InlineData("Jobs__DataFolder", "/proc/nowhere", 1)]
     public async Task A_wrong_option_keeps_the_service_from_starting_with_one_sentence(string name, string value, int expected)
@@ -128,7 +140,7 @@ public sealed class RestartStories : IDisposable
         using var refused = new ServiceProcess(folder, settings: (name, value));
         (int code, string error) = await refused.ExitAsync();
         Assert.Equal(expected, code);
-        Assert.Contains(name.Split('_')[^1], error);
+        Assert.Contains(name.Split("__")[1], error);
         Assert.Single(error.Trim().Split('\n'));
     }
 }

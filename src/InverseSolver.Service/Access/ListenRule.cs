@@ -9,6 +9,11 @@ internal static class ListenRule
     /// <param name="configuration">The configuration.</param>
     public static void Check(IConfiguration configuration)
     {
+        if (Addresses(configuration).FirstOrDefault(address => !IsAddress(address)) is { } nonsense)
+        {
+            throw new StartRefusedException($"{nonsense} is not an address to listen on; http://localhost:8080 is one.", 2);
+        }
+
         if (configuration.GetValue<bool>("Access:AllowAnonymous"))
         {
             return;
@@ -33,18 +38,24 @@ internal static class ListenRule
     private static string[] Split(string? list) =>
         (list ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static bool IsLoopback(string address)
+    private static bool IsAddress(string address)
     {
         try
         {
-            BindingAddress binding = BindingAddress.Parse(address);
-            return binding.IsUnixPipe
-                || binding.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-                || (IPAddress.TryParse(binding.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
+            BindingAddress.Parse(address);
+            return true;
         }
         catch (FormatException)
         {
             return false;
         }
+    }
+
+    private static bool IsLoopback(string address)
+    {
+        BindingAddress binding = BindingAddress.Parse(address);
+        return binding.IsUnixPipe
+            || binding.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(binding.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
     }
 }

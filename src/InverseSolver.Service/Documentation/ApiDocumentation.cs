@@ -19,7 +19,7 @@ internal static class ApiDocumentation
             {
                 Title = "InverseSolver",
                 Version = "v1",
-                Description = "Solves imaging inverse problems with pretrained latent diffusion models, as asynchronous jobs. Every error is "
+                Description = "Solves imaging inverse problems with pretrained latent diffusion models, as asynchronous jobs. Every error that the service itself answers is "
                     + "problem+json with a stable `code` and, where one is to blame, the `field`.",
             });
             foreach (string file in XmlDocs.Files)

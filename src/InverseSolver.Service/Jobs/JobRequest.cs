@@ -25,13 +25,13 @@ internal sealed record JobRequest : IRequestWithFiles
     public SolverChoice? Solver { get; init; }
 
     /// <summary>Seed of every random number that the solver draws.</summary>
-    [Range(0, long.MaxValue)] public long Seed { get; init; }
+    [Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
 
     /// <summary>Whether the event stream carries previews.</summary>
     public bool Previews { get; init; } = true;
 
     /// <summary>A label of the caller's own. No patient data, please: it is stored and listed as it is, and never logged.</summary>
-    [MaxLength(200)] public string? Name { get; init; }
+    [MaxLength(200, ErrorMessage = "It has at most 200 characters.")] public string? Name { get; init; }
 
     /// <summary>The files as data URIs, where they are not sent as parts.</summary>
     public JobFiles? Files { get; init; }

@@ -63,6 +63,11 @@ internal static partial class ModelEndpoints
     {
         ModelFolderOptions options = provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value;
         Backend.Threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
+        if (options.Folders.FirstOrDefault(folder => !Directory.Exists(folder)) is { } missing)
+        {
+            throw new StartRefusedException($"Models:Folders names {missing}, which is no folder.", 2);
+        }
+
         Device device = options.Device == "auto" ? Backend.CudaDevices > 0 ? new Device(DeviceType.CUDA, 0) : torch.CPU : Device.Parse(options.Device);
         if (device.Type == DeviceType.CUDA && Math.Max(device.Index, 0) >= Backend.CudaDevices)
         {

@@ -15,7 +15,7 @@ internal sealed record SimulationRequest : IRequestWithFiles
     [Range(0.0, 1e6)] public required double Sigma { get; init; }
 
     /// <summary>Seed of the noise.</summary>
-    [Range(0, long.MaxValue)] public long Seed { get; init; }
+    [Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
 
     /// <summary>The files as data URIs, where they are not sent as parts.</summary>
     public SimulationFiles? Files { get; init; }

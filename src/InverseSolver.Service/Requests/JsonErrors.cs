@@ -45,6 +45,11 @@ internal static partial class JsonErrors
             return Bad("duplicateMember", path, "A member stands here twice.");
         }
 
+        if (message.Contains("maximum configured depth", StringComparison.Ordinal))
+        {
+            return Bad("tooDeep", path, "Objects and lists lie within each other too deeply here.");
+        }
+
         // The reader of the text throws an exception of its own; the serializer's own complaints, about well-formed text, have none inside.
         bool malformed = error is JsonException && (error.InnerException is JsonException || error.GetType() != typeof(JsonException));
         return malformed

@@ -22,7 +22,7 @@ internal sealed class LimitOptions
     [Range(64, 1 << 28)] public int Pixels { get; init; } = 1 << 22;
 
     /// <summary>Pixels of the image to be solved for, at most: what the networks' memory grows with.</summary>
-    [Range(64, 1 << 26)] public int ImagePixels { get; init; } = 1 << 20;
+    [Range(64, 1 << 26)] public int ImagePixels { get; init; } = 1 << 18;
 
     /// <summary>The solver's parameter <c>steps</c>.</summary>
     [Range(1, 100_000)] public int SolverSteps { get; init; } = 1000;

@@ -88,7 +88,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
                 string field = name == RequestPart ? RequestPart : $"files.{name}";
                 if (name != RequestPart && !names.Contains(name))
                 {
-                    throw Malformed("unknownPart", null, $"The parts are 'request' and the files {string.Join(", ", names)}.");
+                    throw Malformed("unknownPart", name.Length <= 100 ? name : name[..100], $"There is no part of this name; the parts are 'request' and the files {string.Join(", ", names)}.");
                 }
 
                 if (name == RequestPart ? json is not null : files.ContainsKey(name))

@@ -122,6 +122,10 @@ internal static class ProblemChecks
             throw new InvalidInputException(
                 "problem.mask.centreFraction", $"The centre alone has more lines than the acceleration allows of {width}; lower one of the two.");
         }
+        if (lines is null && files["mask"].Shape is [var length])
+        {
+            throw new InvalidInputException("files.mask", $"It has {length} lines; k-space has {width} columns.");
+        }
         if (lines is null) return Array.ConvertAll(Plane(files["mask"], "files.mask", height, width), value => value > 0.5f);
         var plane = new bool[height * width];
         for (long row = 0; row < height; row++) lines.CopyTo(plane, row * width);
@@ -174,7 +178,6 @@ internal static class ProblemChecks
     {
         CheckArray(measurement, "files.measurement");
         bool complex = problem is CartesianMri;
-        if (measurement.IsComplex != complex) throw new InvalidInputException("files.measurement", complex ? "k-space must be complex." : "An image must be real.");
         int[] needed = [.. MeasurementShape(problem, image).Select(size => (int)size)];
         if (!measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("files.measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
 
@@ -186,6 +189,20 @@ internal static class ProblemChecks
             {
                 throw new InvalidInputException("files.measurement", "It holds a measured value that is not a finite number.");
             }
+        }
+        CheckScale(measurement, image);
+    }
+
+    // The model's images are on [0,1]; the orthonormal Fourier transform of one is at most the root of its size. Sixteen times that is no noise.
+    private static void CheckScale(ArrayData measurement, long[] image)
+    {
+        double largest = measurement.Values.Where(float.IsFinite).Select(value => Math.Abs((double)value)).DefaultIfEmpty().Max();
+        double scale = measurement.IsComplex ? Math.Sqrt(image[1] * image[2]) : 1;
+        if (largest > 16 * scale)
+        {
+            throw new InvalidInputException("files.measurement", measurement.IsComplex
+                ? $"Its largest value is {largest:g4}; k-space of an image on [0,1], by the orthonormal transform, has none above {scale:g4}. Scale it."
+                : $"Its largest value is {largest:g4}; images in .npy are on [0,1]. Scale it (8-bit values: divide by 255).");
         }
     }
 

@@ -21,10 +21,15 @@ public static class ProblemOperators
         RecordValidation.Check(problem, "problem");
         ProblemChecks.CheckArray(measurement, "files.measurement");
         bool complex = problem is CartesianMri;
+        if (measurement.IsComplex != complex)
+        {
+            throw new InvalidInputException("files.measurement", complex ? "It is real; k-space is needed: a complex .npy (height, width)." : "It is complex; a real image is needed.");
+        }
+
         if (measurement.Shape.Length != (complex ? 2 : 3))
         {
             throw new InvalidInputException(
-                "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(channels, height, width)")}.");
+                "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(height, width) or (channels, height, width)")}.");
         }
         long[] shape = [.. measurement.Shape.Select(size => (long)size)];
         return problem switch

@@ -18,7 +18,7 @@ public sealed record GaussianBlur(
 public sealed record MotionBlur(
     [property: Range(3, 255)] int Size = 61,
     [property: Range(0.0, 1.0)] double Intensity = 0.5,
-    [property: Range(0, long.MaxValue)] long Seed = 0,
+    [property: Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] long Seed = 0,
     Boundary Boundary = Boundary.Reflect) : Problem;
 
 /// <summary>Convolution with the uploaded file <c>psf</c> (image or .npy), scaled to sum 1.</summary>

@@ -42,7 +42,7 @@ public sealed record UploadedKSpaceMask : KSpaceMask;
 public sealed record RandomKSpaceMask(
     [property: Range(1.0, 64.0)] double Acceleration = 4,
     [property: Range(0.0, 1.0)] double CentreFraction = 0.08,
-    [property: Range(0, long.MaxValue)] long Seed = 0) : KSpaceMask;
+    [property: Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] long Seed = 0) : KSpaceMask;
 
 /// <summary>A fully measured centre and equally spaced lines beside it.</summary>
 /// <param name="Acceleration">Lines of the image over lines measured, the centre included.</param>

@@ -33,4 +33,4 @@ public sealed record BoxMask(
 /// <param name="Seed">Seed of the positions.</param>
 public sealed record RandomMask(
     [property: Range(0.0, 0.999)] double Fraction = 0.7,
-    [property: Range(0, long.MaxValue)] long Seed = 0) : PixelMask;
+    [property: Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] long Seed = 0) : PixelMask;

@@ -7,7 +7,7 @@ namespace InverseSolver.Solvers.Problems;
 /// <param name="Factor">2, 3, 4 or 8.</param>
 /// <param name="Kernel">How pixels were merged.</param>
 public sealed record SuperResolution(
-    [property: AllowedValues(2, 3, 4, 8)] int Factor = 4,
+    [property: AllowedValues(2, 3, 4, 8, ErrorMessage = "It is 2, 3, 4 or 8.")] int Factor = 4,
     DownsamplingKernel Kernel = DownsamplingKernel.Bicubic) : Problem;
 
 /// <summary>How pixels were merged.</summary>

@@ -70,6 +70,10 @@ public sealed class CommandTests : IDisposable
     [InlineData("no model 'other'", "--model", "other")]
     [InlineData("'tpu'", "--device", "tpu")]
     [InlineData("name=value", "--set", "steps")]
+    [InlineData("--seed", "--seed", "-1")]
+    [InlineData("cuda:77", "--device", "cuda:77")]
+    [InlineData("nowhere", "--models", "/nowhere")]
+    [InlineData("--bogus", "--bogus", "1")]
     public void Bad_input_ends_with_2_and_names_the_field(string named, string option, string value)
     {
         WritePhantom("y.npy");
