@@ -8,11 +8,14 @@ namespace InverseSolver.Solvers.Solvers;
 /// <summary>Parameters of <see cref="Dcdp"/>. The defaults are the preset <c>balanced</c>; <see cref="DcdpPresets"/> says what the others are.</summary>
 public sealed record DcdpParameters : DiffusionParameters
 {
+    /// <summary>The preset <c>balanced</c>.</summary>
+    public DcdpParameters() => Samples = 8;
+
     /// <summary>Rounds of one data step and one purification each.</summary>
-    [Range(2, 1000)] public int Rounds { get; init; } = 10;
+    [Range(2, 1000)] public int Rounds { get; init; } = 20;
 
     /// <summary>Purification time of the first round; a time T adds the noise of the model's timestep T - 1.</summary>
-    [Range(1, 1000)] public int FirstTime { get; init; } = 400;
+    [Range(1, 1000)] public int FirstTime { get; init; } = 1000;
 
     /// <summary>Purification time of the last round; 0 counts as 1.</summary>
     [Range(0, 1000)] public int LastTime { get; init; }
@@ -21,7 +24,7 @@ public sealed record DcdpParameters : DiffusionParameters
     public PurificationSchedule Schedule { get; init; }
 
     /// <summary>How the noise is taken away again.</summary>
-    public Purifier Purifier { get; init; }
+    public Purifier Purifier { get; init; } = Purifier.Tweedie;
 
     /// <summary>DDIM steps of a purification at most, with the purifier <c>ddim</c>; a purification time T takes no more than T.</summary>
     [Range(2, 1000)] public int DdimSteps { get; init; } = 20;
@@ -107,7 +110,7 @@ public static class DcdpPresets
 {
     /// <summary>
     /// The authors' settings for deblurring: steps on the image, version I. They have others for other problems; of super-resolution x4 and inpainting by a latent
-    /// model: <c>data</c> = <c>latent</c> with <c>stepSize</c> 0.163, and 20 rounds of 50 from time 500 with 0.0102.
+    /// model <c>data</c> = <c>latent</c>, with <c>stepSize</c> 0.163 and with 20 rounds of 50 steps of 0.0102 from time 500.
     /// </summary>
     public static DcdpParameters Paper { get; } = new()
     {
@@ -123,9 +126,12 @@ public static class DcdpPresets
         FinalProximalStep = false,
     };
 
-    /// <summary>Version I with proximal data steps.</summary>
+    /// <summary>
+    /// Eight samples of version II with proximal data steps, from nearly pure noise on. Version I takes 20 times the network calls, and its images, each
+    /// a draw rather than a mean, are further from the truth by mean square.
+    /// </summary>
     public static DcdpParameters Balanced { get; } = new();
 
-    /// <summary>Seconds on a CPU: version II with proximal data steps.</summary>
-    public static DcdpParameters Fast { get; } = new() { Purifier = Purifier.Tweedie };
+    /// <summary>Seconds on a CPU: as <see cref="Balanced"/>, with four samples of half the rounds.</summary>
+    public static DcdpParameters Fast { get; } = new() { Samples = 4, Rounds = 10, FirstTime = 700 };
 }

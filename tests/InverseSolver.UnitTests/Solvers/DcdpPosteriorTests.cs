@@ -17,35 +17,44 @@ public sealed class DcdpPosteriorTests
     {
         ["fast"] = DcdpPresets.Fast,
         ["balanced"] = DcdpPresets.Balanced,
-        ["consistency"] = DcdpPresets.Balanced with { Purifier = Purifier.Consistency },
+        ["ddim"] = new() { Rounds = 10, FirstTime = 400, Purifier = Purifier.Ddim },
+        ["consistency"] = new() { Rounds = 10, FirstTime = 400, Purifier = Purifier.Consistency },
         ["pixel"] = DcdpPresets.Paper with { DiscrepancyFactor = 1 },
         ["latent"] = DcdpPresets.Paper with { Data = DcdpData.Latent, StepSize = 0.163, DiscrepancyFactor = 1 },
     };
 
-    /// <remarks>The cases hold the root mean square distance to the posterior mean, of 64 samples' mean, as it was measured.</remarks>
+    /// <remarks>
+    /// The cases hold the root mean square distance to the posterior mean, of 64 samples' mean, as it was measured: 0.10 to 0.42 posterior standard
+    /// deviations. Residuals lie below the noise, at 0.13 to 0.89 times m σ²: every round uses the same measurement once more.
+    /// </remarks>
     [Theory]
-    [InlineData("fast", "denoising", 0)]
-    [InlineData("fast", "inpainting", 0)]
-    [InlineData("fast", "blur", 0)]
-    [InlineData("fast", "downsampling", 0)]
-    [InlineData("fast", "mri", 0)]
-    [InlineData("balanced", "denoising", 0)]
-    [InlineData("balanced", "inpainting", 0)]
-    [InlineData("balanced", "blur", 0)]
-    [InlineData("balanced", "downsampling", 0)]
-    [InlineData("balanced", "mri", 0)]
-    [InlineData("consistency", "denoising", 0)]
-    [InlineData("consistency", "inpainting", 0)]
-    [InlineData("consistency", "blur", 0)]
-    [InlineData("consistency", "downsampling", 0)]
-    [InlineData("consistency", "mri", 0)]
-    [InlineData("pixel", "denoising", 0)]
-    [InlineData("pixel", "inpainting", 0)]
-    [InlineData("pixel", "blur", 0)]
-    [InlineData("pixel", "downsampling", 0)]
-    [InlineData("pixel", "mri", 0)]
-    [InlineData("latent", "inpainting", 0)]
-    [InlineData("latent", "downsampling", 0)]
+    [InlineData("fast", "denoising", 0.0077)]
+    [InlineData("fast", "inpainting", 0.0421)]
+    [InlineData("fast", "blur", 0.0238)]
+    [InlineData("fast", "downsampling", 0.0166)]
+    [InlineData("fast", "mri", 0.0371)]
+    [InlineData("balanced", "denoising", 0.0070)]
+    [InlineData("balanced", "inpainting", 0.0386)]
+    [InlineData("balanced", "blur", 0.0236)]
+    [InlineData("balanced", "downsampling", 0.0175)]
+    [InlineData("balanced", "mri", 0.0364)]
+    [InlineData("ddim", "denoising", 0.0063)]
+    [InlineData("ddim", "inpainting", 0.0471)]
+    [InlineData("ddim", "blur", 0.0229)]
+    [InlineData("ddim", "downsampling", 0.0198)]
+    [InlineData("ddim", "mri", 0.0462)]
+    [InlineData("consistency", "denoising", 0.0070)]
+    [InlineData("consistency", "inpainting", 0.0504)]
+    [InlineData("consistency", "blur", 0.0236)]
+    [InlineData("consistency", "downsampling", 0.0211)]
+    [InlineData("consistency", "mri", 0.0524)]
+    [InlineData("pixel", "denoising", 0.0116)]
+    [InlineData("pixel", "inpainting", 0.0296)]
+    [InlineData("pixel", "blur", 0.0376)]
+    [InlineData("pixel", "downsampling", 0.0203)]
+    [InlineData("pixel", "mri", 0.0381)]
+    [InlineData("latent", "inpainting", 0.0326)]
+    [InlineData("latent", "downsampling", 0.0227)]
     public void The_mean_of_many_samples_is_near_the_posterior_s(string preset, string name, double measured)
     {
         using DisposeScope scope = torch.NewDisposeScope();

@@ -102,9 +102,9 @@ public sealed class DcdpTests
         Assert.Equal("solver.parameters.stepSize", Assert.Throws<InvalidInputException>(() => diverging.PixelConsistency(torch.zeros([1, 1, 4, 4]), 0)).Field);
 
         // The bound that the parameter states.
-        double Residual(double step) => op.Residual2(new Dcdp(input, Steps with { StepSize = step, Iterations = 400 }).PixelConsistency(torch.zeros([1, 1, 4, 4]), 0), input.Y).ToDoubles()[0];
-        Assert.True(Residual(3.7) < 1e-6);
-        Assert.True(Residual(3.9) > 1e3);
+        double Residual(double step, int iterations) => op.Residual2(new Dcdp(input, Steps with { StepSize = step, Iterations = iterations }).PixelConsistency(torch.zeros([1, 1, 4, 4]), 0), input.Y).ToDoubles()[0];
+        Assert.True(Residual(3.7, 400) < 1e-6);
+        Assert.True(Residual(3.9, 100) > 1e3);
 
         var cancelled = new Dcdp(input with { Cancellation = new CancellationToken(true) }, Steps);
         Assert.Throws<OperationCanceledException>(() => cancelled.PixelConsistency(torch.zeros([1, 1, 4, 4]), 0));
@@ -224,6 +224,17 @@ public sealed class DcdpTests
             Assert.Equal(isConsistent, Toy.Error(x, y) < (data == DcdpData.Proximal ? 0.02 : 1e-4));
             Assert.Equal(isConsistent ? 180 : 200, solver.Calls.Network);
         }
+    }
+
+    [Fact]
+    public void Paper_holds_the_published_values()
+    {
+        DcdpParameters paper = DcdpPresets.Paper;
+        Assert.Equal((1, 10, 400, 0), (paper.Samples, paper.Rounds, paper.FirstTime, paper.LastTime));
+        Assert.Equal((PurificationSchedule.Linear, Purifier.Ddim, 20), (paper.Schedule, paper.Purifier, paper.DdimSteps));
+        Assert.Equal((DcdpData.Pixel, 100, 1.017), (paper.Data, paper.Iterations, Math.Round(paper.StepSize, 3)));
+        Assert.Equal((DcdpResult.ByNoise, false), (paper.Result, paper.FinalProximalStep));
+        Assert.Null(paper.DiscrepancyFactor);
     }
 
     [Fact]
