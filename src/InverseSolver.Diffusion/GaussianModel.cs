@@ -94,6 +94,30 @@ public sealed class GaussianModel : LatentModel
         return torch.fft.ifft2(torch.fft.fft2(centred) * filter).real.contiguous().MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
+    public override bool HasConsistencyNetwork => true;
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Exact: with λ an eigenvalue of C, the path of dz/dσ = σ (z − μ)/(λ + σ²) is z − μ ∝ √(λ + σ²) in each eigenvector's direction, hence
+    /// f = μ + √(λ/(λ + σ²)) (z − μ).
+    /// </remarks>
+    public override Tensor Consistent(Tensor z, double sigma)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        if (basis is not null)
+        {
+            CheckFixedSize((int)z.size(2), (int)z.size(3));
+            Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - centre!;
+            Tensor gain = (variances! / (variances! + sigma * sigma)).sqrt();
+            return ((residual.matmul(basis) * gain).matmul(basis.t()) + centre!).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
+        }
+
+        Tensor values = Eigenvalues((int)z.size(2), (int)z.size(3)), filter = (values / (values + sigma * sigma)).sqrt().to(ScalarType.Float32);
+        double middle = 2 * mean - 1;
+        return (torch.fft.ifft2(torch.fft.fft2(z - middle) * filter).real + middle).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Images drawn from the model.</summary>
     /// <param name="count">N.</param>
     /// <param name="height">H.</param>

@@ -94,6 +94,19 @@ public abstract class LatentModel : IDisposable
     /// <exception cref="ArgumentException">A shape does not fit, or a conditional model was given no conditioning.</exception>
     public abstract Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null);
 
+    /// <summary>Whether the model has a consistency network, which <see cref="Consistent"/> needs.</summary>
+    public virtual bool HasConsistencyNetwork => false;
+
+    /// <summary>
+    /// The clean latent at the end of the probability-flow path through a noisy one, by one network call (Song, Dhariwal, Chen, Sutskever, "Consistency
+    /// Models", 2023). The noise is added without shrinking the signal: z = z₀ + σ ε.
+    /// </summary>
+    /// <param name="z">(N, c, h, w).</param>
+    /// <param name="sigma">σ above 0, the same for all items, in the latent's units.</param>
+    /// <returns>f(z, σ), shaped as z.</returns>
+    /// <exception cref="NotSupportedException">The model has no consistency network.</exception>
+    public virtual Tensor Consistent(Tensor z, double sigma) => throw new NotSupportedException($"The model '{Info.Id}' has no consistency network.");
+
     /// <summary>The latent at a timestep: √ᾱ z₀ + √(1−ᾱ) ε.</summary>
     /// <param name="z0">(N, c, h, w).</param>
     /// <param name="noise">ε, standard normal, shaped as z0.</param>

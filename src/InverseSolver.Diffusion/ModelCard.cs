@@ -55,6 +55,12 @@ internal sealed class ModelCard
             ? (height, width)
             : null;
 
+    /// <summary>The scaling of the package's <see cref="ConsistencyNetwork"/>; null where it has none.</summary>
+    internal (double SigmaData, double SigmaMin)? Consistency => !root.TryGetProperty("consistency", out JsonElement consistency) ? null
+        : consistency.ValueKind == JsonValueKind.Object && NumberIn(consistency, "sigmaData") is > 0 and { } data && NumberIn(consistency, "sigmaMin") is > 0 and { } min
+            ? (data, min)
+            : throw new InvalidModelException($"{FileName}: consistency must hold sigmaData and sigmaMin, both positive.");
+
     /// <summary>Refuses a card that says something other than the configs do.</summary>
     internal void MustSay(string name, double value)
     {

@@ -53,7 +53,7 @@ public static class ModelPackage
             ContextChannels = !conditional ? null : unetConfig.OptionalInt("encoder_hid_dim") ?? unetConfig.PerLevel("cross_attention_dim", unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length)?[0] ?? 1280,
             NeedsClassLabels = unetConfig.Has("class_embed_type") || unetConfig.Has("num_class_embeds"),
             Licence = card.Text("licence"),
-            Hash = Parts(vae).All(card.Sha256.ContainsKey) ? Combined(Parts(vae).Select(part => (part, card.Sha256[part]))) : null,
+            Hash = Parts(vae, card).All(card.Sha256.ContainsKey) ? Combined(Parts(vae, card).Select(part => (part, card.Sha256[part]))) : null,
         };
         CheckAgreement(info, card, vaeConfig, unetConfig);
         return info;
@@ -74,25 +74,35 @@ public static class ModelPackage
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
         Autoencoder? autoencoder = null;
         UNet? denoiser = null;
+        ConsistencyNetwork? consistency = null;
         try
         {
             autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, out string vaeHash);
             hashes[$"{vae}/{Network.WeightsName}"] = vaeHash;
             denoiser = Network.LoadUNet(Path.Combine(folder, UNetFolder), device, options.DenoiserType, out string unetHash);
             hashes[$"{UNetFolder}/{Network.WeightsName}"] = unetHash;
-            foreach (string part in Parts(vae).Where(part => !hashes.ContainsKey(part)))
+            if (card.Consistency is { } scaling)
+            {
+                UNet network = Network.LoadUNet(Path.Combine(folder, ConsistencyNetwork.Folder), device, options.DenoiserType, out string consistencyHash);
+                hashes[$"{ConsistencyNetwork.Folder}/{Network.WeightsName}"] = consistencyHash;
+                consistency = new ConsistencyNetwork(network, scaling.SigmaData, scaling.SigmaMin);
+            }
+
+            foreach (string part in Parts(vae, card).Where(part => !hashes.ContainsKey(part)))
             {
                 hashes[part] = ModelCard.HashOf(folder, part);
             }
 
             card.VerifyHashes(folder, hashes);
-            CheckNetworks(autoencoder, denoiser);
-            return new NetworkModel(info with { Hash = Combined(Parts(vae).Select(part => (part, hashes[part]))), Precision = options.DenoiserType.ToString().ToLowerInvariant() }, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)));
+            CheckNetworks(autoencoder, denoiser, consistency?.Network);
+            info = info with { Hash = Combined(Parts(vae, card).Select(part => (part, hashes[part]))), Precision = options.DenoiserType.ToString().ToLowerInvariant() };
+            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency);
         }
         catch
         {
             autoencoder?.Dispose();
             denoiser?.Dispose();
+            consistency?.Dispose();
             throw;
         }
     }
@@ -110,8 +120,10 @@ public static class ModelPackage
         return found;
     }
 
-    private static string[] Parts(string vae) =>
-        [SchedulerFile, $"{UNetFolder}/{Network.ConfigName}", $"{UNetFolder}/{Network.WeightsName}", $"{vae}/{Network.ConfigName}", $"{vae}/{Network.WeightsName}"];
+    private static string[] Parts(string vae, ModelCard card) =>
+        [SchedulerFile, .. NetworkParts(UNetFolder), .. NetworkParts(vae), .. card.Consistency is null ? [] : NetworkParts(ConsistencyNetwork.Folder)];
+
+    private static string[] NetworkParts(string folder) => [$"{folder}/{Network.ConfigName}", $"{folder}/{Network.WeightsName}"];
 
     private static string Combined(IEnumerable<(string Name, string Hash)> files) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(files.Select(f => f.Hash).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
@@ -153,7 +165,7 @@ public static class ModelPackage
         }
     }
 
-    private static void CheckNetworks(Autoencoder autoencoder, UNet denoiser)
+    private static void CheckNetworks(Autoencoder autoencoder, UNet denoiser, UNet? consistency)
     {
         if (denoiser.InChannels != autoencoder.LatentChannels)
         {
@@ -163,6 +175,22 @@ public static class ModelPackage
         if (denoiser.NeedsClassLabels && denoiser.ContextChannels is not null)
         {
             throw new InvalidModelException("The denoiser needs both a context and class labels; such models are not supported.");
+        }
+
+        if (consistency is null)
+        {
+            return;
+        }
+
+        int channels = autoencoder.LatentChannels;
+        if (consistency.InChannels != channels || consistency.OutChannels != channels || denoiser.SizeMultiple % consistency.SizeMultiple != 0)
+        {
+            throw new InvalidModelException($"The consistency network must go from {channels} to {channels} channels and take every size that the denoiser takes.");
+        }
+
+        if (consistency.NeedsClassLabels || consistency.ContextChannels is not null)
+        {
+            throw new InvalidModelException("The consistency network needs a context or class labels; such networks are not supported.");
         }
     }
 }

@@ -8,10 +8,12 @@ namespace InverseSolver.Diffusion;
 internal sealed class NetworkModel : LatentModel
 {
     private readonly double scale;
+    private readonly ConsistencyNetwork? consistency;
 
-    internal NetworkModel(ModelInfo info, Autoencoder autoencoder, UNet denoiser, DdimSchedule schedule)
+    internal NetworkModel(ModelInfo info, Autoencoder autoencoder, UNet denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency)
         : base(schedule.Noise.Abar)
     {
+        this.consistency = consistency;
         Info = info;
         Autoencoder = autoencoder;
         Denoiser = denoiser;
@@ -35,6 +37,10 @@ internal sealed class NetworkModel : LatentModel
         return ToNoise(said, z, t).MoveToOuterDisposeScope();
     }
 
+    public override bool HasConsistencyNetwork => consistency is not null;
+
+    public override Tensor Consistent(Tensor z, double sigma) => consistency?.Forward(z, sigma) ?? base.Consistent(z, sigma);
+
     private protected override Tensor EncodeCore(Tensor x)
     {
         Tensor latent = Autoencoder.Encode(x);
@@ -51,6 +57,7 @@ internal sealed class NetworkModel : LatentModel
     {
         Autoencoder.Dispose();
         Denoiser.Dispose();
+        consistency?.Dispose();
     }
 
     private Tensor ToNoise(Tensor said, Tensor z, Tensor t)

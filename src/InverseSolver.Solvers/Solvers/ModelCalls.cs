@@ -26,6 +26,15 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
         return model.PredictNoise(z, timesteps);
     }
 
+    /// <summary>f(z, σ) of the model's consistency network, the same σ for all items; a network call.</summary>
+    internal Tensor Consistent(Tensor z, double sigma)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        Network++;
+        using GradMode grad = torch.no_grad();
+        return model.Consistent(z, sigma);
+    }
+
     internal Tensor Decode(Tensor z)
     {
         cancellation.ThrowIfCancellationRequested();

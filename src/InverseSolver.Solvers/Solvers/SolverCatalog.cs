@@ -34,6 +34,11 @@ public static class SolverCatalog
             "ReSample",
             "Song, Kwon, Zhang, Hu, Qu, Shen: Solving Inverse Problems with Latent Diffusion Models via Hard Data Consistency. ICLR 2024.",
             new Dictionary<string, SolverParameters> { ["paper"] = ReSamplePresets.Paper, ["balanced"] = ReSamplePresets.Balanced, ["fast"] = ReSamplePresets.Fast }),
+        new SolverDescription(
+            "dcdp",
+            "DCDP",
+            "Li, Kwon, Liang, Alkhouri, Ravishankar, Qu: Decoupled Data Consistency with Diffusion Purification for Image Restoration. arXiv:2403.06054, 2024.",
+            new Dictionary<string, SolverParameters> { ["paper"] = DcdpPresets.Paper, ["balanced"] = DcdpPresets.Balanced, ["fast"] = DcdpPresets.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>

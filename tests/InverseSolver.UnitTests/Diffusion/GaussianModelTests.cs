@@ -55,6 +55,39 @@ public sealed class GaussianModelTests
         }
     }
 
+    [Theory, MemberData(nameof(Models))]
+    public void The_consistency_function_ends_the_path_of_the_probability_flow(bool dense, int height, int width)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = dense ? Dense() : Stationary();
+        using var generator = new Generator(1);
+        (Tensor mean, Tensor covariance) = model.Moments(height, width);
+        Tensor centre = mean.reshape(1, -1) * 2.0 - 1.0, c = covariance * 4, one = torch.eye(c.size(0), ScalarType.Float64);
+        Tensor start = torch.randn([1, .. model.LatentShape(height, width)], generator);
+
+        // dz/dσ = σ (C + σ² I)⁻¹ (z - μ), by small midpoint steps from σ = 2 to 0. The function is the same along the path, and the identity at its end.
+        Tensor z = start.to(ScalarType.Float64).reshape(1, -1);
+        const int Steps = 4000;
+        for (int i = 0; i < Steps; i++)
+        {
+            using DisposeScope step = torch.NewDisposeScope();
+            double sigma = 2 - 2.0 * i / Steps;
+            Tensor middle = z - Slope(z, sigma) * (1.0 / Steps);
+            z = (z - Slope(middle, sigma - 1.0 / Steps) * (2.0 / Steps)).MoveToOuterDisposeScope();
+            if (i == Steps / 2 - 1)
+            {
+                Compare(model.Consistent(start, 2), model.Consistent(z.to(ScalarType.Float32).reshape(start.shape), 1));
+            }
+        }
+
+        Compare(model.Consistent(start, 2), z);
+        Compare(model.Consistent(start, 1e-6), start);
+
+        Tensor Slope(Tensor at, double sigma) => torch.linalg.solve(c + one * (sigma * sigma), (at - centre).t()).t() * sigma;
+
+        static void Compare(Tensor a, Tensor b) => Assert.True((a.reshape(-1).to(ScalarType.Float64) - b.reshape(-1)).abs().max().ToDouble() < 2e-4);
+    }
+
     [Fact]
     public void Samples_have_the_mean_and_the_covariance()
     {
