@@ -34,6 +34,11 @@ public static class SolverCatalog
             "ReSample",
             "Song, Kwon, Zhang, Hu, Qu, Shen: Solving Inverse Problems with Latent Diffusion Models via Hard Data Consistency. ICLR 2024.",
             new Dictionary<string, SolverParameters> { ["paper"] = ReSamplePresets.Paper, ["balanced"] = ReSamplePresets.Balanced, ["fast"] = ReSamplePresets.Fast }),
+        new SolverDescription(
+            "diffPir",
+            "DiffPIR",
+            "Zhu, Zhang, Liang, Cao, Wen, Timofte, Van Gool: Denoising Diffusion Models for Plug-and-Play Image Restoration. CVPR Workshops 2023.",
+            new Dictionary<string, SolverParameters> { ["paper"] = DiffPirParameters.Paper, ["balanced"] = DiffPirParameters.Balanced, ["fast"] = DiffPirParameters.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>
