@@ -39,6 +39,11 @@ public static class SolverCatalog
             "DiffPIR",
             "Zhu, Zhang, Liang, Cao, Wen, Timofte, Van Gool: Denoising Diffusion Models for Plug-and-Play Image Restoration. CVPR Workshops 2023.",
             new Dictionary<string, SolverParameters> { ["paper"] = DiffPirParameters.Paper, ["balanced"] = DiffPirParameters.Balanced, ["fast"] = DiffPirParameters.Fast }),
+        new SolverDescription(
+            "ddnm",
+            "DDNM",
+            "Wang, Yu, Zhang: Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model. ICLR 2023.",
+            new Dictionary<string, SolverParameters> { ["paper"] = DdnmParameters.Paper, ["balanced"] = DdnmParameters.Balanced, ["fast"] = DdnmParameters.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>
