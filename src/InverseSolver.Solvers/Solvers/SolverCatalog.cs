@@ -44,6 +44,16 @@ public static class SolverCatalog
             "DDNM",
             "Wang, Yu, Zhang: Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model. ICLR 2023.",
             new Dictionary<string, SolverParameters> { ["paper"] = DdnmParameters.Paper, ["balanced"] = DdnmParameters.Balanced, ["fast"] = DdnmParameters.Fast }),
+        new SolverDescription(
+            "ddpmConsistency",
+            "DDPM with k-space consistency",
+            "Song, Shen, Xing, Ermon: Solving Inverse Problems in Medical Imaging with Score-Based Generative Models. ICLR 2022.",
+            new Dictionary<string, SolverParameters> { ["paper"] = DdpmConsistencyParameters.Paper, ["balanced"] = DdpmConsistencyParameters.Balanced, ["fast"] = DdpmConsistencyParameters.Fast }),
+        new SolverDescription(
+            "mriPurify",
+            "MRI purification",
+            "Alkhouri, Liang, Wang, Qu, Ravishankar: Robust Physics-based Deep MRI Reconstruction Via Diffusion Purification. 2023.",
+            new Dictionary<string, SolverParameters> { ["paper"] = MriPurifyParameters.Paper, ["balanced"] = MriPurifyParameters.Balanced, ["fast"] = MriPurifyParameters.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>
