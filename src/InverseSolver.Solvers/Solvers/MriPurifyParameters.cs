@@ -11,13 +11,13 @@ public sealed record MriPurifyParameters : DiffusionParameters
     public MriPurifyParameters() => Samples = 8;
 
     /// <summary>Noise level that the first round diffuses to, as a share of the schedule; later rounds begin at evenly falling levels.</summary>
-    [Range(0.01, 1.0)] public double Start { get; init; } = 0.5;
+    [Range(0.01, 1.0)] public double Start { get; init; } = 0.8;
 
     /// <summary>Rounds of diffusing, denoising and putting the measured k-space back.</summary>
-    [Range(1, 1000)] public int Rounds { get; init; } = 10;
+    [Range(1, 1000)] public int Rounds { get; init; } = 30;
 
     /// <summary>DDIM steps of each round, one network call each.</summary>
-    [Range(1, 1000)] public int StepsPerRound { get; init; } = 3;
+    [Range(1, 1000)] public int StepsPerRound { get; init; } = 1;
 
     /// <summary>How measured k-space is put back; <c>published</c> replaces it.</summary>
     public DataStep Data { get; init; } = DataStep.ErrorMetric;
@@ -28,7 +28,6 @@ public sealed record MriPurifyParameters : DiffusionParameters
         Samples = 1,
         Start = 1,
         Rounds = 150,
-        StepsPerRound = 1,
         Data = DataStep.Published,
         FinalProximalStep = false,
     };
@@ -37,7 +36,7 @@ public sealed record MriPurifyParameters : DiffusionParameters
     internal static MriPurifyParameters Balanced { get; } = new();
 
     /// <summary>Seconds on a CPU.</summary>
-    internal static MriPurifyParameters Fast { get; } = new() { Samples = 2, StepsPerRound = 2 };
+    internal static MriPurifyParameters Fast { get; } = new() { Samples = 2, Rounds = 20 };
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new MriPurify(input, this);

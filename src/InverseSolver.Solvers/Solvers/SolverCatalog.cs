@@ -45,6 +45,11 @@ public static class SolverCatalog
             "Wang, Yu, Zhang: Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model. ICLR 2023.",
             new Dictionary<string, SolverParameters> { ["paper"] = DdnmParameters.Paper, ["balanced"] = DdnmParameters.Balanced, ["fast"] = DdnmParameters.Fast }),
         new SolverDescription(
+            "redDiff",
+            "RED-diff",
+            "Mardani, Song, Kautz, Vahdat: A Variational Perspective on Solving Inverse Problems with Diffusion Models. ICLR 2024.",
+            new Dictionary<string, SolverParameters> { ["paper"] = RedDiffParameters.Paper, ["balanced"] = RedDiffParameters.Balanced, ["fast"] = RedDiffParameters.Fast }),
+        new SolverDescription(
             "ddpmConsistency",
             "DDPM with k-space consistency",
             "Song, Shen, Xing, Ermon: Solving Inverse Problems in Medical Imaging with Score-Based Generative Models. ICLR 2022.",
