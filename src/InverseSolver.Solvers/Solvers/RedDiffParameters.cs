@@ -13,7 +13,7 @@ public sealed record RedDiffParameters : DiffusionParameters
     [Range(1e-6, 10.0)] public double LearningRate { get; init; } = 0.1;
 
     /// <summary>Weight of the prior.</summary>
-    [Range(0.0, 1e6)] public double Lambda { get; init; } = 0.25;
+    [Range(0.0, 1e6)] public double Lambda { get; init; } = 0.1;
 
     /// <summary>Weight of the measurement.</summary>
     [Range(0.0, 1e6)] public double MeasurementWeight { get; init; } = 1;
@@ -22,7 +22,7 @@ public sealed record RedDiffParameters : DiffusionParameters
     public TimestepWeight Weight { get; init; } = TimestepWeight.TruncLinear;
 
     /// <summary>The authors' settings.</summary>
-    internal static RedDiffParameters Paper { get; } = new() { Steps = 1000, Weight = TimestepWeight.Linear, FinalProximalStep = false };
+    internal static RedDiffParameters Paper { get; } = new() { Steps = 1000, Lambda = 0.25, Weight = TimestepWeight.Linear, FinalProximalStep = false };
 
     /// <summary>A quarter of the steps; no weight above that of the measurement's own scale, which Adam would remember for a hundred steps.</summary>
     internal static RedDiffParameters Balanced { get; } = new();
