@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
@@ -7,10 +8,14 @@ using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
-/// <summary>A folder with a model in the diffusers layout: vae (or vqvae), unet, scheduler, and perhaps model.json.</summary>
+/// <summary>
+/// A folder with a model in the diffusers layout: vae (or vqvae), unet, scheduler, and perhaps model.json. Without an autoencoder it is a model in
+/// pixel space, whose latent is the image on [-1,1].
+/// </summary>
 public static class ModelPackage
 {
-    private const string UNetFolder = "unet", SchedulerFile = "scheduler/scheduler_config.json";
+    private const string UNetFolder = "unet", SchedulerFile = "scheduler/scheduler_config.json", IndexFile = "model_index.json";
+    private static readonly string[] _autoencoderFolders = ["vae", "vqvae"];
 
     /// <summary>Whether a folder looks like a package.</summary>
     public static bool IsPackage(string folder) => File.Exists(Path.Combine(folder, ModelCard.FileName)) || File.Exists(Path.Combine(folder, UNetFolder, Network.ConfigName));
@@ -21,16 +26,12 @@ public static class ModelPackage
     public static ModelInfo ReadInfo(string folder)
     {
         ModelCard card = ModelCard.Read(folder);
-        string vae = AutoencoderFolder(folder);
-        NetworkConfig vaeConfig = NetworkConfig.Read(Path.Combine(folder, vae, Network.ConfigName), $"{vae}/{Network.ConfigName}");
+        string? vae = AutoencoderFolder(folder, card);
         NetworkConfig unetConfig = NetworkConfig.Read(Path.Combine(folder, UNetFolder, Network.ConfigName), $"{UNetFolder}/{Network.ConfigName}");
         DdimSchedule schedule = DdimSchedule.Read(Path.Combine(folder, SchedulerFile));
-        bool quantised = vaeConfig.ClassName == "VQModel";
-        int latent = vaeConfig.Int("latent_channels", quantised ? 3 : 4);
-        int downsampling = 1 << (vaeConfig.Ints("block_out_channels", [64]).Length - 1);
+        AutoencoderShape shape = vae is null ? AutoencoderShape.OfPixels(unetConfig) : AutoencoderShape.Read(folder, vae);
         int unetMultiple = 1 << (unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length - 1);
         bool conditional = unetConfig.ClassName == "UNet2DConditionModel";
-        double? scale = vaeConfig.Has("scaling_factor") ? vaeConfig.Number("scaling_factor", 1) : quantised ? null : 0.18215;
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         ModelInfo info = new()
         {
@@ -38,15 +39,15 @@ public static class ModelPackage
             Version = card.Text("version") ?? "1",
             Title = card.Text("title") ?? name,
             Domain = card.Text("domain") ?? "",
-            Channels = vaeConfig.Int("in_channels", 3),
-            SizeMultiple = downsampling * unetMultiple,
+            Channels = shape.Channels,
+            SizeMultiple = shape.Downsampling * unetMultiple,
             NativeHeight = card.NativeSize?.Height,
             NativeWidth = card.NativeSize?.Width,
-            LatentChannels = quantised ? vaeConfig.OptionalInt("vq_embed_dim") ?? latent : latent,
-            LatentDownsampling = downsampling,
+            LatentChannels = shape.LatentChannels,
+            LatentDownsampling = shape.Downsampling,
 
             // Packages with a codebook that name no factor were written before there was one, and their latents are unscaled.
-            LatentScale = scale ?? card.Number("latentScale") ?? 1,
+            LatentScale = shape.Scale ?? card.Number("latentScale") ?? 1,
             PredictionType = schedule.PredictionType,
             TrainTimesteps = schedule.Noise.TrainTimesteps,
             RoundTripRmse = card.RoundTripRmse,
@@ -55,7 +56,7 @@ public static class ModelPackage
             Licence = card.Text("licence"),
             Hash = Parts(vae, card).All(card.Sha256.ContainsKey) ? Combined(Parts(vae, card).Select(part => (part, card.Sha256[part]))) : null,
         };
-        CheckAgreement(info, card, vaeConfig, unetConfig);
+        CheckAgreement(info, card, unetConfig);
         return info;
     }
 
@@ -70,15 +71,19 @@ public static class ModelPackage
         options.Check(device);
         ModelInfo info = ReadInfo(folder);
         ModelCard card = ModelCard.Read(folder);
-        string vae = AutoencoderFolder(folder);
+        string? vae = AutoencoderFolder(folder, card);
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
         Autoencoder? autoencoder = null;
         UNet? denoiser = null;
         ConsistencyNetwork? consistency = null;
         try
         {
-            autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, out string vaeHash);
-            hashes[$"{vae}/{Network.WeightsName}"] = vaeHash;
+            if (vae is not null)
+            {
+                autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, out string vaeHash);
+                hashes[$"{vae}/{Network.WeightsName}"] = vaeHash;
+            }
+
             denoiser = Network.LoadUNet(Path.Combine(folder, UNetFolder), device, options.DenoiserType, out string unetHash);
             hashes[$"{UNetFolder}/{Network.WeightsName}"] = unetHash;
             if (card.Consistency is { } scaling)
@@ -107,44 +112,47 @@ public static class ModelPackage
         }
     }
 
-    private static string AutoencoderFolder(string folder)
+    // Null for a model in pixel space. A package that speaks of an autoencoder and has none is broken, not one of those.
+    private static string? AutoencoderFolder(string folder, ModelCard card)
     {
-        string? found = ((string[])["vae", "vqvae"]).FirstOrDefault(name => File.Exists(Path.Combine(folder, name, Network.ConfigName)));
-        if (found is null)
+        if (_autoencoderFolders.FirstOrDefault(name => File.Exists(Path.Combine(folder, name, Network.ConfigName))) is { } found)
         {
-            throw new InvalidModelException(File.Exists(Path.Combine(folder, UNetFolder, Network.ConfigName))
-                ? "The package has no autoencoder (vae/config.json); models that work on pixels are not supported."
-                : "vae/config.json is missing: this is not a model package in the diffusers layout.");
+            return found;
         }
 
-        return found;
+        if (!File.Exists(Path.Combine(folder, UNetFolder, Network.ConfigName)))
+        {
+            throw new InvalidModelException($"{UNetFolder}/{Network.ConfigName} is missing: this is not a model package in the diffusers layout.");
+        }
+
+        string index = Path.Combine(folder, IndexFile);
+        using JsonDocument? named = File.Exists(index) ? StrictJson.ParseFile(index, IndexFile) : null;
+        return _autoencoderFolders.Any(name =>
+                card.Sha256.Keys.Any(file => file.StartsWith(name + "/", StringComparison.Ordinal))
+                || (named is { RootElement.ValueKind: JsonValueKind.Object } && named.RootElement.TryGetProperty(name, out _)))
+            ? throw new InvalidModelException("The package names an autoencoder, but has none (vae/config.json).")
+            : null;
     }
 
-    private static string[] Parts(string vae, ModelCard card) =>
-        [SchedulerFile, .. NetworkParts(UNetFolder), .. NetworkParts(vae), .. card.Consistency is null ? [] : NetworkParts(ConsistencyNetwork.Folder)];
+    private static string[] Parts(string? vae, ModelCard card) =>
+        [SchedulerFile, .. NetworkParts(UNetFolder), .. vae is null ? [] : NetworkParts(vae), .. card.Consistency is null ? [] : NetworkParts(ConsistencyNetwork.Folder)];
 
     private static string[] NetworkParts(string folder) => [$"{folder}/{Network.ConfigName}", $"{folder}/{Network.WeightsName}"];
 
     private static string Combined(IEnumerable<(string Name, string Hash)> files) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(files.Select(f => f.Hash).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
 
-    private static void CheckAgreement(ModelInfo info, ModelCard card, NetworkConfig vae, NetworkConfig unet)
+    private static void CheckAgreement(ModelInfo info, ModelCard card, NetworkConfig unet)
     {
         int ins = unet.Int("in_channels", unet.ClassName == "UNet2DModel" ? 3 : 4), outs = unet.Int("out_channels", unet.ClassName == "UNet2DModel" ? 3 : 4);
         if (ins != info.LatentChannels || outs != info.LatentChannels)
         {
-            throw new InvalidModelException($"{unet.Name}: the denoiser goes from {ins} to {outs} channels, but the autoencoder's latent has {info.LatentChannels}.");
-        }
-
-        int decoded = vae.Int("out_channels", 3);
-        if (decoded != info.Channels)
-        {
-            throw new InvalidModelException($"{vae.Name}: the autoencoder goes from {info.Channels} to {decoded} channels.");
+            throw new InvalidModelException($"{unet.Name}: the denoiser goes from {ins} to {outs} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}.");
         }
 
         if (info.LatentScale <= 0)
         {
-            throw vae.Error("scaling_factor", "must be positive");
+            throw new InvalidModelException("The latent's scale (scaling_factor, latentScale) must be positive.");
         }
 
         card.MustSay("channels", info.Channels);
@@ -165,9 +173,9 @@ public static class ModelPackage
         }
     }
 
-    private static void CheckNetworks(Autoencoder autoencoder, UNet denoiser, UNet? consistency)
+    private static void CheckNetworks(Autoencoder? autoencoder, UNet denoiser, UNet? consistency)
     {
-        if (denoiser.InChannels != autoencoder.LatentChannels)
+        if (autoencoder is not null && denoiser.InChannels != autoencoder.LatentChannels)
         {
             throw new InvalidModelException($"The denoiser takes {denoiser.InChannels} channels, the autoencoder's latent has {autoencoder.LatentChannels}.");
         }
@@ -182,7 +190,7 @@ public static class ModelPackage
             return;
         }
 
-        int channels = autoencoder.LatentChannels;
+        int channels = denoiser.InChannels;
         if (consistency.InChannels != channels || consistency.OutChannels != channels || denoiser.SizeMultiple % consistency.SizeMultiple != 0)
         {
             throw new InvalidModelException($"The consistency network must go from {channels} to {channels} channels and take every size that the denoiser takes.");
@@ -191,6 +199,33 @@ public static class ModelPackage
         if (consistency.NeedsClassLabels || consistency.ContextChannels is not null)
         {
             throw new InvalidModelException("The consistency network needs a context or class labels; such networks are not supported.");
+        }
+    }
+
+    /// <summary>What an autoencoder's config says; the scale is null where it says nothing of it.</summary>
+    private sealed record AutoencoderShape(int Channels, int LatentChannels, int Downsampling, double? Scale)
+    {
+        internal static AutoencoderShape Read(string folder, string vae)
+        {
+            NetworkConfig config = NetworkConfig.Read(Path.Combine(folder, vae, Network.ConfigName), $"{vae}/{Network.ConfigName}");
+            bool quantised = config.ClassName == "VQModel";
+            int channels = config.Int("in_channels", 3), decoded = config.Int("out_channels", 3), latent = config.Int("latent_channels", quantised ? 3 : 4);
+            return decoded == channels
+                ? new AutoencoderShape(
+                    channels,
+                    quantised ? config.OptionalInt("vq_embed_dim") ?? latent : latent,
+                    1 << (config.Ints("block_out_channels", [64]).Length - 1),
+                    config.Has("scaling_factor") ? config.Number("scaling_factor", 1) : quantised ? null : 0.18215)
+                : throw new InvalidModelException($"{config.Name}: the autoencoder goes from {channels} to {decoded} channels.");
+        }
+
+        /// <summary>The identity: a denoiser of images.</summary>
+        internal static AutoencoderShape OfPixels(NetworkConfig unet)
+        {
+            int channels = unet.Int("in_channels", unet.ClassName == "UNet2DModel" ? 3 : 4);
+            return unet.ClassName == "UNet2DModel" && channels is 1 or 3
+                ? new AutoencoderShape(channels, channels, 1, 1)
+                : throw new InvalidModelException($"{unet.Name}: the package has no autoencoder, and a {InvalidModelException.Quote(unet.ClassName)} of {channels} channels is no model of grey or colour images.");
         }
     }
 }

@@ -4,13 +4,13 @@ using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
-/// <summary>A latent diffusion model made of an autoencoder and a UNet.</summary>
+/// <summary>A diffusion model made of an autoencoder and a UNet; without the first it works on pixels, and its latent is the image on [-1,1].</summary>
 internal sealed class NetworkModel : LatentModel
 {
     private readonly double scale;
     private readonly ConsistencyNetwork? consistency;
 
-    internal NetworkModel(ModelInfo info, Autoencoder autoencoder, UNet denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency)
+    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, UNet denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency)
         : base(schedule.Noise.Abar)
     {
         this.consistency = consistency;
@@ -22,9 +22,9 @@ internal sealed class NetworkModel : LatentModel
 
     public override ModelInfo Info { get; }
 
-    public override Device Device => Autoencoder.Device;
+    public override Device Device => Denoiser.Device;
 
-    internal Autoencoder Autoencoder { get; }
+    internal Autoencoder? Autoencoder { get; }
 
     internal UNet Denoiser { get; }
 
@@ -43,19 +43,19 @@ internal sealed class NetworkModel : LatentModel
 
     private protected override Tensor EncodeCore(Tensor x)
     {
-        Tensor latent = Autoencoder.Encode(x);
+        Tensor latent = Autoencoder?.Encode(x) ?? x.alias();
         return scale == 1 ? latent : latent * scale;
     }
 
     private protected override Tensor DecodeCore(Tensor z)
     {
         Tensor latent = scale == 1 ? z : z / scale;
-        return Autoencoder.Decode(latent);
+        return Autoencoder?.Decode(latent) ?? latent.alias();
     }
 
     private protected override void DisposeCore()
     {
-        Autoencoder.Dispose();
+        Autoencoder?.Dispose();
         Denoiser.Dispose();
         consistency?.Dispose();
     }

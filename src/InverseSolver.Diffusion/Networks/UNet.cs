@@ -25,6 +25,9 @@ public abstract class UNet : IDisposable
     /// <summary>Whether every call needs class labels.</summary>
     public bool NeedsClassLabels => ClassEmbedding is not null;
 
+    /// <summary>Where the weights are.</summary>
+    public Device Device => weights.Device;
+
     /// <summary>What the network computes in.</summary>
     public ScalarType Type => weights.Type;
 

@@ -39,6 +39,31 @@ public static class SolverCatalog
             "DCDP",
             "Li, Kwon, Liang, Alkhouri, Ravishankar, Qu: Decoupled Data Consistency with Diffusion Purification for Image Restoration. arXiv:2403.06054, 2024.",
             new Dictionary<string, SolverParameters> { ["paper"] = DcdpPresets.Paper, ["balanced"] = DcdpPresets.Balanced, ["fast"] = DcdpPresets.Fast }),
+        new SolverDescription(
+            "diffPir",
+            "DiffPIR",
+            "Zhu, Zhang, Liang, Cao, Wen, Timofte, Van Gool: Denoising Diffusion Models for Plug-and-Play Image Restoration. CVPR Workshops 2023.",
+            new Dictionary<string, SolverParameters> { ["paper"] = DiffPirParameters.Paper, ["balanced"] = DiffPirParameters.Balanced, ["fast"] = DiffPirParameters.Fast }),
+        new SolverDescription(
+            "ddnm",
+            "DDNM",
+            "Wang, Yu, Zhang: Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model. ICLR 2023.",
+            new Dictionary<string, SolverParameters> { ["paper"] = DdnmParameters.Paper, ["balanced"] = DdnmParameters.Balanced, ["fast"] = DdnmParameters.Fast }),
+        new SolverDescription(
+            "redDiff",
+            "RED-diff",
+            "Mardani, Song, Kautz, Vahdat: A Variational Perspective on Solving Inverse Problems with Diffusion Models. ICLR 2024.",
+            new Dictionary<string, SolverParameters> { ["paper"] = RedDiffParameters.Paper, ["balanced"] = RedDiffParameters.Balanced, ["fast"] = RedDiffParameters.Fast }),
+        new SolverDescription(
+            "ddpmConsistency",
+            "DDPM with k-space consistency",
+            "Song, Shen, Xing, Ermon: Solving Inverse Problems in Medical Imaging with Score-Based Generative Models. ICLR 2022.",
+            new Dictionary<string, SolverParameters> { ["paper"] = DdpmConsistencyParameters.Paper, ["balanced"] = DdpmConsistencyParameters.Balanced, ["fast"] = DdpmConsistencyParameters.Fast }),
+        new SolverDescription(
+            "mriPurify",
+            "MRI purification",
+            "Alkhouri, Liang, Wang, Qu, Ravishankar: Robust Physics-based Deep MRI Reconstruction Via Diffusion Purification. 2023.",
+            new Dictionary<string, SolverParameters> { ["paper"] = MriPurifyParameters.Paper, ["balanced"] = MriPurifyParameters.Balanced, ["fast"] = MriPurifyParameters.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>

@@ -1,0 +1,106 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Solvers;
+
+/// <summary>
+/// DDNM, and DDNM+ for noisy measurements: Wang, Yu, Zhang, "Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model" (ICLR 2023),
+/// algorithms 1 and 2, with the time travel of RePaint (Lugmayr and others, CVPR 2022). The measurement replaces the part of each clean estimate that
+/// A sees, x̂₀ = x₀ + λ A⁺(y - A x₀); its null space stays the model's. In the latent space of an autoencoder: docs/decisions/0010.
+/// </summary>
+public sealed class Ddnm : Solver
+{
+    private readonly DdnmParameters _p;
+    private readonly DdimGrid _grid;
+    private readonly LinearOperator _a;
+    private readonly DataConsistency _consistency;
+    private readonly int[] _visits;
+
+    /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
+    public Ddnm(SolverInput input, DdnmParameters parameters)
+        : base(input)
+    {
+        _p = parameters;
+        _a = (LinearOperator)A;
+        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _consistency = new DataConsistency(input, parameters);
+        _visits = Visits(parameters.Steps, parameters.TravelLength, parameters.TravelRepeat);
+    }
+
+    /// <summary>Network calls: those of the grid, and those of the ways that are gone again.</summary>
+    public override int Steps => _visits.Length;
+
+    /// <summary>Pure noise, one item for each seed.</summary>
+    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+
+    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    {
+        int index = _visits[i];
+        double a = _grid.Abar[index], before = _grid.AbarBefore[index];
+        Tensor z = state.Latent, e = Calls.PredictNoise(z, _grid.Timestep[index]);
+        Tensor x0 = Calls.Decode((z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a));
+        if (i == Steps - 1)
+        {
+            state.Image = _p.FinalProximalStep ? _consistency.Solve(x0, _p.FinalCorrelation) : Consistent(x0, a, before);
+            return ("final", state.Image);
+        }
+
+        Tensor x = Consistent(x0, a, before), z0 = Calls.Encode(x);
+        int next = _visits[i + 1];
+        state.Latent = next < index
+            ? z0 * Math.Sqrt(before) + Noise(e, before, state)
+            : z0 * Math.Sqrt(_grid.Abar[next]) + state.Noise(z.shape[1..]) * Math.Sqrt(1 - _grid.Abar[next]);
+        return (next < index ? "sampling" : "travel", x);
+    }
+
+    /// <summary>
+    /// The indices that the network is called at, in order: down from steps - 1 to 0, and from every multiple of the length that lies at least one
+    /// length below the start back up by it, repeat - 1 times.
+    /// </summary>
+    internal static int[] Visits(int steps, int length, int repeat)
+    {
+        var visits = new List<int>();
+        var left = Enumerable.Range(0, steps).ToDictionary(k => k, k => k % length == 0 && k < steps - length ? repeat - 1 : 0);
+        for (int at = steps - 1; at >= 0; at--)
+        {
+            visits.Add(at);
+            if (at > 0 && left[at - 1]-- > 0)
+            {
+                at += length;
+            }
+        }
+
+        return [.. visits];
+    }
+
+    // DDNM+: what A⁺ brings of the measurement's noise, √ᾱ' λ σ_y, must fit into the noise of the next level, √(1-ᾱ'); γ is the variance that is left for
+    // new noise. ᾱ' is the next level's; σ_y is on [-1,1] and so twice ours.
+    internal (double Lambda, double Gamma) Share(double before)
+    {
+        double carried = Math.Sqrt(before) * 2 * Sigma, level = Math.Sqrt(1 - before);
+        return carried <= level ? (1, 1 - before - carried * carried) : (level / carried, 0);
+    }
+
+    // A singular value s below 1 brings the noise divided by s. A⁺ is regularised to gains s/(s²+ρ) ≤ 1/(2√ρ), with which that fits, too; σ = 0 leaves A⁺.
+    internal double Rho(double before) => before * Sigma * Sigma / (1 - before);
+
+    internal Tensor Consistent(Tensor x0, double abar, double before)
+    {
+        if (_p.Data == DataStep.ErrorMetric)
+        {
+            return _consistency.Solve(x0, DataConsistency.ErrorCorrelation(abar));
+        }
+
+        (double lambda, _) = Share(before);
+        return x0 + (_a.Prox(x0, Y, Rho(before)) - x0) * lambda;
+    }
+
+    private Tensor Noise(Tensor e, double before, SolverState state)
+    {
+        double level = Math.Sqrt(_p.Data == DataStep.Published ? Share(before).Gamma : 1 - before);
+        Tensor noise = e * (level * Math.Sqrt(1 - _p.Eta * _p.Eta));
+        return _p.Eta > 0 ? noise.add_(state.Noise(e.shape[1..]), level * _p.Eta) : noise;
+    }
+}

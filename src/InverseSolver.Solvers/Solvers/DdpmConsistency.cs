@@ -1,0 +1,67 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Solvers;
+
+/// <summary>
+/// DDPM with data consistency at every step, for MRI: Ho, Jain, Abbeel, "Denoising Diffusion Probabilistic Models" (NeurIPS 2020), algorithm 2, in which
+/// the measured lines of k-space replace those of every clean estimate, as in Song, Shen, Xing, Ermon, "Solving Inverse Problems in Medical Imaging with
+/// Score-Based Generative Models" (ICLR 2022). In the latent space of an autoencoder: docs/decisions/0010.
+/// </summary>
+/// <remarks>
+/// The step is DDPM's posterior q(z' | z, ẑ₀). On pixels the measured lines of z then are those of √ᾱ y + √(1-ᾱ) n at every level, by induction, which is
+/// what replacing them in z itself, noise included, would give; and it needs no k-space of a latent.
+/// </remarks>
+public sealed class DdpmConsistency : Solver
+{
+    private readonly DdpmConsistencyParameters _p;
+    private readonly DdimGrid _grid;
+    private readonly DataConsistency _consistency;
+
+    /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
+    public DdpmConsistency(SolverInput input, DdpmConsistencyParameters parameters)
+        : base(input)
+    {
+        _p = parameters;
+        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _consistency = new DataConsistency(input, parameters);
+    }
+
+    /// <inheritdoc/>
+    public override int Steps => _grid.Steps;
+
+    /// <summary>Pure noise, one item for each seed.</summary>
+    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+
+    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    {
+        int index = _grid.Steps - 1 - i;
+        double a = _grid.Abar[index];
+        Tensor z = state.Latent, e = Calls.PredictNoise(z, _grid.Timestep[index]);
+        Tensor x0 = Calls.Decode((z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a));
+        if (index == 0)
+        {
+            state.Image = _p.FinalProximalStep ? _consistency.Solve(x0, _p.FinalCorrelation) : Replaced(x0, a);
+            return ("final", state.Image);
+        }
+
+        Tensor x = Replaced(x0, a);
+        (double clean, double noisy, double deviation) = Posterior(index);
+        state.Latent = Calls.Encode(x) * clean + z * noisy + state.Noise(z.shape[1..]) * deviation;
+        return ("sampling", x);
+    }
+
+    /// <summary>q(z' | z, z₀) = N(clean z₀ + noisy z, deviation²), from an index to the next (Ho and others, eq. 6 and 7).</summary>
+    internal (double Clean, double Noisy, double Deviation) Posterior(int index)
+    {
+        double a = _grid.Abar[index], before = _grid.AbarBefore[index], alpha = a / before;
+        return (Math.Sqrt(before) * (1 - alpha) / (1 - a), Math.Sqrt(alpha) * (1 - before) / (1 - a), Math.Sqrt((1 - alpha) * (1 - before) / (1 - a)));
+    }
+
+    // Of a real image the measured lines and their mirror images are replaced.
+    private Tensor Replaced(Tensor x0, double abar) => _p.Data == DataStep.Published
+        ? ((LinearOperator)A).Prox(x0, Y, 0)
+        : _consistency.Solve(x0, DataConsistency.ErrorCorrelation(abar));
+}

@@ -1,0 +1,76 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Solvers;
+
+/// <summary>
+/// MRI purification, after Alkhouri, Liang, Wang, Qu, Ravishankar, "Robust Physics-based Deep MRI Reconstruction Via Diffusion Purification" (2023): the
+/// aliased image is diffused a part of the way and denoised again, which takes from it what no image has, and the measured lines of k-space are put back.
+/// Several such rounds, each from a lower noise level. In the latent space of an autoencoder: docs/decisions/0010.
+/// </summary>
+public sealed class MriPurify : Solver
+{
+    private readonly MriPurifyParameters _p;
+    private readonly DataConsistency _consistency;
+
+    /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
+    public MriPurify(SolverInput input, MriPurifyParameters parameters)
+        : base(input)
+    {
+        _p = parameters;
+        _consistency = new DataConsistency(input, parameters);
+    }
+
+    /// <summary>Network calls of all rounds.</summary>
+    public override int Steps => _p.Rounds * _p.StepsPerRound;
+
+    /// <summary>The latent of the aliased image Aᵀ y.</summary>
+    public override SolverState Start(params long[] seeds)
+    {
+        using GradMode grad = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        SolverState state = SolverState.Start(seeds, Y.device);
+        state.Latent = Calls.Encode(((LinearOperator)A).Adjoint(Y));
+        return state;
+    }
+
+    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    {
+        (int round, int step) = Math.DivRem(i, _p.StepsPerRound);
+        int t = Timestep(round, step);
+        double a = Model.Abar[t];
+        Tensor z = step > 0 ? state.Latent : state.Latent * Math.Sqrt(a) + state.Noise(state.Latent.shape[1..]) * Math.Sqrt(1 - a);
+        Tensor e = Calls.PredictNoise(z, t), z0 = (z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a);
+        if (step < _p.StepsPerRound - 1)
+        {
+            double before = Model.Abar[Timestep(round, step + 1)];
+            state.Latent = z0 * Math.Sqrt(before) + e * Math.Sqrt(1 - before);
+            return ("denoising", null);
+        }
+
+        Tensor x0 = Calls.Decode(z0);
+        if (round == _p.Rounds - 1)
+        {
+            state.Image = _p.FinalProximalStep ? _consistency.Solve(x0, _p.FinalCorrelation) : Replaced(x0, round);
+            return ("final", state.Image);
+        }
+
+        Tensor x = Replaced(x0, round);
+        state.Latent = Calls.Encode(x);
+        return ("k-space", x);
+    }
+
+    /// <summary>Rounds begin at start (rounds - round) / rounds of the schedule; the steps of a round fall evenly from there towards 0.</summary>
+    internal int Timestep(int round, int step)
+    {
+        double begin = _p.Start * (_p.Rounds - round) / _p.Rounds, share = (double)(_p.StepsPerRound - step) / _p.StepsPerRound;
+        return (int)Math.Round(begin * share * (Model.Abar.Length - 1), MidpointRounding.AwayFromZero);
+    }
+
+    // The error of the estimate is that of the level where its round began.
+    private Tensor Replaced(Tensor x0, int round) => _p.Data == DataStep.Published
+        ? ((LinearOperator)A).Prox(x0, Y, 0)
+        : _consistency.Solve(x0, DataConsistency.ErrorCorrelation(Model.Abar[Timestep(round, 0)]));
+}

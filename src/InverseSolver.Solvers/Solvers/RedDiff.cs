@@ -1,0 +1,98 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Consistency;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Solvers;
+
+/// <summary>
+/// RED-diff: Mardani, Song, Kautz, Vahdat, "A Variational Perspective on Solving Inverse Problems with Diffusion Models" (ICLR 2024), algorithm 1. Adam
+/// on one sample μ, whose gradient has two parts: the measurement's, and at timesteps from the noisiest down λ w(t) (ε(√ᾱ μ + √(1-ᾱ) n, t) - n).
+/// In the latent space of an autoencoder μ is the latent, and the measurement's gradient comes through the decoder: docs/decisions/0010.
+/// </summary>
+public sealed class RedDiff : Solver
+{
+    private const double Beta1 = 0.9, Beta2 = 0.99, Epsilon = 1e-8;
+
+    private readonly RedDiffParameters _p;
+    private readonly DdimGrid _grid;
+    private readonly DataConsistency _consistency;
+
+    /// <summary>A run on <paramref name="input"/>.</summary>
+    public RedDiff(SolverInput input, RedDiffParameters parameters)
+        : base(input)
+    {
+        _p = parameters;
+        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _consistency = new DataConsistency(input, parameters);
+    }
+
+    /// <summary>Adam's, and one for what comes after them.</summary>
+    public override int Steps => _grid.Steps + 1;
+
+    /// <summary>The latent of the image that is nearest to grey, in the metric of an estimate from pure noise, and explains the measurement: a regularised A⁺ y.</summary>
+    public override SolverState Start(params long[] seeds)
+    {
+        using GradMode grad = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        SolverState state = SolverState.Start(seeds, Y.device);
+        Tensor grey = torch.full([seeds.Length, .. A.Domain], 0.5, ScalarType.Float32, Y.device);
+        state.Latent = Calls.Encode(_consistency.Solve(grey, DataConsistency.ErrorCorrelation(_grid.Abar[^1])));
+        state["mean"] = torch.zeros_like(state.Latent);
+        state["square"] = torch.zeros_like(state.Latent);
+        return state;
+    }
+
+    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    {
+        if (i == _grid.Steps)
+        {
+            Tensor x = Calls.Decode(state.Latent);
+            state.Image = _p.FinalProximalStep ? _consistency.Solve(x, _p.FinalCorrelation) : x;
+            return ("final", state.Image);
+        }
+
+        int index = _grid.Steps - 1 - i;
+        (Tensor image, Tensor gradient) = MeasurementGradient(state.Latent);
+        state.Latent = AdamStep(state, gradient * _p.MeasurementWeight + PriorGradient(state.Latent, index, state) * _p.Lambda, i + 1);
+        return ("sampling", image);
+    }
+
+    /// <summary>w(t) of s = √((1-ᾱ)/ᾱ).</summary>
+    internal static double Weight(TimestepWeight kind, double abar)
+    {
+        double s = Math.Sqrt((1 - abar) / abar);
+        return kind switch
+        {
+            TimestepWeight.Sqrt => Math.Sqrt(s),
+            TimestepWeight.Square => s * s,
+            TimestepWeight.Log => Math.Log(s + 1),
+            TimestepWeight.TruncLinear => Math.Min(s, 1),
+            TimestepWeight.Const => 1,
+            _ => s,
+        };
+    }
+
+    // ∇_μ w(t) mean((ε̂ - n) μ), ε̂ - n being constant.
+    internal Tensor PriorGradient(Tensor mu, int index, SolverState state)
+    {
+        double a = _grid.Abar[index];
+        Tensor n = state.Noise(mu.shape[1..]);
+        Tensor e = Calls.PredictNoise(mu * Math.Sqrt(a) + n * Math.Sqrt(1 - a), _grid.Timestep[index]);
+        return (e - n) * (Weight(_p.Weight, a) * mu.size(0) / mu.numel());
+    }
+
+    // The image of μ and ∇_μ of half the mean squared residual on [-1,1]. There the residual is twice ours, and so is its derivative: 4 Jᵀ Aᵀ r / elements.
+    internal (Tensor Image, Tensor Gradient) MeasurementGradient(Tensor mu) => Calls.DecodeVjp(mu, x => A.Gradient(x, Y) * (4 / Elements));
+
+    // Kingma and Ba (2015), step k counted from 1; its moments are part of the state.
+    private Tensor AdamStep(SolverState state, Tensor gradient, int k)
+    {
+        Tensor mean = state["mean"] = state["mean"] * Beta1 + gradient * (1 - Beta1);
+        Tensor square = state["square"] = state["square"] * Beta2 + gradient.square() * (1 - Beta2);
+        Tensor denominator = (square / (1 - Math.Pow(Beta2, k))).sqrt() + Epsilon;
+        return state.Latent - mean / denominator * (_p.LearningRate / (1 - Math.Pow(Beta1, k)));
+    }
+
+    // A decoder gradient counts as two.
+    private protected override double Work(int step) => step == _grid.Steps ? 1 : 3;
+}

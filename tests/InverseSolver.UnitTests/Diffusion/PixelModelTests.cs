@@ -1,0 +1,155 @@
+using System.Text.Json.Nodes;
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Schedules;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+using InverseSolver.UnitTests.Solvers;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Diffusion;
+
+/// <summary>Packages without an autoencoder: models on pixels.</summary>
+[LeavesNoTensors]
+public sealed class PixelModelTests
+{
+    [Theory]
+    [InlineData(1), InlineData(3)]
+    public void The_latent_is_the_image_between_minus_one_and_one(int channels) => With(channels, channels, folder =>
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GradMode grad = torch.no_grad();
+        using LatentModel model = ModelPackage.Load(folder);
+        Assert.Equal((channels, channels, 1, 4), (model.Channels, model.Info.LatentChannels, model.Info.LatentDownsampling, model.SizeMultiple));
+        Assert.Equal((1.0, PredictionType.Epsilon, 1000), (model.Info.LatentScale, model.Info.PredictionType, model.Info.TrainTimesteps));
+        Assert.Equal([channels, 12L, 16L], model.LatentShape(12, 16));
+        Assert.Equal(0.52142303, model.Abar[250], 8);
+        Tensor x = Toy.Normal([2, channels, 12, 16], 1), z = model.Encode(x);
+        Assert.Equal((x * 2 - 1).ToFloats(), z.ToFloats());
+        Assert.True(Toy.Error(model.Decode(z, 12, 16), x) < 1e-6);
+
+        // The decoder's Jacobian is a half.
+        (_, Tensor gradient) = model.DecodeVjp(z, 12, 16, _ => x);
+        Assert.Equal((x * 0.5).ToFloats(), gradient.ToFloats());
+    });
+
+    [Fact]
+    public void Any_size_is_padded_to_what_the_network_takes() => With(1, 1, folder =>
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GradMode grad = torch.no_grad();
+        using LatentModel model = ModelPackage.Load(folder);
+        Assert.Equal([1L, 16, 20], model.LatentShape(14, 17));
+        Tensor x = Toy.Normal([1, 1, 14, 17], 1), z = model.Encode(x);
+        Assert.Equal([1L, 1, 16, 20], z.shape);
+        Assert.True(Toy.Error(model.Decode(z, 14, 17), x) < 1e-6);
+    });
+
+    [Fact]
+    public void The_noise_is_what_the_network_says() => With(1, 1, folder =>
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GradMode grad = torch.no_grad();
+        using LatentModel model = ModelPackage.Load(folder);
+        using UNet network = Network.LoadUNet(Path.Combine(folder, "unet"), torch.CPU);
+        Tensor z = Toy.Normal([2, 1, 16, 16], 1), t = torch.tensor([10L, 700L]), said = network.Forward(z, t, null);
+        Assert.Equal(said.ToFloats(), model.PredictNoise(z, t).ToFloats());
+        Assert.True(said.abs().max().ToDouble() > 1e-3);
+    });
+
+    [Fact]
+    public void It_is_listed_and_its_files_make_its_hash() => With(1, 1, folder =>
+    {
+        ModelInfo info = ModelPackage.ReadInfo(folder);
+        Assert.Null(info.Hash);
+        using LatentModel model = ModelPackage.Load(folder);
+        Assert.Equal(info, model.Info with { Hash = null });
+        Assert.Matches("^[0-9a-f]{64}$", model.Info.Hash);
+        using var catalogue = new ModelCatalog([Path.GetDirectoryName(folder)!]);
+        Assert.Contains(catalogue.Models, m => m.Id == Path.GetFileName(folder));
+    });
+
+    [Fact]
+    public void A_card_may_say_the_same_and_no_other_thing() => With(1, 1, folder =>
+    {
+        string card = Path.Combine(folder, "model.json");
+        File.WriteAllText(card, """{"id": "pixels", "channels": 1, "latentChannels": 1, "latentDownsampling": 1, "sizeMultiple": 4, "networkRange": [-1, 1]}""");
+        Assert.Equal("pixels", ModelPackage.ReadInfo(folder).Id);
+        File.WriteAllText(card, """{"latentDownsampling": 4}""");
+        Refused(folder, "latentDownsampling is 4");
+        File.WriteAllText(card, """{"sha256": {"vae/config.json": "ZEROS"}}""".Replace("ZEROS", new string('0', 64), StringComparison.Ordinal));
+        Refused(folder, "names an autoencoder");
+    });
+
+    [Theory]
+    [InlineData("vae"), InlineData("vqvae")]
+    public void A_pipeline_with_an_autoencoder_that_is_missing_is_no_model_on_pixels(string name) => With(1, 1, folder =>
+    {
+        File.WriteAllText(Path.Combine(folder, "model_index.json"), $$"""{"_class_name": "LDMPipeline", "{{name}}": ["diffusers", "VQModel"]}""");
+        Refused(folder, "names an autoencoder");
+        File.WriteAllText(Path.Combine(folder, "model_index.json"), """{"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"]}""");
+        ModelPackage.Load(folder).Dispose();
+    });
+
+    [Theory]
+    [InlineData(4, 4, "no autoencoder")]
+    [InlineData(3, 6, "from 3 to 6 channels, but the image has 3")]
+    public void Channels_that_no_image_has_are_refused(int channels, int predicted, string message) => With(channels, predicted, folder => Refused(folder, message));
+
+    [Fact]
+    public void A_denoiser_that_takes_texts_needs_an_autoencoder() => With(1, 1, folder =>
+    {
+        string config = Path.Combine(folder, "unet", Network.ConfigName);
+        JsonNode json = JsonNode.Parse(File.ReadAllText(config))!;
+        json["_class_name"] = "UNet2DConditionModel";
+        File.WriteAllText(config, json.ToJsonString());
+        Refused(folder, "UNet2DConditionModel");
+    });
+
+    /// <summary>All solvers.</summary>
+    public static TheoryData<string> Solvers => [.. SolverCatalog.All.Select(solver => solver.Type)];
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void Solvers_run_on_it(string type) => With(1, 1, folder =>
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using LatentModel model = ModelPackage.Load(folder);
+        const double Sigma = 0.05;
+        using var op = new CartesianMriOperator(14, 16, Masks.Random(14, 16, 0.6, 3), null, torch.CPU);
+        Tensor truth = Toy.Normal([1, 1, 14, 16], 2).sigmoid(), y = op.Apply(truth);
+        Tensor x = torch.tensor(Toy.Run(model, op, y, Sigma, SolverCatalog.Resolve(type, "fast", null), 1), 1, 1, 14, 16);
+        Assert.All(x.ToFloats(), v => Assert.True(float.IsFinite(v)));
+        double residual = op.Residual2(x, y).ToDoubles()[0], before = op.Residual2(torch.full([1, 1, 14, 16], 0.5), y).ToDoubles()[0];
+        Assert.True(residual < 0.3 * before, $"{residual} of {before}");
+    });
+
+    [Fact]
+    public void Without_noise_DDNM_keeps_measured_pixels_exactly() => With(1, 1, folder =>
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using LatentModel model = ModelPackage.Load(folder);
+        using var op = new MaskOperator(1, 16, 16, Masks.Random(16, 16, 0.6, 3), torch.CPU);
+        Tensor y = op.Apply(Toy.Normal([1, 1, 16, 16], 2).sigmoid());
+        Tensor x = torch.tensor(Toy.Run(model, op, y, 0, DdnmParameters.Paper with { Steps = 20 }, 1), 1, 1, 16, 16);
+        Assert.True((op.Apply(x) - y).abs().max().ToDouble() < 1e-5);
+    });
+
+    private static void With(int channels, int predicted, Action<string> test)
+    {
+        string folder = PixelPackage.Create(channels, predicted);
+        try
+        {
+            test(folder);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static void Refused(string folder, string message) =>
+        Assert.Contains(message, Assert.Throws<InvalidModelException>(() => ModelPackage.Load(folder).Dispose()).Message, StringComparison.Ordinal);
+}
