@@ -14,6 +14,10 @@ internal static class StandardProblems
         ["mri4"] = seed => new CartesianMri(new RandomKSpaceMask(4, 0.08, seed)),
         ["motionDeblurring"] = seed => new MotionBlur(31, 0.5, seed),
         ["denoising"] = _ => new Denoising(),
+        ["ct25"] = _ => new ComputedTomography(25),
+        ["ct25Means"] = _ => new ComputedTomography(25, Projector: Projector.Mean),
+        ["ctLimited"] = _ => new ComputedTomography(60, 0, 120),
+        ["blurSuperResolutionInpainting"] = seed => new Composition([new GaussianBlur(1), new SuperResolution(2), new Inpainting(new RandomMask(0.3, seed))]),
     };
 
     /// <summary>A problem; random masks and kernels are drawn from <paramref name="seed"/>.</summary>

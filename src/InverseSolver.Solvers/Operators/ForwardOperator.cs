@@ -88,12 +88,30 @@ public abstract class ForwardOperator : IDisposable
         return GradientCore(x, MeasuredCore(y)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>What y looks like as an image, without a prior: the adjoint where nothing better is usual. To look at, and to start from; on [0,1] at best roughly.</summary>
+    /// <param name="y">(N, range).</param>
+    /// <returns>(N, channels, height, width).</returns>
+    /// <exception cref="ArgumentException">y has another shape or type.</exception>
+    public Tensor Direct(Tensor y)
+    {
+        CheckMeasurement(y);
+        using var scope = torch.NewDisposeScope();
+        using var _ = torch.no_grad();
+        return DirectCore(MeasuredCore(y)).contiguous().MoveToOuterDisposeScope();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (Tensor tensor in owned) tensor.Dispose();
         owned.Clear();
+        DisposeCore();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Disposes what is not a constant of its own.</summary>
+    protected virtual void DisposeCore()
+    {
     }
 
     /// <summary>A(x) of a checked x; entries that are not measured must become 0.</summary>
@@ -101,6 +119,9 @@ public abstract class ForwardOperator : IDisposable
 
     /// <summary>Jᵀ(A(x) − y) of a checked x and of a y that is 0 where nothing was measured.</summary>
     private protected abstract Tensor GradientCore(Tensor x, Tensor y);
+
+    /// <summary>An image from a checked y that is 0 where nothing was measured.</summary>
+    private protected abstract Tensor DirectCore(Tensor y);
 
     /// <summary>y with 0 where nothing was measured; y itself where everything is.</summary>
     protected virtual Tensor MeasuredCore(Tensor y) => y;

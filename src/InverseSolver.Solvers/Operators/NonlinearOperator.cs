@@ -11,6 +11,9 @@ public abstract class NonlinearOperator : ForwardOperator
     {
     }
 
+    // Mid-grey: no operator is known here that could say more.
+    private protected override Tensor DirectCore(Tensor y) => torch.full([y.size(0), .. Domain], 0.5, device: y.device);
+
     private protected override Tensor GradientCore(Tensor x, Tensor y)
     {
         Tensor leaf = x.detach().requires_grad_();

@@ -9,26 +9,34 @@ internal static class ProblemChecks
     public static ProblemParts Check(
         Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement)
     {
-        RecordValidation.Check(problem, "problem");
-        if (problem is MotionBlur { Size: var side } && side % 2 == 0) throw new InvalidInputException("problem.size", "The kernel's size must be odd.");
-        string owner = measurement is null ? "files.image" : "files.measurement";
-        CheckImageShape(problem, imageShape, owner);
+        CheckParameters(problem, "problem");
+        CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
         CheckFiles(problem, files);
-        ProblemParts parts = Parts(problem, imageShape[1], imageShape[2], files);
+        ProblemParts parts = Parts(problem, imageShape, files, "problem");
         if (measurement is null) return parts;
-        CheckMeasurement(problem, imageShape, measurement, parts.Mask);
+        CheckMeasurement(problem, imageShape, measurement, parts.Parts is { } inner ? inner[^1].Mask : parts.Mask);
         return problem is CartesianMri { Phase: PhaseSource.Estimated }
             ? parts with { Phase = EstimatedPhase(measurement, parts.Mask!) }
             : parts;
     }
 
-    /// <summary>Shape of y for an image.</summary>
-    public static long[] MeasurementShape(Problem problem, long[] image) => problem switch
+    /// <summary>Checks what a problem says by itself, its measurement aside.</summary>
+    public static void CheckParameters(Problem problem, string field)
     {
-        SuperResolution s => [image[0], image[1] / s.Factor, image[2] / s.Factor],
-        CartesianMri => [image[1], image[2]],
-        _ => image,
-    };
+        RecordValidation.Check(problem, field);
+        switch (problem)
+        {
+            case MotionBlur { Size: var side } when side % 2 == 0:
+                throw new InvalidInputException($"{field}.size", "The kernel's size must be odd.");
+            case ComputedTomography ct when ct.EndDegrees <= ct.StartDegrees:
+                throw new InvalidInputException($"{field}.endDegrees", "The angles end above their start.");
+            case ComputedTomography { Window: { } window } when window.High <= window.Low:
+                throw new InvalidInputException($"{field}.window.high", "The window's upper end lies above its lower one.");
+            case Composition c:
+                CheckComposition(c, field);
+                break;
+        }
+    }
 
     /// <summary>Sizes of at least 1, and as many values as they say.</summary>
     public static void CheckArray(ArrayData data, string field)
@@ -41,7 +49,23 @@ internal static class ProblemChecks
 
     public static string Text(IEnumerable<int> shape) => $"({string.Join(", ", shape)})";
 
-    private static void CheckImageShape(Problem problem, long[] shape, string field)
+    private static void CheckComposition(Composition composition, string field)
+    {
+        var names = new HashSet<string>();
+        for (int i = 0; i < composition.Parts.Count; i++)
+        {
+            Problem part = composition.Parts[i];
+            string at = $"{field}.parts[{i}]";
+            CheckParameters(part, at);
+            if (part is Composition) throw new InvalidInputException(at, "A composition holds no other composition; write its parts one after the other.");
+            if (!part.IsLinear) throw new InvalidInputException(at, "Only linear problems can be composed.");
+            if (ProblemShapes.IsComplex(part) && i < composition.Parts.Count - 1) throw new InvalidInputException(at, "Only the last part may give complex values.");
+            if (part is CartesianMri { Phase: PhaseSource.Estimated }) throw new InvalidInputException($"{at}.phase", "Within a composition no phase can be estimated.");
+            if (ProblemShapes.Files(part).FirstOrDefault(name => !names.Add(name)) is { } twice) throw new InvalidInputException(at, $"Only one part can use the file '{twice}'.");
+        }
+    }
+
+    private static void CheckImageShape(Problem problem, long[] shape, string field, string problemField)
     {
         if (shape.Length != 3) throw new InvalidInputException(field, "An image has channels, height and width.");
         if (shape[0] is not (1 or 3)) throw new InvalidInputException(field, $"An image has 1 or 3 channels, this one {shape[0]}.");
@@ -55,17 +79,28 @@ internal static class ProblemChecks
         {
             throw new InvalidInputException(field, $"Height {shape[1]} and width {shape[2]} must be multiples of the factor {s.Factor}.");
         }
+        if (problem is ComputedTomography ct)
+        {
+            if (shape[1] != shape[2]) throw new InvalidInputException(field, $"Tomography is of square images; this one has {shape[1]} rows and {shape[2]} columns.");
+            if (shape[1] * shape[2] * ct.Angles > TomographyOperator.MaxSamples)
+            {
+                throw new InvalidInputException($"{problemField}.angles", $"Pixels times angles are at most {TomographyOperator.MaxSamples}; with {shape[1]} x {shape[2]} pixels that is {TomographyOperator.MaxSamples / (shape[1] * shape[2])} angles.");
+            }
+        }
+        if (problem is Composition c)
+        {
+            for (int i = 0; i < c.Parts.Count; i++)
+            {
+                string at = $"{problemField}.parts[{i}]";
+                CheckImageShape(c.Parts[i], shape, i == 0 ? field : c.Parts[i] is SuperResolution ? $"{at}.factor" : at, at);
+                shape = ProblemShapes.Measurement(c.Parts[i], shape);
+            }
+        }
     }
 
     private static void CheckFiles(Problem problem, IReadOnlyDictionary<string, ArrayData> files)
     {
-        string[] needed = problem switch
-        {
-            Inpainting { Mask: UploadedMask } => ["mask"],
-            PointSpread => ["psf"],
-            CartesianMri m => [.. m.Mask is UploadedKSpaceMask ? ["mask"] : Array.Empty<string>(), .. m.Phase == PhaseSource.File ? ["phase"] : Array.Empty<string>()],
-            _ => [],
-        };
+        string[] needed = ProblemShapes.Files(problem);
         foreach (string name in needed)
         {
             if (!files.TryGetValue(name, out ArrayData? file)) throw new InvalidInputException($"files.{name}", $"This problem needs the file '{name}'.");
@@ -79,27 +114,45 @@ internal static class ProblemChecks
         }
     }
 
-    private static ProblemParts Parts(Problem problem, long height, long width, IReadOnlyDictionary<string, ArrayData> files) => problem switch
+    private static ProblemParts Parts(Problem problem, long[] image, IReadOnlyDictionary<string, ArrayData> files, string field)
     {
-        Inpainting p => new(Mask: SomethingMeasured(PixelMask(p.Mask, height, width, files), p.Mask is UploadedMask ? "files.mask" : "problem.mask")),
-        MotionBlur b => new(Kernel: Grid(MotionKernel.Draw(b.Size, b.Intensity, b.Seed), b.Size, b.Size)),
-        PointSpread => new(Kernel: PointSpreadKernel(files["psf"])),
-        CartesianMri m => new(
-            Mask: SomethingMeasured(KSpaceMask(m.Mask, height, width, files), "files.mask"),
-            Phase: m.Phase == PhaseSource.File ? Plane(files["phase"], "files.phase", height, width) : null),
-        _ => new(),
-    };
+        (long height, long width) = (image[1], image[2]);
+        switch (problem)
+        {
+            case Inpainting p:
+                return new(Mask: SomethingMeasured(PixelMask(p.Mask, height, width, files, field), p.Mask is UploadedMask ? "files.mask" : $"{field}.mask"));
+            case MotionBlur b:
+                return new(Kernel: Grid(MotionKernel.Draw(b.Size, b.Intensity, b.Seed), b.Size, b.Size));
+            case PointSpread:
+                return new(Kernel: PointSpreadKernel(files["psf"]));
+            case CartesianMri m:
+                return new(
+                    Mask: SomethingMeasured(KSpaceMask(m.Mask, height, width, files, field), "files.mask"),
+                    Phase: m.Phase == PhaseSource.File ? Plane(files["phase"], "files.phase", height, width) : null);
+            case Composition c:
+                var parts = new List<ProblemParts>();
+                for (int i = 0; i < c.Parts.Count; i++)
+                {
+                    parts.Add(Parts(c.Parts[i], image, files, $"{field}.parts[{i}]"));
+                    image = ProblemShapes.Measurement(c.Parts[i], image);
+                }
 
-    private static bool[] PixelMask(PixelMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files)
+                return new(Parts: parts);
+            default:
+                return new();
+        }
+    }
+
+    private static bool[] PixelMask(PixelMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files, string field)
     {
         switch (mask)
         {
             case BoxMask box:
                 (long top, long left) = (box.Top ?? (height - box.Height) / 2, box.Left ?? (width - box.Width) / 2);
-                if (box.Height > height) throw new InvalidInputException("problem.mask.height", $"The image has {height} rows, the box {box.Height}.");
-                if (box.Width > width) throw new InvalidInputException("problem.mask.width", $"The image has {width} columns, the box {box.Width}.");
-                if (top + box.Height > height) throw new InvalidInputException("problem.mask.top", $"The box ends at row {top + box.Height} of {height}.");
-                if (left + box.Width > width) throw new InvalidInputException("problem.mask.left", $"The box ends at column {left + box.Width} of {width}.");
+                if (box.Height > height) throw new InvalidInputException($"{field}.mask.height", $"The image has {height} rows, the box {box.Height}.");
+                if (box.Width > width) throw new InvalidInputException($"{field}.mask.width", $"The image has {width} columns, the box {box.Width}.");
+                if (top + box.Height > height) throw new InvalidInputException($"{field}.mask.top", $"The box ends at row {top + box.Height} of {height}.");
+                if (left + box.Width > width) throw new InvalidInputException($"{field}.mask.left", $"The box ends at column {left + box.Width} of {width}.");
                 return Masks.Box(height, width, top, left, box.Height, box.Width);
             case RandomMask random:
                 return Masks.Random(height, width, random.Fraction, random.Seed);
@@ -108,7 +161,7 @@ internal static class ProblemChecks
         }
     }
 
-    private static bool[] KSpaceMask(KSpaceMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files)
+    private static bool[] KSpaceMask(KSpaceMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files, string field)
     {
         bool[]? lines = mask switch
         {
@@ -120,7 +173,7 @@ internal static class ProblemChecks
         if (lines is null && mask is not UploadedKSpaceMask)
         {
             throw new InvalidInputException(
-                "problem.mask.centreFraction", $"The centre alone has more lines than the acceleration allows of {width}; lower one of the two.");
+                $"{field}.mask.centreFraction", $"The centre alone has more lines than the acceleration allows of {width}; lower one of the two.");
         }
         if (lines is null) return Array.ConvertAll(Plane(files["mask"], "files.mask", height, width), value => value > 0.5f);
         var plane = new bool[height * width];
@@ -173,9 +226,9 @@ internal static class ProblemChecks
     private static void CheckMeasurement(Problem problem, long[] image, ArrayData measurement, bool[]? mask)
     {
         CheckArray(measurement, "files.measurement");
-        bool complex = problem is CartesianMri;
+        bool complex = ProblemShapes.IsComplex(problem);
         if (measurement.IsComplex != complex) throw new InvalidInputException("files.measurement", complex ? "k-space must be complex." : "An image must be real.");
-        int[] needed = [.. MeasurementShape(problem, image).Select(size => (int)size)];
+        int[] needed = [.. ProblemShapes.Measurement(problem, image).Select(size => (int)size)];
         if (!measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("files.measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
 
         // What was not measured may hold anything: missing pixels are often marked by NaN.

@@ -18,21 +18,15 @@ public static class ProblemOperators
     /// <exception cref="InvalidInputException">The measurement has not that many dimensions, or a parameter is out of its range.</exception>
     public static long[] ImageShape(Problem problem, ArrayData measurement)
     {
-        RecordValidation.Check(problem, "problem");
+        ProblemChecks.CheckParameters(problem, "problem");
         ProblemChecks.CheckArray(measurement, "files.measurement");
-        bool complex = problem is CartesianMri;
+        bool complex = ProblemShapes.IsComplex(problem);
         if (measurement.Shape.Length != (complex ? 2 : 3))
         {
             throw new InvalidInputException(
                 "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(channels, height, width)")}.");
         }
-        long[] shape = [.. measurement.Shape.Select(size => (long)size)];
-        return problem switch
-        {
-            CartesianMri => [1, .. shape],
-            SuperResolution s => [shape[0], shape[1] * s.Factor, shape[2] * s.Factor],
-            _ => shape,
-        };
+        return ProblemShapes.Image(problem, [.. measurement.Shape.Select(size => (long)size)]);
     }
 
     /// <summary>Checks a problem without building its operator.</summary>
@@ -68,9 +62,24 @@ public static class ProblemOperators
             GaussianBlur b => SeparableOperator.GaussianBlur(channels, height, width, b.Sigma, b.Boundary, device),
             MotionBlur b => Blur("motionBlur", b.Boundary),
             PointSpread p => Blur("pointSpread", p.Boundary),
+            ComputedTomography ct => new TomographyOperator(channels, (int)width, ct, device),
+            Composition c => Compose(c),
             CartesianMri => new CartesianMriOperator(height, width, parts.Mask!, parts.Phase, device),
             _ => throw new ArgumentException($"No operator for {problem.GetType().Name}."),
         };
+
+        ComposedOperator Compose(Composition composition)
+        {
+            var operators = new LinearOperator[composition.Parts.Count];
+            long[] shape = imageShape;
+            for (int i = 0; i < operators.Length; i++)
+            {
+                operators[i] = (LinearOperator)Build(composition.Parts[i], shape, parts.Parts![i], device);
+                shape = ProblemShapes.Measurement(composition.Parts[i], shape);
+            }
+
+            return new ComposedOperator(operators);
+        }
 
         LinearOperator Blur(string name, Boundary boundary) => boundary == Boundary.Circular
             ? new CircularBlur(name, channels, height, width, parts.Kernel!, device)

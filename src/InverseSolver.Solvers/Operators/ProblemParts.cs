@@ -4,4 +4,5 @@ namespace InverseSolver.Solvers.Operators;
 /// <param name="Mask">Row-major over pixels or k-space, true where measured.</param>
 /// <param name="Kernel">A blur kernel, sum 1.</param>
 /// <param name="Phase">φ in radians, row-major.</param>
-internal sealed record ProblemParts(bool[]? Mask = null, double[,]? Kernel = null, float[]? Phase = null);
+/// <param name="Parts">Those of a composition's parts.</param>
+internal sealed record ProblemParts(bool[]? Mask = null, double[,]? Kernel = null, float[]? Phase = null, IReadOnlyList<ProblemParts>? Parts = null);

@@ -11,6 +11,8 @@ namespace InverseSolver.Solvers.Problems;
 [JsonDerivedType(typeof(PointSpread), "pointSpread")]
 [JsonDerivedType(typeof(CartesianMri), "mri")]
 [JsonDerivedType(typeof(Denoising), "denoising")]
+[JsonDerivedType(typeof(ComputedTomography), "ct")]
+[JsonDerivedType(typeof(Composition), "composition")]
 public abstract record Problem
 {
     /// <summary>Whether A is linear.</summary>

@@ -36,7 +36,21 @@ internal static class OperatorList
         ["mri random points 17x24"] = () => new CartesianMriOperator(17, 24, Masks.Random(17, 24, 0.6, 3), null, torch.CPU),
         ["mri with phase 24x20"] = () => new CartesianMriOperator(24, 20, Lines(24, Masks.RandomLines(20, 3, 0.2, 5)!), Phase(24, 20), torch.CPU),
         ["mri with phase 15x21"] = () => new CartesianMriOperator(15, 21, Masks.Random(15, 21, 0.6, 3), Phase(15, 21), torch.CPU),
+        ["ct radon sparse views 1x16x16"] = () => new TomographyOperator(1, 16, new ComputedTomography(9), torch.CPU),
+        ["ct radon limited angle 3x13x13"] = () => new TomographyOperator(3, 13, new ComputedTomography(20, -30, 60), torch.CPU),
+        ["ct means 3x16x16"] = () => new TomographyOperator(3, 16, new ComputedTomography(9, Projector: Projector.Mean), torch.CPU),
+        ["ct means all round 1x13x13"] = () => new TomographyOperator(1, 13, new ComputedTomography(40, 0, 360, Projector.Mean), torch.CPU),
+        ["blur, downsampling, inpainting 3x24x20"] = () => new ComposedOperator(
+            SeparableOperator.GaussianBlur(3, 24, 20, 1, Boundary.Reflect, torch.CPU),
+            SeparableOperator.Downsampling(3, 24, 20, 2, DownsamplingKernel.Bicubic, torch.CPU),
+            new MaskOperator(3, 12, 10, Masks.Random(12, 10, 0.3, 1), torch.CPU)),
+        ["inpainting, mri 1x17x24"] = () => new ComposedOperator(
+            new MaskOperator(1, 17, 24, Masks.Random(17, 24, 0.2, 1), torch.CPU),
+            new CartesianMriOperator(17, 24, Masks.Random(17, 24, 0.6, 3), null, torch.CPU)),
     };
+
+    /// <summary>Whose exact proximal step is conjugate gradients that stop early.</summary>
+    public static bool IsIterative(LinearOperator op) => op is ReflectBlur or TomographyOperator or ComposedOperator;
 
     public static bool[] Lines(int height, bool[] lines) => [.. Enumerable.Repeat(lines, height).SelectMany(line => line)];
 

@@ -42,6 +42,12 @@ public sealed class ProblemOperatorsTests : IDisposable
         ["mri file lines"] = (new CartesianMri(new UploadedKSpaceMask()), Grey, Files(("mask", Lines()))),
         ["mri file plane, phase"] = (new CartesianMri(new UploadedKSpaceMask(), PhaseSource.File), Grey,
             Files(("mask", new([24, 36], [.. Enumerable.Range(0, 864).Select(i => i % 2)])), ("phase", new([24, 36], OperatorList.Phase(24, 36))))),
+        ["ct"] = (new ComputedTomography(7), Smooth(3, 20, 20), []),
+        ["ct limited angle, means"] = (new ComputedTomography(12, 10, 90, Projector.Mean, new HounsfieldWindow(-1000, 500)), Smooth(1, 21, 21), []),
+        ["composition"] = (new Composition([new GaussianBlur(1), new SuperResolution(2), new Inpainting(new UploadedMask())]), Colour,
+            Files(("mask", new([12, 18], [.. Enumerable.Range(0, 216).Select(i => i % 3 == 0 ? 0f : 1f)])))),
+        ["composition of mri"] = (new Composition([new SuperResolution(3), new CartesianMri(new RandomKSpaceMask(2, 0.2, 5))]), Grey, []),
+        ["composition of one"] = (new Composition([new ComputedTomography(5)]), Smooth(1, 12, 12), []),
         ["mri estimated phase"] = (new CartesianMri(new RandomKSpaceMask(2, 0.3, 5), PhaseSource.Estimated), Grey, []),
     };
 
@@ -115,6 +121,10 @@ public sealed class ProblemOperatorsTests : IDisposable
         { "problem.mask.top", "low box" }, { "problem.mask.left", "right box" }, { "problem.mask", "all box" }, { "problem.mask", "no mask" },
         { "problem.factor", "factor" }, { "problem.kernel", "enum" }, { "problem.sigma", "sigma nan" }, { "problem.sigma", "sigma" }, { "problem.size", "size even" }, { "problem.seed", "seed" },
         { "problem.mask.acceleration", "acceleration" }, { "problem.mask.centreFraction", "centre" }, { "problem.phase", "no centre" },
+        { "problem.angles", "angles" }, { "problem.angles", "angles times pixels" }, { "problem.endDegrees", "degrees" }, { "problem.window.high", "window" }, { "problem.projector", "projector" },
+        { "problem.parts", "no parts" }, { "problem.parts[1]", "null part" }, { "problem.parts[1].factor", "part's factor" }, { "problem.parts[1].mask.fraction", "part's fraction" },
+        { "problem.parts[0].size", "part's size" }, { "problem.parts[0]", "mri first" }, { "problem.parts[1]", "nested" }, { "problem.parts[1]", "mask twice" },
+        { "problem.parts[1].mask.height", "part's box" }, { "problem.parts[0].phase", "part's phase" }, { "files.mask", "part's mask" },
         { "files.mask", "missing mask" }, { "files.mask", "mask shape" }, { "files.mask", "mask empty" }, { "files.mask", "mask channels" }, { "files.mask", "mask lines" }, { "files.mask", "mask lengths" },
         { "files.psf", "unused" }, { "files.psf", "psf sum" }, { "files.psf", "psf nan" }, { "files.psf", "psf large" }, { "files.psf", "psf rank" }, { "files.psf", "psf complex" }, { "files.phase", "phase missing" },
         { "files.measurement", "complex image" }, { "files.measurement", "real k-space" }, { "files.measurement", "two channels" }, { "files.measurement", "shape" }, { "files.measurement", "nan" }, { "files.measurement", "count" }, { "files.measurement", "large" },
@@ -145,6 +155,22 @@ public sealed class ProblemOperatorsTests : IDisposable
             "acceleration" => (new CartesianMri(new RandomKSpaceMask(0.5)), k, Files()),
             "centre" => (new CartesianMri(new EquispacedKSpaceMask(8, 0.5)), k, Files()),
             "no centre" => (new CartesianMri(new UploadedKSpaceMask(), PhaseSource.Estimated), k, Files(("mask", new([36], [1, .. new float[35]])))),
+            "angles" => (new ComputedTomography(0), image, Files()),
+            "angles times pixels" => (new ComputedTomography(2048), Of(1, 2048, 200), Files()),
+            "degrees" => (new ComputedTomography(24, 90, 90), image, Files()),
+            "window" => (new ComputedTomography(24, Window: new HounsfieldWindow(100, 100)), image, Files()),
+            "projector" => (new ComputedTomography(24, Projector: (Projector)7), image, Files()),
+            "no parts" => (new Composition([]), image, Files()),
+            "null part" => (new Composition([new Denoising(), null!]), image, Files()),
+            "part's factor" => (new Composition([new Denoising(), new SuperResolution(5)]), image, Files()),
+            "part's fraction" => (new Composition([new Denoising(), new Inpainting(new RandomMask(-1))]), image, Files()),
+            "part's size" => (new Composition([new MotionBlur(12)]), image, Files()),
+            "mri first" => (new Composition([new CartesianMri(new RandomKSpaceMask()), new Denoising()]), image, Files()),
+            "nested" => (new Composition([new Denoising(), new Composition([new Denoising()])]), image, Files()),
+            "mask twice" => (new Composition([new Inpainting(new UploadedMask()), new Inpainting(new UploadedMask())]), image, Files(("mask", Of(24, 36)))),
+            "part's box" => (new Composition([new SuperResolution(2), new Inpainting(new BoxMask(25, 3))]), image, Files()),
+            "part's phase" => (new Composition([new CartesianMri(new RandomKSpaceMask(), PhaseSource.Estimated)]), k, Files()),
+            "part's mask" => (new Composition([new SuperResolution(2), new Inpainting(new UploadedMask())]), image, Files(("mask", Of(48, 72)))),
             "missing mask" => (new Inpainting(new UploadedMask()), image, Files()),
             "mask shape" => (new Inpainting(new UploadedMask()), image, Files(("mask", Of(36, 24)))),
             "mask empty" => (new Inpainting(new UploadedMask()), image, Files(("mask", new([24, 36], new float[864])))),
@@ -177,6 +203,9 @@ public sealed class ProblemOperatorsTests : IDisposable
     {
         Refused("files.image", new SuperResolution(8), Smooth(1, 24, 36), 0);
         Refused("files.image", new CartesianMri(new RandomKSpaceMask()), Colour, 0);
+        Refused("files.image", new ComputedTomography(), Grey, 0);
+        Refused("problem.parts[1]", new Composition([new Denoising(), new ComputedTomography()]), Grey, 0);
+        Refused("problem.parts[1].factor", new Composition([new SuperResolution(2), new SuperResolution(8)]), Grey, 0);
         Refused("files.image", new Denoising(), Grey with { Values = [float.NaN, .. Grey.Values[1..]] }, 0);
         Refused("files.image", new Denoising(), Grey with { Shape = [24, 36] }, 0);
         Refused("sigma", new Denoising(), Grey, -1);
