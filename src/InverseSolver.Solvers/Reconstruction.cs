@@ -59,8 +59,8 @@ public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse);
 public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderGradients, int EncoderCalls, double Seconds);
 
 /// <summary>A solved problem.</summary>
-/// <param name="Image">The reconstruction, the mean of the samples where several were drawn, (channels, height, width), on the [0,1] scale, not clipped.</param>
-/// <param name="Deviation">Standard deviation over the samples, per pixel, where more than one was drawn: where it is large, the prior chose.</param>
+/// <param name="Image">The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height, width), on the [0,1] scale, not clipped.</param>
+/// <param name="Deviation">Standard deviation over the samples, per pixel, where more than one was drawn and they were averaged: where it is large, the prior chose.</param>
 /// <param name="Consistency">How well it explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
 /// <param name="Cost">What the run cost.</param>
@@ -132,8 +132,9 @@ public static class Reconstruction
         }
 
         Tensor samples = torch.cat([.. images]);
-        Tensor x = samples.mean([0], keepdim: true);
-        ArrayData? deviation = count == 1 ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
+        bool twins = request.Problem.HasTwin;
+        Tensor x = twins ? Likeliest(a, samples, y) : samples.mean([0], keepdim: true);
+        ArrayData? deviation = count == 1 || twins ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
         ArrayData image = x.ToArrayData();
         if (!image.Values.All(float.IsFinite))
         {
@@ -141,6 +142,11 @@ public static class Reconstruction
         }
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
+        if (twins && quality is not null && ImageQuality.Report(x.clamp(0, 1).flip(2, 3).ToArrayData(), request.Truth!) is { } turned && turned.PsnrDb > quality.PsnrDb)
+        {
+            quality = turned;
+        }
+
         return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch);
     }
 
@@ -154,6 +160,13 @@ public static class Reconstruction
     public static SimulatedMeasurement Simulate(
         Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) =>
         Simulation.Run(problem, image, files, sigma, seed);
+
+    // The sample that explains the measurement best.
+    private static Tensor Likeliest(ForwardOperator a, Tensor samples, Tensor y)
+    {
+        double[] residuals = a.Residual2(samples, torch.cat([.. Enumerable.Repeat(y, (int)samples.size(0))])).ToDoubles();
+        return samples.narrow(0, Array.IndexOf(residuals, residuals.Min()), 1);
+    }
 
     // Where a group of samples stands, as part of all groups.
     private static SolverProgress InWhole(SolverProgress p, int done, int groups, TimeSpan elapsed) => p with

@@ -21,13 +21,13 @@ internal static class Simulation
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         using ForwardOperator op = ProblemOperators.Build(problem, shape, parts, torch.CPU);
-        Tensor y = op.Apply(image.ToTensor(torch.CPU));
+        Tensor x = image.ToTensor(torch.CPU), y = op.Apply(x);
         if (sigma > 0)
         {
             // Drawn over the whole range, measured or not, so that the noise of an entry does not depend on the mask.
             using var generator = new Generator(seed);
             Tensor noise = torch.randn(op.IsComplexRange ? [.. y.shape, 2] : y.shape, generator);
-            y = op.Measured(y + (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma);
+            y = op.Measure(x, (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma);
         }
         return new SimulatedMeasurement(y.ToArrayData(), Drawn(problem, shape, parts));
     }

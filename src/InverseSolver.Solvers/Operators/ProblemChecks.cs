@@ -15,9 +15,13 @@ internal static class ProblemChecks
         ProblemParts parts = Parts(problem, imageShape, files, "problem");
         if (measurement is null) return parts;
         CheckMeasurement(problem, imageShape, measurement, parts.Parts is { } inner ? inner[^1].Mask : parts.Mask);
-        return problem is CartesianMri { Phase: PhaseSource.Estimated }
-            ? parts with { Phase = EstimatedPhase(measurement, parts.Mask!) }
-            : parts;
+        return problem switch
+        {
+            CartesianMri { Phase: PhaseSource.Estimated } => parts with { Phase = EstimatedPhase(measurement, parts.Mask!) },
+            HighDynamicRange h => parts with { Censored = Censored(measurement, 0, 1, h.Margin) },
+            Clipping c => parts with { Censored = Censored(measurement, c.Low, c.High, c.Margin) },
+            _ => parts,
+        };
     }
 
     /// <summary>Checks what a problem says by itself, its measurement aside.</summary>
@@ -32,6 +36,12 @@ internal static class ProblemChecks
                 throw new InvalidInputException($"{field}.endDegrees", "The angles end above their start.");
             case ComputedTomography { Window: { } window } when window.High <= window.Low:
                 throw new InvalidInputException($"{field}.window.high", "The window's upper end lies above its lower one.");
+            case CompressedSensing { Transform: SensingTransform.Cosine, Height: not null }:
+                throw new InvalidInputException($"{field}.height", "The cosine transform has the image's own size.");
+            case CompressedSensing { Transform: SensingTransform.Cosine, Width: not null }:
+                throw new InvalidInputException($"{field}.width", "The cosine transform has the image's own size.");
+            case Clipping c when c.High - c.Low <= 2 * c.Margin:
+                throw new InvalidInputException($"{field}.high", "The upper limit lies above the lower one by more than two margins.");
             case Composition c:
                 CheckComposition(c, field);
                 break;
@@ -78,6 +88,18 @@ internal static class ProblemChecks
         if (problem is SuperResolution s && (shape[1] % s.Factor != 0 || shape[2] % s.Factor != 0))
         {
             throw new InvalidInputException(field, $"Height {shape[1]} and width {shape[2]} must be multiples of the factor {s.Factor}.");
+        }
+        if (problem is Colourisation && shape[0] != 3) throw new InvalidInputException(field, "Colourisation is of images with 3 channels.");
+        if (problem is Jpeg && (shape[1] % 8 != 0 || shape[2] % 8 != 0)) throw new InvalidInputException(field, $"Height {shape[1]} and width {shape[2]} must be multiples of 8.");
+        if (problem is PhaseRetrieval p && ((p.Oversampling - 1) * shape[1] % 2 != 0 || (p.Oversampling - 1) * shape[2] % 2 != 0))
+        {
+            throw new InvalidInputException(field, $"What an oversampling of {p.Oversampling} adds to height {shape[1]} and width {shape[2]} must be even.");
+        }
+        if (problem is CompressedSensing { Transform: SensingTransform.Hadamard } cs)
+        {
+            long[] padded = SensingOperator.Coefficients(cs, shape[1], shape[2]);
+            if ((cs.Height ?? padded[0]) != shape[1]) throw new InvalidInputException($"{problemField}.height", $"The image has {shape[1]} rows.");
+            if ((cs.Width ?? padded[1]) != shape[2]) throw new InvalidInputException($"{problemField}.width", $"The image has {shape[2]} columns.");
         }
         if (problem is ComputedTomography ct)
         {
@@ -240,6 +262,12 @@ internal static class ProblemChecks
                 throw new InvalidInputException("files.measurement", "It holds a measured value that is not a finite number.");
             }
         }
+    }
+
+    private static sbyte[] Censored(ArrayData measurement, double low, double high, double margin)
+    {
+        sbyte[] censored = ClippingOperator.Censored(measurement.Values, low, high, margin);
+        return censored.Contains((sbyte)0) ? censored : throw new InvalidInputException("files.measurement", "All of its values are clipped.");
     }
 
     private static float[] EstimatedPhase(ArrayData measurement, bool[] mask) =>

@@ -64,6 +64,13 @@ public static class ProblemOperators
             PointSpread p => Blur("pointSpread", p.Boundary),
             ComputedTomography ct => new TomographyOperator(channels, (int)width, ct, device),
             Composition c => Compose(c),
+            Colourisation c => new LuminanceOperator(height, width, c.Weights, device),
+            CompressedSensing c => new SensingOperator(channels, height, width, c, device),
+            HighDynamicRange h => new ClippingOperator("hdr", imageShape, h.Gain, 0, 1, parts.Censored, device),
+            Clipping c => new ClippingOperator("clipping", imageShape, 1, c.Low, c.High, parts.Censored, device),
+            Quantisation q => QuantisationOperator.Levels(imageShape, q.Levels, device),
+            Jpeg j => QuantisationOperator.Jpeg(imageShape, j.Quality, device),
+            PhaseRetrieval p => new FourierMagnitudeOperator(channels, height, width, p.Oversampling),
             CartesianMri => new CartesianMriOperator(height, width, parts.Mask!, parts.Phase, device),
             _ => throw new ArgumentException($"No operator for {problem.GetType().Name}."),
         };

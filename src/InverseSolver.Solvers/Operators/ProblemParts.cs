@@ -5,4 +5,5 @@ namespace InverseSolver.Solvers.Operators;
 /// <param name="Kernel">A blur kernel, sum 1.</param>
 /// <param name="Phase">φ in radians, row-major.</param>
 /// <param name="Parts">Those of a composition's parts.</param>
-internal sealed record ProblemParts(bool[]? Mask = null, double[,]? Kernel = null, float[]? Phase = null, IReadOnlyList<ProblemParts>? Parts = null);
+/// <param name="Censored">Which pixels of a clipped measurement are at a limit.</param>
+internal sealed record ProblemParts(bool[]? Mask = null, double[,]? Kernel = null, float[]? Phase = null, IReadOnlyList<ProblemParts>? Parts = null, sbyte[]? Censored = null);

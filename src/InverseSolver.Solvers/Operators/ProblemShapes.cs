@@ -20,6 +20,9 @@ internal static class ProblemShapes
         SuperResolution s => [image[0], image[1] / s.Factor, image[2] / s.Factor],
         CartesianMri => [image[1], image[2]],
         ComputedTomography ct => [image[0], ct.Angles, image[2]],
+        Colourisation => [1, image[1], image[2]],
+        CompressedSensing cs => [image[0], .. SensingOperator.Coefficients(cs, image[1], image[2])],
+        PhaseRetrieval p => [image[0], (long)(image[1] * p.Oversampling), (long)(image[2] * p.Oversampling)],
         _ => image,
     };
 
@@ -30,6 +33,9 @@ internal static class ProblemShapes
         CartesianMri => [1, .. measurement],
         SuperResolution s => [measurement[0], measurement[1] * s.Factor, measurement[2] * s.Factor],
         ComputedTomography => [measurement[0], measurement[2], measurement[2]],
+        Colourisation => [3, measurement[1], measurement[2]],
+        CompressedSensing cs => [measurement[0], cs.Height ?? measurement[1], cs.Width ?? measurement[2]],
+        PhaseRetrieval p => [measurement[0], (long)Math.Round(measurement[1] / p.Oversampling), (long)Math.Round(measurement[2] / p.Oversampling)],
         _ => measurement,
     };
 

@@ -106,7 +106,7 @@ public sealed class TomographyTests : IDisposable
         Assert.Equal(0.8, Mean(Disc(size, 18) - Disc(size, 10)), 0.03);
         // The mean projector's adjoint wraps the corners round.
         Assert.Equal(0, Mean(Disc(size, 31) - Disc(size, 23)), projector == Projector.Mean ? 0.1 : 0.03);
-        Assert.True(Math.Sqrt((direct - disc).square().mean().ToDouble()) < 0.1);
+        Assert.True(Math.Sqrt((direct - disc).square().mean().ToDouble()) < (projector == Projector.Mean ? 0.2 : 0.1));
 
         double Mean(Tensor where) => (direct * where).sum().ToDouble() / where.sum().ToDouble();
     }
