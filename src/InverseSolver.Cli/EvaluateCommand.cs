@@ -22,11 +22,12 @@ internal static class EvaluateCommand
         var markdown = new Option<string?>("--markdown") { Description = "File for the table." };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         Option<string[]> set = CliOptions.Set();
+        Option<string?> operators = CliOptions.Operators();
         Option<long> seed = CliOptions.Seed();
         Option<string?> json = CliOptions.Json();
         var command = new Command("evaluate", "Simulates measurements from images, solves them and tabulates the results.")
         {
-            images, problems, solvers, presets, sigma, limit, seed, sheet, resume, markdown, modelId, models, device, set, json,
+            images, problems, solvers, presets, sigma, limit, seed, sheet, resume, markdown, modelId, models, operators, device, set, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
@@ -37,6 +38,7 @@ internal static class EvaluateCommand
                     Sigma = arguments.GetValue(sigma),
                     Seed = arguments.GetValue(seed),
                     Runs = [.. Runs(List(arguments.GetRequiredValue(problems)), List(arguments.GetValue(solvers)!), List(arguments.GetValue(presets)!), CliJson.ReadSettings(arguments.GetValue(set) ?? []))],
+                    OperatorFolder = arguments.GetValue(operators),
                     RowsFile = arguments.GetValue(resume),
                 };
                 using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));

@@ -37,6 +37,8 @@ internal sealed class Evaluation
 
     internal required string? RowsFile { get; init; }
 
+    internal string? OperatorFolder { get; init; }
+
     /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row) => RowsFile is null ? null : Path.Combine(
         Path.ChangeExtension(RowsFile, null) + ".images",
@@ -81,7 +83,7 @@ internal sealed class Evaluation
     {
         ArrayData truth = ArrayFiles.ReadImage(file);
         Problem problem = StandardProblems.Get(run.Problem, seed);
-        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed).Measurement;
+        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed, OperatorFolder).Measurement;
         ReconstructionResult result;
         if (run.Parameters is null)
         {
@@ -89,7 +91,7 @@ internal sealed class Evaluation
         }
         else
         {
-            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = Sigma, Solver = run.Parameters, Seed = seed, Truth = truth };
+            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = Sigma, Solver = run.Parameters, Seed = seed, Truth = truth, OperatorFolder = OperatorFolder };
             result = Reconstruction.Run(model, request, null, cancellation);
         }
 
@@ -113,7 +115,7 @@ internal sealed class Evaluation
         using GradMode grad = torch.no_grad();
         var watch = System.Diagnostics.Stopwatch.StartNew();
         using ForwardOperator a = ProblemOperators.Create(
-            problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device);
+            problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device, OperatorFolder);
         Tensor x = truth.ToTensor(model.Device), y = measurement.ToTensor(model.Device);
         Tensor image = name == LeastSquares
             ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new CommandException($"{LeastSquares} needs a linear problem, {problem.GetType().Name} is not."), y, x).Images

@@ -32,6 +32,9 @@ public sealed record ReconstructionRequest
 
     /// <summary>The true image, where it is known, to measure against.</summary>
     public ArrayData? Truth { get; init; }
+
+    /// <summary>Folder of the modules of <see cref="TorchScript"/>; null where there are none.</summary>
+    public string? OperatorFolder { get; init; }
 }
 
 /// <summary>How well an image explains its measurement.</summary>
@@ -111,7 +114,7 @@ public static class Reconstruction
         _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device);
+        using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device, request.OperatorFolder);
         Tensor y = request.Measurement.ToTensor(model.Device);
         int count = (request.Solver as DiffusionParameters)?.Samples ?? 1;
         long[] seeds = [.. Enumerable.Range(0, count).Select(k => SampleSeed(request.Seed, k))];
@@ -156,10 +159,11 @@ public static class Reconstruction
     /// <param name="files">The problem's files by name.</param>
     /// <param name="sigma">Standard deviation of the noise per real component.</param>
     /// <param name="seed">Seed of the noise.</param>
+    /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) =>
-        Simulation.Run(problem, image, files, sigma, seed);
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null) =>
+        Simulation.Run(problem, image, files, sigma, seed, operatorFolder);
 
     // The sample that explains the measurement best.
     private static Tensor Likeliest(ForwardOperator a, Tensor samples, Tensor y)
@@ -189,7 +193,7 @@ public static class Reconstruction
 
         RecordValidation.Check(request.Solver, "solver.parameters");
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
-        ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement);
+        ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
         if (shape[0] != model.Channels)
         {
             throw new InvalidInputException(

@@ -9,14 +9,14 @@ internal static class Simulation
 {
     /// <summary>y = A(x) + n with noise on the measured entries only.</summary>
     public static SimulatedMeasurement Run(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed)
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder)
     {
         ProblemChecks.CheckArray(image, "files.image");
         if (image.IsComplex) throw new InvalidInputException("files.image", "An image must be real.");
         if (!image.Values.All(float.IsFinite)) throw new InvalidInputException("files.image", "It holds a value that is not a finite number.");
         if (!double.IsFinite(sigma) || sigma < 0) throw new InvalidInputException("sigma", "sigma is a finite number of at least 0.");
         long[] shape = [.. image.Shape.Select(size => (long)size)];
-        ProblemParts parts = ProblemChecks.Check(problem, shape, files, null);
+        ProblemParts parts = ProblemChecks.Check(problem, shape, files, null, operatorFolder);
 
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();

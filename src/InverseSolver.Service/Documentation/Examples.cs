@@ -25,6 +25,7 @@ internal static class Examples
             ["mask"] = new JsonObject { ["type"] = "random", ["acceleration"] = 4, ["centreFraction"] = 0.08, ["seed"] = 1 },
         },
         "ct" => new JsonObject { ["type"] = type, ["angles"] = 128 },
+        "torchScript" => new JsonObject { ["type"] = type, ["module"] = "camera" },
         "composition" => new JsonObject
         {
             ["type"] = type,

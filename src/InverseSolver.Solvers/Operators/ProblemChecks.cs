@@ -7,12 +7,13 @@ internal static class ProblemChecks
 {
     /// <summary>Checks a problem with everything that belongs to it and gives the arrays that its operator needs.</summary>
     public static ProblemParts Check(
-        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement)
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, string? operatorFolder = null)
     {
         CheckParameters(problem, "problem");
         CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
         CheckFiles(problem, files);
         ProblemParts parts = Parts(problem, imageShape, files, "problem");
+        if (problem is TorchScript module) parts = parts with { ModuleFile = ModuleFile(module.Module, operatorFolder) };
         if (measurement is null) return parts;
         CheckMeasurement(problem, imageShape, measurement, parts.Parts is { } inner ? inner[^1].Mask : parts.Mask);
         return problem switch
@@ -251,7 +252,7 @@ internal static class ProblemChecks
         bool complex = ProblemShapes.IsComplex(problem);
         if (measurement.IsComplex != complex) throw new InvalidInputException("files.measurement", complex ? "k-space must be complex." : "An image must be real.");
         int[] needed = [.. ProblemShapes.Measurement(problem, image).Select(size => (int)size)];
-        if (!measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("files.measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
+        if (problem is not TorchScript && !measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("files.measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
 
         // What was not measured may hold anything: missing pixels are often marked by NaN.
         int parts = complex ? 2 : 1;
@@ -268,6 +269,12 @@ internal static class ProblemChecks
     {
         sbyte[] censored = ClippingOperator.Censored(measurement.Values, low, high, margin);
         return censored.Contains((sbyte)0) ? censored : throw new InvalidInputException("files.measurement", "All of its values are clipped.");
+    }
+
+    private static string ModuleFile(string name, string? folder)
+    {
+        string file = Path.Combine(folder ?? string.Empty, name + ".pt");
+        return folder is not null && File.Exists(file) ? file : throw new InvalidInputException("problem.module", "There is no such operator here.");
     }
 
     private static float[] EstimatedPhase(ArrayData measurement, bool[] mask) =>

@@ -34,10 +34,11 @@ public static class ProblemOperators
     /// <param name="imageShape">(channels, height, width) of the unknown image.</param>
     /// <param name="files">The problem's files by name.</param>
     /// <param name="measurement">y; null where it is to be simulated.</param>
+    /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static void Validate(
-        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement) =>
-        ProblemChecks.Check(problem, imageShape, files, measurement);
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, string? operatorFolder = null) =>
+        ProblemChecks.Check(problem, imageShape, files, measurement, operatorFolder);
 
     /// <summary>Checks a problem and builds its operator.</summary>
     /// <param name="problem">The forward model.</param>
@@ -45,10 +46,16 @@ public static class ProblemOperators
     /// <param name="files">The problem's files by name.</param>
     /// <param name="measurement">y; null where it is to be simulated. A phase that is to be estimated from it is then 0.</param>
     /// <param name="device">Where the operator computes.</param>
+    /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static ForwardOperator Create(
-        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device) =>
-        Build(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement), device);
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device, string? operatorFolder = null)
+    {
+        ForwardOperator op = Build(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement, operatorFolder), device);
+        if (measurement is null || measurement.Shape.Select(size => (long)size).SequenceEqual(op.Range)) return op;
+        op.Dispose();
+        throw new InvalidInputException("files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; the module gives {ProblemChecks.Text(op.Range.Select(size => (int)size))}.");
+    }
 
     /// <summary>The operator of a checked problem.</summary>
     internal static ForwardOperator Build(Problem problem, long[] imageShape, ProblemParts parts, Device device)
@@ -64,6 +71,7 @@ public static class ProblemOperators
             PointSpread p => Blur("pointSpread", p.Boundary),
             ComputedTomography ct => new TomographyOperator(channels, (int)width, ct, device),
             Composition c => Compose(c),
+            TorchScript => TorchScriptOperator.Load(parts.ModuleFile!, imageShape, device),
             Colourisation c => new LuminanceOperator(height, width, c.Weights, device),
             CompressedSensing c => new SensingOperator(channels, height, width, c, device),
             HighDynamicRange h => new ClippingOperator("hdr", imageShape, h.Gain, 0, 1, parts.Censored, device),

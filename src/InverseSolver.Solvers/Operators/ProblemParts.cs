@@ -6,4 +6,5 @@ namespace InverseSolver.Solvers.Operators;
 /// <param name="Phase">φ in radians, row-major.</param>
 /// <param name="Parts">Those of a composition's parts.</param>
 /// <param name="Censored">Which pixels of a clipped measurement are at a limit.</param>
-internal sealed record ProblemParts(bool[]? Mask = null, double[,]? Kernel = null, float[]? Phase = null, IReadOnlyList<ProblemParts>? Parts = null, sbyte[]? Censored = null);
+/// <param name="ModuleFile">Where a TorchScript module is.</param>
+internal sealed record ProblemParts(bool[]? Mask = null, double[,]? Kernel = null, float[]? Phase = null, IReadOnlyList<ProblemParts>? Parts = null, sbyte[]? Censored = null, string? ModuleFile = null);

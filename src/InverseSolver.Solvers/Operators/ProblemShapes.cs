@@ -13,7 +13,7 @@ internal static class ProblemShapes
         _ => false,
     };
 
-    /// <summary>Shape of y for an image.</summary>
+    /// <summary>Shape of y for an image; not known for a module, which is taken to keep it.</summary>
     public static long[] Measurement(Problem problem, long[] image) => problem switch
     {
         Composition c => c.Parts.Aggregate(image, (shape, part) => Measurement(part, shape)),
@@ -33,6 +33,7 @@ internal static class ProblemShapes
         CartesianMri => [1, .. measurement],
         SuperResolution s => [measurement[0], measurement[1] * s.Factor, measurement[2] * s.Factor],
         ComputedTomography => [measurement[0], measurement[2], measurement[2]],
+        TorchScript t => [t.Channels ?? measurement[0], t.Height ?? measurement[1], t.Width ?? measurement[2]],
         Colourisation => [3, measurement[1], measurement[2]],
         CompressedSensing cs => [measurement[0], cs.Height ?? measurement[1], cs.Width ?? measurement[2]],
         PhaseRetrieval p => [measurement[0], (long)Math.Round(measurement[1] / p.Oversampling), (long)Math.Round(measurement[2] / p.Oversampling)],
