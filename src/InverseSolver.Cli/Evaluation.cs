@@ -24,6 +24,7 @@ internal sealed class Evaluation
 {
     internal const string LeastSquares = "leastSquares";
     internal const string RoundTrip = "roundTrip";
+    internal const string Direct = "direct";
 
     private readonly List<EvaluationRow> _rows = [];
 
@@ -108,7 +109,7 @@ internal sealed class Evaluation
         return row;
     }
 
-    // What needs no diffusion: least squares at its best weight, and what the autoencoder makes of the truth itself.
+    // What needs no diffusion: least squares at its best weight, and the measurement as an image, and what the autoencoder makes of the truth itself.
     private ReconstructionResult Baseline(LatentModel model, string name, Problem problem, ArrayData truth, ArrayData measurement)
     {
         using DisposeScope scope = torch.NewDisposeScope();
@@ -119,6 +120,7 @@ internal sealed class Evaluation
         Tensor x = truth.ToTensor(model.Device), y = measurement.ToTensor(model.Device);
         Tensor image = name == LeastSquares
             ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new CommandException($"{LeastSquares} needs a linear problem, {problem.GetType().Name} is not."), y, x).Images
+            : name == Direct ? a.Direct(y)
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
             image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),

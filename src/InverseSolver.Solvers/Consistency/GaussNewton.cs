@@ -9,8 +9,12 @@ namespace InverseSolver.Solvers.Consistency;
 /// </summary>
 internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smallestTau, CancellationToken cancellation)
 {
-    private const int Steps = 6;
+    private const int Steps = 4;
     private const int Halvings = 4;
+
+    // The next step corrects what is left.
+    private const double Tolerance = 1e-2;
+    private const int Iterations = 25;
 
     // A step that lowers the objective by less than this share is the last one.
     private const double Progress = 1e-3;
@@ -43,7 +47,7 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
             cancellation.ThrowIfCancellationRequested();
             Linearisation j = step == 0 ? at : a.Linearise(x, y)!;
             Tensor dual = ConjugateGradients.Solve(
-                v => j.Apply(Covariance(j.Adjoint(v))) + v * rhos, j.Apply(x - x0) - j.Residual, GaussianConditioning.Tolerance, GaussianConditioning.Iterations);
+                v => j.Apply(Covariance(j.Adjoint(v))) + v * rhos, j.Apply(x - x0) - j.Residual, Tolerance, Iterations);
             Tensor direction = j.Adjoint(dual) - w, image = Covariance(direction);
             double[] length = [.. done.Select(stopped => stopped ? 0.0 : 1)], before = [.. objective];
             for (int halving = 0; ; halving++)

@@ -15,8 +15,8 @@ namespace InverseSolver.Solvers.Consistency;
 /// </remarks>
 internal sealed class GaussianConditioning(LinearOperator a, double sigma, double smallestTau)
 {
-    internal const double Tolerance = 1e-3;
-    internal const int Iterations = 60;
+    private const double Tolerance = 1e-3;
+    private const int Iterations = 60;
     internal const int Probes = 4;
 
     // Below this share of τ² the noise makes no difference in single precision; it keeps the system definite for σ = 0.
