@@ -11,6 +11,8 @@ internal static class CliOptions
 
     internal static Option<string> Models() => new("--models") { Description = "Folder with model packages.", DefaultValueFactory = _ => ModelCatalog.DefaultFolder() };
 
+    internal static Option<string?> Operators() => new("--operators") { Description = "Folder with TorchScript files for problems of the type torchScript." };
+
     internal static Option<string> Device() => new("--device") { Description = "cpu, cuda:N, or auto (a GPU where there is one).", DefaultValueFactory = _ => "auto" };
 
     internal static Option<string?> Json() => new("--json") { Description = "Also write the result as JSON to this file." };

@@ -13,7 +13,7 @@ internal static class EvaluateCommand
     {
         var images = new Option<string>("--images") { Description = "Folder with true images.", Required = true };
         var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}, or JSON files.", Required = true };
-        var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers; leastSquares and roundTrip are baselines.", DefaultValueFactory = _ => "leastSquares,roundTrip,reSample" };
+        var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers; leastSquares, direct (the adjoint, filtered back-projection, ...) and roundTrip are baselines.", DefaultValueFactory = _ => "leastSquares,roundTrip,reSample" };
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "balanced" };
         var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the simulated noise.", DefaultValueFactory = _ => 0.01 };
         var limit = new Option<int>("--limit") { Description = "Images to take, evenly spaced in the folder.", DefaultValueFactory = _ => 8 };
@@ -22,11 +22,12 @@ internal static class EvaluateCommand
         var markdown = new Option<string?>("--markdown") { Description = "File for the table." };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         Option<string[]> set = CliOptions.Set();
+        Option<string?> operators = CliOptions.Operators();
         Option<long> seed = CliOptions.Seed();
         Option<string?> json = CliOptions.Json();
         var command = new Command("evaluate", "Simulates measurements from images, solves them and tabulates the results.")
         {
-            images, problems, solvers, presets, sigma, limit, seed, sheet, resume, markdown, modelId, models, device, set, json,
+            images, problems, solvers, presets, sigma, limit, seed, sheet, resume, markdown, modelId, models, operators, device, set, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
@@ -37,6 +38,7 @@ internal static class EvaluateCommand
                     Sigma = arguments.GetValue(sigma),
                     Seed = arguments.GetValue(seed),
                     Runs = [.. Runs(List(arguments.GetRequiredValue(problems)), List(arguments.GetValue(solvers)!), List(arguments.GetValue(presets)!), CliJson.ReadSettings(arguments.GetValue(set) ?? []))],
+                    OperatorFolder = arguments.GetValue(operators),
                     RowsFile = arguments.GetValue(resume),
                 };
                 using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
@@ -68,7 +70,7 @@ internal static class EvaluateCommand
         {
             foreach (string solver in solvers)
             {
-                if (solver is Evaluation.LeastSquares or Evaluation.RoundTrip)
+                if (solver is Evaluation.LeastSquares or Evaluation.RoundTrip or Evaluation.Direct)
                 {
                     yield return new EvaluationRun(problem, solver, string.Empty, null, string.Empty);
                     continue;

@@ -25,6 +25,7 @@ internal sealed class Evaluation
 {
     internal const string LeastSquares = "leastSquares";
     internal const string RoundTrip = "roundTrip";
+    internal const string Direct = "direct";
 
     private readonly List<EvaluationRow> _rows = [];
 
@@ -37,6 +38,8 @@ internal sealed class Evaluation
     internal required EvaluationRun[] Runs { get; init; }
 
     internal required string? RowsFile { get; init; }
+
+    internal string? OperatorFolder { get; init; }
 
     /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row) => RowsFile is null ? null : Path.Combine(
@@ -84,7 +87,7 @@ internal sealed class Evaluation
     {
         ArrayData truth = ArrayFiles.ReadImage(file);
         Problem problem = StandardProblems.Get(run.Problem, seed);
-        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed).Measurement;
+        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed, OperatorFolder).Measurement;
         ReconstructionResult result;
         if (run.Parameters is null)
         {
@@ -92,7 +95,7 @@ internal sealed class Evaluation
         }
         else
         {
-            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = Sigma, Solver = run.Parameters, Seed = seed, Truth = truth };
+            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = Sigma, Solver = run.Parameters, Seed = seed, Truth = truth, OperatorFolder = OperatorFolder };
             result = Reconstruction.Run(model, request, null, cancellation);
         }
 
@@ -109,17 +112,18 @@ internal sealed class Evaluation
         return row;
     }
 
-    // What needs no diffusion: least squares at its best weight, and what the autoencoder makes of the truth itself.
+    // What needs no diffusion: least squares at its best weight, and the measurement as an image, and what the autoencoder makes of the truth itself.
     private ReconstructionResult Baseline(LatentModel model, string name, Problem problem, ArrayData truth, ArrayData measurement)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GradMode grad = torch.no_grad();
         var watch = System.Diagnostics.Stopwatch.StartNew();
         using ForwardOperator a = ProblemOperators.Create(
-            problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device);
+            problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device, OperatorFolder);
         Tensor x = truth.ToTensor(model.Device), y = measurement.ToTensor(model.Device);
         Tensor image = name == LeastSquares
             ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new CommandException($"{LeastSquares} needs a linear problem, {problem.GetType().Name} is not."), y, x).Images
+            : name == Direct ? a.Direct(y)
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
             image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),

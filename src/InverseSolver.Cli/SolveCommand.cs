@@ -25,11 +25,12 @@ internal static class SolveCommand
         var truth = new Option<string?>("--truth") { Description = "The true image, to measure against." };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         Option<string[]> set = CliOptions.Set();
+        Option<string?> operators = CliOptions.Operators();
         Option<long> seed = CliOptions.Seed();
         Option<string?> json = CliOptions.Json();
         var command = new Command("solve", "Solves one problem locally.")
         {
-            problem, measurement, sigma, modelId, models, solver, preset, set, seed, output, mask, psf, phase, truth, device, json,
+            problem, measurement, sigma, modelId, models, solver, preset, set, seed, output, mask, psf, phase, truth, operators, device, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
@@ -52,6 +53,7 @@ internal static class SolveCommand
                     Sigma = quantisation == 0 || arguments.GetValue(sigma) < 0 ? arguments.GetValue(sigma) : double.Hypot(arguments.GetValue(sigma), quantisation),
                     Solver = SolverCatalog.Resolve(arguments.GetValue(solver)!, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Seed = arguments.GetValue(seed),
+                    OperatorFolder = arguments.GetValue(operators),
                     Truth = arguments.GetValue(truth) is { } truthPath ? ArrayFiles.ReadImage(truthPath) : null,
                 };
                 Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);

@@ -14,6 +14,18 @@ internal static class StandardProblems
         ["mri4"] = seed => new CartesianMri(new RandomKSpaceMask(4, 0.08, seed)),
         ["motionDeblurring"] = seed => new MotionBlur(31, 0.5, seed),
         ["denoising"] = _ => new Denoising(),
+        ["ct25"] = _ => new ComputedTomography(25),
+        ["ct25Means"] = _ => new ComputedTomography(25, Projector: Projector.Mean),
+        ["ctLimited"] = _ => new ComputedTomography(60, 0, 120),
+        ["blurSuperResolutionInpainting"] = seed => new Composition([new GaussianBlur(1), new SuperResolution(2), new Inpainting(new RandomMask(0.3, seed))]),
+        ["colourisation"] = _ => new Colourisation(),
+        ["hadamard25"] = seed => new CompressedSensing(0.25, SensingTransform.Hadamard, seed),
+        ["cosines25"] = seed => new CompressedSensing(0.25, SensingTransform.Cosine, seed),
+        ["hdr"] = _ => new HighDynamicRange(),
+        ["clipping"] = _ => new Clipping(),
+        ["quantisation8"] = _ => new Quantisation(8),
+        ["jpeg10"] = _ => new Jpeg(10),
+        ["phaseRetrieval"] = _ => new PhaseRetrieval(),
     };
 
     /// <summary>A problem; random masks and kernels are drawn from <paramref name="seed"/>.</summary>

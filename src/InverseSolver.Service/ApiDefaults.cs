@@ -1,5 +1,6 @@
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Documentation;
+using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.Extensions.Options;
@@ -19,6 +20,7 @@ internal static class ApiDefaults
         IServiceCollection services = builder.Services;
         services.AddOptions<LimitOptions>().BindConfiguration(LimitOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
+        services.AddOptions<OperatorOptions>().BindConfiguration(OperatorOptions.Section);
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddExceptionHandler<ErrorMap>();

@@ -32,6 +32,9 @@ public sealed record ReconstructionRequest
 
     /// <summary>The true image, where it is known, to measure against.</summary>
     public ArrayData? Truth { get; init; }
+
+    /// <summary>Folder of the modules of <see cref="TorchScript"/>; null where there are none.</summary>
+    public string? OperatorFolder { get; init; }
 }
 
 /// <summary>How well an image explains its measurement.</summary>
@@ -59,8 +62,8 @@ public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse);
 public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderGradients, int EncoderCalls, double Seconds);
 
 /// <summary>A solved problem.</summary>
-/// <param name="Image">The reconstruction, the mean of the samples where several were drawn, (channels, height, width), on the [0,1] scale, not clipped.</param>
-/// <param name="Deviation">Standard deviation over the samples, per pixel, where more than one was drawn: where it is large, the prior chose.</param>
+/// <param name="Image">The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height, width), on the [0,1] scale, not clipped.</param>
+/// <param name="Deviation">Standard deviation over the samples, per pixel, where more than one was drawn and they were averaged: where it is large, the prior chose.</param>
 /// <param name="Consistency">How well it explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
 /// <param name="Cost">What the run cost.</param>
@@ -111,7 +114,7 @@ public static class Reconstruction
         _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device);
+        using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device, request.OperatorFolder);
         Tensor y = request.Measurement.ToTensor(model.Device);
         int count = (request.Solver as DiffusionParameters)?.Samples ?? 1;
         long[] seeds = [.. Enumerable.Range(0, count).Select(k => SampleSeed(request.Seed, k))];
@@ -132,8 +135,9 @@ public static class Reconstruction
         }
 
         Tensor samples = torch.cat([.. images]);
-        Tensor x = samples.mean([0], keepdim: true);
-        ArrayData? deviation = count == 1 ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
+        bool twins = request.Problem.HasTwin;
+        Tensor x = twins ? Likeliest(a, samples, y) : samples.mean([0], keepdim: true);
+        ArrayData? deviation = count == 1 || twins ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
         ArrayData image = x.ToArrayData();
         if (!image.Values.All(float.IsFinite))
         {
@@ -141,6 +145,11 @@ public static class Reconstruction
         }
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
+        if (twins && quality is not null && ImageQuality.Report(x.clamp(0, 1).flip(2, 3).ToArrayData(), request.Truth!) is { } turned && turned.PsnrDb > quality.PsnrDb)
+        {
+            quality = turned;
+        }
+
         return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch);
     }
 
@@ -150,10 +159,18 @@ public static class Reconstruction
     /// <param name="files">The problem's files by name.</param>
     /// <param name="sigma">Standard deviation of the noise per real component.</param>
     /// <param name="seed">Seed of the noise.</param>
+    /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) =>
-        Simulation.Run(problem, image, files, sigma, seed);
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null) =>
+        Simulation.Run(problem, image, files, sigma, seed, operatorFolder);
+
+    // The sample that explains the measurement best.
+    private static Tensor Likeliest(ForwardOperator a, Tensor samples, Tensor y)
+    {
+        double[] residuals = a.Residual2(samples, torch.cat([.. Enumerable.Repeat(y, (int)samples.size(0))])).ToDoubles();
+        return samples.narrow(0, Array.IndexOf(residuals, residuals.Min()), 1);
+    }
 
     // Where a group of samples stands, as part of all groups.
     private static SolverProgress InWhole(SolverProgress p, int done, int groups, TimeSpan elapsed) => p with
@@ -186,7 +203,7 @@ public static class Reconstruction
         }
 
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
-        ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement);
+        ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
         if (shape[0] != model.Channels)
         {
             throw new InvalidInputException(

@@ -29,7 +29,17 @@ public static class RecordValidation
             if (value is null) continue;
             if (value is Enum && !Enum.IsDefined(value.GetType(), value)) throw new InvalidInputException(path, $"{value} is no value of {name}.");
             if (value is double number && !double.IsFinite(number)) throw new InvalidInputException(path, $"{name} is a finite number.");
-            if (value.GetType() is { IsClass: true } type && type.Assembly == typeof(RecordValidation).Assembly) Check(value, path);
+            if (value is System.Collections.IEnumerable and not string)
+            {
+                int index = 0;
+                foreach (object? item in (System.Collections.IEnumerable)value)
+                {
+                    string itemPath = $"{path}[{index++}]";
+                    if (item is null) throw new InvalidInputException(itemPath, "It must not be null.");
+                    if (item.GetType().Assembly == typeof(RecordValidation).Assembly) Check(item, itemPath);
+                }
+            }
+            else if (value.GetType() is { IsClass: true } type && type.Assembly == typeof(RecordValidation).Assembly) Check(value, path);
         }
     }
 }

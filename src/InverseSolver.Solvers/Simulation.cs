@@ -9,25 +9,25 @@ internal static class Simulation
 {
     /// <summary>y = A(x) + n with noise on the measured entries only.</summary>
     public static SimulatedMeasurement Run(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed)
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder)
     {
         ProblemChecks.CheckArray(image, "files.image");
         if (image.IsComplex) throw new InvalidInputException("files.image", "An image must be real.");
         if (!image.Values.All(float.IsFinite)) throw new InvalidInputException("files.image", "It holds a value that is not a finite number.");
         if (!double.IsFinite(sigma) || sigma < 0) throw new InvalidInputException("sigma", "sigma is a finite number of at least 0.");
         long[] shape = [.. image.Shape.Select(size => (long)size)];
-        ProblemParts parts = ProblemChecks.Check(problem, shape, files, null);
+        ProblemParts parts = ProblemChecks.Check(problem, shape, files, null, operatorFolder);
 
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         using ForwardOperator op = ProblemOperators.Build(problem, shape, parts, torch.CPU);
-        Tensor y = op.Apply(image.ToTensor(torch.CPU));
+        Tensor x = image.ToTensor(torch.CPU), y = op.Apply(x);
         if (sigma > 0)
         {
             // Drawn over the whole range, measured or not, so that the noise of an entry does not depend on the mask.
             using var generator = new Generator(seed);
             Tensor noise = torch.randn(op.IsComplexRange ? [.. y.shape, 2] : y.shape, generator);
-            y = op.Measured(y + (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma);
+            y = op.Measure(x, (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma);
         }
         return new SimulatedMeasurement(y.ToArrayData(), Drawn(problem, shape, parts));
     }

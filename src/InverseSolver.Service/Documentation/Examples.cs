@@ -24,6 +24,13 @@ internal static class Examples
             ["type"] = type,
             ["mask"] = new JsonObject { ["type"] = "random", ["acceleration"] = 4, ["centreFraction"] = 0.08, ["seed"] = 1 },
         },
+        "ct" => new JsonObject { ["type"] = type, ["angles"] = 128 },
+        "torchScript" => new JsonObject { ["type"] = type, ["module"] = "camera" },
+        "composition" => new JsonObject
+        {
+            ["type"] = type,
+            ["parts"] = new JsonArray(Problem("gaussianBlur"), new JsonObject { ["type"] = "superResolution", ["factor"] = 2 }),
+        },
         _ => new JsonObject { ["type"] = type },
     };
 

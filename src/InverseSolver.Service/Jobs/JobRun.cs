@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using InverseSolver.Diffusion;
+using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Solvers;
@@ -10,7 +11,7 @@ namespace InverseSolver.Service.Jobs;
 
 /// <summary>Runs one job: files to arrays, solve, arrays to artefacts.</summary>
 internal sealed class JobRun(
-    JobStore store, JobFolder folder, JobSignals signals, FileDecoder decoder, ModelCatalog models, IOptions<JobOptions> options)
+    JobStore store, JobFolder folder, JobSignals signals, FileDecoder decoder, ModelCatalog models, IOptions<JobOptions> options, IOptions<OperatorOptions> operators)
 {
     /// <summary>Runs a job on the calling thread.</summary>
     /// <param name="job">The job, claimed.</param>
@@ -20,7 +21,7 @@ internal sealed class JobRun(
         StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
         IReadOnlyDictionary<string, DecodedFile> files =
             decoder.DecodeAll(stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name)));
-        ReconstructionRequest request = ToReconstruction(stored, files);
+        ReconstructionRequest request = ToReconstruction(stored, files, operators.Value.Folder);
         LatentModel model = models.Get(stored.Model);
         ReconstructionResult result = Reconstruction.Run(model, request, Reporter(job, stored.Previews, cancel), cancel.Token);
         cancel.Token.ThrowIfCancellationRequested();
@@ -29,7 +30,7 @@ internal sealed class JobRun(
     }
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
-    public static ReconstructionRequest ToReconstruction(StoredRequest stored, IReadOnlyDictionary<string, DecodedFile> files) => new()
+    public static ReconstructionRequest ToReconstruction(StoredRequest stored, IReadOnlyDictionary<string, DecodedFile> files, string? operatorFolder) => new()
     {
         Problem = stored.Problem,
         Measurement = files["measurement"].Array,
@@ -38,6 +39,7 @@ internal sealed class JobRun(
         Solver = SolverCatalog.Resolve(stored.Solver.Type, stored.Solver.Preset, stored.Solver.Parameters.DeepClone().AsObject()),
         Seed = stored.Seed,
         Truth = files.GetValueOrDefault("truth")?.Array,
+        OperatorFolder = operatorFolder,
     };
 
     private Action<SolverProgress> Reporter(JobRow job, bool previews, CancellationTokenSource cancel)

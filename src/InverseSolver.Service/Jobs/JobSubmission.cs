@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
+using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
@@ -21,7 +22,8 @@ internal sealed class JobSubmission(
     JobFolder folder,
     JobSignals signals,
     IOptions<JobOptions> options,
-    IOptions<LimitOptions> limits)
+    IOptions<LimitOptions> limits,
+    IOptions<OperatorOptions> operators)
 {
     private static readonly string[] FileNames = ["measurement", "mask", "psf", "phase", "truth"];
 
@@ -102,7 +104,7 @@ internal sealed class JobSubmission(
             Name = request.Name,
             Files = hashes,
         };
-        ReconstructionRequest reconstruction = JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files));
+        ReconstructionRequest reconstruction = JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files), operators.Value.Folder);
         long[] image = ProblemOperators.ImageShape(request.Problem, reconstruction.Measurement);
         if (image[1] * image[2] > limits.Value.ImagePixels)
         {

@@ -3,6 +3,7 @@ using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Problems;
 
@@ -25,7 +26,7 @@ internal static class SimulationEndpoints
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(
-        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FileDecoder decoder)
+        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FileDecoder decoder, [FromServices] IOptions<OperatorOptions> operators)
     {
         using IDisposable place = await gate.EnterAsync(http.RequestAborted);
         Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, FileNames, http.RequestAborted);
@@ -48,7 +49,8 @@ internal static class SimulationEndpoints
             image.Array,
             files.Where(file => file.Key != "image").ToDictionary(file => file.Key, file => file.Value.Array),
             request.Sigma,
-            request.Seed).Measurement;
+            request.Seed,
+            operators.Value.Folder).Measurement;
         http.Response.Headers["Measurement-Sigma"] = request.Sigma.ToString("R", CultureInfo.InvariantCulture);
         http.Response.Headers["Measurement-Effective-Sigma"] =
             FileDecoder.EffectiveSigma(request.Sigma, image).ToString("R", CultureInfo.InvariantCulture);

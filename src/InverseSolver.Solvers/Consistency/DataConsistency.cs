@@ -6,7 +6,8 @@ namespace InverseSolver.Solvers.Consistency;
 
 /// <summary>
 /// The data step that our presets use: the image that explains the measurement and is near an estimate. For a linear A the proximal step in the metric of the
-/// estimate's error (<see cref="GaussianConditioning"/>), for any other a bounded number of gradient steps that stop at the noise level.
+/// estimate's error (<see cref="GaussianConditioning"/>), for any other the same by Gauss and Newton's iteration (<see cref="GaussNewton"/>), or, where only the gradient
+/// is known, a bounded number of gradient steps that stop at the noise level.
 /// </summary>
 internal sealed class DataConsistency
 {
@@ -15,12 +16,14 @@ internal sealed class DataConsistency
 
     private readonly SolverInput _input;
     private readonly GaussianConditioning? _conditioning;
+    private readonly GaussNewton? _gaussNewton;
 
     internal DataConsistency(SolverInput input, DiffusionParameters parameters)
     {
         _input = input;
         double tau = parameters.PriorStandardDeviation ?? input.Model.Info.RoundTripRmse ?? 0.03;
         _conditioning = input.A is LinearOperator linear ? new GaussianConditioning(linear, input.Sigma, tau) : null;
+        _gaussNewton = input.A is NonlinearOperator nonlinear ? new GaussNewton(nonlinear, input.Sigma, tau, input.Cancellation) : null;
     }
 
     /// <summary>Correlation of neighbouring pixels' errors in a clean estimate from noise level √((1-ᾱ)/ᾱ); fitted, see docs/decisions/0004.</summary>
@@ -33,7 +36,7 @@ internal sealed class DataConsistency
     /// <summary>The consistent image.</summary>
     /// <param name="x0">The estimate, (N, C, H, W) in [0,1].</param>
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
-    internal Tensor Solve(Tensor x0, double correlation) => _conditioning?.Solve(x0, _input.Y, correlation) ?? Descend(x0);
+    internal Tensor Solve(Tensor x0, double correlation) => _conditioning?.Solve(x0, _input.Y, correlation) ?? _gaussNewton!.Solve(x0, _input.Y, correlation) ?? Descend(x0);
 
     /// <summary>What a run ends with: <see cref="Solve"/>, and where nothing is noise (σ = 0) the image is projected on those that explain y exactly.</summary>
     internal Tensor Finish(Tensor x0, double correlation)

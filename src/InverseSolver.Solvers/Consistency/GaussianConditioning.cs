@@ -17,10 +17,10 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
 {
     private const double Tolerance = 1e-3;
     private const int Iterations = 60;
-    private const int Probes = 4;
+    internal const int Probes = 4;
 
     // Below this share of τ² the noise makes no difference in single precision; it keeps the system definite for σ = 0.
-    private const double SmallestRho = 1e-6;
+    internal const double SmallestRho = 1e-6;
 
     /// <summary>E[x | y].</summary>
     /// <param name="x0">The estimate, (N, C, H, W).</param>

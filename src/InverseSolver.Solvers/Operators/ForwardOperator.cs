@@ -52,7 +52,7 @@ public abstract class ForwardOperator : IDisposable
         return ApplyCore(x).MoveToOuterDisposeScope();
     }
 
-    /// <summary>‖A x − y‖² over the m measured components, per item: shape (N); differentiable.</summary>
+    /// <summary>‖A x − y‖² over the m measured components, per item: shape (N); differentiable. Where y is clipped or rounded, the squared distance to all that it may stand for.</summary>
     /// <param name="x">(N, channels, height, width).</param>
     /// <param name="y">(N, range).</param>
     /// <exception cref="ArgumentException">x or y has another shape or type.</exception>
@@ -62,7 +62,7 @@ public abstract class ForwardOperator : IDisposable
         CheckMeasurement(y);
         CheckSameItems(x, y);
         using var scope = torch.NewDisposeScope();
-        return SquaresPerItem(ApplyCore(x) - MeasuredCore(y)).MoveToOuterDisposeScope();
+        return SquaresPerItem(ResidualCore(x, MeasuredCore(y))).MoveToOuterDisposeScope();
     }
 
     /// <summary>y with 0 where nothing was measured, whatever stood there.</summary>
@@ -75,7 +75,21 @@ public abstract class ForwardOperator : IDisposable
         return MeasuredCore(y).clone().MoveToOuterDisposeScope();
     }
 
-    /// <summary>∇ₓ ½‖A(x) − y‖² over the measured components, per item: Jᵀ(A(x) − y). Not differentiable.</summary>
+    /// <summary>A(x) + n, or what a detector that clips or rounds makes of it.</summary>
+    /// <param name="x">(N, channels, height, width).</param>
+    /// <param name="noise">n, (N, range).</param>
+    /// <exception cref="ArgumentException">x or the noise has another shape or type.</exception>
+    public Tensor Measure(Tensor x, Tensor noise)
+    {
+        CheckImage(x);
+        CheckMeasurement(noise);
+        CheckSameItems(x, noise);
+        using var scope = torch.NewDisposeScope();
+        using var _ = torch.no_grad();
+        return MeasuredCore(MeasureCore(x, noise)).clone().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>∇ₓ ½ of <see cref="Residual2"/>, per item: Jᵀ(A(x) − y). Not differentiable.</summary>
     /// <param name="x">(N, channels, height, width).</param>
     /// <param name="y">(N, range).</param>
     /// <exception cref="ArgumentException">x or y has another shape or type.</exception>
@@ -88,19 +102,46 @@ public abstract class ForwardOperator : IDisposable
         return GradientCore(x, MeasuredCore(y)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>What y looks like as an image, without a prior: the adjoint where nothing better is usual. To look at, and to start from; on [0,1] at best roughly.</summary>
+    /// <param name="y">(N, range).</param>
+    /// <returns>(N, channels, height, width).</returns>
+    /// <exception cref="ArgumentException">y has another shape or type.</exception>
+    public Tensor Direct(Tensor y)
+    {
+        CheckMeasurement(y);
+        using var scope = torch.NewDisposeScope();
+        using var _ = torch.no_grad();
+        return DirectCore(MeasuredCore(y)).contiguous().MoveToOuterDisposeScope();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (Tensor tensor in owned) tensor.Dispose();
         owned.Clear();
+        DisposeCore();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Disposes what is not a constant of its own.</summary>
+    protected virtual void DisposeCore()
+    {
     }
 
     /// <summary>A(x) of a checked x; entries that are not measured must become 0.</summary>
     protected abstract Tensor ApplyCore(Tensor x);
 
+    /// <summary>A(x) − y, or the signed distance to what y may stand for, of a checked x and of a y that is 0 where nothing was measured.</summary>
+    private protected virtual Tensor ResidualCore(Tensor x, Tensor y) => ApplyCore(x) - y;
+
+    /// <summary>What the detector makes of a checked x and n.</summary>
+    protected virtual Tensor MeasureCore(Tensor x, Tensor noise) => ApplyCore(x) + noise;
+
     /// <summary>Jᵀ(A(x) − y) of a checked x and of a y that is 0 where nothing was measured.</summary>
     private protected abstract Tensor GradientCore(Tensor x, Tensor y);
+
+    /// <summary>An image from a checked y that is 0 where nothing was measured.</summary>
+    private protected abstract Tensor DirectCore(Tensor y);
 
     /// <summary>y with 0 where nothing was measured; y itself where everything is.</summary>
     protected virtual Tensor MeasuredCore(Tensor y) => y;
@@ -119,6 +160,9 @@ public abstract class ForwardOperator : IDisposable
         Tensor components = t.dtype == ScalarType.ComplexFloat32 ? torch.view_as_real(t) : t;
         return components.reshape(t.size(0), -1).square().sum([1], false);
     }
+
+    /// <summary>Σ t of each item, shape (N).</summary>
+    internal static Tensor SumPerItem(Tensor t) => t.reshape(t.size(0), -1).sum([1], false);
 
     private protected void CheckImage(Tensor x) => Check(x, Domain, ScalarType.Float32, "an image");
 

@@ -11,6 +11,10 @@ public abstract class LinearOperator : ForwardOperator
     /// </summary>
     public const double RelativeCutoff = 1e-3;
 
+    // With ρ = 0 the iteration stops early, which regularises: further steps only amplify the rounding of y.
+    private const double ExactTolerance = RelativeCutoff, Tolerance = 2e-6;
+    private const int ExactIterations = 100, Iterations = 500;
+
     /// <inheritdoc cref="ForwardOperator(string, long[], long[], long, bool)"/>
     protected LinearOperator(string name, long[] domain, long[] range, long measuredComponents, bool isComplexRange = false)
         : base(name, domain, range, measuredComponents, isComplexRange)
@@ -52,6 +56,17 @@ public abstract class LinearOperator : ForwardOperator
 
     /// <summary>The proximal step of a checked x₀ and of a y that is 0 where nothing was measured.</summary>
     protected abstract Tensor ProxCore(Tensor x0, Tensor y, double rho);
+
+    /// <summary>The proximal step of any linear operator.</summary>
+    private protected Tensor ProxByConjugateGradients(Tensor x0, Tensor y, double rho)
+    {
+        Tensor gradient = AdjointCore(y - ApplyCore(x0));
+        return x0 + ConjugateGradients.Solve(
+            d => rho == 0 ? AdjointCore(ApplyCore(d)) : AdjointCore(ApplyCore(d)) + d * rho,
+            gradient, rho == 0 ? ExactTolerance : Tolerance, rho == 0 ? ExactIterations : Iterations);
+    }
+
+    private protected override Tensor DirectCore(Tensor y) => AdjointCore(y);
 
     private protected override Tensor GradientCore(Tensor x, Tensor y) => AdjointCore(ApplyCore(x) - y);
 }

@@ -11,18 +11,24 @@ public abstract class NonlinearOperator : ForwardOperator
     {
     }
 
+    /// <summary>r(x) and its Jacobian for checked x and y; null where only the gradient is known. The Jacobian is used without autograd, until the scope around ends.</summary>
+    internal virtual Linearisation? Linearise(Tensor x, Tensor y) => null;
+
+    // Mid-grey: no operator is known here that could say more.
+    private protected override Tensor DirectCore(Tensor y) => torch.full([y.size(0), .. Domain], 0.5, device: y.device);
+
     private protected override Tensor GradientCore(Tensor x, Tensor y)
     {
         Tensor leaf = x.detach().requires_grad_();
-        Tensor predicted;
+        Tensor residual;
         using (torch.enable_grad())
         {
-            predicted = ApplyCore(leaf);
+            residual = ResidualCore(leaf, y);
         }
 
         using (torch.no_grad())
         {
-            return torch.autograd.grad([predicted], [leaf], [predicted.detach() - y])[0];
+            return torch.autograd.grad([residual], [leaf], [residual.detach()])[0];
         }
     }
 }

@@ -7,28 +7,47 @@ internal static class ProblemChecks
 {
     /// <summary>Checks a problem with everything that belongs to it and gives the arrays that its operator needs.</summary>
     public static ProblemParts Check(
-        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement)
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, string? operatorFolder = null)
     {
-        RecordValidation.Check(problem, "problem");
-        if (problem is MotionBlur { Size: var side } && side % 2 == 0) throw new InvalidInputException("problem.size", "The kernel's size must be odd.");
-        string owner = measurement is null ? "files.image" : "files.measurement";
-        CheckImageShape(problem, imageShape, owner);
+        CheckParameters(problem, "problem");
+        CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
         CheckFiles(problem, files);
-        ProblemParts parts = Parts(problem, imageShape[1], imageShape[2], files);
+        ProblemParts parts = Parts(problem, imageShape, files, "problem");
+        if (problem is TorchScript module) parts = parts with { ModuleFile = ModuleFile(module.Module, operatorFolder) };
         if (measurement is null) return parts;
-        CheckMeasurement(problem, imageShape, measurement, parts.Mask);
-        return problem is CartesianMri { Phase: PhaseSource.Estimated }
-            ? parts with { Phase = EstimatedPhase(measurement, parts.Mask!) }
-            : parts;
+        CheckMeasurement(problem, imageShape, measurement, parts.Parts is { } inner ? inner[^1].Mask : parts.Mask);
+        return problem switch
+        {
+            CartesianMri { Phase: PhaseSource.Estimated } => parts with { Phase = EstimatedPhase(measurement, parts.Mask!) },
+            HighDynamicRange h => parts with { Censored = Censored(measurement, 0, 1, h.Margin) },
+            Clipping c => parts with { Censored = Censored(measurement, c.Low, c.High, c.Margin) },
+            _ => parts,
+        };
     }
 
-    /// <summary>Shape of y for an image.</summary>
-    public static long[] MeasurementShape(Problem problem, long[] image) => problem switch
+    /// <summary>Checks what a problem says by itself, its measurement aside.</summary>
+    public static void CheckParameters(Problem problem, string field)
     {
-        SuperResolution s => [image[0], image[1] / s.Factor, image[2] / s.Factor],
-        CartesianMri => [image[1], image[2]],
-        _ => image,
-    };
+        RecordValidation.Check(problem, field);
+        switch (problem)
+        {
+            case MotionBlur { Size: var side } when side % 2 == 0:
+                throw new InvalidInputException($"{field}.size", "The kernel's size must be odd.");
+            case ComputedTomography ct when ct.EndDegrees <= ct.StartDegrees:
+                throw new InvalidInputException($"{field}.endDegrees", "The angles end above their start.");
+            case ComputedTomography { Window: { } window } when window.High <= window.Low:
+                throw new InvalidInputException($"{field}.window.high", "The window's upper end lies above its lower one.");
+            case CompressedSensing { Transform: SensingTransform.Cosine, Height: not null }:
+                throw new InvalidInputException($"{field}.height", "The cosine transform has the image's own size.");
+            case CompressedSensing { Transform: SensingTransform.Cosine, Width: not null }:
+                throw new InvalidInputException($"{field}.width", "The cosine transform has the image's own size.");
+            case Clipping c when c.High - c.Low <= 2 * c.Margin:
+                throw new InvalidInputException($"{field}.high", "The upper limit lies above the lower one by more than two margins.");
+            case Composition c:
+                CheckComposition(c, field);
+                break;
+        }
+    }
 
     /// <summary>Sizes of at least 1, and as many values as they say.</summary>
     public static void CheckArray(ArrayData data, string field)
@@ -41,7 +60,23 @@ internal static class ProblemChecks
 
     public static string Text(IEnumerable<int> shape) => $"({string.Join(", ", shape)})";
 
-    private static void CheckImageShape(Problem problem, long[] shape, string field)
+    private static void CheckComposition(Composition composition, string field)
+    {
+        var names = new HashSet<string>();
+        for (int i = 0; i < composition.Parts.Count; i++)
+        {
+            Problem part = composition.Parts[i];
+            string at = $"{field}.parts[{i}]";
+            CheckParameters(part, at);
+            if (part is Composition) throw new InvalidInputException(at, "A composition holds no other composition; write its parts one after the other.");
+            if (!part.IsLinear) throw new InvalidInputException(at, "Only linear problems can be composed.");
+            if (ProblemShapes.IsComplex(part) && i < composition.Parts.Count - 1) throw new InvalidInputException(at, "Only the last part may give complex values.");
+            if (part is CartesianMri { Phase: PhaseSource.Estimated }) throw new InvalidInputException($"{at}.phase", "Within a composition no phase can be estimated.");
+            if (ProblemShapes.Files(part).FirstOrDefault(name => !names.Add(name)) is { } twice) throw new InvalidInputException(at, $"Only one part can use the file '{twice}'.");
+        }
+    }
+
+    private static void CheckImageShape(Problem problem, long[] shape, string field, string problemField)
     {
         if (shape.Length != 3) throw new InvalidInputException(field, "An image has channels, height and width.");
         if (shape[0] is not (1 or 3)) throw new InvalidInputException(field, $"An image has 1 or 3 channels, this one {shape[0]}.");
@@ -55,17 +90,40 @@ internal static class ProblemChecks
         {
             throw new InvalidInputException(field, $"Height {shape[1]} and width {shape[2]} must be multiples of the factor {s.Factor}.");
         }
+        if (problem is Colourisation && shape[0] != 3) throw new InvalidInputException(field, "Colourisation is of images with 3 channels.");
+        if (problem is Jpeg && (shape[1] % 8 != 0 || shape[2] % 8 != 0)) throw new InvalidInputException(field, $"Height {shape[1]} and width {shape[2]} must be multiples of 8.");
+        if (problem is PhaseRetrieval p && ((p.Oversampling - 1) * shape[1] % 2 != 0 || (p.Oversampling - 1) * shape[2] % 2 != 0))
+        {
+            throw new InvalidInputException(field, $"What an oversampling of {p.Oversampling} adds to height {shape[1]} and width {shape[2]} must be even.");
+        }
+        if (problem is CompressedSensing { Transform: SensingTransform.Hadamard } cs)
+        {
+            long[] padded = SensingOperator.Coefficients(cs, shape[1], shape[2]);
+            if ((cs.Height ?? padded[0]) != shape[1]) throw new InvalidInputException($"{problemField}.height", $"The image has {shape[1]} rows.");
+            if ((cs.Width ?? padded[1]) != shape[2]) throw new InvalidInputException($"{problemField}.width", $"The image has {shape[2]} columns.");
+        }
+        if (problem is ComputedTomography ct)
+        {
+            if (shape[1] != shape[2]) throw new InvalidInputException(field, $"Tomography is of square images; this one has {shape[1]} rows and {shape[2]} columns.");
+            if (shape[1] * shape[2] * ct.Angles > TomographyOperator.MaxSamples)
+            {
+                throw new InvalidInputException($"{problemField}.angles", $"Pixels times angles are at most {TomographyOperator.MaxSamples}; with {shape[1]} x {shape[2]} pixels that is {TomographyOperator.MaxSamples / (shape[1] * shape[2])} angles.");
+            }
+        }
+        if (problem is Composition c)
+        {
+            for (int i = 0; i < c.Parts.Count; i++)
+            {
+                string at = $"{problemField}.parts[{i}]";
+                CheckImageShape(c.Parts[i], shape, i == 0 ? field : c.Parts[i] is SuperResolution ? $"{at}.factor" : at, at);
+                shape = ProblemShapes.Measurement(c.Parts[i], shape);
+            }
+        }
     }
 
     private static void CheckFiles(Problem problem, IReadOnlyDictionary<string, ArrayData> files)
     {
-        string[] needed = problem switch
-        {
-            Inpainting { Mask: UploadedMask } => ["mask"],
-            PointSpread => ["psf"],
-            CartesianMri m => [.. m.Mask is UploadedKSpaceMask ? ["mask"] : Array.Empty<string>(), .. m.Phase == PhaseSource.File ? ["phase"] : Array.Empty<string>()],
-            _ => [],
-        };
+        string[] needed = ProblemShapes.Files(problem);
         foreach (string name in needed)
         {
             if (!files.TryGetValue(name, out ArrayData? file)) throw new InvalidInputException($"files.{name}", $"This problem needs the file '{name}'.");
@@ -79,27 +137,45 @@ internal static class ProblemChecks
         }
     }
 
-    private static ProblemParts Parts(Problem problem, long height, long width, IReadOnlyDictionary<string, ArrayData> files) => problem switch
+    private static ProblemParts Parts(Problem problem, long[] image, IReadOnlyDictionary<string, ArrayData> files, string field)
     {
-        Inpainting p => new(Mask: SomethingMeasured(PixelMask(p.Mask, height, width, files), p.Mask is UploadedMask ? "files.mask" : "problem.mask")),
-        MotionBlur b => new(Kernel: Grid(MotionKernel.Draw(b.Size, b.Intensity, b.Seed), b.Size, b.Size)),
-        PointSpread => new(Kernel: PointSpreadKernel(files["psf"])),
-        CartesianMri m => new(
-            Mask: SomethingMeasured(KSpaceMask(m.Mask, height, width, files), "files.mask"),
-            Phase: m.Phase == PhaseSource.File ? Plane(files["phase"], "files.phase", height, width) : null),
-        _ => new(),
-    };
+        (long height, long width) = (image[1], image[2]);
+        switch (problem)
+        {
+            case Inpainting p:
+                return new(Mask: SomethingMeasured(PixelMask(p.Mask, height, width, files, field), p.Mask is UploadedMask ? "files.mask" : $"{field}.mask"));
+            case MotionBlur b:
+                return new(Kernel: Grid(MotionKernel.Draw(b.Size, b.Intensity, b.Seed), b.Size, b.Size));
+            case PointSpread:
+                return new(Kernel: PointSpreadKernel(files["psf"]));
+            case CartesianMri m:
+                return new(
+                    Mask: SomethingMeasured(KSpaceMask(m.Mask, height, width, files, field), "files.mask"),
+                    Phase: m.Phase == PhaseSource.File ? Plane(files["phase"], "files.phase", height, width) : null);
+            case Composition c:
+                var parts = new List<ProblemParts>();
+                for (int i = 0; i < c.Parts.Count; i++)
+                {
+                    parts.Add(Parts(c.Parts[i], image, files, $"{field}.parts[{i}]"));
+                    image = ProblemShapes.Measurement(c.Parts[i], image);
+                }
 
-    private static bool[] PixelMask(PixelMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files)
+                return new(Parts: parts);
+            default:
+                return new();
+        }
+    }
+
+    private static bool[] PixelMask(PixelMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files, string field)
     {
         switch (mask)
         {
             case BoxMask box:
                 (long top, long left) = (box.Top ?? (height - box.Height) / 2, box.Left ?? (width - box.Width) / 2);
-                if (box.Height > height) throw new InvalidInputException("problem.mask.height", $"The image has {height} rows, the box {box.Height}.");
-                if (box.Width > width) throw new InvalidInputException("problem.mask.width", $"The image has {width} columns, the box {box.Width}.");
-                if (top + box.Height > height) throw new InvalidInputException("problem.mask.top", $"The box ends at row {top + box.Height} of {height}.");
-                if (left + box.Width > width) throw new InvalidInputException("problem.mask.left", $"The box ends at column {left + box.Width} of {width}.");
+                if (box.Height > height) throw new InvalidInputException($"{field}.mask.height", $"The image has {height} rows, the box {box.Height}.");
+                if (box.Width > width) throw new InvalidInputException($"{field}.mask.width", $"The image has {width} columns, the box {box.Width}.");
+                if (top + box.Height > height) throw new InvalidInputException($"{field}.mask.top", $"The box ends at row {top + box.Height} of {height}.");
+                if (left + box.Width > width) throw new InvalidInputException($"{field}.mask.left", $"The box ends at column {left + box.Width} of {width}.");
                 return Masks.Box(height, width, top, left, box.Height, box.Width);
             case RandomMask random:
                 return Masks.Random(height, width, random.Fraction, random.Seed);
@@ -108,7 +184,7 @@ internal static class ProblemChecks
         }
     }
 
-    private static bool[] KSpaceMask(KSpaceMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files)
+    private static bool[] KSpaceMask(KSpaceMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files, string field)
     {
         bool[]? lines = mask switch
         {
@@ -120,7 +196,7 @@ internal static class ProblemChecks
         if (lines is null && mask is not UploadedKSpaceMask)
         {
             throw new InvalidInputException(
-                "problem.mask.centreFraction", $"The centre alone has more lines than the acceleration allows of {width}; lower one of the two.");
+                $"{field}.mask.centreFraction", $"The centre alone has more lines than the acceleration allows of {width}; lower one of the two.");
         }
         if (lines is null && files["mask"].Shape is [var length])
         {
@@ -177,9 +253,9 @@ internal static class ProblemChecks
     private static void CheckMeasurement(Problem problem, long[] image, ArrayData measurement, bool[]? mask)
     {
         CheckArray(measurement, "files.measurement");
-        bool complex = problem is CartesianMri;
-        int[] needed = [.. MeasurementShape(problem, image).Select(size => (int)size)];
-        if (!measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("files.measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
+        bool complex = ProblemShapes.IsComplex(problem);
+        int[] needed = [.. ProblemShapes.Measurement(problem, image).Select(size => (int)size)];
+        if (problem is not TorchScript && !measurement.Shape.SequenceEqual(needed)) throw new InvalidInputException("files.measurement", $"Its shape is {Text(measurement.Shape)}; needed is {Text(needed)}.");
 
         // What was not measured may hold anything. (Files that come over HTTP or from the command line are finite throughout: their reader sees to it.)
         int parts = complex ? 2 : 1;
@@ -190,20 +266,33 @@ internal static class ProblemChecks
                 throw new InvalidInputException("files.measurement", "It holds a measured value that is not a finite number.");
             }
         }
-        CheckScale(measurement, image);
+        CheckScale(problem, measurement, image);
     }
 
-    // The model's images are on [0,1]; the orthonormal Fourier transform of one is at most the root of its size. Sixteen times that is no noise.
-    private static void CheckScale(ArrayData measurement, long[] image)
+    // The model's images are on [0,1], and an orthonormal transform of one is at most the root of its size. Sixteen times that is no noise.
+    private static void CheckScale(Problem problem, ArrayData measurement, long[] image)
     {
+        bool isImage = problem is Denoising or Inpainting or SuperResolution or GaussianBlur or MotionBlur or PointSpread;
         double largest = measurement.Values.Where(float.IsFinite).Select(value => Math.Abs((double)value)).DefaultIfEmpty().Max();
-        double scale = measurement.IsComplex ? Math.Sqrt(image[1] * image[2]) : 1;
+        double scale = isImage ? 1 : Math.Sqrt(image[1] * image[2]);
         if (largest > 16 * scale)
         {
-            throw new InvalidInputException("files.measurement", measurement.IsComplex
-                ? $"Its largest value is {largest:g4}; k-space of an image on [0,1], by the orthonormal transform, has none above {scale:g4}. Scale it."
-                : $"Its largest value is {largest:g4}; images in .npy are on [0,1]. Scale it (8-bit values: divide by 255).");
+            throw new InvalidInputException("files.measurement", isImage
+                ? $"Its largest value is {largest:g4}; images in .npy are on [0,1]. Scale it (8-bit values: divide by 255)."
+                : $"Its largest value is {largest:g4}; of an image on [0,1] no value is above {scale:g4}. Scale it.");
         }
+    }
+
+    private static sbyte[] Censored(ArrayData measurement, double low, double high, double margin)
+    {
+        sbyte[] censored = ClippingOperator.Censored(measurement.Values, low, high, margin);
+        return censored.Contains((sbyte)0) ? censored : throw new InvalidInputException("files.measurement", "All of its values are clipped.");
+    }
+
+    private static string ModuleFile(string name, string? folder)
+    {
+        string file = Path.Combine(folder ?? string.Empty, name + ".pt");
+        return folder is not null && File.Exists(file) ? file : throw new InvalidInputException("problem.module", "There is no such operator here.");
     }
 
     private static float[] EstimatedPhase(ArrayData measurement, bool[] mask) =>

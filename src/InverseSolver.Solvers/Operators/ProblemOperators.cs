@@ -18,9 +18,9 @@ public static class ProblemOperators
     /// <exception cref="InvalidInputException">The measurement has not that many dimensions, or a parameter is out of its range.</exception>
     public static long[] ImageShape(Problem problem, ArrayData measurement)
     {
-        RecordValidation.Check(problem, "problem");
+        ProblemChecks.CheckParameters(problem, "problem");
         ProblemChecks.CheckArray(measurement, "files.measurement");
-        bool complex = problem is CartesianMri;
+        bool complex = ProblemShapes.IsComplex(problem);
         if (measurement.IsComplex != complex)
         {
             throw new InvalidInputException("files.measurement", complex ? "It is real; k-space is needed: a complex .npy (height, width)." : "It is complex; a real image is needed.");
@@ -31,13 +31,7 @@ public static class ProblemOperators
             throw new InvalidInputException(
                 "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(height, width) or (channels, height, width)")}.");
         }
-        long[] shape = [.. measurement.Shape.Select(size => (long)size)];
-        return problem switch
-        {
-            CartesianMri => [1, .. shape],
-            SuperResolution s => [shape[0], shape[1] * s.Factor, shape[2] * s.Factor],
-            _ => shape,
-        };
+        return ProblemShapes.Image(problem, [.. measurement.Shape.Select(size => (long)size)]);
     }
 
     /// <summary>Checks a problem without building its operator.</summary>
@@ -45,10 +39,11 @@ public static class ProblemOperators
     /// <param name="imageShape">(channels, height, width) of the unknown image.</param>
     /// <param name="files">The problem's files by name.</param>
     /// <param name="measurement">y; null where it is to be simulated.</param>
+    /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static void Validate(
-        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement) =>
-        ProblemChecks.Check(problem, imageShape, files, measurement);
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, string? operatorFolder = null) =>
+        ProblemChecks.Check(problem, imageShape, files, measurement, operatorFolder);
 
     /// <summary>Checks a problem and builds its operator.</summary>
     /// <param name="problem">The forward model.</param>
@@ -56,10 +51,16 @@ public static class ProblemOperators
     /// <param name="files">The problem's files by name.</param>
     /// <param name="measurement">y; null where it is to be simulated. A phase that is to be estimated from it is then 0.</param>
     /// <param name="device">Where the operator computes.</param>
+    /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static ForwardOperator Create(
-        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device) =>
-        Build(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement), device);
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device, string? operatorFolder = null)
+    {
+        ForwardOperator op = Build(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement, operatorFolder), device);
+        if (measurement is null || measurement.Shape.Select(size => (long)size).SequenceEqual(op.Range)) return op;
+        op.Dispose();
+        throw new InvalidInputException("files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; the module gives {ProblemChecks.Text(op.Range.Select(size => (int)size))}.");
+    }
 
     /// <summary>The operator of a checked problem.</summary>
     internal static ForwardOperator Build(Problem problem, long[] imageShape, ProblemParts parts, Device device)
@@ -73,9 +74,32 @@ public static class ProblemOperators
             GaussianBlur b => SeparableOperator.GaussianBlur(channels, height, width, b.Sigma, b.Boundary, device),
             MotionBlur b => Blur("motionBlur", b.Boundary),
             PointSpread p => Blur("pointSpread", p.Boundary),
+            ComputedTomography ct => new TomographyOperator(channels, (int)width, ct, device),
+            Composition c => Compose(c),
+            TorchScript => TorchScriptOperator.Load(parts.ModuleFile!, imageShape, device),
+            Colourisation c => new LuminanceOperator(height, width, c.Weights, device),
+            CompressedSensing c => new SensingOperator(channels, height, width, c, device),
+            HighDynamicRange h => new ClippingOperator("hdr", imageShape, h.Gain, 0, 1, parts.Censored, device),
+            Clipping c => new ClippingOperator("clipping", imageShape, 1, c.Low, c.High, parts.Censored, device),
+            Quantisation q => QuantisationOperator.Levels(imageShape, q.Levels, device),
+            Jpeg j => QuantisationOperator.Jpeg(imageShape, j.Quality, device),
+            PhaseRetrieval p => new FourierMagnitudeOperator(channels, height, width, p.Oversampling),
             CartesianMri => new CartesianMriOperator(height, width, parts.Mask!, parts.Phase, device),
             _ => throw new ArgumentException($"No operator for {problem.GetType().Name}."),
         };
+
+        ComposedOperator Compose(Composition composition)
+        {
+            var operators = new LinearOperator[composition.Parts.Count];
+            long[] shape = imageShape;
+            for (int i = 0; i < operators.Length; i++)
+            {
+                operators[i] = (LinearOperator)Build(composition.Parts[i], shape, parts.Parts![i], device);
+                shape = ProblemShapes.Measurement(composition.Parts[i], shape);
+            }
+
+            return new ComposedOperator(operators);
+        }
 
         LinearOperator Blur(string name, Boundary boundary) => boundary == Boundary.Circular
             ? new CircularBlur(name, channels, height, width, parts.Kernel!, device)

@@ -9,10 +9,6 @@ namespace InverseSolver.Solvers.Operators;
 /// </summary>
 public sealed class ReflectBlur : LinearOperator
 {
-    // With ρ = 0 the iteration stops early, which regularises: further steps only amplify the rounding of y.
-    private const double ExactTolerance = RelativeCutoff, Tolerance = 2e-6;
-    private const int ExactIterations = 100, Iterations = 500;
-
     private readonly Tensor extendRows;       // E in the rows, (fullHeight, height), of zeros and ones
     private readonly Tensor extendColumnsT;
     private readonly Tensor transfer;         // K
@@ -55,11 +51,5 @@ public sealed class ReflectBlur : LinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor ProxCore(Tensor x0, Tensor y, double rho)
-    {
-        Tensor gradient = AdjointCore(y - ApplyCore(x0));
-        return x0 + ConjugateGradients.Solve(
-            d => rho == 0 ? AdjointCore(ApplyCore(d)) : AdjointCore(ApplyCore(d)) + d * rho,
-            gradient, rho == 0 ? ExactTolerance : Tolerance, rho == 0 ? ExactIterations : Iterations);
-    }
+    protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => ProxByConjugateGradients(x0, y, rho);
 }

@@ -11,8 +11,21 @@ namespace InverseSolver.Solvers.Problems;
 [JsonDerivedType(typeof(PointSpread), "pointSpread")]
 [JsonDerivedType(typeof(CartesianMri), "mri")]
 [JsonDerivedType(typeof(Denoising), "denoising")]
+[JsonDerivedType(typeof(ComputedTomography), "ct")]
+[JsonDerivedType(typeof(Composition), "composition")]
+[JsonDerivedType(typeof(Colourisation), "colourisation")]
+[JsonDerivedType(typeof(CompressedSensing), "compressedSensing")]
+[JsonDerivedType(typeof(HighDynamicRange), "hdr")]
+[JsonDerivedType(typeof(Clipping), "clipping")]
+[JsonDerivedType(typeof(Quantisation), "quantisation")]
+[JsonDerivedType(typeof(Jpeg), "jpeg")]
+[JsonDerivedType(typeof(PhaseRetrieval), "phaseRetrieval")]
+[JsonDerivedType(typeof(TorchScript), "torchScript")]
 public abstract record Problem
 {
     /// <summary>Whether A is linear.</summary>
     internal virtual bool IsLinear => true;
+
+    /// <summary>Whether an image turned by 180 degrees gives the same measurement, so that samples must not be averaged.</summary>
+    internal virtual bool HasTwin => false;
 }

@@ -99,4 +99,45 @@ public sealed class ForwardModelTests : IDisposable
             }
         }
     }
+
+    [Fact]
+    public void A_grey_image_has_the_weights_of_its_channels()
+    {
+        Tensor x = torch.tensor([1f, 0, 0, 1, 0, 0, 0, 1, 0.5f], 3, 3, 1, 1);
+        using var rec = new LuminanceOperator(1, 1, Luminance.Rec601, torch.CPU);
+        using var mean = new LuminanceOperator(1, 1, Luminance.Mean, torch.CPU);
+        Assert.All(rec.Apply(x).ToDoubles().Zip([0.299, 0.299, 0.587 + 0.057]), pair => Assert.Equal(pair.Second, pair.First, 1e-6));
+        Assert.All(mean.Apply(x).ToDoubles().Zip([1 / 3.0, 1 / 3.0, 0.5]), pair => Assert.Equal(pair.Second, pair.First, 1e-6));
+    }
+
+    [Fact]
+    public void Hadamard_and_cosine_transforms_are_the_textbooks()
+    {
+        double[,] h = SensingOperator.Hadamard(4);
+        string signs = string.Concat(h.Cast<double>().Select(value => value > 0 ? '+' : '-'));
+        Assert.Equal("++++" + "+-+-" + "++--" + "+--+", signs);
+        Assert.All(h.Cast<double>(), value => Assert.Equal(0.5, Math.Abs(value), 12));
+        double[,] c = SensingOperator.Cosine(3);
+        double[] expected = [Math.Sqrt(1 / 3.0), Math.Sqrt(1 / 3.0), Math.Sqrt(1 / 3.0), Math.Sqrt(0.5), 0, -Math.Sqrt(0.5), Math.Sqrt(1 / 6.0), -Math.Sqrt(2 / 3.0), Math.Sqrt(1 / 6.0)];
+        Assert.All(c.Cast<double>().Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 12));
+    }
+
+    [Fact]
+    public void Everything_sensed_keeps_the_energy_and_gives_the_image_back()
+    {
+        using var op = new SensingOperator(1, 8, 16, new CompressedSensing(1, SensingTransform.Hadamard, 4), torch.CPU);
+        Tensor x = OperatorList.Image(op, 2, 1), y = op.Apply(x);
+        Assert.Equal(OperatorList.Norm(x), OperatorList.Norm(y), 1e-4);
+        Assert.True((op.Adjoint(y) - x).abs().max().ToDouble() < 1e-5);
+    }
+
+    [Fact]
+    public void A_composition_is_its_parts_in_order()
+    {
+        var parts = new Composition([new SuperResolution(2, DownsamplingKernel.Average), new Inpainting(new BoxMask(1, 1, 0, 0))]);
+        using ForwardOperator op = ProblemOperators.Create(parts, [1, 4, 4], new Dictionary<string, InverseSolver.Solvers.ArrayData>(), null, torch.CPU);
+        Assert.Equal(3, op.MeasuredComponents);
+        Tensor x = torch.arange(16).to(ScalarType.Float32).reshape(1, 1, 4, 4);
+        Assert.All(op.Apply(x).ToDoubles().Zip([0, 4.5, 10.5, 12.5]), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
+    }
 }

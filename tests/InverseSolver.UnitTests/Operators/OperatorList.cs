@@ -36,7 +36,55 @@ internal static class OperatorList
         ["mri random points 17x24"] = () => new CartesianMriOperator(17, 24, Masks.Random(17, 24, 0.6, 3), null, torch.CPU),
         ["mri with phase 24x20"] = () => new CartesianMriOperator(24, 20, Lines(24, Masks.RandomLines(20, 3, 0.2, 5)!), Phase(24, 20), torch.CPU),
         ["mri with phase 15x21"] = () => new CartesianMriOperator(15, 21, Masks.Random(15, 21, 0.6, 3), Phase(15, 21), torch.CPU),
+        ["ct radon sparse views 1x16x16"] = () => new TomographyOperator(1, 16, new ComputedTomography(9), torch.CPU),
+        ["ct radon limited angle 3x13x13"] = () => new TomographyOperator(3, 13, new ComputedTomography(20, -30, 60), torch.CPU),
+        ["ct means 3x16x16"] = () => new TomographyOperator(3, 16, new ComputedTomography(9, Projector: Projector.Mean), torch.CPU),
+        ["ct means all round 1x13x13"] = () => new TomographyOperator(1, 13, new ComputedTomography(40, 0, 360, Projector.Mean), torch.CPU),
+        ["blur, downsampling, inpainting 3x24x20"] = () => new ComposedOperator(
+            SeparableOperator.GaussianBlur(3, 24, 20, 1, Boundary.Reflect, torch.CPU),
+            SeparableOperator.Downsampling(3, 24, 20, 2, DownsamplingKernel.Bicubic, torch.CPU),
+            new MaskOperator(3, 12, 10, Masks.Random(12, 10, 0.3, 1), torch.CPU)),
+        ["colourisation rec601 3x13x17"] = () => new LuminanceOperator(13, 17, Luminance.Rec601, torch.CPU),
+        ["colourisation mean 3x13x17"] = () => new LuminanceOperator(13, 17, Luminance.Mean, torch.CPU),
+        ["hadamard 1x16x32"] = () => new SensingOperator(1, 16, 32, new CompressedSensing(0.4, Seed: 1), torch.CPU),
+        ["hadamard padded 3x13x17"] = () => new SensingOperator(3, 13, 17, new CompressedSensing(0.6, Seed: 2), torch.CPU),
+        ["cosines 3x13x18"] = () => new SensingOperator(3, 13, 18, new CompressedSensing(0.3, SensingTransform.Cosine, 3), torch.CPU),
+        ["inpainting, mri 1x17x24"] = () => new ComposedOperator(
+            new MaskOperator(1, 17, 24, Masks.Random(17, 24, 0.2, 1), torch.CPU),
+            new CartesianMriOperator(17, 24, Masks.Random(17, 24, 0.6, 3), null, torch.CPU)),
     };
+
+    /// <summary>The nonlinear operators under test; those with censored pixels know the measurement of items that <see cref="Unit"/> draws from seed 1.</summary>
+    public static readonly Dictionary<string, Func<NonlinearOperator>> Nonlinear = new()
+    {
+        ["hdr, no measurement 1x13x17"] = () => new ClippingOperator("hdr", [1, 13, 17], 2, 0, 1, null, torch.CPU),
+        ["hdr 3x13x17"] = () => Censored(3, 13, 17, 2, 0, 1),
+        ["clipping 1x13x17"] = () => Censored(1, 13, 17, 1, 0.2, 0.6),
+        ["quantisation to 2 3x13x17"] = () => QuantisationOperator.Levels([3, 13, 17], 2, torch.CPU),
+        ["quantisation to 8 1x13x17"] = () => QuantisationOperator.Levels([1, 13, 17], 8, torch.CPU),
+        ["jpeg 1x16x24"] = () => QuantisationOperator.Jpeg([1, 16, 24], 10, torch.CPU),
+        ["jpeg 3x24x16"] = () => QuantisationOperator.Jpeg([3, 24, 16], 75, torch.CPU),
+        ["phase retrieval x2 1x13x17"] = () => new FourierMagnitudeOperator(1, 14, 18, 2),
+        ["phase retrieval x1.5 3x16x12"] = () => new FourierMagnitudeOperator(3, 16, 12, 1.5),
+    };
+
+    /// <summary>N random images in [0,1].</summary>
+    public static Tensor Unit(IReadOnlyList<long> shape, long items, long seed)
+    {
+        using var generator = new Generator(seed);
+        return torch.rand([items, .. shape], generator);
+    }
+
+    private static ClippingOperator Censored(long channels, long height, long width, double gain, double low, double high)
+    {
+        using var scope = torch.NewDisposeScope();
+        long[] shape = [channels, height, width];
+        float[] y = (Unit(shape, 1, 1) * gain).clamp(low, high).ToFloats();
+        return new ClippingOperator("clipping", shape, gain, low, high, ClippingOperator.Censored(y, low, high, 0), torch.CPU);
+    }
+
+    /// <summary>Whose exact proximal step is conjugate gradients that stop early.</summary>
+    public static bool IsIterative(LinearOperator op) => op is ReflectBlur or TomographyOperator or ComposedOperator or SensingOperator;
 
     public static bool[] Lines(int height, bool[] lines) => [.. Enumerable.Repeat(lines, height).SelectMany(line => line)];
 

@@ -1,0 +1,17 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace InverseSolver.Solvers.Problems;
+
+/// <summary>
+/// Magnitudes of the centred orthonormal Fourier transform of the image padded with zeros on all sides: y = |F P x| + n, (channels, oversampling height, oversampling
+/// width). The image turned by 180 degrees has the same magnitudes, as has a shifted one that stays inside: the result may be either. Samples are not averaged; the one
+/// with the smallest residual is the result, and the measures against a truth are those of the better of it and its turned twin. Methods often fail; draw
+/// four samples or more.
+/// </summary>
+/// <param name="Oversampling">Sides of the padded image over the image's: 1.5 (as in the papers), 2, 3 or 4.</param>
+public sealed record PhaseRetrieval([property: AllowedValues(1.5, 2.0, 3.0, 4.0)] double Oversampling = 2) : Problem
+{
+    internal override bool IsLinear => false;
+
+    internal override bool HasTwin => true;
+}
