@@ -102,7 +102,7 @@ internal sealed class Evaluation
         var row = new EvaluationRow(
             ModelName(model), Path.GetFileName(file), run.Problem, run.Solver, run.Preset, run.Settings, Sigma, seed,
             result.Quality!.PsnrDb, result.Quality.Ssim, result.Quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare,
-            result.Cost.NetworkCalls, result.Cost.DecoderGradients, result.Cost.Seconds);
+            result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds);
         if (PictureFile(row) is { } picture)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(picture)!);

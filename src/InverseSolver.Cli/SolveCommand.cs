@@ -113,7 +113,7 @@ internal static class SolveCommand
             Console.WriteLine($"against truth PSNR {q.PsnrDb:F2} dB, SSIM {q.Ssim:F4}, NMSE {q.Nmse:G4}");
         }
 
-        Console.WriteLine($"cost          {result.Cost.Seconds:F1} s, {result.Cost.NetworkCalls} network calls, {result.Cost.DecoderGradients} decoder gradients");
+        Console.WriteLine($"cost          {result.Cost.Seconds:F1} s, {result.Cost.NetworkCalls} network calls, {result.Cost.NetworkGradients} network gradients, {result.Cost.DecoderGradients} decoder gradients");
         Console.WriteLine("Not for diagnosis.");
     }
 }

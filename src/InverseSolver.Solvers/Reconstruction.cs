@@ -54,12 +54,13 @@ public sealed record ConsistencyReport(
 public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse);
 
 /// <summary>What a run cost.</summary>
-/// <param name="NetworkCalls">Calls of the denoiser.</param>
+/// <param name="NetworkCalls">Calls of the denoiser without gradient.</param>
 /// <param name="DecoderCalls">Calls of the decoder without gradient.</param>
 /// <param name="DecoderGradients">Calls of the decoder with gradient.</param>
-/// <param name="EncoderCalls">Calls of the encoder.</param>
+/// <param name="EncoderCalls">Calls of the encoder, with gradient or without.</param>
 /// <param name="Seconds">Wall-clock time.</param>
-public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderGradients, int EncoderCalls, double Seconds);
+/// <param name="NetworkGradients">Calls of the denoiser with gradient.</param>
+public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderGradients, int EncoderCalls, double Seconds, int NetworkGradients = 0);
 
 /// <summary>A solved problem.</summary>
 /// <param name="Image">The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height, width), on the [0,1] scale, not clipped.</param>
@@ -131,7 +132,8 @@ public static class Reconstruction
             images.Add(solver.Run(state).clone());
             cost = new CostReport(
                 cost.NetworkCalls + solver.Calls.Network, cost.DecoderCalls + solver.Calls.Decoder,
-                cost.DecoderGradients + solver.Calls.DecoderGradient, cost.EncoderCalls + solver.Calls.Encoder, watch.Elapsed.TotalSeconds);
+                cost.DecoderGradients + solver.Calls.DecoderGradient, cost.EncoderCalls + solver.Calls.Encoder, watch.Elapsed.TotalSeconds,
+                cost.NetworkGradients + solver.Calls.NetworkGradient);
         }
 
         Tensor samples = torch.cat([.. images]);

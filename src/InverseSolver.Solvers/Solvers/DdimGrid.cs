@@ -1,3 +1,5 @@
+using InverseSolver.Torch;
+
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
@@ -62,4 +64,18 @@ internal sealed class DdimGrid
 
     private static int Checked(int length, int steps) =>
         steps >= 1 && steps <= length ? length : throw new ArgumentOutOfRangeException(nameof(steps), steps, $"1 to {length}");
+
+    /// <summary>ẑ₀ = (z - √(1-ᾱ) ε) / √ᾱ, Tweedie's estimate.</summary>
+    internal Tensor Clean(Tensor z, Tensor e, int index) => (z - e * Math.Sqrt(1 - Abar[index])) / Math.Sqrt(Abar[index]);
+
+    /// <summary>
+    /// The latent one step nearer to the image (Song, Meng, Ermon 2021, eq. 12): √ᾱ' z₀ + √(1-ᾱ'-s²) ε + s n, with s = η √((1-ᾱ')/(1-ᾱ) (1-ᾱ/ᾱ')).
+    /// </summary>
+    internal Tensor Next(Tensor z0, Tensor e, int index, double eta, SolverState state)
+    {
+        double a = Abar[index], before = AbarBefore[index];
+        double s = eta * Math.Sqrt((1 - before) / (1 - a) * (1 - a / before));
+        Tensor next = z0 * Math.Sqrt(before) + e * Math.Sqrt(Math.Max(0, 1 - before - s * s));
+        return s > 0 ? next.add_(state.Noise(z0.shape[1..]), s) : next;
+    }
 }

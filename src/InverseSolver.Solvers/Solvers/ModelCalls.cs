@@ -8,10 +8,14 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
 {
     internal int Network { get; private set; }
 
+    /// <summary>Calls of the network with gradient; <see cref="Network"/> does not count them.</summary>
+    internal int NetworkGradient { get; private set; }
+
     internal int Decoder { get; private set; }
 
     internal int DecoderGradient { get; private set; }
 
+    /// <summary>Calls of the encoder, with gradient or without.</summary>
     internal int Encoder { get; private set; }
 
     internal void ThrowIfCancelled() => cancellation.ThrowIfCancellationRequested();
@@ -33,6 +37,15 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
         Network++;
         using GradMode grad = torch.no_grad();
         return model.Consistent(z, sigma);
+    }
+
+    /// <summary>ε(z, t) and J_ε(z)ᵀ w, where <paramref name="cotangent"/> makes w from ε.</summary>
+    internal (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, int t, Func<Tensor, Tensor> cotangent)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        NetworkGradient++;
+        using Tensor timesteps = torch.full([z.size(0)], t, ScalarType.Int64, z.device);
+        return model.PredictNoiseVjp(z, timesteps, cotangent);
     }
 
     internal Tensor Decode(Tensor z)
@@ -57,5 +70,13 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
         Encoder++;
         using GradMode grad = torch.no_grad();
         return model.Encode(x);
+    }
+
+    /// <summary>E(x) and J_E(x)ᵀ w, where <paramref name="cotangent"/> makes w from E(x).</summary>
+    internal (Tensor Latent, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        Encoder++;
+        return model.EncodeVjp(x, cotangent);
     }
 }

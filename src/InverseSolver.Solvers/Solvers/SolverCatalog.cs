@@ -64,6 +64,31 @@ public static class SolverCatalog
             "MRI purification",
             "Alkhouri, Liang, Wang, Qu, Ravishankar: Robust Physics-based Deep MRI Reconstruction Via Diffusion Purification. 2023.",
             new Dictionary<string, SolverParameters> { ["paper"] = MriPurifyParameters.Paper, ["balanced"] = MriPurifyParameters.Balanced, ["fast"] = MriPurifyParameters.Fast }),
+        new SolverDescription(
+            "latentDps",
+            "Latent-DPS",
+            "Chung, Kim, Mccann, Klasky, Ye: Diffusion Posterior Sampling for General Noisy Inverse Problems. ICLR 2023.",
+            new Dictionary<string, SolverParameters> { ["paper"] = LatentDpsPresets.Paper, ["balanced"] = LatentDpsPresets.Balanced, ["fast"] = LatentDpsPresets.Fast }),
+        new SolverDescription(
+            "treg",
+            "TReg (without text)",
+            "Kim, Park, Chung, Ye: Regularization by Texts for Latent Diffusion Inverse Solvers. ICLR 2025.",
+            new Dictionary<string, SolverParameters> { ["paper"] = TRegPresets.Paper, ["balanced"] = TRegPresets.Balanced, ["fast"] = TRegPresets.Fast }),
+        new SolverDescription(
+            "daps",
+            "LatentDAPS",
+            "Zhang, Chu, Berner, Meng, Anandkumar, Song: Improving Diffusion Inverse Problem Solving with Decoupled Noise Annealing. CVPR 2025.",
+            new Dictionary<string, SolverParameters> { ["paper"] = DapsPresets.Paper, ["balanced"] = DapsPresets.Balanced, ["fast"] = DapsPresets.Fast }),
+        new SolverDescription(
+            "psld",
+            "PSLD",
+            "Rout, Raoof, Daras, Caramanis, Dimakis, Shakkottai: Solving Linear Inverse Problems Provably via Posterior Sampling with Latent Diffusion Models. NeurIPS 2023.",
+            new Dictionary<string, SolverParameters> { ["paper"] = PsldPresets.Paper, ["balanced"] = PsldPresets.Balanced, ["fast"] = PsldPresets.Fast }),
+        new SolverDescription(
+            "constrainedAdmm",
+            "FAST-DIPS",
+            "FAST-DIPS: hard-constrained diffusion inverse solver by ADMM with analytic steps. ICLR 2026.",
+            new Dictionary<string, SolverParameters> { ["paper"] = ConstrainedAdmmPresets.Paper, ["balanced"] = ConstrainedAdmmPresets.Balanced, ["fast"] = ConstrainedAdmmPresets.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>

@@ -1,0 +1,91 @@
+using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Solvers;
+
+/// <summary>
+/// PSLD: Rout, Raoof, Daras, Caramanis, Dimakis, Shakkottai, "Solving Linear Inverse Problems Provably via Posterior Sampling with Latent Diffusion
+/// Models" (NeurIPS 2023). DDIM, each step followed by one along the gradient, through encoder, decoder and network, of
+/// ω ‖y - A(D(ẑ₀))‖ + γ ‖E(Aᵀy + (I - AᵀA) D(ẑ₀)) - ẑ₀‖: the second term glues ẑ₀ to latents that the autoencoder keeps. The norms are the
+/// authors' code's; their paper's, and <see cref="PsldParameters.Squared"/>'s, are squared (half the square here).
+/// </summary>
+/// <remarks>
+/// Aᵀ is the exact adjoint; the authors' code has the identity in its place for blurs, and adds noise to A(D(ẑ₀)): neither is copied. Residuals
+/// of images are twice ours on the paper's [-1,1] scale, those of latents are the same.
+/// </remarks>
+public sealed class Psld : Solver
+{
+    private readonly PsldParameters _p;
+    private readonly LinearOperator _a;
+    private readonly DdimGrid _grid;
+    private readonly DataConsistency _consistency;
+
+    /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
+    public Psld(SolverInput input, PsldParameters parameters)
+        : base(input)
+    {
+        _p = parameters;
+        _a = (LinearOperator)A;
+        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _consistency = new DataConsistency(input, parameters);
+    }
+
+    /// <summary>DDIM's, and one that decodes.</summary>
+    public override int Steps => _grid.Steps + 1;
+
+    /// <summary>Pure noise, one item for each seed.</summary>
+    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+
+    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    {
+        if (i == _grid.Steps)
+        {
+            Tensor x = Calls.Decode(state.Latent);
+            state.Image = _p.FinalProximalStep ? _consistency.Solve(x, _p.FinalCorrelation) : x;
+            return ("final", state.Image);
+        }
+
+        int index = _grid.Steps - 1 - i;
+        (Tensor e, Tensor image, Tensor gradient) = Guidance(state.Latent, index);
+        state.Latent = _grid.Next(_grid.Clean(state.Latent, e, index), e, index, _p.Eta, state) - gradient * (_p.ScaleByAbar ? _grid.Abar[index] : 1);
+        return ("sampling", image);
+    }
+
+    // ε, D(ẑ₀) and the gradient by z, with ẑ₀ = (z - √(1-ᾱ) ε(z)) / √ᾱ.
+    internal (Tensor Noise, Tensor Image, Tensor Gradient) Guidance(Tensor z, int index)
+    {
+        double a = _grid.Abar[index];
+        Tensor image = z, byClean = z;
+        (Tensor e, Tensor throughNoise) = Calls.PredictNoiseVjp(z, _grid.Timestep[index], noise =>
+        {
+            (image, byClean) = CleanGradient(_grid.Clean(z, noise, index));
+            image.MoveToOuterDisposeScope();
+            return byClean.MoveToOuterDisposeScope();
+        });
+        return (e, image, (byClean - throughNoise * Math.Sqrt(1 - a)) / Math.Sqrt(a));
+    }
+
+    // D(ẑ₀) and the gradient by ẑ₀, by the chain rule: with the glued image q = x + Aᵀ(y - A x) and w = J_Eᵀ (E(q) - ẑ₀)/‖E(q) - ẑ₀‖,
+    // the glue's gradient by x is w - AᵀA w. Squared, nothing is divided by a norm.
+    internal (Tensor Image, Tensor Gradient) CleanGradient(Tensor z0)
+    {
+        Tensor byLatent = z0;
+        (Tensor image, Tensor gradient) = Calls.DecodeVjp(z0, x =>
+        {
+            Tensor residual = _a.Apply(x) - _a.Measured(Y), back = _a.Adjoint(residual);
+            Tensor byImage = _p.Squared ? back * (4 * _p.Omega) : back / Norm(residual) * (2 * _p.Omega);
+            (Tensor glued, Tensor w) = Calls.EncodeVjp(x - back, encoded => ByDistance(encoded - z0));
+            byLatent = ByDistance(glued - z0).MoveToOuterDisposeScope();
+            return byImage + (w - _a.Adjoint(_a.Apply(w))) * _p.Gamma;
+        });
+        return (image, gradient - byLatent * _p.Gamma);
+    }
+
+    private Tensor ByDistance(Tensor t) => _p.Squared ? t : t / Norm(t);
+
+    private static Tensor Norm(Tensor t) => ForwardOperator.SquaresPerItem(t).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
+
+    // A gradient counts as two calls.
+    private protected override double Work(int step) => step == _grid.Steps ? 1 : 6;
+}
