@@ -40,7 +40,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
             Add(job => job["problem"]!.AsObject().Remove("mask"), 400, "missingMember", "problem.mask");
             Add(job => job["problem"]!.AsObject().Remove("type"), 400, "missingType", "problem.type");
             Add(job => job["problem"]!["mask"]!.AsObject().Remove("type"), 400, "missingType", "problem.mask.type");
-            Add(job => job["problem"]!["type"] = "ct", 400, "unknownType", "problem.type");
+            Add(job => job["problem"]!["type"] = "unheardOf", 400, "unknownType", "problem.type");
             Add(job => job["problem"]!["mask"]!["type"] = "disc", 400, "unknownType", "problem.mask.type");
             Add(job => job["sigma"] = "0.1", 400, "invalidValue", "sigma");
             Add(job => job["seed"] = 1.5, 400, "invalidValue", "seed");

@@ -11,10 +11,8 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
 {
     private const int Steps = 4;
     private const int Halvings = 4;
-
-    // The next step corrects what is left.
-    private const double Tolerance = 1e-2;
-    private const int Iterations = 25;
+    private const double Tolerance = 1e-3;
+    private const int Iterations = 60;
 
     // A step that lowers the objective by less than this share is the last one.
     private const double Progress = 1e-3;
