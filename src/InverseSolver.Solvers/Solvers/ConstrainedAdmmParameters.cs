@@ -27,6 +27,9 @@ public sealed record ConstrainedAdmmParameters : DiffusionParameters
     public bool ErrorMetric { get; init; } = true;
 
     /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new ConstrainedAdmm(input, this);
 }
 

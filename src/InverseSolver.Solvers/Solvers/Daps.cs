@@ -66,7 +66,7 @@ public sealed class Daps : Solver
         if (k == _levels.Length)
         {
             Tensor x = Calls.Decode(state.Latent);
-            state.Image = _p.FinalProximalStep ? _consistency.Solve(x, _p.FinalCorrelation) : x;
+            state.Image = _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
             return ("final", state.Image);
         }
 

@@ -57,8 +57,8 @@ public sealed class Dcdp : Solver
         Tensor x = isLatent ? Calls.Decode(LatentConsistency(state.Latent)) : PixelConsistency(state[Estimate], k);
         if (isLast && ReturnsConsistent)
         {
-            state.Image = x;
-            return ("final", x);
+            state.Image = Final(x);
+            return ("final", state.Image);
         }
 
         Tensor z = Purify(Calls.Encode(x), _times[k], state);
@@ -71,13 +71,15 @@ public sealed class Dcdp : Solver
         x = Calls.Decode(z);
         if (isLast)
         {
-            state.Image = _p.FinalProximalStep ? _consistency.Solve(x, _p.FinalCorrelation) : x;
+            state.Image = Final(x);
             return ("final", state.Image);
         }
 
         state[Estimate] = x;
         return ("pixel", x);
     }
+
+    private Tensor Final(Tensor x) => _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
 
     /// <summary>Adds the noise of timestep T - 1 and takes it away.</summary>
     internal Tensor Purify(Tensor z, int time, SolverState state)

@@ -44,6 +44,9 @@ public sealed record DdnmParameters : DiffusionParameters
     internal static DdnmParameters Fast { get; } = new() { Samples = 2, Steps = 20 };
 
     /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Ddnm(input, this);
 
     /// <inheritdoc/>

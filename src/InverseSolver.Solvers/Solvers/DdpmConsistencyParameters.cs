@@ -26,6 +26,9 @@ public sealed record DdpmConsistencyParameters : DiffusionParameters
     internal static DdpmConsistencyParameters Fast { get; } = new() { Samples = 2, Steps = 20 };
 
     /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new DdpmConsistency(input, this);
 
     /// <inheritdoc/>

@@ -42,6 +42,9 @@ public sealed record DiffPirParameters : DiffusionParameters
     internal static DiffPirParameters Fast { get; } = new() { Samples = 2, Steps = 20 };
 
     /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new DiffPir(input, this);
 }
 

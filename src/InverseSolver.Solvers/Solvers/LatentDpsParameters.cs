@@ -27,6 +27,9 @@ public sealed record LatentDpsParameters : DiffusionParameters
     public bool ThroughNetwork { get; init; }
 
     /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new LatentDps(input, this);
 }
 

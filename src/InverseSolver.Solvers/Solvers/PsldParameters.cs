@@ -32,6 +32,9 @@ public sealed record PsldParameters : DiffusionParameters
     public bool ScaleByAbar { get; init; } = true;
 
     /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Psld(input, this);
 
     /// <inheritdoc/>

@@ -31,6 +31,9 @@ public sealed record RedDiffParameters : DiffusionParameters
     internal static RedDiffParameters Fast { get; } = new() { Steps = 100 };
 
     /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new RedDiff(input, this);
 }
 

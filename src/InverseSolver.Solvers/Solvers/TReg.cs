@@ -42,7 +42,7 @@ public sealed class TReg : Solver
         if (i == _grid.Steps)
         {
             Tensor x = Calls.Decode(state.Latent);
-            state.Image = _p.FinalProximalStep ? _consistency.Solve(x, _p.FinalCorrelation) : x;
+            state.Image = _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
             return ("final", state.Image);
         }
 

@@ -26,6 +26,9 @@ public sealed record TRegParameters : DiffusionParameters
     [Range(0.0, 1e6)] public double Weight { get; init; } = 1e-4;
 
     /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new TReg(input, this);
 
     /// <inheritdoc/>

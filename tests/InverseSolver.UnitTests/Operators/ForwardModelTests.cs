@@ -103,6 +103,7 @@ public sealed class ForwardModelTests : IDisposable
     [Fact]
     public void A_grey_image_has_the_weights_of_its_channels()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         Tensor x = torch.tensor([1f, 0, 0, 1, 0, 0, 0, 1, 0.5f], 3, 3, 1, 1);
         using var rec = new LuminanceOperator(1, 1, Luminance.Rec601, torch.CPU);
         using var mean = new LuminanceOperator(1, 1, Luminance.Mean, torch.CPU);
@@ -113,6 +114,7 @@ public sealed class ForwardModelTests : IDisposable
     [Fact]
     public void Hadamard_and_cosine_transforms_are_the_textbooks()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         double[,] h = SensingOperator.Hadamard(4);
         string signs = string.Concat(h.Cast<double>().Select(value => value > 0 ? '+' : '-'));
         Assert.Equal("++++" + "+-+-" + "++--" + "+--+", signs);
@@ -125,6 +127,7 @@ public sealed class ForwardModelTests : IDisposable
     [Fact]
     public void Everything_sensed_keeps_the_energy_and_gives_the_image_back()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         using var op = new SensingOperator(1, 8, 16, new CompressedSensing(1, SensingTransform.Hadamard, 4), torch.CPU);
         Tensor x = OperatorList.Image(op, 2, 1), y = op.Apply(x);
         Assert.Equal(OperatorList.Norm(x), OperatorList.Norm(y), 1e-4);
@@ -134,6 +137,7 @@ public sealed class ForwardModelTests : IDisposable
     [Fact]
     public void A_composition_is_its_parts_in_order()
     {
+        using DisposeScope ownScope = torch.NewDisposeScope();
         var parts = new Composition([new SuperResolution(2, DownsamplingKernel.Average), new Inpainting(new BoxMask(1, 1, 0, 0))]);
         using ForwardOperator op = ProblemOperators.Create(parts, [1, 4, 4], new Dictionary<string, InverseSolver.Solvers.ArrayData>(), null, torch.CPU);
         Assert.Equal(3, op.MeasuredComponents);

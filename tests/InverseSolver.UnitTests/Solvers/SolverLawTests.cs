@@ -1,6 +1,9 @@
+using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
 using InverseSolver.Torch;
 using Xunit;
@@ -105,6 +108,57 @@ public sealed class SolverLawTests
             string report = $"{type} {name}: residual {residual / expected:f2} of the noise, at the start {before / expected:f2}; error {Distance(x, truth):f3}, at the start {Distance(start, truth):f3}";
             Assert.True(residual < Math.Max(3 * expected, 0.5 * before), report);
             Assert.True(Distance(x, truth) < Distance(start, truth), report);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void Without_noise_the_image_explains_its_measurement_exactly(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        foreach (string name in (string[])["inpainting", "downsampling", "mri"])
+        {
+            using LinearOperator a = Toy.Operators[name](Side);
+            Tensor y = Toy.Measure(model, a, 0, 1, 9).Y;
+            Tensor x = torch.tensor(Toy.Run(model, a, y, 0, Fast(type), 1), 1, 1, Side, Side);
+            double relative = Math.Sqrt(a.Residual2(x, y).ToDoubles()[0] / LinearOperator.SquaresPerItem(y).ToDoubles()[0]);
+            Assert.True(relative < 1e-4, $"{type} {name}: {relative:e2}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void A_problem_is_solved_or_refused_by_name_whatever_problem_and_model_it_is(string type)
+    {
+        using var model = new GaussianModel((fy, fx) => 0.25 / (1 + (40 * ((fy * fy) + (fx * fx)))), schedule: NoiseSchedule.Linear(1e-3, 0.3, steps: 25));
+        var image = new ArrayData([1, Side, Side], [.. Enumerable.Range(0, Side * Side).Select(i => 0.5f + 0.3f * MathF.Sin(i % Side) * MathF.Cos(i / Side))]);
+        foreach (Problem problem in (Problem[])[new Denoising(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)), new HighDynamicRange(), new ComputedTomography(9)])
+        {
+            foreach (int steps in (int[])[3, 26])
+            {
+                JsonObject settings = SolverCatalog.ToJson(Fast(type)).ContainsKey("steps") ? new() { ["steps"] = steps } : [];
+                var request = new ReconstructionRequest
+                {
+                    Problem = problem,
+                    Measurement = Reconstruction.Simulate(problem, image, new Dictionary<string, ArrayData>(), Sigma, 1).Measurement,
+                    Sigma = Sigma,
+                    Solver = SolverCatalog.Resolve(type, "fast", settings),
+                    Seed = 1,
+                };
+                try
+                {
+                    Reconstruction.Validate(model, request);
+                }
+                catch (InvalidInputException refused)
+                {
+                    Assert.Contains(refused.Field, new[] { "solver.type", "solver.parameters.steps", "solver.parameters.rounds", "solver.parameters.firstTime" });
+                    continue;
+                }
+
+                // What was accepted runs.
+                Assert.Equal(image.Shape, Reconstruction.Run(model, request, null, default).Image.Shape);
+            }
         }
     }
 
