@@ -17,7 +17,7 @@ public sealed record PsldParameters : DiffusionParameters
     [Range(0.0, 1.0)] public double Eta { get; init; } = 1;
 
     /// <summary>ω, the length of the measurement's step, on the [-1,1] scale.</summary>
-    [Range(0.0, 1000.0)] public double Omega { get; init; } = 2;
+    [Range(0.0, 1000.0)] public double Omega { get; init; } = 1;
 
     /// <summary>γ, the length of the gluing step.</summary>
     [Range(0.0, 1000.0)] public double Gamma { get; init; } = 0.1;

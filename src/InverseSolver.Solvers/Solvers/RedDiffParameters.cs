@@ -13,7 +13,7 @@ public sealed record RedDiffParameters : DiffusionParameters
     [Range(1e-6, 10.0)] public double LearningRate { get; init; } = 0.1;
 
     /// <summary>Weight of the prior.</summary>
-    [Range(0.0, 1e6)] public double Lambda { get; init; } = 0.1;
+    [Range(0.0, 1e6)] public double Lambda { get; init; } = 0.03;
 
     /// <summary>Weight of the measurement.</summary>
     [Range(0.0, 1e6)] public double MeasurementWeight { get; init; } = 1;
