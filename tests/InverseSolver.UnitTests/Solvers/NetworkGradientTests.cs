@@ -77,7 +77,11 @@ public sealed class NetworkGradientTests
         using GaussianModel model = Toy.Gaussian();
         var request = new ReconstructionRequest
         {
-            Problem = new Denoising(), Measurement = Toy.Phantom(16), Sigma = 0.1, Seed = 1, Solver = new LatentDpsParameters { Steps = 5, Samples = 2, ThroughNetwork = true },
+            Problem = new Denoising(),
+            Measurement = Toy.Phantom(16),
+            Sigma = 0.1,
+            Seed = 1,
+            Solver = new LatentDpsParameters { Steps = 5, Samples = 2, ThroughNetwork = true },
         };
         CostReport dps = Reconstruction.Run(model, request, null, default).Cost;
         Assert.Equal((0, 5, 5, 1, 0), (dps.NetworkCalls, dps.NetworkGradients, dps.DecoderGradients, dps.DecoderCalls, dps.EncoderCalls));
