@@ -33,7 +33,9 @@ internal static class ArrayFiles
     internal static void WriteNpy(string path, ArrayData array) =>
         File.WriteAllBytes(path, Npy.Write(new NpyArray(array.Shape, array.Values, array.IsComplex)));
 
-    internal static void WritePng(string path, ArrayData image, int bitDepth = 8) => File.WriteAllBytes(path, ImageFile.WritePng(ToImage(image), bitDepth));
+    /// <summary>An image, or a stack of them side by side.</summary>
+    internal static void WritePng(string path, ArrayData image, int bitDepth = 8) => File.WriteAllBytes(path, ImageFile.WritePng(
+        image.Shape.Length == 3 ? ToImage(image) : Montage.Draw([.. image.Values.Chunk(image.Values.Length / image.Shape[0]).Select(frame => new Image(image.Shape[1], image.Shape[2], image.Shape[3], frame))]), bitDepth));
 
     internal static Image ToImage(ArrayData image) => new(image.Shape[0], image.Shape[1], image.Shape[2], image.Values);
 

@@ -126,7 +126,7 @@ internal sealed class Evaluation
             : name == Direct ? a.Direct(y)
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
-            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),
+            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth), null,
             new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds), 1);
     }
 }

@@ -15,10 +15,10 @@ public sealed record ReconstructionRequest
     /// <summary>The forward model.</summary>
     public required Problem Problem { get; init; }
 
-    /// <summary>y. An image (channels, height, width) on the [0,1] scale, or complex k-space (height, width).</summary>
+    /// <summary>y. An image (channels, height, width) on the [0,1] scale, or complex k-space (height, width); with one more leading dimension a stack of frames, which share everything else.</summary>
     public required ArrayData Measurement { get; init; }
 
-    /// <summary>The problem's files by name: <c>mask</c>, <c>psf</c>, <c>phase</c>.</summary>
+    /// <summary>The problem's files by name: <c>mask</c>, <c>psf</c>, <c>phase</c>; for a stack of frames with (frames, height, width) one for each of them.</summary>
     public IReadOnlyDictionary<string, ArrayData> Files { get; init; } = new Dictionary<string, ArrayData>();
 
     /// <summary>Standard deviation of the noise in y, per real component, in y's units.</summary>
@@ -30,7 +30,7 @@ public sealed record ReconstructionRequest
     /// <summary>Seed of every random number that the solver draws.</summary>
     public required long Seed { get; init; }
 
-    /// <summary>The true image, where it is known, to measure against.</summary>
+    /// <summary>The true image, where it is known, to measure against; a stack for a stack.</summary>
     public ArrayData? Truth { get; init; }
 
     /// <summary>Folder of the modules of <see cref="TorchScript"/>; null where there are none.</summary>
@@ -45,13 +45,33 @@ public sealed record ReconstructionRequest
 /// <param name="RelativeResidual">||A(x) - y|| / ||y||.</param>
 /// <param name="PriorShare">||x - A⁺A x||^2 / ||x||^2: the share of the image's energy that the measurement does not see, hence comes from the prior; null where A is not linear.</param>
 public sealed record ConsistencyReport(
-    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double? PriorShare);
+    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double? PriorShare)
+{
+    /// <summary>Of a stack of frames: sums, the ratio of the sums, and the means of the relative residuals and prior shares.</summary>
+    internal static ConsistencyReport Of(ConsistencyReport[] frames)
+    {
+        (double residual, double expected) = (frames.Sum(f => f.Residual), frames.Sum(f => f.Expected));
+        return new ConsistencyReport(
+            frames.Sum(f => f.MeasuredComponents), residual, expected, expected > 0 ? residual / expected : null,
+            frames.Average(f => f.RelativeResidual), frames.Average(f => f.PriorShare));
+    }
+}
 
 /// <summary>Agreement of the image, clipped to [0,1], with a known truth.</summary>
 /// <param name="PsnrDb">Peak signal-to-noise ratio, peak 1.</param>
 /// <param name="Ssim">Structural similarity, Gaussian window 11, sigma 1.5, range 1.</param>
 /// <param name="Nmse">||x - truth||^2 / ||truth||^2.</param>
-public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse);
+public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse)
+{
+    /// <summary>Of a stack of frames: the means.</summary>
+    internal static QualityReport MeanOf(QualityReport[] frames) => new(frames.Average(f => f.PsnrDb), frames.Average(f => f.Ssim), frames.Average(f => f.Nmse));
+}
+
+/// <summary>What was found of one frame of a stack.</summary>
+/// <param name="Seed">Its seed: alone, with this seed, it gives the same image up to rounding.</param>
+/// <param name="Consistency">How well it explains its measurement.</param>
+/// <param name="Quality">Agreement with its truth, where that was given.</param>
+public sealed record FrameReport(long Seed, ConsistencyReport Consistency, QualityReport? Quality);
 
 /// <summary>What a run cost.</summary>
 /// <param name="NetworkCalls">Calls of the denoiser without gradient.</param>
@@ -63,13 +83,15 @@ public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse);
 public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderGradients, int EncoderCalls, double Seconds, int NetworkGradients = 0);
 
 /// <summary>A solved problem.</summary>
-/// <param name="Image">The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height, width), on the [0,1] scale, not clipped.</param>
+/// <param name="Image">The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height, width), on the [0,1] scale, not clipped; a stack for a stack.</param>
 /// <param name="Deviation">Standard deviation over the samples, per pixel, where more than one was drawn and they were averaged: where it is large, the prior chose.</param>
 /// <param name="Consistency">How well it explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
+/// <param name="Frames">The same for each frame of a stack; null for a single image.</param>
 /// <param name="Cost">What the run cost.</param>
-/// <param name="Batch">Samples that were solved together.</param>
-public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, int Batch)
+/// <param name="Batch">Samples, of one frame or several, that were solved together.</param>
+public sealed record ReconstructionResult(
+    ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, int Batch)
 {
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
@@ -81,6 +103,9 @@ public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation,
     public ArrayData? DeviationPicture =>
         DeviationWhite is { } white ? Deviation! with { Values = [.. Deviation!.Values.Select(value => value / white)] } : null;
 }
+
+// One frame, solved.
+internal sealed record FrameResult(ArrayData Image, ArrayData? Deviation, FrameReport Report);
 
 /// <summary>A measurement made from a known image.</summary>
 /// <param name="Measurement">y = A(x) + n.</param>
@@ -97,7 +122,15 @@ public static class Reconstruction
     /// <param name="model">The model that will solve it.</param>
     /// <param name="request">What to solve.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
-    public static void Validate(LatentModel model, ReconstructionRequest request) => _ = ValidatedImageShape(model, request);
+    public static void Validate(LatentModel model, ReconstructionRequest request) => _ = Validated(model, request);
+
+    /// <summary>Frames of the measurement, null where it is not a stack, and (channels, height, width) of the image of each.</summary>
+    /// <exception cref="InvalidInputException">The measurement's shape does not suit the problem.</exception>
+    public static (int? Frames, long[] Image) Shape(ReconstructionRequest request)
+    {
+        IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
+        return (FrameStack.IsStack(request.Problem, request.Measurement) ? frames.Count : null, ProblemOperators.ImageShape(request.Problem, frames[0].Measurement));
+    }
 
     /// <summary>Solves on the calling thread.</summary>
     /// <param name="model">The model.</param>
@@ -109,37 +142,58 @@ public static class Reconstruction
     public static ReconstructionResult Run(
         LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
-        long[] imageShape = ValidatedImageShape(model, request);
+        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape) = Validated(model, request);
         var watch = Stopwatch.StartNew();
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it, before the BLAS asks OpenMP.
         _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
-        using DisposeScope scope = torch.NewDisposeScope();
-        using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device, request.OperatorFolder);
-        Tensor y = request.Measurement.ToTensor(model.Device);
-        int count = (request.Solver as DiffusionParameters)?.Samples ?? 1;
-        long[] seeds = [.. Enumerable.Range(0, count).Select(k => SampleSeed(request.Seed, k))];
-        int batch = (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, seeds.Length);
-        int groups = (seeds.Length + batch - 1) / batch;
-        var images = new List<Tensor>();
+        int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
+        IReadOnlyList<ReconstructionRequest>[] sharing = FrameStack.ShareOperator(request) ? [frames] : [.. frames.Select(frame => new[] { frame })];
+        int batch = request.Solver.JointFrames
+            ? frames.Count
+            : (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, sharing[0].Count * samples);
+        int batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), done = 0;
         var cost = new CostReport(0, 0, 0, 0, 0);
-        foreach (long[] group in seeds.Chunk(batch))
+        var solved = new List<FrameResult>();
+        foreach (IReadOnlyList<ReconstructionRequest> group in sharing)
         {
-            int done = images.Count;
-            Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, done, groups, watch.Elapsed));
-            Solver solver = request.Solver.Create(new SolverInput(model, a, torch.cat([.. Enumerable.Repeat(y, group.Length)]), request.Sigma, report, cancellation));
-            using SolverState state = solver.Start(group);
-            images.Add(solver.Run(state).clone());
-            cost = new CostReport(
-                cost.NetworkCalls + solver.Calls.Network, cost.DecoderCalls + solver.Calls.Decoder,
-                cost.DecoderGradients + solver.Calls.DecoderGradient, cost.EncoderCalls + solver.Calls.Encoder, watch.Elapsed.TotalSeconds,
-                cost.NetworkGradients + solver.Calls.NetworkGradient);
+            using DisposeScope scope = torch.NewDisposeScope();
+            using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, group[0].Files, group[0].Measurement, model.Device, request.OperatorFolder);
+            Tensor y = torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]);
+            var images = new List<Tensor>();
+            foreach (int[] items in Enumerable.Range(0, group.Count * samples).Chunk(batch))
+            {
+                int before = done++;
+                Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, before, batches, watch.Elapsed));
+                Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
+                Solver solver = request.Solver.Create(new SolverInput(model, a, measured, request.Sigma, report, cancellation));
+                if (before == 0)
+                {
+                    // Filtered back-projection, zero-filled k-space, ...: what there is to see before the first estimate.
+                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, a.Direct(y.narrow(0, 0, 1)).ToArrayData()));
+                }
+
+                using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Seed, item % samples))]);
+                images.Add(solver.Run(state).clone());
+                cost = new CostReport(
+                    cost.NetworkCalls + solver.Calls.Network, cost.DecoderCalls + solver.Calls.Decoder,
+                    cost.DecoderGradients + solver.Calls.DecoderGradient, cost.EncoderCalls + solver.Calls.Encoder, watch.Elapsed.TotalSeconds,
+                    cost.NetworkGradients + solver.Calls.NetworkGradient);
+            }
+
+            Tensor all = torch.cat([.. images]);
+            solved.AddRange(group.Select((frame, i) => Conclude(frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1))));
         }
 
-        Tensor samples = torch.cat([.. images]);
+        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost, batch);
+    }
+
+    // What the samples of one frame say together.
+    private static FrameResult Conclude(ReconstructionRequest request, ForwardOperator a, Tensor samples, Tensor y)
+    {
         bool twins = request.Problem.HasTwin;
         Tensor x = twins ? Likeliest(a, samples, y) : samples.mean([0], keepdim: true);
-        ArrayData? deviation = count == 1 || twins ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
+        ArrayData? deviation = samples.size(0) == 1 || twins ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
         ArrayData image = x.ToArrayData();
         if (!image.Values.All(float.IsFinite))
         {
@@ -152,20 +206,47 @@ public static class Reconstruction
             quality = turned;
         }
 
-        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch);
+        return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality));
+    }
+
+    private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch)
+    {
+        if (!stack)
+        {
+            FrameResult one = frames[0];
+            return new ReconstructionResult(one.Image, one.Deviation, one.Report.Consistency, one.Report.Quality, null, cost, batch);
+        }
+
+        FrameReport[] reports = [.. frames.Select(frame => frame.Report)];
+        return new ReconstructionResult(
+            FrameStack.Stack([.. frames.Select(frame => frame.Image)]),
+            frames[0].Deviation is null ? null : FrameStack.Stack([.. frames.Select(frame => frame.Deviation!)]),
+            ConsistencyReport.Of([.. reports.Select(report => report.Consistency)]),
+            reports[0].Quality is null ? null : QualityReport.MeanOf([.. reports.Select(report => report.Quality!)]),
+            reports, cost, batch);
     }
 
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <param name="problem">The forward model.</param>
-    /// <param name="image">x, (channels, height, width) in [0,1].</param>
+    /// <param name="image">x, (channels, height, width) in [0,1], or a stack of frames (frames, channels, height, width), each with noise of its own.</param>
     /// <param name="files">The problem's files by name.</param>
     /// <param name="sigma">Standard deviation of the noise per real component.</param>
     /// <param name="seed">Seed of the noise.</param>
     /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null) =>
-        Simulation.Run(problem, image, files, sigma, seed, operatorFolder);
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null)
+    {
+        ProblemChecks.CheckArray(image, "files.image");
+        if (image.Shape.Length != 4)
+        {
+            return Simulation.Run(problem, image, files, sigma, seed, operatorFolder);
+        }
+
+        SimulatedMeasurement[] frames = [.. Enumerable.Range(0, image.Shape[0]).Select(i =>
+            Simulation.Run(problem, FrameStack.Frame(image, i), files, sigma, FrameStack.Seed(seed, i), operatorFolder))];
+        return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files);
+    }
 
     // The sample that explains the measurement best.
     private static Tensor Likeliest(ForwardOperator a, Tensor samples, Tensor y)
@@ -185,6 +266,25 @@ public static class Reconstruction
 
     // The first sample has the request's own seed; the others are spread over all seeds.
     private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);
+
+    private static (IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape) Validated(LatentModel model, ReconstructionRequest request)
+    {
+        IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
+        long[] shape = [];
+        for (int i = 0; i < frames.Count; i++)
+        {
+            try
+            {
+                shape = ValidatedImageShape(model, frames[i]);
+            }
+            catch (InvalidInputException error) when (frames.Count > 1 && error.Field.StartsWith("files.", StringComparison.Ordinal))
+            {
+                throw new InvalidInputException(error.Field, $"Frame {i}: {error.Message}");
+            }
+        }
+
+        return (frames, shape);
+    }
 
     private static long[] ValidatedImageShape(LatentModel model, ReconstructionRequest request)
     {

@@ -179,7 +179,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
     public async Task Limits_hold_and_a_full_queue_says_when_to_come_back()
     {
         using var small = new Service(
-            null, ("Limits:JsonBytes", "20000"), ("Limits:FileBytes", "5000"), ("Limits:RequestBytes", "8000"), ("Limits:Pixels", "1024"), ("Limits:ImagePixels", "4096"), ("Limits:SolverSteps", "600"), ("Jobs:QueueCapacity", "1"));
+            null, ("Limits:JsonBytes", "20000"), ("Limits:FileBytes", "5000"), ("Limits:RequestBytes", "8000"), ("Limits:Pixels", "1024"), ("Limits:ImagePixels", "4096"), ("Limits:SolverSteps", "600"), ("Limits:Frames", "2"), ("Jobs:QueueCapacity", "1"));
         JsonObject big = Requests.Job();
         big["name"] = new string('x', 30000);
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(big)), 413, "tooLarge", null);
@@ -192,6 +192,8 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
         JsonObject enlarged = Requests.Job();
         enlarged["problem"] = new JsonObject { ["type"] = "superResolution", ["factor"] = 3 };
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(enlarged)), 422, "limitExceeded", "files.measurement");
+        await ProblemAsync(
+            await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(InverseSolver.Imaging.Npy.Write(new InverseSolver.Imaging.NpyArray([3, 1, 16, 16], new float[768]))))), 422, "limitExceeded", "files.measurement");
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(steps: 700))), 422, "limitExceeded", "solver.parameters.steps");
 
         string running = Service.Id(await small.SubmitAsync(Requests.Job(steps: 500)));

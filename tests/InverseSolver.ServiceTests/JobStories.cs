@@ -68,6 +68,38 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     }
 
     [Fact]
+    public async Task A_stack_of_frames_is_one_job_with_a_result_for_each_frame()
+    {
+        float[] frames = [.. Enumerable.Range(0, 3 * 32 * 32).Select(i => 0.3f + i / 1024 * 0.2f)];
+        JsonObject request = Requests.Job();
+        request["files"]!["measurement"] = Requests.DataUri(Npy.Write(new NpyArray([3, 1, 32, 32], frames)), "application/octet-stream");
+        JsonObject job = await service.SubmitAsync(request, "wait=60");
+        Assert.Equal("succeeded", Service.State(job));
+        Assert.Equal(3, job["result"]!["frames"]!.AsArray().Count);
+
+        string artefacts = (string)job["links"]!["artefacts"]!;
+        NpyArray result = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/result.npy"), 1 << 20);
+        NpyArray deviation = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/deviation.npy"), 1 << 20);
+        Assert.Equal([3, 1, 32, 32], result.Shape);
+        Assert.Equal([3, 1, 32, 32], deviation.Shape);
+        for (int i = 0; i < 3; i++)
+        {
+            // The corner was measured, and next to it nothing says otherwise.
+            Assert.Equal(0.3 + 0.2 * i, result.Values[i * 1024], 0.05);
+            Image frame = ImageFile.Read(await service.Client.GetByteArrayAsync($"{artefacts}/frame-{i:0000}.png"), new ImageLimits(1 << 20));
+            Assert.Equal((32, 32, 16), (frame.Width, frame.Height, frame.BitDepth));
+            Assert.Equal(result.Values[i * 1024], frame.Values[0], 1e-4);
+        }
+
+        // Side by side: 2 x 2 places.
+        Assert.Equal(64, ImageFile.ReadHeader(await service.Client.GetByteArrayAsync($"{artefacts}/result.png")).Width);
+        JsonObject report = await service.GetAsync($"{artefacts}/report.json");
+        Assert.Equal(1, (long)report["frames"]![0]!["seed"]!);
+        Assert.Equal(
+            report["frames"]!.AsArray().Sum(frame => (double)frame!["consistency"]!["residual"]!), (double)report["consistency"]!["residual"]!, 1e-9);
+    }
+
+    [Fact]
     public async Task An_artefact_has_a_strong_tag_and_is_not_sent_twice()
     {
         string id = Service.Id(await service.SubmitAsync(Requests.Job(), "wait=60"));

@@ -97,10 +97,11 @@ internal sealed record JobProgress(string Stage, int Step, int Of, double? Resid
 /// <param name="EffectiveSigma">The noise level that was solved for: the given sigma and the quantisation of an 8-bit measurement.</param>
 /// <param name="Consistency">How well the image explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
+/// <param name="Frames">The same for each frame, where the measurement is a stack; the figures above are then sums (residual, expected) and means.</param>
 /// <param name="Cost">What the run cost.</param>
 /// <param name="Artefacts">The files.</param>
 internal sealed record JobResult(
-    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, IReadOnlyList<Artefact> Artefacts);
+    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts);
 
 /// <summary>A file that a job made.</summary>
 /// <param name="Name">Its name under <c>/v1/jobs/{id}/artefacts/</c>.</param>

@@ -64,10 +64,13 @@ internal sealed record SolverChoice
 /// <summary>A job's files as data URIs: PNG, JPEG, TIFF, WebP or .npy.</summary>
 internal sealed record JobFiles
 {
-    /// <summary>y: an image, or for MRI complex k-space as .npy. Required here or as a part.</summary>
+    /// <summary>
+    /// y: an image, or for MRI complex k-space as .npy. A .npy with one more leading dimension, (frames, channels, height, width) or for k-space
+    /// (frames, height, width), is a sequence: a stack of frames or slices that are solved in one job. Required here or as a part.
+    /// </summary>
     public string? Measurement { get; init; }
 
-    /// <summary>Which pixels or k-space positions were measured, where the problem's mask is <c>file</c>.</summary>
+    /// <summary>Which pixels or k-space positions were measured, where the problem's mask is <c>file</c>. For a sequence a .npy (frames, height, width) has one for each frame; so have <c>psf</c> and <c>phase</c>.</summary>
     public string? Mask { get; init; }
 
     /// <summary>The blur kernel of <c>pointSpread</c>.</summary>
@@ -76,6 +79,6 @@ internal sealed record JobFiles
     /// <summary>The phase map of <c>mri</c> in radians, as .npy.</summary>
     public string? Phase { get; init; }
 
-    /// <summary>The true image, where it is known; the report then has PSNR, SSIM and NMSE.</summary>
+    /// <summary>The true image, where it is known; the report then has PSNR, SSIM and NMSE. A stack for a sequence.</summary>
     public string? Truth { get; init; }
 }

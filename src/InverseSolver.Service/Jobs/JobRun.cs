@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using InverseSolver.Diffusion;
+using InverseSolver.Imaging;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
@@ -26,7 +27,7 @@ internal sealed class JobRun(
         ReconstructionResult result = Reconstruction.Run(model, request, Reporter(job, stored.Previews, cancel), cancel.Token);
         cancel.Token.ThrowIfCancellationRequested();
         return new JobResult(
-            request.Sigma, result.Consistency, result.Quality, result.Cost, WriteArtefacts(job, stored, request, result, model));
+            request.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, WriteArtefacts(job, stored, request, result, model));
     }
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
@@ -80,6 +81,14 @@ internal sealed class JobRun(
         Add("result.npy", "application/octet-stream", Pictures.ToNpy(result.Image));
         Add("result.png", "image/png", Pictures.ToPng(result.Image, 8));
         Add("result16.png", "image/png", Pictures.ToPng(result.Image, 16));
+        if (result.Frames is { Count: > 1 })
+        {
+            foreach ((int i, Image frame) in Pictures.Frames(result.Image).Index())
+            {
+                Add($"frame-{i:0000}.png", "image/png", ImageFile.WritePng(frame, 16));
+            }
+        }
+
         if (result.Deviation is { } deviation)
         {
             Add("deviation.npy", "application/octet-stream", Pictures.ToNpy(deviation));

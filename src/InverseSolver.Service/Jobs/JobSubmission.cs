@@ -105,7 +105,12 @@ internal sealed class JobSubmission(
             Files = hashes,
         };
         ReconstructionRequest reconstruction = JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files), operators.Value.Folder);
-        long[] image = ProblemOperators.ImageShape(request.Problem, reconstruction.Measurement);
+        (int? frames, long[] image) = Reconstruction.Shape(reconstruction);
+        if (frames > limits.Value.Frames)
+        {
+            throw RequestChecks.Unprocessable("limitExceeded", "files.measurement", $"It is a stack of {frames} frames; at most {limits.Value.Frames} are solved here.");
+        }
+
         if (image[1] * image[2] > limits.Value.ImagePixels)
         {
             throw RequestChecks.Unprocessable(

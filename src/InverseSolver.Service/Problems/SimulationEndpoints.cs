@@ -26,7 +26,8 @@ internal static class SimulationEndpoints
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(
-        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FileDecoder decoder, [FromServices] IOptions<OperatorOptions> operators)
+        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FileDecoder decoder, [FromServices] IOptions<OperatorOptions> operators,
+        [FromServices] IOptions<LimitOptions> limits)
     {
         using IDisposable place = await gate.EnterAsync(http.RequestAborted);
         Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, FileNames, http.RequestAborted);
@@ -39,9 +40,14 @@ internal static class SimulationEndpoints
 
         IReadOnlyDictionary<string, DecodedFile> files = decoder.DecodeAll(upload.Files);
         DecodedFile image = files["image"];
-        if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] })
+        if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] or [_, 1 or 3, _, _] })
         {
-            throw RequestChecks.Unprocessable("invalidInput", "files.image", "The image is real and has one or three channels.");
+            throw RequestChecks.Unprocessable("invalidInput", "files.image", "The image is real and has one or three channels; a stack of frames is (frames, channels, height, width).");
+        }
+
+        if (image.Array.Shape is [var frames, _, _, _] && frames > limits.Value.Frames)
+        {
+            throw RequestChecks.Unprocessable("limitExceeded", "files.image", $"It is a stack of {frames} frames; at most {limits.Value.Frames} are taken here.");
         }
 
         ArrayData measurement = Reconstruction.Simulate(

@@ -34,7 +34,7 @@ internal sealed record SimulationRequest : IRequestWithFiles
 /// <summary>A simulation's files as data URIs: PNG, JPEG, TIFF, WebP or .npy.</summary>
 internal sealed record SimulationFiles
 {
-    /// <summary>The clean image. Required here or as a part.</summary>
+    /// <summary>The clean image, or a stack of frames as .npy (frames, channels, height, width). Required here or as a part.</summary>
     public string? Image { get; init; }
 
     /// <summary>The mask, where the problem's mask is <c>file</c>.</summary>

@@ -24,6 +24,9 @@ internal sealed class LimitOptions
     /// <summary>Pixels of the image to be solved for, at most: what the networks' memory grows with.</summary>
     [Range(64, 1 << 26)] public int ImagePixels { get; init; } = 1 << 18;
 
+    /// <summary>Frames of a sequence.</summary>
+    [Range(1, 100_000)] public int Frames { get; init; } = 256;
+
     /// <summary>The solver's parameter <c>steps</c>.</summary>
     [Range(1, 100_000)] public int SolverSteps { get; init; } = 1000;
 

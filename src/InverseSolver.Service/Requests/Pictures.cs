@@ -9,14 +9,29 @@ internal static class Pictures
     /// <summary>An array as .npy.</summary>
     public static byte[] ToNpy(ArrayData array) => Npy.Write(new NpyArray(array.Shape, array.Values, array.IsComplex));
 
-    /// <summary>An image as PNG, clipped to [0,1]; null for what is no image of one or three channels.</summary>
-    public static byte[]? ToPng(ArrayData array, int bitDepth) => array switch
+    /// <summary>An image as PNG, clipped to [0,1], a stack of frames side by side; null for what is no image of one or three channels.</summary>
+    public static byte[]? ToPng(ArrayData array, int bitDepth) => Frames(array) switch
     {
-        { IsComplex: true, Shape: [int height, int width] } => ImageFile.WritePng(new Image(1, height, width, LogMagnitude(array.Values)), bitDepth),
-        { IsComplex: false, Shape: [1 or 3, int height, int width] } => ImageFile.WritePng(new Image(array.Shape[0], height, width, array.Values), bitDepth),
-        { IsComplex: false, Shape: [int height, int width] } => ImageFile.WritePng(new Image(1, height, width, array.Values), bitDepth),
-        _ => null,
+        [] => null,
+        [var one] => ImageFile.WritePng(one, bitDepth),
+        var several => ImageFile.WritePng(Montage.Draw(several), bitDepth),
     };
+
+    /// <summary>The pictures of an array's frames, one for a single image, none for what is no image of one or three channels.</summary>
+    public static IReadOnlyList<Image> Frames(ArrayData array)
+    {
+        (int channels, int frames) = array switch
+        {
+            { Shape: [_, _] } or { IsComplex: true, Shape: [_, _, _] } => (1, array.Shape.Length == 3 ? array.Shape[0] : 1),
+            { Shape: [1 or 3, _, _] } => (array.Shape[0], 1),
+            { IsComplex: false, Shape: [_, 1 or 3, _, _] } => (array.Shape[1], array.Shape[0]),
+            _ => (0, 0),
+        };
+        int size = frames == 0 ? 0 : array.Values.Length / frames;
+        return [.. Enumerable.Range(0, frames).Select(i => new Image(channels, array.Shape[^2], array.Shape[^1], Shown(array.Values[(i * size)..((i + 1) * size)])))];
+
+        float[] Shown(float[] values) => array.IsComplex ? LogMagnitude(values) : values;
+    }
 
     /// <summary>k-space spans many orders of magnitude: four decades below its peak are shown.</summary>
     private static float[] LogMagnitude(float[] values)

@@ -79,7 +79,7 @@ internal static class ProblemChecks
     private static void CheckImageShape(Problem problem, long[] shape, string field, string problemField)
     {
         if (shape.Length != 3) throw new InvalidInputException(field, "An image has channels, height and width.");
-        if (shape[0] is not (1 or 3)) throw new InvalidInputException(field, $"An image has 1 or 3 channels, this one {shape[0]}.");
+        if (shape[0] is not (1 or 3)) throw new InvalidInputException(field, $"An image has 1 or 3 channels, this one {shape[0]}. A stack of frames has the shape (frames, channels, height, width).");
         if (problem is CartesianMri && shape[0] != 1) throw new InvalidInputException(field, "An MR image has 1 channel.");
         if (shape[1] < 1 || shape[2] < 1 || shape[1] > ProblemOperators.MaxSide || shape[2] > ProblemOperators.MaxSide)
         {

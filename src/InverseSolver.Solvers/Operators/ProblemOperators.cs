@@ -26,10 +26,10 @@ public static class ProblemOperators
             throw new InvalidInputException("files.measurement", complex ? "It is real; k-space is needed: a complex .npy (height, width)." : "It is complex; a real image is needed.");
         }
 
-        if (measurement.Shape.Length != (complex ? 2 : 3))
+        if (measurement.Shape.Length != FrameStack.MeasurementRank(problem))
         {
             throw new InvalidInputException(
-                "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(height, width) or (channels, height, width)")}.");
+                "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(height, width) or (channels, height, width)")}, for a stack of frames {(complex ? "(frames, height, width)" : "(frames, channels, height, width)")}.");
         }
         return ProblemShapes.Image(problem, [.. measurement.Shape.Select(size => (long)size)]);
     }

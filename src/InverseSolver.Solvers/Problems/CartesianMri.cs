@@ -9,7 +9,10 @@ namespace InverseSolver.Solvers.Problems;
 /// </summary>
 /// <param name="Mask">Which k-space positions were measured.</param>
 /// <param name="Phase">Where the image's phase comes from.</param>
-public sealed record CartesianMri([property: Required] KSpaceMask Mask, PhaseSource Phase = PhaseSource.None) : Problem;
+public sealed record CartesianMri([property: Required] KSpaceMask Mask, PhaseSource Phase = PhaseSource.None) : Problem
+{
+    internal override bool DependsOnMeasurement => Phase == PhaseSource.Estimated;
+}
 
 /// <summary>Where the phase of an MR image comes from.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<PhaseSource>))]

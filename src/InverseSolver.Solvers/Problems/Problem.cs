@@ -28,4 +28,7 @@ public abstract record Problem
 
     /// <summary>Whether an image turned by 180 degrees gives the same measurement, so that samples must not be averaged.</summary>
     internal virtual bool HasTwin => false;
+
+    /// <summary>Whether A itself depends on y (which pixels are clipped, a phase estimated from it), so that frames of a sequence do not share it.</summary>
+    internal virtual bool DependsOnMeasurement => false;
 }

@@ -13,6 +13,8 @@ public sealed record HighDynamicRange(
     [property: Range(0.0, 0.49)] double Margin = 0) : Problem
 {
     internal override bool IsLinear => false;
+
+    internal override bool DependsOnMeasurement => true;
 }
 
 /// <summary>Clipped measurements: y = clip(x + n, low, high), n before the clipping; pixels at a limit are used as with <c>hdr</c>.</summary>
@@ -25,4 +27,6 @@ public sealed record Clipping(
     [property: Range(0.0, 0.49)] double Margin = 0) : Problem
 {
     internal override bool IsLinear => false;
+
+    internal override bool DependsOnMeasurement => true;
 }

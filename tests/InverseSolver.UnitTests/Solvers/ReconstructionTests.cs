@@ -114,7 +114,7 @@ public sealed class ReconstructionTests
         ReconstructionResult result = Reconstruction.Run(model, request, steps.Add, default);
         Assert.Equal(1, result.Batch);
         Assert.Equal(3, result.Cost.NetworkCalls);
-        Assert.Equal([1, 2, 3, 4, 5, 6], steps.Select(step => step.Step));
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6], steps.Select(step => step.Step));
         Assert.All(steps, step => Assert.Equal(6, step.Of));
         Assert.True(result.Deviation!.Values.Max() > 0);
     }
@@ -128,9 +128,11 @@ public sealed class ReconstructionTests
         var steps = new List<SolverProgress>();
         ReconstructionResult result = Reconstruction.Run(model, request, steps.Add, default);
         Assert.Null(result.Deviation);
-        Assert.Equal(6, steps.Count);
-
+        Assert.Equal(7, steps.Count);
+        Assert.Equal(("direct", 0), (steps[0].Stage, steps[0].Step));
+        
         bool[] mask = Masks.Random(64, 64, 0.6, 3);
+        Assert.Equal(request.Measurement.Values.Select((v, i) => mask[i] ? v : 0), steps[0].Preview!.Values);
         double[] image = [.. result.Image.Values.Select(v => (double)v)], y = [.. request.Measurement.Values.Select(v => (double)v)];
         long m = mask.LongCount(measured => measured);
         double residual = Enumerable.Range(0, image.Length).Where(i => mask[i]).Sum(i => Math.Pow(image[i] - y[i], 2));

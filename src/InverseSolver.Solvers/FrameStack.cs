@@ -1,0 +1,71 @@
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+
+namespace InverseSolver.Solvers;
+
+/// <summary>
+/// Sequences: a stack of frames or slices with one more, leading, dimension than a single measurement has. Every frame is a problem of its own with its own
+/// seed; a file with as many planes as there are frames has one for each.
+/// </summary>
+internal static class FrameStack
+{
+    /// <summary>Dimensions of one frame's measurement.</summary>
+    public static int MeasurementRank(Problem problem) => ProblemShapes.IsComplex(problem) ? 2 : 3;
+
+    /// <summary>Whether a measurement is a stack, be it of one frame.</summary>
+    public static bool IsStack(Problem problem, ArrayData measurement) => measurement.Shape.Length == MeasurementRank(problem) + 1;
+
+    /// <summary>A request for each frame. Reads the arrays' shapes only after it has checked them.</summary>
+    /// <exception cref="InvalidInputException">The truth has another number of frames, or an array's shape does not agree with its values.</exception>
+    public static IReadOnlyList<ReconstructionRequest> Split(ReconstructionRequest request)
+    {
+        ProblemChecks.CheckArray(request.Measurement, "files.measurement");
+        if (!IsStack(request.Problem, request.Measurement))
+        {
+            return [request];
+        }
+
+        int count = request.Measurement.Shape[0];
+        if (request.Truth is { } truth)
+        {
+            ProblemChecks.CheckArray(truth, "files.truth");
+            if (truth.Shape is not [var given, _, _, _] || given != count)
+            {
+                throw new InvalidInputException("files.truth", $"Its shape is {ProblemChecks.Text(truth.Shape)}; the measurement is a stack of {count} frames, so the truth is ({count}, channels, height, width).");
+            }
+        }
+
+        foreach ((string name, ArrayData file) in request.Files)
+        {
+            ProblemChecks.CheckArray(file, $"files.{name}");
+        }
+
+        return [.. Enumerable.Range(0, count).Select(i => request with
+        {
+            Measurement = Frame(request.Measurement, i),
+            Files = request.Files.ToDictionary(file => file.Key, file => IsForFrames(file.Value, count) ? Frame(file.Value, i) : file.Value),
+            Truth = request.Truth is { } whole ? Frame(whole, i) : null,
+            Seed = Seed(request.Seed, i),
+        })];
+    }
+
+    /// <summary>Whether frames share their operator: nothing of it comes from the measurement or from a file with a plane for each frame.</summary>
+    public static bool ShareOperator(ReconstructionRequest request) =>
+        !request.Problem.DependsOnMeasurement && !request.Files.Values.Any(file => IsForFrames(file, request.Measurement.Shape[0]));
+
+    /// <summary>Seed of a frame; the first one has the request's own.</summary>
+    public static long Seed(long seed, int frame) => unchecked(seed + frame * 0x632BE59BD9B4E019) & long.MaxValue;
+
+    /// <summary>One frame of a stack.</summary>
+    public static ArrayData Frame(ArrayData stack, int frame)
+    {
+        int size = stack.Values.Length / stack.Shape[0];
+        return new ArrayData(stack.Shape[1..], stack.Values[(frame * size)..((frame + 1) * size)], stack.IsComplex);
+    }
+
+    /// <summary>Frames as a stack.</summary>
+    public static ArrayData Stack(IReadOnlyList<ArrayData> frames) =>
+        new([frames.Count, .. frames[0].Shape], [.. frames.SelectMany(frame => frame.Values)], frames[0].IsComplex);
+
+    private static bool IsForFrames(ArrayData file, int frames) => file.Shape.Length == 3 && file.Shape[0] == frames && frames > 1;
+}
