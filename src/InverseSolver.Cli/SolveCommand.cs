@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
 using InverseSolver.Torch;
 using Spectre.Console;
@@ -16,7 +17,7 @@ internal static class SolveCommand
         var problem = new Option<string>("--problem") { Description = "JSON file with the problem, as the service takes it.", Required = true };
         var measurement = new Option<string>("--measurement") { Description = "Image (PNG, JPEG, TIFF, WebP) or .npy; k-space as complex .npy.", Required = true };
         var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the noise, images on [0,1].", DefaultValueFactory = _ => 0.01 };
-        var solver = new Option<string>("--solver") { Description = "The solver.", DefaultValueFactory = _ => SolverCatalog.All[0].Type };
+        var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json and, for several samples, deviation.npy and deviation.png.", Required = true };
         var mask = new Option<string?>("--mask") { Description = "File with the mask." };
@@ -45,13 +46,15 @@ internal static class SolveCommand
                     }
                 }
 
+                Problem what = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem)));
+                string solverType = arguments.GetValue(solver) ?? Recommendation.For(what).Best;
                 var request = new ReconstructionRequest
                 {
-                    Problem = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem))),
+                    Problem = what,
                     Measurement = y,
                     Files = files,
                     Sigma = quantisation == 0 || arguments.GetValue(sigma) < 0 ? arguments.GetValue(sigma) : double.Hypot(arguments.GetValue(sigma), quantisation),
-                    Solver = SolverCatalog.Resolve(arguments.GetValue(solver)!, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
+                    Solver = SolverCatalog.Resolve(solverType, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Seed = arguments.GetValue(seed),
                     OperatorFolder = arguments.GetValue(operators),
                     Truth = arguments.GetValue(truth) is { } truthPath ? ArrayFiles.ReadImage(truthPath) : null,
@@ -62,7 +65,7 @@ internal static class SolveCommand
 
                 DateTimeOffset started = DateTimeOffset.UtcNow;
                 ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, request, progress, cancellation));
-                JsonObject report = RunReport.Of(model, request, arguments.GetValue(solver)!, arguments.GetValue(preset)!, arguments.GetValue(sigma), result, started);
+                JsonObject report = RunReport.Of(model, request, solverType, arguments.GetValue(preset)!, arguments.GetValue(sigma), result, started);
 
                 string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;
                 ArrayFiles.WriteNpy(Path.Combine(folder, "result.npy"), result.Image);

@@ -100,6 +100,28 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     }
 
     [Fact]
+    public async Task A_job_without_a_solver_runs_the_one_that_is_recommended_for_its_problem()
+    {
+        JsonObject kinds = await service.GetAsync("/v1/problems");
+        JsonNode inpainting = kinds["items"]!.AsArray().First(kind => (string)kind!["type"]! == "inpainting")!;
+        string best = (string)inpainting["recommended"]!["best"]!;
+        Assert.Contains("box", (string)inpainting["recommended"]!["note"]!);
+        JsonObject solvers = await service.GetAsync("/v1/solvers");
+        JsonNode solver = solvers["items"]!.AsArray().First(kind => (string)kind!["type"]! == best)!;
+        Assert.Contains("inpainting", solver["recommendedFor"]!.AsArray().Select(type => (string)type!));
+
+        JsonObject request = Requests.Job();
+        request["solver"] = new JsonObject { ["preset"] = "fast", ["parameters"] = new JsonObject { ["steps"] = 3 } };
+        JsonObject job = await service.SubmitAsync(request, "wait=60");
+        Assert.Equal((best, "fast"), ((string)job["request"]!["solver"]!["type"]!, (string)job["request"]!["solver"]!["preset"]!));
+        request.Remove("solver");
+        job = await service.SubmitAsync(request);
+        Assert.Equal((best, "balanced"), ((string)job["request"]!["solver"]!["type"]!, (string)job["request"]!["solver"]!["preset"]!));
+        using HttpResponseMessage cancelled = await service.Client.PostAsync((string)job["links"]!["cancel"]!, null);
+        Assert.True(cancelled.IsSuccessStatusCode);
+    }
+
+    [Fact]
     public async Task An_artefact_has_a_strong_tag_and_is_not_sent_twice()
     {
         string id = Service.Id(await service.SubmitAsync(Requests.Job(), "wait=60"));

@@ -21,7 +21,7 @@ internal sealed record JobRequest : IRequestWithFiles
     /// </summary>
     [Range(0.0, 1e6)] public required double Sigma { get; init; }
 
-    /// <summary>The solver; absent, the recommended one with its preset <c>balanced</c>.</summary>
+    /// <summary>The solver; absent, the one that <c>/v1/problems</c> recommends, with its preset <c>balanced</c>.</summary>
     public SolverChoice? Solver { get; init; }
 
     /// <summary>Seed of every random number that the solver draws.</summary>
@@ -51,8 +51,8 @@ internal sealed record JobRequest : IRequestWithFiles
 /// <summary>Which solver, and how.</summary>
 internal sealed record SolverChoice
 {
-    /// <summary>The solver's name, from <c>/v1/solvers</c>.</summary>
-    public required string Type { get; init; }
+    /// <summary>The solver's name, from <c>/v1/solvers</c>; absent, the one that <c>/v1/problems</c> recommends for the problem.</summary>
+    public string? Type { get; init; }
 
     /// <summary>The preset to start from: <c>paper</c>, <c>balanced</c> or <c>fast</c>.</summary>
     public string Preset { get; init; } = "balanced";

@@ -75,8 +75,9 @@ internal sealed class JobSubmission(
     {
         JobRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
-        SolverChoice choice = request.Solver ?? new SolverChoice { Type = SolverCatalog.All[0].Type };
-        SolverParameters parameters = SolverCatalog.Resolve(choice.Type, choice.Preset, choice.Parameters);
+        SolverChoice choice = request.Solver ?? new SolverChoice();
+        string type = choice.Type ?? Recommendation.For(request.Problem).Best;
+        SolverParameters parameters = SolverCatalog.Resolve(type, choice.Preset, choice.Parameters);
         JsonObject all = SolverCatalog.ToJson(parameters);
         if (all["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
         {
@@ -98,7 +99,7 @@ internal sealed class JobSubmission(
             Model = request.Model,
             Problem = request.Problem,
             Sigma = request.Sigma,
-            Solver = new ResolvedSolver(choice.Type, choice.Preset, all),
+            Solver = new ResolvedSolver(type, choice.Preset, all),
             Seed = request.Seed,
             Previews = request.Previews,
             Name = request.Name,

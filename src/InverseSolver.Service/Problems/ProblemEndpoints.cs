@@ -12,8 +12,9 @@ namespace InverseSolver.Service.Problems;
 /// <param name="Type">Its name in requests.</param>
 /// <param name="Description">What it is.</param>
 /// <param name="Schema">The JSON Schema of its parameters, with ranges and defaults.</param>
+/// <param name="Recommended">Which solver to take; it runs where a job names none.</param>
 /// <param name="Example">A job that runs once the files are added.</param>
-internal sealed record ProblemKind(string Type, string? Description, JsonObject Schema, JsonObject Example);
+internal sealed record ProblemKind(string Type, string? Description, JsonObject Schema, Recommendation Recommended, JsonObject Example);
 
 /// <summary>All kinds of inverse problems.</summary>
 /// <param name="Items">The kinds.</param>
@@ -23,15 +24,15 @@ internal sealed record ProblemList(IReadOnlyList<ProblemKind> Items);
 /// <param name="Type">Its name in requests.</param>
 /// <param name="Title">Its name in print.</param>
 /// <param name="Citation">Where it was published.</param>
-/// <param name="Recommended">Whether it is the one that runs when none is named.</param>
+/// <param name="RecommendedFor">The kinds of problems that it runs for when a job names no solver.</param>
 /// <param name="Schema">The JSON Schema of its parameters, with ranges; the defaults are those of <c>balanced</c>.</param>
 /// <param name="Presets">Its presets with all their parameters.</param>
 /// <param name="Example">A job that runs once the files are added.</param>
 internal sealed record SolverKind(
-    string Type, string Title, string Citation, bool Recommended, JsonObject Schema, IReadOnlyDictionary<string, JsonObject> Presets, JsonObject Example);
+    string Type, string Title, string Citation, IReadOnlyList<string> RecommendedFor, JsonObject Schema, IReadOnlyDictionary<string, JsonObject> Presets, JsonObject Example);
 
 /// <summary>All solvers.</summary>
-/// <param name="Items">The solvers, the recommended one first.</param>
+/// <param name="Items">The solvers.</param>
 internal sealed record SolverList(IReadOnlyList<SolverKind> Items);
 
 /// <summary>What can be solved, and by what.</summary>
@@ -54,7 +55,7 @@ internal static class ProblemEndpoints
     private static Ok<ProblemList> ListProblems() => TypedResults.Ok(Problems.Value);
 
     /// <summary>Lists the solvers with their parameters and presets.</summary>
-    /// <response code="200">The solvers, the recommended one first.</response>
+    /// <response code="200">The solvers.</response>
     private static Ok<SolverList> ListSolvers() => TypedResults.Ok(Solvers.Value);
 
     private static ProblemList DescribeProblems() => new([.. typeof(Problem).GetCustomAttributes<JsonDerivedTypeAttribute>().Select(kind =>
@@ -67,15 +68,15 @@ internal static class ProblemEndpoints
         var required = schema["required"] as JsonArray ?? [];
         schema["required"] = required;
         required.Insert(0, "type");
-        return new ProblemKind(type, XmlDocs.Of(kind.DerivedType), schema, Examples.Job(type, withFiles: false));
+        return new ProblemKind(type, XmlDocs.Of(kind.DerivedType), schema, Recommendation.For(kind.DerivedType), Examples.Job(type, withFiles: false));
     })]);
 
-    private static SolverList DescribeSolvers() => new([.. SolverCatalog.All.Select((solver, index) =>
+    private static SolverList DescribeSolvers() => new([.. SolverCatalog.All.Select(solver =>
     {
         Type parameters = solver.Presets.Values.First().GetType();
         var presets = solver.Presets.ToDictionary(preset => preset.Key, preset => SolverCatalog.ToJson(preset.Value));
         JsonObject example = Examples.Job("inpainting", withFiles: false);
         example["solver"]!["type"] = solver.Type;
-        return new SolverKind(solver.Type, solver.Title, solver.Citation, index == 0, JsonSchemas.Of(parameters), presets, example);
+        return new SolverKind(solver.Type, solver.Title, solver.Citation, [.. Problems.Value.Items.Where(kind => kind.Recommended.Best == solver.Type).Select(kind => kind.Type)], JsonSchemas.Of(parameters), presets, example);
     })]);
 }

@@ -26,7 +26,7 @@ public static class SolverCatalog
         Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
     };
 
-    /// <summary>All solvers, the recommended one first.</summary>
+    /// <summary>All solvers.</summary>
     public static IReadOnlyList<SolverDescription> All { get; } =
     [
         new SolverDescription(
