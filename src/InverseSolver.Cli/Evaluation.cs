@@ -23,9 +23,8 @@ internal sealed record EvaluationRow(
 /// <summary>Runs solvers on simulated measurements, image by image, and keeps every row as soon as it is there.</summary>
 internal sealed class Evaluation
 {
-    internal const string LeastSquares = "leastSquares";
+    internal const string LeastSquaresBest = "leastSquaresBest";
     internal const string RoundTrip = "roundTrip";
-    internal const string Direct = "direct";
 
     private readonly List<EvaluationRow> _rows = [];
 
@@ -112,7 +111,7 @@ internal sealed class Evaluation
         return row;
     }
 
-    // What needs no diffusion: least squares at its best weight, and the measurement as an image, and what the autoencoder makes of the truth itself.
+    // What no solver can do: least squares at the weight that is best against the truth, and what the autoencoder makes of the truth itself.
     private ReconstructionResult Baseline(LatentModel model, string name, Problem problem, ArrayData truth, ArrayData measurement)
     {
         using DisposeScope scope = torch.NewDisposeScope();
@@ -121,9 +120,8 @@ internal sealed class Evaluation
         using ForwardOperator a = ProblemOperators.Create(
             problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device, OperatorFolder);
         Tensor x = truth.ToTensor(model.Device), y = measurement.ToTensor(model.Device);
-        Tensor image = name == LeastSquares
-            ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new CommandException($"{LeastSquares} needs a linear problem, {problem.GetType().Name} is not."), y, x).Images
-            : name == Direct ? a.Direct(y)
+        Tensor image = name == LeastSquaresBest
+            ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new InvalidInputException("solver.type", "Least squares needs a linear problem."), y, x).Images
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
             image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),
