@@ -43,14 +43,14 @@ internal static class EvaluateCommand
                 };
                 using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
                 IReadOnlyList<EvaluationRow> rows = evaluation.Execute(model, cancellation);
-                string table = EvaluationTable.Markdown(rows);
+                string table = EvaluationTable.Markdown(rows, evaluation.Refusals);
                 Console.WriteLine(table);
                 if (arguments.GetValue(markdown) is { } markdownFile)
                 {
                     CliJson.WriteAtomically(markdownFile, table);
                 }
 
-                if (arguments.GetValue(sheet) is { } sheetFile)
+                if (arguments.GetValue(sheet) is { } sheetFile && rows.Count > 0)
                 {
                     EvaluationTable.WriteSheet(sheetFile, evaluation, rows);
                 }

@@ -15,10 +15,15 @@ namespace InverseSolver.Cli;
 internal sealed record EvaluationRun(string Problem, string Solver, string Preset, SolverParameters? Parameters, string Settings);
 
 /// <summary>One image solved by one run.</summary>
+/// <param name="NetworkCalls">Calls of the network, with gradient or without.</param>
+/// <param name="NetworkGradients">Those with gradient; null in rows of earlier versions, as is <paramref name="RelativeResidual"/>.</param>
 internal sealed record EvaluationRow(
     string Model, string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
     double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,
-    int NetworkCalls, int DecoderGradients, double Seconds);
+    int NetworkCalls, int DecoderGradients, double Seconds, int? NetworkGradients = null, double? RelativeResidual = null);
+
+/// <summary>A run that its solver refused, and why.</summary>
+internal sealed record EvaluationRefusal(EvaluationRun Run, string Reason);
 
 /// <summary>Runs solvers on simulated measurements, image by image, and keeps every row as soon as it is there.</summary>
 internal sealed class Evaluation
@@ -27,6 +32,7 @@ internal sealed class Evaluation
     internal const string RoundTrip = "roundTrip";
 
     private readonly List<EvaluationRow> _rows = [];
+    private readonly List<EvaluationRefusal> _refusals = [];
 
     internal required string[] Images { get; init; }
 
@@ -39,6 +45,9 @@ internal sealed class Evaluation
     internal required string? RowsFile { get; init; }
 
     internal string? OperatorFolder { get; init; }
+
+    /// <summary>What <see cref="Execute"/> could not run.</summary>
+    internal IReadOnlyList<EvaluationRefusal> Refusals => _refusals;
 
     /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row) => RowsFile is null ? null : Path.Combine(
@@ -65,7 +74,17 @@ internal sealed class Evaluation
                     (r.Model, r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed) == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i));
                 if (row is null)
                 {
-                    row = Solve(model, run, Images[i], Seed + i, cancellation);
+                    try
+                    {
+                        row = Solve(model, run, Images[i], Seed + i, cancellation);
+                    }
+                    catch (InvalidInputException refused) when (refused.Field == "solver.type")
+                    {
+                        Console.Error.WriteLine($"{run.Problem,-20} {run.Solver,-12} {run.Preset,-9} refused: {refused.Message}");
+                        _refusals.Add(new EvaluationRefusal(run, refused.Message));
+                        break;
+                    }
+
                     _rows.Add(row);
                     if (RowsFile is not null)
                     {
@@ -101,7 +120,8 @@ internal sealed class Evaluation
         var row = new EvaluationRow(
             ModelName(model), Path.GetFileName(file), run.Problem, run.Solver, run.Preset, run.Settings, Sigma, seed,
             result.Quality!.PsnrDb, result.Quality.Ssim, result.Quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare,
-            result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds);
+            result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds,
+            result.Cost.NetworkGradients, result.Consistency.RelativeResidual);
         if (PictureFile(row) is { } picture)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(picture)!);

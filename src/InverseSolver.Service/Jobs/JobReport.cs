@@ -21,6 +21,7 @@ internal sealed record JobReport(
     QualityReport? Quality,
     float? DeviationWhite,
     CostReport Cost,
+    IReadOnlyList<BaselineReport>? Baselines,
     IReadOnlyDictionary<string, string> Inputs,
     IReadOnlyList<Artefact> Artefacts,
     ReportedTimes Times,
@@ -33,7 +34,8 @@ internal sealed record JobReport(
 
     /// <summary>Puts a report together.</summary>
     public static JobReport Of(
-        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, LatentModel model, IReadOnlyList<Artefact> artefacts) => new(
+        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, IReadOnlyList<BaselineReport>? baselines, LatentModel model,
+        IReadOnlyList<Artefact> artefacts) => new(
         "Not for diagnosis.",
         job.Id,
         stored.Name,
@@ -47,6 +49,7 @@ internal sealed record JobReport(
         result.Quality,
         result.DeviationWhite,
         result.Cost,
+        baselines,
         stored.Files,
         [.. artefacts],
         new ReportedTimes(

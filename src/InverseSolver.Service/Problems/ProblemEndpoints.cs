@@ -24,11 +24,12 @@ internal sealed record ProblemList(IReadOnlyList<ProblemKind> Items);
 /// <param name="Title">Its name in print.</param>
 /// <param name="Citation">Where it was published.</param>
 /// <param name="Recommended">Whether it is the one that runs when none is named.</param>
+/// <param name="Baseline">Whether it uses no network, so that a job can ask for it beside its solver (`baselines`).</param>
 /// <param name="Schema">The JSON Schema of its parameters, with ranges; the defaults are those of <c>balanced</c>.</param>
 /// <param name="Presets">Its presets with all their parameters.</param>
 /// <param name="Example">A job that runs once the files are added.</param>
 internal sealed record SolverKind(
-    string Type, string Title, string Citation, bool Recommended, JsonObject Schema, IReadOnlyDictionary<string, JsonObject> Presets, JsonObject Example);
+    string Type, string Title, string Citation, bool Recommended, bool Baseline, JsonObject Schema, IReadOnlyDictionary<string, JsonObject> Presets, JsonObject Example);
 
 /// <summary>All solvers.</summary>
 /// <param name="Items">The solvers, the recommended one first.</param>
@@ -76,6 +77,6 @@ internal static class ProblemEndpoints
         var presets = solver.Presets.ToDictionary(preset => preset.Key, preset => SolverCatalog.ToJson(preset.Value));
         JsonObject example = Examples.Job("inpainting", withFiles: false);
         example["solver"]!["type"] = solver.Type;
-        return new SolverKind(solver.Type, solver.Title, solver.Citation, index == 0, JsonSchemas.Of(parameters), presets, example);
+        return new SolverKind(solver.Type, solver.Title, solver.Citation, index == 0, solver.IsBaseline, JsonSchemas.Of(parameters), presets, example);
     })]);
 }

@@ -7,13 +7,13 @@ namespace InverseSolver.Solvers.Solvers;
 public sealed record AdjointParameters : SolverParameters
 {
     /// <summary>The preset <c>paper</c>, as all.</summary>
-    public static AdjointParameters Paper { get; } = new();
+    internal static AdjointParameters Paper { get; } = new();
 
     /// <summary>The preset <c>balanced</c>, as all.</summary>
-    public static AdjointParameters Balanced { get; } = new();
+    internal static AdjointParameters Balanced { get; } = new();
 
     /// <summary>The preset <c>fast</c>, as all.</summary>
-    public static AdjointParameters Fast { get; } = new();
+    internal static AdjointParameters Fast { get; } = new();
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new AdjointImage(input);

@@ -17,13 +17,13 @@ public sealed record LeastSquaresParameters : SolverParameters
     [Range(1, 10_000)] public int Iterations { get; init; } = 150;
 
     /// <summary>Morozov's principle as it is.</summary>
-    public static LeastSquaresParameters Paper { get; } = new() { Discrepancy = 1 };
+    internal static LeastSquaresParameters Paper { get; } = new() { Discrepancy = 1 };
 
     /// <summary>The defaults.</summary>
-    public static LeastSquaresParameters Balanced { get; } = new();
+    internal static LeastSquaresParameters Balanced { get; } = new();
 
     /// <summary>Fewer iterations.</summary>
-    public static LeastSquaresParameters Fast { get; } = new() { Iterations = 50 };
+    internal static LeastSquaresParameters Fast { get; } = new() { Iterations = 50 };
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new SmoothLeastSquares(input, this);

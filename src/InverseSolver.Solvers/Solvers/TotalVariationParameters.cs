@@ -7,7 +7,7 @@ namespace InverseSolver.Solvers.Solvers;
 /// <summary>Parameters of <see cref="TotalVariation"/>. The defaults are the preset <c>balanced</c>.</summary>
 public sealed record TotalVariationParameters : SolverParameters
 {
-    /// <summary>w of ½ ‖A x − y‖² + w TV(x), in units of y² over x; null: from sigma.</summary>
+    /// <summary>w of ½ ‖A x − y‖² + w TV(x), in units of y² over x; null: 5 σ².</summary>
     [Range(1e-12, 1e12)] public double? Weight { get; init; }
 
     /// <summary>Steps of ADMM.</summary>
@@ -23,15 +23,19 @@ public sealed record TotalVariationParameters : SolverParameters
     [Range(1e-6, 1.0)] public double Threshold { get; init; } = 0.02;
 
     /// <summary>Near convergence.</summary>
-    public static TotalVariationParameters Paper { get; } = new() { Steps = 400, Iterations = 30, Tolerance = 1e-5 };
+    internal static TotalVariationParameters Paper { get; } = new() { Steps = 400, Iterations = 30, Tolerance = 1e-5 };
 
     /// <summary>The defaults.</summary>
-    public static TotalVariationParameters Balanced { get; } = new();
+    internal static TotalVariationParameters Balanced { get; } = new();
 
     /// <summary>Half the steps.</summary>
-    public static TotalVariationParameters Fast { get; } = new() { Steps = 40 };
+    internal static TotalVariationParameters Fast { get; } = new() { Steps = 40 };
 
-    internal static double WeightFor(double sigma, double norm2) => 20 * Math.Max(sigma * sigma, 1e-6 * norm2);
+    /// <summary>
+    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 TV(x)) on [0,1], whatever A's scale is; of 5, 10, 20, 40 and 80 the best PSNR on average over five kinds of problems and the noise levels 0.01 and 0.05.
+    /// Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
+    /// </summary>
+    internal static double WeightFor(double sigma, double norm2) => 5 * Math.Max(sigma * sigma, 1e-6 * norm2);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new TotalVariation(input, this);

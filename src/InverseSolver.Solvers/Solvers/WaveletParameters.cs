@@ -7,7 +7,7 @@ namespace InverseSolver.Solvers.Solvers;
 /// <summary>Parameters of <see cref="WaveletThresholding"/>. The defaults are the preset <c>balanced</c>.</summary>
 public sealed record WaveletParameters : SolverParameters
 {
-    /// <summary>w of ½ ‖A(x) − y‖² + w ‖W x‖₁, in units of y² over x; null: from sigma.</summary>
+    /// <summary>w of ½ ‖A(x) − y‖² + w ‖W x‖₁, in units of y² over x; null: 5 σ².</summary>
     [Range(1e-12, 1e12)] public double? Weight { get; init; }
 
     /// <summary>Steps of FISTA.</summary>
@@ -17,15 +17,19 @@ public sealed record WaveletParameters : SolverParameters
     public bool CycleSpinning { get; init; } = true;
 
     /// <summary>FISTA for one fixed W, near convergence.</summary>
-    public static WaveletParameters Paper { get; } = new() { Steps = 1000, CycleSpinning = false };
+    internal static WaveletParameters Paper { get; } = new() { Steps = 1000, CycleSpinning = false };
 
     /// <summary>The defaults.</summary>
-    public static WaveletParameters Balanced { get; } = new();
+    internal static WaveletParameters Balanced { get; } = new();
 
     /// <summary>Half the steps.</summary>
-    public static WaveletParameters Fast { get; } = new() { Steps = 100 };
+    internal static WaveletParameters Fast { get; } = new() { Steps = 100 };
 
-    internal static double WeightFor(double sigma, double norm2) => 20 * Math.Max(sigma * sigma, 1e-6 * norm2);
+    /// <summary>
+    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 ‖W x‖₁) on [0,1], whatever A's scale is; of 5, 10, 20, 40 and 80 the best PSNR on average over five kinds of problems and the noise levels 0.01 and 0.05.
+    /// Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
+    /// </summary>
+    internal static double WeightFor(double sigma, double norm2) => 5 * Math.Max(sigma * sigma, 1e-6 * norm2);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new WaveletThresholding(input, this);
