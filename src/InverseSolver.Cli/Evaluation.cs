@@ -14,9 +14,7 @@ namespace InverseSolver.Cli;
 /// <summary>One column of an evaluation.</summary>
 internal sealed record EvaluationRun(string Problem, string Solver, string Preset, SolverParameters? Parameters, string Settings);
 
-/// <summary>One image solved by one run.</summary>
-/// <param name="NetworkCalls">Calls of the network, with gradient or without.</param>
-/// <param name="NetworkGradients">Those with gradient; null in rows of earlier versions, as is <paramref name="RelativeResidual"/>.</param>
+/// <summary>One image solved by one run. The network's calls are those with gradient and without; the last two members are null in rows of earlier versions.</summary>
 internal sealed record EvaluationRow(
     string Model, string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
     double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,

@@ -26,7 +26,7 @@ public sealed record WaveletParameters : SolverParameters
     internal static WaveletParameters Fast { get; } = new() { Steps = 100 };
 
     /// <summary>
-    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 ‖W x‖₁) on [0,1], whatever A's scale is; of 5, 10, 20, 40 and 80 the best PSNR on average over five kinds of problems and the noise levels 0.01 and 0.05.
+    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 ‖W x‖₁) on [0,1], whatever A's scale is; within 0.1 dB of the best over five kinds of problems (docs/decisions/0011).
     /// Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
     /// </summary>
     internal static double WeightFor(double sigma, double norm2) => 5 * Math.Max(sigma * sigma, 1e-6 * norm2);
