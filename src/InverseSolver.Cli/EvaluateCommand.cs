@@ -13,7 +13,7 @@ internal static class EvaluateCommand
     {
         var images = new Option<string>("--images") { Description = "Folder with true images.", Required = true };
         var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}, or JSON files.", Required = true };
-        var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers; leastSquares, direct (the adjoint, filtered back-projection, ...) and roundTrip are baselines.", DefaultValueFactory = _ => "leastSquares,roundTrip,reSample" };
+        var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers. Beside them, what looks at the truth: leastSquaresBest (least squares at its best weight) and roundTrip (the truth encoded and decoded).", DefaultValueFactory = _ => "leastSquaresBest,roundTrip,reSample" };
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "balanced" };
         var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the simulated noise.", DefaultValueFactory = _ => 0.01 };
         var limit = new Option<int>("--limit") { Description = "Images to take, evenly spaced in the folder.", DefaultValueFactory = _ => 8 };
@@ -43,14 +43,14 @@ internal static class EvaluateCommand
                 };
                 using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
                 IReadOnlyList<EvaluationRow> rows = evaluation.Execute(model, cancellation);
-                string table = EvaluationTable.Markdown(rows);
+                string table = EvaluationTable.Markdown(rows, evaluation.Refusals);
                 Console.WriteLine(table);
                 if (arguments.GetValue(markdown) is { } markdownFile)
                 {
                     CliJson.WriteAtomically(markdownFile, table);
                 }
 
-                if (arguments.GetValue(sheet) is { } sheetFile)
+                if (arguments.GetValue(sheet) is { } sheetFile && rows.Count > 0)
                 {
                     EvaluationTable.WriteSheet(sheetFile, evaluation, rows);
                 }
@@ -70,7 +70,7 @@ internal static class EvaluateCommand
         {
             foreach (string solver in solvers)
             {
-                if (solver is Evaluation.LeastSquares or Evaluation.RoundTrip or Evaluation.Direct)
+                if (solver is Evaluation.LeastSquaresBest or Evaluation.RoundTrip)
                 {
                     yield return new EvaluationRun(problem, solver, string.Empty, null, string.Empty);
                     continue;

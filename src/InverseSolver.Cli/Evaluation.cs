@@ -14,20 +14,23 @@ namespace InverseSolver.Cli;
 /// <summary>One column of an evaluation.</summary>
 internal sealed record EvaluationRun(string Problem, string Solver, string Preset, SolverParameters? Parameters, string Settings);
 
-/// <summary>One image solved by one run.</summary>
+/// <summary>One image solved by one run. The network's calls are those with gradient and without; the last two members are null in rows of earlier versions.</summary>
 internal sealed record EvaluationRow(
     string Model, string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
     double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,
-    int NetworkCalls, int DecoderGradients, double Seconds);
+    int NetworkCalls, int DecoderGradients, double Seconds, int? NetworkGradients = null, double? RelativeResidual = null);
+
+/// <summary>A run that its solver refused, and why.</summary>
+internal sealed record EvaluationRefusal(EvaluationRun Run, string Reason);
 
 /// <summary>Runs solvers on simulated measurements, image by image, and keeps every row as soon as it is there.</summary>
 internal sealed class Evaluation
 {
-    internal const string LeastSquares = "leastSquares";
+    internal const string LeastSquaresBest = "leastSquaresBest";
     internal const string RoundTrip = "roundTrip";
-    internal const string Direct = "direct";
 
     private readonly List<EvaluationRow> _rows = [];
+    private readonly List<EvaluationRefusal> _refusals = [];
 
     internal required string[] Images { get; init; }
 
@@ -40,6 +43,9 @@ internal sealed class Evaluation
     internal required string? RowsFile { get; init; }
 
     internal string? OperatorFolder { get; init; }
+
+    /// <summary>What <see cref="Execute"/> could not run.</summary>
+    internal IReadOnlyList<EvaluationRefusal> Refusals => _refusals;
 
     /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row) => RowsFile is null ? null : Path.Combine(
@@ -66,7 +72,17 @@ internal sealed class Evaluation
                     (r.Model, r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed) == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i));
                 if (row is null)
                 {
-                    row = Solve(model, run, Images[i], Seed + i, cancellation);
+                    try
+                    {
+                        row = Solve(model, run, Images[i], Seed + i, cancellation);
+                    }
+                    catch (InvalidInputException refused) when (refused.Field == "solver.type")
+                    {
+                        Console.Error.WriteLine($"{run.Problem,-20} {run.Solver,-12} {run.Preset,-9} refused: {refused.Message}");
+                        _refusals.Add(new EvaluationRefusal(run, refused.Message));
+                        break;
+                    }
+
                     _rows.Add(row);
                     if (RowsFile is not null)
                     {
@@ -102,7 +118,8 @@ internal sealed class Evaluation
         var row = new EvaluationRow(
             ModelName(model), Path.GetFileName(file), run.Problem, run.Solver, run.Preset, run.Settings, Sigma, seed,
             result.Quality!.PsnrDb, result.Quality.Ssim, result.Quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare,
-            result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds);
+            result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds,
+            result.Cost.NetworkGradients, result.Consistency.RelativeResidual);
         if (PictureFile(row) is { } picture)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(picture)!);
@@ -112,7 +129,7 @@ internal sealed class Evaluation
         return row;
     }
 
-    // What needs no diffusion: least squares at its best weight, and the measurement as an image, and what the autoencoder makes of the truth itself.
+    // What no solver can do: least squares at the weight that is best against the truth, and what the autoencoder makes of the truth itself.
     private ReconstructionResult Baseline(LatentModel model, string name, Problem problem, ArrayData truth, ArrayData measurement)
     {
         using DisposeScope scope = torch.NewDisposeScope();
@@ -121,9 +138,8 @@ internal sealed class Evaluation
         using ForwardOperator a = ProblemOperators.Create(
             problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device, OperatorFolder);
         Tensor x = truth.ToTensor(model.Device), y = measurement.ToTensor(model.Device);
-        Tensor image = name == LeastSquares
-            ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new CommandException($"{LeastSquares} needs a linear problem, {problem.GetType().Name} is not."), y, x).Images
-            : name == Direct ? a.Direct(y)
+        Tensor image = name == LeastSquaresBest
+            ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new InvalidInputException("solver.type", "Least squares needs a linear problem."), y, x).Images
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
             image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth), null,

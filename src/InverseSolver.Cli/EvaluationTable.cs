@@ -8,18 +8,24 @@ namespace InverseSolver.Cli;
 /// <summary>Tables and pictures of an evaluation.</summary>
 internal static class EvaluationTable
 {
-    /// <summary>Means over the images.</summary>
-    internal static string Markdown(IReadOnlyList<EvaluationRow> rows)
+    /// <summary>Means over the images, and a row for each run that was refused.</summary>
+    internal static string Markdown(IReadOnlyList<EvaluationRow> rows, IReadOnlyList<EvaluationRefusal> refusals)
     {
         var text = new StringBuilder();
-        text.AppendLine("| problem | solver | preset | images | PSNR dB | SSIM | NMSE | residual ratio | prior share | network calls | decoder gradients | s/image |");
-        text.AppendLine("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+        text.AppendLine("| problem | solver | preset | images | PSNR dB | SSIM | NMSE | residual ratio | relative residual | prior share | network calls | network gradients | decoder gradients | s/image |");
+        text.AppendLine("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
         foreach (var group in rows.GroupBy(r => (r.Problem, r.Solver, r.Preset, r.Settings)))
         {
             EvaluationRow[] g = [.. group];
             string preset = g[0].Preset + (g[0].Settings.Length == 0 ? string.Empty : " " + g[0].Settings);
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"| {g[0].Problem} | {g[0].Solver} | {preset} | {g.Length} | {g.Average(r => r.PsnrDb):F2} | {g.Average(r => r.Ssim):F3} | {g.Average(r => r.Nmse):F4} | {g.Average(r => r.Ratio):F2} | {g.Average(r => r.PriorShare):P1} | {g.Average(r => r.NetworkCalls):F0} | {g.Average(r => r.DecoderGradients):F0} | {g.Average(r => r.Seconds):F1} |");
+                $"| {g[0].Problem} | {g[0].Solver} | {preset} | {g.Length} | {g.Average(r => r.PsnrDb):F2} | {g.Average(r => r.Ssim):F3} | {g.Average(r => r.Nmse):F4} | {g.Average(r => r.Ratio):F2} | {g.Average(r => r.RelativeResidual):F4} | {g.Average(r => r.PriorShare):P1} | {g.Average(r => r.NetworkCalls):F0} | {g.Average(r => r.NetworkGradients):F0} | {g.Average(r => r.DecoderGradients):F0} | {g.Average(r => r.Seconds):F1} |");
+        }
+
+        foreach ((EvaluationRun run, string reason) in refusals)
+        {
+            string preset = run.Preset + (run.Settings.Length == 0 ? string.Empty : " " + run.Settings);
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {run.Problem} | {run.Solver} | {preset} | refused: {reason.Replace("|", "\\|", StringComparison.Ordinal)} | | | | | | | | | | |");
         }
 
         return text.ToString();

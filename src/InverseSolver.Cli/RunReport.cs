@@ -11,6 +11,15 @@ namespace InverseSolver.Cli;
 /// <summary>The report of a local run, with the service's names.</summary>
 internal static class RunReport
 {
+    internal static JsonObject OfBaseline(Baseline baseline, ReconstructionResult result) => new()
+    {
+        ["solver"] = baseline.Solver,
+        ["parameters"] = SolverCatalog.ToJson(baseline.Parameters),
+        ["consistency"] = JsonSerializer.SerializeToNode(result.Consistency, CliJson.Options),
+        ["quality"] = JsonSerializer.SerializeToNode(result.Quality, CliJson.Options),
+        ["cost"] = JsonSerializer.SerializeToNode(result.Cost, CliJson.Options),
+    };
+
     internal static JsonObject Of(
         LatentModel model, ReconstructionRequest request, string solver, string preset, double sigma, ReconstructionResult result, DateTimeOffset started) => new()
         {

@@ -19,7 +19,8 @@ internal static class SolveCommand
         var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the noise, images on [0,1].", DefaultValueFactory = _ => 0.01 };
         var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
-        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json and, for several samples, deviation.npy and deviation.png.", Required = true };
+        var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type))}." };
+        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json, for several samples deviation.npy and deviation.png, and baseline-NAME.npy and baseline-NAME.png.", Required = true };
         var mask = new Option<string?>("--mask") { Description = "File with the mask." };
         var psf = new Option<string?>("--psf") { Description = "File with the point-spread function." };
         var phase = new Option<string?>("--phase") { Description = "File with the phase map in radians." };
@@ -31,7 +32,7 @@ internal static class SolveCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("solve", "Solves one problem locally.")
         {
-            problem, measurement, sigma, modelId, models, solver, preset, set, seed, output, mask, psf, phase, truth, operators, device, json,
+            problem, measurement, sigma, modelId, models, solver, preset, set, baselines, seed, output, mask, psf, phase, truth, operators, device, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
@@ -59,12 +60,16 @@ internal static class SolveCommand
                     OperatorFolder = arguments.GetValue(operators),
                     Truth = arguments.GetValue(truth) is { } truthPath ? ArrayFiles.ReadImage(truthPath) : null,
                 };
+                IReadOnlyList<Baseline> beside = Baseline.Resolve(arguments.GetValue(baselines)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? []);
                 Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
                 using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, where);
                 Reconstruction.Validate(model, request);
+                Baseline.Validate(model, request, beside);
 
                 DateTimeOffset started = DateTimeOffset.UtcNow;
                 ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, request, progress, cancellation));
+                (Baseline Baseline, ReconstructionResult Result)[] compared = [.. beside.Select(one =>
+                    (one, WithProgressBar(progress => one.Run(model, request, progress, cancellation))))];
                 JsonObject report = RunReport.Of(model, request, solverType, arguments.GetValue(preset)!, arguments.GetValue(sigma), result, started);
 
                 string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;
@@ -77,9 +82,22 @@ internal static class SolveCommand
                     ArrayFiles.WritePng(Path.Combine(folder, "deviation.png"), result.DeviationPicture!);
                 }
 
+                report["baselines"] = compared.Length == 0 ? null : new JsonArray([.. compared.Select(one => RunReport.OfBaseline(one.Baseline, one.Result))]);
+                foreach ((Baseline baseline, ReconstructionResult image) in compared)
+                {
+                    ArrayFiles.WriteNpy(Path.Combine(folder, $"baseline-{baseline.Solver}.npy"), image.Image);
+                    ArrayFiles.WritePng(Path.Combine(folder, $"baseline-{baseline.Solver}.png"), image.Image);
+                }
+
                 CliJson.Write(Path.Combine(folder, "report.json"), report);
                 CliJson.Write(arguments.GetValue(json), report);
                 Print(result);
+                foreach ((Baseline baseline, ReconstructionResult image) in compared)
+                {
+                    Console.WriteLine($"{baseline.Solver,-13} {(image.Quality is { } q ? $"PSNR {q.PsnrDb:F2} dB, SSIM {q.Ssim:F4}, " : string.Empty)}relative residual {image.Consistency.RelativeResidual:G4}, {image.Cost.Seconds:F1} s");
+                }
+
+                Console.WriteLine("Not for diagnosis.");
                 return ExitCode.Done;
             },
             cancellation));
@@ -117,6 +135,5 @@ internal static class SolveCommand
         }
 
         Console.WriteLine($"cost          {result.Cost.Seconds:F1} s, {result.Cost.NetworkCalls} network calls, {result.Cost.NetworkGradients} network gradients, {result.Cost.DecoderGradients} decoder gradients");
-        Console.WriteLine("Not for diagnosis.");
     }
 }

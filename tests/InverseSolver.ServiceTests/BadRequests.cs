@@ -63,6 +63,14 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
             Add(job => job["solver"]!["parameters"]!["stpes"] = 1, 422, "invalidInput", "solver.parameters.stpes");
             Add(job => job["solver"]!["parameters"]!["steps"] = 0, 422, "invalidInput", "solver.parameters.steps");
             Add(job => job["solver"]!["parameters"]!["steps"] = "ten", 422, "invalidInput", "solver.parameters.steps");
+            Add(job => job["baselines"] = new JsonArray("adjoint", "magic"), 422, "invalidInput", "baselines[1]");
+            Add(job => job["baselines"] = new JsonArray("reSample"), 422, "invalidInput", "baselines[0]");
+            Add(job => job["baselines"] = new JsonArray("wavelet", "adjoint", "wavelet"), 422, "invalidInput", "baselines[2]");
+            Add(job => job["baselines"] = new JsonArray((JsonNode?)null), 422, "invalidInput", "baselines[0]");
+            Add(job => job["baselines"] = new JsonArray("adjoint", "leastSquares", "totalVariation", "wavelet", "adjoint"), 422, "invalidInput", "baselines");
+            Add(job => job["baselines"] = new JsonArray(1), 400, "invalidValue", "baselines[0]");
+            Add(job => job["baselines"] = "adjoint", 400, "invalidValue", "baselines");
+            Add(job => (job["problem"], job["baselines"]) = (new JsonObject { ["type"] = "hdr" }, new JsonArray("wavelet", "totalVariation")), 422, "invalidInput", "baselines[1]");
             Add(job => job.Remove("files"), 422, "missingFile", "files.measurement");
             Add(job => job["problem"] = new JsonObject { ["type"] = "pointSpread" }, 422, "invalidInput", "files.psf");
             Add(job => job["files"]!["mask"] = Requests.DataUri(Requests.Png()), 422, "invalidInput", "files.mask");

@@ -122,6 +122,50 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     }
 
     [Fact]
+    public async Task Baselines_are_solved_beside_the_result()
+    {
+        JsonObject request = Requests.Job();
+        request["baselines"] = new JsonArray("totalVariation", "adjoint");
+        request["files"]!["truth"] = Requests.DataUri(Requests.Png());
+        JsonObject job = await service.SubmitAsync(request, "wait=60");
+        Assert.Equal("succeeded", Service.State(job));
+        Assert.Equal(["totalVariation", "adjoint"], job["request"]!["baselines"]!.AsArray().Select(one => (string?)one!["type"]));
+        JsonArray baselines = job["result"]!["baselines"]!.AsArray();
+        Assert.Equal(["totalVariation", "adjoint"], baselines.Select(one => (string?)one!["solver"]));
+        Assert.Equal(80, (int)baselines[0]!["parameters"]!["steps"]!);
+        Assert.All(baselines, one => Assert.Equal(0, (int)one!["cost"]!["networkCalls"]!));
+        Assert.True((double)baselines[0]!["quality"]!["psnrDb"]! > (double)baselines[1]!["quality"]!["psnrDb"]!);
+
+        string artefacts = (string)job["links"]!["artefacts"]!;
+        NpyArray image = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/baseline-totalVariation.npy"), 1 << 20);
+        Assert.Equal([1, 32, 32], image.Shape);
+        Assert.Equal(32, ImageFile.ReadHeader(await service.Client.GetByteArrayAsync($"{artefacts}/baseline-adjoint.png")).Width);
+        JsonObject report = await service.GetAsync($"{artefacts}/report.json");
+        Assert.True(JsonNode.DeepEquals(baselines, report["baselines"]));
+
+        // The result is the one that is found without them.
+        JsonObject alone = await service.SubmitAsync(Requests.Job(), "wait=60");
+        Assert.Null(alone["result"]!["baselines"]);
+        Assert.Equal(Hash(alone), Hash(job));
+
+        static string Hash(JsonObject job) => (string)job["result"]!["artefacts"]!.AsArray().First(file => (string?)file!["name"] == "result.npy")!["sha256"]!;
+    }
+
+    [Fact]
+    public async Task A_job_can_be_cancelled_while_its_baselines_are_solved()
+    {
+        JsonObject request = Requests.Job(Requests.Png(256));
+        request["solver"] = new JsonObject { ["type"] = "adjoint" };
+        request["baselines"] = new JsonArray("totalVariation", "wavelet", "leastSquares");
+        string id = Service.Id(await service.SubmitAsync(request));
+        JsonObject seen = await service.UntilAsync(id, job => ((string?)job["progress"]?["stage"])?.StartsWith("baseline", StringComparison.Ordinal) == true);
+        Assert.Equal("baseline totalVariation", (string?)seen["progress"]!["stage"]);
+        using HttpResponseMessage stopping = await service.Client.PostAsync($"/v1/jobs/{id}/cancel", null);
+        Assert.Equal("cancelled", Service.State(await service.UntilAsync(id)));
+        Assert.Empty((await service.GetAsync($"/v1/jobs/{id}/artefacts"))["items"]!.AsArray());
+    }
+
+    [Fact]
     public async Task An_artefact_has_a_strong_tag_and_is_not_sent_twice()
     {
         string id = Service.Id(await service.SubmitAsync(Requests.Job(), "wait=60"));
@@ -305,8 +349,11 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.StartsWith("Standard deviation in pixels", (string?)blur["description"]);
         JsonArray solvers = (await service.GetAsync("/v1/solvers"))["items"]!.AsArray();
         Assert.Equal(
-            ["reSample", "dcdp", "diffPir", "ddnm", "redDiff", "ddpmConsistency", "mriPurify", "latentDps", "treg", "daps", "psld", "constrainedAdmm"],
+            ["reSample", "dcdp", "diffPir", "ddnm", "redDiff", "ddpmConsistency", "mriPurify", "latentDps", "treg", "daps", "psld", "constrainedAdmm", "adjoint", "leastSquares", "totalVariation", "wavelet"],
             solvers.Select(one => (string?)one!["type"]));
+        Assert.Equal(
+            ["adjoint", "leastSquares", "totalVariation", "wavelet"],
+            solvers.Where(one => (bool)one!["baseline"]!).Select(one => (string?)one!["type"]));
         JsonNode solver = solvers[0]!;
         Assert.Equal((1, 1000), ((int)solver["schema"]!["properties"]!["steps"]!["minimum"]!, (int)solver["schema"]!["properties"]!["steps"]!["maximum"]!));
         Assert.All(["paper", "balanced", "fast"], preset => Assert.NotNull(solver["presets"]![preset]!["steps"]));

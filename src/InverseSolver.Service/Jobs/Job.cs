@@ -65,6 +65,9 @@ internal sealed record StoredRequest
     /// <summary>The solver with all its parameters.</summary>
     public required ResolvedSolver Solver { get; init; }
 
+    /// <summary>The baselines with all their parameters, where some were asked for.</summary>
+    public IReadOnlyList<ResolvedSolver>? Baselines { get; init; }
+
     /// <summary>The seed.</summary>
     public required long Seed { get; init; }
 
@@ -100,8 +103,17 @@ internal sealed record JobProgress(string Stage, int Step, int Of, double? Resid
 /// <param name="Frames">The same for each frame, where the measurement is a stack; the figures above are then sums (residual, expected) and means.</param>
 /// <param name="Cost">What the run cost.</param>
 /// <param name="Artefacts">The files.</param>
+/// <param name="Baselines">The baselines' figures, where some were asked for.</param>
 internal sealed record JobResult(
-    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts);
+    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts, IReadOnlyList<BaselineReport>? Baselines = null);
+
+/// <summary>What a baseline found; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
+/// <param name="Solver">Its name.</param>
+/// <param name="Parameters">All its parameters.</param>
+/// <param name="Consistency">How well its image explains the measurement.</param>
+/// <param name="Quality">Agreement with the truth, where that was given.</param>
+/// <param name="Cost">What it cost.</param>
+internal sealed record BaselineReport(string Solver, JsonObject Parameters, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost);
 
 /// <summary>A file that a job made.</summary>
 /// <param name="Name">Its name under <c>/v1/jobs/{id}/artefacts/</c>.</param>

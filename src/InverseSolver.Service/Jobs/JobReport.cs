@@ -22,6 +22,7 @@ internal sealed record JobReport(
     IReadOnlyList<FrameReport>? Frames,
     float? DeviationWhite,
     CostReport Cost,
+    IReadOnlyList<BaselineReport>? Baselines,
     IReadOnlyDictionary<string, string> Inputs,
     IReadOnlyList<Artefact> Artefacts,
     ReportedTimes Times,
@@ -34,7 +35,8 @@ internal sealed record JobReport(
 
     /// <summary>Puts a report together.</summary>
     public static JobReport Of(
-        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, LatentModel model, IReadOnlyList<Artefact> artefacts) => new(
+        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, IReadOnlyList<BaselineReport>? baselines, LatentModel model,
+        IReadOnlyList<Artefact> artefacts) => new(
         "Not for diagnosis.",
         job.Id,
         stored.Name,
@@ -49,6 +51,7 @@ internal sealed record JobReport(
         result.Frames,
         result.DeviationWhite,
         result.Cost,
+        baselines,
         stored.Files,
         [.. artefacts],
         new ReportedTimes(

@@ -24,6 +24,13 @@ internal sealed record JobRequest : IRequestWithFiles
     /// <summary>The solver; absent, the one that <c>/v1/problems</c> recommends, with its preset <c>balanced</c>.</summary>
     public SolverChoice? Solver { get; init; }
 
+    /// <summary>
+    /// Solvers without a network (`baseline` in <c>/v1/solvers</c>) that solve the same problem after the solver, with the preset <c>balanced</c>, to compare the result with:
+    /// at most 4, each once.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Baselines { get; init; }
+
     /// <summary>Seed of every random number that the solver draws.</summary>
     [Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
 

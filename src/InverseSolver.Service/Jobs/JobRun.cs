@@ -24,10 +24,15 @@ internal sealed class JobRun(
             decoder.DecodeAll(stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name)));
         ReconstructionRequest request = ToReconstruction(stored, files, operators.Value.Folder);
         LatentModel model = models.Get(stored.Model);
-        ReconstructionResult result = Reconstruction.Run(model, request, Reporter(job, stored.Previews, cancel), cancel.Token);
+        Action<SolverProgress> reporter = Reporter(job, stored.Previews, cancel);
+        ReconstructionResult result = Reconstruction.Run(model, request, reporter, cancel.Token);
+        (ResolvedSolver Solver, ReconstructionResult Result)[] baselines = [.. (stored.Baselines ?? []).Select(one =>
+            (one, new Baseline(one.Type, ToParameters(one)).Run(model, request, reporter, cancel.Token)))];
         cancel.Token.ThrowIfCancellationRequested();
+        BaselineReport[]? reports = stored.Baselines is null ? null
+            : [.. baselines.Select(one => new BaselineReport(one.Solver.Type, one.Solver.Parameters, one.Result.Consistency, one.Result.Quality, one.Result.Cost))];
         return new JobResult(
-            request.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, WriteArtefacts(job, stored, request, result, model));
+            request.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, WriteArtefacts(job, stored, request, result, baselines, reports, model), reports);
     }
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
@@ -37,11 +42,14 @@ internal sealed class JobRun(
         Measurement = files["measurement"].Array,
         Files = files.Where(file => file.Key is not ("measurement" or "truth")).ToDictionary(file => file.Key, file => file.Value.Array),
         Sigma = FileDecoder.EffectiveSigma(stored.Sigma, files["measurement"]),
-        Solver = SolverCatalog.Resolve(stored.Solver.Type, stored.Solver.Preset, stored.Solver.Parameters.DeepClone().AsObject()),
+        Solver = ToParameters(stored.Solver),
         Seed = stored.Seed,
         Truth = files.GetValueOrDefault("truth")?.Array,
         OperatorFolder = operatorFolder,
     };
+
+    private static SolverParameters ToParameters(ResolvedSolver solver) =>
+        SolverCatalog.Resolve(solver.Type, solver.Preset, solver.Parameters.DeepClone().AsObject());
 
     private Action<SolverProgress> Reporter(JobRow job, bool previews, CancellationTokenSource cancel)
     {
@@ -75,7 +83,8 @@ internal sealed class JobRun(
     }
 
     private List<Artefact> WriteArtefacts(
-        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, LatentModel model)
+        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result,
+        (ResolvedSolver Solver, ReconstructionResult Result)[] baselines, BaselineReport[]? reports, LatentModel model)
     {
         var artefacts = new List<Artefact>();
         Add("result.npy", "application/octet-stream", Pictures.ToNpy(result.Image));
@@ -95,9 +104,15 @@ internal sealed class JobRun(
             Add("deviation.png", "image/png", Pictures.ToPng(result.DeviationPicture!, 8));
         }
 
+        foreach ((ResolvedSolver solver, ReconstructionResult baseline) in baselines)
+        {
+            Add($"baseline-{solver.Type}.npy", "application/octet-stream", Pictures.ToNpy(baseline.Image));
+            Add($"baseline-{solver.Type}.png", "image/png", Pictures.ToPng(baseline.Image, 8));
+        }
+
         Add("measurement.npy", "application/octet-stream", Pictures.ToNpy(request.Measurement));
         Add("measurement.png", "image/png", Pictures.ToPng(request.Measurement, 8));
-        JobReport report = JobReport.Of(job, stored, request, result, model, artefacts);
+        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts);
         Add("report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options));
         return artefacts;
 

@@ -79,6 +79,7 @@ internal sealed class JobSubmission(
         string type = choice.Type ?? Recommendation.For(request.Problem).Best;
         SolverParameters parameters = SolverCatalog.Resolve(type, choice.Preset, choice.Parameters);
         JsonObject all = SolverCatalog.ToJson(parameters);
+        IReadOnlyList<Baseline> baselines = Baseline.Resolve(request.Baselines ?? []);
         if (all["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
         {
             throw RequestChecks.Unprocessable("limitExceeded", "solver.parameters.steps", $"At most {limits.Value.SolverSteps} steps are taken here.");
@@ -100,6 +101,7 @@ internal sealed class JobSubmission(
             Problem = request.Problem,
             Sigma = request.Sigma,
             Solver = new ResolvedSolver(type, choice.Preset, all),
+            Baselines = baselines.Count == 0 ? null : [.. baselines.Select(one => new ResolvedSolver(one.Solver, Baseline.Preset, SolverCatalog.ToJson(one.Parameters)))],
             Seed = request.Seed,
             Previews = request.Previews,
             Name = request.Name,
@@ -118,7 +120,9 @@ internal sealed class JobSubmission(
                 "limitExceeded", "files.measurement", $"The image to be solved for has {image[1]} x {image[2]} pixels; at most {limits.Value.ImagePixels} are solved here.");
         }
 
-        Reconstruction.Validate(models.Get(request.Model), reconstruction);
+        LatentModel model = models.Get(request.Model);
+        Reconstruction.Validate(model, reconstruction);
+        Baseline.Validate(model, reconstruction, baselines);
         return stored;
     }
 

@@ -25,11 +25,12 @@ internal sealed record ProblemList(IReadOnlyList<ProblemKind> Items);
 /// <param name="Title">Its name in print.</param>
 /// <param name="Citation">Where it was published.</param>
 /// <param name="RecommendedFor">The kinds of problems that it runs for when a job names no solver.</param>
+/// <param name="Baseline">Whether it uses no network, so that a job can ask for it beside its solver (`baselines`).</param>
 /// <param name="Schema">The JSON Schema of its parameters, with ranges; the defaults are those of <c>balanced</c>.</param>
 /// <param name="Presets">Its presets with all their parameters.</param>
 /// <param name="Example">A job that runs once the files are added.</param>
 internal sealed record SolverKind(
-    string Type, string Title, string Citation, IReadOnlyList<string> RecommendedFor, JsonObject Schema, IReadOnlyDictionary<string, JsonObject> Presets, JsonObject Example);
+    string Type, string Title, string Citation, IReadOnlyList<string> RecommendedFor, bool Baseline, JsonObject Schema, IReadOnlyDictionary<string, JsonObject> Presets, JsonObject Example);
 
 /// <summary>All solvers.</summary>
 /// <param name="Items">The solvers.</param>
@@ -77,6 +78,6 @@ internal static class ProblemEndpoints
         var presets = solver.Presets.ToDictionary(preset => preset.Key, preset => SolverCatalog.ToJson(preset.Value));
         JsonObject example = Examples.Job("inpainting", withFiles: false);
         example["solver"]!["type"] = solver.Type;
-        return new SolverKind(solver.Type, solver.Title, solver.Citation, [.. Problems.Value.Items.Where(kind => kind.Recommended.Best == solver.Type).Select(kind => kind.Type)], JsonSchemas.Of(parameters), presets, example);
+        return new SolverKind(solver.Type, solver.Title, solver.Citation, [.. Problems.Value.Items.Where(kind => kind.Recommended.Best == solver.Type).Select(kind => kind.Type)], solver.IsBaseline, JsonSchemas.Of(parameters), presets, example);
     })]);
 }

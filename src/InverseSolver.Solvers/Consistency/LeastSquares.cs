@@ -60,23 +60,26 @@ public static class LeastSquares
     private static Tensor Start(LinearOperator op, Tensor y) =>
         torch.zeros([y.size(0), .. op.Domain], ScalarType.Float32, y.device);
 
-    private static Tensor Solve(LinearOperator op, Tensor y, double weight, Penalty penalty, Tensor start)
+    /// <summary>Solves with one weight, from an image that is near.</summary>
+    /// <param name="op">A.</param>
+    /// <param name="y">Measurements, (N, range).</param>
+    /// <param name="weight">w above 0.</param>
+    /// <param name="penalty">P.</param>
+    /// <param name="start">(N, channels, height, width).</param>
+    /// <param name="iterations">Conjugate gradients at most, for smoothness.</param>
+    /// <param name="check">Called before each of them; may throw.</param>
+    internal static Tensor Solve(
+        LinearOperator op, Tensor y, double weight, Penalty penalty, Tensor start, int iterations = Iterations, Action? check = null)
     {
         if (!double.IsFinite(weight) || weight <= 0) throw new ArgumentOutOfRangeException(nameof(weight), weight, "The weight is above 0.");
         if (penalty == Penalty.Energy) return op.Prox(torch.zeros_like(start), y, weight);
         using var _ = torch.no_grad();
-        return start + ConjugateGradients.Solve(Normal, op.Adjoint(y) - Normal(start), Tolerance, Iterations);
+        return start + ConjugateGradients.Solve(Normal, op.Adjoint(y) - Normal(start), Tolerance, iterations);
 
-        Tensor Normal(Tensor d) => op.Adjoint(op.Apply(d)) + (SecondDifferences(d, 2) + SecondDifferences(d, 3)) * weight;
-    }
-
-    // DᵀD with D the forward differences along a dimension.
-    private static Tensor SecondDifferences(Tensor x, int dimension)
-    {
-        long size = x.size(dimension);
-        if (size == 1) return torch.zeros_like(x);
-        Tensor differences = x.narrow(dimension, 1, size - 1) - x.narrow(dimension, 0, size - 1);
-        long[] before = dimension == 3 ? [1, 0, 0, 0] : [0, 0, 1, 0], after = dimension == 3 ? [0, 1, 0, 0] : [0, 0, 0, 1];
-        return torch.nn.functional.pad(differences, before) - torch.nn.functional.pad(differences, after);
+        Tensor Normal(Tensor d)
+        {
+            check?.Invoke();
+            return op.Adjoint(op.Apply(d)) + Differences.Normal(d) * weight;
+        }
     }
 }

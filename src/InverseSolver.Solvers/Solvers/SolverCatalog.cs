@@ -11,7 +11,11 @@ namespace InverseSolver.Solvers.Solvers;
 /// <param name="Citation">Where it was published.</param>
 /// <param name="Presets">Its presets by name: <c>paper</c>, <c>balanced</c>, <c>fast</c>.</param>
 public sealed record SolverDescription(
-    string Type, string Title, string Citation, IReadOnlyDictionary<string, SolverParameters> Presets);
+    string Type, string Title, string Citation, IReadOnlyDictionary<string, SolverParameters> Presets)
+{
+    /// <summary>Whether it uses no network: something to compare the others with.</summary>
+    public bool IsBaseline => Presets.Values.First() is not DiffusionParameters;
+}
 
 /// <summary>All solvers.</summary>
 public static class SolverCatalog
@@ -89,6 +93,26 @@ public static class SolverCatalog
             "FAST-DIPS",
             "FAST-DIPS: hard-constrained diffusion inverse solver by ADMM with analytic steps. ICLR 2026.",
             new Dictionary<string, SolverParameters> { ["paper"] = ConstrainedAdmmPresets.Paper, ["balanced"] = ConstrainedAdmmPresets.Balanced, ["fast"] = ConstrainedAdmmPresets.Fast }),
+        new SolverDescription(
+            "adjoint",
+            "Adjoint",
+            "The measurement as an image: zero-filled in MRI; in tomography filtered back-projection (Ramachandran, Lakshminarayanan: Three-dimensional reconstruction from radiographs and electron micrographs. PNAS 68, 1971).",
+            new Dictionary<string, SolverParameters> { ["paper"] = AdjointParameters.Paper, ["balanced"] = AdjointParameters.Balanced, ["fast"] = AdjointParameters.Fast }),
+        new SolverDescription(
+            "leastSquares",
+            "Regularised least squares",
+            "Phillips: A technique for the numerical solution of certain integral equations of the first kind. JACM 9, 1962; weight: Morozov: On the solution of functional equations by the method of regularization. Soviet Math. Dokl. 7, 1966.",
+            new Dictionary<string, SolverParameters> { ["paper"] = LeastSquaresParameters.Paper, ["balanced"] = LeastSquaresParameters.Balanced, ["fast"] = LeastSquaresParameters.Fast }),
+        new SolverDescription(
+            "totalVariation",
+            "Total variation",
+            "Rudin, Osher, Fatemi: Nonlinear total variation based noise removal algorithms. Physica D 60, 1992; by ADMM: Goldstein, Osher: The split Bregman method for L1-regularized problems. SIAM J. Imaging Sci. 2, 2009.",
+            new Dictionary<string, SolverParameters> { ["paper"] = TotalVariationParameters.Paper, ["balanced"] = TotalVariationParameters.Balanced, ["fast"] = TotalVariationParameters.Fast }),
+        new SolverDescription(
+            "wavelet",
+            "Wavelet thresholding",
+            "Beck, Teboulle: A fast iterative shrinkage-thresholding algorithm for linear inverse problems. SIAM J. Imaging Sci. 2, 2009; cycle spinning: Coifman, Donoho: Translation-invariant de-noising. Wavelets and Statistics, 1995.",
+            new Dictionary<string, SolverParameters> { ["paper"] = WaveletParameters.Paper, ["balanced"] = WaveletParameters.Balanced, ["fast"] = WaveletParameters.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>

@@ -164,7 +164,7 @@ public sealed class CommandTests : IDisposable
         WritePhantom(Path.Combine("images", "b.npy"), 48);
         string[] arguments =
         [
-            "evaluate", "--images", PathOf("images"), "--problems", "denoising", "--solvers", "leastSquares,roundTrip,reSample", "--presets", "fast", "--set", "steps=2",
+            "evaluate", "--images", PathOf("images"), "--problems", "denoising", "--solvers", "leastSquaresBest,roundTrip,reSample", "--presets", "fast", "--set", "steps=2",
             "--sigma", "0.05", "--resume", PathOf("rows.json"), "--limit",
         ];
         (int exitCode, string output) = Inverse([.. arguments, "1"]);
@@ -176,7 +176,59 @@ public sealed class CommandTests : IDisposable
         JsonArray rows = JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray();
         Assert.Equal(6, rows.Count);
         Assert.Equal(JsonNode.Parse(first)!.AsArray()[2]!.ToJsonString(), rows[2]!.ToJsonString());
-        Assert.Contains("| denoising | leastSquares |  | 2 |", File.ReadAllText(PathOf("table.md")), StringComparison.Ordinal);
+        Assert.Contains("| denoising | leastSquaresBest |  | 2 |", File.ReadAllText(PathOf("table.md")), StringComparison.Ordinal);
         Assert.True(ImageFile.ReadHeader(File.ReadAllBytes(PathOf("sheet.png"))).Width > 500);
+    }
+
+    [Fact]
+    public void An_evaluation_goes_on_past_what_a_solver_refuses_and_reads_rows_of_before()
+    {
+        Directory.CreateDirectory(PathOf("images"));
+        WritePhantom(Path.Combine("images", "a.npy"), 32);
+        string[] arguments =
+        [
+            "evaluate", "--images", PathOf("images"), "--problems", "hdr,denoising", "--solvers", "leastSquares,leastSquaresBest,adjoint", "--resume", PathOf("rows.json"), "--markdown", PathOf("table.md"),
+        ];
+        (int exitCode, string output) = Inverse(arguments);
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("refused: Least squares needs a linear problem", output, StringComparison.Ordinal);
+        string[] table = File.ReadAllLines(PathOf("table.md"));
+        Assert.Contains(table, line => line.StartsWith("| hdr | leastSquares | balanced | refused: Least squares", StringComparison.Ordinal));
+        Assert.Contains(table, line => line.StartsWith("| hdr | leastSquaresBest |  | refused: Least squares", StringComparison.Ordinal));
+        Assert.Contains(table, line => line.StartsWith("| hdr | adjoint | balanced | 1 |", StringComparison.Ordinal));
+        Assert.Equal(1, table.Where(line => line.StartsWith('|')).Select(line => line.Count(letter => letter == '|')).Distinct().Count());
+
+        JsonArray rows = JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray();
+        Assert.Equal(4, rows.Count);
+        foreach (JsonNode? row in rows)
+        {
+            Assert.Equal(0, (int)row!["networkGradients"]!);
+            Assert.True((double)row["relativeResidual"]! >= 0);
+            row.AsObject().Remove("networkGradients");
+            row.AsObject().Remove("relativeResidual");
+        }
+
+        File.WriteAllText(PathOf("rows.json"), rows.ToJsonString());
+        (exitCode, output) = Inverse(arguments);
+        Assert.True(exitCode == 0, output);
+        Assert.Equal(4, JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray().Count);
+    }
+
+    [Fact]
+    public void Solve_solves_baselines_beside_its_result_or_names_the_wrong_one()
+    {
+        WritePhantom("y.npy");
+        File.WriteAllText(PathOf("p.json"), """{ "type": "denoising" }""");
+        string[] arguments = ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--out", PathOf("out"), "--solver", "adjoint", "--baselines"];
+        (int exitCode, string output) = Inverse([.. arguments, "leastSquares,wavelet"]);
+        Assert.True(exitCode == 0, output);
+        JsonArray baselines = JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!["baselines"]!.AsArray();
+        Assert.Equal(["leastSquares", "wavelet"], baselines.Select(one => (string)one!["solver"]!));
+        Assert.Equal(200, (int)baselines[1]!["parameters"]!["steps"]!);
+        Assert.True(File.Exists(Path.Combine(PathOf("out"), "baseline-wavelet.npy")));
+        Assert.True(File.Exists(Path.Combine(PathOf("out"), "baseline-leastSquares.png")));
+        (exitCode, output) = Inverse([.. arguments, "adjoint,reSample"]);
+        Assert.Equal(2, exitCode);
+        Assert.Contains("baselines[1]", output, StringComparison.Ordinal);
     }
 }

@@ -20,6 +20,9 @@ public sealed class SolverLawTests
     /// <summary>All solvers.</summary>
     public static TheoryData<string> Solvers => [.. SolverCatalog.All.Select(solver => solver.Type)];
 
+    /// <summary>All but the adjoint, which solves nothing: it is the start that the others are compared with, and its A Aᵀ y is y for few operators only.</summary>
+    public static TheoryData<string> SolversOfTheProblem => [.. SolverCatalog.All.Select(solver => solver.Type).Where(type => type != "adjoint")];
+
     [Theory]
     [MemberData(nameof(Solvers))]
     public void A_run_gives_the_same_bits_again_and_from_every_saved_state(string type)
@@ -93,7 +96,7 @@ public sealed class SolverLawTests
     }
 
     [Theory]
-    [MemberData(nameof(Solvers))]
+    [MemberData(nameof(SolversOfTheProblem))]
     public void The_image_explains_its_measurement_and_is_nearer_to_the_truth_than_the_start(string type)
     {
         using DisposeScope scope = torch.NewDisposeScope();
@@ -112,7 +115,7 @@ public sealed class SolverLawTests
     }
 
     [Theory]
-    [MemberData(nameof(Solvers))]
+    [MemberData(nameof(SolversOfTheProblem))]
     public void Without_noise_the_image_explains_its_measurement_exactly(string type)
     {
         using DisposeScope scope = torch.NewDisposeScope();

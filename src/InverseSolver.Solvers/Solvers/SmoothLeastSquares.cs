@@ -1,0 +1,66 @@
+using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Solvers;
+
+/// <summary>
+/// Regularised least squares: argmin ‖A x − y‖² + w ‖∇x‖² by conjugate gradients (Phillips 1962; Tikhonov 1963), w by the discrepancy principle (Morozov: On the solution of
+/// functional equations by the method of regularization. Soviet Math. Dokl. 7, 1966): of a grid the largest weight that leaves ‖A x − y‖² ≤ δ m σ².
+/// </summary>
+/// <remarks>
+/// A step is one weight, from the last one's solution on; an item that has found its weight stays. The grid is quarter decades from 10 ‖A‖² to 10⁻⁵ ‖A‖²: in these units a
+/// weight means the same whatever the measurement's scale is. An item that no weight explains gets the smallest one. With σ = 0 the image is projected on those that explain y.
+/// </remarks>
+public sealed class SmoothLeastSquares : Solver
+{
+    private readonly LeastSquaresParameters _p;
+    private readonly LinearOperator _a;
+    private readonly double[] _weights;
+
+    /// <summary>A run on <paramref name="input"/>.</summary>
+    public SmoothLeastSquares(SolverInput input, LeastSquaresParameters parameters)
+        : base(input)
+    {
+        _p = parameters;
+        _a = (LinearOperator)A;
+        _weights = parameters.Weight is { } weight ? [weight] : Grid(OperatorNorm.Squared(_a, Y.device));
+    }
+
+    /// <inheritdoc/>
+    public override int Steps => _weights.Length;
+
+    /// <inheritdoc/>
+    public override SolverState Start(params long[] seeds)
+    {
+        SolverState state = SolverState.Start(seeds, Y.device);
+        state["x"] = torch.zeros([seeds.Length, .. A.Domain], device: Y.device);
+        state["found"] = torch.zeros([seeds.Length, 1, 1, 1], device: Y.device);
+        return state;
+    }
+
+    /// <summary>The weights that are tried, largest first.</summary>
+    internal static double[] Grid(double norm2) => [.. Enumerable.Range(0, 25).Select(i => norm2 * Math.Pow(10, 1 - i / 4.0))];
+
+    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int step)
+    {
+        bool last = step == Steps - 1;
+        Tensor found = state["found"];
+        if (found.min().ToDouble() == 0)
+        {
+            Tensor solved = LeastSquares.Solve(_a, Y, _weights[step], Penalty.Smoothness, state["x"], _p.Iterations, Calls.ThrowIfCancelled);
+            state["x"] = torch.where(found.gt(0), state["x"], solved);
+            Tensor explained = A.Residual2(state["x"], Y).le(_p.Discrepancy * Expected).to(ScalarType.Float32);
+            state["found"] = torch.maximum(found, explained.reshape(-1, 1, 1, 1));
+        }
+
+        Tensor x = state["x"];
+        if (!last)
+        {
+            return ("weights", x);
+        }
+
+        state.Image = Sigma == 0 ? _a.Prox(x, Y, 0) : x.clone();
+        return ("final", state.Image);
+    }
+}
