@@ -21,8 +21,14 @@ public sealed record ReconstructionRequest
     /// <summary>The problem's files by name: <c>mask</c>, <c>psf</c>, <c>phase</c>.</summary>
     public IReadOnlyDictionary<string, ArrayData> Files { get; init; } = new Dictionary<string, ArrayData>();
 
-    /// <summary>Standard deviation of the noise in y, per real component, in y's units.</summary>
-    public required double Sigma { get; init; }
+    /// <summary>Standard deviation of the noise in y, per real component, in y's units; with <see cref="Photons"/> that of the read-out. Null: estimated from y.</summary>
+    public required double? Sigma { get; init; }
+
+    /// <summary>Standard deviation of the rounding of y's file; an estimated <see cref="Sigma"/> is at least this.</summary>
+    public double LeastSigma { get; init; }
+
+    /// <summary>Photons per unit of y, where it was counted (<see cref="PhotonNoise"/>); null where all noise is Gaussian.</summary>
+    public double? Photons { get; init; }
 
     /// <summary>The solver's parameters.</summary>
     public required SolverParameters Solver { get; init; }
@@ -43,9 +49,18 @@ public sealed record ReconstructionRequest
 /// <param name="Expected">m sigma^2, what noise alone would leave.</param>
 /// <param name="Ratio">Residual over expected; null when sigma is 0.</param>
 /// <param name="RelativeResidual">||A(x) - y|| / ||y||.</param>
+/// <remarks>With counted photons the entries are weighted by their noise: then everything is in units of a common level, and a ratio of 1 still is what noise explains.</remarks>
 /// <param name="PriorShare">||x - A⁺A x||^2 / ||x||^2: the share of the image's energy that the measurement does not see, hence comes from the prior; null where A is not linear.</param>
+/// <param name="Photons">Photons per unit of y, where they were counted.</param>
 public sealed record ConsistencyReport(
-    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double? PriorShare);
+    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double? PriorShare, double? Photons = null);
+
+/// <summary>The noise that was solved for.</summary>
+/// <param name="Sigma">Standard deviation of the Gaussian noise, per real component.</param>
+/// <param name="SigmaEstimated">Whether it was estimated from the measurement.</param>
+/// <param name="SigmaMethod">How, where it was.</param>
+/// <param name="Photons">Photons per unit of y, where they were counted.</param>
+public sealed record NoiseReport(double Sigma, bool SigmaEstimated, string? SigmaMethod, double? Photons);
 
 /// <summary>Agreement of the image, clipped to [0,1], with a known truth.</summary>
 /// <param name="PsnrDb">Peak signal-to-noise ratio, peak 1.</param>
@@ -71,6 +86,9 @@ public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderG
 /// <param name="Batch">Samples that were solved together.</param>
 public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, int Batch)
 {
+    /// <summary>The noise that was solved for.</summary>
+    public required NoiseReport Noise { get; init; }
+
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
 
@@ -115,8 +133,11 @@ public static class Reconstruction
         _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device, request.OperatorFolder);
-        Tensor y = request.Measurement.ToTensor(model.Device);
+        NoiseReport noise = Noise(request, imageShape);
+        using ForwardOperator unweighted = ProblemOperators.Create(request.Problem, imageShape, request.Files, request.Measurement, model.Device, request.OperatorFolder);
+        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, request.Measurement.ToTensor(model.Device), noise.Sigma, request.Photons);
+        using ForwardOperator a = whitened.A;
+        (Tensor y, double sigma) = (whitened.Y, whitened.Sigma);
         int count = (request.Solver as DiffusionParameters)?.Samples ?? 1;
         long[] seeds = [.. Enumerable.Range(0, count).Select(k => SampleSeed(request.Seed, k))];
         int batch = (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, seeds.Length);
@@ -127,7 +148,7 @@ public static class Reconstruction
         {
             int done = images.Count;
             Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, done, groups, watch.Elapsed));
-            Solver solver = request.Solver.Create(new SolverInput(model, a, torch.cat([.. Enumerable.Repeat(y, group.Length)]), request.Sigma, report, cancellation));
+            Solver solver = request.Solver.Create(new SolverInput(model, a, torch.cat([.. Enumerable.Repeat(y, group.Length)]), sigma, report, cancellation));
             using SolverState state = solver.Start(group);
             images.Add(solver.Run(state).clone());
             cost = new CostReport(
@@ -152,7 +173,8 @@ public static class Reconstruction
             quality = turned;
         }
 
-        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch);
+        ConsistencyReport consistency = ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons };
+        return new ReconstructionResult(image, deviation, consistency, quality, cost, batch) { Noise = noise };
     }
 
     /// <summary>Makes a measurement from a clean image.</summary>
@@ -162,10 +184,19 @@ public static class Reconstruction
     /// <param name="sigma">Standard deviation of the noise per real component.</param>
     /// <param name="seed">Seed of the noise.</param>
     /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
+    /// <param name="photons">Photons per unit of y, where they are counted (<see cref="PhotonNoise"/>).</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null) =>
-        Simulation.Run(problem, image, files, sigma, seed, operatorFolder);
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null, double? photons = null) =>
+        Simulation.Run(problem, image, files, sigma, seed, operatorFolder, photons);
+
+    // The noise as given, or as estimated.
+    private static NoiseReport Noise(ReconstructionRequest request, long[] imageShape)
+    {
+        if (request.Sigma is { } given) return new NoiseReport(given, false, null, request.Photons);
+        NoiseLevel level = NoiseEstimate.Of(request.Problem, imageShape, request.Files, request.Measurement, request.LeastSigma);
+        return new NoiseReport(level.Sigma, true, level.Method, null);
+    }
 
     // The sample that explains the measurement best.
     private static Tensor Likeliest(ForwardOperator a, Tensor samples, Tensor y)
@@ -188,9 +219,14 @@ public static class Reconstruction
 
     private static long[] ValidatedImageShape(LatentModel model, ReconstructionRequest request)
     {
-        if (!double.IsFinite(request.Sigma) || request.Sigma < 0)
+        if (request.Sigma is { } sigma && (!double.IsFinite(sigma) || sigma < 0))
         {
             throw new InvalidInputException("sigma", "It must be a finite number, 0 or more.");
+        }
+
+        if (request.Sigma is null && request.Photons is not null)
+        {
+            throw new InvalidInputException("sigma", "Where photons are counted the read-out's sigma is not estimated; give it, 0 where there is none.");
         }
 
         if (model.Info.ContextChannels is not null || model.Info.NeedsClassLabels)
@@ -206,6 +242,8 @@ public static class Reconstruction
 
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
         ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
+        PhotonNoise.Check(request.Problem, request.Photons);
+        _ = Noise(request, shape);
         if (shape[0] != model.Channels)
         {
             throw new InvalidInputException(

@@ -9,7 +9,10 @@ namespace InverseSolver.Solvers.Problems;
 /// </summary>
 /// <param name="Mask">Which k-space positions were measured.</param>
 /// <param name="Phase">Where the image's phase comes from.</param>
-public sealed record CartesianMri([property: Required] KSpaceMask Mask, PhaseSource Phase = PhaseSource.None) : Problem;
+public sealed record CartesianMri([property: Required] KSpaceMask Mask, PhaseSource Phase = PhaseSource.None) : Problem
+{
+    internal override string? PhotonRefusal => "k-space is no count of photons: its noise is Gaussian, and sigma alone says what it is.";
+}
 
 /// <summary>Where the phase of an MR image comes from.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<PhaseSource>))]
