@@ -18,7 +18,7 @@ internal sealed record EvaluationRun(string Problem, string Solver, string Prese
 internal sealed record EvaluationRow(
     string Model, string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
     double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,
-    int NetworkCalls, int DecoderGradients, double Seconds);
+    int NetworkCalls, int DecoderGradients, double Seconds, double? Photons = null, bool SigmaEstimated = false, double? EffectiveSigma = null);
 
 /// <summary>Runs solvers on simulated measurements, image by image, and keeps every row as soon as it is there.</summary>
 internal sealed class Evaluation
@@ -33,6 +33,10 @@ internal sealed class Evaluation
 
     internal required double Sigma { get; init; }
 
+    internal double? Photons { get; init; }
+
+    internal bool EstimateSigma { get; init; }
+
     internal required long Seed { get; init; }
 
     internal required EvaluationRun[] Runs { get; init; }
@@ -44,7 +48,9 @@ internal sealed class Evaluation
     /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row) => RowsFile is null ? null : Path.Combine(
         Path.ChangeExtension(RowsFile, null) + ".images",
-        $"{Path.GetFileNameWithoutExtension(row.Image)}-{Path.GetFileNameWithoutExtension(row.Problem)}-{row.Solver}-{row.Preset}-{Convert.ToHexString(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new { row.Model, row.Image, row.Problem, row.Settings, row.Sigma, row.Seed })))[..8]}.npy");
+        $"{Path.GetFileNameWithoutExtension(row.Image)}-{Path.GetFileNameWithoutExtension(row.Problem)}-{row.Solver}-{row.Preset}-{Convert.ToHexString(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new { row.Model, row.Image, row.Problem, Settings = row.Settings + NoiseSettings(row), row.Sigma, row.Seed })))[..8]}.npy");
+
+    private static string NoiseSettings(EvaluationRow row) => row.Photons is null && !row.SigmaEstimated ? string.Empty : $" {row.Photons} {row.SigmaEstimated}";
 
     private static string ModelName(LatentModel model) => $"{model.Info.Id} {model.Info.Hash}";
 
@@ -63,7 +69,8 @@ internal sealed class Evaluation
                 cancellation.ThrowIfCancellationRequested();
                 string name = Path.GetFileName(Images[i]);
                 EvaluationRow? row = _rows.Find(r =>
-                    (r.Model, r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed) == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i));
+                    (r.Model, r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed, r.Photons, r.SigmaEstimated)
+                    == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i, Photons, EstimateSigma && run.Parameters is not null));
                 if (row is null)
                 {
                     row = Solve(model, run, Images[i], Seed + i, cancellation);
@@ -73,7 +80,7 @@ internal sealed class Evaluation
                         CliJson.Write(RowsFile, _rows);
                     }
 
-                    Console.Error.WriteLine($"{row.Problem,-20} {row.Solver,-12} {row.Preset,-9} {row.Image,-24} {row.PsnrDb,6:F2} dB  SSIM {row.Ssim:F3}  ratio {row.Ratio,6:F2}  {row.Seconds,6:F1} s");
+                    Console.Error.WriteLine($"{row.Problem,-20} {row.Solver,-12} {row.Preset,-9} {row.Image,-24} {row.PsnrDb,6:F2} dB  SSIM {row.Ssim:F3}  ratio {row.Ratio,6:F2}{(row.SigmaEstimated ? $"  sigma {row.EffectiveSigma:F4}" : string.Empty)}  {row.Seconds,6:F1} s");
                 }
 
                 wanted.Add(row);
@@ -87,7 +94,7 @@ internal sealed class Evaluation
     {
         ArrayData truth = ArrayFiles.ReadImage(file);
         Problem problem = StandardProblems.Get(run.Problem, seed);
-        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed, OperatorFolder).Measurement;
+        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed, OperatorFolder, Photons).Measurement;
         ReconstructionResult result;
         if (run.Parameters is null)
         {
@@ -95,14 +102,15 @@ internal sealed class Evaluation
         }
         else
         {
-            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = Sigma, Solver = run.Parameters, Seed = seed, Truth = truth, OperatorFolder = OperatorFolder };
+            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = EstimateSigma ? null : Sigma, Photons = Photons, Solver = run.Parameters, Seed = seed, Truth = truth, OperatorFolder = OperatorFolder };
             result = Reconstruction.Run(model, request, null, cancellation);
         }
 
         var row = new EvaluationRow(
             ModelName(model), Path.GetFileName(file), run.Problem, run.Solver, run.Preset, run.Settings, Sigma, seed,
             result.Quality!.PsnrDb, result.Quality.Ssim, result.Quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare,
-            result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds);
+            result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds,
+            Photons, result.Noise.SigmaEstimated, result.Noise.Sigma);
         if (PictureFile(row) is { } picture)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(picture)!);
@@ -118,15 +126,17 @@ internal sealed class Evaluation
         using DisposeScope scope = torch.NewDisposeScope();
         using GradMode grad = torch.no_grad();
         var watch = System.Diagnostics.Stopwatch.StartNew();
-        using ForwardOperator a = ProblemOperators.Create(
+        using ForwardOperator unweighted = ProblemOperators.Create(
             problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device, OperatorFolder);
-        Tensor x = truth.ToTensor(model.Device), y = measurement.ToTensor(model.Device);
+        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, measurement.ToTensor(model.Device), Sigma, Photons);
+        using ForwardOperator a = whitened.A;
+        (Tensor x, Tensor y) = (truth.ToTensor(model.Device), whitened.Y);
         Tensor image = name == LeastSquares
             ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new CommandException($"{LeastSquares} needs a linear problem, {problem.GetType().Name} is not."), y, x).Images
             : name == Direct ? a.Direct(y)
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
-            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),
-            new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds), 1);
+            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, whitened.Sigma)[0] with { Photons = Photons }, ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth),
+            new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds), 1) { Noise = new NoiseReport(Sigma, false, null, Photons) };
     }
 }

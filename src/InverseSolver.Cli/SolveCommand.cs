@@ -15,7 +15,8 @@ internal static class SolveCommand
     {
         var problem = new Option<string>("--problem") { Description = "JSON file with the problem, as the service takes it.", Required = true };
         var measurement = new Option<string>("--measurement") { Description = "Image (PNG, JPEG, TIFF, WebP) or .npy; k-space as complex .npy.", Required = true };
-        var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the noise, images on [0,1].", DefaultValueFactory = _ => 0.01 };
+        var sigma = new Option<double?>("--sigma") { Description = "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement." };
+        var photons = new Option<double?>("--photons") { Description = "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise." };
         var solver = new Option<string>("--solver") { Description = "The solver.", DefaultValueFactory = _ => SolverCatalog.All[0].Type };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json and, for several samples, deviation.npy and deviation.png.", Required = true };
@@ -30,7 +31,7 @@ internal static class SolveCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("solve", "Solves one problem locally.")
         {
-            problem, measurement, sigma, modelId, models, solver, preset, set, seed, output, mask, psf, phase, truth, operators, device, json,
+            problem, measurement, sigma, photons, modelId, models, solver, preset, set, seed, output, mask, psf, phase, truth, operators, device, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
@@ -50,7 +51,9 @@ internal static class SolveCommand
                     Problem = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem))),
                     Measurement = y,
                     Files = files,
-                    Sigma = quantisation == 0 || arguments.GetValue(sigma) < 0 ? arguments.GetValue(sigma) : double.Hypot(arguments.GetValue(sigma), quantisation),
+                    Sigma = arguments.GetValue(sigma) is { } given ? quantisation == 0 || given < 0 ? given : double.Hypot(given, quantisation) : null,
+                    LeastSigma = quantisation,
+                    Photons = arguments.GetValue(photons),
                     Solver = SolverCatalog.Resolve(arguments.GetValue(solver)!, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Seed = arguments.GetValue(seed),
                     OperatorFolder = arguments.GetValue(operators),
@@ -101,6 +104,8 @@ internal static class SolveCommand
     private static void Print(ReconstructionResult result)
     {
         ConsistencyReport c = result.Consistency;
+        NoiseReport n = result.Noise;
+        Console.WriteLine($"noise         sigma {n.Sigma:G3}{(n.SigmaEstimated ? $", estimated: {n.SigmaMethod}" : string.Empty)}{(n.Photons is { } p ? $", {p:G4} photons per unit" : string.Empty)}");
         Console.WriteLine($"residual      {c.Residual:G4} over {c.MeasuredComponents} components; noise explains {c.Expected:G4}{(c.Ratio is { } r ? $" (ratio {r:F2})" : string.Empty)}");
         Console.WriteLine(c.PriorShare is { } share ? $"prior share   {share:P1} of the image's energy is not seen by the measurement" : "prior share   unknown: the problem is not linear");
         if (result.Deviation is { } deviation)

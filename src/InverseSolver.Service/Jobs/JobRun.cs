@@ -26,7 +26,7 @@ internal sealed class JobRun(
         ReconstructionResult result = Reconstruction.Run(model, request, Reporter(job, stored.Previews, cancel), cancel.Token);
         cancel.Token.ThrowIfCancellationRequested();
         return new JobResult(
-            request.Sigma, result.Consistency, result.Quality, result.Cost, WriteArtefacts(job, stored, request, result, model));
+            result.Noise.Sigma, result.Consistency, result.Quality, result.Cost, WriteArtefacts(job, stored, request, result, model), result.Noise.SigmaEstimated, result.Noise.SigmaMethod);
     }
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
@@ -35,7 +35,9 @@ internal sealed class JobRun(
         Problem = stored.Problem,
         Measurement = files["measurement"].Array,
         Files = files.Where(file => file.Key is not ("measurement" or "truth")).ToDictionary(file => file.Key, file => file.Value.Array),
-        Sigma = FileDecoder.EffectiveSigma(stored.Sigma, files["measurement"]),
+        Sigma = stored.Sigma is { } sigma ? FileDecoder.EffectiveSigma(sigma, files["measurement"]) : null,
+        LeastSigma = files["measurement"].Quantisation,
+        Photons = stored.Photons,
         Solver = SolverCatalog.Resolve(stored.Solver.Type, stored.Solver.Preset, stored.Solver.Parameters.DeepClone().AsObject()),
         Seed = stored.Seed,
         Truth = files.GetValueOrDefault("truth")?.Array,

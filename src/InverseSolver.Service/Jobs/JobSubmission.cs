@@ -98,6 +98,7 @@ internal sealed class JobSubmission(
             Model = request.Model,
             Problem = request.Problem,
             Sigma = request.Sigma,
+            Photons = request.Photons,
             Solver = new ResolvedSolver(choice.Type, choice.Preset, all),
             Seed = request.Seed,
             Previews = request.Previews,

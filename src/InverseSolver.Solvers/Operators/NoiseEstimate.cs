@@ -27,6 +27,9 @@ public static class NoiseEstimate
     private const double OuterMagnitudes = 0.1, OuterSamples = 0.05;
     private const int FewestSamples = 128;
 
+    // Of larger measurements every second row is looked at, or every third...
+    private const long MostResponses = 1 << 20;
+
     // This share of values at 0, or at 1, is no chance: they were clipped.
     private const double ClippedShare = 0.01;
 
@@ -110,9 +113,8 @@ public static class NoiseEstimate
     private static List<double> Responses(ArrayData y, Func<int, float, bool> usable, double[,] filter)
     {
         (int height, int width, int rows, int columns) = (y.Shape[^2], y.Shape[^1], filter.GetLength(0), filter.GetLength(1));
-        bool[] good = [.. y.Values.Select((value, i) => usable(i, value))];
         var sizes = new List<double>();
-        for (int top = 0; top < good.Length / width; top++)
+        for (int top = 0; top < y.Values.Length / width; top += 1 + (int)(y.Values.LongLength / MostResponses))
         {
             if (top % height + rows > height) continue;
             for (int left = 0; left + columns <= width; left++)
@@ -131,7 +133,7 @@ public static class NoiseEstimate
                 for (int j = 0; j < columns; j++)
                 {
                     int at = (top + i) * width + left + j;
-                    if (!good[at]) return null;
+                    if (!usable(at, y.Values[at])) return null;
                     sum += filter[i, j] * y.Values[at];
                 }
             }
