@@ -61,7 +61,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
             Add(job => (job["problem"], job["photons"]) = (new JsonObject { ["type"] = "quantisation" }, 100), 422, "invalidInput", "photons");
             Add(job => (job["problem"], job["files"]!["measurement"], job["photons"]) = (KSpace(), KSpaceFile(), 100), 422, "invalidInput", "photons");
             Add(job => (job["problem"], job["sigma"]) = (new JsonObject { ["type"] = "compressedSensing" }, null), 422, "invalidInput", "sigma");
-            Add(job => (job["files"]!["measurement"], job["sigma"]) = (Requests.DataUri(Requests.Png(8)), null), 422, "invalidInput", "sigma");
+            Add(job => (job["files"]!["measurement"], job["sigma"]) = (Requests.DataUri(Requests.Png(12)), null), 422, "invalidInput", "sigma");
             Add(job => job["seed"] = -1, 422, "outOfRange", "seed");
             Add(job => job["name"] = new string('x', 201), 422, "outOfRange", "name");
             Add(job => job["model"] = "no-such-model", 422, "unknownModel", "model");

@@ -13,7 +13,7 @@ public sealed record NoiseLevel(double Sigma, string Method);
 /// </summary>
 /// <remarks>
 /// Images: second differences along rows and columns of 3 x 3 neighbourhoods (Immerkær 1996), which see no gradients; where too few are measured as a whole, the diagonal Haar
-/// coefficients of 2 x 2 ones. Sinograms: sixth differences along the detector. k-space and Fourier magnitudes: the frequencies farthest from the centre.
+/// coefficients of 2 x 2 ones. Sinograms: sixth differences along the detector. Rounded images: 8 bits. k-space and Fourier magnitudes: the frequencies farthest from the centre.
 /// </remarks>
 public static class NoiseEstimate
 {
@@ -26,6 +26,11 @@ public static class NoiseEstimate
     // Share of the frequencies that are outermost, and how many samples at least.
     private const double OuterMagnitudes = 0.1, OuterSamples = 0.05;
     private const int FewestSamples = 128;
+
+    private const double RoundingShare = 1e-6;
+
+    // Rounding to 8 bits spreads evenly over one step.
+    private const double EightBit = 1 / 255.0;
 
     // Of larger measurements every second row is looked at, or every third...
     private const long MostResponses = 1 << 20;
@@ -46,6 +51,8 @@ public static class NoiseEstimate
     {
         if (Unknown(problem) is { } reason) throw new InvalidInputException("sigma", $"{reason} Give sigma.");
         NoiseLevel level = Of(problem, ProblemChecks.Check(problem, imageShape, files, measurement), measurement);
+        // What single precision leaves of a difference is no noise.
+        if (level.Sigma < RoundingShare * measurement.Values.Max(Math.Abs)) level = level with { Sigma = 0 };
         return level.Sigma >= least ? level : new NoiseLevel(least, $"rounding of the file; {level.Method}, gave less");
     }
 
@@ -54,7 +61,6 @@ public static class NoiseEstimate
         Composition c => Unknown(c.Parts[^1]),
         CompressedSensing => "The random signs spread the image over all coefficients, so its noise cannot be told from it.",
         TorchScript => "What a module's measurement looks like without noise is not known here.",
-        Jpeg or Quantisation => "Noise below the rounding's steps leaves no trace.",
         _ => null,
     };
 
@@ -64,8 +70,13 @@ public static class NoiseEstimate
         CartesianMri => Samples(y, parts.Mask!),
         ComputedTomography => Level(Responses(y, (_, _) => true, AlongDetector), "sixth differences along the detector") ?? throw TooFew(),
         PhaseRetrieval => Level(Responses(y, Outermost(y), SecondDifferences), "second differences of the outermost frequencies' magnitudes") ?? throw TooFew(),
+        // The cells that coefficients were rounded from are part of A, noise within them leaves no trace, and with as much noise as they are wide solvers are worse (docs/results.md).
+        Jpeg => Rounding(EightBit),
+        Quantisation q => Rounding(Math.Min(EightBit, 1.0 / (q.Levels - 1))),
         _ => Image(y, parts),
     };
+
+    private static NoiseLevel Rounding(double step) => new(step / Math.Sqrt(12), "rounding to 8 bits; the problem's own rounding is part of the forward model");
 
     private static NoiseLevel Image(ArrayData y, ProblemParts parts)
     {

@@ -143,6 +143,16 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
         Refused(new CompressedSensing(), Toy.Phantom(Size));
     }
 
+    [Fact]
+    public void Rounded_images_have_the_rounding_of_their_file()
+    {
+        foreach (Problem problem in (Problem[])[new Jpeg(10), new Quantisation(8)])
+        {
+            ArrayData y = Reconstruction.Simulate(problem, Toy.Phantom(Size), None, 0, 1).Measurement;
+            Assert.Equal(1 / 255.0 / Math.Sqrt(12), NoiseEstimate.Of(problem, [1, Size, Size], None, y, 0).Sigma, 1e-9);
+        }
+    }
+
     private static void Refused(Problem problem, ArrayData y)
     {
         var e = Assert.Throws<InvalidInputException>(() => NoiseEstimate.Of(problem, ProblemOperators.ImageShape(problem, y), None, y, 0));
