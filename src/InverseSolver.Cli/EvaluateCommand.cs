@@ -16,6 +16,8 @@ internal static class EvaluateCommand
         var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers. Beside them, what looks at the truth: leastSquaresBest (least squares at its best weight) and roundTrip (the truth encoded and decoded).", DefaultValueFactory = _ => "leastSquaresBest,roundTrip,reSample" };
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "balanced" };
         var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the simulated noise.", DefaultValueFactory = _ => 0.01 };
+        var photons = new Option<double?>("--photons") { Description = "Photons per unit of the simulated measurement, where it is counted; --sigma is then the read-out's noise." };
+        var estimate = new Option<bool>("--estimate-sigma") { Description = "Solvers estimate the noise level instead of being given it." };
         var limit = new Option<int>("--limit") { Description = "Images to take, evenly spaced in the folder.", DefaultValueFactory = _ => 8 };
         var sheet = new Option<string?>("--sheet") { Description = "PNG with truths, measurements and results." };
         var resume = new Option<string?>("--resume") { Description = "JSON file that rows are added to; what it holds already is not run again." };
@@ -27,7 +29,7 @@ internal static class EvaluateCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("evaluate", "Simulates measurements from images, solves them and tabulates the results.")
         {
-            images, problems, solvers, presets, sigma, limit, seed, sheet, resume, markdown, modelId, models, operators, device, set, json,
+            images, problems, solvers, presets, sigma, photons, estimate, limit, seed, sheet, resume, markdown, modelId, models, operators, device, set, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
@@ -36,6 +38,8 @@ internal static class EvaluateCommand
                 {
                     Images = ImagesIn(arguments.GetRequiredValue(images), arguments.GetValue(limit)),
                     Sigma = arguments.GetValue(sigma),
+                    Photons = arguments.GetValue(photons),
+                    EstimateSigma = arguments.GetValue(estimate),
                     Seed = arguments.GetValue(seed),
                     Runs = [.. Runs(List(arguments.GetRequiredValue(problems)), List(arguments.GetValue(solvers)!), List(arguments.GetValue(presets)!), CliJson.ReadSettings(arguments.GetValue(set) ?? []))],
                     OperatorFolder = arguments.GetValue(operators),

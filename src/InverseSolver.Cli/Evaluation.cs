@@ -18,7 +18,8 @@ internal sealed record EvaluationRun(string Problem, string Solver, string Prese
 internal sealed record EvaluationRow(
     string Model, string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
     double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,
-    int NetworkCalls, int DecoderGradients, double Seconds, int? NetworkGradients = null, double? RelativeResidual = null);
+    int NetworkCalls, int DecoderGradients, double Seconds, int? NetworkGradients = null, double? RelativeResidual = null,
+    double? Photons = null, bool SigmaEstimated = false, double? EffectiveSigma = null);
 
 /// <summary>A run that its solver refused, and why.</summary>
 internal sealed record EvaluationRefusal(EvaluationRun Run, string Reason);
@@ -36,6 +37,10 @@ internal sealed class Evaluation
 
     internal required double Sigma { get; init; }
 
+    internal double? Photons { get; init; }
+
+    internal bool EstimateSigma { get; init; }
+
     internal required long Seed { get; init; }
 
     internal required EvaluationRun[] Runs { get; init; }
@@ -50,7 +55,9 @@ internal sealed class Evaluation
     /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row) => RowsFile is null ? null : Path.Combine(
         Path.ChangeExtension(RowsFile, null) + ".images",
-        $"{Path.GetFileNameWithoutExtension(row.Image)}-{Path.GetFileNameWithoutExtension(row.Problem)}-{row.Solver}-{row.Preset}-{Convert.ToHexString(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new { row.Model, row.Image, row.Problem, row.Settings, row.Sigma, row.Seed })))[..8]}.npy");
+        $"{Path.GetFileNameWithoutExtension(row.Image)}-{Path.GetFileNameWithoutExtension(row.Problem)}-{row.Solver}-{row.Preset}-{Convert.ToHexString(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new { row.Model, row.Image, row.Problem, Settings = row.Settings + NoiseSettings(row), row.Sigma, row.Seed })))[..8]}.npy");
+
+    private static string NoiseSettings(EvaluationRow row) => row.Photons is null && !row.SigmaEstimated ? string.Empty : $" {row.Photons} {row.SigmaEstimated}";
 
     private static string ModelName(LatentModel model) => $"{model.Info.Id} {model.Info.Hash}";
 
@@ -69,7 +76,8 @@ internal sealed class Evaluation
                 cancellation.ThrowIfCancellationRequested();
                 string name = Path.GetFileName(Images[i]);
                 EvaluationRow? row = _rows.Find(r =>
-                    (r.Model, r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed) == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i));
+                    (r.Model, r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed, r.Photons, r.SigmaEstimated)
+                    == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i, Photons, EstimateSigma && run.Parameters is not null));
                 if (row is null)
                 {
                     try
@@ -89,7 +97,7 @@ internal sealed class Evaluation
                         CliJson.Write(RowsFile, _rows);
                     }
 
-                    Console.Error.WriteLine($"{row.Problem,-20} {row.Solver,-12} {row.Preset,-9} {row.Image,-24} {row.PsnrDb,6:F2} dB  SSIM {row.Ssim:F3}  ratio {row.Ratio,6:F2}  {row.Seconds,6:F1} s");
+                    Console.Error.WriteLine($"{row.Problem,-20} {row.Solver,-12} {row.Preset,-9} {row.Image,-24} {row.PsnrDb,6:F2} dB  SSIM {row.Ssim:F3}  ratio {row.Ratio,6:F2}{(row.SigmaEstimated ? $"  sigma {row.EffectiveSigma:F4}" : string.Empty)}  {row.Seconds,6:F1} s");
                 }
 
                 wanted.Add(row);
@@ -103,7 +111,7 @@ internal sealed class Evaluation
     {
         ArrayData truth = ArrayFiles.ReadImage(file);
         Problem problem = StandardProblems.Get(run.Problem, seed);
-        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed, OperatorFolder).Measurement;
+        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed, OperatorFolder, Photons).Measurement;
         ReconstructionResult result;
         if (run.Parameters is null)
         {
@@ -111,7 +119,7 @@ internal sealed class Evaluation
         }
         else
         {
-            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = Sigma, Solver = run.Parameters, Seed = seed, Truth = truth, OperatorFolder = OperatorFolder };
+            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = EstimateSigma ? null : Sigma, Photons = Photons, Solver = run.Parameters, Seed = seed, Truth = truth, OperatorFolder = OperatorFolder };
             result = Reconstruction.Run(model, request, null, cancellation);
         }
 
@@ -119,7 +127,7 @@ internal sealed class Evaluation
             ModelName(model), Path.GetFileName(file), run.Problem, run.Solver, run.Preset, run.Settings, Sigma, seed,
             result.Quality!.PsnrDb, result.Quality.Ssim, result.Quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare,
             result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds,
-            result.Cost.NetworkGradients, result.Consistency.RelativeResidual);
+            result.Cost.NetworkGradients, result.Consistency.RelativeResidual, Photons, result.Noise.SigmaEstimated, result.Noise.Sigma);
         if (PictureFile(row) is { } picture)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(picture)!);
@@ -135,14 +143,17 @@ internal sealed class Evaluation
         using DisposeScope scope = torch.NewDisposeScope();
         using GradMode grad = torch.no_grad();
         var watch = System.Diagnostics.Stopwatch.StartNew();
-        using ForwardOperator a = ProblemOperators.Create(
+        using ForwardOperator unweighted = ProblemOperators.Create(
             problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device, OperatorFolder);
-        Tensor x = truth.ToTensor(model.Device), y = measurement.ToTensor(model.Device);
+        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, measurement.ToTensor(model.Device), Sigma, Photons);
+        using ForwardOperator a = whitened.A;
+        (Tensor x, Tensor y) = (truth.ToTensor(model.Device), whitened.Y);
         Tensor image = name == LeastSquaresBest
             ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new InvalidInputException("solver.type", "Least squares needs a linear problem."), y, x).Images
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
-            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, Sigma)[0], ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth), null,
-            new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds), 1);
+            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, whitened.Sigma)[0] with { Photons = Photons }, ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth), null,
+            new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds), 1)
+        { Noise = new NoiseReport(Sigma, false, null, Photons) };
     }
 }

@@ -21,7 +21,7 @@ internal static class RunReport
     };
 
     internal static JsonObject Of(
-        LatentModel model, ReconstructionRequest request, string solver, string preset, double sigma, ReconstructionResult result, DateTimeOffset started) => new()
+        LatentModel model, ReconstructionRequest request, string solver, string preset, double? sigma, ReconstructionResult result, DateTimeOffset started) => new()
         {
             ["notice"] = "Not for diagnosis.",
             ["model"] = new JsonObject { ["id"] = model.Info.Id, ["version"] = model.Info.Version, ["hash"] = model.Info.Hash, ["licence"] = model.Info.Licence, ["precision"] = model.Info.Precision },
@@ -29,7 +29,10 @@ internal static class RunReport
             ["solver"] = new JsonObject { ["type"] = solver, ["preset"] = preset, ["parameters"] = SolverCatalog.ToJson(request.Solver) },
             ["seed"] = request.Seed,
             ["sigma"] = sigma,
-            ["effectiveSigma"] = request.Sigma,
+            ["effectiveSigma"] = result.Noise.Sigma,
+            ["sigmaEstimated"] = result.Noise.SigmaEstimated,
+            ["sigmaMethod"] = result.Noise.SigmaMethod,
+            ["photons"] = result.Noise.Photons,
             ["consistency"] = JsonSerializer.SerializeToNode(result.Consistency, CliJson.Options),
             ["quality"] = JsonSerializer.SerializeToNode(result.Quality, CliJson.Options),
             ["frames"] = JsonSerializer.SerializeToNode(result.Frames, CliJson.Options),

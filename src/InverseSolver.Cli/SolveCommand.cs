@@ -16,7 +16,8 @@ internal static class SolveCommand
     {
         var problem = new Option<string>("--problem") { Description = "JSON file with the problem, as the service takes it.", Required = true };
         var measurement = new Option<string>("--measurement") { Description = "Image (PNG, JPEG, TIFF, WebP) or .npy; k-space as complex .npy.", Required = true };
-        var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the noise, images on [0,1].", DefaultValueFactory = _ => 0.01 };
+        var sigma = new Option<double?>("--sigma") { Description = "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement." };
+        var photons = new Option<double?>("--photons") { Description = "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise." };
         var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type))}." };
@@ -32,7 +33,7 @@ internal static class SolveCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("solve", "Solves one problem locally.")
         {
-            problem, measurement, sigma, modelId, models, solver, preset, set, baselines, seed, output, mask, psf, phase, truth, operators, device, json,
+            problem, measurement, sigma, photons, modelId, models, solver, preset, set, baselines, seed, output, mask, psf, phase, truth, operators, device, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
@@ -54,7 +55,9 @@ internal static class SolveCommand
                     Problem = what,
                     Measurement = y,
                     Files = files,
-                    Sigma = quantisation == 0 || arguments.GetValue(sigma) < 0 ? arguments.GetValue(sigma) : double.Hypot(arguments.GetValue(sigma), quantisation),
+                    Sigma = arguments.GetValue(sigma) is { } given ? quantisation == 0 || given < 0 ? given : double.Hypot(given, quantisation) : null,
+                    LeastSigma = quantisation,
+                    Photons = arguments.GetValue(photons),
                     Solver = SolverCatalog.Resolve(solverType, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Seed = arguments.GetValue(seed),
                     OperatorFolder = arguments.GetValue(operators),
@@ -122,6 +125,8 @@ internal static class SolveCommand
     private static void Print(ReconstructionResult result)
     {
         ConsistencyReport c = result.Consistency;
+        NoiseReport n = result.Noise;
+        Console.WriteLine($"noise         sigma {n.Sigma:G3}{(n.SigmaEstimated ? $", estimated: {n.SigmaMethod}" : string.Empty)}{(n.Photons is { } p ? $", {p:G4} photons per unit" : string.Empty)}");
         Console.WriteLine($"residual      {c.Residual:G4} over {c.MeasuredComponents} components; noise explains {c.Expected:G4}{(c.Ratio is { } r ? $" (ratio {r:F2})" : string.Empty)}");
         Console.WriteLine(c.PriorShare is { } share ? $"prior share   {share:P1} of the image's energy is not seen by the measurement" : "prior share   unknown: the problem is not linear");
         if (result.Deviation is { } deviation)

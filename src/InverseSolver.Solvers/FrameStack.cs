@@ -49,9 +49,9 @@ internal static class FrameStack
         })];
     }
 
-    /// <summary>Whether frames share their operator: nothing of it comes from the measurement or from a file with a plane for each frame.</summary>
+    /// <summary>Whether frames share their operator: nothing of it comes from the measurement (with counted photons its weights do) or from a file with a plane for each frame.</summary>
     public static bool ShareOperator(ReconstructionRequest request) =>
-        !request.Problem.DependsOnMeasurement && !request.Files.Values.Any(file => IsForFrames(file, request.Measurement.Shape[0]));
+        !request.Problem.DependsOnMeasurement && request.Photons is null && !request.Files.Values.Any(file => IsForFrames(file, request.Measurement.Shape[0]));
 
     /// <summary>Seed of a frame; the first one has the request's own.</summary>
     public static long Seed(long seed, int frame) => unchecked(seed + frame * 0x632BE59BD9B4E019) & long.MaxValue;

@@ -21,8 +21,14 @@ public sealed record ReconstructionRequest
     /// <summary>The problem's files by name: <c>mask</c>, <c>psf</c>, <c>phase</c>; for a stack of frames with (frames, height, width) one for each of them.</summary>
     public IReadOnlyDictionary<string, ArrayData> Files { get; init; } = new Dictionary<string, ArrayData>();
 
-    /// <summary>Standard deviation of the noise in y, per real component, in y's units.</summary>
-    public required double Sigma { get; init; }
+    /// <summary>Standard deviation of the noise in y, per real component, in y's units; with <see cref="Photons"/> that of the read-out. Null: estimated from y.</summary>
+    public required double? Sigma { get; init; }
+
+    /// <summary>Standard deviation of the rounding of y's file; an estimated <see cref="Sigma"/> is at least this.</summary>
+    public double LeastSigma { get; init; }
+
+    /// <summary>Photons per unit of y, where it was counted (<see cref="PhotonNoise"/>); null where all noise is Gaussian.</summary>
+    public double? Photons { get; init; }
 
     /// <summary>The solver's parameters.</summary>
     public required SolverParameters Solver { get; init; }
@@ -43,9 +49,11 @@ public sealed record ReconstructionRequest
 /// <param name="Expected">m sigma^2, what noise alone would leave.</param>
 /// <param name="Ratio">Residual over expected; null when sigma is 0.</param>
 /// <param name="RelativeResidual">||A(x) - y|| / ||y||.</param>
+/// <remarks>With counted photons the entries are weighted by their noise: then everything is in units of a common level, and a ratio of 1 still is what noise explains.</remarks>
 /// <param name="PriorShare">||x - A⁺A x||^2 / ||x||^2: the share of the image's energy that the measurement does not see, hence comes from the prior; null where A is not linear.</param>
+/// <param name="Photons">Photons per unit of y, where they were counted.</param>
 public sealed record ConsistencyReport(
-    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double? PriorShare)
+    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double? PriorShare, double? Photons = null)
 {
     /// <summary>Of a stack of frames: sums, the ratio of the sums, and the means of the relative residuals and prior shares.</summary>
     internal static ConsistencyReport Of(ConsistencyReport[] frames)
@@ -53,9 +61,16 @@ public sealed record ConsistencyReport(
         (double residual, double expected) = (frames.Sum(f => f.Residual), frames.Sum(f => f.Expected));
         return new ConsistencyReport(
             frames.Sum(f => f.MeasuredComponents), residual, expected, expected > 0 ? residual / expected : null,
-            frames.Average(f => f.RelativeResidual), frames.Average(f => f.PriorShare));
+            frames.Average(f => f.RelativeResidual), frames.Average(f => f.PriorShare), frames[0].Photons);
     }
 }
+
+/// <summary>The noise that was solved for.</summary>
+/// <param name="Sigma">Standard deviation of the Gaussian noise, per real component.</param>
+/// <param name="SigmaEstimated">Whether it was estimated from the measurement.</param>
+/// <param name="SigmaMethod">How, where it was.</param>
+/// <param name="Photons">Photons per unit of y, where they were counted.</param>
+public sealed record NoiseReport(double Sigma, bool SigmaEstimated, string? SigmaMethod, double? Photons);
 
 /// <summary>Agreement of the image, clipped to [0,1], with a known truth.</summary>
 /// <param name="PsnrDb">Peak signal-to-noise ratio, peak 1.</param>
@@ -93,6 +108,9 @@ public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderG
 public sealed record ReconstructionResult(
     ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, int Batch)
 {
+    /// <summary>The noise that was solved for.</summary>
+    public required NoiseReport Noise { get; init; }
+
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
 
@@ -147,6 +165,7 @@ public static class Reconstruction
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it, before the BLAS asks OpenMP.
         _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
+        NoiseReport noise = Noise(request, frames, imageShape);
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
         IReadOnlyList<ReconstructionRequest>[] sharing = FrameStack.ShareOperator(request) ? [frames] : [.. frames.Select(frame => new[] { frame })];
         int batch = request.Solver.JointFrames
@@ -158,15 +177,17 @@ public static class Reconstruction
         foreach (IReadOnlyList<ReconstructionRequest> group in sharing)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            using ForwardOperator a = ProblemOperators.Create(request.Problem, imageShape, group[0].Files, group[0].Measurement, model.Device, request.OperatorFolder);
-            Tensor y = torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]);
+            using ForwardOperator unweighted = ProblemOperators.Create(request.Problem, imageShape, group[0].Files, group[0].Measurement, model.Device, request.OperatorFolder);
+            WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]), noise.Sigma, request.Photons);
+            using ForwardOperator a = whitened.A;
+            Tensor y = whitened.Y;
             var images = new List<Tensor>();
             foreach (int[] items in Enumerable.Range(0, group.Count * samples).Chunk(batch))
             {
                 int before = done++;
                 Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, before, batches, watch.Elapsed));
                 Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
-                Solver solver = request.Solver.Create(new SolverInput(model, a, measured, request.Sigma, report, cancellation));
+                Solver solver = request.Solver.Create(new SolverInput(model, a, measured, whitened.Sigma, report, cancellation));
                 if (before == 0)
                 {
                     // Filtered back-projection, zero-filled k-space, ...: what there is to see before the first estimate.
@@ -182,14 +203,14 @@ public static class Reconstruction
             }
 
             Tensor all = torch.cat([.. images]);
-            solved.AddRange(group.Select((frame, i) => Conclude(frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1))));
+            solved.AddRange(group.Select((frame, i) => Conclude(frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), whitened.Sigma)));
         }
 
-        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost, batch);
+        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost, batch, noise);
     }
 
     // What the samples of one frame say together.
-    private static FrameResult Conclude(ReconstructionRequest request, ForwardOperator a, Tensor samples, Tensor y)
+    private static FrameResult Conclude(ReconstructionRequest request, ForwardOperator a, Tensor samples, Tensor y, double sigma)
     {
         bool twins = request.Problem.HasTwin;
         Tensor x = twins ? Likeliest(a, samples, y) : samples.mean([0], keepdim: true);
@@ -206,15 +227,15 @@ public static class Reconstruction
             quality = turned;
         }
 
-        return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality));
+        return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons }, quality));
     }
 
-    private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch)
+    private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch, NoiseReport noise)
     {
         if (!stack)
         {
             FrameResult one = frames[0];
-            return new ReconstructionResult(one.Image, one.Deviation, one.Report.Consistency, one.Report.Quality, null, cost, batch);
+            return new ReconstructionResult(one.Image, one.Deviation, one.Report.Consistency, one.Report.Quality, null, cost, batch) { Noise = noise };
         }
 
         FrameReport[] reports = [.. frames.Select(frame => frame.Report)];
@@ -223,7 +244,8 @@ public static class Reconstruction
             frames[0].Deviation is null ? null : FrameStack.Stack([.. frames.Select(frame => frame.Deviation!)]),
             ConsistencyReport.Of([.. reports.Select(report => report.Consistency)]),
             reports[0].Quality is null ? null : QualityReport.MeanOf([.. reports.Select(report => report.Quality!)]),
-            reports, cost, batch);
+            reports, cost, batch)
+        { Noise = noise };
     }
 
     /// <summary>Makes a measurement from a clean image.</summary>
@@ -233,19 +255,28 @@ public static class Reconstruction
     /// <param name="sigma">Standard deviation of the noise per real component.</param>
     /// <param name="seed">Seed of the noise.</param>
     /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
+    /// <param name="photons">Photons per unit of y, where they are counted (<see cref="PhotonNoise"/>).</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null)
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null, double? photons = null)
     {
         ProblemChecks.CheckArray(image, "files.image");
         if (image.Shape.Length != 4)
         {
-            return Simulation.Run(problem, image, files, sigma, seed, operatorFolder);
+            return Simulation.Run(problem, image, files, sigma, seed, operatorFolder, photons);
         }
 
         SimulatedMeasurement[] frames = [.. Enumerable.Range(0, image.Shape[0]).Select(i =>
-            Simulation.Run(problem, FrameStack.Frame(image, i), files, sigma, FrameStack.Seed(seed, i), operatorFolder))];
+            Simulation.Run(problem, FrameStack.Frame(image, i), files, sigma, FrameStack.Seed(seed, i), operatorFolder, photons))];
         return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files);
+    }
+
+    // The noise as given, or as estimated; one level for all frames, the root mean square of theirs.
+    private static NoiseReport Noise(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> frames, long[] imageShape)
+    {
+        if (request.Sigma is { } given) return new NoiseReport(given, false, null, request.Photons);
+        NoiseLevel[] levels = [.. frames.Select(frame => NoiseEstimate.Of(frame.Problem, imageShape, frame.Files, frame.Measurement, frame.LeastSigma))];
+        return new NoiseReport(Math.Sqrt(levels.Average(level => level.Sigma * level.Sigma)), true, levels[0].Method, null);
     }
 
     // The sample that explains the measurement best.
@@ -288,9 +319,14 @@ public static class Reconstruction
 
     private static long[] ValidatedImageShape(LatentModel model, ReconstructionRequest request)
     {
-        if (!double.IsFinite(request.Sigma) || request.Sigma < 0)
+        if (request.Sigma is { } sigma && (!double.IsFinite(sigma) || sigma < 0))
         {
             throw new InvalidInputException("sigma", "It must be a finite number, 0 or more.");
+        }
+
+        if (request.Sigma is null && request.Photons is not null)
+        {
+            throw new InvalidInputException("sigma", "Where photons are counted the read-out's sigma is not estimated; give it, 0 where there is none.");
         }
 
         if (model.Info.ContextChannels is not null || model.Info.NeedsClassLabels)
@@ -306,6 +342,8 @@ public static class Reconstruction
 
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
         ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
+        PhotonNoise.Check(request.Problem, request.Photons);
+        _ = Noise(request, [request], shape);
         if (shape[0] != model.Channels)
         {
             throw new InvalidInputException(

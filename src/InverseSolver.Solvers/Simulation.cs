@@ -9,7 +9,7 @@ internal static class Simulation
 {
     /// <summary>y = A(x) + n with noise on the measured entries only.</summary>
     public static SimulatedMeasurement Run(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder)
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder, double? photons = null)
     {
         ProblemChecks.CheckArray(image, "files.image");
         if (image.IsComplex) throw new InvalidInputException("files.image", "An image must be real.");
@@ -18,16 +18,19 @@ internal static class Simulation
         long[] shape = [.. image.Shape.Select(size => (long)size)];
         ProblemParts parts = ProblemChecks.Check(problem, shape, files, null, operatorFolder);
 
+        PhotonNoise.Check(problem, photons);
+
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         using ForwardOperator op = ProblemOperators.Build(problem, shape, parts, torch.CPU);
         Tensor x = image.ToTensor(torch.CPU), y = op.Apply(x);
-        if (sigma > 0)
+        if (sigma > 0 || photons is not null)
         {
             // Drawn over the whole range, measured or not, so that the noise of an entry does not depend on the mask.
             using var generator = new Generator(seed);
             Tensor noise = torch.randn(op.IsComplexRange ? [.. y.shape, 2] : y.shape, generator);
-            y = op.Measure(x, (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma);
+            noise = (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma;
+            y = op.Measure(x, photons is { } count ? noise + PhotonNoise.Draw(op, x, count, generator) : noise);
         }
         return new SimulatedMeasurement(y.ToArrayData(), Drawn(problem, shape, parts));
     }

@@ -32,7 +32,7 @@ internal static class Aten
         logical_not = new("aten::logical_not"), logical_and = new("aten::logical_and"), logical_or = new("aten::logical_or"), isfinite = new("aten::isfinite"), isnan = new("aten::isnan"),
         where = new("aten::where", "self"), minimum = new("aten::minimum"), maximum = new("aten::maximum"),
         zeros = new("aten::zeros"), ones = new("aten::ones"), full = new("aten::full"), empty = new("aten::empty", "memory_format"), zeros_like = new("aten::zeros_like"), ones_like = new("aten::ones_like"),
-        arange = new("aten::arange", "start_step"), linspace = new("aten::linspace"), eye = new("aten::eye"), randn = new("aten::randn", "generator"), rand = new("aten::rand", "generator"), randperm = new("aten::randperm", "generator"),
+        arange = new("aten::arange", "start_step"), linspace = new("aten::linspace"), eye = new("aten::eye"), randn = new("aten::randn", "generator"), rand = new("aten::rand", "generator"), randperm = new("aten::randperm", "generator"), poisson = new("aten::poisson"),
         cat = new("aten::cat"), stack = new("aten::stack"),
         fft_fft = new("aten::fft_fft"), fft_ifft = new("aten::fft_ifft"), fft_fft2 = new("aten::fft_fft2"), fft_ifft2 = new("aten::fft_ifft2"), fft_rfft2 = new("aten::fft_rfft2"), fft_irfft2 = new("aten::fft_irfft2"),
         fft_fftshift = new("aten::fft_fftshift"), fft_ifftshift = new("aten::fft_ifftshift"),

@@ -57,6 +57,9 @@ public static partial class torch
     public static Tensor rand(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) =>
         Moved(Aten.rand.Call(shape, generator, dtype), device);
 
+    /// <summary>Poisson-distributed numbers with the given rates, drawn where the generator lives.</summary>
+    public static Tensor poisson(Tensor rates, Generator generator) => Aten.poisson.Call(rates, generator);
+
     /// <summary>A random permutation of 0..n-1.</summary>
     public static Tensor randperm(long n, Generator generator) => Aten.randperm.Call(n, generator, ScalarType.Int64);
 

@@ -31,7 +31,6 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
             data.Add("[]", 400, "invalidValue", null);
             data.Add("{}", 400, "missingMember", "model");
             Add(job => job.Remove("problem"), 400, "missingMember", "problem");
-            Add(job => job.Remove("sigma"), 400, "missingMember", "sigma");
             Add(job => job["sgima"] = 1, 400, "unknownMember", "sgima");
             Add(job => job["problem"]!["mask"]!["heigth"] = 1, 400, "unknownMember", "problem.mask.heigth");
             Add(job => job["files"]!["scan"] = "", 400, "unknownMember", "files.scan");
@@ -53,6 +52,16 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
             data.Add($"{{\"files\":{new string('[', 5000)}", 400, "invalidValue", "files");
             Text("\"mask\":{", $"\"mask\":{new string('[', 200)}{new string(']', 200)},\"other\":{{", 400, "tooDeep", "problem");
             Add(job => job["sigma"] = -1, 422, "outOfRange", "sigma");
+            Add(job => job["photons"] = 0, 422, "outOfRange", "photons");
+            Add(job => job["photons"] = -5, 422, "outOfRange", "photons");
+            Add(job => job["photons"] = "many", 400, "invalidValue", "photons");
+            Text("\"sigma\":0.01", "\"sigma\":0.01,\"photons\":NaN", 400, "malformedJson", "photons");
+            Text("\"sigma\":0.01", "\"sigma\":0.01,\"photons\":1e999", 422, "outOfRange", "photons");
+            Text("\"sigma\":0.01", "\"sigma\":null,\"photons\":100", 422, "invalidInput", "sigma");
+            Add(job => (job["problem"], job["photons"]) = (new JsonObject { ["type"] = "quantisation" }, 100), 422, "invalidInput", "photons");
+            Add(job => (job["problem"], job["files"]!["measurement"], job["photons"]) = (KSpace(), KSpaceFile(), 100), 422, "invalidInput", "photons");
+            Add(job => (job["problem"], job["sigma"]) = (new JsonObject { ["type"] = "compressedSensing" }, null), 422, "invalidInput", "sigma");
+            Add(job => (job["files"]!["measurement"], job["sigma"]) = (Requests.DataUri(Requests.Png(12)), null), 422, "invalidInput", "sigma");
             Add(job => job["seed"] = -1, 422, "outOfRange", "seed");
             Add(job => job["name"] = new string('x', 201), 422, "outOfRange", "name");
             Add(job => job["model"] = "no-such-model", 422, "unknownModel", "model");
@@ -211,6 +220,10 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
         Assert.True(full.Headers.RetryAfter!.Delta > TimeSpan.Zero);
         await ProblemAsync(full, 429, "queueFull", null);
     }
+
+    private static JsonObject KSpace() => new() { ["type"] = "mri", ["mask"] = new JsonObject { ["type"] = "equispaced" } };
+
+    private static string KSpaceFile() => Requests.DataUri(Npy.Write(new NpyArray([16, 16], new float[512], true)), "application/octet-stream");
 
     private static StringContent Json(JsonObject request) => new(request.ToJsonString(), Encoding.UTF8, "application/json");
 

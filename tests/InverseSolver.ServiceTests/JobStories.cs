@@ -328,6 +328,63 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     }
 
     [Fact]
+    public async Task Counted_photons_are_simulated_solved_and_reported()
+    {
+        JsonObject job = Requests.Job();
+        var request = new JsonObject { ["problem"] = job["problem"]!.DeepClone(), ["sigma"] = 0.005, ["photons"] = 200, ["seed"] = 3 };
+        using HttpResponseMessage made = await service.Client.PostAsync("/v1/measurements/simulate", Requests.Form(request, ("image", Requests.Png())));
+        byte[] npy = await made.Content.ReadAsByteArrayAsync();
+        Assert.Equal("200", made.Headers.GetValues("Measurement-Photons").Single());
+
+        job["sigma"] = 0.005;
+        job["photons"] = 200;
+        job["files"] = new JsonObject { ["measurement"] = Requests.DataUri(npy, "application/octet-stream") };
+        job = await service.SubmitAsync(job, "wait=60");
+        Assert.Equal("succeeded", Service.State(job));
+        JsonNode result = job["result"]!;
+        Assert.Equal((0.005, 200, false), ((double)result["effectiveSigma"]!, (double)result["consistency"]!["photons"]!, (bool)result["sigmaEstimated"]!));
+        Assert.Equal(200, (double)job["request"]!["photons"]!);
+        JsonObject report = await service.GetAsync($"/v1/jobs/{Service.Id(job)}/artefacts/report.json");
+        Assert.Equal(200, (double)report["photons"]!);
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task Without_sigma_the_noise_level_is_estimated_and_the_estimate_reported(bool asNull)
+    {
+        JsonObject job = Requests.Job();
+        var request = new JsonObject { ["problem"] = job["problem"]!.DeepClone(), ["sigma"] = 0.05, ["seed"] = 3 };
+        using HttpResponseMessage made = await service.Client.PostAsync("/v1/measurements/simulate", Requests.Form(request, ("image", Requests.Png())));
+        Assert.False(made.Headers.Contains("Measurement-Photons"));
+
+        job.Remove("sigma");
+        if (asNull)
+        {
+            job["sigma"] = null;
+        }
+
+        job["files"] = new JsonObject { ["measurement"] = Requests.DataUri(await made.Content.ReadAsByteArrayAsync(), "application/octet-stream") };
+        job = await service.SubmitAsync(job, "wait=60");
+        Assert.Equal("succeeded", Service.State(job));
+        JsonNode result = job["result"]!;
+        // 756 neighbourhoods: 6 % at most in 95 of 100 measurements.
+        Assert.InRange((double)result["effectiveSigma"]!, 0.045, 0.055);
+        Assert.True((bool)result["sigmaEstimated"]!);
+        Assert.Contains("second differences", (string)result["sigmaMethod"]!, StringComparison.Ordinal);
+        JsonObject report = await service.GetAsync($"/v1/jobs/{Service.Id(job)}/artefacts/report.json");
+        Assert.Null((double?)report["sigma"]);
+        Assert.Equal((double)result["effectiveSigma"]!, (double)report["effectiveSigma"]!);
+        Assert.True((bool)report["sigmaEstimated"]!);
+    }
+
+    [Fact]
+    public async Task The_rounding_of_a_file_without_noise_is_what_is_estimated_at_least()
+    {
+        JsonObject job = Requests.Job().Without("sigma");
+        job = await service.SubmitAsync(job, "wait=60");
+        Assert.InRange((double)job["result"]!["effectiveSigma"]!, 1 / 255.0 / Math.Sqrt(12), 2 / 255.0);
+    }
+
+    [Fact]
     public async Task The_example_of_the_documentation_runs_as_it_stands()
     {
         JsonObject document = await service.GetAsync("/swagger/v1/swagger.json");

@@ -59,8 +59,11 @@ internal sealed record StoredRequest
     /// <summary>The forward model.</summary>
     public required Problem Problem { get; init; }
 
-    /// <summary>The noise's standard deviation as given.</summary>
-    public required double Sigma { get; init; }
+    /// <summary>The noise's standard deviation as given; null where it is estimated.</summary>
+    public double? Sigma { get; init; }
+
+    /// <summary>Photons per unit of the measurement, where it was counted.</summary>
+    public double? Photons { get; init; }
 
     /// <summary>The solver with all its parameters.</summary>
     public required ResolvedSolver Solver { get; init; }
@@ -97,15 +100,18 @@ internal sealed record ResolvedSolver(string Type, string Preset, JsonObject Par
 internal sealed record JobProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds, double? EtaSeconds);
 
 /// <summary>What a job found.</summary>
-/// <param name="EffectiveSigma">The noise level that was solved for: the given sigma and the quantisation of an 8-bit measurement.</param>
+/// <param name="EffectiveSigma">The noise level that was solved for: the given sigma and the quantisation of an 8-bit measurement, or what was estimated.</param>
 /// <param name="Consistency">How well the image explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
 /// <param name="Frames">The same for each frame, where the measurement is a stack; the figures above are then sums (residual, expected) and means.</param>
 /// <param name="Cost">What the run cost.</param>
 /// <param name="Artefacts">The files.</param>
+/// <param name="SigmaEstimated">Whether the noise level was estimated from the measurement.</param>
+/// <param name="SigmaMethod">How, where it was.</param>
 /// <param name="Baselines">The baselines' figures, where some were asked for.</param>
 internal sealed record JobResult(
-    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts, IReadOnlyList<BaselineReport>? Baselines = null);
+    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts,
+    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null);
 
 /// <summary>What a baseline found; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
 /// <param name="Solver">Its name.</param>

@@ -17,9 +17,16 @@ internal sealed record JobRequest : IRequestWithFiles
 
     /// <summary>
     /// Standard deviation of the measurement's noise, per real component, in the measurement's units (images: [0,1]).
-    /// An 8-bit measurement's quantisation is added by the service; the report says so.
+    /// An 8-bit measurement's quantisation is added by the service; the report says so. Absent or null: estimated from the measurement, from above where the image
+    /// itself varies as fast as noise does; the result's `effectiveSigma` and `sigmaMethod` say what was found. With `photons` it is the read-out's noise, and has to be given.
     /// </summary>
-    [Range(0.0, 1e6)] public required double Sigma { get; init; }
+    [Range(0.0, 1e6)] public double? Sigma { get; init; }
+
+    /// <summary>
+    /// Photons per unit of the measurement, where it was counted: then y = Poisson(photons * max(A x, 0)) / photons + noise of `sigma`, for `ct` minus the logarithm of the photons
+    /// that arrive. Not for `mri`, `phaseRetrieval`, `compressedSensing`, `jpeg` and `quantisation`.
+    /// </summary>
+    [Range(1e-3, 1e9)] public double? Photons { get; init; }
 
     /// <summary>The solver; absent, the one that <c>/v1/problems</c> recommends, with its preset <c>balanced</c>.</summary>
     public SolverChoice? Solver { get; init; }

@@ -32,7 +32,8 @@ internal sealed class JobRun(
         BaselineReport[]? reports = stored.Baselines is null ? null
             : [.. baselines.Select(one => new BaselineReport(one.Solver.Type, one.Solver.Parameters, one.Result.Consistency, one.Result.Quality, one.Result.Cost))];
         return new JobResult(
-            request.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, WriteArtefacts(job, stored, request, result, baselines, reports, model), reports);
+            result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, WriteArtefacts(job, stored, request, result, baselines, reports, model), reports,
+            result.Noise.SigmaEstimated, result.Noise.SigmaMethod);
     }
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
@@ -41,7 +42,9 @@ internal sealed class JobRun(
         Problem = stored.Problem,
         Measurement = files["measurement"].Array,
         Files = files.Where(file => file.Key is not ("measurement" or "truth")).ToDictionary(file => file.Key, file => file.Value.Array),
-        Sigma = FileDecoder.EffectiveSigma(stored.Sigma, files["measurement"]),
+        Sigma = stored.Sigma is { } sigma ? FileDecoder.EffectiveSigma(sigma, files["measurement"]) : null,
+        LeastSigma = files["measurement"].Quantisation,
+        Photons = stored.Photons,
         Solver = ToParameters(stored.Solver),
         Seed = stored.Seed,
         Truth = files.GetValueOrDefault("truth")?.Array,

@@ -100,6 +100,7 @@ internal sealed class JobSubmission(
             Model = request.Model,
             Problem = request.Problem,
             Sigma = request.Sigma,
+            Photons = request.Photons,
             Solver = new ResolvedSolver(type, choice.Preset, all),
             Baselines = baselines.Count == 0 ? null : [.. baselines.Select(one => new ResolvedSolver(one.Solver, Baseline.Preset, SolverCatalog.ToJson(one.Parameters)))],
             Seed = request.Seed,

@@ -22,7 +22,7 @@ internal static class SimulationEndpoints
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <remarks>
     /// Answers with a .npy file (float32, or complex64 for k-space) that can be submitted as a measurement; with `Accept: image/png`, with a picture of it.
-    /// The header `Measurement-Sigma` has the noise that was added, `Measurement-Effective-Sigma` that and the quantisation of an 8-bit image.
+    /// The header `Measurement-Sigma` has the noise that was added, `Measurement-Effective-Sigma` that and the quantisation of an 8-bit image; `Measurement-Photons` the photons per unit, where they were counted.
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(
@@ -56,10 +56,16 @@ internal static class SimulationEndpoints
             files.Where(file => file.Key != "image").ToDictionary(file => file.Key, file => file.Value.Array),
             request.Sigma,
             request.Seed,
-            operators.Value.Folder).Measurement;
+            operators.Value.Folder,
+            request.Photons).Measurement;
         http.Response.Headers["Measurement-Sigma"] = request.Sigma.ToString("R", CultureInfo.InvariantCulture);
         http.Response.Headers["Measurement-Effective-Sigma"] =
             FileDecoder.EffectiveSigma(request.Sigma, image).ToString("R", CultureInfo.InvariantCulture);
+        if (request.Photons is { } photons)
+        {
+            http.Response.Headers["Measurement-Photons"] = photons.ToString("R", CultureInfo.InvariantCulture);
+        }
+
         bool picture = http.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals("image/png", StringComparison.OrdinalIgnoreCase));
         return picture && Pictures.ToPng(measurement, 8) is { } png
             ? TypedResults.Bytes(png, "image/png")

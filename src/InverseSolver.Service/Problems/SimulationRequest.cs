@@ -14,6 +14,12 @@ internal sealed record SimulationRequest : IRequestWithFiles
     /// <summary>Standard deviation of the noise to add, per real component; the image is on [0,1].</summary>
     [Range(0.0, 1e6)] public required double Sigma { get; init; }
 
+    /// <summary>
+    /// Photons per unit of the measurement, where it is counted: then y = Poisson(photons * max(A x, 0)) / photons + noise of `sigma`, for `ct` minus the logarithm of the photons
+    /// that arrive. Not for `mri`, `phaseRetrieval`, `compressedSensing`, `jpeg` and `quantisation`.
+    /// </summary>
+    [Range(1e-3, 1e9)] public double? Photons { get; init; }
+
     /// <summary>Seed of the noise.</summary>
     [Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
 

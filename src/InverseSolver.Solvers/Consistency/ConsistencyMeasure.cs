@@ -21,8 +21,8 @@ public static class ConsistencyMeasure
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         double[] residuals = op.Residual2(x, y).ToDoubles(), measured = LinearOperator.SquaresPerItem(op.Measured(y)).ToDoubles();
-        // A⁺A x
-        double[]? unseen = op is LinearOperator linear ? LinearOperator.SquaresPerItem(x - linear.Prox(torch.zeros_like(x), linear.Apply(x), 0)).ToDoubles() : null;
+        // A⁺A x; weights above 0 hide nothing of x.
+        double[]? unseen = (op is WeightedOperator weighted ? weighted.Unweighted : op as LinearOperator) is { } linear ? LinearOperator.SquaresPerItem(x - linear.Prox(torch.zeros_like(x), linear.Apply(x), 0)).ToDoubles() : null;
         double[] energies = LinearOperator.SquaresPerItem(x).ToDoubles();
         double expected = op.MeasuredComponents * sigma * sigma;
         return [.. residuals.Select((residual, i) => new ConsistencyReport(

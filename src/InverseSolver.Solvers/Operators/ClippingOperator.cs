@@ -58,5 +58,7 @@ public sealed class ClippingOperator : NonlinearOperator
         return torch.where(atHigh, (linear - high).clamp(max: 0), torch.where(atLow!, (linear - low).clamp(min: 0), linear - y));
     }
 
+    private protected override Tensor IdealCore(Tensor x) => x * gain;
+
     private protected override Tensor DirectCore(Tensor y) => y / gain;
 }

@@ -19,6 +19,8 @@ public sealed class ComposedOperator : LinearOperator
         }
     }
 
+    internal override double? Attenuation => parts[^1].Attenuation;
+
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x) => parts.Aggregate(x, (image, part) => part.Apply(image));
 
@@ -30,6 +32,8 @@ public sealed class ComposedOperator : LinearOperator
 
     /// <inheritdoc/>
     protected override Tensor MeasuredCore(Tensor y) => parts[^1].Measured(y);
+
+    private protected override Tensor IdealCore(Tensor x) => parts[^1].Ideal(parts[..^1].Aggregate(x, (image, part) => part.Apply(image)));
 
     private protected override Tensor DirectCore(Tensor y) => parts.Reverse().Aggregate(y, (image, part) => part.Direct(image));
 

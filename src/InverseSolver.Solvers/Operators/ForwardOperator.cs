@@ -42,6 +42,11 @@ public abstract class ForwardOperator : IDisposable
     /// <summary>m, real components measured per item; a complex sample counts two.</summary>
     public long MeasuredComponents { get; }
 
+    /// <summary>
+    /// Where y is a transmitted beam's attenuation, the line integral that its unit 1 stands for: of N photons N exp(−k y) arrive. Null where the detector counts y itself.
+    /// </summary>
+    internal virtual double? Attenuation => null;
+
     /// <summary>A x; differentiable. Entries that are not measured are 0.</summary>
     /// <param name="x">(N, channels, height, width), float32.</param>
     /// <exception cref="ArgumentException">x has another shape or type.</exception>
@@ -114,6 +119,27 @@ public abstract class ForwardOperator : IDisposable
         return DirectCore(MeasuredCore(y)).contiguous().MoveToOuterDisposeScope();
     }
 
+    /// <summary>What reaches the detector: A x of all entries, measured or not, before anything is clipped or rounded.</summary>
+    /// <param name="x">(N, channels, height, width).</param>
+    internal Tensor Ideal(Tensor x)
+    {
+        CheckImage(x);
+        using var scope = torch.NewDisposeScope();
+        return IdealCore(x).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>What <see cref="Residual2"/> sums, with its sign; differentiable.</summary>
+    /// <param name="x">(N, channels, height, width).</param>
+    /// <param name="y">(N, range).</param>
+    internal Tensor Residual(Tensor x, Tensor y)
+    {
+        CheckImage(x);
+        CheckMeasurement(y);
+        CheckSameItems(x, y);
+        using var scope = torch.NewDisposeScope();
+        return ResidualCore(x, MeasuredCore(y)).MoveToOuterDisposeScope();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -130,6 +156,9 @@ public abstract class ForwardOperator : IDisposable
 
     /// <summary>A(x) of a checked x; entries that are not measured must become 0.</summary>
     protected abstract Tensor ApplyCore(Tensor x);
+
+    /// <summary>A(x) of a checked x without a mask, clipping or rounding.</summary>
+    private protected virtual Tensor IdealCore(Tensor x) => ApplyCore(x);
 
     /// <summary>A(x) − y, or the signed distance to what y may stand for, of a checked x and of a y that is 0 where nothing was measured.</summary>
     private protected virtual Tensor ResidualCore(Tensor x, Tensor y) => ApplyCore(x) - y;

@@ -21,6 +21,9 @@ public abstract class LinearOperator : ForwardOperator
     {
     }
 
+    /// <summary>c, where A Aᵀ is c times the identity on the measured entries; else null.</summary>
+    internal virtual double? RowPower => null;
+
     /// <summary>Aᵀ y, exact and deterministic on every device; differentiable.</summary>
     /// <param name="y">(N, range), float32 or complex float32.</param>
     /// <exception cref="ArgumentException">y has another shape or type.</exception>

@@ -23,6 +23,8 @@ public sealed class LuminanceOperator : LinearOperator
         power = w.Sum(value => (double)value * value);
     }
 
+    internal override double? RowPower => power;
+
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x) => (x * weights).sum([1], keepdim: true);
 

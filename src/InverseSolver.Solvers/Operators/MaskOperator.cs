@@ -42,6 +42,8 @@ public sealed class MaskOperator : LinearOperator
         return new MaskOperator("denoising", [channels, height, width], all, device);
     }
 
+    internal override double? RowPower => 1;
+
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x) => x * mask;
 
@@ -54,4 +56,6 @@ public sealed class MaskOperator : LinearOperator
 
     /// <inheritdoc/>
     protected override Tensor MeasuredCore(Tensor y) => torch.where(measured, y, zero);
+
+    private protected override Tensor IdealCore(Tensor x) => x.clone();
 }

@@ -41,6 +41,8 @@ public sealed class SensingOperator : LinearOperator
         zero = Own(torch.zeros([1], ScalarType.Float32, device));
     }
 
+    internal override double? RowPower => orthonormal ? 1 : null;
+
     /// <summary>Rows and columns of the transform of an image.</summary>
     internal static long[] Coefficients(CompressedSensing problem, long height, long width) =>
         problem.Transform == SensingTransform.Cosine ? [height, width] : [PowerOfTwo(height), PowerOfTwo(width)];

@@ -15,6 +15,7 @@ public sealed class TomographyOperator : LinearOperator
     private readonly Tensor ramp;           // (width, width), symmetric
     private readonly double scale;          // of the filtered back-projection
     private readonly int size;
+    private readonly double attenuation;
 
     /// <summary>Describes a scan.</summary>
     /// <param name="channels">Channels of the image.</param>
@@ -39,8 +40,12 @@ public sealed class TomographyOperator : LinearOperator
 
         // The inversion formula is an integral over half a turn; more angles than that see everything twice.
         double span = problem.EndDegrees - problem.StartDegrees;
+        // Of y as of a mean over the image's width, whatever the projector's unit is.
+        attenuation = problem.Attenuation / (size * unit);
         scale = span * Math.PI / 180 / problem.Angles * Math.Min(1, 180 / span) / (unit * unit);
     }
+
+    internal override double? Attenuation => attenuation;
 
     /// <summary>Filtered back-projection with the ramp filter (Ram and Lak 1971; Kak and Slaney 1988, eq. 3.61).</summary>
     private protected override Tensor DirectCore(Tensor y) => AdjointCore(y.matmul(ramp)) * scale;

@@ -12,6 +12,8 @@ namespace InverseSolver.Solvers.Problems;
 public sealed record CartesianMri([property: Required] KSpaceMask Mask, PhaseSource Phase = PhaseSource.None) : Problem
 {
     internal override bool DependsOnMeasurement => Phase == PhaseSource.Estimated;
+
+    internal override string? PhotonRefusal => "k-space is no count of photons: its noise is Gaussian, and sigma alone says what it is.";
 }
 
 /// <summary>Where the phase of an MR image comes from.</summary>

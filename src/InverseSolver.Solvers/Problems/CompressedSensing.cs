@@ -17,7 +17,10 @@ public sealed record CompressedSensing(
     SensingTransform Transform = SensingTransform.Hadamard,
     [property: Range(0, long.MaxValue)] long Seed = 0,
     [property: Range(1, 16384)] int? Height = null,
-    [property: Range(1, 16384)] int? Width = null) : Problem;
+    [property: Range(1, 16384)] int? Width = null) : Problem
+{
+    internal override string? PhotonRefusal => "Coefficients of either sign are no counts of photons; give sigma alone.";
+}
 
 /// <summary>An orthonormal transform.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<SensingTransform>))]

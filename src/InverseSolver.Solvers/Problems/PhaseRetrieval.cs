@@ -14,4 +14,7 @@ public sealed record PhaseRetrieval([property: AllowedValues(1.5, 2.0, 3.0, 4.0)
     internal override bool IsLinear => false;
 
     internal override bool HasTwin => true;
+
+    internal override string? PhotonRefusal =>
+        "A detector counts |F x|², and the root of a count has the standard deviation 1/2 whatever it is: with N photons per unit of |F x|² give sigma = 0.5 / √N.";
 }

@@ -26,6 +26,9 @@ public abstract record Problem
     /// <summary>Whether A is linear.</summary>
     internal virtual bool IsLinear => true;
 
+    /// <summary>Why this measurement is not counted photons; null where it can be.</summary>
+    internal virtual string? PhotonRefusal => null;
+
     /// <summary>Whether an image turned by 180 degrees gives the same measurement, so that samples must not be averaged.</summary>
     internal virtual bool HasTwin => false;
 

@@ -7,6 +7,8 @@ namespace InverseSolver.Solvers.Problems;
 public sealed record Quantisation([property: Range(2, 65536)] int Levels = 8) : Problem
 {
     internal override bool IsLinear => false;
+
+    internal override string? PhotonRefusal => "The residual of a rounded value is its distance to what it was rounded from, which no count's variance scales; give sigma alone.";
 }
 
 /// <summary>
@@ -17,4 +19,6 @@ public sealed record Quantisation([property: Range(2, 65536)] int Levels = 8) : 
 public sealed record Jpeg([property: Range(1, 100)] int Quality = 10) : Problem
 {
     internal override bool IsLinear => false;
+
+    internal override string? PhotonRefusal => "The residual of a rounded value is its distance to what it was rounded from, which no count's variance scales; give sigma alone.";
 }

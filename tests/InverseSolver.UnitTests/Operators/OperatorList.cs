@@ -52,6 +52,11 @@ internal static class OperatorList
         ["inpainting, mri 1x17x24"] = () => new ComposedOperator(
             new MaskOperator(1, 17, 24, Masks.Random(17, 24, 0.2, 1), torch.CPU),
             new CartesianMriOperator(17, 24, Masks.Random(17, 24, 0.6, 3), null, torch.CPU)),
+        ["weighted inpainting 1x15x18"] = () => Weighted(new MaskOperator(1, 15, 18, Masks.Box(15, 18, 3, 4, 7, 6), torch.CPU)),
+        ["weighted colourisation 3x13x17"] = () => Weighted(new LuminanceOperator(13, 17, Luminance.Rec601, torch.CPU)),
+        ["weighted cosines 3x13x18"] = () => Weighted(new SensingOperator(3, 13, 18, new CompressedSensing(0.3, SensingTransform.Cosine, 3), torch.CPU)),
+        ["weighted bicubic x2 1x22x18"] = () => Weighted(SeparableOperator.Downsampling(1, 22, 18, 2, DownsamplingKernel.Bicubic, torch.CPU)),
+        ["weighted ct means 1x13x13"] = () => Weighted(new TomographyOperator(1, 13, new ComputedTomography(9, Projector: Projector.Mean), torch.CPU)),
     };
 
     /// <summary>The nonlinear operators under test; those with censored pixels know the measurement of items that <see cref="Unit"/> draws from seed 1.</summary>
@@ -65,6 +70,7 @@ internal static class OperatorList
         ["jpeg 1x16x24"] = () => QuantisationOperator.Jpeg([1, 16, 24], 10, torch.CPU),
         ["jpeg 3x24x16"] = () => QuantisationOperator.Jpeg([3, 24, 16], 75, torch.CPU),
         ["phase retrieval x2 1x13x17"] = () => new FourierMagnitudeOperator(1, 14, 18, 2),
+        ["weighted clipping 1x13x17"] = () => new WeightedNonlinearOperator(Censored(1, 13, 17, 1, 0.2, 0.6), Weights([1, 13, 17])),
         ["phase retrieval x1.5 3x16x12"] = () => new FourierMagnitudeOperator(3, 16, 12, 1.5),
     };
 
@@ -83,8 +89,13 @@ internal static class OperatorList
         return new ClippingOperator("clipping", shape, gain, low, high, ClippingOperator.Censored(y, low, high, 0), torch.CPU);
     }
 
+    private static WeightedOperator Weighted(LinearOperator op) => new(op, Weights(op.Range));
+
+    // From 0.5 to 2.5.
+    private static Tensor Weights(IReadOnlyList<long> range) => Unit(range, 1, 9) * 2 + 0.5;
+
     /// <summary>Whose exact proximal step is conjugate gradients that stop early.</summary>
-    public static bool IsIterative(LinearOperator op) => op is ReflectBlur or TomographyOperator or ComposedOperator or SensingOperator;
+    public static bool IsIterative(LinearOperator op) => op is ReflectBlur or TomographyOperator or ComposedOperator or SensingOperator or WeightedOperator { Unweighted.RowPower: null };
 
     public static bool[] Lines(int height, bool[] lines) => [.. Enumerable.Repeat(lines, height).SelectMany(line => line)];
 
