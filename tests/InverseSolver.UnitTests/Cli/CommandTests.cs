@@ -196,7 +196,7 @@ public sealed class CommandTests : IDisposable
         Assert.Contains(table, line => line.StartsWith("| hdr | leastSquares | balanced | refused: Least squares", StringComparison.Ordinal));
         Assert.Contains(table, line => line.StartsWith("| hdr | leastSquaresBest |  | refused: Least squares", StringComparison.Ordinal));
         Assert.Contains(table, line => line.StartsWith("| hdr | adjoint | balanced | 1 |", StringComparison.Ordinal));
-        Assert.Equal(1, table.Where(line => line.StartsWith('|')).Select(line => line.Count(letter => letter == '|')).Distinct().Count());
+        Assert.Single(table.Where(line => line.StartsWith('|')).Select(line => line.Count(letter => letter == '|')).Distinct());
 
         JsonArray rows = JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray();
         Assert.Equal(4, rows.Count);
