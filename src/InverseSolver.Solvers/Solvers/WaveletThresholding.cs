@@ -20,6 +20,9 @@ public sealed class WaveletThresholding : Solver
     private const double Margin = 1.05;
     private const int Doublings = 40;
 
+    // Nearer to 1 the momentum would sum up the random shifts, and the rounding that depends on the size of a batch, over hundreds of steps.
+    private const double MostMomentum = 0.9;
+
     private readonly WaveletParameters _p;
     private readonly double _norm2;
     private readonly double _weight;
@@ -98,13 +101,14 @@ public sealed class WaveletThresholding : Solver
     /// <param name="shifts">Rows and columns, of each item.</param>
     internal static Tensor Shrink(OrthogonalWavelet wavelet, Tensor x, Tensor threshold, long[][] shifts)
     {
-        Tensor c = wavelet.Forward(Rolled(x, shifts, 1));
-        Tensor shrunk = c.sign() * (c.abs() - threshold * wavelet.Details).relu();
-        return Rolled(wavelet.Inverse(shrunk), shifts, -1);
+        // One by one: products of matrices round differently with the size of a batch, which many steps with momentum would amplify.
+        return torch.stack([.. shifts.Select((shift, i) =>
+        {
+            Tensor c = wavelet.Forward(x.select(0, i).roll(shift, [1, 2]));
+            Tensor shrunk = c.sign() * (c.abs() - threshold.select(0, i) * wavelet.Details).relu();
+            return wavelet.Inverse(shrunk).roll([-shift[0], -shift[1]], [1, 2]);
+        })]);
     }
-
-    private static Tensor Rolled(Tensor x, long[][] shifts, int sign) =>
-        torch.stack([.. shifts.Select((shift, i) => x.select(0, i).roll([sign * shift[0], sign * shift[1]], [1, 2]))]);
 
     private long[] Shift(Generator generator)
     {
@@ -135,7 +139,7 @@ public sealed class WaveletThresholding : Solver
             (t, next) = (next, Following(next));
         }
 
-        return (t - 1) / next;
+        return Math.Min(MostMomentum, (t - 1) / next);
 
         static double Following(double t) => (1 + Math.Sqrt(1 + 4 * t * t)) / 2;
     }
