@@ -13,13 +13,15 @@ internal static class EvaluateCommand
     {
         var images = new Option<string>("--images") { Description = "Folder with true images.", Required = true };
         var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}, or JSON files.", Required = true };
-        var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers. Beside them, what looks at the truth: leastSquaresBest (least squares at its best weight) and roundTrip (the truth encoded and decoded).", DefaultValueFactory = _ => "leastSquaresBest,roundTrip,reSample" };
+        var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers, or 'all'. Beside them, what looks at the truth: leastSquaresBest (least squares at its best weight) and roundTrip (the truth encoded and decoded).", DefaultValueFactory = _ => "leastSquaresBest,roundTrip,reSample" };
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "balanced" };
         var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the simulated noise.", DefaultValueFactory = _ => 0.01 };
         var photons = new Option<double?>("--photons") { Description = "Photons per unit of the simulated measurement, where it is counted; --sigma is then the read-out's noise." };
         var estimate = new Option<bool>("--estimate-sigma") { Description = "Solvers estimate the noise level instead of being given it." };
         var limit = new Option<int>("--limit") { Description = "Images to take, evenly spaced in the folder.", DefaultValueFactory = _ => 8 };
         var sheet = new Option<string?>("--sheet") { Description = "PNG with truths, measurements and results." };
+        var bestOf = new Option<string?>("--best-of") { Description = "JSON file with the rows of an earlier evaluation: for each problem only those of the solvers are taken that did best in it." };
+        var best = new Option<int>("--best") { Description = "How many of them.", DefaultValueFactory = _ => 3 };
         var resume = new Option<string?>("--resume") { Description = "JSON file that rows are added to; what it holds already is not run again." };
         var markdown = new Option<string?>("--markdown") { Description = "File for the table." };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
@@ -29,11 +31,17 @@ internal static class EvaluateCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("evaluate", "Simulates measurements from images, solves them and tabulates the results.")
         {
-            images, problems, solvers, presets, sigma, photons, estimate, limit, seed, sheet, resume, markdown, modelId, models, operators, device, set, json,
+            images, problems, solvers, presets, sigma, photons, estimate, limit, bestOf, best, seed, sheet, resume, markdown, modelId, models, operators, device, set, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
             {
+                IEnumerable<EvaluationRun> runs = Runs(List(arguments.GetRequiredValue(problems)), List(arguments.GetValue(solvers)!), List(arguments.GetValue(presets)!), CliJson.ReadSettings(arguments.GetValue(set) ?? []));
+                if (arguments.GetValue(bestOf) is { } earlier)
+                {
+                    runs = Best(runs, Evaluation.ReadRows(earlier), arguments.GetValue(best));
+                }
+
                 var evaluation = new Evaluation
                 {
                     Images = ImagesIn(arguments.GetRequiredValue(images), arguments.GetValue(limit)),
@@ -41,7 +49,7 @@ internal static class EvaluateCommand
                     Photons = arguments.GetValue(photons),
                     EstimateSigma = arguments.GetValue(estimate),
                     Seed = arguments.GetValue(seed),
-                    Runs = [.. Runs(List(arguments.GetRequiredValue(problems)), List(arguments.GetValue(solvers)!), List(arguments.GetValue(presets)!), CliJson.ReadSettings(arguments.GetValue(set) ?? []))],
+                    Runs = [.. runs],
                     OperatorFolder = arguments.GetValue(operators),
                     RowsFile = arguments.GetValue(resume),
                 };
@@ -72,7 +80,7 @@ internal static class EvaluateCommand
     {
         foreach (string problem in problems)
         {
-            foreach (string solver in solvers)
+            foreach (string solver in solvers is ["all"] ? [.. SolverCatalog.All.Select(one => one.Type)] : solvers)
             {
                 if (solver is Evaluation.LeastSquaresBest or Evaluation.RoundTrip)
                 {
@@ -87,6 +95,18 @@ internal static class EvaluateCommand
                 }
             }
         }
+    }
+
+    // Of each problem's runs those whose solvers had the highest mean PSNR in earlier rows, whatever their presets were then.
+    private static IEnumerable<EvaluationRun> Best(IEnumerable<EvaluationRun> runs, IReadOnlyList<EvaluationRow> earlier, int count)
+    {
+        ILookup<(string Problem, string Solver), double> psnr = earlier.ToLookup(row => (row.Problem, row.Solver), row => row.PsnrDb);
+        return runs.GroupBy(run => run.Problem).SelectMany(problem =>
+        {
+            string[] best = [.. problem.Select(run => run.Solver).Distinct().Where(solver => psnr.Contains((problem.Key, solver)))
+                .OrderByDescending(solver => psnr[(problem.Key, solver)].Average()).Take(count)];
+            return problem.Where(run => best.Contains(run.Solver));
+        });
     }
 
     private static string[] ImagesIn(string folder, int limit)

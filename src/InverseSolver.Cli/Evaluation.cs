@@ -61,11 +61,13 @@ internal sealed class Evaluation
 
     private static string ModelName(LatentModel model) => $"{model.Info.Id} {model.Info.Hash}";
 
+    internal static EvaluationRow[] ReadRows(string file) => JsonSerializer.Deserialize<EvaluationRow[]>(File.ReadAllText(file), CliJson.Options)!;
+
     internal IReadOnlyList<EvaluationRow> Execute(LatentModel model, CancellationToken cancellation)
     {
         if (RowsFile is not null && File.Exists(RowsFile))
         {
-            _rows.AddRange(JsonSerializer.Deserialize<EvaluationRow[]>(File.ReadAllText(RowsFile), CliJson.Options)!);
+            _rows.AddRange(ReadRows(RowsFile));
         }
 
         var wanted = new List<EvaluationRow>();

@@ -215,6 +215,25 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public void An_evaluation_takes_those_that_did_best_in_an_earlier_one()
+    {
+        Directory.CreateDirectory(PathOf("images"));
+        WritePhantom(Path.Combine("images", "a.npy"), 32);
+        string[] arguments = ["evaluate", "--images", PathOf("images"), "--problems", "denoising,gaussianDeblurring", "--solvers", "leastSquares,adjoint,totalVariation"];
+        (int exitCode, string output) = Inverse([.. arguments, "--json", PathOf("rows.json")]);
+        Assert.True(exitCode == 0, output);
+        ILookup<string, JsonNode> rows = JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray().ToLookup(row => (string)row!["problem"]!, row => row!);
+        (exitCode, output) = Inverse([.. arguments, "--best-of", PathOf("rows.json"), "--best", "2", "--json", PathOf("best.json")]);
+        Assert.True(exitCode == 0, output);
+        ILookup<string, JsonNode> best = JsonNode.Parse(File.ReadAllText(PathOf("best.json")))!.AsArray().ToLookup(row => (string)row!["problem"]!, row => row!);
+        foreach (IGrouping<string, JsonNode> problem in rows)
+        {
+            IEnumerable<string> expected = problem.OrderByDescending(row => (double)row["psnrDb"]!).Take(2).Select(row => (string)row["solver"]!).Order();
+            Assert.Equal(expected, best[problem.Key].Select(row => (string)row["solver"]!).Order());
+        }
+    }
+
+    [Fact]
     public void Solve_solves_baselines_beside_its_result_or_names_the_wrong_one()
     {
         WritePhantom("y.npy");
