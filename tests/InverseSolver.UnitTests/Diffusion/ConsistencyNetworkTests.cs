@@ -62,13 +62,15 @@ public sealed class ConsistencyNetworkTests
             foreach (double factor in (double[])[1, 1.01])
             {
                 File.WriteAllBytes(Path.Combine(folder, GoldenCheck.FileName), new SafetensorsBuilder()
-                    .Add("consistency_z", "F32", z.shape, z.ToBytes()).Add("consistency_sigma", [1.2f]).Add("consistency_out", "F32", f.shape, (f * factor).ToBytes()).ToBytes());
+                    .Add("consistency_z", "F32", z.shape, Bytes(z)).Add("consistency_sigma", [1.2f]).Add("consistency_out", "F32", f.shape, Bytes(f * factor)).ToBytes());
                 GoldenResult result = Assert.Single(GoldenCheck.Run(folder));
                 Assert.Equal(("consistency_out", factor == 1), (result.Tensor, result.Passes()));
             }
         }
 
         Directory.Delete(folder, recursive: true);
+
+        static byte[] Bytes(Tensor t) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(t.ToFloats()).ToArray();
     }
 
     [Theory]
