@@ -2,9 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
 using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
@@ -27,7 +24,7 @@ internal static class BenchCommand
             print(best(a.add), best(a.add_), torch.__version__)
         """;
 
-    internal static Command Create() => new("bench", "Times operators, networks and solvers.") { Ops(), Networks(), Solvers() };
+    internal static Command Create() => new("bench", "Times operators, networks and solvers.") { Ops(), Networks(), SolverBench.Create() };
 
     private static Command Ops()
     {
@@ -84,46 +81,6 @@ internal static class BenchCommand
                 NetworkTimes t = NetworkTimes.Of(model, batch, 15);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {t.NetworkMs:F1} | {t.DecoderMs:F1} | {t.GradientMs:F1} | {t.EncoderMs:F1} |"));
                 rows.Add(new { batch, times = t });
-            }
-
-            CliJson.Write(arguments.GetValue(json), rows);
-            return ExitCode.Done;
-        });
-        return command;
-    }
-
-    private static Command Solvers()
-    {
-        Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
-        var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "fast,balanced" };
-        Option<string?> json = CliOptions.Json();
-        var command = new Command("solvers", "A whole job for each solver and preset: random inpainting at the model's native size.") { modelId, models, presets, device, json };
-        command.SetAction(arguments =>
-        {
-            using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
-            int height = model.Info.NativeHeight ?? 128, width = model.Info.NativeWidth ?? 128;
-            var image = new ArrayData([model.Channels, height, width], [.. Enumerable.Range(0, model.Channels * height * width).Select(i => 0.5f + 0.4f * MathF.Sin(i % width * 0.2f) * MathF.Cos(i / width * 0.1f))]);
-            var rows = new List<object>();
-            Console.WriteLine("| solver | preset | s | network calls | decoder gradients | peak memory of the process MiB |");
-            Console.WriteLine("|---|---|---:|---:|---:|---:|");
-            foreach (SolverDescription solver in SolverCatalog.All)
-            {
-                foreach (string preset in arguments.GetValue(presets)!.Split(','))
-                {
-                    var problem = new Inpainting(new RandomMask(0.7, 1));
-                    var request = new ReconstructionRequest
-                    {
-                        Problem = problem,
-                        Measurement = Reconstruction.Simulate(problem, image, new Dictionary<string, ArrayData>(), 0.01, 1).Measurement,
-                        Sigma = 0.01,
-                        Solver = SolverCatalog.Resolve(solver.Type, preset, null),
-                        Seed = 1,
-                    };
-                    CostReport cost = Reconstruction.Run(model, request, null, CancellationToken.None).Cost;
-                    double peak = Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0;
-                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {solver.Type} | {preset} | {cost.Seconds:F1} | {cost.NetworkCalls} | {cost.DecoderGradients} | {peak:F0} |"));
-                    rows.Add(new { solver = solver.Type, preset, cost, peakMiB = peak });
-                }
             }
 
             CliJson.Write(arguments.GetValue(json), rows);

@@ -117,6 +117,11 @@ public static class GoldenCheck
             golden.Check("decoded", model.Decode(latent, (int)latent.size(2) * side, (int)latent.size(3) * side) * 2.0 - 1.0);
         }
 
+        if (model.HasConsistencyNetwork && golden.Input("consistency_z") is { } z && golden.Input("consistency_sigma") is { } sigma)
+        {
+            golden.Check("consistency_out", model.Consistent(z, sigma.ToDoubles()[0]));
+        }
+
         if (golden.Input("t") is not { } t)
         {
             return;

@@ -5,19 +5,21 @@ using InverseSolver.Torch;
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
-/// FAST-DIPS: "Fast and Stable Diffusion Inverse Solver" (ICLR 2026). At each noise level one denoising gives an anchor; a few ADMM steps move it as
-/// little as possible until it lies in the ball around the measurement, min ‖x - x_d‖² so that ‖A(x) - y‖ ≤ ε, ε² = m σ²; the result is noised to
-/// the next level. Early levels correct the image, those below a switch the latent, through the decoder.
+/// After FAST-DIPS: Kim, Shin, Lim, "FAST-DIPS: Adjoint-Free Analytic Steps and Hard-Constrained Likelihood Correction for Diffusion-Prior Inverse
+/// Problems" (ICLR 2026, arXiv:2603.01591). At each noise level one denoising gives an anchor; a few ADMM steps move it as little as possible until it
+/// lies in the ball around the measurement, min ‖x - x_d‖² so that ‖A(x) - y‖ ≤ ε, ε² = m σ²; the result is noised to the next level. Early levels
+/// correct the image, those below a switch the latent, through the decoder.
 /// </summary>
 /// <remarks>
-/// One ADMM step: v is A(x) + u projected onto the ball; x goes along the negative gradient g of ‖x - x_d‖²/2 + (ρ/2)‖A(x) - v + u‖² by the
-/// analytic length ‖g‖²/(‖g‖² + ρ‖J g‖²); u grows by A(x) - v. (The paper has 1/γ before ‖x - x_d‖²/2; only γ ρ matters, which is ρ here.)
+/// One ADMM step, with r = A(x) - y: v is r + u projected onto the ball around 0; x goes along the negative gradient g of ‖x - x_d‖²/2 + (ρ/2)‖r - v + u‖²
+/// by the analytic length ‖g‖²/(‖g‖² + ρ‖J g‖²); u grows by r - v. (The paper has 1/γ before ‖x - x_d‖²/2; only γ ρ matters, which is ρ here. Its backtracking,
+/// which guards the length where A is not linear, is left out, and so is every number of its experiments: those of <c>paper</c> are ours.)
 /// With <see cref="ConstrainedAdmmParameters.ErrorMetric"/> the distance to the anchor is measured as its error is correlated,
-/// (x - x_d)ᵀ C⁻¹ (x - x_d): with x = x_d + C w the gradient by w is C g, g = w + ρ Jᵀ(A(x) - v + u), so only C is needed.
+/// (x - x_d)ᵀ C⁻¹ (x - x_d): with x = x_d + C w the gradient by w is C g, g = w + ρ Jᵀ(r - v + u), so only C is needed.
 /// </remarks>
 public sealed class ConstrainedAdmm : Solver
 {
-    // J g by a finite difference where A ∘ D or A has no linear form: root mean square of the displacement.
+    // J g by a finite difference, through the decoder and where A gives no Jacobian: root mean square of the displacement.
     private const double Displacement = 1e-2;
 
     private readonly ConstrainedAdmmParameters _p;
@@ -71,46 +73,52 @@ public sealed class ConstrainedAdmm : Solver
     internal Tensor CorrectImage(Tensor anchor, double r)
     {
         Tensor rows = GaussianConditioning.Correlation(A.Domain[1], r, anchor.device), columns = GaussianConditioning.Correlation(A.Domain[2], r, anchor.device);
-        Tensor x = anchor.clone(), w = torch.zeros_like(x), y = A.Measured(Y), predicted = A.Apply(x), u = torch.zeros_like(predicted);
+        Tensor x = anchor.clone(), w = torch.zeros_like(x), y = A.Measured(Y), u = torch.zeros_like(y);
         for (int k = 0; k < _p.PixelIterations; k++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
             Calls.ThrowIfCancelled();
-            Tensor v = Project(predicted + u, y);
-            Tensor g = w + A.Gradient(x, v - u) * _p.Penalty, cg = rows.matmul(g).matmul(columns);
-            Tensor length = StepLength(Dot(g, cg), ForwardOperator.SquaresPerItem(Forward(x, predicted, cg)));
+            Linearisation at = Linearise(x, y);
+            if (k > 0)
+            {
+                u.add_(at.Residual);
+            }
+
+            Tensor v = Project(at.Residual + u);
+            Tensor g = w + at.Adjoint(at.Residual - v + u) * _p.Penalty, cg = rows.matmul(g).matmul(columns);
+            Tensor length = StepLength(Dot(g, cg), ForwardOperator.SquaresPerItem(at.Apply(cg)));
             w.sub_(g * length);
             x.sub_(cg * length);
-            predicted.copy_(A.Apply(x));
-            u.add_(predicted - v);
+            u.sub_(v);
         }
 
         return x;
     }
 
-    // The same on the latent, with A ∘ D for A.
+    // The same on the latent, with r ∘ D for r.
     internal Tensor CorrectLatent(Tensor anchor)
     {
         Tensor z = anchor.clone(), y = A.Measured(Y), u = torch.zeros_like(y);
         for (int k = 0; k < _p.LatentIterations; k++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            Tensor predicted = y, v = y;
+            Tensor residual = y, v = y;
             (_, Tensor back) = Calls.DecodeVjp(z, x =>
             {
-                // A(x) of the step before, which u still lacks, is known only now.
-                predicted = A.Apply(x).MoveToOuterDisposeScope();
+                // The residual after the step before, which u still lacks, is known only now.
+                Linearisation at = Linearise(x, y);
+                residual = at.Residual.MoveToOuterDisposeScope();
                 if (k > 0)
                 {
-                    u.add_(predicted);
+                    u.add_(residual);
                 }
 
-                v = Project(predicted + u, y).MoveToOuterDisposeScope();
-                return A.Gradient(x, v - u);
+                v = Project(residual + u).MoveToOuterDisposeScope();
+                return at.Adjoint(residual - v + u);
             });
             Tensor g = z - anchor + back * _p.Penalty, g2 = Dot(g, g);
             Tensor h = (Displacement * Math.Sqrt(g.numel() / (double)g.size(0))) / g2.sqrt().clamp(min: 1e-12);
-            Tensor moved = A.Apply(Calls.Decode(z + g * h.reshape(-1, 1, 1, 1))) - predicted;
+            Tensor moved = Linearise(Calls.Decode(z + g * h.reshape(-1, 1, 1, 1)), y).Residual - residual;
             z.sub_(g * StepLength(g2, ForwardOperator.SquaresPerItem(moved) / h.square()));
             u.sub_(v);
         }
@@ -118,25 +126,33 @@ public sealed class ConstrainedAdmm : Solver
         return z;
     }
 
-    // The nearest point to p in the ball of radius ε around y; every item its own.
-    internal Tensor Project(Tensor p, Tensor y)
+    // r(x) and its Jacobian. Where A(x) is rounded or clipped r is the distance to what y may stand for, and r, not A(x), is what an image must keep small.
+    private Linearisation Linearise(Tensor x, Tensor y)
     {
-        Tensor difference = p - y, distance = ForwardOperator.SquaresPerItem(difference).sqrt().clamp(min: 1e-20);
-        Tensor share = (Math.Sqrt(Expected) / distance).clamp(max: 1).reshape([-1, .. Enumerable.Repeat(1L, A.Range.Count)]);
-        return y + difference * share;
+        if (A is NonlinearOperator nonlinear && nonlinear.Linearise(x, y) is { } known)
+        {
+            return known;
+        }
+
+        Tensor predicted = A.Apply(x);
+        return A is LinearOperator linear
+            ? new Linearisation(predicted - y, linear.Apply, linear.Adjoint)
+            : new Linearisation(predicted - y, d => Difference(x, predicted, d), w => A.Gradient(x, predicted - w));
+    }
+
+    // The nearest residual to p in the ball of radius ε; every item its own.
+    internal Tensor Project(Tensor p)
+    {
+        Tensor size = ForwardOperator.SquaresPerItem(p).sqrt().clamp(min: 1e-20);
+        return p * (Math.Sqrt(Expected) / size).clamp(max: 1).reshape([-1, .. Enumerable.Repeat(1L, A.Range.Count)]);
     }
 
     // ‖g‖²/(‖g‖² + ρ‖J g‖²).
     private Tensor StepLength(Tensor g2, Tensor jg2) => (g2 / (g2 + jg2 * _p.Penalty).clamp(min: 1e-30)).reshape(-1, 1, 1, 1);
 
     // J d at x.
-    private Tensor Forward(Tensor x, Tensor predicted, Tensor d)
+    private Tensor Difference(Tensor x, Tensor predicted, Tensor d)
     {
-        if (A is LinearOperator)
-        {
-            return A.Apply(d);
-        }
-
         double h = Displacement / Math.Max(1e-12, Math.Sqrt(d.square().mean().ToDouble()));
         return (A.Apply(x + d * h) - predicted) / h;
     }

@@ -30,6 +30,9 @@ public sealed record ConstrainedAdmmParameters : DiffusionParameters
     internal override int GridSteps => Steps;
 
     /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => SigmaSwitch > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(LatentIterations)];
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new ConstrainedAdmm(input, this);
 }
 

@@ -42,6 +42,12 @@ public sealed record DapsParameters : DiffusionParameters
     /// <summary>τ of the likelihood exp(-‖y - A(x)‖²/τ²), on the [-1,1] scale.</summary>
     [Range(1e-6, 10.0)] public double HmcTau { get; init; } = 0.01;
 
+    private protected override bool HasProximalSteps => Step == DapsStep.Proximal;
+
+    /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => Step == DapsStep.HamiltonianMonteCarlo ? base.WithoutEffect()
+        : [.. base.WithoutEffect(), nameof(HmcSteps), nameof(HmcRate), nameof(HmcRateRatio), nameof(HmcMomentum), nameof(HmcTau)];
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Daps(input, this);
 }

@@ -51,6 +51,17 @@ public sealed record DcdpParameters : DiffusionParameters
     /// <remarks>The same on [0,1] as on the papers' [-1,1], where an image, its residual and hence its gradient are all twice as large.</remarks>
     internal static double Normalised(double learningRate, long elements) => 2 * learningRate / elements;
 
+    private protected override bool HasProximalSteps => Data == DcdpData.Proximal;
+
+    /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() =>
+    [
+        .. base.WithoutEffect(),
+        .. Data == DcdpData.Proximal ? [nameof(Iterations), nameof(StepSize), nameof(DiscrepancyFactor)] : Array.Empty<string>(),
+        .. Purifier == Purifier.Ddim ? Array.Empty<string>() : [nameof(DdimSteps)],
+        .. Schedule == PurificationSchedule.Constant ? [nameof(LastTime)] : Array.Empty<string>(),
+    ];
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Dcdp(input, this);
 
@@ -98,7 +109,7 @@ public enum DcdpResult
     /// <summary>The consistent one where sigma is 0, else the purified one.</summary>
     [JsonStringEnumMemberName("byNoise")] ByNoise,
 
-    /// <summary>What the last data step gave. The last purification and the last proximal step, which would come after it, are left out.</summary>
+    /// <summary>What the last data step gave; the last purification is left out.</summary>
     [JsonStringEnumMemberName("consistent")] Consistent,
 
     /// <summary>What the last purification gave.</summary>

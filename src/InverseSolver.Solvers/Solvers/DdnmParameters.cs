@@ -46,6 +46,11 @@ public sealed record DdnmParameters : DiffusionParameters
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
 
+    private protected override bool HasProximalSteps => Data == DataStep.ErrorMetric;
+
+    /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => TravelRepeat > 1 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(TravelLength)];
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Ddnm(input, this);
 

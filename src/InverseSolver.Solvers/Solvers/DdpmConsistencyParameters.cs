@@ -28,6 +28,8 @@ public sealed record DdpmConsistencyParameters : DiffusionParameters
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
 
+    private protected override bool HasProximalSteps => Data == DataStep.ErrorMetric;
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new DdpmConsistency(input, this);
 

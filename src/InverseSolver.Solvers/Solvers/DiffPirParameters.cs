@@ -44,6 +44,11 @@ public sealed record DiffPirParameters : DiffusionParameters
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
 
+    private protected override bool HasProximalSteps => true;
+
+    /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => Data == DataStep.Published ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Lambda)];
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new DiffPir(input, this);
 }

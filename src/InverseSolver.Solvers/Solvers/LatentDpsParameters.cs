@@ -30,6 +30,9 @@ public sealed record LatentDpsParameters : DiffusionParameters
     internal override int GridSteps => Steps;
 
     /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => Scale > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Squared), nameof(ScaleByAbar), nameof(ThroughNetwork)];
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new LatentDps(input, this);
 }
 

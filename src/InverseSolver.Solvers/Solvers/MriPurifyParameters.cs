@@ -38,6 +38,8 @@ public sealed record MriPurifyParameters : DiffusionParameters
     /// <summary>Seconds on a CPU.</summary>
     internal static MriPurifyParameters Fast { get; } = new() { Samples = 2, Rounds = 20 };
 
+    private protected override bool HasProximalSteps => Data == DataStep.ErrorMetric;
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new MriPurify(input, this);
 

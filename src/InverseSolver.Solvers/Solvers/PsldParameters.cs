@@ -35,6 +35,9 @@ public sealed record PsldParameters : DiffusionParameters
     internal override int GridSteps => Steps;
 
     /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => Omega > 0 || Gamma > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Squared), nameof(ScaleByAbar)];
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Psld(input, this);
 
     /// <inheritdoc/>

@@ -81,15 +81,16 @@ public sealed record ReSampleParameters : DiffusionParameters
         bool adamW = Pixel == PixelStep.AdamW, latentStage = LatentFraction > 0 && LatentIterations > 0, latent = latentStage || FinalLatentIterations > 0;
         return
         [
+            .. base.WithoutEffect(),
             .. adamW ? Array.Empty<string>() : [nameof(PixelIterations), nameof(PixelLearningRate)],
             .. LatentFraction > 0 ? Array.Empty<string>() : [nameof(LatentIterations)],
             .. latent ? Array.Empty<string>() : [nameof(LatentLearningRate), nameof(Window)],
             .. latent || adamW ? Array.Empty<string>() : [nameof(WeightDecay), nameof(DiscrepancyFactor)],
-            .. FinalProximalStep ? Array.Empty<string>() : [nameof(FinalCorrelation)],
-            .. FinalProximalStep || !adamW ? Array.Empty<string>() : [nameof(PriorStandardDeviation)],
             .. TravelSteps > 0 ? Array.Empty<string>() : [nameof(TravelOffByOne)],
         ];
     }
+
+    private protected override bool HasProximalSteps => Pixel == PixelStep.Proximal;
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new ReSample(input, this);

@@ -33,6 +33,11 @@ public sealed record RedDiffParameters : DiffusionParameters
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
 
+    private protected override bool HasProximalSteps => true;
+
+    /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => Lambda > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Weight)];
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new RedDiff(input, this);
 }

@@ -61,7 +61,7 @@ public static class SolverCatalog
         new SolverDescription(
             "ddpmConsistency",
             "DDPM with k-space consistency",
-            "Song, Shen, Xing, Ermon: Solving Inverse Problems in Medical Imaging with Score-Based Generative Models. ICLR 2022.",
+            "Ho, Jain, Abbeel: Denoising Diffusion Probabilistic Models. NeurIPS 2020. Measured lines replaced after Song, Shen, Xing, Ermon: Solving Inverse Problems in Medical Imaging with Score-Based Generative Models. ICLR 2022.",
             new Dictionary<string, SolverParameters> { ["paper"] = DdpmConsistencyParameters.Paper, ["balanced"] = DdpmConsistencyParameters.Balanced, ["fast"] = DdpmConsistencyParameters.Fast }),
         new SolverDescription(
             "mriPurify",
@@ -91,7 +91,7 @@ public static class SolverCatalog
         new SolverDescription(
             "constrainedAdmm",
             "FAST-DIPS",
-            "FAST-DIPS: hard-constrained diffusion inverse solver by ADMM with analytic steps. ICLR 2026.",
+            "After Kim, Shin, Lim: FAST-DIPS: Adjoint-Free Analytic Steps and Hard-Constrained Likelihood Correction for Diffusion-Prior Inverse Problems. ICLR 2026, arXiv:2603.01591.",
             new Dictionary<string, SolverParameters> { ["paper"] = ConstrainedAdmmPresets.Paper, ["balanced"] = ConstrainedAdmmPresets.Balanced, ["fast"] = ConstrainedAdmmPresets.Fast }),
         new SolverDescription(
             "adjoint",

@@ -42,4 +42,14 @@ public abstract record DiffusionParameters : SolverParameters
     /// Standard deviation of the decoded image's error that proximal steps assume, on [0,1]; null: the model card's round-trip RMSE.
     /// </summary>
     [Range(1e-6, 1.0)] public double? PriorStandardDeviation { get; init; }
+
+    /// <summary>Whether proximal steps in the metric of the error come before the last one.</summary>
+    private protected virtual bool HasProximalSteps => false;
+
+    /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() =>
+    [
+        .. FinalProximalStep ? Array.Empty<string>() : [nameof(FinalCorrelation)],
+        .. FinalProximalStep || HasProximalSteps ? Array.Empty<string>() : [nameof(PriorStandardDeviation)],
+    ];
 }

@@ -28,6 +28,11 @@ public sealed record TRegParameters : DiffusionParameters
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
 
+    private protected override bool HasProximalSteps => ConjugateGradients == 0;
+
+    /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => ConjugateGradients > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Weight)];
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new TReg(input, this);
 

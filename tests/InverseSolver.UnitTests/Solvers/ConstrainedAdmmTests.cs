@@ -26,9 +26,9 @@ public sealed class ConstrainedAdmmTests
         (_, Tensor y) = Toy.Measure(model, op, Sigma, 2, 1);
         var solver = new ConstrainedAdmm(new SolverInput(model, op, y, Sigma), Long);
         Tensor far = op.Measured(op.Apply(Toy.Normal([2, 1, Side, Side], 2))), near = y + (far - y) * 1e-3;
-        double[] distances = LinearOperator.SquaresPerItem(solver.Project(far, y) - y).ToDoubles();
+        double[] distances = LinearOperator.SquaresPerItem(solver.Project(far - y)).ToDoubles();
         Assert.All(distances, d => Assert.Equal(op.MeasuredComponents * Sigma * Sigma, d, 1e-4 * d));
-        Assert.True(Toy.Error(solver.Project(near, y), near) < 1e-6);
+        Assert.True(Toy.Error(solver.Project(near - y), near - y) < 1e-6);
     }
 
     [Fact]
@@ -43,7 +43,7 @@ public sealed class ConstrainedAdmmTests
         var solver = new ConstrainedAdmm(new SolverInput(model, op, y, Sigma), Long);
 
         // From outside on the straight line to y; from inside not at all.
-        Tensor expected = solver.Project(anchor, y);
+        Tensor expected = y + solver.Project(anchor - y);
         Assert.Equal(anchor.select(0, 1).ToFloats(), expected.select(0, 1).ToFloats(), (p, q) => Math.Abs(p - q) < 1e-6);
         Assert.True(Toy.Error(solver.CorrectImage(anchor, 0), expected) < 1e-4, $"{Toy.Error(solver.CorrectImage(anchor, 0), expected):e2}");
         Tensor latent = (solver.CorrectLatent(anchor * 2 - 1) + 1) / 2;
@@ -77,7 +77,7 @@ public sealed class ConstrainedAdmmTests
         (_, Tensor y) = Toy.Measure(model, op, Sigma, 1, 1);
         Tensor anchor = Toy.Normal([1, 1, Side, Side], 2);
         var solver = new ConstrainedAdmm(new SolverInput(model, op, y, Sigma), Long with { PixelIterations = 1, LatentIterations = 1, Penalty = 3 });
-        Tensor ax = op.Apply(anchor), g = op.Adjoint(ax - solver.Project(ax, y)) * 3;
+        Tensor ax = op.Apply(anchor), g = op.Adjoint(ax - y - solver.Project(ax - y)) * 3;
         double g2 = g.square().sum().ToDouble(), jg2 = op.Apply(g).square().sum().ToDouble();
         Assert.True(Toy.Error(solver.CorrectImage(anchor, 0), anchor - g * (g2 / (g2 + 3 * jg2))) < 1e-5);
 
@@ -85,6 +85,29 @@ public sealed class ConstrainedAdmmTests
         Tensor half = g / 2, latent = solver.CorrectLatent(anchor * 2 - 1);
         Tensor expected = anchor * 2 - 1 - half * (g2 / (g2 + 3 * jg2 / 4));
         Assert.True(Toy.Error(latent, expected) < 1e-4, $"{Toy.Error(latent, expected):e2}");
+    }
+
+    /// <remarks>The residual is the distance to what a rounded or clipped value may stand for, and its Jacobian is 0 where that is nothing.</remarks>
+    [Theory]
+    [InlineData("quantisation"), InlineData("jpeg"), InlineData("hdr")]
+    public void Images_and_latents_reach_the_ball_where_the_detector_rounds_or_clips(string name)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using var generator = new Generator(9);
+        Tensor truth = model.Sample(1, Side, Side, generator), anchor = model.Sample(1, Side, Side, generator), y = (truth * 2).clamp(0, 1);
+        using NonlinearOperator op = name switch
+        {
+            "quantisation" => QuantisationOperator.Levels([1, Side, Side], 4, torch.CPU),
+            "jpeg" => QuantisationOperator.Jpeg([1, Side, Side], 30, torch.CPU),
+            _ => new ClippingOperator("hdr", [1, Side, Side], 2, 0, 1, ClippingOperator.Censored(y.ToFloats(), 0, 1, 0), torch.CPU),
+        };
+        y = op.Apply(truth);
+        var solver = new ConstrainedAdmm(new SolverInput(model, op, y, Sigma), Long with { Penalty = 10 });
+        double allowed = op.MeasuredComponents * Sigma * Sigma;
+        Assert.All(op.Residual2(anchor, y).ToDoubles(), r => Assert.True(r > 2 * allowed));
+        Assert.All(op.Residual2(solver.CorrectImage(anchor, 0), y).ToDoubles(), r => Assert.InRange(r, 0.5 * allowed, 1.1 * allowed));
+        Assert.All(op.Residual2((solver.CorrectLatent(anchor * 2 - 1) + 1) / 2, y).ToDoubles(), r => Assert.InRange(r, 0.5 * allowed, 1.1 * allowed));
     }
 
     [Fact]

@@ -1,3 +1,6 @@
+using System.ComponentModel.DataAnnotations;
+using System.Reflection;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
@@ -16,6 +19,19 @@ public sealed class SolverLawTests
 {
     private const int Side = 16;
     private const double Sigma = 0.05;
+
+    // Parameters that a short run on a small linear problem cannot show.
+    private static readonly HashSet<(string Type, string Preset, string Name)> Unseen =
+    [
+        ("diffPir", "paper", "priorStandardDeviation"),     // where A is not linear
+        ("reSample", "balanced", "finalLatentIterations"),  // the image is below the noise already
+        ("reSample", "fast", "finalLatentIterations"),
+        ("reSample", "paper", "window"),                    // no loss rises
+        ("reSample", "paper", "discrepancyFactor"),         // 20 iterations do not come near the noise
+    ];
+
+    /// <summary>All presets of all solvers.</summary>
+    public static TheoryData<string, string> Presets => [.. SolverCatalog.All.SelectMany(s => s.Presets.Keys.Select(p => (s.Type, p)))];
 
     /// <summary>All solvers.</summary>
     public static TheoryData<string> Solvers => [.. SolverCatalog.All.Select(solver => solver.Type)];
@@ -96,6 +112,125 @@ public sealed class SolverLawTests
     }
 
     [Theory]
+    [MemberData(nameof(Solvers))]
+    public void Cancelled_during_any_call_it_makes_no_other_call_and_leaves_no_tensors(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using LinearOperator a = Toy.Operators["mri"](Side);
+        Tensor y = Toy.Measure(model, a, Sigma, 2, 7).Y;
+        int all = Calls(int.MaxValue);
+        Assert.True(all > 10);
+        foreach (int k in (int[])[1, 2, 3, all / 3, all / 2, all - 1])
+        {
+            long before = torch.live_tensors;
+            Assert.Equal(k, Calls(k));
+            Assert.Equal(before, torch.live_tensors);
+        }
+
+        // The calls of a run that is cancelled during call k.
+        int Calls(int k)
+        {
+            using var cancel = new CancellationTokenSource();
+            using var tapped = new TappedModel(model, call =>
+            {
+                if (call == k)
+                {
+                    cancel.Cancel();
+                }
+            });
+            Solver solver = Fast(type).Create(new SolverInput(tapped, a, y, Sigma, null, cancel.Token));
+            SolverState? state = null;
+            try
+            {
+                if (k == int.MaxValue)
+                {
+                    solver.Run(state = solver.Start(1, 2));
+                }
+                else
+                {
+                    Assert.Throws<OperationCanceledException>(() => solver.Run(state = solver.Start(1, 2)));
+                }
+            }
+            finally
+            {
+                state?.Dispose();
+            }
+
+            return tapped.Calls;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void The_image_is_better_than_the_one_that_the_run_starts_from(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        foreach (string name in (string[])["inpainting", "blur", "downsampling", "mri"])
+        {
+            using LinearOperator a = Toy.Operators[name](Side);
+            (Tensor truth, Tensor y) = Toy.Measure(model, a, Sigma, 1, 8);
+            Solver solver = Fast(type).Create(new SolverInput(model, a, y, Sigma));
+            using SolverState state = solver.Start(1);
+            SavedState first = state.Save();
+            Tensor start = first.Tensors.TryGetValue("latent", out SavedTensor? z)
+                ? (torch.tensor(z.Values, z.Shape) + 1) / 2
+                : first.Tensors.TryGetValue("x", out SavedTensor? x0) ? torch.tensor(x0.Values, x0.Shape) : torch.full([1, 1, Side, Side], 0.5);
+            Tensor x = solver.Run(state);
+
+            double from = Psnr(start, truth), to = Psnr(x, truth);
+            double residual = a.Residual2(x, y).ToDoubles()[0], before = a.Residual2(start, y).ToDoubles()[0], expected = a.MeasuredComponents * Sigma * Sigma;
+            string report = $"{type} {name}: {from:f1} -> {to:f1} dB; residual {before / expected:f2} -> {residual / expected:f2} of the noise";
+            Assert.True(to > from, report);
+            Assert.True(residual < before || residual < expected, report);
+        }
+    }
+
+    /// <remarks>
+    /// A parameter is moved to another value: either it is refused because others switch off what it belongs to, and then it changes no bit, or it changes the
+    /// image. So no parameter is dead, and none is refused that does something.
+    /// </remarks>
+    [Theory]
+    [MemberData(nameof(Presets))]
+    public void Every_parameter_changes_the_image_or_is_refused_as_one_without_effect(string type, string preset)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using LinearOperator a = Toy.Operators["mri"](8);
+        Tensor y = Toy.Measure(model, a, Sigma, 1, 5).Y;
+        SolverParameters parameters = SolverCatalog.Resolve(type, preset, Short(type, preset));
+        JsonObject own = SolverCatalog.ToJson(parameters);
+        float[] image = Toy.Run(model, a, y, Sigma, parameters, 3);
+        string[] dead = [.. parameters.WithoutEffect().Select(JsonNamingPolicy.CamelCase.ConvertName)];
+        Assert.All(dead, name => Assert.True(own.ContainsKey(name), name));
+        foreach (PropertyInfo property in parameters.GetType().GetProperties())
+        {
+            string name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
+            if (name == "samples" || Unseen.Contains((type, preset, name)))
+            {
+                continue;
+            }
+
+            SolverParameters[] moved = [.. Others(property, property.GetValue(parameters)).Select(With)];
+            bool same = moved.All(other => image.SequenceEqual(Toy.Run(model, a, y, Sigma, other, 3)));
+            Assert.True(same == dead.Contains(name), $"{type} {preset}: {name} {(same ? "changes nothing, but is taken" : "changes the image, but is refused")}");
+            if (same)
+            {
+                JsonObject asked = new() { [name] = SolverCatalog.ToJson(moved[0])[name]?.DeepClone() };
+                Assert.Equal($"solver.parameters.{name}", Assert.Throws<InvalidInputException>(() => SolverCatalog.Resolve(type, preset, asked)).Field);
+            }
+
+            SolverParameters With(object? other)
+            {
+                SolverParameters copy = parameters with { };
+                property.SetValue(copy, other);
+                return copy;
+            }
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(SolversOfTheProblem))]
     public void The_image_explains_its_measurement_and_is_nearer_to_the_truth_than_the_start(string type)
     {
@@ -166,6 +301,40 @@ public sealed class SolverLawTests
     }
 
     private static SolverParameters Fast(string type) => SolverCatalog.Resolve(type, "fast", null);
+
+    // A run of a second at most: few steps, few iterations.
+    private static JsonObject Short(string type, string preset)
+    {
+        SolverParameters whole = SolverCatalog.Resolve(type, preset, null);
+        JsonObject own = SolverCatalog.ToJson(whole), settings = [];
+        string[] dead = [.. whole.WithoutEffect().Select(JsonNamingPolicy.CamelCase.ConvertName)];
+        foreach ((string name, int most) in (ReadOnlySpan<(string, int)>)[("steps", 12), ("rounds", 6), ("pixelIterations", 20), ("latentIterations", 20), ("finalLatentIterations", 20), ("iterations", 60), ("hmcSteps", 5), ("consistencyEvery", 2), ("window", 5)])
+        {
+            if (!dead.Contains(name) && own.TryGetPropertyValue(name, out JsonNode? value) && (int)value! > most)
+            {
+                settings[name] = most;
+            }
+        }
+
+        return settings;
+    }
+
+    // Other values of a property within its range.
+    private static IEnumerable<object?> Others(PropertyInfo property, object? value)
+    {
+        RangeAttribute? range = property.GetCustomAttribute<RangeAttribute>();
+        return value switch
+        {
+            bool flag => [!flag],
+            Enum choice => Enum.GetValues(choice.GetType()).Cast<object>().Where(other => !other.Equals(choice)),
+            int number => [number < (int)range!.Maximum ? number + 1 : number - 1],
+            double number => [number > 0 ? (1.5 * number <= (double)range!.Maximum ? 1.5 * number : number / 2) : 0.5 * Math.Min(1, (double)range!.Maximum)],
+            null => [0.5],
+            _ => throw new NotSupportedException($"A parameter of type {property.PropertyType}."),
+        };
+    }
+
+    private static double Psnr(Tensor x, Tensor truth) => -10 * Math.Log10((x - truth).square().mean().ToDouble());
 
     private static double Distance(Tensor x, Tensor truth) => (x - truth).norm().ToDouble();
 }

@@ -1,0 +1,115 @@
+using System.Reflection;
+using System.Text.Json.Serialization;
+using InverseSolver.Diffusion;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Solvers;
+
+/// <summary>Every solver beside every kind of problem: it solves it, or says in a sentence why not.</summary>
+[LeavesNoTensors]
+public sealed class SolverProblemTests
+{
+    private const int Side = 16;
+    private const double Sigma = 0.02;
+    private const string NeedsMri = "needs MRI", NeedsLinear = "needs a linear problem";
+
+    // One problem of each kind.
+    private static readonly Dictionary<string, Problem> _problems = new()
+    {
+        ["inpainting"] = new Inpainting(new RandomMask(0.5, 1)),
+        ["superResolution"] = new SuperResolution(2),
+        ["gaussianBlur"] = new GaussianBlur(1),
+        ["motionBlur"] = new MotionBlur(5, 0.5, 1),
+        ["pointSpread"] = new PointSpread(),
+        ["mri"] = new CartesianMri(new EquispacedKSpaceMask(2, 0.2)),
+        ["denoising"] = new Denoising(),
+        ["ct"] = new ComputedTomography(9),
+        ["composition"] = new Composition([new GaussianBlur(1), new SuperResolution(2)]),
+        ["colourisation"] = new Colourisation(),
+        ["compressedSensing"] = new CompressedSensing(0.5, SensingTransform.Cosine, 1),
+        ["hdr"] = new HighDynamicRange(),
+        ["clipping"] = new Clipping(),
+        ["quantisation"] = new Quantisation(4),
+        ["jpeg"] = new Jpeg(10),
+        ["phaseRetrieval"] = new PhaseRetrieval(),
+        ["torchScript"] = new TorchScript("module.pt"),
+    };
+
+    // What a solver says where it cannot. Solvers that are not named here solve everything.
+    private static readonly Dictionary<string, (string Needs, string Sentence)> _refusals = new()
+    {
+        ["ddnm"] = (NeedsLinear, "DDNM needs a linear problem: it splits an image into what the measurement sees and what it does not."),
+        ["treg"] = (NeedsLinear, "TReg solves linear problems only: it needs the adjoint of the forward model."),
+        ["psld"] = (NeedsLinear, "PSLD solves linear problems only: it needs the adjoint of the forward model."),
+        ["ddpmConsistency"] = (NeedsMri, "DDPM with k-space consistency is for MRI: it replaces the measured lines of k-space."),
+        ["mriPurify"] = (NeedsMri, "MRI purification is for MRI: it starts from the aliased image and puts the measured k-space back."),
+    };
+
+    private static readonly string[] _nonlinear = ["hdr", "clipping", "quantisation", "jpeg", "phaseRetrieval", "torchScript"];
+
+    /// <summary>Every solver with every kind of problem that has its data in itself.</summary>
+    public static TheoryData<string, string> Pairs => [.. from solver in SolverCatalog.All from kind in _problems.Keys where kind != "torchScript" select (solver.Type, kind)];
+
+    [Fact]
+    public void The_list_holds_every_kind_of_problem() => Assert.Equal(
+        typeof(Problem).GetCustomAttributes<JsonDerivedTypeAttribute>().Select(kind => (kind.TypeDiscriminator, kind.DerivedType)).Order(),
+        _problems.Select(kind => ((object?)kind.Key, kind.Value.GetType())).Order());
+
+    [Fact]
+    public void Refusals_are_those_of_the_table_with_every_preset()
+    {
+        using GaussianModel model = Toy.Gaussian();
+        foreach (SolverDescription solver in SolverCatalog.All)
+        {
+            foreach ((string kind, Problem problem) in _problems)
+            {
+                Assert.All(solver.Presets.Values, parameters => Assert.Equal(Expected(solver.Type, kind), parameters.Refusal(problem, model)));
+            }
+        }
+    }
+
+    /// <remarks>Quantised and clipped values may lie anywhere within their interval, so that residuals of 0 are right.</remarks>
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public void A_solver_refuses_with_its_sentence_or_explains_the_measurement_better_than_grey_does(string type, string kind)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        int channels = kind == "colourisation" ? 3 : 1;
+        using var model = new GaussianModel((fy, fx) => 0.25 / (1 + (40 * ((fy * fy) + (fx * fx)))), channels: channels);
+        using var generator = new Generator(5);
+        ArrayData image = new([channels, Side, Side], model.Sample(1, Side, Side, generator).clamp(0, 1).ToFloats());
+        Problem problem = _problems[kind];
+        Dictionary<string, ArrayData> files = kind == "pointSpread" ? new() { ["psf"] = new ArrayData([3, 3], [0, 1 / 8f, 0, 1 / 8f, 1 / 2f, 1 / 8f, 0, 1 / 8f, 0]) } : [];
+        var request = new ReconstructionRequest
+        {
+            Problem = problem,
+            Measurement = Reconstruction.Simulate(problem, image, files, Sigma, 1).Measurement,
+            Files = files,
+            Sigma = Sigma,
+            Solver = SolverCatalog.Resolve(type, "fast", null),
+            Seed = 1,
+        };
+        if (Expected(type, kind) is { } sentence)
+        {
+            var refused = Assert.Throws<InvalidInputException>(() => Reconstruction.Run(model, request, null, default));
+            Assert.Equal(("solver.type", sentence), (refused.Field, refused.Message));
+            return;
+        }
+
+        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        Assert.Equal(image.Shape, result.Image.Shape);
+        Assert.All(result.Image.Values, v => Assert.True(float.IsFinite(v)));
+        using ForwardOperator op = ProblemOperators.Create(problem, [channels, Side, Side], files, request.Measurement, torch.CPU);
+        double grey = op.Residual2(torch.full([1, channels, Side, Side], 0.5), request.Measurement.ToTensor(torch.CPU)).ToDoubles()[0];
+        double explained = Math.Max(0.3 * grey, 1.5 * result.Consistency.Expected);
+        Assert.True(result.Consistency.Residual < explained && result.Consistency.Residual < grey, $"{type} {kind}: {grey:g3} -> {result.Consistency.Residual:g3}, noise {result.Consistency.Expected:g3}");
+    }
+
+    private static string? Expected(string type, string kind) =>
+        _refusals.TryGetValue(type, out (string Needs, string Sentence) refusal) && (refusal.Needs == NeedsMri ? kind != "mri" : _nonlinear.Contains(kind)) ? refusal.Sentence : null;
+}

@@ -1,0 +1,42 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Torch;
+
+namespace InverseSolver.UnitTests.Solvers;
+
+/// <summary>A Gaussian model that counts the calls of its three networks and tells before each which one it is, counted from 1.</summary>
+internal sealed class TappedModel(GaussianModel inner, Action<int>? before = null) : LatentModel(inner.Abar)
+{
+    public int Calls { get; private set; }
+
+    public override ModelInfo Info => inner.Info;
+
+    public override Device Device => inner.Device;
+
+    public override bool HasConsistencyNetwork => true;
+
+    public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null)
+    {
+        Tap();
+        return inner.PredictNoise(z, t, conditioning);
+    }
+
+    public override Tensor Consistent(Tensor z, double sigma)
+    {
+        Tap();
+        return inner.Consistent(z, sigma);
+    }
+
+    private protected override Tensor EncodeCore(Tensor x)
+    {
+        Tap();
+        return x.alias();
+    }
+
+    private protected override Tensor DecodeCore(Tensor z)
+    {
+        Tap();
+        return z.alias();
+    }
+
+    private void Tap() => before?.Invoke(++Calls);
+}
