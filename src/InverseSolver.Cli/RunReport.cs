@@ -23,6 +23,7 @@ internal static class RunReport
             ["effectiveSigma"] = request.Sigma,
             ["consistency"] = JsonSerializer.SerializeToNode(result.Consistency, CliJson.Options),
             ["quality"] = JsonSerializer.SerializeToNode(result.Quality, CliJson.Options),
+            ["twin"] = JsonSerializer.SerializeToNode(result.Twin, CliJson.Options),
             ["deviationWhite"] = result.DeviationWhite,
             ["cost"] = JsonSerializer.SerializeToNode(result.Cost, CliJson.Options),
             ["times"] = new JsonObject { ["started"] = started, ["finished"] = DateTimeOffset.UtcNow },

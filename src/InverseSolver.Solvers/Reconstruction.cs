@@ -53,6 +53,16 @@ public sealed record ConsistencyReport(
 /// <param name="Nmse">||x - truth||^2 / ||truth||^2.</param>
 public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse);
 
+/// <summary>
+/// Which of an image and its twin, turned by 180 degrees, is the result: the one that the prior finds likelier by its denoising loss. The measurement says nothing about it,
+/// nor about where in the frame the image lies.
+/// </summary>
+/// <param name="Turned">Whether the solver's own image was turned.</param>
+/// <param name="Loss">Denoising loss of the result per element of the latent.</param>
+/// <param name="OtherLoss">That of the twin which was left.</param>
+/// <param name="Registered">Agreement with the truth of the result, or of its twin where that agrees better, shifted by whole pixels so that it correlates best; null without a truth. It uses the truth, so it says what the magnitudes were solved to, not what a caller gets.</param>
+public sealed record TwinReport(bool Turned, double Loss, double OtherLoss, QualityReport? Registered);
+
 /// <summary>What a run cost.</summary>
 /// <param name="NetworkCalls">Calls of the denoiser without gradient.</param>
 /// <param name="DecoderCalls">Calls of the decoder without gradient.</param>
@@ -71,6 +81,9 @@ public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderG
 /// <param name="Batch">Samples that were solved together.</param>
 public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, int Batch)
 {
+    /// <summary>Which twin the result is, of problems that have them.</summary>
+    public TwinReport? Twin { get; init; }
+
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
 
@@ -121,13 +134,17 @@ public static class Reconstruction
         long[] seeds = [.. Enumerable.Range(0, count).Select(k => SampleSeed(request.Seed, k))];
         int batch = (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, seeds.Length);
         int groups = (seeds.Length + batch - 1) / batch;
+        Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
         var images = new List<Tensor>();
         var cost = new CostReport(0, 0, 0, 0, 0);
         foreach (long[] group in seeds.Chunk(batch))
         {
             int done = images.Count;
             Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, done, groups, watch.Elapsed));
-            Solver solver = request.Solver.Create(new SolverInput(model, a, torch.cat([.. Enumerable.Repeat(y, group.Length)]), request.Sigma, report, cancellation));
+            Solver solver = request.Solver.Create(new SolverInput(model, a, torch.cat([.. Enumerable.Repeat(y, group.Length)]), request.Sigma, report, cancellation)
+            {
+                GlobalStart = start is null ? null : torch.cat([.. Enumerable.Repeat(start, group.Length)]),
+            });
             using SolverState state = solver.Start(group);
             images.Add(solver.Run(state).clone());
             cost = new CostReport(
@@ -139,6 +156,12 @@ public static class Reconstruction
         Tensor samples = torch.cat([.. images]);
         bool twins = request.Problem.HasTwin;
         Tensor x = twins ? Likeliest(a, samples, y) : samples.mean([0], keepdim: true);
+        TwinReport? twin = null;
+        if (twins)
+        {
+            (x, twin) = Twins.Choose(model, x, request.Truth, cancellation);
+        }
+
         ArrayData? deviation = count == 1 || twins ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
         ArrayData image = x.ToArrayData();
         if (!image.Values.All(float.IsFinite))
@@ -147,12 +170,7 @@ public static class Reconstruction
         }
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
-        if (twins && quality is not null && ImageQuality.Report(x.clamp(0, 1).flip(2, 3).ToArrayData(), request.Truth!) is { } turned && turned.PsnrDb > quality.PsnrDb)
-        {
-            quality = turned;
-        }
-
-        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch);
+        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch) { Twin = twin };
     }
 
     /// <summary>Makes a measurement from a clean image.</summary>

@@ -7,7 +7,8 @@ namespace InverseSolver.Solvers.Consistency;
 /// <summary>
 /// The data step that our presets use: the image that explains the measurement and is near an estimate. For a linear A the proximal step in the metric of the
 /// estimate's error (<see cref="GaussianConditioning"/>), for any other the same by Gauss and Newton's iteration (<see cref="GaussNewton"/>), or, where only the gradient
-/// is known, a bounded number of gradient steps that stop at the noise level.
+/// is known, a bounded number of gradient steps that stop at the noise level. Where there is a <see cref="SolverInput.GlobalStart"/>, Gauss and Newton's steps start from it
+/// as long as it explains the measurement better than the estimate: docs/decisions/0011.
 /// </summary>
 internal sealed class DataConsistency
 {
@@ -36,7 +37,10 @@ internal sealed class DataConsistency
     /// <summary>The consistent image.</summary>
     /// <param name="x0">The estimate, (N, C, H, W) in [0,1].</param>
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
-    internal Tensor Solve(Tensor x0, double correlation) => _conditioning?.Solve(x0, _input.Y, correlation) ?? _gaussNewton!.Solve(x0, _input.Y, correlation) ?? Descend(x0);
+    internal Tensor Solve(Tensor x0, double correlation) => _conditioning?.Solve(x0, _input.Y, correlation) ?? _gaussNewton!.Solve(x0, _input.Y, correlation, Near(x0)) ?? Descend(x0);
+
+    // The global start, laid on the estimate.
+    private Tensor? Near(Tensor x0) => _input.GlobalStart is { } start ? ((NonlinearOperator)_input.A).Near(start, x0) : null;
 
     /// <summary>What a run ends with: <see cref="Solve"/>, and where nothing is noise (σ = 0) the image is projected on those that explain y exactly.</summary>
     internal Tensor Finish(Tensor x0, double correlation)
