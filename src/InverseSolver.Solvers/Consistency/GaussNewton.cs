@@ -21,8 +21,7 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
     /// <param name="x0">The estimate, (N, C, H, W).</param>
     /// <param name="y">The measurement, (N, range).</param>
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
-    /// <param name="start">Where the iteration starts from, (N, C, H, W), for the items that it explains better than the estimate does; null: from the estimate.</param>
-    internal Tensor? Solve(Tensor x0, Tensor y, double correlation, Tensor? start = null)
+    internal Tensor? Solve(Tensor x0, Tensor y, double correlation)
     {
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -39,20 +38,12 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
         Tensor rhos = PerItem(rho, x0);
         Tensor x = x0.clone(), w = torch.zeros_like(x0);
         double[] objective = residual2;
-        if (start is not null)
-        {
-            Tensor better = PerItem([.. a.Residual2(start, y).ToDoubles().Zip(residual2, (there, here) => there < here ? 1.0 : 0)], x0);
-            x.add_((start - x0) * better);
-            w.copy_(InverseCorrelation(a.Domain[1], correlation, x0.device).matmul(x - x0).matmul(InverseCorrelation(a.Domain[2], correlation, x0.device)));
-            objective = Objective(w, rhos, x, x0, y);
-        }
-
         bool[] done = [.. residual2.Select(value => value == 0)];
         for (int step = 0; step < Steps && done.Contains(false); step++)
         {
             using DisposeScope inner = torch.NewDisposeScope();
             cancellation.ThrowIfCancellationRequested();
-            Linearisation j = step == 0 && start is null ? at : a.Linearise(x, y)!;
+            Linearisation j = step == 0 ? at : a.Linearise(x, y)!;
             Tensor dual = ConjugateGradients.Solve(
                 v => j.Apply(Covariance(j.Adjoint(v))) + v * rhos, j.Apply(x - x0) - j.Residual, Tolerance, Iterations);
             Tensor direction = j.Adjoint(dual) - w, image = Covariance(direction);
@@ -80,23 +71,6 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
         }
 
         return x.MoveToOuterDisposeScope();
-    }
-
-    // (r^|i-j|)⁻¹, tridiagonal.
-    private static Tensor InverseCorrelation(long size, double r, Device device)
-    {
-        var values = new float[size * size];
-        double scale = 1 / (1 - r * r);
-        for (long i = 0; i < size; i++)
-        {
-            values[i * size + i] = (float)(size == 1 ? 1 : i == 0 || i == size - 1 ? scale : scale * (1 + r * r));
-            if (i + 1 < size)
-            {
-                values[i * size + i + 1] = values[(i + 1) * size + i] = (float)(-r * scale);
-            }
-        }
-
-        return torch.tensor(values, size, size).to(device);
     }
 
     // ρ = σ²/τ², τ from E‖r(x₀)‖² = m σ² + τ² tr(J C Jᵀ).

@@ -89,6 +89,11 @@ public static class SolverCatalog
             "FAST-DIPS",
             "FAST-DIPS: hard-constrained diffusion inverse solver by ADMM with analytic steps. ICLR 2026.",
             new Dictionary<string, SolverParameters> { ["paper"] = ConstrainedAdmmPresets.Paper, ["balanced"] = ConstrainedAdmmPresets.Balanced, ["fast"] = ConstrainedAdmmPresets.Fast }),
+        new SolverDescription(
+            "tspr",
+            "TSPR",
+            "Tucker-structured phase retrieval: low-rank phase retrieval of a sequence of frames, without a network.",
+            new Dictionary<string, SolverParameters> { ["paper"] = TuckerPhaseRetrievalParameters.Paper, ["balanced"] = TuckerPhaseRetrievalParameters.Balanced, ["fast"] = TuckerPhaseRetrievalParameters.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>

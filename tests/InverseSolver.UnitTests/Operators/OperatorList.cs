@@ -65,6 +65,8 @@ internal static class OperatorList
         ["jpeg 1x16x24"] = () => QuantisationOperator.Jpeg([1, 16, 24], 10, torch.CPU),
         ["jpeg 3x24x16"] = () => QuantisationOperator.Jpeg([3, 24, 16], 75, torch.CPU),
         ["phase retrieval x2 1x13x17"] = () => new FourierMagnitudeOperator(1, 14, 18, 2),
+        ["coded diffraction 1x13x18"] = () => new CodedDiffractionOperator(1, 13, 18, 4, 1, torch.CPU),
+        ["coded diffraction 3x12x11"] = () => new CodedDiffractionOperator(3, 12, 11, 2, 2, torch.CPU),
         ["phase retrieval x1.5 3x16x12"] = () => new FourierMagnitudeOperator(3, 16, 12, 1.5),
     };
 
