@@ -17,6 +17,7 @@ internal static class RunReport
             ["notice"] = "Not for diagnosis.",
             ["model"] = new JsonObject { ["id"] = model.Info.Id, ["version"] = model.Info.Version, ["hash"] = model.Info.Hash, ["licence"] = model.Info.Licence, ["precision"] = model.Info.Precision },
             ["problem"] = JsonSerializer.SerializeToNode<Problem>(request.Problem, CliJson.Options),
+            ["operatorHash"] = result.OperatorHash,
             ["solver"] = new JsonObject { ["type"] = solver, ["preset"] = preset, ["parameters"] = SolverCatalog.ToJson(request.Solver) },
             ["seed"] = request.Seed,
             ["sigma"] = sigma,

@@ -84,6 +84,9 @@ public sealed record ReconstructionResult(ArrayData Image, ArrayData? Deviation,
     /// <summary>Which twin the result is, of problems that have them.</summary>
     public TwinReport? Twin { get; init; }
 
+    /// <summary>SHA-256 of the module of a <see cref="TorchScript"/>.</summary>
+    public string? OperatorHash { get; init; }
+
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
 
@@ -170,7 +173,7 @@ public static class Reconstruction
         }
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
-        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch) { Twin = twin };
+        return new ReconstructionResult(image, deviation, ConsistencyMeasure.Report(a, x, y, request.Sigma)[0], quality, cost, batch) { Twin = twin, OperatorHash = (a as TorchScriptOperator)?.Hash };
     }
 
     /// <summary>Makes a measurement from a clean image.</summary>

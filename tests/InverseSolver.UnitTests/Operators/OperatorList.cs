@@ -97,7 +97,7 @@ internal static class OperatorList
     public static Tensor Image(LinearOperator op, long items, long seed) => Random([items, .. op.Domain], seed);
 
     /// <summary>N random measurements, not 0 where nothing is measured.</summary>
-    public static Tensor Measurement(LinearOperator op, long items, long seed)
+    public static Tensor Measurement(ForwardOperator op, long items, long seed)
     {
         using var scope = torch.NewDisposeScope();
         Tensor y = op.IsComplexRange ? torch.view_as_complex(Random([items, .. op.Range, 2], seed)) : Random([items, .. op.Range], seed);
