@@ -19,7 +19,7 @@ internal sealed record EvaluationRow(
     string Model, string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
     double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,
     int NetworkCalls, int DecoderGradients, double Seconds, int? NetworkGradients = null, double? RelativeResidual = null,
-    double? Photons = null, bool SigmaEstimated = false, double? EffectiveSigma = null);
+    double? Photons = null, bool SigmaEstimated = false, double? EffectiveSigma = null, TwinReport? Twin = null);
 
 /// <summary>A run that its solver refused, and why.</summary>
 internal sealed record EvaluationRefusal(EvaluationRun Run, string Reason);
@@ -99,7 +99,7 @@ internal sealed class Evaluation
                         CliJson.Write(RowsFile, _rows);
                     }
 
-                    Console.Error.WriteLine($"{row.Problem,-20} {row.Solver,-12} {row.Preset,-9} {row.Image,-24} {row.PsnrDb,6:F2} dB  SSIM {row.Ssim:F3}  ratio {row.Ratio,6:F2}{(row.SigmaEstimated ? $"  sigma {row.EffectiveSigma:F4}" : string.Empty)}  {row.Seconds,6:F1} s");
+                    Console.Error.WriteLine($"{row.Problem,-20} {row.Solver,-12} {row.Preset,-9} {row.Image,-24} {row.PsnrDb,6:F2} dB  SSIM {row.Ssim:F3}  ratio {row.Ratio,6:F2}{(row.SigmaEstimated ? $"  sigma {row.EffectiveSigma:F4}" : string.Empty)}  {row.Seconds,6:F1} s{(row.Twin?.Registered is { } registered ? $"  registered {registered.PsnrDb:F2} dB, {(row.Twin.Turned ? "turned" : "not turned")}, loss {row.Twin.Loss:F4}, other {row.Twin.OtherLoss:F4}" : string.Empty)}");
                 }
 
                 wanted.Add(row);
@@ -129,7 +129,7 @@ internal sealed class Evaluation
             ModelName(model), Path.GetFileName(file), run.Problem, run.Solver, run.Preset, run.Settings, Sigma, seed,
             result.Quality!.PsnrDb, result.Quality.Ssim, result.Quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare,
             result.Cost.NetworkCalls + result.Cost.NetworkGradients, result.Cost.DecoderGradients, result.Cost.Seconds,
-            result.Cost.NetworkGradients, result.Consistency.RelativeResidual, Photons, result.Noise.SigmaEstimated, result.Noise.Sigma);
+            result.Cost.NetworkGradients, result.Consistency.RelativeResidual, Photons, result.Noise.SigmaEstimated, result.Noise.Sigma, result.Twin);
         if (PictureFile(row) is { } picture)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(picture)!);

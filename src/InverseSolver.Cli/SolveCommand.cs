@@ -139,6 +139,11 @@ internal static class SolveCommand
             Console.WriteLine($"against truth PSNR {q.PsnrDb:F2} dB, SSIM {q.Ssim:F4}, NMSE {q.Nmse:G4}");
         }
 
+        if (result.Twin is { } twin)
+        {
+            Console.WriteLine($"twin          {(twin.Turned ? "turned" : "not turned")}: loss {twin.Loss:F4} under the prior, the other way round {twin.OtherLoss:F4}{(twin.Registered is { } best ? $"; registered to the truth PSNR {best.PsnrDb:F2} dB" : string.Empty)}");
+        }
+
         Console.WriteLine($"cost          {result.Cost.Seconds:F1} s, {result.Cost.NetworkCalls} network calls, {result.Cost.NetworkGradients} network gradients, {result.Cost.DecoderGradients} decoder gradients");
     }
 }

@@ -26,6 +26,7 @@ internal static class StandardProblems
         ["quantisation8"] = _ => new Quantisation(8),
         ["jpeg10"] = _ => new Jpeg(10),
         ["phaseRetrieval"] = _ => new PhaseRetrieval(),
+        ["codedDiffraction"] = seed => new CodedDiffraction(Seed: seed),
     };
 
     /// <summary>A problem; random masks and kernels are drawn from <paramref name="seed"/>.</summary>

@@ -86,7 +86,18 @@ public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse)
 /// <param name="Seed">Its seed: alone, with this seed, it gives the same image up to rounding.</param>
 /// <param name="Consistency">How well it explains its measurement.</param>
 /// <param name="Quality">Agreement with its truth, where that was given.</param>
-public sealed record FrameReport(long Seed, ConsistencyReport Consistency, QualityReport? Quality);
+/// <param name="Twin">Which twin it is, of problems that have them.</param>
+public sealed record FrameReport(long Seed, ConsistencyReport Consistency, QualityReport? Quality, TwinReport? Twin);
+
+/// <summary>
+/// Which of an image and its twin, turned by 180 degrees, is the result: the one that the prior finds likelier by its denoising loss. The measurement says nothing about it,
+/// nor about where in the frame the image lies.
+/// </summary>
+/// <param name="Turned">Whether the solver's own image was turned.</param>
+/// <param name="Loss">Denoising loss of the result per element of the latent.</param>
+/// <param name="OtherLoss">That of the twin which was left.</param>
+/// <param name="Registered">Agreement with the truth of the result, or of its twin where that agrees better, shifted by whole pixels so that it correlates best; null without a truth. It uses the truth, so it says what the magnitudes were solved to, not what a caller gets.</param>
+public sealed record TwinReport(bool Turned, double Loss, double OtherLoss, QualityReport? Registered);
 
 /// <summary>What a run cost.</summary>
 /// <param name="NetworkCalls">Calls of the denoiser without gradient.</param>
@@ -111,6 +122,12 @@ public sealed record ReconstructionResult(
     /// <summary>The noise that was solved for.</summary>
     public required NoiseReport Noise { get; init; }
 
+    /// <summary>Which twin the result is, of problems that have them; of a stack see its frames.</summary>
+    public TwinReport? Twin { get; init; }
+
+    /// <summary>SHA-256 of the module of a <see cref="TorchScript"/>.</summary>
+    public string? OperatorHash { get; init; }
+
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
 
@@ -123,7 +140,7 @@ public sealed record ReconstructionResult(
 }
 
 // One frame, solved.
-internal sealed record FrameResult(ArrayData Image, ArrayData? Deviation, FrameReport Report);
+internal sealed record FrameResult(ArrayData Image, ArrayData? Deviation, FrameReport Report, string? OperatorHash);
 
 /// <summary>A measurement made from a known image.</summary>
 /// <param name="Measurement">y = A(x) + n.</param>
@@ -181,13 +198,17 @@ public static class Reconstruction
             WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]), noise.Sigma, request.Photons);
             using ForwardOperator a = whitened.A;
             Tensor y = whitened.Y;
+            Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
             var images = new List<Tensor>();
             foreach (int[] items in Enumerable.Range(0, group.Count * samples).Chunk(batch))
             {
                 int before = done++;
                 Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, before, batches, watch.Elapsed));
                 Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
-                Solver solver = request.Solver.Create(new SolverInput(model, a, measured, whitened.Sigma, report, cancellation));
+                Solver solver = request.Solver.Create(new SolverInput(model, a, measured, whitened.Sigma, report, cancellation)
+                {
+                    GlobalStart = start is null ? null : torch.cat([.. items.Select(item => start.narrow(0, item / samples, 1))]),
+                });
                 if (before == 0)
                 {
                     // Filtered back-projection, zero-filled k-space, ...: what there is to see before the first estimate.
@@ -203,17 +224,24 @@ public static class Reconstruction
             }
 
             Tensor all = torch.cat([.. images]);
-            solved.AddRange(group.Select((frame, i) => Conclude(frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), whitened.Sigma)));
+            solved.AddRange(group.Select((frame, i) => Conclude(model, frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), whitened.Sigma, cancellation)));
         }
 
         return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost, batch, noise);
     }
 
     // What the samples of one frame say together.
-    private static FrameResult Conclude(ReconstructionRequest request, ForwardOperator a, Tensor samples, Tensor y, double sigma)
+    private static FrameResult Conclude(
+        LatentModel model, ReconstructionRequest request, ForwardOperator a, Tensor samples, Tensor y, double sigma, CancellationToken cancellation)
     {
         bool twins = request.Problem.HasTwin;
         Tensor x = twins ? Likeliest(a, samples, y) : samples.mean([0], keepdim: true);
+        TwinReport? twin = null;
+        if (twins)
+        {
+            (x, twin) = Twins.Choose(model, x, request.Truth, cancellation);
+        }
+
         ArrayData? deviation = samples.size(0) == 1 || twins ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
         ArrayData image = x.ToArrayData();
         if (!image.Values.All(float.IsFinite))
@@ -222,12 +250,7 @@ public static class Reconstruction
         }
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
-        if (twins && quality is not null && ImageQuality.Report(x.clamp(0, 1).flip(2, 3).ToArrayData(), request.Truth!) is { } turned && turned.PsnrDb > quality.PsnrDb)
-        {
-            quality = turned;
-        }
-
-        return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons }, quality));
+        return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons }, quality, twin), (a as TorchScriptOperator)?.Hash);
     }
 
     private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch, NoiseReport noise)
@@ -235,7 +258,12 @@ public static class Reconstruction
         if (!stack)
         {
             FrameResult one = frames[0];
-            return new ReconstructionResult(one.Image, one.Deviation, one.Report.Consistency, one.Report.Quality, null, cost, batch) { Noise = noise };
+            return new ReconstructionResult(one.Image, one.Deviation, one.Report.Consistency, one.Report.Quality, null, cost, batch)
+            {
+                Noise = noise,
+                Twin = one.Report.Twin,
+                OperatorHash = one.OperatorHash,
+            };
         }
 
         FrameReport[] reports = [.. frames.Select(frame => frame.Report)];
@@ -245,7 +273,10 @@ public static class Reconstruction
             ConsistencyReport.Of([.. reports.Select(report => report.Consistency)]),
             reports[0].Quality is null ? null : QualityReport.MeanOf([.. reports.Select(report => report.Quality!)]),
             reports, cost, batch)
-        { Noise = noise };
+        {
+            Noise = noise,
+            OperatorHash = frames[0].OperatorHash,
+        };
     }
 
     /// <summary>Makes a measurement from a clean image.</summary>

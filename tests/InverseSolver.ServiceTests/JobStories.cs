@@ -399,14 +399,14 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     {
         JsonArray problems = (await service.GetAsync("/v1/problems"))["items"]!.AsArray();
         Assert.Equal(
-            ["inpainting", "superResolution", "gaussianBlur", "motionBlur", "pointSpread", "mri", "denoising", "ct", "composition", "colourisation", "compressedSensing", "hdr", "clipping", "quantisation", "jpeg", "phaseRetrieval", "torchScript"],
+            ["inpainting", "superResolution", "gaussianBlur", "motionBlur", "pointSpread", "mri", "denoising", "ct", "composition", "colourisation", "compressedSensing", "hdr", "clipping", "quantisation", "jpeg", "phaseRetrieval", "codedDiffraction", "torchScript"],
             problems.Select(problem => (string?)problem!["type"]));
         JsonNode blur = problems.First(problem => (string?)problem!["type"] == "gaussianBlur")!["schema"]!["properties"]!["sigma"]!;
         Assert.Equal((0.1, 32.0, 3.0), ((double)blur["minimum"]!, (double)blur["maximum"]!, (double)blur["default"]!));
         Assert.StartsWith("Standard deviation in pixels", (string?)blur["description"]);
         JsonArray solvers = (await service.GetAsync("/v1/solvers"))["items"]!.AsArray();
         Assert.Equal(
-            ["reSample", "dcdp", "diffPir", "ddnm", "redDiff", "ddpmConsistency", "mriPurify", "latentDps", "treg", "daps", "psld", "constrainedAdmm", "adjoint", "leastSquares", "totalVariation", "wavelet"],
+            ["reSample", "dcdp", "diffPir", "ddnm", "redDiff", "ddpmConsistency", "mriPurify", "latentDps", "treg", "daps", "psld", "constrainedAdmm", "adjoint", "leastSquares", "totalVariation", "wavelet", "tspr"],
             solvers.Select(one => (string?)one!["type"]));
         Assert.Equal(
             ["adjoint", "leastSquares", "totalVariation", "wavelet"],

@@ -7,12 +7,16 @@ namespace InverseSolver.Solvers.Consistency;
 /// <summary>
 /// The data step that our presets use: the image that explains the measurement and is near an estimate. For a linear A the proximal step in the metric of the
 /// estimate's error (<see cref="GaussianConditioning"/>), for any other the same by Gauss and Newton's iteration (<see cref="GaussNewton"/>), or, where only the gradient
-/// is known, a bounded number of gradient steps that stop at the noise level.
+/// is known, a bounded number of gradient steps that stop at the noise level. Where there is a <see cref="SolverInput.GlobalStart"/>, it is the result for estimates that
+/// explain the measurement much worse than it does: docs/decisions/0013.
 /// </summary>
 internal sealed class DataConsistency
 {
     private const int Iterations = 100;
     private const double LearningRate = 5e-3;
+
+    // An estimate is in another basin than the global start while its residual's norm is more than twice that one's.
+    private const double Far = 4;
 
     private readonly SolverInput _input;
     private readonly GaussianConditioning? _conditioning;
@@ -36,7 +40,28 @@ internal sealed class DataConsistency
     /// <summary>The consistent image.</summary>
     /// <param name="x0">The estimate, (N, C, H, W) in [0,1].</param>
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
-    internal Tensor Solve(Tensor x0, double correlation) => _conditioning?.Solve(x0, _input.Y, correlation) ?? _gaussNewton!.Solve(x0, _input.Y, correlation) ?? Descend(x0);
+    internal Tensor Solve(Tensor x0, double correlation)
+    {
+        if (_input.GlobalStart is null)
+        {
+            return Locally(x0, correlation);
+        }
+
+        // Far from the start the estimate is in no basin that local steps could find their way out of.
+        var op = (NonlinearOperator)_input.A;
+        Tensor start = op.Near(_input.GlobalStart, x0);
+        bool[] far = [.. _input.A.Residual2(x0, _input.Y).ToDoubles().Zip(_input.A.Residual2(start, _input.Y).ToDoubles(), (here, there) => here > Far * there)];
+        return far.Contains(false) ? Chosen(far, start, Locally(x0, correlation)) : start;
+    }
+
+    private Tensor Locally(Tensor x0, double correlation) =>
+        _conditioning?.Solve(x0, _input.Y, correlation) ?? _gaussNewton!.Solve(x0, _input.Y, correlation) ?? Descend(x0);
+
+    private static Tensor Chosen(bool[] first, Tensor a, Tensor b)
+    {
+        Tensor mask = torch.tensor([.. first.Select(one => one ? 1f : 0)], first.Length, 1, 1, 1).to(a.device);
+        return torch.where(mask.gt(0.5), a, b);
+    }
 
     /// <summary>What a run ends with: <see cref="Solve"/>, and where nothing is noise (σ = 0) the image is projected on those that explain y exactly.</summary>
     internal Tensor Finish(Tensor x0, double correlation)

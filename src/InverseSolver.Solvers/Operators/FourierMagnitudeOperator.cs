@@ -26,6 +26,28 @@ public sealed class FourierMagnitudeOperator : NonlinearOperator
             magnitude - y, v => (Spectrum(v) * opposite).real, w => Fourier.CentredInverse(direction * w).real.narrow(2, top, Domain[1]).narrow(3, left, Domain[2]));
     }
 
+    // Each channel's magnitudes leave its place and its orientation open; all follow the first one.
+    internal override Tensor GlobalStart(Tensor y, CancellationToken cancellation)
+    {
+        var items = new List<Tensor>();
+        for (long i = 0; i < y.size(0); i++)
+        {
+            var channels = new List<Tensor>();
+            for (long c = 0; c < Domain[0]; c++)
+            {
+                using DisposeScope scope = torch.NewDisposeScope();
+                Tensor image = HybridInputOutput.Solve(y.select(0, i).select(0, c), Domain[1], Domain[2], cancellation).reshape(1, 1, Domain[1], Domain[2]);
+                channels.Add((c == 0 ? image : Registration.Onto(image, channels[0], turns: true)).contiguous().MoveToOuterDisposeScope());
+            }
+
+            items.Add(torch.cat([.. channels], 1));
+        }
+
+        return Registration.Centred(torch.cat([.. items]));
+    }
+
+    internal override Tensor Near(Tensor start, Tensor estimate) => Registration.Onto(start, estimate, turns: false);
+
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x) => Spectrum(x).abs();
 

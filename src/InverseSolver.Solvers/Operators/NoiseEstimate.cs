@@ -60,6 +60,7 @@ public static class NoiseEstimate
     {
         Composition c => Unknown(c.Parts[^1]),
         CompressedSensing => "The random signs spread the image over all coefficients, so its noise cannot be told from it.",
+        CodedDiffraction => "Behind random masks no part of the measurement is without signal.",
         TorchScript => "What a module's measurement looks like without noise is not known here.",
         _ => null,
     };

@@ -14,6 +14,15 @@ public abstract class NonlinearOperator : ForwardOperator
     /// <summary>r(x) and its Jacobian for checked x and y; null where only the gradient is known. The Jacobian is used without autograd, until the scope around ends.</summary>
     internal virtual Linearisation? Linearise(Tensor x, Tensor y) => null;
 
+    /// <summary>
+    /// Images that explain a checked y about as well as any, found without a prior and from nothing but y; null where local steps from any estimate find one. Where
+    /// several images have the same measurement, any of them.
+    /// </summary>
+    internal virtual Tensor? GlobalStart(Tensor y, CancellationToken cancellation) => null;
+
+    /// <summary>Of the images that have the measurement of <paramref name="start"/>, one that lies where an estimate lies; half turns aside.</summary>
+    internal virtual Tensor Near(Tensor start, Tensor estimate) => start;
+
     // Mid-grey: no operator is known here that could say more.
     private protected override Tensor DirectCore(Tensor y) => torch.full([y.size(0), .. Domain], 0.5, device: y.device);
 

@@ -84,6 +84,7 @@ public static class ProblemOperators
             Quantisation q => QuantisationOperator.Levels(imageShape, q.Levels, device),
             Jpeg j => QuantisationOperator.Jpeg(imageShape, j.Quality, device),
             PhaseRetrieval p => new FourierMagnitudeOperator(channels, height, width, p.Oversampling),
+            CodedDiffraction d => new CodedDiffractionOperator(channels, height, width, d.Masks, d.Seed, device),
             CartesianMri => new CartesianMriOperator(height, width, parts.Mask!, parts.Phase, device),
             _ => throw new ArgumentException($"No operator for {problem.GetType().Name}."),
         };

@@ -23,6 +23,7 @@ internal static class ProblemShapes
         Colourisation => [1, image[1], image[2]],
         CompressedSensing cs => [image[0], .. SensingOperator.Coefficients(cs, image[1], image[2])],
         PhaseRetrieval p => [image[0], (long)(image[1] * p.Oversampling), (long)(image[2] * p.Oversampling)],
+        CodedDiffraction d => [d.Masks * image[0], image[1], image[2]],
         _ => image,
     };
 
@@ -37,6 +38,7 @@ internal static class ProblemShapes
         Colourisation => [3, measurement[1], measurement[2]],
         CompressedSensing cs => [measurement[0], cs.Height ?? measurement[1], cs.Width ?? measurement[2]],
         PhaseRetrieval p => [measurement[0], (long)Math.Round(measurement[1] / p.Oversampling), (long)Math.Round(measurement[2] / p.Oversampling)],
+        CodedDiffraction d => [measurement[0] / d.Masks, measurement[1], measurement[2]],
         _ => measurement,
     };
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
@@ -7,8 +8,11 @@ public sealed class TorchScriptOperator : NonlinearOperator
 {
     private readonly TorchScriptModule module;
 
-    private TorchScriptOperator(TorchScriptModule module, long[] domain, long[] range)
-        : base("torchScript", domain, range, range.Aggregate(1L, (a, b) => a * b)) => this.module = module;
+    private TorchScriptOperator(TorchScriptModule module, string hash, long[] domain, long[] range)
+        : base("torchScript", domain, range, range.Aggregate(1L, (a, b) => a * b)) => (this.module, Hash) = (module, hash);
+
+    /// <summary>SHA-256 of the module's file, lower-case hexadecimal.</summary>
+    public string Hash { get; }
 
     /// <summary>Loads a module and calls it once, to see what it gives.</summary>
     /// <param name="file">The module's file.</param>
@@ -20,11 +24,12 @@ public sealed class TorchScriptOperator : NonlinearOperator
         TorchScriptModule? module = null;
         try
         {
+            string hash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)));
             module = TorchScriptModule.Load(file, device);
             using var scope = torch.NewDisposeScope();
             using var _ = torch.no_grad();
             Tensor probe = module.forward(torch.full([1, .. domain], 0.5, device: device));
-            if (probe.dtype == ScalarType.Float32 && probe.shape is [1, _, _, _] range) return new TorchScriptOperator(module, domain, range[1..]);
+            if (probe.dtype == ScalarType.Float32 && probe.shape is [1, _, _, _] range) return new TorchScriptOperator(module, hash, domain, range[1..]);
             module.Dispose();
             throw new InvalidInputException("problem.module", "The module does not give float32 of the shape (N, channels, height, width).");
         }

@@ -20,6 +20,7 @@ namespace InverseSolver.Solvers.Problems;
 [JsonDerivedType(typeof(Quantisation), "quantisation")]
 [JsonDerivedType(typeof(Jpeg), "jpeg")]
 [JsonDerivedType(typeof(PhaseRetrieval), "phaseRetrieval")]
+[JsonDerivedType(typeof(CodedDiffraction), "codedDiffraction")]
 [JsonDerivedType(typeof(TorchScript), "torchScript")]
 public abstract record Problem
 {

@@ -12,7 +12,14 @@ namespace InverseSolver.Solvers.Solvers;
 /// <param name="Progress">Called on the solver's thread after every step.</param>
 /// <param name="Cancellation">Checked before every network, encoder or decoder call.</param>
 public sealed record SolverInput(
-    LatentModel Model, ForwardOperator A, Tensor Y, double Sigma, Action<SolverProgress>? Progress = null, CancellationToken Cancellation = default);
+    LatentModel Model, ForwardOperator A, Tensor Y, double Sigma, Action<SolverProgress>? Progress = null, CancellationToken Cancellation = default)
+{
+    /// <summary>
+    /// <see cref="Consistency.OrientedStart"/> of every item, (N, C, H, W); null where the problem needs none. It follows from <see cref="Model"/>, <see cref="A"/> and
+    /// <see cref="Y"/> alone, so that no state has to hold it.
+    /// </summary>
+    internal Tensor? GlobalStart { get; init; }
+}
 
 /// <summary>
 /// A solver of y = A(x) + n. It advances one explicit state, step by step, for N items at once, each with its own seed and its own stop. Its

@@ -113,6 +113,11 @@ public static class SolverCatalog
             "Wavelet thresholding",
             "Beck, Teboulle: A fast iterative shrinkage-thresholding algorithm for linear inverse problems. SIAM J. Imaging Sci. 2, 2009; cycle spinning: Coifman, Donoho: Translation-invariant de-noising. Wavelets and Statistics, 1995.",
             new Dictionary<string, SolverParameters> { ["paper"] = WaveletParameters.Paper, ["balanced"] = WaveletParameters.Balanced, ["fast"] = WaveletParameters.Fast }),
+        new SolverDescription(
+            "tspr",
+            "TSPR",
+            "Tucker-structured phase retrieval: low-rank phase retrieval of a sequence of frames, without a network.",
+            new Dictionary<string, SolverParameters> { ["paper"] = TuckerPhaseRetrievalParameters.Paper, ["balanced"] = TuckerPhaseRetrievalParameters.Balanced, ["fast"] = TuckerPhaseRetrievalParameters.Fast }),
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>

@@ -16,7 +16,7 @@ public abstract record SolverParameters
     /// <summary>Steps over the model's training schedule, which has to be at least as long; 0 for solvers without a grid of their own.</summary>
     internal virtual int GridSteps => 0;
 
-    /// <summary>Whether all frames of a stack are one problem, to be solved in one batch whose items are not independent.</summary>
+    /// <summary>Whether the items of a batch are the frames of one sequence, which are solved with each other: all of them in one batch, as one sample.</summary>
     internal virtual bool JointFrames => false;
 
     /// <summary>Properties that change nothing beside the values of the others.</summary>

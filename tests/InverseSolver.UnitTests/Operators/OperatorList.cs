@@ -71,6 +71,8 @@ internal static class OperatorList
         ["jpeg 3x24x16"] = () => QuantisationOperator.Jpeg([3, 24, 16], 75, torch.CPU),
         ["phase retrieval x2 1x13x17"] = () => new FourierMagnitudeOperator(1, 14, 18, 2),
         ["weighted clipping 1x13x17"] = () => new WeightedNonlinearOperator(Censored(1, 13, 17, 1, 0.2, 0.6), Weights([1, 13, 17])),
+        ["coded diffraction 1x13x18"] = () => new CodedDiffractionOperator(1, 13, 18, 4, 1, torch.CPU),
+        ["coded diffraction 3x12x11"] = () => new CodedDiffractionOperator(3, 12, 11, 2, 2, torch.CPU),
         ["phase retrieval x1.5 3x16x12"] = () => new FourierMagnitudeOperator(3, 16, 12, 1.5),
     };
 
@@ -106,7 +108,7 @@ internal static class OperatorList
     public static Tensor Image(LinearOperator op, long items, long seed) => Random([items, .. op.Domain], seed);
 
     /// <summary>N random measurements, not 0 where nothing is measured.</summary>
-    public static Tensor Measurement(LinearOperator op, long items, long seed)
+    public static Tensor Measurement(ForwardOperator op, long items, long seed)
     {
         using var scope = torch.NewDisposeScope();
         Tensor y = op.IsComplexRange ? torch.view_as_complex(Random([items, .. op.Range, 2], seed)) : Random([items, .. op.Range], seed);

@@ -57,6 +57,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         ["hdr"] = (new HighDynamicRange(1.6), Colour, []),
         ["clipping"] = (new Clipping(0.3, 0.7), Grey, []),
         ["phase retrieval"] = (new PhaseRetrieval(), Colour, []),
+        ["coded diffraction"] = (new CodedDiffraction(3, 5), Colour, []),
         ["phase retrieval x1.5"] = (new PhaseRetrieval(1.5), Grey, []),
         ["quantisation"] = (new Quantisation(200), Grey, []),
         ["jpeg"] = (new Jpeg(98), Colour with { Shape = [3, 24, 32], Values = Smooth(3, 24, 32).Values }, []),

@@ -50,6 +50,30 @@ public sealed class QualityTests
         Assert.True(gains.Average() >= 1, $"Gains over least squares in dB: {string.Join(", ", gains.Select(g => g.ToString("f2", null)))}");
     }
 
+    [Fact]
+    public void A_blur_in_linear_light_that_a_module_describes_is_undone()
+    {
+        using LatentModel model = ModelPackage.Load(TestData.Brain);
+        string folder = Repository.File("tests", "InverseSolver.UnitTests", "Torch", "fixtures");
+        var problem = new TorchScript("nonlinear-blur");
+        ArrayData truth = Toy.Phantom(128), y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, 1, folder).Measurement;
+        var request = new ReconstructionRequest
+        {
+            Problem = problem,
+            Measurement = y,
+            Sigma = Sigma,
+            Solver = SolverCatalog.Resolve("reSample", "fast", null),
+            Seed = 1,
+            Truth = truth,
+            OperatorFolder = folder,
+        };
+        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        double psnr = result.Quality!.PsnrDb, blurred = ImageQuality.Psnr(y with { Values = [.. y.Values.Select(value => Math.Clamp(value, 0, 1))] }, truth);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{psnr:f2} dB, the blurred image {blurred:f2} dB");
+        Assert.True(psnr > blurred + 1, $"{psnr:f2} dB, the blurred image {blurred:f2} dB");
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(Path.Combine(folder, "nonlinear-blur.pt")))), result.OperatorHash);
+    }
+
     private static (double Psnr, double Baseline) Solve(LatentModel model, ArrayData truth, Problem problem, long seed)
     {
         using DisposeScope scope = torch.NewDisposeScope();

@@ -45,7 +45,7 @@ public sealed class SolverLawTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
-        using LinearOperator a = Toy.Operators["inpainting"](Side);
+        using ForwardOperator a = Operator(type, "inpainting");
         Tensor y = Toy.Measure(model, a, Sigma, 2, 5).Y;
         SolverParameters parameters = Fast(type);
         float[] whole = Toy.Run(model, a, y, Sigma, parameters, 3, 4);
@@ -70,13 +70,16 @@ public sealed class SolverLawTests
         Solver New() => parameters.Create(new SolverInput(model, a, y, Sigma));
     }
 
+    /// <summary>Those whose items are independent: the frames of a sequence that is solved jointly are not, their low rank is what determines them.</summary>
+    public static TheoryData<string> IndependentSolvers => [.. SolverCatalog.All.Where(solver => !solver.Presets["fast"].JointFrames).Select(solver => solver.Type)];
+
     [Theory]
-    [MemberData(nameof(Solvers))]
+    [MemberData(nameof(IndependentSolvers))]
     public void An_item_of_a_batch_is_solved_as_if_it_were_alone(string type)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
-        using LinearOperator a = Toy.Operators["blur"](Side);
+        using ForwardOperator a = Operator(type, "blur");
         Tensor y = Toy.Measure(model, a, Sigma, 2, 6).Y;
         float[] both = Toy.Run(model, a, y, Sigma, Fast(type), 3, 4), second = Toy.Run(model, a, y.narrow(0, 1, 1), Sigma, Fast(type), 4);
         Assert.True(both[second.Length..].Zip(second, (p, q) => Math.Abs(p - q)).Max() < 2e-4);
@@ -88,7 +91,7 @@ public sealed class SolverLawTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
-        using LinearOperator a = Toy.Operators["inpainting"](Side);
+        using ForwardOperator a = Operator(type, "inpainting");
         Tensor y = Toy.Measure(model, a, Sigma, 1, 7).Y;
         var told = new List<SolverProgress>();
         Solver whole = Fast(type).Create(new SolverInput(model, a, y, Sigma, told.Add));
@@ -236,11 +239,11 @@ public sealed class SolverLawTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
-        foreach (string name in (string[])["inpainting", "blur", "downsampling", "mri"])
+        foreach (string name in Names(type, "inpainting", "blur", "downsampling", "mri"))
         {
-            using LinearOperator a = Toy.Operators[name](Side);
+            using ForwardOperator a = Operator(type, name);
             (Tensor truth, Tensor y) = Toy.Measure(model, a, Sigma, 1, 8);
-            Tensor x = torch.tensor(Toy.Run(model, a, y, Sigma, Fast(type), 1), 1, 1, Side, Side), start = a.Adjoint(y);
+            Tensor x = torch.tensor(Toy.Run(model, a, y, Sigma, Fast(type), 1), 1, 1, Side, Side), start = a is LinearOperator linear ? linear.Adjoint(y) : a.Direct(y);
             double residual = a.Residual2(x, y).ToDoubles()[0], before = a.Residual2(start, y).ToDoubles()[0];
             double expected = a.MeasuredComponents * Sigma * Sigma;
             string report = $"{type} {name}: residual {residual / expected:f2} of the noise, at the start {before / expected:f2}; error {Distance(x, truth):f3}, at the start {Distance(start, truth):f3}";
@@ -255,9 +258,9 @@ public sealed class SolverLawTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
-        foreach (string name in (string[])["inpainting", "downsampling", "mri"])
+        foreach (string name in Names(type, "inpainting", "downsampling", "mri"))
         {
-            using LinearOperator a = Toy.Operators[name](Side);
+            using ForwardOperator a = Operator(type, name);
             Tensor y = Toy.Measure(model, a, 0, 1, 9).Y;
             Tensor x = torch.tensor(Toy.Run(model, a, y, 0, Fast(type), 1), 1, 1, Side, Side);
             double relative = Math.Sqrt(a.Residual2(x, y).ToDoubles()[0] / LinearOperator.SquaresPerItem(y).ToDoubles()[0]);
@@ -271,7 +274,7 @@ public sealed class SolverLawTests
     {
         using var model = new GaussianModel((fy, fx) => 0.25 / (1 + (40 * ((fy * fy) + (fx * fx)))), schedule: NoiseSchedule.Linear(1e-3, 0.3, steps: 25));
         var image = new ArrayData([1, Side, Side], [.. Enumerable.Range(0, Side * Side).Select(i => 0.5f + 0.3f * MathF.Sin(i % Side) * MathF.Cos(i / Side))]);
-        foreach (Problem problem in (Problem[])[new Denoising(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)), new HighDynamicRange(), new ComputedTomography(9)])
+        foreach (Problem problem in (Problem[])[new Denoising(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)), new HighDynamicRange(), new ComputedTomography(9), new CodedDiffraction()])
         {
             foreach (int steps in (int[])[3, 26])
             {
@@ -299,6 +302,12 @@ public sealed class SolverLawTests
             }
         }
     }
+
+    // Solvers of sequences solve coded diffraction alone.
+    private static ForwardOperator Operator(string type, string name) =>
+        Fast(type).JointFrames ? new CodedDiffractionOperator(1, Side, Side, 4, 1, torch.CPU) : Toy.Operators[name](Side);
+
+    private static string[] Names(string type, params string[] names) => Fast(type).JointFrames ? ["coded diffraction"] : names;
 
     private static SolverParameters Fast(string type) => SolverCatalog.Resolve(type, "fast", null);
 

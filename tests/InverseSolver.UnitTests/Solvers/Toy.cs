@@ -25,7 +25,7 @@ internal static class Toy
     public static GaussianModel Gaussian() => new((fy, fx) => 0.25 / (1 + (40 * ((fy * fy) + (fx * fx)))));
 
     /// <summary>N images of the model and their noisy measurements.</summary>
-    public static (Tensor Truth, Tensor Y) Measure(GaussianModel model, LinearOperator op, double sigma, int items, long seed)
+    public static (Tensor Truth, Tensor Y) Measure(GaussianModel model, ForwardOperator op, double sigma, int items, long seed)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using var generator = new Generator(seed);
@@ -65,7 +65,7 @@ internal static class Toy
     }
 
     /// <summary>A run from seeds to the image, in host memory.</summary>
-    public static float[] Run(LatentModel model, LinearOperator op, Tensor y, double sigma, SolverParameters parameters, params long[] seeds)
+    public static float[] Run(LatentModel model, ForwardOperator op, Tensor y, double sigma, SolverParameters parameters, params long[] seeds)
     {
         Solver solver = parameters.Create(new SolverInput(model, op, y, sigma));
         using SolverState state = solver.Start(seeds);
