@@ -21,7 +21,7 @@ public sealed record AdjointParameters : SolverParameters
     /// <inheritdoc/>
     internal override string? Refusal(Problem problem, LatentModel model) => problem switch
     {
-        PhaseRetrieval => "Magnitudes without their phases are no image, and no adjoint makes one of them.",
+        PhaseRetrieval or CodedDiffraction => "Magnitudes without their phases are no image, and no adjoint makes one of them.",
         TorchScript { Channels: null, Height: null, Width: null } => null,
         TorchScript => "The adjoint of a module is not known; only a measurement with the image's own shape can stand for it.",
         _ => null,

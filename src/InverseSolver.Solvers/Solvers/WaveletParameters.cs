@@ -37,7 +37,7 @@ public sealed record WaveletParameters : SolverParameters
     /// <inheritdoc/>
     internal override string? Refusal(Problem problem, LatentModel model) => problem switch
     {
-        PhaseRetrieval => "Wavelet thresholding needs a convex problem: from magnitudes alone its steps end wherever they start.",
+        PhaseRetrieval or CodedDiffraction => "Wavelet thresholding needs a convex problem: from magnitudes alone its steps end wherever they start.",
         TorchScript => "Wavelet thresholding needs a convex problem, and of a module it is not known whether it is one.",
         _ => null,
     };

@@ -112,6 +112,28 @@ public sealed class SequenceTests
     }
 
     [Fact]
+    public void Frames_that_are_one_problem_are_solved_together()
+    {
+        using GaussianModel model = Toy.Gaussian();
+        float[] phantom = Toy.Phantom(16).Values;
+        // Frames of one shape at different brightness: rank 1 over the frames.
+        var truth = new ArrayData([4, 1, 16, 16], [.. Enumerable.Range(0, 4).SelectMany(i => phantom.Select(v => v * (1 - 0.2f * i)))]);
+        ReconstructionRequest request = Request(new CodedDiffraction(2)) with
+        {
+            Measurement = Reconstruction.Simulate(new CodedDiffraction(2), truth, None, 0.1, 3).Measurement,
+            Sigma = 0.1,
+            Truth = truth,
+            Solver = SolverCatalog.Resolve("tspr", "balanced", new() { ["frameRank"] = 1 }),
+        };
+        ReconstructionResult together = Reconstruction.Run(model, request, null, default);
+        Assert.Equal(4, together.Batch);
+        Assert.Equal(0, together.Cost.NetworkCalls);
+        double alone = Enumerable.Range(0, 4).Average(i => Reconstruction.Run(
+            model, request with { Measurement = Frame(request.Measurement, i), Truth = Frame(truth, i) }, null, default).Quality!.PsnrDb);
+        Assert.True(together.Quality!.PsnrDb > alone + 1, $"{together.Quality.PsnrDb:f2} dB together, {alone:f2} dB frame by frame");
+    }
+
+    [Fact]
     public void A_stack_is_simulated_frame_by_frame_with_noise_of_its_own()
     {
         var image = new ArrayData([2, 1, 16, 16], [.. Enumerable.Repeat(0.5f, 512)]);
