@@ -409,7 +409,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
             ["reSample", "dcdp", "diffPir", "ddnm", "redDiff", "ddpmConsistency", "mriPurify", "latentDps", "treg", "daps", "psld", "constrainedAdmm", "adjoint", "leastSquares", "totalVariation", "wavelet", "tspr"],
             solvers.Select(one => (string?)one!["type"]));
         Assert.Equal(
-            ["adjoint", "leastSquares", "totalVariation", "wavelet"],
+            ["adjoint", "leastSquares", "totalVariation", "wavelet", "tspr"],
             solvers.Where(one => (bool)one!["baseline"]!).Select(one => (string?)one!["type"]));
         JsonNode solver = solvers[0]!;
         Assert.Equal((1, 1000), ((int)solver["schema"]!["properties"]!["steps"]!["minimum"]!, (int)solver["schema"]!["properties"]!["steps"]!["maximum"]!));
