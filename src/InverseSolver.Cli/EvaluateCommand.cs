@@ -23,6 +23,7 @@ internal static class EvaluateCommand
         var bestOf = new Option<string?>("--best-of") { Description = "JSON file with the rows of an earlier evaluation: for each problem only those of the solvers are taken that did best in it." };
         var best = new Option<int>("--best") { Description = "How many of them.", DefaultValueFactory = _ => 3 };
         var resume = new Option<string?>("--resume") { Description = "JSON file that rows are added to; what it holds already is not run again." };
+        var means = new Option<string?>("--means") { Description = "File for the table as JSON." };
         var markdown = new Option<string?>("--markdown") { Description = "File for the table." };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         Option<string[]> set = CliOptions.Set();
@@ -31,7 +32,7 @@ internal static class EvaluateCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("evaluate", "Simulates measurements from images, solves them and tabulates the results.")
         {
-            images, problems, solvers, presets, sigma, photons, estimate, limit, bestOf, best, seed, sheet, resume, markdown, modelId, models, operators, device, set, json,
+            images, problems, solvers, presets, sigma, photons, estimate, limit, bestOf, best, seed, sheet, resume, markdown, means, modelId, models, operators, device, set, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
@@ -62,6 +63,7 @@ internal static class EvaluateCommand
                     CliJson.WriteAtomically(markdownFile, table);
                 }
 
+                CliJson.Write(arguments.GetValue(means), EvaluationTable.Means(rows));
                 if (arguments.GetValue(sheet) is { } sheetFile && rows.Count > 0)
                 {
                     EvaluationTable.WriteSheet(sheetFile, evaluation, rows);

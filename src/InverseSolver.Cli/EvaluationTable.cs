@@ -8,18 +8,23 @@ namespace InverseSolver.Cli;
 /// <summary>Tables and pictures of an evaluation.</summary>
 internal static class EvaluationTable
 {
-    /// <summary>Means over the images, and a row for each run that was refused.</summary>
+    /// <summary>Means over the images.</summary>
+    internal static IReadOnlyList<EvaluationMean> Means(IReadOnlyList<EvaluationRow> rows) => [.. rows.GroupBy(r => (r.Problem, r.Solver, r.Preset, r.Settings)).Select(g => new EvaluationMean(
+        g.Key.Problem, g.Key.Solver, g.Key.Preset, g.Key.Settings, g.Count(),
+        Math.Round(g.Average(r => r.PsnrDb), 3), Math.Round(g.Average(r => r.Ssim), 4), Math.Round(g.Average(r => r.Nmse), 5), Rounded(g.Average(r => r.Ratio)), Rounded(g.Average(r => r.RelativeResidual)), Rounded(g.Average(r => r.PriorShare)),
+        Math.Round(g.Average(r => r.NetworkCalls), 1), Rounded(g.Average(r => r.NetworkGradients)), Math.Round(g.Average(r => r.DecoderGradients), 1), Math.Round(g.Average(r => r.Seconds), 1)))];
+
+    /// <summary>The means, and a row for each run that was refused.</summary>
     internal static string Markdown(IReadOnlyList<EvaluationRow> rows, IReadOnlyList<EvaluationRefusal> refusals)
     {
         var text = new StringBuilder();
         text.AppendLine("| problem | solver | preset | images | PSNR dB | SSIM | NMSE | residual ratio | relative residual | prior share | network calls | network gradients | decoder gradients | s/image |");
         text.AppendLine("|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
-        foreach (var group in rows.GroupBy(r => (r.Problem, r.Solver, r.Preset, r.Settings)))
+        foreach (EvaluationMean m in Means(rows))
         {
-            EvaluationRow[] g = [.. group];
-            string preset = g[0].Preset + (g[0].Settings.Length == 0 ? string.Empty : " " + g[0].Settings);
+            string preset = m.Preset + (m.Settings.Length == 0 ? string.Empty : " " + m.Settings);
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"| {g[0].Problem} | {g[0].Solver} | {preset} | {g.Length} | {g.Average(r => r.PsnrDb):F2} | {g.Average(r => r.Ssim):F3} | {g.Average(r => r.Nmse):F4} | {g.Average(r => r.Ratio):F2} | {g.Average(r => r.RelativeResidual):F4} | {g.Average(r => r.PriorShare):P1} | {g.Average(r => r.NetworkCalls):F0} | {g.Average(r => r.NetworkGradients):F0} | {g.Average(r => r.DecoderGradients):F0} | {g.Average(r => r.Seconds):F1} |");
+                $"| {m.Problem} | {m.Solver} | {preset} | {m.Images} | {m.PsnrDb:F2} | {m.Ssim:F3} | {m.Nmse:F4} | {m.Ratio:F2} | {m.RelativeResidual:F4} | {m.PriorShare:P1} | {m.NetworkCalls:F0} | {m.NetworkGradients:F0} | {m.DecoderGradients:F0} | {m.Seconds:F1} |");
         }
 
         foreach ((EvaluationRun run, string reason) in refusals)
@@ -55,5 +60,13 @@ internal static class EvaluationTable
         File.WriteAllBytes(file, ImageFile.WritePng(ContactSheet.Draw(["truth", .. runs], sheet, 160)));
     }
 
+    private static double? Rounded(double? value) => value is { } v ? Math.Round(v, 4) : null;
+
     private static string RunName(EvaluationRow row) => $"{row.Solver} {row.Preset}".Trim();
 }
+
+/// <summary>One row of the table: means over the images.</summary>
+internal sealed record EvaluationMean(
+    string Problem, string Solver, string Preset, string Settings, int Images,
+    double PsnrDb, double Ssim, double Nmse, double? Ratio, double? RelativeResidual, double? PriorShare,
+    double NetworkCalls, double? NetworkGradients, double DecoderGradients, double Seconds);

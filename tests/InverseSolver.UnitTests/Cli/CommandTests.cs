@@ -171,11 +171,14 @@ public sealed class CommandTests : IDisposable
         Assert.True(exitCode == 0, output);
         string first = File.ReadAllText(PathOf("rows.json"));
         Assert.Equal(3, JsonNode.Parse(first)!.AsArray().Count);
-        (exitCode, output) = Inverse([.. arguments, "2", "--sheet", PathOf("sheet.png"), "--markdown", PathOf("table.md"), "--json", PathOf("all.json")]);
+        (exitCode, output) = Inverse([.. arguments, "2", "--sheet", PathOf("sheet.png"), "--markdown", PathOf("table.md"), "--means", PathOf("means.json"), "--json", PathOf("all.json")]);
         Assert.True(exitCode == 0, output);
         JsonArray rows = JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray();
         Assert.Equal(6, rows.Count);
         Assert.Equal(JsonNode.Parse(first)!.AsArray()[2]!.ToJsonString(), rows[2]!.ToJsonString());
+        JsonNode mean = JsonNode.Parse(File.ReadAllText(PathOf("means.json")))!.AsArray().Single(row => (string)row!["solver"]! == "leastSquaresBest")!;
+        Assert.Equal(2, (int)mean["images"]!);
+        Assert.Equal(rows.Where(row => (string)row!["solver"]! == "leastSquaresBest").Average(row => (double)row!["psnrDb"]!), (double)mean["psnrDb"]!, 1e-3);
         Assert.Contains("| denoising | leastSquaresBest |  | 2 |", File.ReadAllText(PathOf("table.md")), StringComparison.Ordinal);
         Assert.True(ImageFile.ReadHeader(File.ReadAllBytes(PathOf("sheet.png"))).Width > 500);
     }
