@@ -53,8 +53,8 @@ internal static class FrameStack
     public static bool ShareOperator(ReconstructionRequest request) =>
         !request.Problem.DependsOnMeasurement && request.Photons is null && !request.Files.Values.Any(file => IsForFrames(file, request.Measurement.Shape[0]));
 
-    /// <summary>Seed of a frame; the first one has the request's own.</summary>
-    public static long Seed(long seed, int frame) => unchecked(seed + frame * 0x632BE59BD9B4E019) & long.MaxValue;
+    /// <summary>Seed of a frame; the first one has the request's own, the others one that JSON numbers hold exactly everywhere.</summary>
+    public static long Seed(long seed, int frame) => frame == 0 ? seed : unchecked(seed + frame * 0x632BE59BD9B4E019) & ((1L << 53) - 1);
 
     /// <summary>One frame of a stack.</summary>
     public static ArrayData Frame(ArrayData stack, int frame)

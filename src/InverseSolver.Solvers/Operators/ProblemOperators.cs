@@ -31,6 +31,10 @@ public static class ProblemOperators
             throw new InvalidInputException(
                 "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(height, width) or (channels, height, width)")}, for a stack of frames {(complex ? "(frames, height, width)" : "(frames, channels, height, width)")}.");
         }
+        if (problem is CodedDiffraction coded && measurement.Shape[0] % coded.Masks != 0)
+        {
+            throw new InvalidInputException("files.measurement", $"It has {measurement.Shape[0]} planes; {coded.Masks} masks give one for each of them and each channel.");
+        }
         return ProblemShapes.Image(problem, [.. measurement.Shape.Select(size => (long)size)]);
     }
 

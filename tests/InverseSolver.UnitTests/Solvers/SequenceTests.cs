@@ -37,6 +37,7 @@ public sealed class SequenceTests
         Assert.Equal(name == "inpainting" ? 6 : 2, all.Batch);
         Assert.Equal(stack.Seed, all.Frames[0].Seed);
         Assert.Equal(3, all.Frames.Select(frame => frame.Seed).Distinct().Count());
+        Assert.All(all.Frames, frame => Assert.InRange(frame.Seed, 0, (1L << 53) - 1));
         Assert.All(steps, step => Assert.Equal(steps[^1].Step, step.Of));
         Assert.Equal(Enumerable.Range(0, steps.Count), steps.Select(step => step.Step));
 
