@@ -22,7 +22,7 @@ internal static class SolverBench
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "fast,balanced" };
         var sizes = new Option<string?>("--sizes") { Description = "Comma-separated sides of square images; the model's native size where it is left out." };
         Option<string?> json = CliOptions.Json();
-        var command = new Command("solvers", "A whole job for each solver, preset and size, each in a process of its own: random inpainting, or MRI where a solver solves nothing else.")
+        var command = new Command("solvers", "A whole job for each solver, preset and size, each in a process of its own: random inpainting; MRI or coded diffraction where a solver solves nothing else.")
         {
             solvers, presets, sizes, modelId, models, device, json,
         };
@@ -65,17 +65,8 @@ internal static class SolverBench
         int height = Side(side, model.Info.NativeHeight ?? 128), width = Side(side, model.Info.NativeWidth ?? 128);
         var image = new ArrayData([model.Channels, height, width], [.. Enumerable.Range(0, model.Channels * height * width).Select(i => 0.5f + 0.4f * MathF.Sin(i % width * 0.2f) * MathF.Cos(i / width * 0.1f))]);
         SolverParameters parameters = SolverCatalog.Resolve(type, preset, null);
-        Problem inpainting = new Inpainting(new RandomMask(0.7, 1)), mri = new CartesianMri(new RandomKSpaceMask(4, 0.08, 1));
-        ReconstructionRequest request = Request(inpainting);
-        try
-        {
-            Reconstruction.Validate(model, request);
-        }
-        catch (InvalidInputException refused) when (refused.Field == "solver.type")
-        {
-            request = Request(mri);
-        }
-
+        Problem[] problems = [new Inpainting(new RandomMask(0.7, 1)), new CartesianMri(new RandomKSpaceMask(4, 0.08, 1)), new CodedDiffraction()];
+        ReconstructionRequest request = problems.Select(Request).First(Solves);
         long before = torch.live_tensors;
         CostReport cost = Reconstruction.Run(model, request, null, CancellationToken.None).Cost;
         return new JsonObject
@@ -90,6 +81,19 @@ internal static class SolverBench
             ["peakMiB"] = Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0,
             ["tensorsLeft"] = torch.live_tensors - before,
         };
+
+        bool Solves(ReconstructionRequest one)
+        {
+            try
+            {
+                Reconstruction.Validate(model, one);
+                return true;
+            }
+            catch (InvalidInputException refused) when (refused.Field == "solver.type")
+            {
+                return false;
+            }
+        }
 
         ReconstructionRequest Request(Problem problem) => new()
         {

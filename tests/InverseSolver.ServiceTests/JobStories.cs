@@ -111,6 +111,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.Contains("inpainting", solver["recommendedFor"]!.AsArray().Select(type => (string)type!));
 
         JsonObject request = Requests.Job();
+        request["problem"]!["mask"] = new JsonObject { ["type"] = "random", ["fraction"] = 0.5, ["seed"] = 1 };
         request["solver"] = new JsonObject { ["preset"] = "fast", ["parameters"] = new JsonObject { ["steps"] = 3 } };
         JsonObject job = await service.SubmitAsync(request, "wait=60");
         Assert.Equal((best, "fast"), ((string)job["request"]!["solver"]!["type"]!, (string)job["request"]!["solver"]!["preset"]!));

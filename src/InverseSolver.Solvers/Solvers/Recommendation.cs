@@ -12,7 +12,7 @@ public sealed record Recommendation(string Best, string Quick, string? Note = nu
 
     private static readonly Dictionary<Type, Recommendation> _measured = new()
     {
-        [typeof(Inpainting)] = new("redDiff", "dcdp", "ReSample is weak where a large region is missing (the mask 'box'); no solver knows what stood there."),
+        [typeof(Inpainting)] = new("redDiff", "diffPir", "Where a large region is missing (the mask 'box') it is 'daps', and no solver knows what stood there; ReSample as published is weak at it."),
         [typeof(SuperResolution)] = new("redDiff", "dcdp"),
         [typeof(GaussianBlur)] = new("dcdp", "dcdp"),
         [typeof(MotionBlur)] = new("dcdp", "dcdp"),
@@ -32,8 +32,10 @@ public sealed record Recommendation(string Best, string Quick, string? Note = nu
         [typeof(TorchScript)] = new("redDiff", "dcdp", Unmeasured),
     };
 
+    private static readonly Recommendation _box = new("daps", "dcdp", "No solver knows what stood in the hole; ReSample as published is weak at it.");
+
     /// <summary>The recommendation for a problem.</summary>
-    public static Recommendation For(Problem problem) => _measured[problem.GetType()];
+    public static Recommendation For(Problem problem) => problem is Inpainting { Mask: BoxMask } ? _box : _measured[problem.GetType()];
 
     /// <summary>The recommendation for a kind of problem.</summary>
     public static Recommendation For(Type problem) => _measured[problem];
