@@ -130,7 +130,6 @@ public sealed class ReconstructionTests
         Assert.Null(result.Deviation);
         Assert.Equal(7, steps.Count);
         Assert.Equal(("direct", 0), (steps[0].Stage, steps[0].Step));
-        
         bool[] mask = Masks.Random(64, 64, 0.6, 3);
         Assert.Equal(request.Measurement.Values.Select((v, i) => mask[i] ? v : 0), steps[0].Preview!.Values);
         double[] image = [.. result.Image.Values.Select(v => (double)v)], y = [.. request.Measurement.Values.Select(v => (double)v)];
