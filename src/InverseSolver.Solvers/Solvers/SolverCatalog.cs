@@ -116,7 +116,7 @@ public static class SolverCatalog
         new SolverDescription(
             "tspr",
             "TSPR",
-            "Tucker-structured phase retrieval: low-rank phase retrieval of a sequence of frames, without a network.",
+            "Kwon, Li, Sarwate: Low-Rank Phase Retrieval with Structured Tensor Models. ICASSP 2022, arXiv:2202.08260.",
             new Dictionary<string, SolverParameters> { ["paper"] = TuckerPhaseRetrievalParameters.Paper, ["balanced"] = TuckerPhaseRetrievalParameters.Balanced, ["fast"] = TuckerPhaseRetrievalParameters.Fast }),
     ];
 

@@ -4,7 +4,7 @@ using InverseSolver.Torch;
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
-/// TSPR, Tucker-structured phase retrieval: y_k = |S x_k| for the frames x_k of a sequence X = G ×₁ D ×₂ E ×₃ F, that is x_k = D (Σ_c F_kc G_c) Eᵀ, of low ranks. A
+/// TSPR, Tucker-structured phase retrieval (Kwon, Li, Sarwate: "Low-Rank Phase Retrieval with Structured Tensor Models", 2022): y_k = |S x_k| for the frames x_k of a sequence X = G ×₁ D ×₂ E ×₃ F, that is x_k = D (Σ_c F_kc G_c) Eᵀ, of low ranks. A
 /// truncated spectral start for each frame, its HOSVD, then rounds of: frame coefficients by reshaped Wirtinger flow on the reduced vectors, phases, and least
 /// squares by conjugate gradients for D, E and G. Needs no network. The items of the batch are the frames and depend on each other.
 /// </summary>
