@@ -35,7 +35,7 @@ internal static class ArrayFiles
 
     /// <summary>An image, or a stack of them side by side.</summary>
     internal static void WritePng(string path, ArrayData image, int bitDepth = 8) => File.WriteAllBytes(path, ImageFile.WritePng(
-        image.Shape.Length == 3 ? ToImage(image) : Montage.Draw([.. image.Values.Chunk(image.Values.Length / image.Shape[0]).Select(frame => new Image(image.Shape[1], image.Shape[2], image.Shape[3], frame))]), bitDepth));
+        image.Shape.Length == 3 ? ToImage(image) : Montage.Draw([.. Enumerable.Range(0, image.Shape[0]).Select(i => ToImage(image.Frame(i)))]), bitDepth));
 
     internal static Image ToImage(ArrayData image) => new(image.Shape[0], image.Shape[1], image.Shape[2], image.Values);
 

@@ -8,4 +8,12 @@ public sealed record ArrayData(int[] Shape, float[] Values, bool IsComplex = fal
 {
     /// <summary>How many elements the shape holds.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+
+    /// <summary>One frame of a stack: a copy of what lies at an index of the outermost dimension.</summary>
+    /// <param name="frame">Which one, from 0.</param>
+    public ArrayData Frame(int frame)
+    {
+        int size = Values.Length / Shape[0];
+        return new ArrayData(Shape[1..], Values[(frame * size)..((frame + 1) * size)], IsComplex);
+    }
 }

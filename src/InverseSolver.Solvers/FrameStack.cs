@@ -42,9 +42,9 @@ internal static class FrameStack
 
         return [.. Enumerable.Range(0, count).Select(i => request with
         {
-            Measurement = Frame(request.Measurement, i),
-            Files = request.Files.ToDictionary(file => file.Key, file => IsForFrames(file.Value, count) ? Frame(file.Value, i) : file.Value),
-            Truth = request.Truth is { } whole ? Frame(whole, i) : null,
+            Measurement = request.Measurement.Frame(i),
+            Files = request.Files.ToDictionary(file => file.Key, file => IsForFrames(file.Value, count) ? file.Value.Frame(i) : file.Value),
+            Truth = request.Truth is { } whole ? whole.Frame(i) : null,
             Seed = Seed(request.Seed, i),
         })];
     }
@@ -55,13 +55,6 @@ internal static class FrameStack
 
     /// <summary>Seed of a frame; the first one has the request's own, the others one that JSON numbers hold exactly everywhere.</summary>
     public static long Seed(long seed, int frame) => frame == 0 ? seed : unchecked(seed + frame * 0x632BE59BD9B4E019) & ((1L << 53) - 1);
-
-    /// <summary>One frame of a stack.</summary>
-    public static ArrayData Frame(ArrayData stack, int frame)
-    {
-        int size = stack.Values.Length / stack.Shape[0];
-        return new ArrayData(stack.Shape[1..], stack.Values[(frame * size)..((frame + 1) * size)], stack.IsComplex);
-    }
 
     /// <summary>Frames as a stack.</summary>
     public static ArrayData Stack(IReadOnlyList<ArrayData> frames) =>

@@ -163,8 +163,11 @@ public static class Reconstruction
     /// <exception cref="InvalidInputException">The measurement's shape does not suit the problem.</exception>
     public static (int? Frames, long[] Image) Shape(ReconstructionRequest request)
     {
-        IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
-        return (FrameStack.IsStack(request.Problem, request.Measurement) ? frames.Count : null, ProblemOperators.ImageShape(request.Problem, frames[0].Measurement));
+        ArrayData y = request.Measurement;
+        ProblemChecks.CheckArray(y, "files.measurement");
+        return FrameStack.IsStack(request.Problem, y)
+            ? (y.Shape[0], ProblemOperators.ImageShape(request.Problem, y.Frame(0)))
+            : (null, ProblemOperators.ImageShape(request.Problem, y));
     }
 
     /// <summary>Solves on the calling thread.</summary>
@@ -177,12 +180,11 @@ public static class Reconstruction
     public static ReconstructionResult Run(
         LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
-        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape) = Validated(model, request);
+        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape, NoiseReport noise) = Validated(model, request);
         var watch = Stopwatch.StartNew();
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it, before the BLAS asks OpenMP.
         _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
-        NoiseReport noise = Noise(request, frames, imageShape);
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
         IReadOnlyList<ReconstructionRequest>[] sharing = FrameStack.ShareOperator(request) ? [frames] : [.. frames.Select(frame => new[] { frame })];
         int batch = request.Solver.JointFrames
@@ -298,7 +300,7 @@ public static class Reconstruction
         }
 
         SimulatedMeasurement[] frames = [.. Enumerable.Range(0, image.Shape[0]).Select(i =>
-            Simulation.Run(problem, FrameStack.Frame(image, i), files, sigma, FrameStack.Seed(seed, i), operatorFolder, photons))];
+            Simulation.Run(problem, image.Frame(i), files, sigma, FrameStack.Seed(seed, i), operatorFolder, photons))];
         return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files);
     }
 
@@ -329,7 +331,7 @@ public static class Reconstruction
     // The first sample has the request's own seed; the others are spread over all seeds.
     private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);
 
-    private static (IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape) Validated(LatentModel model, ReconstructionRequest request)
+    private static (IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport Noise) Validated(LatentModel model, ReconstructionRequest request)
     {
         IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
         long[] shape = [];
@@ -345,7 +347,7 @@ public static class Reconstruction
             }
         }
 
-        return (frames, shape);
+        return (frames, shape, Noise(request, frames, shape));
     }
 
     private static long[] ValidatedImageShape(LatentModel model, ReconstructionRequest request)
@@ -374,7 +376,6 @@ public static class Reconstruction
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
         ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
         PhotonNoise.Check(request.Problem, request.Photons);
-        _ = Noise(request, [request], shape);
         if (shape[0] != model.Channels)
         {
             throw new InvalidInputException(

@@ -19,12 +19,13 @@ internal sealed class DataConsistency
     private const double Far = 4;
 
     private readonly SolverInput _input;
+    private readonly DiffusionParameters _parameters;
     private readonly GaussianConditioning? _conditioning;
     private readonly GaussNewton? _gaussNewton;
 
     internal DataConsistency(SolverInput input, DiffusionParameters parameters)
     {
-        _input = input;
+        (_input, _parameters) = (input, parameters);
         double tau = parameters.PriorStandardDeviation ?? input.Model.Info.RoundTripRmse ?? 0.03;
         _conditioning = input.A is LinearOperator linear ? new GaussianConditioning(linear, input.Sigma, tau) : null;
         _gaussNewton = input.A is NonlinearOperator nonlinear ? new GaussNewton(nonlinear, input.Sigma, tau, input.Cancellation) : null;
@@ -63,10 +64,18 @@ internal sealed class DataConsistency
         return torch.where(mask.gt(0.5), a, b);
     }
 
-    /// <summary>What a run ends with: <see cref="Solve"/>, and where nothing is noise (σ = 0) the image is projected on those that explain y exactly.</summary>
-    internal Tensor Finish(Tensor x0, double correlation)
+    /// <summary>
+    /// What a run ends with: the last proximal step, where the parameters ask for it, and where nothing is noise (σ = 0) the image is projected on those that explain y
+    /// exactly; without it what the method's authors end with, or the image as it is.
+    /// </summary>
+    internal Tensor Finish(Tensor x0, Func<Tensor, Tensor>? published = null)
     {
-        Tensor x = Solve(x0, correlation);
+        if (!_parameters.FinalProximalStep)
+        {
+            return published is null ? x0 : published(x0);
+        }
+
+        Tensor x = Solve(x0, _parameters.FinalCorrelation);
         return _input.Sigma == 0 && _input.A is LinearOperator linear ? linear.Prox(x, _input.Y, 0) : x;
     }
 

@@ -97,12 +97,7 @@ public static class NoiseEstimate
         (int height, int width) = (y.Shape[^2], y.Shape[^1]);
         int[] measured = [.. Enumerable.Range(0, mask.Length).Where(i => mask[i]).OrderByDescending(i => Radius2(i, height, width))];
         int count = Math.Min(measured.Length, Math.Max(FewestSamples, (int)(OuterSamples * measured.Length)));
-        var sizes = new List<double>();
-        for (long stack = 0; stack < y.Count / mask.Length; stack++)
-        {
-            sizes.AddRange(measured.Take(count).SelectMany(i => (double[])[Math.Abs(y.Values[2 * (stack * mask.Length + i)]), Math.Abs(y.Values[2 * (stack * mask.Length + i) + 1])]));
-        }
-
+        List<double> sizes = [.. measured.Take(count).SelectMany(i => (double[])[Math.Abs(y.Values[2 * i]), Math.Abs(y.Values[2 * i + 1])])];
         return Level(sizes, "outermost samples") ?? throw TooFew();
     }
 

@@ -65,8 +65,7 @@ public sealed class Daps : Solver
     {
         if (k == _levels.Length)
         {
-            Tensor x = Calls.Decode(state.Latent);
-            state.Image = _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
+            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
             return ("final", state.Image);
         }
 

@@ -57,7 +57,7 @@ public sealed class Dcdp : Solver
         Tensor x = isLatent ? Calls.Decode(LatentConsistency(state.Latent)) : PixelConsistency(state[Estimate], k);
         if (isLast && ReturnsConsistent)
         {
-            state.Image = Final(x);
+            state.Image = _consistency.Finish(x);
             return ("final", state.Image);
         }
 
@@ -71,15 +71,13 @@ public sealed class Dcdp : Solver
         x = Calls.Decode(z);
         if (isLast)
         {
-            state.Image = Final(x);
+            state.Image = _consistency.Finish(x);
             return ("final", state.Image);
         }
 
         state[Estimate] = x;
         return ("pixel", x);
     }
-
-    private Tensor Final(Tensor x) => _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
 
     /// <summary>Adds the noise of timestep T - 1 and takes it away.</summary>
     internal Tensor Purify(Tensor z, int time, SolverState state)

@@ -43,7 +43,7 @@ public sealed class Ddnm : Solver
         Tensor x0 = Calls.Decode((z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a));
         if (i == Steps - 1)
         {
-            state.Image = _p.FinalProximalStep ? _consistency.Finish(x0, _p.FinalCorrelation) : Consistent(x0, a, before);
+            state.Image = _consistency.Finish(x0, x => Consistent(x, a, before));
             return ("final", state.Image);
         }
 

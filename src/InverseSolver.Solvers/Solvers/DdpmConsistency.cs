@@ -43,7 +43,7 @@ public sealed class DdpmConsistency : Solver
         Tensor x0 = Calls.Decode((z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a));
         if (index == 0)
         {
-            state.Image = _p.FinalProximalStep ? _consistency.Finish(x0, _p.FinalCorrelation) : Replaced(x0, a);
+            state.Image = _consistency.Finish(x0, x => Replaced(x, a));
             return ("final", state.Image);
         }
 

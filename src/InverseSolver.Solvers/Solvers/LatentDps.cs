@@ -39,8 +39,7 @@ public sealed class LatentDps : Solver
     {
         if (i == _grid.Steps)
         {
-            Tensor x = Calls.Decode(state.Latent);
-            state.Image = _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
+            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
             return ("final", state.Image);
         }
 
@@ -54,22 +53,14 @@ public sealed class LatentDps : Solver
     // ε, D(ẑ₀) and, on the [-1,1] scale, ∇_z ‖y - A(D(ẑ₀))‖ or half its square, with ẑ₀ = (z - √(1-ᾱ) ε(z)) / √ᾱ.
     internal (Tensor Noise, Tensor Image, Tensor Gradient) Guidance(Tensor z, int index)
     {
-        double a = _grid.Abar[index];
         if (!_p.ThroughNetwork)
         {
             Tensor predicted = Calls.PredictNoise(z, _grid.Timestep[index]);
             (Tensor decoded, Tensor gradient) = DecoderGradient(_grid.Clean(z, predicted, index));
-            return (predicted, decoded, gradient / Math.Sqrt(a));
+            return (predicted, decoded, gradient / Math.Sqrt(_grid.Abar[index]));
         }
 
-        Tensor image = z, byClean = z;
-        (Tensor e, Tensor throughNoise) = Calls.PredictNoiseVjp(z, _grid.Timestep[index], noise =>
-        {
-            (image, byClean) = DecoderGradient(_grid.Clean(z, noise, index));
-            image.MoveToOuterDisposeScope();
-            return byClean.MoveToOuterDisposeScope();
-        });
-        return (e, image, (byClean - throughNoise * Math.Sqrt(1 - a)) / Math.Sqrt(a));
+        return Calls.CleanVjp(_grid, z, index, DecoderGradient);
     }
 
     private (Tensor Image, Tensor Gradient) DecoderGradient(Tensor z0) => Calls.DecodeVjp(z0, x =>

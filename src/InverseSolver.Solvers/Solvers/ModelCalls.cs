@@ -48,6 +48,22 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
         return model.PredictNoiseVjp(z, timesteps, cotangent);
     }
 
+    /// <summary>
+    /// ε = ε(z, t), the image D(ẑ₀) and ∇_z through the network, with ẑ₀ = (z - √(1-ᾱ) ε) / √ᾱ; <paramref name="byClean"/> gives of ẑ₀ the image and the gradient by ẑ₀.
+    /// </summary>
+    internal (Tensor Noise, Tensor Image, Tensor Gradient) CleanVjp(DdimGrid grid, Tensor z, int index, Func<Tensor, (Tensor Image, Tensor Gradient)> byClean)
+    {
+        double a = grid.Abar[index];
+        Tensor image = z, gradient = z;
+        (Tensor e, Tensor throughNoise) = PredictNoiseVjp(z, grid.Timestep[index], noise =>
+        {
+            (image, gradient) = byClean(grid.Clean(z, noise, index));
+            image.MoveToOuterDisposeScope();
+            return gradient.MoveToOuterDisposeScope();
+        });
+        return (e, image, (gradient - throughNoise * Math.Sqrt(1 - a)) / Math.Sqrt(a));
+    }
+
     internal Tensor Decode(Tensor z)
     {
         cancellation.ThrowIfCancellationRequested();

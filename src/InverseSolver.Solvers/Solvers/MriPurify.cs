@@ -53,7 +53,7 @@ public sealed class MriPurify : Solver
         Tensor x0 = Calls.Decode(z0);
         if (round == _p.Rounds - 1)
         {
-            state.Image = _p.FinalProximalStep ? _consistency.Finish(x0, _p.FinalCorrelation) : Replaced(x0, round);
+            state.Image = _consistency.Finish(x0, x => Replaced(x, round));
             return ("final", state.Image);
         }
 

@@ -41,8 +41,7 @@ public sealed class Psld : Solver
     {
         if (i == _grid.Steps)
         {
-            Tensor x = Calls.Decode(state.Latent);
-            state.Image = _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
+            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
             return ("final", state.Image);
         }
 
@@ -53,18 +52,7 @@ public sealed class Psld : Solver
     }
 
     // ε, D(ẑ₀) and the gradient by z, with ẑ₀ = (z - √(1-ᾱ) ε(z)) / √ᾱ.
-    internal (Tensor Noise, Tensor Image, Tensor Gradient) Guidance(Tensor z, int index)
-    {
-        double a = _grid.Abar[index];
-        Tensor image = z, byClean = z;
-        (Tensor e, Tensor throughNoise) = Calls.PredictNoiseVjp(z, _grid.Timestep[index], noise =>
-        {
-            (image, byClean) = CleanGradient(_grid.Clean(z, noise, index));
-            image.MoveToOuterDisposeScope();
-            return byClean.MoveToOuterDisposeScope();
-        });
-        return (e, image, (byClean - throughNoise * Math.Sqrt(1 - a)) / Math.Sqrt(a));
-    }
+    internal (Tensor Noise, Tensor Image, Tensor Gradient) Guidance(Tensor z, int index) => Calls.CleanVjp(_grid, z, index, CleanGradient);
 
     // D(ẑ₀) and the gradient by ẑ₀, by the chain rule: with the glued image q = x + Aᵀ(y - A x) and w = J_Eᵀ (E(q) - ẑ₀)/‖E(q) - ẑ₀‖,
     // the glue's gradient by x is w - AᵀA w. Squared, nothing is divided by a norm.

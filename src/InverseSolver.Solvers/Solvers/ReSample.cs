@@ -40,8 +40,7 @@ public sealed class ReSample : Solver
     {
         if (i == _grid.Steps)
         {
-            Tensor x = Calls.Decode(LatentConsistency(state.Latent, _p.FinalLatentIterations));
-            state.Image = _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
+            state.Image = _consistency.Finish(Calls.Decode(LatentConsistency(state.Latent, _p.FinalLatentIterations)));
             return ("final", state.Image);
         }
 

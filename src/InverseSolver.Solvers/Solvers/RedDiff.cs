@@ -46,8 +46,7 @@ public sealed class RedDiff : Solver
     {
         if (i == _grid.Steps)
         {
-            Tensor x = Calls.Decode(state.Latent);
-            state.Image = _p.FinalProximalStep ? _consistency.Finish(x, _p.FinalCorrelation) : x;
+            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
             return ("final", state.Image);
         }
 

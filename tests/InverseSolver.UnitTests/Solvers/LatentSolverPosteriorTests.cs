@@ -1,7 +1,3 @@
-using InverseSolver.Diffusion;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -40,17 +36,7 @@ public sealed class LatentSolverPosteriorTests
     [MemberData(nameof(Cases))]
     public void The_mean_of_many_samples_is_near_the_posterior_s(string type, string preset, string name, double measured)
     {
-        using DisposeScope scope = torch.NewDisposeScope();
-        using GaussianModel model = Toy.Gaussian();
-        using LinearOperator op = Toy.Operators[name](Side);
-        (_, Tensor y) = Toy.Measure(model, op, Sigma, 1, 21);
-        Tensor ys = torch.cat([.. Enumerable.Repeat(y, Samples)]);
-        SolverParameters parameters = (DiffusionParameters)SolverCatalog.Resolve(type, preset, null) with { PriorStandardDeviation = 0.05 };
-        Tensor x = torch.tensor(Toy.Run(model, op, ys, Sigma, parameters, [.. Enumerable.Range(0, Samples).Select(i => (long)i)]), Samples, 1, Side, Side);
-        (Tensor posterior, _) = model.Posterior(Toy.Dense(op), Toy.Flat(op, y), Sigma, Side, Side);
-        double error = Rmse(x.mean([0], keepdim: true)), prior = Rmse(torch.full([1], 0.5));
+        (double error, _, double prior) = Toy.DistancesToPosterior(type, preset, name, Side, Samples, Sigma);
         Assert.True(error < 1.3 * measured + 0.003 && error < 0.4 * prior, $"{type} {preset} {name}: {error:f4}, prior {prior:f4}");
-
-        double Rmse(Tensor t) => Math.Sqrt((t.to(ScalarType.Float64) - posterior).square().mean().ToDouble());
     }
 }

@@ -1,7 +1,3 @@
-using InverseSolver.Diffusion;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -54,19 +50,9 @@ public sealed class PixelSolverPosteriorTests
     [MemberData(nameof(Cases))]
     public void The_mean_of_many_samples_is_near_the_posterior_s_and_nearer_than_least_squares(string type, string preset, string name, double measured)
     {
-        using DisposeScope scope = torch.NewDisposeScope();
-        using GaussianModel model = Toy.Gaussian();
-        using LinearOperator op = Toy.Operators[name](Side);
-        (_, Tensor y) = Toy.Measure(model, op, Sigma, 1, 21);
-        Tensor ys = torch.cat([.. Enumerable.Repeat(y, Samples)]);
-        SolverParameters parameters = (DiffusionParameters)SolverCatalog.Resolve(type, preset, null) with { PriorStandardDeviation = 0.05 };
-        Tensor x = torch.tensor(Toy.Run(model, op, ys, Sigma, parameters, [.. Enumerable.Range(0, Samples).Select(i => (long)i)]), Samples, 1, Side, Side);
-        (Tensor posterior, _) = model.Posterior(Toy.Dense(op), Toy.Flat(op, y), Sigma, Side, Side);
-        double error = Rmse(x.mean([0], keepdim: true)), least = Rmse(op.Prox(torch.full([1, 1, Side, Side], 0.5), y, 0)), prior = Rmse(torch.full([1], 0.5));
+        (double error, double least, double prior) = Toy.DistancesToPosterior(type, preset, name, Side, Samples, Sigma);
         string report = $"{type} {preset} {name}: {error:f4}, least squares {least:f4}, prior {prior:f4}";
         Assert.True(error < 1.25 * measured + 0.002 && error > 0.6 * measured, report);
         Assert.True(error < 0.87 * least && error < prior, report);
-
-        double Rmse(Tensor t) => Math.Sqrt((t.to(ScalarType.Float64) - posterior).square().mean().ToDouble());
     }
 }

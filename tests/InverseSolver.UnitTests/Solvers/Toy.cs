@@ -96,4 +96,23 @@ internal static class Toy
 
         return new ArrayData([1, size, size], values);
     }
+
+    /// <summary>
+    /// Root mean square distances to the known posterior's mean: of the mean of many samples (seeds 0, 1, ...), of the image nearest to grey that explains the measurement
+    /// best, and of grey.
+    /// </summary>
+    public static (double Samples, double LeastSquares, double Grey) DistancesToPosterior(string type, string preset, string problem, int side, int samples, double sigma)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Gaussian();
+        using LinearOperator op = Operators[problem](side);
+        (_, Tensor y) = Measure(model, op, sigma, 1, 21);
+        Tensor ys = torch.cat([.. Enumerable.Repeat(y, samples)]);
+        SolverParameters parameters = (DiffusionParameters)SolverCatalog.Resolve(type, preset, null) with { PriorStandardDeviation = 0.05 };
+        Tensor x = torch.tensor(Run(model, op, ys, sigma, parameters, [.. Enumerable.Range(0, samples).Select(i => (long)i)]), samples, 1, side, side);
+        (Tensor posterior, _) = model.Posterior(Dense(op), Flat(op, y), sigma, side, side);
+        return (Rmse(x.mean([0], keepdim: true)), Rmse(op.Prox(torch.full([1, 1, side, side], 0.5), y, 0)), Rmse(torch.full([1], 0.5)));
+
+        double Rmse(Tensor t) => Math.Sqrt((t.to(ScalarType.Float64) - posterior).square().mean().ToDouble());
+    }
 }
