@@ -15,7 +15,7 @@ internal static class Aten
         resolve_conj = new("aten::resolve_conj"), sign = new("aten::sign"),
         sum = new("aten::sum"), sum_dim = new("aten::sum", "dim_IntList"), mean = new("aten::mean"), mean_dim = new("aten::mean", "dim"), norm = new("aten::norm", "Scalar"),
         max = new("aten::max"), min = new("aten::min"), amax = new("aten::amax"), amin = new("aten::amin"), argmin = new("aten::argmin"), argmax = new("aten::argmax"),
-        cumsum = new("aten::cumsum"), cumprod = new("aten::cumprod"), var = new("aten::var", "dim"), all = new("aten::all"), any = new("aten::any"),
+        cumsum = new("aten::cumsum"), cumprod = new("aten::cumprod"), var = new("aten::var", "dim"), median_dim = new("aten::median", "dim"), all = new("aten::all"), any = new("aten::any"),
         sort = new("aten::sort"), quantile = new("aten::quantile", "scalar"),
         matmul = new("aten::matmul"), mm = new("aten::mm"), bmm = new("aten::bmm"), dot = new("aten::dot"), einsum = new("aten::einsum"), outer = new("aten::outer"),
         real = new("aten::real"), imag = new("aten::imag"), complex = new("aten::complex"), polar = new("aten::polar"), view_as_real = new("aten::view_as_real"), view_as_complex = new("aten::view_as_complex"),
@@ -36,7 +36,7 @@ internal static class Aten
         cat = new("aten::cat"), stack = new("aten::stack"),
         fft_fft = new("aten::fft_fft"), fft_ifft = new("aten::fft_ifft"), fft_fft2 = new("aten::fft_fft2"), fft_ifft2 = new("aten::fft_ifft2"), fft_rfft2 = new("aten::fft_rfft2"), fft_irfft2 = new("aten::fft_irfft2"),
         fft_fftshift = new("aten::fft_fftshift"), fft_ifftshift = new("aten::fft_ifftshift"),
-        linalg_svd = new("aten::linalg_svd"), linalg_eigh = new("aten::linalg_eigh"), linalg_cholesky = new("aten::linalg_cholesky"), linalg_solve = new("aten::linalg_solve"), linalg_vector_norm = new("aten::linalg_vector_norm"), linalg_inv = new("aten::linalg_inv"),
+        linalg_svd = new("aten::linalg_svd"), linalg_eigh = new("aten::linalg_eigh"), linalg_cholesky = new("aten::linalg_cholesky"), linalg_solve = new("aten::linalg_solve"), linalg_vector_norm = new("aten::linalg_vector_norm"), linalg_inv = new("aten::linalg_inv"), linalg_solve_triangular = new("aten::linalg_solve_triangular"),
         conv1d = new("aten::conv1d"), conv2d = new("aten::conv2d"), conv_transpose2d = new("aten::conv_transpose2d", "input"), linear = new("aten::linear"), silu = new("aten::silu"), gelu = new("aten::gelu"), mish = new("aten::mish"),
         softmax = new("aten::softmax", "int"), group_norm = new("aten::group_norm"), layer_norm = new("aten::layer_norm"), embedding = new("aten::embedding"), pad = new("aten::pad"),
         upsample_nearest2d = new("aten::upsample_nearest2d"), avg_pool2d = new("aten::avg_pool2d"), mse_loss = new("aten::mse_loss"), scaled_dot_product_attention = new("aten::scaled_dot_product_attention");

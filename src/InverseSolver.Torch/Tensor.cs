@@ -204,6 +204,14 @@ public sealed class Tensor : IDisposable
 
     public Tensor var(long[] dims, bool unbiased = true, bool keepdim = false) => Aten.var.Call(this, dims, unbiased, keepdim);
 
+    /// <summary>The medians along a dimension; of an even number of elements the lower one in the middle.</summary>
+    public Tensor median(long dim)
+    {
+        Tensor[] parts = Aten.median_dim.CallMany(2, this, dim);
+        parts[1].Dispose();
+        return parts[0];
+    }
+
     public Tensor quantile(double q) => Aten.quantile.Call(this, q);
 
     public Tensor all() => Aten.all.Call(this);

@@ -90,6 +90,9 @@ public static partial class torch
 
         public static Tensor inv(Tensor a) => Aten.linalg_inv.Call(a);
 
+        /// <summary>The solution of a x = b, a being triangular; of <paramref name="a"/> only that triangle is read.</summary>
+        public static Tensor solve_triangular(Tensor a, Tensor b, bool upper) => Aten.linalg_solve_triangular.Call(a, b, upper);
+
         public static Tensor vector_norm(Tensor a, long[]? dims = null, bool keepdim = false) => Aten.linalg_vector_norm.Call(a, 2.0, dims, keepdim);
     }
 
