@@ -15,8 +15,15 @@ public static class CoilMatrix
         long[] shape = data.shape;
         Check(data);
         if (matrix.ndim != 2 || matrix.size(1) != shape[^3]) throw new ArgumentException($"The matrix mixes {matrix.size(-1)} coils; the data have {shape[^3]}.");
-        Tensor mixed = matrix.to(data.device, data.dtype).matmul(data.reshape([.. shape[..^2], shape[^2] * shape[^1]]));
+        Tensor mixed = Mix(matrix, data.reshape([.. shape[..^2], shape[^2] * shape[^1]]));
         return mixed.reshape([.. shape[..^3], matrix.size(0), shape[^2], shape[^1]]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same of (…, coils, samples).</summary>
+    internal static Tensor Mix(Tensor matrix, Tensor samples)
+    {
+        using Tensor like = matrix.to(samples.device, samples.dtype);
+        return like.matmul(samples);
     }
 
     /// <summary>All samples of all slices as columns: (coils, samples).</summary>

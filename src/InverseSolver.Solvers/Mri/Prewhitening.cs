@@ -18,6 +18,10 @@ public static class Prewhitening
     private const double OuterShare = 0.05;
     private const long FewestSamples = 256, SamplesPerCoil = 16, MostSamples = 4096;
 
+    // Samples beyond so many medians of the distance are left aside: of noise in 8 coils 1 %. How often it is done.
+    private const double Far = 2;
+    private const int Rounds = 5;
+
     // Φ⁻¹(3/4)
     private const double NormalMedian = 0.6745;
 
@@ -67,37 +71,53 @@ public static class Prewhitening
     }
 
     /// <summary>
-    /// Ψ without a noise scan, from the outermost measured samples, where the signal is least. Variances come from medians, and covariances from the
-    /// variances of sums and differences (Gnanadesikan, Kettenring: Robust estimates, residuals, and outlier detection with multiresponse data, 1972),
-    /// so that samples with signal count little. What signal is in most of them counts as noise.
+    /// Ψ without a noise scan, from the outermost measured samples, where the signal is least. It starts from medians of the coils and of their sums and
+    /// differences (Gnanadesikan, Kettenring: Robust estimates, residuals, and outlier detection with multiresponse data, 1972); then samples
+    /// that are far out by it are left aside, and those that stay give the next. So samples with signal count little, unless they are most.
     /// </summary>
     /// <param name="kSpace">Complex (…, coils, rows, columns), frequency 0 at (rows / 2, columns / 2).</param>
     /// <param name="mask">Row-major, rows · columns; true where measured.</param>
-    /// <returns>Ψ, complex float64 (coils, coils), and the number of samples that it comes from.</returns>
-    /// <exception cref="ArgumentException">Fewer samples than coils are measured.</exception>
+    /// <returns>Ψ, complex float64 (coils, coils), and the number of samples that were looked at.</returns>
+    /// <exception cref="ArgumentException">Too few samples are measured for so many coils.</exception>
     public static (Tensor Covariance, long Samples) Estimate(Tensor kSpace, bool[] mask)
     {
         using var scope = torch.NewDisposeScope();
         long coils = kSpace.size(-3);
         Tensor samples = Outermost(kSpace, mask);
         long count = samples.size(1);
-        if (count < Math.Max(2 * coils, 16)) throw new ArgumentException($"{count} outer samples are too few for the noise of {coils} coils.", nameof(kSpace));
+        if (count < Math.Max(4 * coils, 16)) throw new ArgumentException($"{count} outer samples are too few for the noise of {coils} coils.", nameof(kSpace));
+        Tensor psi = FromMedians(samples);
+        for (int round = 0; round < Rounds; round++)
+        {
+            // nᴴ Ψ⁻¹ n, of Gaussian noise Gamma(coils, 1) with the median coils − 1/3 + 0.02 / coils.
+            Tensor distance = CoilMatrix.Mix(Matrix(psi), samples).abs().square().sum([0]) / 2;
+            Tensor kept = samples * distance.le(Far * distance.median(0).ToDouble());
+            psi = kept.matmul(CoilMatrix.Adjoint(kept)) / count;
+            Tensor after = CoilMatrix.Mix(Matrix(psi), samples).abs().square().sum([0]) / 2;
+            psi *= after.median(0).ToDouble() / (coils - (1 / 3.0) + (0.02 / coils));
+        }
+        return (psi.MoveToOuterDisposeScope(), count);
+    }
+
+    private static Tensor FromMedians(Tensor samples)
+    {
+        long coils = samples.size(0);
         // Equal levels first: sums and differences of very unequal ones say little.
         Tensor level = RootVariance(samples);
-        Tensor safe = torch.where(level.gt(0), level, torch.ones_like(level));
-        Tensor even = samples / safe.unsqueeze(1);
+        if (level.max().ToDouble() <= 0) throw new ArgumentException("More than half of the outer samples are 0 in each coil.", nameof(samples));
+        Tensor even = samples / torch.where(level.gt(0), level, torch.ones_like(level)).unsqueeze(1);
+        Tensor turned = even * torch.complex(torch.tensor(0, ScalarType.Float64), torch.tensor(1, ScalarType.Float64));
         var rows = new Tensor[coils];
         for (long coil = 0; coil < coils; coil++)
         {
-            Tensor one = even.narrow(0, coil, 1), turned = even * torch.complex(torch.tensor(0, ScalarType.Float64), torch.tensor(1, ScalarType.Float64));
+            Tensor one = even.narrow(0, coil, 1);
             Tensor real = RootVariance(one + even).square() - RootVariance(one - even).square();
             // |a + i b|² = |a|² + |b|² + 2 Im(a b*)
             Tensor imaginary = RootVariance(one + turned).square() - RootVariance(one - turned).square();
             rows[coil] = torch.complex(real / 4, imaginary / 4);
         }
         Tensor correlation = torch.stack(rows);
-        Tensor psi = Positive((correlation + CoilMatrix.Adjoint(correlation)) / 2) * (level.unsqueeze(0) * level.unsqueeze(1));
-        return (psi.MoveToOuterDisposeScope(), count);
+        return Positive((correlation + CoilMatrix.Adjoint(correlation)) / 2) * (level.unsqueeze(0) * level.unsqueeze(1));
     }
 
     // Complex float64 (coils, samples), without positions where all coils are 0: a scanner fills with zeros what it did not measure.

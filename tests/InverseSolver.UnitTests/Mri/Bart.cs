@@ -34,12 +34,12 @@ internal sealed class Bart : IDisposable
         Assert.True(exit == 0, output);
     }
 
-    /// <summary>Writes ([sets,] [coils,] rows, columns).</summary>
-    public void Write(string name, Tensor data)
+    /// <summary>Writes ([sets,] [coils,] rows, columns), the rows as BART's first or second dimension.</summary>
+    public void Write(string name, Tensor data, bool readout = false)
     {
         using var scope = torch.NewDisposeScope();
         long[] sizes = data.shape;
-        long[] dims = [1, sizes[^2], sizes[^1], sizes.Length > 2 ? sizes[^3] : 1, sizes.Length > 3 ? sizes[^4] : 1];
+        long[] dims = [readout ? sizes[^2] : 1, readout ? 1 : sizes[^2], sizes[^1], sizes.Length > 2 ? sizes[^3] : 1, sizes.Length > 3 ? sizes[^4] : 1];
         File.WriteAllText(Path.Combine(folder, name + ".hdr"), $"# Dimensions\n{string.Join(' ', dims)} 1 1 1 1 1 1 1 1 1 1 1\n");
         File.WriteAllBytes(Path.Combine(folder, name + ".cfl"), MemoryMarshal.AsBytes<float>(data.transpose(-2, -1).contiguous().ToFloats()).ToArray());
     }
@@ -55,7 +55,7 @@ internal sealed class Bart : IDisposable
         using var scope = torch.NewDisposeScope();
         long[] dims = [.. File.ReadAllLines(path + ".hdr")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => long.Parse(text, CultureInfo.InvariantCulture))];
         float[] values = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(path + ".cfl")).ToArray();
-        long[] shape = dims[4] > 1 ? [dims[4], dims[3], dims[2], dims[1]] : [dims[3], dims[2], dims[1]];
+        long[] shape = dims[4] > 1 ? [dims[4], dims[3], dims[2], dims[0] * dims[1]] : [dims[3], dims[2], dims[0] * dims[1]];
         return torch.view_as_complex(torch.tensor(values, [.. shape, 2])).transpose(-2, -1).contiguous().MoveToOuterDisposeScope();
     }
 }
