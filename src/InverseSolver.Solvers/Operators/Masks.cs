@@ -44,34 +44,18 @@ public static class Masks
     /// <param name="centreFraction">Share of the lines that forms the centre.</param>
     /// <param name="seed">Seed of the lines.</param>
     /// <returns>Of length width; null where the centre alone has more lines than the acceleration allows.</returns>
-    public static bool[]? RandomLines(long width, double acceleration, double centreFraction, long seed)
-    {
-        if (Centre(width, acceleration, centreFraction, out long[] others, out long more) is not { } mask) return null;
-        foreach (long i in new SplitMix64(seed).Choose(more, others.LongLength)) mask[others[i]] = true;
-        return mask;
-    }
+    public static bool[]? RandomLines(long width, double acceleration, double centreFraction, long seed) =>
+        LineMasks.Random(width, acceleration, LineMasks.Centre(width, centreFraction), seed);
 
     /// <summary>The same with lines as equally spaced as the ones outside of the centre can be.</summary>
     /// <param name="width">Lines of the whole k-space.</param>
     /// <param name="acceleration">Lines of k-space over lines measured.</param>
     /// <param name="centreFraction">Share of the lines that forms the centre.</param>
     /// <returns>Of length width; null where the centre alone has more lines than the acceleration allows.</returns>
-    public static bool[]? EquispacedLines(long width, double acceleration, double centreFraction)
-    {
-        if (Centre(width, acceleration, centreFraction, out long[] others, out long more) is not { } mask) return null;
-        // The middle of each of `more` equal shares: symmetric, and never the same line twice.
-        for (long i = 0; i < more; i++) mask[others[((2 * i) + 1) * others.LongLength / (2 * more)]] = true;
-        return mask;
-    }
+    public static bool[]? EquispacedLines(long width, double acceleration, double centreFraction) =>
+        LineMasks.Equispaced(width, acceleration, LineMasks.Centre(width, centreFraction));
 
-    private static bool[]? Centre(long width, double acceleration, double centreFraction, out long[] others, out long more)
-    {
-        long centre = Math.Max(1, (long)Math.Round(centreFraction * width)), total = (long)Math.Round(width / acceleration);
-        more = total - centre;
-        var mask = new bool[width];
-        // As many lines on either side of width / 2; with an even number one more below, where the Nyquist frequency is.
-        for (long i = 0; i < centre && i < width; i++) mask[(width / 2) - (centre / 2) + i] = true;
-        others = [.. Enumerable.Range(0, (int)width).Where(i => !mask[i]).Select(i => (long)i)];
-        return more < 0 ? null : mask;
-    }
+    /// <summary>Positions over measured positions, the centre included.</summary>
+    /// <param name="mask">True where measured.</param>
+    public static double NetAcceleration(bool[] mask) => (double)mask.LongLength / mask.LongCount(m => m);
 }

@@ -188,21 +188,16 @@ internal static class ProblemChecks
     {
         bool[]? lines = mask switch
         {
-            RandomKSpaceMask random => Masks.RandomLines(width, random.Acceleration, random.CentreFraction, random.Seed),
-            EquispacedKSpaceMask spaced => Masks.EquispacedLines(width, spaced.Acceleration, spaced.CentreFraction),
+            not UploadedKSpaceMask => KSpaceMasks.Draw(mask, height, width, $"{field}.mask"),
             _ when files["mask"].Shape is [var size] && size == width => Array.ConvertAll(files["mask"].Values, value => value > 0.5f),
             _ => null,
         };
-        if (lines is null && mask is not UploadedKSpaceMask)
-        {
-            throw new InvalidInputException(
-                $"{field}.mask.centreFraction", $"The centre alone has more lines than the acceleration allows of {width}; lower one of the two.");
-        }
         if (lines is null && files["mask"].Shape is [var length])
         {
             throw new InvalidInputException("files.mask", $"It has {length} lines; k-space has {width} columns.");
         }
         if (lines is null) return Array.ConvertAll(Plane(files["mask"], "files.mask", height, width), value => value > 0.5f);
+        if (mask is PoissonDiscKSpaceMask { Lines: false }) return lines;
         var plane = new bool[height * width];
         for (long row = 0; row < height; row++) lines.CopyTo(plane, row * width);
         return plane;
