@@ -14,9 +14,9 @@ public static class Prewhitening
     // What rounding and a robust estimate leave of Hermitian symmetry and of definiteness.
     private const double Asymmetry = 1e-3, Negative = 1e-2;
 
-    // Share of the measured positions that is outermost, and how many at least; for each coil besides.
+    // Share of the measured positions that is outermost, and how many samples at least, at least for each coil, and at most.
     private const double OuterShare = 0.05;
-    private const long FewestSamples = 256, SamplesPerCoil = 16, MostSamples = 4096;
+    private const long FewestSamples = 256, SamplesPerCoil = 16, MostSamples = 16384;
 
     // Samples beyond so many medians of the distance are left aside: of noise in 8 coils 1 %. How often it is done.
     private const double Far = 2;
@@ -128,8 +128,8 @@ public static class Prewhitening
         Tensor all = kSpace.reshape(-1, coils, rows * columns).cpu();
         double[] size = all.abs().sum([0, 1]).ToDoubles();
         long[] measured = [.. Enumerable.Range(0, mask.Length).Where(i => mask[i] && size[i] > 0).OrderByDescending(i => Radius2(i, rows, columns)).Select(i => (long)i)];
-        long slices = all.size(0), fewest = Math.Max(FewestSamples, SamplesPerCoil * coils) / slices;
-        long count = Math.Min(measured.LongLength, Math.Clamp((long)(OuterShare * measured.LongLength), Math.Max(1, fewest), Math.Max(fewest, MostSamples)));
+        long slices = all.size(0), fewest = Math.Max(1, Math.Max(FewestSamples, SamplesPerCoil * coils) / slices);
+        long count = Math.Min(measured.LongLength, Math.Clamp((long)(OuterShare * measured.LongLength), fewest, Math.Max(fewest, MostSamples / slices)));
         if (count == 0) throw new ArgumentException("Nothing was measured.", nameof(mask));
         return all.index_select(2, torch.tensor(measured.AsSpan(0, (int)count), count)).permute(1, 0, 2).reshape(coils, -1).to(ScalarType.ComplexFloat64);
     }
