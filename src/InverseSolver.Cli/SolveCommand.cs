@@ -79,6 +79,14 @@ internal static class SolveCommand
                 ArrayFiles.WriteNpy(Path.Combine(folder, "result.npy"), result.Image);
                 ArrayFiles.WritePng(Path.Combine(folder, "result.png"), result.Image);
                 ArrayFiles.WritePng(Path.Combine(folder, "result16.png"), result.Image, 16);
+                if (result.MriArrays is { } mri)
+                {
+                    ArrayFiles.WriteNpy(Path.Combine(folder, "complex.npy"), mri.Image);
+                    ArrayFiles.WriteNpy(Path.Combine(folder, "maps.npy"), mri.Maps);
+                    ArrayFiles.WriteNpy(Path.Combine(folder, "kspace.npy"), mri.KSpace);
+                    if (mri.Mask is { } used) ArrayFiles.WriteNpy(Path.Combine(folder, "mask.npy"), used);
+                }
+
                 if (result.Deviation is { } deviation)
                 {
                     ArrayFiles.WriteNpy(Path.Combine(folder, "deviation.npy"), deviation);

@@ -10,7 +10,11 @@ namespace InverseSolver.Solvers;
 internal static class FrameStack
 {
     /// <summary>Dimensions of one frame's measurement.</summary>
-    public static int MeasurementRank(Problem problem) => ProblemShapes.IsComplex(problem) ? 2 : 3;
+    public static int MeasurementRank(Problem problem) => problem switch
+    {
+        ParallelMri { Rows: null, Columns: null } => 3,
+        _ => ProblemShapes.IsComplex(problem) ? 2 : 3,
+    };
 
     /// <summary>Whether a measurement is a stack, be it of one frame.</summary>
     public static bool IsStack(Problem problem, ArrayData measurement) => measurement.Shape.Length == MeasurementRank(problem) + 1;
@@ -43,7 +47,7 @@ internal static class FrameStack
         return [.. Enumerable.Range(0, count).Select(i => request with
         {
             Measurement = request.Measurement.Frame(i),
-            Files = request.Files.ToDictionary(file => file.Key, file => IsForFrames(file.Value, count) ? file.Value.Frame(i) : file.Value),
+            Files = request.Files.ToDictionary(file => file.Key, file => IsForFrames(file.Key, file.Value, count) ? file.Value.Frame(i) : file.Value),
             Truth = request.Truth is { } whole ? whole.Frame(i) : null,
             Seed = Seed(request.Seed, i),
         })];
@@ -51,7 +55,7 @@ internal static class FrameStack
 
     /// <summary>Whether frames share their operator: nothing of it comes from the measurement (with counted photons its weights do) or from a file with a plane for each frame.</summary>
     public static bool ShareOperator(ReconstructionRequest request) =>
-        !request.Problem.DependsOnMeasurement && request.Photons is null && !request.Files.Values.Any(file => IsForFrames(file, request.Measurement.Shape[0]));
+        !request.Problem.DependsOnMeasurement && request.Photons is null && !request.Files.Any(file => IsForFrames(file.Key, file.Value, request.Measurement.Shape[0]));
 
     /// <summary>Seed of a frame; the first one has the request's own, the others one that JSON numbers hold exactly everywhere.</summary>
     public static long Seed(long seed, int frame) => frame == 0 ? seed : unchecked(seed + frame * 0x632BE59BD9B4E019) & ((1L << 53) - 1);
@@ -60,5 +64,6 @@ internal static class FrameStack
     public static ArrayData Stack(IReadOnlyList<ArrayData> frames) =>
         new([frames.Count, .. frames[0].Shape], [.. frames.SelectMany(frame => frame.Values)], frames[0].IsComplex);
 
-    private static bool IsForFrames(ArrayData file, int frames) => file.Shape.Length == 3 && file.Shape[0] == frames && frames > 1;
+    // Maps and calibration data have a plane for each coil besides.
+    private static bool IsForFrames(string name, ArrayData file, int frames) => file.Shape.Length == (name is "maps" or "calibration" ? 4 : 3) && file.Shape[0] == frames && frames > 1;
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Metrics;
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
@@ -128,6 +129,12 @@ public sealed record ReconstructionResult(
     /// <summary>SHA-256 of the module of a <see cref="TorchScript"/>.</summary>
     public string? OperatorHash { get; init; }
 
+    /// <summary>Of multi-coil MRI, how the measurement was prepared.</summary>
+    public MriReport? Mri { get; init; }
+
+    /// <summary>Of multi-coil MRI, the complex image and what it was made of; null else.</summary>
+    public MriArrays? MriArrays { get; init; }
+
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
 
@@ -140,7 +147,7 @@ public sealed record ReconstructionResult(
 }
 
 // One frame, solved.
-internal sealed record FrameResult(ArrayData Image, ArrayData? Deviation, FrameReport Report, string? OperatorHash);
+internal sealed record FrameResult(ArrayData Image, ArrayData? Deviation, FrameReport Report, string? OperatorHash, MriFrame? Mri = null);
 
 /// <summary>A measurement made from a known image.</summary>
 /// <param name="Measurement">y = A(x) + n.</param>
@@ -180,13 +187,14 @@ public static class Reconstruction
     public static ReconstructionResult Run(
         LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
-        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape, NoiseReport noise) = Validated(model, request);
+        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape, NoiseReport? noise) = Validated(model, request);
         var watch = Stopwatch.StartNew();
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it, before the BLAS asks OpenMP.
         _ = Backend.Threads;
         using GradMode grad = torch.no_grad();
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
-        IReadOnlyList<ReconstructionRequest>[] sharing = FrameStack.ShareOperator(request) ? [frames] : [.. frames.Select(frame => new[] { frame })];
+        bool share = FrameStack.ShareOperator(request) || ParallelReconstruction.ShareMask(request.Problem, imageShape, frames);
+        IReadOnlyList<ReconstructionRequest>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
         int batch = request.Solver.JointFrames
             ? frames.Count
             : (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, sharing[0].Count * samples);
@@ -196,10 +204,9 @@ public static class Reconstruction
         foreach (IReadOnlyList<ReconstructionRequest> group in sharing)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            using ForwardOperator unweighted = ProblemOperators.Create(request.Problem, imageShape, group[0].Files, group[0].Measurement, model.Device, request.OperatorFolder);
-            WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]), noise.Sigma, request.Photons);
-            using ForwardOperator a = whitened.A;
-            Tensor y = whitened.Y;
+            using Prepared prepared = Prepare(model, request, group, imageShape, noise, cancellation);
+            (ForwardOperator a, Tensor y, double sigma) = (prepared.A, prepared.Y, prepared.Sigma);
+            noise = prepared.Scan?.Noise ?? noise;
             Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
             var images = new List<Tensor>();
             foreach (int[] items in Enumerable.Range(0, group.Count * samples).Chunk(batch))
@@ -207,14 +214,16 @@ public static class Reconstruction
                 int before = done++;
                 Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, before, batches, watch.Elapsed));
                 Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
-                Solver solver = request.Solver.Create(new SolverInput(model, a, measured, whitened.Sigma, report, cancellation)
+                ForwardOperator theirs = (a as SenseOperator)?.Frames([.. items.Select(item => (long)(item / samples))]) ?? a;
+                using var own = ReferenceEquals(theirs, a) ? null : theirs;
+                Solver solver = request.Solver.Create(new SolverInput(model, theirs, measured, sigma, report, cancellation)
                 {
                     GlobalStart = start is null ? null : torch.cat([.. items.Select(item => start.narrow(0, item / samples, 1))]),
                 });
                 if (before == 0)
                 {
                     // Filtered back-projection, zero-filled k-space, ...: what there is to see before the first estimate.
-                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, a.Direct(y.narrow(0, 0, 1)).ToArrayData()));
+                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, Shown(a, y).ToArrayData()));
                 }
 
                 using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Seed, item % samples))]);
@@ -226,10 +235,45 @@ public static class Reconstruction
             }
 
             Tensor all = torch.cat([.. images]);
-            solved.AddRange(group.Select((frame, i) => Conclude(model, frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), whitened.Sigma, cancellation)));
+            solved.AddRange(group.Select((frame, i) => prepared.Scan is { } scan
+                ? ParallelReconstruction.Conclude(frame, scan, i, all.narrow(0, i * samples, samples), cancellation)
+                : Conclude(model, frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), sigma, cancellation)));
         }
 
-        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost, batch, noise);
+        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise!);
+    }
+
+    private static Prepared Prepare(
+        LatentModel model, ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> group, long[] imageShape, NoiseReport? noise, CancellationToken cancellation)
+    {
+        if (request.Problem is ParallelMri)
+        {
+            PreparedScan scan = ParallelReconstruction.Prepare(request, group, imageShape, model.Device, cancellation);
+            return new Prepared(scan.A, scan.A, scan.Y, scan.Sigma, scan);
+        }
+
+        ForwardOperator unweighted = ProblemOperators.Create(request.Problem, imageShape, group[0].Files, group[0].Measurement, model.Device, request.OperatorFolder);
+        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]), noise!.Sigma, request.Photons);
+        return new Prepared(unweighted, whitened.A, whitened.Y, whitened.Sigma, null);
+    }
+
+    // Filtered back-projection, zero-filled k-space, ... of the first frame.
+    private static Tensor Shown(ForwardOperator a, Tensor y)
+    {
+        Tensor first = y.narrow(0, 0, 1);
+        if (a is not SenseOperator sense) return a.Direct(first);
+        using SenseOperator one = sense.Frames(0);
+        return one.ToComplex(one.Direct(first)).narrow(1, 0, 1).abs();
+    }
+
+    // What the frames of a group share: the operator as it is and as solvers take it, which may be the same, and the measurements.
+    private sealed record Prepared(ForwardOperator Plain, ForwardOperator A, Tensor Y, double Sigma, PreparedScan? Scan) : IDisposable
+    {
+        public void Dispose()
+        {
+            A.Dispose();
+            Plain.Dispose();
+        }
     }
 
     // What the samples of one frame say together.
@@ -257,6 +301,8 @@ public static class Reconstruction
 
     private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch, NoiseReport noise)
     {
+        (MriReport? mri, MriArrays? arrays) = ParallelReconstruction.Together(frames, stack);
+        if (arrays is not null) frames = ParallelReconstruction.OnOneScale(frames, mri!.Scale);
         if (!stack)
         {
             FrameResult one = frames[0];
@@ -265,6 +311,8 @@ public static class Reconstruction
                 Noise = noise,
                 Twin = one.Report.Twin,
                 OperatorHash = one.OperatorHash,
+                Mri = mri,
+                MriArrays = arrays,
             };
         }
 
@@ -278,6 +326,8 @@ public static class Reconstruction
         {
             Noise = noise,
             OperatorHash = frames[0].OperatorHash,
+            Mri = mri,
+            MriArrays = arrays,
         };
     }
 
@@ -305,8 +355,10 @@ public static class Reconstruction
     }
 
     // The noise as given, or as estimated; one level for all frames, the root mean square of theirs.
-    private static NoiseReport Noise(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> frames, long[] imageShape)
+    // Of multi-coil data it is found when they are prepared.
+    private static NoiseReport? Noise(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> frames, long[] imageShape)
     {
+        if (request.Problem is ParallelMri) return null;
         if (request.Sigma is { } given) return new NoiseReport(given, false, null, request.Photons);
         NoiseLevel[] levels = [.. frames.Select(frame => NoiseEstimate.Of(frame.Problem, imageShape, frame.Files, frame.Measurement, frame.LeastSigma))];
         return new NoiseReport(Math.Sqrt(levels.Average(level => level.Sigma * level.Sigma)), true, levels[0].Method, null);
@@ -331,7 +383,7 @@ public static class Reconstruction
     // The first sample has the request's own seed; the others are spread over all seeds.
     private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);
 
-    private static (IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport Noise) Validated(LatentModel model, ReconstructionRequest request)
+    private static (IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport? Noise) Validated(LatentModel model, ReconstructionRequest request)
     {
         IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
         long[] shape = [];
@@ -387,6 +439,7 @@ public static class Reconstruction
             throw new InvalidInputException("solver.type", refusal);
         }
 
+        if (request.Problem is ParallelMri) ParallelReconstruction.CheckSolver(request.Solver);
         if (request.Truth is { } truth)
         {
             ImageQuality.CheckTruth(truth, [.. shape.Select(n => (int)n)]);

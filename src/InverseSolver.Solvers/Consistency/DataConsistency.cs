@@ -1,3 +1,4 @@
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
 using InverseSolver.Torch;
@@ -21,13 +22,15 @@ internal sealed class DataConsistency
     private readonly SolverInput _input;
     private readonly DiffusionParameters _parameters;
     private readonly GaussianConditioning? _conditioning;
+    private readonly SenseConditioning? _sense;
     private readonly GaussNewton? _gaussNewton;
 
     internal DataConsistency(SolverInput input, DiffusionParameters parameters)
     {
         (_input, _parameters) = (input, parameters);
         double tau = parameters.PriorStandardDeviation ?? input.Model.Info.RoundTripRmse ?? 0.03;
-        _conditioning = input.A is LinearOperator linear ? new GaussianConditioning(linear, input.Sigma, tau) : null;
+        _sense = input.A is SenseOperator sense ? new SenseConditioning(sense, input.Sigma, tau, input.Cancellation.ThrowIfCancellationRequested) : null;
+        _conditioning = input.A is LinearOperator linear and not SenseOperator ? new GaussianConditioning(linear, input.Sigma, tau) : null;
         _gaussNewton = input.A is NonlinearOperator nonlinear ? new GaussNewton(nonlinear, input.Sigma, tau, input.Cancellation) : null;
     }
 
@@ -56,7 +59,7 @@ internal sealed class DataConsistency
     }
 
     private Tensor Locally(Tensor x0, double correlation) =>
-        _conditioning?.Solve(x0, _input.Y, correlation) ?? _gaussNewton!.Solve(x0, _input.Y, correlation) ?? Descend(x0);
+        _sense?.Solve(x0, _input.Y, correlation) ?? _conditioning?.Solve(x0, _input.Y, correlation) ?? _gaussNewton!.Solve(x0, _input.Y, correlation) ?? Descend(x0);
 
     private static Tensor Chosen(bool[] first, Tensor a, Tensor b)
     {

@@ -1,3 +1,4 @@
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Solvers.Operators;
@@ -10,6 +11,12 @@ internal static class ProblemChecks
         Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, string? operatorFolder = null)
     {
         CheckParameters(problem, "problem");
+        if (problem is ParallelMri parallel)
+        {
+            CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
+            return measurement is null ? throw new InvalidInputException("problem", "This problem's measurement is simulated with 'coils'.") : new(Mask: ParallelMriChecks.Check(parallel, imageShape, files, measurement));
+        }
+
         CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
         CheckFiles(problem, files);
         ProblemParts parts = Parts(problem, imageShape, files, "problem");
@@ -80,7 +87,7 @@ internal static class ProblemChecks
     {
         if (shape.Length != 3) throw new InvalidInputException(field, "An image has channels, height and width.");
         if (shape[0] is not (1 or 3)) throw new InvalidInputException(field, $"An image has 1 or 3 channels, this one {shape[0]}. A stack of frames has the shape (frames, channels, height, width).");
-        if (problem is CartesianMri && shape[0] != 1) throw new InvalidInputException(field, "An MR image has 1 channel.");
+        if (problem is CartesianMri or ParallelMri && shape[0] != 1) throw new InvalidInputException(field, "An MR image has 1 channel.");
         if (shape[1] < 1 || shape[2] < 1 || shape[1] > ProblemOperators.MaxSide || shape[2] > ProblemOperators.MaxSide)
         {
             throw new InvalidInputException(
@@ -184,7 +191,8 @@ internal static class ProblemChecks
         }
     }
 
-    private static bool[] KSpaceMask(KSpaceMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files, string field)
+    /// <summary>A mask, row-major over k-space.</summary>
+    public static bool[] KSpaceMask(KSpaceMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files, string field)
     {
         bool[]? lines = mask switch
         {

@@ -9,7 +9,7 @@ internal static class ProblemShapes
     public static bool IsComplex(Problem problem) => problem switch
     {
         Composition c => IsComplex(c.Parts[^1]),
-        CartesianMri => true,
+        CartesianMri or ParallelMri => true,
         _ => false,
     };
 
@@ -32,6 +32,8 @@ internal static class ProblemShapes
     {
         Composition c => c.Parts.Reverse().Aggregate(measurement, (shape, part) => Image(part, shape)),
         CartesianMri => [1, .. measurement],
+        ParallelMri { Rows: { } rows, Columns: { } columns } => [1, rows, columns],
+        ParallelMri => [1, measurement[^2], measurement[^1]],
         SuperResolution s => [measurement[0], measurement[1] * s.Factor, measurement[2] * s.Factor],
         ComputedTomography => [measurement[0], measurement[2], measurement[2]],
         TorchScript t => [t.Channels ?? measurement[0], t.Height ?? measurement[1], t.Width ?? measurement[2]],

@@ -10,6 +10,7 @@ namespace InverseSolver.Solvers.Problems;
 [JsonDerivedType(typeof(MotionBlur), "motionBlur")]
 [JsonDerivedType(typeof(PointSpread), "pointSpread")]
 [JsonDerivedType(typeof(CartesianMri), "mri")]
+[JsonDerivedType(typeof(ParallelMri), "parallelMri")]
 [JsonDerivedType(typeof(Denoising), "denoising")]
 [JsonDerivedType(typeof(ComputedTomography), "ct")]
 [JsonDerivedType(typeof(Composition), "composition")]

@@ -17,6 +17,7 @@ public sealed record Recommendation(string Best, string Quick, string? Note = nu
         [typeof(GaussianBlur)] = new("dcdp", "dcdp"),
         [typeof(MotionBlur)] = new("dcdp", "dcdp"),
         [typeof(CartesianMri)] = new("redDiff", "ddnm"),
+        [typeof(ParallelMri)] = new("redDiff", "ddnm"),
         [typeof(Denoising)] = new("totalVariation", "totalVariation", "Where the noise is below the autoencoder's own error no solver with a model comes near the measurement itself."),
         [typeof(ComputedTomography)] = new("ddnm", "ddnm"),
         [typeof(Composition)] = new("redDiff", "dcdp"),

@@ -1,0 +1,18 @@
+namespace InverseSolver.Solvers.Mri;
+
+/// <summary>How a multi-coil measurement was prepared, and how well each coil is explained.</summary>
+/// <param name="Coils">Coils of the measurement.</param>
+/// <param name="VirtualCoils">Coils after compression.</param>
+/// <param name="Noise">Where the noise level comes from: the noise covariance that was sent, the given sigma, or the outermost samples.</param>
+/// <param name="NoiseSamples">Samples that the noise was estimated from; null where it was not.</param>
+/// <param name="Maps">Where the sensitivities come from: file, espirit or lowResolution.</param>
+/// <param name="MapSets">Sets of sensitivities.</param>
+/// <param name="CalibrationRows">Rows of the calibration region; 0 where the sensitivities were sent.</param>
+/// <param name="CalibrationLines">Its lines.</param>
+/// <param name="Phase">Where the first estimate of the phase comes from: file or lowResolution; it is refined jointly with the image.</param>
+/// <param name="NetAcceleration">Positions of k-space over positions measured, the centre included.</param>
+/// <param name="Scale">What the image was divided by for the model: the 0.99 quantile of its magnitude, in the measurement's units.</param>
+/// <param name="CoilRatios">Squared residual of each virtual coil over what noise explains; of a volume over all slices.</param>
+public sealed record MriReport(
+    int Coils, int VirtualCoils, string Noise, long? NoiseSamples, string Maps, int MapSets, int CalibrationRows, int CalibrationLines, string Phase, double NetAcceleration, double Scale,
+    IReadOnlyList<double> CoilRatios);

@@ -1,0 +1,107 @@
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+
+namespace InverseSolver.Solvers.Mri;
+
+/// <summary>What must hold of a <see cref="ParallelMri"/> and its files before anything is computed.</summary>
+internal static class ParallelMriChecks
+{
+    // Coils of the largest arrays are 128.
+    private const int MostCoils = 256;
+
+    /// <summary>The files that it may have.</summary>
+    public static string[] Files { get; } = ["mask", "maps", "covariance", "calibration", "phase", "trajectory"];
+
+    /// <summary>Checks one frame, and gives its mask; null with a trajectory.</summary>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public static bool[]? Check(ParallelMri problem, long[] image, IReadOnlyDictionary<string, ArrayData> files, ArrayData measurement)
+    {
+        (long rows, long columns) = (image[1], image[2]);
+        int coils = measurement.Shape[0];
+        bool trajectory = problem.Rows is not null || problem.Columns is not null;
+        if (coils > MostCoils) throw new InvalidInputException("files.measurement", $"It has {coils} coils; at most {MostCoils} are taken.");
+        if (!measurement.Values.All(float.IsFinite)) throw new InvalidInputException("files.measurement", "It holds a value that is not a finite number.");
+        if (measurement.Values.All(value => value == 0)) throw new InvalidInputException("files.measurement", "It is 0 everywhere.");
+        foreach ((string name, ArrayData file) in files)
+        {
+            if (!Files.Contains(name)) throw new InvalidInputException($"files.{name}", "This problem uses no such file.");
+            ProblemChecks.CheckArray(file, $"files.{name}");
+            if (!file.Values.All(float.IsFinite)) throw new InvalidInputException($"files.{name}", "It holds a value that is not a finite number.");
+            bool complex = name is "maps" or "covariance" or "calibration";
+            if (complex != file.IsComplex && name != "covariance") throw new InvalidInputException($"files.{name}", complex ? "Its values must be complex." : "Its values must be real.");
+        }
+
+        Shape(files, "maps", [coils, (int)rows, (int)columns]);
+        Shape(files, "calibration", [coils, (int)rows, (int)columns]);
+        Shape(files, "covariance", [coils, coils]);
+        if (files.TryGetValue("phase", out ArrayData? phase) && !phase.Shape.TakeLast(2).SequenceEqual([(int)rows, (int)columns]))
+        {
+            throw new InvalidInputException("files.phase", $"Its shape is {ProblemChecks.Text(phase.Shape)}; needed is ({rows}, {columns}).");
+        }
+
+        if (problem.MapSets > 1 && files.ContainsKey("maps")) throw new InvalidInputException("problem.mapSets", "The file 'maps' is one set.");
+        if (problem.MapSets > coils) throw new InvalidInputException("problem.mapSets", $"It is {problem.MapSets}; the measurement has {coils} coil(s).");
+        if (!trajectory)
+        {
+            if (files.ContainsKey("trajectory")) throw new InvalidInputException("problem.rows", "With a trajectory the problem says how many rows and columns the image has.");
+            return Mask(problem, rows, columns, files, measurement);
+        }
+
+        if (problem.Mask is not null || files.ContainsKey("mask")) throw new InvalidInputException("problem.mask", "Along a trajectory there is no mask.");
+        if (problem.Rows is null || problem.Columns is null) throw new InvalidInputException(problem.Rows is null ? "problem.rows" : "problem.columns", "With a trajectory both rows and columns are given.");
+        if (!files.TryGetValue("trajectory", out ArrayData? path)) throw new InvalidInputException("files.trajectory", "Rows and columns are given, so the measurement lies along a trajectory: it is needed.");
+        if (path.Shape is not [_, 2]) throw new InvalidInputException("files.trajectory", $"Its shape is {ProblemChecks.Text(path.Shape)}; needed is (samples, 2).");
+        if (path.Shape[0] != measurement.Shape[1]) throw new InvalidInputException("files.trajectory", $"It has {path.Shape[0]} positions; the measurement has {measurement.Shape[1]} samples.");
+        try
+        {
+            Nufft.Check(2 * rows, 2 * columns, Doubled(Trajectory(path)));
+            Nufft.Check(rows, columns, Trajectory(path));
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidInputException("files.trajectory", error.Message.Split(" (Parameter", 2)[0]);
+        }
+
+        return null;
+    }
+
+    /// <summary>A checked trajectory.</summary>
+    public static double[,] Trajectory(ArrayData file)
+    {
+        var positions = new double[file.Shape[0], 2];
+        for (int i = 0; i < file.Values.Length; i++) positions[i / 2, i % 2] = file.Values[i];
+        return positions;
+    }
+
+    /// <summary>Where any coil of (coils, rows, columns) is not 0, row-major.</summary>
+    public static bool[] NotZero(ArrayData kSpace)
+    {
+        int plane = kSpace.Shape[^2] * kSpace.Shape[^1];
+        var mask = new bool[plane];
+        for (int i = 0; i < kSpace.Values.Length; i++) mask[i / 2 % plane] |= kSpace.Values[i] != 0;
+        return mask;
+    }
+
+    private static double[,] Doubled(double[,] trajectory)
+    {
+        var twice = new double[trajectory.GetLength(0), 2];
+        for (int i = 0; i < twice.GetLength(0); i++) (twice[i, 0], twice[i, 1]) = (2 * trajectory[i, 0], 2 * trajectory[i, 1]);
+        return twice;
+    }
+
+    private static bool[] Mask(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files, ArrayData measurement)
+    {
+        bool[] measured = NotZero(measurement);
+        bool[] mask = problem.Mask is null && !files.ContainsKey("mask") ? measured : ProblemChecks.KSpaceMask(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem");
+        bool[] used = [.. mask.Zip(measured, (wanted, there) => wanted && there)];
+        return used.Contains(true) ? used : throw new InvalidInputException(problem.Mask is null ? "files.mask" : "problem.mask", "The mask leaves nothing that was measured.");
+    }
+
+    private static void Shape(IReadOnlyDictionary<string, ArrayData> files, string name, int[] needed)
+    {
+        if (files.TryGetValue(name, out ArrayData? file) && !file.Shape.SequenceEqual(needed))
+        {
+            throw new InvalidInputException($"files.{name}", $"Its shape is {ProblemChecks.Text(file.Shape)}; needed is {ProblemChecks.Text(needed)}.");
+        }
+    }
+}

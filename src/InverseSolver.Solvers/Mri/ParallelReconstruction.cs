@@ -1,0 +1,106 @@
+using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Metrics;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Mri;
+
+/// <summary>What multi-coil MRI does before and after a solver: <see cref="ScanPreparation"/>, and the last step, in which the image is complex.</summary>
+internal static class ParallelReconstruction
+{
+    /// <summary>Solvers with a network see a real image with a phase, those without a complex one.</summary>
+    private static bool IsComplex(SolverParameters solver) => solver is not DiffusionParameters;
+
+    /// <summary>Refuses solvers that know no complex images.</summary>
+    public static void CheckSolver(SolverParameters solver)
+    {
+        if (solver is TuckerPhaseRetrievalParameters) throw new InvalidInputException("solver.type", "Tucker-structured phase retrieval is for magnitudes; k-space has its phase.");
+    }
+
+    /// <summary>Whether the frames of a volume were sampled alike, so that they can be solved together.</summary>
+    public static bool ShareMask(Problem problem, long[] image, IReadOnlyList<ReconstructionRequest> frames)
+    {
+        if (problem is not ParallelMri parallel) return false;
+        bool[]? first = Mask(parallel, image, frames[0]);
+        return frames.Skip(1).All(frame => first is null || first.AsSpan().SequenceEqual(Mask(parallel, image, frame)));
+    }
+
+    /// <summary>Prepares frames that share their mask.</summary>
+    public static PreparedScan Prepare(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> group, long[] image, Device device, CancellationToken cancellation) =>
+        ScanPreparation.Prepare((ParallelMri)request.Problem, group, Mask((ParallelMri)request.Problem, image, group[0]), IsComplex(request.Solver), device, cancellation.ThrowIfCancellationRequested);
+
+    /// <summary>The complex image of a frame from a solver's, and what is to be said of it.</summary>
+    public static FrameResult Conclude(ReconstructionRequest request, PreparedScan scan, int frame, Tensor samples, CancellationToken cancellation)
+    {
+        using SenseOperator a = scan.A.Frames(frame), free = a.WithoutPhase();
+        Tensor y = scan.Y.narrow(0, frame, 1), x = samples.mean([0], keepdim: true);
+        Tensor image = a.Phase is null ? a.ToComplex(x) : Complex(request, scan, a, x, y, cancellation);
+        Tensor channels = free.FromComplex(image), magnitude = image.abs().square().sum([1], keepdim: true).sqrt();
+        ArrayData shown = magnitude.ToArrayData();
+        if (!shown.Values.All(float.IsFinite)) throw new ArithmeticException("The reconstruction holds values that are not finite numbers.");
+
+        ConsistencyReport consistency = ConsistencyMeasure.Report(free, channels, y, scan.Sigma)[0];
+        Tensor residual = torch.view_as_real(free.Residual(channels, y)).reshape(y.size(1), -1).square().sum([1], false);
+        double perCoil = consistency.Expected / y.size(1);
+        double[] ratios = perCoil > 0 ? [.. residual.ToDoubles().Select(value => value / perCoil)] : [];
+        // Residuals in the measurement's own units.
+        double squared = scan.Scale * scan.Scale;
+        consistency = consistency with { Residual = consistency.Residual * squared, Expected = consistency.Expected * squared };
+        ArrayData? deviation = samples.size(0) == 1 ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
+        var arrays = new MriArrays(
+            (image.size(1) == 1 ? image.select(1, 0) : image).mul(scan.Scale).ToArrayData(),
+            (a.Sets == 1 ? a.Maps.select(1, 0) : a.Maps).ToArrayData(),
+            (y * scan.Scale).ToArrayData(),
+            a.Sampling is CartesianSampling cartesian ? cartesian.Mask : null);
+        var report = new FrameReport(request.Seed, consistency, request.Truth is { } truth ? Quality(shown, scan.Scale, truth) : null, null);
+        return new FrameResult(shown, deviation, report, null, new MriFrame(arrays, scan.Report with { CoilRatios = ratios }));
+    }
+
+    /// <summary>Report and arrays of all frames; the scale is the largest of theirs.</summary>
+    public static (MriReport?, MriArrays?) Together(IReadOnlyList<FrameResult> frames, bool stack)
+    {
+        if (frames[0].Mri is not { } first) return (null, null);
+        MriReport[] reports = [.. frames.Select(frame => frame.Mri!.Report)];
+        MriReport report = first.Report with
+        {
+            Scale = reports.Max(one => one.Scale),
+            CoilRatios = [.. first.Report.CoilRatios.Select((_, coil) => reports.Average(one => coil < one.CoilRatios.Count ? one.CoilRatios[coil] : double.NaN))],
+        };
+        if (!stack) return (report, first.Arrays);
+        MriArrays[] arrays = [.. frames.Select(frame => frame.Mri!.Arrays)];
+        bool alike = arrays.All(one => one.Maps.Shape.SequenceEqual(first.Arrays.Maps.Shape));
+        return (report, alike
+            ? new MriArrays(Stacked(one => one.Image), Stacked(one => one.Maps), Stacked(one => one.KSpace), first.Arrays.Mask is null ? null : Stacked(one => one.Mask!))
+            : new MriArrays(Stacked(one => one.Image), first.Arrays.Maps, first.Arrays.KSpace, first.Arrays.Mask));
+
+        ArrayData Stacked(Func<MriArrays, ArrayData> of) => FrameStack.Stack([.. arrays.Select(of)]);
+    }
+
+    /// <summary>All frames' images over one scale.</summary>
+    public static List<FrameResult> OnOneScale(List<FrameResult> frames, double scale) => [.. frames.Select(frame =>
+    {
+        float factor = (float)(frame.Mri!.Report.Scale / scale);
+        return factor == 1 ? frame : frame with { Image = Times(frame.Image, factor), Deviation = frame.Deviation is null ? null : Times(frame.Deviation, factor) };
+    })];
+
+    // The phase is refined here: the imaginary part of what the solver took to be real.
+    private static Tensor Complex(ReconstructionRequest request, PreparedScan scan, SenseOperator a, Tensor x, Tensor y, CancellationToken cancellation)
+    {
+        var parameters = (DiffusionParameters)request.Solver;
+        var conditioning = new SenseConditioning(a, scan.Sigma, parameters.PriorStandardDeviation ?? 0.03, cancellation.ThrowIfCancellationRequested);
+        return conditioning.SolveComplex(x, y, parameters.FinalCorrelation, a.Sets) * a.Phase!.unsqueeze(1);
+    }
+
+    // Both over the truth's peak.
+    private static QualityReport Quality(ArrayData image, double scale, ArrayData truth)
+    {
+        float peak = truth.Values.Max(Math.Abs);
+        return ImageQuality.Report(Times(image, (float)(scale / peak)), Times(truth, 1 / peak));
+    }
+
+    private static ArrayData Times(ArrayData array, float factor) => array with { Values = Array.ConvertAll(array.Values, value => value * factor) };
+
+    private static bool[]? Mask(ParallelMri problem, long[] image, ReconstructionRequest frame) => ParallelMriChecks.Check(problem, image, frame.Files, frame.Measurement);
+}

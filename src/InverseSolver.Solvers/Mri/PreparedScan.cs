@@ -1,0 +1,16 @@
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Solvers.Mri;
+
+/// <summary>A multi-coil measurement made ready: white noise, few coils, known sensitivities and phase, images on [0,1].</summary>
+/// <param name="A">The operator of all frames.</param>
+/// <param name="Y">The prepared measurement over the scale, (frames, coils, range).</param>
+/// <param name="Noise">Noise of the measurement as it came, per real component.</param>
+/// <param name="Scale">What Y and images were divided by.</param>
+/// <param name="Report">What was done; without the coils' residuals.</param>
+internal sealed record PreparedScan(SenseOperator A, Tensor Y, NoiseReport Noise, double Scale, MriReport Report)
+{
+    /// <summary>σ per real component of Y.</summary>
+    public double Sigma => Noise.Sigma / Scale;
+}
