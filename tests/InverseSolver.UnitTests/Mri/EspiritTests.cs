@@ -142,6 +142,9 @@ public sealed class EspiritTests(ITestOutputHelper output)
         CoilMaps all = Espirit.Maps(torch.stack(slices), Rows, Columns);
         Assert.Equal([2L, 1, 4, Rows, Columns], all.Maps.shape);
         Assert.Equal(Espirit.Maps(slices[1], Rows, Columns).Maps.ToFloats(), all.Maps.narrow(0, 1, 1).ToFloats());
+        // Of one coil the map is 1 where there is signal.
+        Tensor single = Espirit.Maps(Centre(Fourier.Centred(image), 20), Rows, Columns).Maps.reshape(Rows, Columns);
+        Assert.All(Inside((single - 1).abs(), image.abs().squeeze(0).gt(0.2)), difference => Assert.Equal(0, difference, 1e-4));
         Assert.Throws<ArgumentException>(() => Espirit.Maps(Centre(slices[0], 5), Rows, Columns));
         Assert.Throws<ArgumentException>(() => Espirit.Maps(slices[0], Rows, Columns, sets: 5));
         Assert.Throws<ArgumentException>(() => Espirit.Maps(slices[0] * 0, Rows, Columns));
