@@ -231,6 +231,16 @@ public sealed class TensorTests
         Assert.InRange(Backend.Threads, 1, 1024);
     }
 
+    [Fact]
+    public void Medians_and_triangular_systems_are_solved_as_by_hand()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        Assert.Equal([2f, 5f], torch.tensor([3f, 1, 2, 9, 5, 4], 2, 3).median(1).ToFloats());
+        // [2, 0; i, 1] x = [2; 3 + i] has x = [1; 3]; what stands above the diagonal is not read.
+        Tensor a = torch.view_as_complex(torch.tensor([2.0, 0, 7, 7, 0, 1, 1, 0], 2, 2, 2)), b = torch.view_as_complex(torch.tensor([2.0, 0, 3, 1], 2, 1, 2));
+        Assert.Equal([1.0, 0, 3, 0], torch.linalg.solve_triangular(a, b, upper: false).ToDoubles());
+    }
+
     [Theory]
     [InlineData("blas/libblas.so.3.11.0", 1, "generic")]
     [InlineData("openblas-pthread/libopenblasp-r0.3.21.so", 2, "compete")]
