@@ -27,7 +27,7 @@ build:
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 
 test:
-	@docker/install-packages.sh run build demo
+	@docker/install-packages.sh run build demo test
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 	@CONFIGURATION=$(CONFIGURATION) tests/run.sh
 

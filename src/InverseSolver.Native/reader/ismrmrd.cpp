@@ -1,0 +1,7 @@
+#include "formats.h"
+
+namespace reader {
+
+Answer read_ismrmrd(const Request&) { throw Refusal("ISMRMRD files are not read yet."); }
+
+}  // namespace reader
