@@ -9,7 +9,7 @@ public static class FastMriFile
     /// <exception cref="InvalidMeasurementException">The file is damaged, too large, or its arrays do not go together.</exception>
     public static RawMri Read(FormatReader reader, byte[] file) => RawMriFile.Read(reader, file, "fastmri");
 
-    internal static RawMri From(ReaderAnswer answer, long maxElements)
+    internal static RawMri From(ReaderAnswer answer)
     {
         ReaderArray array = answer.Arrays["kspace"];
         (int slices, int coils, int rows, int columns) = array.Shape switch

@@ -15,7 +15,11 @@ public static class IsmrmrdFile
         float[] samples = answer.Arrays["samples"].ToFloats();
         foreach (float value in samples)
             if (!float.IsFinite(value)) throw new InvalidMeasurementException("The ISMRMRD file holds samples that are not finite numbers.");
-        var scan = new IsmrmrdScan(header, Acquisition.ReadAll(answer.Arrays["headers"].Bytes), samples);
-        return scan.IsCartesian ? CartesianSorter.Sort(scan, maxElements) : TrajectorySorter.Sort(scan, answer.Arrays["trajectories"].ToFloats(), maxElements);
+        float[] trajectories = answer.Arrays["trajectories"].ToFloats();
+        List<Acquisition> acquisitions = Acquisition.ReadAll(answer.Arrays["headers"].Bytes);
+        if (acquisitions.Sum(a => 2L * a.Samples * a.Channels) != samples.Length || acquisitions.Sum(a => (long)a.Samples * a.TrajectoryDimensions) != trajectories.Length)
+            throw new InvalidMeasurementException("The ISMRMRD file's acquisitions and samples do not go together.");
+        var scan = new IsmrmrdScan(header, acquisitions, samples);
+        return scan.IsCartesian ? CartesianSorter.Sort(scan, maxElements) : TrajectorySorter.Sort(scan, trajectories, maxElements);
     }
 }
