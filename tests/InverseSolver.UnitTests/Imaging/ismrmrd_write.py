@@ -328,6 +328,29 @@ BAD = {
 }
 
 
+def tiny(path):
+    """For the fuzzer: little data between the structures."""
+    encoded, recon = ((8, 6, 1), (80, 60, 5)), ((4, 6, 1), (40, 60, 5))
+    lines = [line(randc(2, 16), 0, flags=[NOISE])] + [line(randc(2, 8), c, slice=s) for s in range(2) for c in range(6)]
+    write(path, header(encoding(encoded, recon)), lines)
+    return {}
+
+
+def tiny_radial(path):
+    same = ((8, 8, 1), (80, 80, 5))
+    write(path, header(encoding(same, same, trajectory="radial")), [line(randc(2, 8), i, traj=rng.uniform(-0.5, 0.5, (8, 2))) for i in range(6)])
+    return {}
+
+
+def tiny_fastmri(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=randc(2, 2, 8, 6), chunks=(1, 2, 8, 6), compression="gzip", shuffle=True, fletcher32=True)
+        file.create_dataset("ismrmrd_header", data=header(encoding(((8, 6, 1), (80, 60, 5)), ((4, 6, 1), (40, 60, 5)))))
+        file.create_dataset("mask", data=np.ones(6, bool))
+        file.attrs["acquisition"] = "T1"
+    return {}
+
+
 def external(path):
     """Datasets that lie in another file."""
     with h5py.File(path, "w") as file:
