@@ -15,8 +15,14 @@ internal sealed class Fft
     internal Fft(int length)
     {
         _length = length;
-        _padded = (int)BitOperations.RoundUpToPowerOf2((uint)((2 * length) - 1));
+        bool direct = BitOperations.IsPow2(length);
+        _padded = direct ? length : (int)BitOperations.RoundUpToPowerOf2((uint)((2 * length) - 1));
         _roots = [.. Enumerable.Range(0, _padded / 2).Select(i => Complex.FromPolarCoordinates(1, -2 * Math.PI * i / _padded))];
+        if (direct)
+        {
+            (_chirp, _kernel, _work) = ([], [], []);
+            return;
+        }
         // Bluestein 1970: with jk = (j² + k² - (j - k)²) / 2 the transform is a convolution with a chirp. j² is taken modulo 2N to keep its phase exact.
         _chirp = [.. Enumerable.Range(0, length).Select(i => Complex.FromPolarCoordinates(1, -Math.PI * ((long)i * i % (2 * length)) / length))];
         _kernel = new Complex[_padded];
@@ -47,6 +53,11 @@ internal sealed class Fft
 
     private void Transform(Complex[] values)
     {
+        if (_padded == _length)
+        {
+            PowerOfTwo(values);
+            return;
+        }
         Array.Clear(_work);
         for (int i = 0; i < _length; i++) _work[i] = values[i] * _chirp[i];
         PowerOfTwo(_work);

@@ -43,10 +43,11 @@ template <class Read> std::string read_string(const Id& type, const Id& space, R
 }  // namespace
 
 void prepare_hdf5() {
+  H5dont_atexit();
   H5open();
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   H5PLset_loading_state(0);  // no filter from a library that a file names
-  H5dont_atexit();
+  H5set_free_list_limits(0, 0, 0, 0, 0, 0);  // freed memory goes back to malloc, which overwrites it
 }
 
 void check(herr_t status) {

@@ -17,7 +17,10 @@ public sealed class FormatReaderTests
             Assert.Null(reader.ProcessId);
             Assert.True(reader.Call("hello", []).Head.GetProperty("filtered").GetBoolean());
             id = reader.ProcessId!.Value;
-            Assert.Empty(File.ReadAllBytes($"/proc/{id}/environ"));
+            // glibc takes its one variable to pieces where it lies.
+            string[] variables = File.ReadAllText($"/proc/{id}/environ").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+            Assert.StartsWith("GLIBC_TUNABLES=", variables[0], StringComparison.Ordinal);
+            Assert.All(variables[1..], variable => Assert.StartsWith("glibc.malloc.", variable, StringComparison.Ordinal));
         }
         Assert.False(Directory.Exists($"/proc/{id}"));
     }
@@ -104,6 +107,44 @@ public sealed class FormatReaderTests
         process.StandardInput.Close();
         Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)));
         Assert.Equal(0, process.ExitCode);
+    }
+
+    [Fact]
+    public void Nothing_of_a_file_stays_in_the_readers_memory()
+    {
+        (byte[] patient, _) = RawData.Write("study");
+        (byte[] other, _) = RawData.Write("plain");
+        using var reader = new FormatReader(ReaderLimits.Default);
+        Assert.Equal("Doe^Jane", RawMriFile.Read(reader, patient).Study.PatientName);
+        RawMriFile.Read(reader, other);
+        byte[]? memory = Memory(reader.ProcessId!.Value);
+        Assert.SkipUnless(memory is not null, "Only the superuser looks into the reader's memory.");
+        Assert.True(memory.AsSpan().IndexOf("inverse_reader"u8) >= 0);
+        Assert.Equal(-1, memory.AsSpan().IndexOf("Doe^Jane"u8));
+        Assert.Equal(-1, memory.AsSpan().IndexOf("<patientBirthdate>"u8));
+    }
+
+    // All that a process can write to; null where that is forbidden.
+    private static byte[]? Memory(int id)
+    {
+        try
+        {
+            using var all = new MemoryStream();
+            using FileStream from = new($"/proc/{id}/mem", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            foreach (string[] words in File.ReadLines($"/proc/{id}/maps").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(words => words[1].StartsWith("rw", StringComparison.Ordinal)))
+            {
+                long[] ends = [.. words[0].Split('-').Select(end => Convert.ToInt64(end, 16))];
+                byte[] region = new byte[ends[1] - ends[0]];
+                from.Position = ends[0];
+                from.ReadExactly(region);
+                all.Write(region);
+            }
+            return all.ToArray();
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The largest address space a process had.</summary>
