@@ -7,12 +7,12 @@ WORKDIR /source
 COPY docker/install-packages.sh docker/
 RUN docker/install-packages.sh build
 COPY src/InverseSolver.Native src/InverseSolver.Native
-RUN src/InverseSolver.Native/build.sh torch && src/InverseSolver.Native/build.sh imaging
+RUN src/InverseSolver.Native/build.sh torch && src/InverseSolver.Native/build.sh imaging && src/InverseSolver.Native/build.sh reader
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 COPY . .
-COPY --from=native /source/artifacts/native/*.so artifacts/native/
+COPY --from=native /source/artifacts/native/*.so /source/artifacts/native/inverse_reader artifacts/native/
 RUN for project in Service Cli; do \
       dotnet publish "src/InverseSolver.$project" -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true -o /app || exit 1; \
     done

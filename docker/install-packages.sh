@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|bench|test|image]...
+# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|test|bench|image]...
 #   run    what the built service and CLI need
 #   build  what building the native part needs besides
 #   demo   the brain scan that `make demo` reads
+#   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
-#   test   what tests compare with; without it those tests are skipped
 #   image  what the container image needs besides run: its health check
 set -euo pipefail
-run=(libopenblas0-openmp libtorch1.13 libvips42 fonts-dejavu-core libssl3)
-build=(g++ cmake make pkg-config libtorch-dev libvips-dev)
+run=(libopenblas0-openmp libtorch1.13 libvips42 fonts-dejavu-core libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17 libseccomp2)
+build=(g++ cmake make pkg-config libtorch-dev libvips-dev libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
 demo=(mricron-data)
+test=(python3-h5py python3-numpy ismrmrd-tools bart)
 bench=(python3-torch python3-numpy)
-test=(bart)
 image=(curl)
 
 [ $# -gt 0 ] || set -- run build
@@ -21,10 +21,10 @@ for group in "$@"; do
     run) wanted+=("${run[@]}") ;;
     build) wanted+=("${build[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
-    bench) wanted+=("${bench[@]}") ;;
     test) wanted+=("${test[@]}") ;;
+    bench) wanted+=("${bench[@]}") ;;
     image) wanted+=("${image[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, bench, test, image)" >&2; exit 2 ;;
+    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image)" >&2; exit 2 ;;
   esac
 done
 # A libtorch of the user's own stands in for Debian's.

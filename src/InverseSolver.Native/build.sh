@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds one part of the native library into artifacts/native (or $INVERSE_NATIVE_OUT). Usage: build.sh torch|imaging
+# Builds one part of the native library into artifacts/native (or $INVERSE_NATIVE_OUT). Usage: build.sh torch|imaging|reader
 # LIBTORCH names an unpacked libtorch or the torch folder of a Python installation; without it the system's libtorch-dev is used.
 set -euo pipefail
-part=${1:?part: torch or imaging}
+part=${1:?part: torch, imaging or reader}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 out=${INVERSE_NATIVE_OUT:-$root/artifacts/native}
@@ -19,6 +19,13 @@ if [ "$part" = torch ]; then
   else
     [ -e /usr/include/torch/script.h ] || fail "libtorch is missing: install the Debian package libtorch-dev (docker/install-packages.sh does it), or set LIBTORCH to an unpacked libtorch."
   fi
+elif [ "$part" = reader ]; then
+  need pkg-config pkg-config
+  pkg-config --exists hdf5-serial || fail "HDF5 is missing: install the Debian package libhdf5-dev (docker/install-packages.sh does it)."
+  pkg-config --exists libseccomp || fail "libseccomp is missing: install the Debian package libseccomp-dev (docker/install-packages.sh does it)."
+  [ -e /usr/include/ismrmrd/ismrmrd.h ] || fail "ISMRMRD is missing: install the Debian package libismrmrd-dev (docker/install-packages.sh does it)."
+  [ -e /usr/include/dcmtk/dcmdata/dctk.h ] || fail "DCMTK is missing: install the Debian package libdcmtk-dev (docker/install-packages.sh does it)."
+  [ -e /usr/include/nlohmann/json.hpp ] || fail "nlohmann-json is missing: install the Debian package nlohmann-json3-dev (docker/install-packages.sh does it)."
 else
   need pkg-config pkg-config
   pkg-config --exists vips || fail "libvips is missing: install the Debian package libvips-dev (docker/install-packages.sh does it)."
@@ -34,5 +41,6 @@ if [ ! -e "$work/CMakeCache.txt" ] || [ "$(cat "$work/.libtorch" 2>/dev/null || 
   echo "${LIBTORCH:-}" >"$work/.libtorch"
 fi
 cmake --build "$work" --parallel "$(nproc)" >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "the native part '$part' does not compile."; }
-library=$work/libinverse_$part.so
-cmp -s "$library" "$out/libinverse_$part.so" || cp "$library" "$out/libinverse_$part.so"
+product=libinverse_$part.so
+[ "$part" != reader ] || product=inverse_reader
+cmp -s "$work/$product" "$out/$product" || { rm -f "$out/$product" && cp "$work/$product" "$out/$product"; }

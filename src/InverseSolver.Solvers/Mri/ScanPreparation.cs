@@ -14,7 +14,7 @@ namespace InverseSolver.Solvers.Mri;
 internal static class ScanPreparation
 {
     // ESPIRiT's kernel, and lines from which on it is better than the low-resolution images.
-    private const int Kernel = 6, FewestLines = 8;
+    private const int Kernel = 6, FewestLines = 12;
 
     // Of the first image: least squares with little energy, as far as few iterations go.
     private const double FirstRho = 0.01, FirstTolerance = 1e-2;

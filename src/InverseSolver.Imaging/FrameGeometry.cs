@@ -1,0 +1,22 @@
+namespace InverseSolver.Imaging;
+
+/// <summary>Where a frame's pixels lie in the patient, in the words of DICOM's Image Plane module; directions have length 1.</summary>
+/// <param name="Position">The centre of the pixel in row 0, column 0 (ImagePositionPatient).</param>
+/// <param name="AlongRow">Where the column index grows (ImageOrientationPatient's first three numbers).</param>
+/// <param name="AlongColumn">Where the row index grows (its last three).</param>
+/// <param name="RowSpacingMm">Distance between the centres of neighbouring rows (PixelSpacing's first number).</param>
+/// <param name="ColumnSpacingMm">Distance between the centres of neighbouring columns (its second).</param>
+/// <param name="SliceThicknessMm">Thickness of the slice; null: not known.</param>
+/// <param name="SliceSpacingMm">Distance between the centres of neighbouring slices (SpacingBetweenSlices); null: not known.</param>
+public sealed record FrameGeometry(
+    PatientVector Position,
+    PatientVector AlongRow,
+    PatientVector AlongColumn,
+    double RowSpacingMm,
+    double ColumnSpacingMm,
+    double? SliceThicknessMm = null,
+    double? SliceSpacingMm = null)
+{
+    /// <summary>The slice's normal: <see cref="AlongRow"/> x <see cref="AlongColumn"/>.</summary>
+    public PatientVector Normal => AlongRow.Cross(AlongColumn);
+}

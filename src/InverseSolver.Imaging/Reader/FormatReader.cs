@@ -1,0 +1,108 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace InverseSolver.Imaging;
+
+/// <summary>
+/// The process that parses strangers' HDF5 and DICOM files, apart from this one. It starts with the first file, serves one file at a time,
+/// and where a file ends it or holds it up, the next file gets a new one.
+/// </summary>
+/// <param name="limits">What one file may cost.</param>
+public sealed class FormatReader(ReaderLimits limits) : IDisposable
+{
+    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
+    private readonly Lock _oneAtATime = new();
+    private ReaderProcess? _process;
+    private bool _disposed;
+    private long _restarts;
+
+    /// <summary>What one file may cost.</summary>
+    public ReaderLimits Limits => limits;
+
+    /// <summary>How often a file ended the process or held it up.</summary>
+    public long Restarts => Interlocked.Read(ref _restarts);
+
+    /// <summary>The process's id; null where none runs.</summary>
+    internal int? ProcessId => _process?.Id;
+
+    /// <summary>Starts the process unless it runs, and has it answer.</summary>
+    /// <exception cref="InvalidOperationException">It cannot be started: it, or a library that it needs, is missing.</exception>
+    public void Start()
+    {
+        lock (_oneAtATime) Running();
+    }
+
+    /// <summary>Ends the process; later calls fail.</summary>
+    public void Dispose()
+    {
+        lock (_oneAtATime)
+        {
+            _disposed = true;
+            _process?.Dispose();
+            _process = null;
+        }
+    }
+
+    /// <summary>Has the process do one thing.</summary>
+    /// <param name="operation">Its name.</param>
+    /// <param name="blob">The file, in parts that follow each other.</param>
+    /// <param name="arguments">What else the request's JSON holds.</param>
+    /// <exception cref="InvalidMeasurementException">The file is refused, or the process did not survive it, or not in time.</exception>
+    /// <exception cref="InvalidOperationException">The process cannot be started, or finds the request wrong.</exception>
+    internal ReaderAnswer Call(string operation, IReadOnlyList<ReadOnlyMemory<byte>> blob, JsonObject? arguments = null)
+    {
+        byte[] json = Request(operation, arguments);
+        lock (_oneAtATime)
+        {
+            ReaderProcess process = Running();
+            try
+            {
+                (uint status, ReaderAnswer answer) = process.Exchange(json, blob, limits.Time);
+                return status switch
+                {
+                    0 => answer,
+                    1 => throw new InvalidMeasurementException(Message(answer)),
+                    2 => throw new InvalidOperationException($"inverse_reader, {operation}: {Message(answer)}"),
+                    _ => throw Unreadable(),
+                };
+            }
+            catch (IOException)
+            {
+                process.Dispose();
+                _process = null;
+                Interlocked.Increment(ref _restarts);
+                throw Unreadable();
+            }
+        }
+    }
+
+    private ReaderProcess Running()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_process is not null) return _process;
+        var process = new ReaderProcess(limits.MemoryBytes);
+        try
+        {
+            process.Exchange(Request("hello", null), [], StartTime);
+        }
+        catch (IOException e)
+        {
+            process.Dispose();
+            throw new InvalidOperationException("inverse_reader does not run: a library that it needs is missing (docker/install-packages.sh run).", e);
+        }
+        return _process = process;
+    }
+
+    private byte[] Request(string operation, JsonObject? arguments)
+    {
+        JsonObject request = arguments?.DeepClone().AsObject() ?? [];
+        request["op"] = operation;
+        request["limits"] = new JsonObject { ["elements"] = limits.Elements, ["seconds"] = (long)Math.Ceiling(limits.Time.TotalSeconds) };
+        return JsonSerializer.SerializeToUtf8Bytes(request);
+    }
+
+    private static string Message(ReaderAnswer answer) =>
+        answer.Head.ValueKind == JsonValueKind.Object && answer.Head.TryGetProperty("message", out JsonElement text) && text.ValueKind == JsonValueKind.String ? text.GetString()! : "";
+
+    private static InvalidMeasurementException Unreadable() => new("The file could not be read: its reader ran out of time or memory, or crashed on it.");
+}

@@ -1,0 +1,132 @@
+using System.Buffers.Binary;
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+
+namespace InverseSolver.Imaging;
+
+/// <summary>One running inverse_reader and the pipes to it. What its answers say is not trusted: a file may have taken it over.</summary>
+internal sealed class ReaderProcess : IDisposable
+{
+    private const uint Version = 1;
+    private const int FrameBytes = 24;
+    private const int MaxJsonBytes = 64 << 20;
+    private readonly Process _process;
+    private readonly long _memoryBytes;
+
+    internal ReaderProcess(long memoryBytes)
+    {
+        _memoryBytes = memoryBytes;
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "inverse_reader"), [memoryBytes.ToString(CultureInfo.InvariantCulture)])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            WorkingDirectory = "/",
+        };
+        start.Environment.Clear();
+        // malloc overwrites what is freed: a damaged file that has a parser read beyond its buffers finds nothing of the files before it.
+        start.Environment["GLIBC_TUNABLES"] = "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165";
+        try
+        {
+            _process = Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new InvalidOperationException("inverse_reader, which lies beside this assembly, cannot be started.", e);
+        }
+    }
+
+    internal int Id => _process.Id;
+
+    /// <summary>Sends a request and waits for its answer; the process is ended when that takes too long.</summary>
+    /// <exception cref="IOException">The process ended, was too late or does not keep to the protocol. It is of no more use.</exception>
+    internal (uint Status, ReaderAnswer Answer) Exchange(ReadOnlySpan<byte> json, IReadOnlyList<ReadOnlyMemory<byte>> blob, TimeSpan time)
+    {
+        using var late = new Timer(_ => Kill(), null, time, Timeout.InfiniteTimeSpan);
+        Send(json, blob);
+        return Receive();
+    }
+
+    public void Dispose()
+    {
+        Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+
+    private void Kill()
+    {
+        try
+        {
+            _process.Kill();
+        }
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
+        {
+            // It has ended already.
+        }
+    }
+
+    private void Send(ReadOnlySpan<byte> json, IReadOnlyList<ReadOnlyMemory<byte>> blob)
+    {
+        Span<byte> frame = stackalloc byte[FrameBytes];
+        "INVR"u8.CopyTo(frame);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], Version);
+        BinaryPrimitives.WriteInt64LittleEndian(frame[8..], json.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(frame[16..], blob.Sum(part => (long)part.Length));
+        Stream pipe = _process.StandardInput.BaseStream;
+        pipe.Write(frame);
+        pipe.Write(json);
+        foreach (ReadOnlyMemory<byte> part in blob) pipe.Write(part.Span);
+        pipe.Flush();
+    }
+
+    private (uint Status, ReaderAnswer Answer) Receive()
+    {
+        Stream pipe = _process.StandardOutput.BaseStream;
+        byte[] frame = new byte[FrameBytes];
+        pipe.ReadExactly(frame);
+        uint status = BinaryPrimitives.ReadUInt32LittleEndian(frame.AsSpan(4));
+        long jsonBytes = BinaryPrimitives.ReadInt64LittleEndian(frame.AsSpan(8));
+        long blobBytes = BinaryPrimitives.ReadInt64LittleEndian(frame.AsSpan(16));
+        if (!frame.AsSpan().StartsWith("INVA"u8) || jsonBytes is < 0 or > MaxJsonBytes || blobBytes < 0 || blobBytes > _memoryBytes) throw OutOfStep();
+
+        byte[] text = new byte[jsonBytes];
+        pipe.ReadExactly(text);
+        try
+        {
+            JsonElement head = JsonSerializer.Deserialize<JsonElement>(text);
+            var arrays = new Dictionary<string, ReaderArray>();
+            if (status == 0)
+            {
+                foreach (JsonElement item in head.GetProperty("arrays").EnumerateArray())
+                {
+                    ReaderArray array = ReadArray(pipe, item, ref blobBytes);
+                    arrays.Add(array.Name, array);
+                }
+            }
+            if (blobBytes != 0) throw OutOfStep();
+            return (status, new ReaderAnswer(head, arrays));
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or ArgumentException)
+        {
+            throw OutOfStep();
+        }
+    }
+
+    private static ReaderArray ReadArray(Stream pipe, JsonElement item, ref long left)
+    {
+        long bytes = item.GetProperty("bytes").GetInt64();
+        if (bytes < 0 || bytes > left || bytes > Array.MaxLength) throw OutOfStep();
+        left -= bytes;
+        string type = item.GetProperty("dtype").GetString()!;
+        int[] shape = [.. item.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32())];
+        decimal needed = shape.Aggregate((decimal)int.Parse(type.AsSpan(1), CultureInfo.InvariantCulture), (product, size) => Math.Min(product * size, long.MaxValue));
+        if (shape.Any(size => size < 0) || needed != bytes) throw OutOfStep();
+        byte[] data = new byte[bytes];
+        pipe.ReadExactly(data);
+        return new ReaderArray(item.GetProperty("name").GetString()!, type, shape, data);
+    }
+
+    private static IOException OutOfStep() => new("inverse_reader does not keep to its protocol.");
+}

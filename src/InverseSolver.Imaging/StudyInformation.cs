@@ -1,0 +1,89 @@
+namespace InverseSolver.Imaging;
+
+/// <summary>
+/// What a raw-data header says about patient, study and acquisition, as far as a derived DICOM series can carry it. Texts are those of the header; dates are
+/// DICOM's (YYYYMMDD), times too (HHMMSS.FFFFFF). Null: not said. It names a patient: no log and no report holds it.
+/// </summary>
+public sealed record StudyInformation
+{
+    /// <summary>The patient's name, in DICOM's order: family^given.</summary>
+    public string? PatientName { get; init; }
+
+    /// <summary>The patient's identifier.</summary>
+    public string? PatientId { get; init; }
+
+    /// <summary>YYYYMMDD.</summary>
+    public string? PatientBirthDate { get; init; }
+
+    /// <summary>M, F or O.</summary>
+    public string? PatientSex { get; init; }
+
+    /// <summary>In kilograms.</summary>
+    public double? PatientWeightKg { get; init; }
+
+    /// <summary>The study's UID.</summary>
+    public string? StudyInstanceUid { get; init; }
+
+    /// <summary>The study's identifier.</summary>
+    public string? StudyId { get; init; }
+
+    /// <summary>YYYYMMDD.</summary>
+    public string? StudyDate { get; init; }
+
+    /// <summary>HHMMSS.</summary>
+    public string? StudyTime { get; init; }
+
+    /// <summary>What the study is.</summary>
+    public string? StudyDescription { get; init; }
+
+    /// <summary>The order's number.</summary>
+    public string? AccessionNumber { get; init; }
+
+    /// <summary>Who asked for the study.</summary>
+    public string? ReferringPhysicianName { get; init; }
+
+    /// <summary>The coordinate system that positions are given in.</summary>
+    public string? FrameOfReferenceUid { get; init; }
+
+    /// <summary>HFS, HFP, FFS, ...</summary>
+    public string? PatientPosition { get; init; }
+
+    /// <summary>What the measured series is called.</summary>
+    public string? SeriesDescription { get; init; }
+
+    /// <summary>The scanner's protocol.</summary>
+    public string? ProtocolName { get; init; }
+
+    /// <summary>YYYYMMDD.</summary>
+    public string? SeriesDate { get; init; }
+
+    /// <summary>HHMMSS.</summary>
+    public string? SeriesTime { get; init; }
+
+    /// <summary>Who made the scanner.</summary>
+    public string? SystemVendor { get; init; }
+
+    /// <summary>The scanner's model.</summary>
+    public string? SystemModel { get; init; }
+
+    /// <summary>In tesla.</summary>
+    public double? FieldStrengthTesla { get; init; }
+
+    /// <summary>The institution; it stays in the service and is written into no image.</summary>
+    public string? InstitutionName { get; init; }
+
+    /// <summary>Repetition time in milliseconds.</summary>
+    public double? RepetitionTimeMs { get; init; }
+
+    /// <summary>Echo time in milliseconds.</summary>
+    public double? EchoTimeMs { get; init; }
+
+    /// <summary>Inversion time in milliseconds.</summary>
+    public double? InversionTimeMs { get; init; }
+
+    /// <summary>In degrees.</summary>
+    public double? FlipAngleDegrees { get; init; }
+
+    /// <summary>The header's word for the sequence: "Flash", "TurboSpinEcho", ...</summary>
+    public string? SequenceType { get; init; }
+}

@@ -1,0 +1,78 @@
+// inverse_reader MEMORY_BYTES: reads strangers' files for its parent, one request after the other, until standard input ends.
+#include <malloc.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "channel.h"
+#include "formats.h"
+#include "sandbox.h"
+
+using namespace reader;
+
+namespace {
+
+bool filtered = false;
+
+Answer hello(const Request&) {
+  Answer answer;
+  answer.head["filtered"] = filtered;
+  return answer;
+}
+
+const std::map<std::string, Operation>& operations() {
+  static const std::map<std::string, Operation> all = {
+      {"hello", hello},
+      {"raw-hdf5", read_raw_hdf5},
+  };
+  return all;
+}
+
+// What loads tables or opens files does it here: later it cannot.
+void prepare() { prepare_hdf5(); }
+
+Answer run(Request& request) {
+  if (!request.head.is_object()) throw BadCall("The request is not a JSON object.");
+  const json& limits = request.head.at("limits");
+  request.max_elements = limits.at("elements");
+  const auto found = operations().find(request.head.value("op", ""));
+  if (found == operations().end()) throw BadCall("There is no such operation.");
+  // The parent ends a call that is too late. Should the parent be gone, this does.
+  alarm(2 + limits.at("seconds").get<unsigned>());
+  Answer answer = found->second(request);
+  alarm(0);
+  return answer;
+}
+
+void answer(Channel& channel, Request& request) {
+  try {
+    channel.send(run(request));
+  } catch (const Refusal& e) {
+    channel.send(Status::refused, e.what());
+  } catch (const BadCall& e) {
+    channel.send(Status::bad_call, e.what());
+  } catch (const json::exception& e) {
+    channel.send(Status::bad_call, e.what());
+  } catch (const std::exception& e) {
+    channel.send(Status::failed, e.what());
+  } catch (...) {
+    channel.send(Status::failed, "unknown");
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const uint64_t memory = count == 2 ? std::strtoull(arguments[1], nullptr, 10) : 0;
+  if (memory == 0) return 2;
+  Channel channel(STDIN_FILENO, take_output());
+  prepare();
+  filtered = close_sandbox(memory);
+  while (std::optional<Request> request = channel.receive()) {
+    answer(channel, *request);
+    alarm(0);
+    malloc_trim(0);
+  }
+  return 0;
+}

@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using InverseSolver.Imaging;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Imaging;
+
+public sealed class FormatReaderTests
+{
+    private static readonly byte[] NoFile = new byte[1000];
+
+    [Fact]
+    public void The_reader_starts_closes_its_sandbox_and_leaves_no_process()
+    {
+        int id;
+        using (var reader = new FormatReader(ReaderLimits.Default))
+        {
+            Assert.Null(reader.ProcessId);
+            Assert.True(reader.Call("hello", []).Head.GetProperty("filtered").GetBoolean());
+            id = reader.ProcessId!.Value;
+            // glibc takes its one variable to pieces where it lies.
+            string[] variables = File.ReadAllText($"/proc/{id}/environ").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+            Assert.StartsWith("GLIBC_TUNABLES=", variables[0], StringComparison.Ordinal);
+            Assert.All(variables[1..], variable => Assert.StartsWith("glibc.malloc.", variable, StringComparison.Ordinal));
+        }
+        Assert.False(Directory.Exists($"/proc/{id}"));
+    }
+
+    [Fact]
+    public void A_reader_that_was_killed_is_replaced_and_the_file_in_its_hands_is_refused()
+    {
+        using var reader = new FormatReader(ReaderLimits.Default);
+        reader.Start();
+        int first = reader.ProcessId!.Value;
+        using (var process = Process.GetProcessById(first))
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+        Assert.Throws<InvalidMeasurementException>(() => reader.Call("hello", [NoFile]));
+        Assert.Equal(1, reader.Restarts);
+        reader.Call("hello", [NoFile]);
+        Assert.NotEqual(first, reader.ProcessId);
+        Assert.Equal(1, reader.Restarts);
+    }
+
+    [Fact]
+    public void A_wrong_request_is_our_fault_and_not_the_files()
+    {
+        using var reader = new FormatReader(ReaderLimits.Default);
+        Assert.Contains("no such operation", Assert.Throws<InvalidOperationException>(() => reader.Call("nonsense", [NoFile])).Message, StringComparison.Ordinal);
+        Assert.Equal(0, reader.Restarts);
+    }
+
+    [Fact]
+    public async Task A_reader_that_is_late_or_dies_during_a_call_is_replaced()
+    {
+        using var reader = new FormatReader(ReaderLimits.Default with { Time = TimeSpan.FromSeconds(1) });
+        reader.Start();
+        Signal(reader.ProcessId!.Value, "STOP");
+        Assert.Contains("out of time", Assert.Throws<InvalidMeasurementException>(() => reader.Call("hello", [NoFile])).Message, StringComparison.Ordinal);
+        Assert.Equal(1, reader.Restarts);
+        reader.Call("hello", [NoFile]);
+
+        using var patient = new FormatReader(ReaderLimits.Default);
+        patient.Start();
+        Signal(patient.ProcessId!.Value, "STOP");
+        Task<InvalidMeasurementException> call = Task.Run(() => Assert.Throws<InvalidMeasurementException>(() => patient.Call("hello", [NoFile])));
+        Signal(patient.ProcessId!.Value, "KILL");
+        await call;
+        patient.Call("hello", [NoFile]);
+        Assert.Equal(1, patient.Restarts);
+    }
+
+    [Fact]
+    public void The_memory_limit_refuses_the_file_and_holds()
+    {
+        const int memory = 256 << 20;
+        (byte[] bomb, _) = RawData.Write("bomb");
+        (byte[] plain, _) = RawData.Write("plain");
+        using var reader = new FormatReader(new ReaderLimits(memory, TimeSpan.FromMinutes(1), 1L << 30));
+        Assert.Throws<InvalidMeasurementException>(() => RawMriFile.Read(reader, bomb));
+        Assert.Equal(1, RawMriFile.Read(reader, plain).Frames);
+        Assert.InRange(PeakKilobytes(reader.ProcessId!.Value), 1, memory / 1024);
+        // A file that does not fit in at all.
+        Assert.Throws<InvalidMeasurementException>(() => reader.Call("hello", [new byte[memory]]));
+        Assert.Equal(1, RawMriFile.Read(reader, plain).Frames);
+    }
+
+    [Fact]
+    public void Callers_share_one_process_one_after_the_other()
+    {
+        (byte[] file, byte[] expected) = RawData.Write("plain");
+        float[] kspace = Npz.Read(expected, "kspace", 1 << 20).Values;
+        using var reader = new FormatReader(ReaderLimits.Default);
+        reader.Start();
+        int id = reader.ProcessId!.Value;
+        Parallel.For(0, 16, new ParallelOptions { MaxDegreeOfParallelism = 8 }, _ => Assert.InRange(RawData.Distance(kspace, RawMriFile.Read(reader, file).KSpace), 0, 1e-6));
+        Assert.Equal(id, reader.ProcessId);
+        Assert.Equal(0, reader.Restarts);
+    }
+
+    [Fact]
+    public void The_process_ends_with_its_input()
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "inverse_reader"), ["2000000000"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)));
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    [Fact]
+    public void Nothing_of_a_file_stays_in_the_readers_memory()
+    {
+        (byte[] patient, _) = RawData.Write("study");
+        (byte[] other, _) = RawData.Write("plain");
+        using var reader = new FormatReader(ReaderLimits.Default);
+        Assert.Equal("Doe^Jane", RawMriFile.Read(reader, patient).Study.PatientName);
+        RawMriFile.Read(reader, other);
+        byte[]? memory = Memory(reader.ProcessId!.Value);
+        Assert.SkipUnless(memory is not null, "Only the superuser looks into the reader's memory.");
+        Assert.True(memory.AsSpan().IndexOf("inverse_reader"u8) >= 0);
+        Assert.Equal(-1, memory.AsSpan().IndexOf("Doe^Jane"u8));
+        Assert.Equal(-1, memory.AsSpan().IndexOf("<patientBirthdate>"u8));
+    }
+
+    // All that a process can write to; null where that is forbidden.
+    private static byte[]? Memory(int id)
+    {
+        try
+        {
+            using var all = new MemoryStream();
+            using FileStream from = new($"/proc/{id}/mem", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            foreach (string[] words in File.ReadLines($"/proc/{id}/maps").Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(words => words[1].StartsWith("rw", StringComparison.Ordinal)))
+            {
+                long[] ends = [.. words[0].Split('-').Select(end => Convert.ToInt64(end, 16))];
+                byte[] region = new byte[ends[1] - ends[0]];
+                from.Position = ends[0];
+                from.ReadExactly(region);
+                all.Write(region);
+            }
+            return all.ToArray();
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The largest address space a process had.</summary>
+    internal static long PeakKilobytes(int id) =>
+        long.Parse(File.ReadLines($"/proc/{id}/status").First(line => line.StartsWith("VmPeak", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], null);
+
+    private static void Signal(int id, string name) => RawData.Run("/usr/bin/env", ["kill", "-" + name, id.ToString(null, null)]);
+}
