@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|bench|image]...
+# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|bench|test|image]...
 #   run    what the built service and CLI need
 #   build  what building the native part needs besides
 #   demo   the brain scan that `make demo` reads
 #   bench  what benchmarks compare with
+#   test   what tests compare with; without it those tests are skipped
 #   image  what the container image needs besides run: its health check
 set -euo pipefail
 run=(libopenblas0-openmp libtorch1.13 libvips42 fonts-dejavu-core libssl3)
 build=(g++ cmake make pkg-config libtorch-dev libvips-dev)
 demo=(mricron-data)
 bench=(python3-torch python3-numpy)
+test=(bart)
 image=(curl)
 
 [ $# -gt 0 ] || set -- run build
@@ -20,8 +22,9 @@ for group in "$@"; do
     build) wanted+=("${build[@]}") ;;
     demo) wanted+=("${demo[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
+    test) wanted+=("${test[@]}") ;;
     image) wanted+=("${image[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, bench, image)" >&2; exit 2 ;;
+    *) echo "error: unknown group '$group' (run, build, demo, bench, test, image)" >&2; exit 2 ;;
   esac
 done
 # A libtorch of the user's own stands in for Debian's.

@@ -65,7 +65,7 @@ public sealed class NufftTests
             using DisposeScope inner = torch.NewDisposeScope();
             double[,] trajectory = Trajectories.GoldenRadial(rows, columns, 20, 48);
             using var nufft = new Nufft(rows, columns, trajectory, torch.CPU);
-            Tensor? weights = weighted ? nufft.DensityWeights() : null;
+            Tensor? weights = weighted ? DensityCompensation.Weights(rows, columns, trajectory, torch.CPU) : null;
             using var normal = new ToeplitzNormal(rows, columns, trajectory, weights, torch.CPU);
             Tensor x = Random([2, 3, rows, columns], 7);
             Near(nufft.Adjoint(nufft.Forward(x), weights), normal.Apply(x), 3e-6);
@@ -98,7 +98,7 @@ public sealed class NufftTests
         {
             using DisposeScope inner = torch.NewDisposeScope();
             using var nufft = new Nufft(40, 36, trajectory, torch.CPU);
-            Tensor weights = nufft.DensityWeights(), y = nufft.Forward(x);
+            Tensor weights = DensityCompensation.Weights(40, 36, trajectory, torch.CPU), y = nufft.Forward(x);
             using var normal = new ToeplitzNormal(40, 36, trajectory, weights, torch.CPU);
             return (float[])[.. weights.ToFloats(), .. y.ToFloats(), .. nufft.Adjoint(y, weights).ToFloats(), .. normal.Apply(x).ToFloats()];
         })];
