@@ -7,7 +7,7 @@ namespace InverseSolver.Solvers.Mri;
 /// The Fourier transform of images at any frequencies (non-uniform fast Fourier transform; Fessler and Sutton 2003), by an oversampled transform and Kaiser-Bessel interpolation:
 /// y_j = 1/√(rows·columns) Σ x[r, c] exp(−2πi (k_j,0 (r − rows/2)/rows + k_j,1 (c − columns/2)/columns)), rows/2 and columns/2 whole numbers.
 /// At the frequencies of the Cartesian grid that is the centred orthonormal transform. Within 2·10⁻⁶ of the sum.
-/// Either direction gathers, and sums in one order: the same bits every time, on every device.
+/// Either direction gathers, and sums in one order: deterministic on every device.
 /// </summary>
 public sealed class Nufft : IDisposable
 {
