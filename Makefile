@@ -16,7 +16,7 @@ help:
 	@echo "make run        serve on $(URL)"
 	@echo "make test       all tests"
 	@echo "make build      build everything"
-	@echo "make bench      times of operators, networks and solvers"
+	@echo "make bench      times of operators, networks, solvers and transforms"
 	@echo "make gpu-check  check and time the networks on a GPU, or say that there is none"
 	@echo "make gpu-bundle pack the CLI into artifacts/gpu-check, for make gpu-check on a machine without a .NET SDK"
 	@echo "make format     check the formatting"
@@ -41,10 +41,11 @@ run: build
 	@$(SERVICE) --urls $(URL)
 
 bench: build
-	@docker/install-packages.sh bench
+	@docker/install-packages.sh bench test
 	$(INVERSE) bench ops
 	$(INVERSE) bench networks
 	$(INVERSE) bench solvers
+	$(INVERSE) bench nufft
 
 gpu-check:
 	@docker/gpu-check.sh

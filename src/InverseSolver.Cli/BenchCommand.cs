@@ -6,7 +6,7 @@ using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
-/// <summary><c>inverse bench</c>: what calls, networks and solvers cost.</summary>
+/// <summary><c>inverse bench</c>: what calls, networks, solvers and transforms cost.</summary>
 internal static class BenchCommand
 {
     private const string PythonOps = """
@@ -24,7 +24,7 @@ internal static class BenchCommand
             print(best(a.add), best(a.add_), torch.__version__)
         """;
 
-    internal static Command Create() => new("bench", "Times operators, networks and solvers.") { Ops(), Networks(), SolverBench.Create() };
+    internal static Command Create() => new("bench", "Times operators, networks, solvers and non-Cartesian transforms.") { Ops(), Networks(), SolverBench.Create(), NufftBench.Create() };
 
     private static Command Ops()
     {

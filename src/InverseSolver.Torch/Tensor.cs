@@ -225,7 +225,10 @@ public sealed class Tensor : IDisposable
     public Tensor bmm(Tensor other) => Aten.bmm.Call(this, other);
 
     /// <summary>The sum of the products of all elements, whatever the shapes; complex elements are not conjugated.</summary>
-    public Tensor dot(Tensor other) => Aten.dot.Call(reshape(-1), other.reshape(-1));
+    public Tensor dot(Tensor other) => is_complex()
+        // aten::dot of complex tensors gives 0 or chance with Debian's libtorch 1.13: its BLAS returns a complex number in another way than the caller reads.
+        ? (reshape(-1) * other.reshape(-1)).sum()
+        : Aten.dot.Call(reshape(-1), other.reshape(-1));
 
     public Tensor conj() => Aten.conj.Call(this);
 

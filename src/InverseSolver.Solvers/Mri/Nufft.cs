@@ -7,7 +7,7 @@ namespace InverseSolver.Solvers.Mri;
 /// The Fourier transform of images at any frequencies (non-uniform fast Fourier transform; Fessler and Sutton 2003), by an oversampled transform and Kaiser-Bessel interpolation:
 /// y_j = 1/√(rows·columns) Σ x[r, c] exp(−2πi (k_j,0 (r − rows/2)/rows + k_j,1 (c − columns/2)/columns)), rows/2 and columns/2 whole numbers.
 /// At the frequencies of the Cartesian grid that is the centred orthonormal transform. Within 2·10⁻⁶ of the sum.
-/// Either direction gathers, and sums in one order: the same bits every time, on every device.
+/// Either direction gathers, and sums in one order: deterministic on every device.
 /// </summary>
 public sealed class Nufft : IDisposable
 {
@@ -35,11 +35,11 @@ public sealed class Nufft : IDisposable
     {
         Check(rows, columns, trajectory);
         (Rows, Columns, Samples) = (rows, columns, trajectory.GetLength(0));
-        row = new KaiserBesselAxis(rows);
-        column = new KaiserBesselAxis(columns);
+        row = KaiserBesselAxis.ForTransform(rows);
+        column = KaiserBesselAxis.ForTransform(columns);
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
-        interpolation = new SparseMatrix(Neighbours(trajectory), row.Grid * column.Grid, device, Own);
+        interpolation = Interpolation.Matrix(row, column, trajectory, device, Own);
         Tensor factors = torch.outer(torch.tensor(row.Deapodisation()), torch.tensor(column.Deapodisation()));
         deapodisation = Own(factors.unsqueeze(2).to(device, ScalarType.Float32));
     }
@@ -94,7 +94,7 @@ public sealed class Nufft : IDisposable
         return Complex(values, Samples, -1).transpose(0, 1).contiguous().reshape([.. images.shape[..^2], Samples]).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Aᴴ y, the exact transpose of <see cref="Forward"/>; with weights Aᴴ W y, which with <see cref="DensityWeights"/> is the gridding reconstruction.</summary>
+    /// <summary>Aᴴ y, the exact transpose of <see cref="Forward"/>; with weights Aᴴ W y, which with <see cref="DensityCompensation"/> is the gridding reconstruction.</summary>
     /// <param name="samples">(..., samples), complex float32.</param>
     /// <param name="weights">W's diagonal, (samples), float32; null for ones.</param>
     /// <returns>(..., rows, columns), complex float32.</returns>
@@ -108,30 +108,6 @@ public sealed class Nufft : IDisposable
         x = torch.fft.ifft(x, dim: 0, norm: "forward").narrow(0, row.Offset, Rows);
         x = torch.fft.ifft(x, dim: 1, norm: "forward").narrow(1, column.Offset, Columns) * deapodisation;
         return x.permute(2, 0, 1).contiguous().reshape([.. samples.shape[..^1], Rows, Columns]).MoveToOuterDisposeScope();
-    }
-
-    /// <summary>
-    /// The area of k-space, in squared cycles per field of view, that each sample stands for: w ← w / (C Cᵀ w) from ones on, C the interpolation (Pipe and Menon 1999, eq. 6).
-    /// For any trajectory; 1 where it is the Cartesian grid.
-    /// </summary>
-    /// <param name="iterations">How often, at least 1.</param>
-    /// <returns>(samples), float32, positive.</returns>
-    public Tensor DensityWeights(int iterations = 30)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(iterations, 1);
-        using var scope = torch.NewDisposeScope();
-        using var _ = torch.no_grad();
-        Tensor weights = torch.ones([1, Samples], ScalarType.Float32, deapodisation.device);
-        for (int i = 0; i < iterations; i++)
-        {
-            using var inner = torch.NewDisposeScope();
-            // The signs of the interpolation stand squared here.
-            weights.div_(interpolation.Apply(interpolation.Transposed(weights)));
-        }
-
-        // The fixed point is the area in cells over the integral of the kernel's correlation with itself.
-        double area = row.Integral * row.Integral * Rows / row.Grid * column.Integral * column.Integral * Columns / column.Grid;
-        return (weights.reshape(Samples) * area).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -158,29 +134,6 @@ public sealed class Nufft : IDisposable
 
     // The way back, to the given sizes; the last is the batch's.
     private static Tensor Complex(Tensor pairs, params long[] sizes) => torch.view_as_complex(pairs.transpose(0, 1).reshape([.. sizes, 2]));
-
-    private (int[] Cells, float[] Weights)[] Neighbours(double[,] trajectory)
-    {
-        const int Width = KaiserBesselAxis.Width;
-        var neighbours = new (int[], float[])[Samples];
-        Parallel.For(0, neighbours.Length, j =>
-        {
-            Span<int> rows = stackalloc int[Width], columns = stackalloc int[Width];
-            Span<double> rowWeights = stackalloc double[Width], columnWeights = stackalloc double[Width];
-            row.Taps(trajectory[j, 0], rows, rowWeights);
-            column.Taps(trajectory[j, 1], columns, columnWeights);
-            var cells = new int[Width * Width];
-            var weights = new float[Width * Width];
-            for (int i = 0; i < cells.Length; i++)
-            {
-                cells[i] = (rows[i / Width] * (int)column.Grid) + columns[i % Width];
-                weights[i] = (float)(rowWeights[i / Width] * columnWeights[i % Width]);
-            }
-
-            neighbours[j] = (cells, weights);
-        });
-        return neighbours;
-    }
 
     private Tensor Own(Tensor constant)
     {

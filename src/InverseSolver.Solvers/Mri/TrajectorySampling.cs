@@ -18,7 +18,7 @@ internal sealed class TrajectorySampling : KSpaceSampling
     {
         nufft = new Nufft(rows, columns, trajectory, device);
         normal = new ToeplitzNormal(rows, columns, trajectory, null, device);
-        weights = nufft.DensityWeights().DetachFromDisposeScope();
+        weights = DensityCompensation.Weights(rows, columns, trajectory, device).DetachFromDisposeScope();
         var counts = new float[rows * columns];
         for (long j = 0; j < nufft.Samples; j++)
         {

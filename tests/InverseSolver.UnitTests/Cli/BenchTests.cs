@@ -3,7 +3,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Cli;
 
-/// <summary><c>inverse bench solvers</c>, as a user runs it.</summary>
+/// <summary><c>inverse bench</c>, as a user runs it.</summary>
 public sealed class BenchTests
 {
     [Fact]
@@ -29,6 +29,18 @@ public sealed class BenchTests
         (int exitCode, string output) = Inverse("bench", "solvers", option, value);
         Assert.Equal(2, exitCode);
         Assert.Contains($"'{value}'", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Transforms_are_timed_in_either_direction()
+    {
+        string file = Path.GetTempFileName();
+        (int exitCode, string output) = Inverse("bench", "nufft", "--device", "cpu", "--json", file);
+        Assert.True(exitCode == 0, output);
+        JsonArray rows = JsonNode.Parse(File.ReadAllText(file))!.AsArray();
+        Assert.All(rows, row => Assert.InRange((double)row!["ms"]!, 0.01, 60_000));
+        Assert.All(["forward", "adjoint", "Toeplitz normal operator"], name => Assert.Contains(rows, row => (string)row!["name"]! == name));
+        File.Delete(file);
     }
 
     private static (int ExitCode, string Output) Inverse(params string[] arguments) =>

@@ -162,6 +162,16 @@ public sealed class TensorTests
     }
 
     [Fact]
+    public void The_product_of_complex_vectors_is_summed_without_conjugation()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        Tensor a = torch.complex(torch.tensor([1f, 2]), torch.tensor([3f, -1])), b = torch.complex(torch.tensor([0f, 5]), torch.tensor([1f, 2]));
+        // (1 + 3i) i + (2 − i)(5 + 2i)
+        Assert.Equal([9, 0], a.dot(b).ToDoubles());
+        Assert.Equal([-3 + 12, 1 - 1], a.reshape(2, 1).dot(b).ToDoubles());
+    }
+
+    [Fact]
     public void Attention_over_many_positions_is_computed_in_pieces_with_the_same_result()
     {
         using DisposeScope scope = torch.NewDisposeScope();
