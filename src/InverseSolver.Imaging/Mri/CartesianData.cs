@@ -10,5 +10,5 @@ namespace InverseSolver.Imaging;
 /// <param name="Phase">What became of the phase-encoding direction.</param>
 /// <param name="Third">What became of the partition direction.</param>
 /// <param name="NoiseFactor">The noise's variance over that of one acquired sample.</param>
-/// <param name="AllLines">Whether all phase-encoding lines were measured.</param>
-internal sealed record CartesianData(float[] KSpace, bool[] Mask, int Slices, int Rows, int Columns, KSpaceAxis Readout, KSpaceAxis Phase, KSpaceAxis Third, double NoiseFactor, bool AllLines);
+/// <param name="Averaged">Whether samples were measured several times.</param>
+internal sealed record CartesianData(float[] KSpace, bool[] Mask, int Slices, int Rows, int Columns, KSpaceAxis Readout, KSpaceAxis Phase, KSpaceAxis Third, double NoiseFactor, bool Averaged);

@@ -68,7 +68,8 @@ internal sealed class CartesianGrid
             for (int c = 0; c < _columns; c++) line[c] = _counts[((long)i * _columns) + c] > 0;
             phase.Apply(line).CopyTo(mask, i * columns);
         }
-        KSpaceAxis third = KSpaceAxis.Between(_encoding.Encoded.Z, _encoding.Recon.Z, mayCrop: true);
+        bool averaged = noise < 1;
+        KSpaceAxis third = _partitions > 1 ? KSpaceAxis.Between(_encoding.Encoded.Z, _encoding.Recon.Z, mayCrop: true) : KSpaceAxis.Unchanged(1, _encoding.Recon.Z.Mm);
         if (_partitions > 1)
         {
             RequireFullPartitions();
@@ -80,7 +81,7 @@ internal sealed class CartesianGrid
         }
         int slices = _partitions > 1 ? third.Final : 1;
         Clear(data, mask, _volumes * slices, columns);
-        return new CartesianData(data, mask, slices, _rows, columns, _readout, phase, third, noise, full);
+        return new CartesianData(data, mask, slices, _rows, columns, _readout, phase, third, noise, averaged);
     }
 
     private static int Place(int step, (int Minimum, int Maximum, int Centre)? limit, int size, string name)

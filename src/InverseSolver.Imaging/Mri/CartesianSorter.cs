@@ -75,7 +75,7 @@ internal static class CartesianSorter
             Explain(scan, data.Third, "partition");
             scan.Remarks.Add($"The 3-D scan is transformed into {data.Slices} slices.");
         }
-        if (data.NoiseFactor < 0.999 && scan.Image.Count > 1) scan.Remarks.Add("Lines that were measured several times are averaged.");
+        if (data.Averaged) scan.Remarks.Add("Lines that were measured several times are averaged.");
         Unmeasured(scan, data);
     }
 

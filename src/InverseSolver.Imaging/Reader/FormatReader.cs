@@ -51,6 +51,8 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
     /// <exception cref="InvalidOperationException">The process cannot be started, or finds the request wrong.</exception>
     internal ReaderAnswer Call(string operation, IReadOnlyList<ReadOnlyMemory<byte>> blob, JsonObject? arguments = null)
     {
+        long bytes = blob.Sum(part => (long)part.Length);
+        if (bytes > limits.MemoryBytes / 2) throw new InvalidMeasurementException($"The file has {bytes} bytes; at most {limits.MemoryBytes / 2} are read.");
         byte[] json = Request(operation, arguments);
         lock (_oneAtATime)
         {

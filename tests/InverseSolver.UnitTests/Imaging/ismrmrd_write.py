@@ -221,7 +221,8 @@ def frames(path):
     lines = [line(k[e, r, s, :, :, c], c, contrast=e, repetition=r, slice=s, position=(10, 20, 30 - 6 * s), **place)
              for e in range(2) for r in range(2) for s in range(3) for c in range(COLUMNS)]
     rng.shuffle(lines)
-    write(path, header(encoding(*BOTH, STEPS)), lines)
+    recon = (ROWS, COLUMNS, 3), (240, 200, 5)  # some converters count the slices of a 2-D scan here
+    write(path, header(encoding(BOTH[0], recon, STEPS)), lines)
     return {"kspace": wanted.reshape(12, COILS, ROWS, COLUMNS), "mask": np.ones((12, ROWS, COLUMNS))}
 
 
