@@ -8,4 +8,8 @@ void prepare_hdf5();  // before the sandbox closes
 Answer read_ismrmrd(const Request& request);
 Answer read_fastmri(const Request& request);
 
+void prepare_dicom();  // before the sandbox closes
+Answer read_dicom(const Request& request);
+Answer write_dicom(const Request& request);
+
 }  // namespace reader
