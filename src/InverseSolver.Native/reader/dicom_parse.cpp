@@ -24,7 +24,7 @@ std::unique_ptr<DcmFileFormat> parse_dicom(const uint8_t* bytes, size_t size) {
   const OFCondition read = file->read(stream);
   file->transferEnd();
   check_syntax(*file);
-  if (read == EC_StreamNotifyClient || read == EC_EndOfStream) throw Refusal("The DICOM file is cut off.");
+  if (read == EC_StreamNotifyClient || read == EC_InvalidStream || read == EC_EndOfStream) throw Refusal("The DICOM file is cut off or damaged.");
   if (read.bad()) throw Refusal("The DICOM file is damaged or is none.");
   if (file->getDataset()->card() == 0) throw Refusal("The DICOM file is empty.");
   return file;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "dicom_parse.h"
 #include "formats.h"
@@ -124,6 +125,10 @@ void put_required(DcmItem& to) {
                                DCM_ReferringPhysicianName, DCM_StudyID, DCM_AccessionNumber, DCM_PatientPosition, DCM_PositionReferenceIndicator,
                                DCM_ScanOptions, DCM_MRAcquisitionType, DCM_RepetitionTime, DCM_EchoTime, DCM_EchoTrainLength})
     put_missing(to, tag, "");
+  // A part of the body that comes in pairs has a side, if only an unknown one; of these it is known that they do not.
+  const std::string part = text_of(to, DCM_BodyPartExamined);
+  const char* const unpaired[] = {"ABDOMEN", "BRAIN", "CHEST", "CSPINE", "HEAD", "HEART", "LIVER", "LSPINE", "NECK", "PELVIS", "PROSTATE", "SPINE", "TSPINE"};
+  if (std::find(std::begin(unpaired), std::end(unpaired), part) == std::end(unpaired)) put_missing(to, DCM_Laterality, "");
   put_missing(to, DCM_ScanningSequence, "RM");
   put_missing(to, DCM_SequenceVariant, "NONE");
   put_missing(to, DCM_LossyImageCompression, "00");
