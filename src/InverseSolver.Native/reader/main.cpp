@@ -24,8 +24,7 @@ Answer hello(const Request&) {
 const std::map<std::string, Operation>& operations() {
   static const std::map<std::string, Operation> all = {
       {"hello", hello},
-      {"ismrmrd", read_ismrmrd},
-      {"fastmri", read_fastmri},
+      {"raw-hdf5", read_raw_hdf5},
       {"dicom", read_dicom},
       {"dicom-write", write_dicom},
   };

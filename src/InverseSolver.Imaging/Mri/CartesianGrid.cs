@@ -1,0 +1,183 @@
+namespace InverseSolver.Imaging;
+
+/// <summary>Where the lines of a Cartesian scan are put and averaged: (volumes, partitions, coils, rows, encoded columns).</summary>
+internal sealed class CartesianGrid
+{
+    private readonly MriEncoding _encoding;
+    private readonly KSpaceAxis _readout;
+    private readonly int _volumes, _partitions, _coils, _rows, _columns;
+    private readonly float[] _sums;
+    private readonly ushort[] _counts; // (volumes, partitions, rows, columns)
+
+    internal CartesianGrid(int volumes, int coils, MriEncoding encoding, long maxElements)
+    {
+        _encoding = encoding;
+        _readout = KSpaceAxis.Between(encoding.Encoded.X, encoding.Recon.X, mayCrop: true);
+        (_volumes, _partitions, _coils, _rows, _columns) = (volumes, encoding.Encoded.Z.Size, coils, _readout.Final, encoding.Encoded.Y.Size);
+        double count = (double)volumes * _partitions * coils * _rows * _columns;
+        if (count > Math.Min(maxElements, Array.MaxLength / 2))
+            throw new InvalidMeasurementException($"The k-space has {count:F0} samples ({volumes * (long)_partitions} frames, {coils} coils, {_rows} x {_columns}); at most {maxElements} are allowed.");
+        _sums = new float[2 * (long)count];
+        _counts = new ushort[(long)count / coils];
+    }
+
+    /// <summary>How the readout direction is treated.</summary>
+    internal KSpaceAxis Readout => _readout;
+
+    /// <summary>Adds one line.</summary>
+    /// <param name="volume">Which volume.</param>
+    /// <param name="line">The line's header.</param>
+    /// <param name="samples">All samples of the file, real and imaginary parts in turn.</param>
+    internal void Add(int volume, Acquisition line, float[] samples)
+    {
+        int column = Place(line.Step1, _encoding.Step1, _columns, "phase-encoding");
+        int partition = Place(line.Step2, _encoding.Step2, _partitions, "partition");
+        (float[] data, bool[] measured) = Encoded(line, samples);
+        data = _readout.Apply(data, _coils, 1);
+        measured = _readout.Apply(measured);
+        for (int row = 0; row < _rows; row++)
+        {
+            if (!measured[row]) continue;
+            long count = (((((long)volume * _partitions) + partition) * _rows) + row) * _columns + column;
+            if (_counts[count] == ushort.MaxValue) throw new InvalidMeasurementException("A line of the ISMRMRD file is measured more than 65535 times.");
+            _counts[count]++;
+            for (int coil = 0; coil < _coils; coil++)
+            {
+                long to = 2 * ((((((((long)volume * _partitions) + partition) * _coils) + coil) * _rows) + row) * _columns + column);
+                int from = 2 * ((coil * _rows) + row);
+                _sums[to] += data[from];
+                _sums[to + 1] += data[from + 1];
+            }
+        }
+    }
+
+    /// <summary>Averages, brings phase encoding and partitions to their final size and turns partitions into slices.</summary>
+    /// <param name="phase">The phase-encoding axis of other data whose grid this is to share; null: this grid's own.</param>
+    /// <exception cref="InvalidMeasurementException">A 3-D scan whose partitions are not all measured alike.</exception>
+    internal CartesianData Finish(KSpaceAxis? phase = null)
+    {
+        double noise = Average();
+        bool full = LinesAreComplete();
+        phase ??= KSpaceAxis.Between(_encoding.Encoded.Y, _encoding.Recon.Y, full);
+        int frames = _volumes * _partitions, columns = phase.Final;
+        float[] data = phase.Apply(_sums, frames * _coils * _rows, 1);
+        bool[] mask = new bool[(long)frames * _rows * columns];
+        bool[] line = new bool[_columns];
+        for (int i = 0; i < frames * _rows; i++)
+        {
+            for (int c = 0; c < _columns; c++) line[c] = _counts[((long)i * _columns) + c] > 0;
+            phase.Apply(line).CopyTo(mask, i * columns);
+        }
+        KSpaceAxis third = KSpaceAxis.Between(_encoding.Encoded.Z, _encoding.Recon.Z, mayCrop: true);
+        if (_partitions > 1)
+        {
+            RequireFullPartitions();
+            data = third.Apply(data, _volumes, _coils * _rows * columns);
+            KSpaceAxis.ToImage(data, _volumes, third.Final, _coils * _rows * columns);
+            // Partitions that are filled with zeros bring no noise, and the transform spreads that of the others over all slices.
+            noise *= Math.Min(1, (double)third.Cropped / third.Final);
+            mask = Repeat(mask, _rows * columns, third.Final);
+        }
+        int slices = _partitions > 1 ? third.Final : 1;
+        Clear(data, mask, _volumes * slices, columns);
+        return new CartesianData(data, mask, slices, _rows, columns, _readout, phase, third, noise, full);
+    }
+
+    private static int Place(int step, (int Minimum, int Maximum, int Centre)? limit, int size, string name)
+    {
+        int centre = limit?.Centre ?? size / 2;
+        if (limit is { } l && (step < l.Minimum || step > l.Maximum)) throw new InvalidMeasurementException($"A {name} counter of the ISMRMRD file is {step}, outside the header's limits {l.Minimum} to {l.Maximum}.");
+        // A header that names no centre for what has one step only leaves it at 0.
+        if (size == 1) return step == centre || step == 0 ? 0 : throw new InvalidMeasurementException($"The ISMRMRD file has several {name} steps where its header encodes one.");
+        int place = (size / 2) + step - centre;
+        return place >= 0 && place < size ? place : throw new InvalidMeasurementException($"A {name} counter of the ISMRMRD file ({step}, with {centre} in the centre) lies outside the encoded matrix of {size}.");
+    }
+
+    // One line on the encoded grid. A line that was measured backwards is turned first; its centre then counts from its new beginning.
+    private (float[] Data, bool[] Measured) Encoded(Acquisition line, float[] samples)
+    {
+        int size = _encoding.Encoded.X.Size;
+        float[] data = new float[2 * _coils * size];
+        bool[] measured = new bool[size];
+        for (int s = line.DiscardPre; s < line.Samples - line.DiscardPost; s++)
+        {
+            int turned = line.Has(AcquisitionFlags.Reverse) ? line.Samples - 1 - s : s;
+            int at = (size / 2) + turned - line.CentreSample;
+            if (at < 0 || at >= size)
+                throw new InvalidMeasurementException($"A line of the ISMRMRD file ({line.Samples} samples, centre at {line.CentreSample}) reaches beyond the encoded matrix of {size}.");
+            measured[at] = true;
+            for (int coil = 0; coil < _coils; coil++)
+            {
+                int from = 2 * (line.DataOffset + (coil * line.Samples) + s), to = 2 * ((coil * size) + at);
+                (data[to], data[to + 1]) = (samples[from], samples[from + 1]);
+            }
+        }
+        return (data, measured);
+    }
+
+    // Returns the mean over the measured samples of one over how often each was measured: what averaging leaves of the noise's variance.
+    private double Average()
+    {
+        double sum = 0;
+        long measured = 0;
+        int plane = _rows * _columns;
+        for (int i = 0; i < _counts.Length; i++)
+        {
+            if (_counts[i] == 0) continue;
+            measured++;
+            sum += 1.0 / _counts[i];
+            if (_counts[i] == 1) continue;
+            for (int coil = 0; coil < _coils; coil++)
+            {
+                long at = 2 * ((((i / (long)plane) * _coils + coil) * plane) + (i % plane));
+                _sums[at] /= _counts[i];
+                _sums[at + 1] /= _counts[i];
+            }
+        }
+        return measured == 0 ? 1 : sum / measured;
+    }
+
+    private bool LinesAreComplete()
+    {
+        for (int i = 0; i < _counts.Length; i += _columns)
+        {
+            ReadOnlySpan<ushort> line = _counts.AsSpan(i, _columns);
+            if (line.Contains((ushort)0) && line.ContainsAnyExcept((ushort)0)) return false;
+        }
+        return true;
+    }
+
+    private void RequireFullPartitions()
+    {
+        int plane = _rows * _columns;
+        for (int i = 0; i < _counts.Length; i++)
+        {
+            int first = (i / (plane * _partitions) * plane * _partitions) + (i % plane);
+            if (_counts[i] > 0 != _counts[first] > 0)
+                throw new InvalidMeasurementException("The 3-D scan is undersampled along its partitions (kspace_encode_step_2). Such scans are not supported: every line must be measured in all partitions or in none.");
+        }
+    }
+
+    private bool[] Repeat(bool[] mask, int plane, int slices)
+    {
+        bool[] repeated = new bool[(long)_volumes * slices * plane];
+        for (int i = 0; i < _volumes * slices; i++) Array.Copy(mask, (long)(i / slices) * _partitions * plane, repeated, (long)i * plane, plane);
+        return repeated;
+    }
+
+    // What a crop spreads to samples that do not count as measured.
+    private void Clear(float[] data, bool[] mask, int frames, int columns)
+    {
+        int plane = _rows * columns;
+        for (int frame = 0; frame < frames; frame++)
+        {
+            ReadOnlySpan<bool> measured = mask.AsSpan(frame * plane, plane);
+            for (int coil = 0; coil < _coils; coil++)
+            {
+                long start = 2L * ((frame * (long)_coils) + coil) * plane;
+                for (int i = 0; i < plane; i++)
+                    if (!measured[i]) data[start + (2 * i)] = data[start + (2 * i) + 1] = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Xml;
+using System.Xml.Linq;
+
+namespace InverseSolver.Imaging;
+
+/// <summary>The XML header of ISMRMRD (ismrmrd.xsd), as far as it matters here; what the schema demands and this does not need may be missing.</summary>
+/// <param name="Encodings">At least one.</param>
+/// <param name="RelativeNoiseBandwidth">Noise bandwidth of the receiver over its nominal one; null: not said.</param>
+/// <param name="Study">Patient, study and acquisition.</param>
+internal sealed record IsmrmrdHeader(IReadOnlyList<MriEncoding> Encodings, double? RelativeNoiseBandwidth, StudyInformation Study)
+{
+    private const int MaxCharacters = 16 << 20;
+
+    internal static IsmrmrdHeader Parse(string xml)
+    {
+        XElement root = Load(xml);
+        if (root.Name.LocalName != "ismrmrdHeader") throw Invalid("its root is not ismrmrdHeader");
+        MriEncoding[] encodings = [.. root.Elements().Where(e => e.Name.LocalName == "encoding").Take(64).Select(Encoding)];
+        if (encodings.Length == 0) throw Invalid("it has no encoding");
+        double? bandwidth = Number(root, "acquisitionSystemInformation", "relativeReceiverNoiseBandwidth");
+        return new IsmrmrdHeader(encodings, bandwidth, IsmrmrdStudy.Read(root));
+    }
+
+    /// <summary>The text of an element below <paramref name="from"/>; null where it is missing or empty.</summary>
+    internal static string? Text(XElement from, params ReadOnlySpan<string> path)
+    {
+        XElement? at = from;
+        foreach (string name in path) at = at?.Elements().FirstOrDefault(e => e.Name.LocalName == name);
+        return at?.Value.Trim() is { Length: > 0 } text ? text : null;
+    }
+
+    /// <summary>The number in an element below <paramref name="from"/>; null where it is missing or empty.</summary>
+    internal static double? Number(XElement from, params ReadOnlySpan<string> path)
+    {
+        if (Text(from, path) is not { } text) return null;
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
+            ? value
+            : throw Invalid($"{path[^1]} is not a number");
+    }
+
+    private static XElement Load(string xml)
+    {
+        var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersInDocument = MaxCharacters };
+        try
+        {
+            using var reader = XmlReader.Create(new StringReader(xml), settings);
+            return XDocument.Load(reader).Root!;
+        }
+        catch (XmlException)
+        {
+            throw Invalid("it is not well-formed XML, or has a document type");
+        }
+    }
+
+    private static MriEncoding Encoding(XElement encoding) => new(
+        Space(encoding, "encodedSpace"),
+        Space(encoding, "reconSpace"),
+        Limit(encoding, "kspace_encoding_step_1"),
+        Limit(encoding, "kspace_encoding_step_2"),
+        Text(encoding, "trajectory") ?? "cartesian");
+
+    private static MriSpace Space(XElement encoding, string name) => new(
+        (Size(encoding, name, "x"), Length(encoding, name, "x")),
+        (Size(encoding, name, "y"), Length(encoding, name, "y")),
+        (Size(encoding, name, "z"), Length(encoding, name, "z")));
+
+    private static int Size(XElement encoding, string space, string axis) =>
+        Number(encoding, space, "matrixSize", axis) is { } size && size is >= 1 and <= 65535 && size == Math.Floor(size) ? (int)size : throw Invalid($"the matrix size of {space} is not from 1 to 65535");
+
+    private static double Length(XElement encoding, string space, string axis) =>
+        Number(encoding, space, "fieldOfView_mm", axis) is not { } length ? 0 : length is >= 0 and <= 1e5 ? length : throw Invalid($"the field of view of {space} is not a length");
+
+    private static (int Minimum, int Maximum, int Centre)? Limit(XElement encoding, string name)
+    {
+        if (Text(encoding, "encodingLimits", name) is null) return null;
+        int Value(string part) => Number(encoding, "encodingLimits", name, part) is { } value && value is >= 0 and <= 65535 ? (int)value : throw Invalid($"the limits of {name} are not from 0 to 65535");
+        return (Value("minimum"), Value("maximum"), Value("center"));
+    }
+
+    private static InvalidMeasurementException Invalid(string reason) => new($"The ISMRMRD header is not valid: {reason}.");
+}

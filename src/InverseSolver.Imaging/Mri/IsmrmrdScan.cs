@@ -1,0 +1,82 @@
+namespace InverseSolver.Imaging;
+
+/// <summary>The acquisitions of an ISMRMRD file by what they are for.</summary>
+internal sealed class IsmrmrdScan
+{
+    private static readonly (AcquisitionFlags Flags, string Name)[] _leftOut =
+    [
+        (AcquisitionFlags.Navigation, "navigator"),
+        (AcquisitionFlags.PhaseCorrection, "phase-correction"),
+        (AcquisitionFlags.HighPriorityFeedback | AcquisitionFlags.RealTimeFeedback, "feedback"),
+        (AcquisitionFlags.Dummy, "dummy"),
+        (AcquisitionFlags.SurfaceCoilCorrection, "surface-coil correction"),
+        (AcquisitionFlags.PhaseStabilisation | AcquisitionFlags.PhaseStabilisationReference, "phase-stabilisation"),
+    ];
+
+    internal IsmrmrdScan(IsmrmrdHeader header, List<Acquisition> all, float[] samples)
+    {
+        Header = header;
+        Samples = samples;
+        Noise = [.. all.Where(a => a.Has(AcquisitionFlags.NoiseMeasurement))];
+        foreach ((AcquisitionFlags flags, string name) in _leftOut)
+        {
+            int count = all.RemoveAll(a => a.Has(flags));
+            if (count > 0) Remarks.Add($"{count} {name} acquisitions left out.");
+        }
+        List<Acquisition> measured = [.. all.Where(a => !a.Has(AcquisitionFlags.NoiseMeasurement) && a.DiscardPre + a.DiscardPost < a.Samples && a.Channels > 0)];
+        bool IsCalibration(Acquisition a) => a.Has(AcquisitionFlags.ParallelCalibration) && !a.Has(AcquisitionFlags.ParallelCalibrationAndImaging);
+        Image = [.. measured.Where(a => !IsCalibration(a))];
+        if (Image.Count == 0) throw new InvalidMeasurementException("The ISMRMRD file holds no lines of an image.");
+
+        int encoding = Image.Min(a => a.Encoding);
+        if (encoding >= header.Encodings.Count) throw new InvalidMeasurementException("The ISMRMRD file's lines are of an encoding that its header does not describe.");
+        Encoding = header.Encodings[encoding];
+        int others = Image.RemoveAll(a => a.Encoding != encoding);
+        if (others > 0) Remarks.Add($"Of several encodings only number {encoding} is used; {others} lines of others left out.");
+        Calibration = [.. measured.Where(a => IsCalibration(a) && a.Encoding == encoding)];
+
+        Coils = Image[0].Channels;
+        if (Image.Any(a => a.Channels != Coils)) throw new InvalidMeasurementException("The lines of the ISMRMRD file are from different numbers of coils.");
+        if (Calibration.RemoveAll(a => a.Channels != Coils) > 0) Remarks.Add("Calibration lines from another number of coils left out.");
+    }
+
+    internal IsmrmrdHeader Header { get; }
+
+    internal MriEncoding Encoding { get; }
+
+    internal float[] Samples { get; }
+
+    internal List<Acquisition> Noise { get; }
+
+    internal List<Acquisition> Image { get; }
+
+    /// <summary>Lines that are for the coil sensitivities alone.</summary>
+    internal List<Acquisition> Calibration { get; }
+
+    internal int Coils { get; }
+
+    internal List<string> Remarks { get; } = [];
+
+    internal bool IsCartesian => Encoding.Trajectory is "cartesian" or "epi";
+
+    /// <summary>The noise's covariance in the data; null without a noise scan that fits.</summary>
+    /// <param name="factor">What sorting did to the noise's variance.</param>
+    internal float[]? NoiseCovariance(double factor)
+    {
+        if (Noise.Count == 0) return null;
+        if (Noise.Any(a => a.Channels != Coils || a.SampleTime != Noise[0].SampleTime))
+        {
+            Remarks.Add("The noise scans do not go together, or are from another number of coils than the image, and are not used.");
+            return null;
+        }
+        if (Image.Any(a => a.SampleTime != Image[0].SampleTime)) Remarks.Add("The lines have different dwell times; the noise level is that of the first.");
+        float[]? covariance = NoiseScan.Covariance(Noise, Samples);
+        if (covariance is null)
+        {
+            Remarks.Add("The noise scan is too short to be used.");
+            return null;
+        }
+        double ratio = NoiseScan.Ratio(Noise[0], Image[0], Header.RelativeNoiseBandwidth) * factor;
+        return [.. covariance.Select(value => (float)(value * ratio))];
+    }
+}

@@ -1,0 +1,29 @@
+namespace InverseSolver.Imaging;
+
+/// <summary>Raw MR data in HDF5, in the layout of ISMRMRD or of fastMRI.</summary>
+public static class RawMriFile
+{
+    /// <summary>Whether the file begins as an HDF5 file does, with or without a block of its user's before.</summary>
+    public static bool IsHdf5(ReadOnlySpan<byte> file)
+    {
+        ReadOnlySpan<byte> signature = [0x89, (byte)'H', (byte)'D', (byte)'F', (byte)'\r', (byte)'\n', 0x1A, (byte)'\n'];
+        if (file.StartsWith(signature)) return true;
+        for (long at = 512; at <= file.Length - signature.Length; at *= 2)
+            if (file[(int)at..].StartsWith(signature)) return true;
+        return false;
+    }
+
+    /// <summary>Reads a file of either layout.</summary>
+    /// <param name="reader">The process that parses it.</param>
+    /// <param name="file">The whole file.</param>
+    /// <exception cref="InvalidMeasurementException">The file is damaged, too large, or holds a scan that is not supported; the text says what.</exception>
+    public static RawMri Read(FormatReader reader, byte[] file) => Read(reader, file, layout: null);
+
+    internal static RawMri Read(FormatReader reader, byte[] file, string? layout)
+    {
+        ReaderAnswer answer = reader.Call("raw-hdf5", [file]);
+        string found = answer.Head.GetProperty("layout").GetString()!;
+        if (layout is not null && layout != found) throw new InvalidMeasurementException($"The HDF5 file has the layout of {found}, not of {layout}.");
+        return found == "fastmri" ? FastMriFile.From(answer) : IsmrmrdFile.From(answer, reader.Limits.Elements);
+    }
+}

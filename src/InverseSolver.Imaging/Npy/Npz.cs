@@ -1,0 +1,79 @@
+using System.IO.Compression;
+
+namespace InverseSolver.Imaging;
+
+/// <summary>NumPy's .npz files: ZIP archives of .npy files, stored or deflated.</summary>
+public static class Npz
+{
+    private const int MaxEntries = 256;
+
+    // Deflate cannot do better than 1032 to 1.
+    private const long MaxCompression = 1032;
+
+    /// <summary>Whether the first bytes are those of a ZIP archive.</summary>
+    public static bool IsZip(ReadOnlySpan<byte> file) => file.StartsWith("PK\x03\x04"u8) || file.StartsWith("PK\x05\x06"u8);
+
+    /// <summary>The names of the arrays, without .npy.</summary>
+    /// <exception cref="InvalidMeasurementException">The file is not such an archive.</exception>
+    public static IReadOnlyList<string> Names(byte[] file)
+    {
+        using ZipArchive archive = Open(file);
+        return [.. Arrays(archive).Keys];
+    }
+
+    /// <summary>Reads one array.</summary>
+    /// <param name="file">The whole file.</param>
+    /// <param name="name">The array's name, without .npy.</param>
+    /// <param name="maxElements">The most elements that are read.</param>
+    /// <exception cref="InvalidMeasurementException">The file is not such an archive, has no such array, or the array is refused as in <see cref="Npy.Read"/>.</exception>
+    public static NpyArray Read(byte[] file, string name, long maxElements)
+    {
+        using ZipArchive archive = Open(file);
+        if (!Arrays(archive).TryGetValue(name, out ZipArchiveEntry? entry)) throw new InvalidMeasurementException($"The .npz file has no array '{name}'.");
+        try
+        {
+            // Both lengths are the archive's words: no more is unpacked than they say, and they may not say more than deflate can.
+            long bytes = entry.Length;
+            if (bytes < 0 || bytes > (maxElements * 16) + (1 << 17) || bytes > entry.CompressedLength * MaxCompression + 64 || bytes > Array.MaxLength)
+                throw new InvalidMeasurementException($"The array in the .npz file is larger than the {maxElements} elements that are allowed, or its archive is damaged.");
+            byte[] data = new byte[bytes];
+            using Stream stream = entry.Open();
+            if (stream.ReadAtLeast(data, data.Length, throwOnEndOfStream: false) < data.Length || stream.ReadByte() >= 0) throw Damaged();
+            return Npy.Read(data, maxElements);
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            throw Damaged();
+        }
+    }
+
+    private static ZipArchive Open(byte[] file)
+    {
+        try
+        {
+            var archive = new ZipArchive(new MemoryStream(file, writable: false), ZipArchiveMode.Read);
+            if (archive.Entries.Count <= MaxEntries) return archive;
+            archive.Dispose();
+            throw new InvalidMeasurementException($"The .npz file holds more than {MaxEntries} arrays.");
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            throw Damaged();
+        }
+    }
+
+    private static Dictionary<string, ZipArchiveEntry> Arrays(ZipArchive archive)
+    {
+        var arrays = new Dictionary<string, ZipArchiveEntry>(StringComparer.Ordinal);
+        foreach (ZipArchiveEntry entry in archive.Entries)
+        {
+            if (!entry.FullName.EndsWith(".npy", StringComparison.Ordinal)) continue;
+            if (!arrays.TryAdd(entry.FullName[..^4], entry)) throw new InvalidMeasurementException("The .npz file holds an array twice.");
+        }
+        return arrays;
+    }
+
+    private static bool IsDamage(Exception e) => e is InvalidDataException or IOException or NotSupportedException or ArgumentException;
+
+    private static InvalidMeasurementException Damaged() => new("The .npz file is not a ZIP archive, is damaged, or is compressed or encrypted in a way that NumPy does not.");
+}
