@@ -43,23 +43,20 @@ void check(const OFCondition& done) {
   if (done.bad()) throw BadCall(std::string("The DICOM file cannot be written: ") + done.text());
 }
 
-void remove_private(DcmObject& object) {
-  DcmStack stack;
-  std::vector<DcmElement*> gone;
-  while (object.nextObject(stack, OFTrue).good())
-    if ((stack.top()->getGTag() & 1) != 0 && stack.top()->ident() != EVR_item) gone.push_back(dynamic_cast<DcmElement*>(stack.top()));
-  for (DcmElement* element : gone)
-    if (element != nullptr)
-      if (auto* parent = dynamic_cast<DcmItem*>(element->getParent())) delete parent->remove(element);
+void remove_private(DcmItem& item) {
+  for (unsigned long i = item.card(); i-- > 0;) {
+    DcmElement* element = item.getElement(i);
+    if ((element->getGTag() & 1) != 0) delete item.remove(element);
+    else if (auto* sequence = dynamic_cast<DcmSequenceOfItems*>(element))
+      for (unsigned long k = 0; k < sequence->card(); ++k) remove_private(*sequence->getItem(k));
+  }
 }
 
 template <size_t N>
 void copy(const DcmTagKey (&tags)[N], DcmItem& from, DcmItem& to) {
   for (const DcmTagKey& tag : tags) {
     DcmElement* element = nullptr;
-    if (!from.tagExistsWithValue(tag) || from.findAndGetElement(tag, element, OFFalse, OFTrue).bad()) continue;
-    if (element->ident() == EVR_SQ) remove_private(*element);
-    check(to.insert(element, OFTrue));
+    if (from.tagExistsWithValue(tag) && from.findAndGetElement(tag, element, OFFalse, OFTrue).good()) check(to.insert(element, OFTrue));
   }
 }
 
@@ -116,6 +113,7 @@ void put_reference(DcmItem& from, DcmItem& to) {
   copy(study, from, to);
   copy(acquisition, from, to);
   if (text_of(from, DCM_Modality) == "MR") copy(magnetic_resonance, from, to);
+  remove_private(to);
   put_source(from, to);
 }
 

@@ -88,7 +88,7 @@ public sealed class OrthancTests : IDisposable
 
     private static void AssertShown(DerivedSeries series, byte[] png, int slice)
     {
-        Image picture = ImageFile.Decode(png, new ImageLimits());
+        Image picture = ImageFile.Read(png, new ImageLimits());
         Assert.Equal((1, Size, Size), (picture.Channels, picture.Height, picture.Width));
         for (int i = 0; i < Size * Size; i++) Assert.Equal(Math.Clamp(series.Values[(slice * Size * Size) + i], 0, 1), picture.Values[i], 2.0f / 255);
     }
