@@ -47,4 +47,68 @@ public sealed class FormatReaderTests
         Assert.Contains("no such operation", Assert.Throws<InvalidOperationException>(() => reader.Call("nonsense", [NoFile])).Message, StringComparison.Ordinal);
         Assert.Equal(0, reader.Restarts);
     }
+
+    [Fact]
+    public async Task A_reader_that_is_late_or_dies_during_a_call_is_replaced()
+    {
+        using var reader = new FormatReader(ReaderLimits.Default with { Time = TimeSpan.FromSeconds(1) });
+        reader.Start();
+        Signal(reader.ProcessId!.Value, "STOP");
+        Assert.Contains("out of time", Assert.Throws<InvalidMeasurementException>(() => reader.Call("hello", [NoFile])).Message, StringComparison.Ordinal);
+        Assert.Equal(1, reader.Restarts);
+        reader.Call("hello", [NoFile]);
+
+        using var patient = new FormatReader(ReaderLimits.Default);
+        patient.Start();
+        Signal(patient.ProcessId!.Value, "STOP");
+        Task<InvalidMeasurementException> call = Task.Run(() => Assert.Throws<InvalidMeasurementException>(() => patient.Call("hello", [NoFile])));
+        Signal(patient.ProcessId!.Value, "KILL");
+        await call;
+        patient.Call("hello", [NoFile]);
+        Assert.Equal(1, patient.Restarts);
+    }
+
+    [Fact]
+    public void The_memory_limit_refuses_the_file_and_holds()
+    {
+        const int memory = 256 << 20;
+        (byte[] bomb, _) = RawData.Write("bomb");
+        (byte[] plain, _) = RawData.Write("plain");
+        using var reader = new FormatReader(new ReaderLimits(memory, TimeSpan.FromMinutes(1), 1L << 30));
+        Assert.Throws<InvalidMeasurementException>(() => RawMriFile.Read(reader, bomb));
+        Assert.Equal(1, RawMriFile.Read(reader, plain).Frames);
+        Assert.InRange(PeakKilobytes(reader.ProcessId!.Value), 1, memory / 1024);
+        // A file that does not fit in at all.
+        Assert.Throws<InvalidMeasurementException>(() => reader.Call("hello", [new byte[memory]]));
+        Assert.Equal(1, RawMriFile.Read(reader, plain).Frames);
+    }
+
+    [Fact]
+    public void Callers_share_one_process_one_after_the_other()
+    {
+        (byte[] file, byte[] expected) = RawData.Write("plain");
+        float[] kspace = Npz.Read(expected, "kspace", 1 << 20).Values;
+        using var reader = new FormatReader(ReaderLimits.Default);
+        reader.Start();
+        int id = reader.ProcessId!.Value;
+        Parallel.For(0, 16, new ParallelOptions { MaxDegreeOfParallelism = 8 }, _ => Assert.InRange(RawData.Distance(kspace, RawMriFile.Read(reader, file).KSpace), 0, 1e-6));
+        Assert.Equal(id, reader.ProcessId);
+        Assert.Equal(0, reader.Restarts);
+    }
+
+    [Fact]
+    public void The_process_ends_with_its_input()
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "inverse_reader"), ["2000000000"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)));
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    /// <summary>The largest address space a process had.</summary>
+    internal static long PeakKilobytes(int id) =>
+        long.Parse(File.ReadLines($"/proc/{id}/status").First(line => line.StartsWith("VmPeak", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], null);
+
+    private static void Signal(int id, string name) => RawData.Run("/usr/bin/env", ["kill", "-" + name, id.ToString(null, null)]);
 }

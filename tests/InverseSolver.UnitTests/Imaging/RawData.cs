@@ -6,8 +6,6 @@ namespace InverseSolver.UnitTests.Imaging;
 /// <summary>Real raw data, which are no part of the repository, and files that other programs write.</summary>
 internal static class RawData
 {
-    private const string Python = "/usr/bin/python3";
-
     /// <summary>A file of the test data; the test is skipped where they are not there.</summary>
     internal static byte[] Read(params string[] path)
     {
@@ -17,21 +15,40 @@ internal static class RawData
         return File.ReadAllBytes(file);
     }
 
-    /// <summary>A file that ismrmrd_write.py writes.</summary>
+    /// <summary>A file that ismrmrd_write.py writes, and what it says must be read from it.</summary>
     /// <param name="scan">The name of one of its scans.</param>
-    internal static byte[] Write(string scan)
+    internal static (byte[] File, byte[] Expected) Write(string scan) => InFolder(folder =>
     {
-        string file = Path.Combine(Path.GetTempPath(), $"inverse-{Guid.NewGuid():N}.h5");
+        string file = Path.Combine(folder, "scan.h5");
+        return Python(scan, file);
+    });
+
+    /// <summary>Runs something with a folder of its own.</summary>
+    internal static T InFolder<T>(Func<string, T> run)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("inverse-raw-");
         try
         {
-            (int exitCode, string output) = Repository.Run(Python, [Repository.File("tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), scan, file]);
-            Assert.True(exitCode == 0, output);
-            return File.ReadAllBytes(file);
+            return run(folder.FullName);
         }
         finally
         {
-            File.Delete(file);
+            folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>Runs ismrmrd_write.py.</summary>
+    internal static (byte[] File, byte[] Expected) Python(string scan, string file)
+    {
+        Run("/usr/bin/python3", [Repository.File("tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), scan, file]);
+        return (File.ReadAllBytes(file), File.ReadAllBytes(file + ".npz"));
+    }
+
+    /// <summary>Runs a program that must succeed.</summary>
+    internal static void Run(string program, string[] arguments)
+    {
+        (int exitCode, string output) = Repository.Run(program, arguments);
+        Assert.True(exitCode == 0, output);
     }
 
     /// <summary>Root of the sum over coils of squared magnitudes of the image of one frame.</summary>

@@ -1,0 +1,403 @@
+"""Writes small ISMRMRD and fastMRI files with h5py, and beside each an .npz of what must be read from it, computed with NumPy.
+
+    ismrmrd_write.py SCAN FILE.h5      writes FILE.h5 and FILE.h5.npz
+    ismrmrd_write.py image FILE.h5     writes the image that ismrmrd_recon_cartesian_2d put into FILE.h5 to FILE.h5.npz
+"""
+import sys
+
+import h5py
+import numpy as np
+
+COUNTERS = ["kspace_encode_step_1", "kspace_encode_step_2", "average", "slice", "contrast", "phase", "repetition", "set", "segment"]
+HEAD = np.dtype(
+    [("version", "<u2"), ("flags", "<u8"), ("measurement_uid", "<u4"), ("scan_counter", "<u4"), ("acquisition_time_stamp", "<u4"),
+     ("physiology_time_stamp", "<u4", 3), ("number_of_samples", "<u2"), ("available_channels", "<u2"), ("active_channels", "<u2"),
+     ("channel_mask", "<u8", 16), ("discard_pre", "<u2"), ("discard_post", "<u2"), ("center_sample", "<u2"), ("encoding_space_ref", "<u2"),
+     ("trajectory_dimensions", "<u2"), ("sample_time_us", "<f4"), ("position", "<f4", 3), ("read_dir", "<f4", 3), ("phase_dir", "<f4", 3),
+     ("slice_dir", "<f4", 3), ("patient_table_position", "<f4", 3), ("idx", [(name, "<u2") for name in COUNTERS] + [("user", "<u2", 8)]),
+     ("user_int", "<i4", 8), ("user_float", "<f4", 8)])
+NOISE, CALIBRATION, CALIBRATION_AND_IMAGE, REVERSE, NAVIGATION, PHASE_CORRECTION, FEEDBACK, DUMMY = 19, 20, 21, 22, 23, 24, 26, 27
+rng = np.random.default_rng(2026)
+
+
+def randc(*shape):
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
+
+
+def transform(image, axes):
+    return np.fft.fftshift(np.fft.fftn(np.fft.ifftshift(image, axes), axes=axes, norm="ortho"), axes)
+
+
+def pad(image, axis, size):
+    before = size // 2 - image.shape[axis] // 2
+    widths = [(0, 0)] * image.ndim
+    widths[axis] = (before, size - image.shape[axis] - before)
+    return np.pad(image, widths)
+
+
+def line(data, step, *, flags=(), center=None, traj=None, **more):
+    """One acquisition; data (coils, samples)."""
+    head = np.zeros((), HEAD)
+    head["version"] = 1
+    head["flags"] = sum(1 << (flag - 1) for flag in flags)
+    head["active_channels"], head["number_of_samples"] = data.shape
+    head["available_channels"] = data.shape[0]
+    head["center_sample"] = data.shape[1] // 2 if center is None else center
+    head["trajectory_dimensions"] = 0 if traj is None else traj.shape[1]
+    head["sample_time_us"] = 5
+    head["idx"]["kspace_encode_step_1"] = step
+    for key, value in more.items():
+        if key in COUNTERS:
+            head["idx"][key] = value
+        else:
+            head[key] = value
+    return head, np.zeros(0, "f4") if traj is None else traj.astype("f4").ravel(), data.astype("c8")
+
+
+def space(name, matrix, fov):
+    def triple(tag, values):
+        return f"<{tag}>" + "".join(f"<{a}>{v}</{a}>" for a, v in zip("xyz", values)) + f"</{tag}>"
+    return f"<{name}>{triple('matrixSize', matrix)}{triple('fieldOfView_mm', fov)}</{name}>"
+
+
+def encoding(encoded, recon, limits="", trajectory="cartesian"):
+    return f"<encoding>{space('encodedSpace', *encoded)}{space('reconSpace', *recon)}<encodingLimits>{limits}</encodingLimits><trajectory>{trajectory}</trajectory></encoding>"
+
+
+def limit(name, low, high, center):
+    return f"<{name}><minimum>{low}</minimum><maximum>{high}</maximum><center>{center}</center></{name}>"
+
+
+def header(*encodings, before="", after=""):
+    return ('<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD">' + before
+            + "<experimentalConditions><H1resonanceFrequency_Hz>63500000</H1resonanceFrequency_Hz></experimentalConditions>"
+            + "".join(encodings) + after + "</ismrmrdHeader>")
+
+
+def write(path, xml, lines, group="dataset", lie=0):
+    kind = np.dtype([("head", HEAD), ("traj", h5py.vlen_dtype(np.dtype("<f4"))), ("data", h5py.vlen_dtype(np.dtype("<f4")))])
+    with h5py.File(path, "w") as file:
+        at = file.create_group(group)
+        at.create_dataset("xml", data=np.array([xml], object), dtype=h5py.string_dtype())
+        table = np.empty(len(lines), kind)
+        for i, (head, traj, data) in enumerate(lines):
+            table[i]["head"] = head
+            table[i]["traj"] = traj
+            values = data.ravel().view("f4")
+            table[i]["data"] = values[:len(values) - lie]
+        at.create_dataset("data", data=table, chunks=(1,))
+
+
+# 24 x 20 pixels of 4 coils, twice as many samples along the readout, whose outer half of the field of view is empty.
+COILS, ROWS, COLUMNS = 4, 24, 20
+BOTH = ((2 * ROWS, COLUMNS, 1), (480, 200, 5)), ((ROWS, COLUMNS, 1), (240, 200, 5))
+STEPS = limit("kspace_encoding_step_1", 0, COLUMNS - 1, COLUMNS // 2)
+
+
+def brain(*more):
+    image = randc(*more, COILS, ROWS, COLUMNS)
+    return transform(image, (-2, -1)), transform(pad(image, image.ndim - 2, 2 * ROWS), (-2, -1))
+
+
+def plain(path):
+    wanted, k = brain()
+    write(path, header(encoding(*BOTH, STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)], group="scan_7")
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def reversed_lines(path):
+    wanted, k = brain()
+    lines = [line(k[:, ::-1, c], c, flags=[REVERSE]) if c % 2 else line(k[:, :, c], c) for c in range(COLUMNS)]
+    write(path, header(encoding(*BOTH, STEPS)), lines)
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def asymmetric(path):
+    k = randc(COILS, ROWS, COLUMNS)
+    same = ((ROWS, COLUMNS, 1), (240, 200, 5))
+    write(path, header(encoding(same, same, STEPS)), [line(k[:, 7:, c], c, center=ROWS // 2 - 7) for c in range(COLUMNS)])
+    k[:, :7] = 0
+    return {"kspace": k, "mask": np.arange(ROWS)[None, :, None].repeat(COLUMNS, 2) >= 7}
+
+
+def asymmetric_oversampled(path):
+    """13 of 48 samples missing: 7 of 24 rows, and those whose neighbours are not all measured."""
+    _, k = brain()
+    write(path, header(encoding(*BOTH, STEPS)), [line(k[:, 13:, c], c, center=ROWS - 13) for c in range(COLUMNS)])
+    return {"mask": (2 * np.arange(ROWS)[None, :, None].repeat(COLUMNS, 2) - 2) >= 13}
+
+
+def discard(path):
+    k = randc(COILS, ROWS, COLUMNS)
+    same = ((ROWS, COLUMNS, 1), (240, 200, 5))
+    lines = []
+    for c in range(COLUMNS):
+        data = np.concatenate([1000 * randc(COILS, 3), k[:, :, c], 1000 * randc(COILS, 2)], 1)
+        lines.append(line(data, c, center=ROWS // 2 + 3, discard_pre=3, discard_post=2))
+    write(path, header(encoding(same, same, STEPS)), lines)
+    return {"kspace": k, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def partial_fourier(path):
+    """Encoded 20, measured the last 14, whose counters begin at 0: the centre is 4."""
+    wanted, k = brain()
+    lines = [line(k[:, :, c], c - 6) for c in range(6, COLUMNS)]
+    write(path, header(encoding(*BOTH, limit("kspace_encoding_step_1", 0, 13, 4))), lines)
+    mask = np.arange(COLUMNS)[None, None, :].repeat(ROWS, 1) >= 6
+    return {"kspace": wanted * mask, "mask": mask}
+
+
+def fine_noise(coils, samples, mixing):
+    return mixing @ randc(coils, samples)
+
+
+def noise(path):
+    """White noise of 2.5 us per sample, as an integrating receiver sees it: over a dwell time of 10 us it is the mean of four. Each line is measured twice."""
+    mixing = np.tril(randc(COILS, COILS)) + 2 * np.eye(COILS)
+    lines = []
+    for _ in range(64):
+        fine = fine_noise(COILS, 4 * 512, mixing)
+        lines.append(line(fine.reshape(COILS, 512, 4).mean(2), 0, flags=[NOISE], sample_time_us=10, encoding_space_ref=3))
+    size = 128
+    both = ((2 * size, size, 1), (500, 250, 5)), ((size, size, 1), (250, 250, 5))
+    for average in range(2):
+        for c in range(size):
+            lines.append(line(fine_noise(COILS, 2 * size, mixing), c, average=average, sample_time_us=2.5))
+    write(path, header(encoding(*both)), lines)
+    return {"covariance": 2 * mixing @ mixing.conj().T / 2}  # randc has variance 2; two averages
+
+
+def noise_bandwidth(path):
+    k = randc(2, 16, 16)
+    same = ((16, 16, 1), (160, 160, 5))
+    scan = randc(2, 4096)
+    lines = [line(scan, 0, flags=[NOISE], sample_time_us=3)] + [line(k[:, :, c], c, sample_time_us=5) for c in range(16)]
+    system = "<acquisitionSystemInformation><relativeReceiverNoiseBandwidth>0.8</relativeReceiverNoiseBandwidth></acquisitionSystemInformation>"
+    write(path, header(encoding(same, same), before=system), lines)
+    return {"covariance": scan @ scan.conj().T / 4096 * (3 / 5) / 0.8}
+
+
+def averages(path):
+    images = [brain() for _ in range(3)]
+    lines = [line(k[:, :, c], c, average=a) for a, (_, k) in enumerate(images) for c in range(COLUMNS)]
+    write(path, header(encoding(*BOTH, STEPS)), lines)
+    return {"kspace": sum(wanted for wanted, _ in images) / 3, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def calibration(path):
+    """Every second line of two slices; lines 8 to 12 for the coils alone, of another contrast; line 10 serves both."""
+    wanted, k = brain(2)
+    other, kc = brain(2)
+    lines = []
+    for s in range(2):
+        lines += [line(k[s, :, :, c], c, slice=s, flags=[CALIBRATION_AND_IMAGE] if c == 10 else []) for c in range(0, COLUMNS, 2)]
+        lines += [line(kc[s, :, :, c], c, slice=s, flags=[CALIBRATION]) for c in range(8, 13)]
+    write(path, header(encoding(*BOTH, STEPS)), lines)
+    columns = np.arange(COLUMNS)[None, None, :].repeat(ROWS, 1).repeat(2, 0)
+    mask, acs = columns % 2 == 0, (columns >= 8) & (columns < 13)
+    return {"kspace": wanted * mask[:, None], "mask": mask, "calibration": other * acs[:, None], "calibrationMask": acs}
+
+
+def volume(path, keep=lambda c, p: True):
+    """Six partitions, of which the inner four are wanted."""
+    image = randc(COILS, 4, ROWS, COLUMNS)
+    k = transform(pad(pad(image, 1, 6), 2, 2 * ROWS), (1, 2, 3))
+    encoded = (2 * ROWS, COLUMNS, 6), (480, 200, 18)
+    recon = (ROWS, COLUMNS, 4), (240, 200, 12)
+    place = dict(position=(1, 2, 3), read_dir=(1, 0, 0), phase_dir=(0, 1, 0), slice_dir=(0, 0, 1))
+    lines = [line(k[:, p, :, c], c, kspace_encode_step_2=p, **place) for p in range(6) for c in range(COLUMNS) if keep(c, p)]
+    write(path, header(encoding(encoded, recon, STEPS + limit("kspace_encoding_step_2", 0, 5, 3))), lines)
+    return {"kspace": transform(image, (2, 3)).transpose(1, 0, 2, 3), "mask": np.ones((4, ROWS, COLUMNS))}
+
+
+def volume_undersampled(path):
+    return volume(path, lambda c, p: (c + p) % 2 == 0)
+
+
+def frames(path):
+    """Two contrasts, two repetitions, three slices, in a random order; the slices' centres are 6 mm apart along z."""
+    wanted, k = brain(2, 2, 3)
+    place = dict(read_dir=(0, 1, 0), phase_dir=(1, 0, 0), slice_dir=(0, 0, -1))
+    lines = [line(k[e, r, s, :, :, c], c, contrast=e, repetition=r, slice=s, position=(10, 20, 30 - 6 * s), **place)
+             for e in range(2) for r in range(2) for s in range(3) for c in range(COLUMNS)]
+    rng.shuffle(lines)
+    write(path, header(encoding(*BOTH, STEPS)), lines)
+    return {"kspace": wanted.reshape(12, COILS, ROWS, COLUMNS), "mask": np.ones((12, ROWS, COLUMNS))}
+
+
+def phase_oversampling(path, every=1):
+    """32 lines for 320 mm, of which 200 mm in 20 pixels are wanted."""
+    image = randc(COILS, ROWS, COLUMNS)
+    k = transform(pad(pad(image, 1, 2 * ROWS), 2, 32), (1, 2))
+    encoded = (2 * ROWS, 32, 1), (480, 320, 5)
+    write(path, header(encoding(encoded, BOTH[1])), [line(k[:, :, c], c) for c in range(0, 32, every)])
+    kept = transform(pad(image, 2, 32), (1, 2)) * (np.arange(32) % every == 0)
+    wanted = transform(image, (1, 2)) if every == 1 else kept
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS)) if every == 1 else np.arange(32)[None, None, :].repeat(ROWS, 1) % every == 0}
+
+
+def phase_oversampling_undersampled(path):
+    return phase_oversampling(path, 2)
+
+
+def zero_fill(path):
+    """20 lines measured where 26 are wanted in the same field of view, and 24 rows where 22 are."""
+    k = randc(COILS, ROWS, COLUMNS)
+    encoded, recon = ((ROWS, COLUMNS, 1), (240, 200, 5)), ((22, 26, 1), (240, 200, 5))
+    write(path, header(encoding(encoded, recon, STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    mask = pad(np.ones((1, 22, COLUMNS)), 2, 26)
+    return {"kspace": pad(k[:, 1:23], 2, 26), "mask": mask}
+
+
+def radial(path, scale=1.0, dims=2):
+    """Spokes of 48 samples, twice oversampled, of a 24 x 20 image of another pixel size along its columns; along the rows -0.5 to below 0.5 cycles per pixel."""
+    spokes, samples = 9, 2 * ROWS
+    radius = (np.arange(samples) - ROWS) / samples
+    lines, places, values = [], [], []
+    for i in range(spokes):
+        angle = np.pi * i / spokes
+        traj = np.stack([radius * np.cos(angle), radius * np.sin(angle)] + [np.abs(radius)] * (dims - 2), 1)
+        data = randc(COILS, samples)
+        lines.append(line(data, i, traj=traj * ([scale, scale] + [1] * (dims - 2)), center=ROWS))
+        places.append(traj)
+        values.append(data)
+    encoded, recon = ((ROWS, COLUMNS, 1), (240, 200, 5)), ((ROWS, COLUMNS, 1), (240, 200, 5))
+    write(path, header(encoding(encoded, recon, trajectory="radial")), lines)
+    traj = np.concatenate(places)
+    return {"kspace": np.concatenate(values, 1), "trajectory": traj[:, :2] * [ROWS, COLUMNS], "density": traj[:, 2:]}
+
+
+def radial_weighted(path):
+    return radial(path, dims=3)
+
+
+def radial_field_of_view(path):
+    return radial(path, ROWS) | {"trajectory": None}
+
+
+def radial_nonsense(path):
+    return radial(path, 1e4)
+
+
+def left_out(path):
+    wanted, k = brain()
+    lines = [line(k[:, :, c], c) for c in range(COLUMNS)]
+    for flag in (NAVIGATION, PHASE_CORRECTION, PHASE_CORRECTION, FEEDBACK, DUMMY):
+        lines.insert(3, line(1000 * randc(COILS, 2 * ROWS), 3, flags=[flag]))
+    lines.append(line(1000 * randc(COILS, 32), 0, encoding_space_ref=1))
+    write(path, header(encoding(*BOTH, STEPS), encoding(BOTH[0], BOTH[0])), lines)
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def study(path):
+    before = ("<subjectInformation><patientName>Doe^Jane</patientName><patientWeight_kg>61.5</patientWeight_kg><patientID>X-7</patientID>"
+              "<patientBirthdate>1970-02-28</patientBirthdate><patientGender>F</patientGender></subjectInformation>"
+              "<studyInformation><studyDate>2026-11-21</studyDate><studyTime>09:08:07.5</studyTime><studyID>S1</studyID><accessionNumber>42</accessionNumber>"
+              "<referringPhysicianName>Roe^R</referringPhysicianName><studyDescription>Head</studyDescription><studyInstanceUID>1.2.3</studyInstanceUID></studyInformation>"
+              "<measurementInformation><patientPosition>FFS</patientPosition><protocolName>t1</protocolName><seriesDescription>axial</seriesDescription>"
+              "<frameOfReferenceUID>1.2.4</frameOfReferenceUID></measurementInformation>"
+              "<acquisitionSystemInformation><systemVendor>Acme</systemVendor><systemModel>One</systemModel><systemFieldStrength_T>1.5</systemFieldStrength_T>"
+              "<institutionName>Clinic</institutionName></acquisitionSystemInformation>")
+    after = "<sequenceParameters><TR>500</TR><TE>12.5</TE><TE>30</TE><flipAngle_deg>70</flipAngle_deg><sequence_type>Flash</sequence_type></sequenceParameters>"
+    wanted, k = brain()
+    write(path, header(encoding(*BOTH, STEPS), before=before, after=after), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": wanted}
+
+
+def bad(path, xml=None, lines=None, lie=0):
+    k = randc(COILS, 2 * ROWS, COLUMNS)
+    write(path, header(encoding(*BOTH, STEPS)) if xml is None else xml, [line(k[:, :, c], c) for c in range(COLUMNS)] if lines is None else lines, lie=lie)
+    return {}
+
+
+BAD = {
+    "outside-limits": lambda p: bad(p, lines=[line(randc(2, 48), 20)]),
+    "outside-matrix": lambda p: bad(p, header(encoding(*BOTH, limit("kspace_encoding_step_1", 0, 50, 10))), [line(randc(2, 48), 31)]),
+    "long-line": lambda p: bad(p, lines=[line(randc(2, 49), 0, center=24)]),
+    "no-image": lambda p: bad(p, lines=[line(randc(2, 48), 0, flags=[NOISE])]),
+    "coils-differ": lambda p: bad(p, lines=[line(randc(2, 48), 0), line(randc(3, 48), 1)]),
+    "short-data": lambda p: bad(p, lie=2),
+    "no-encoding": lambda p: bad(p, header()),
+    "other-encoding": lambda p: bad(p, lines=[line(randc(2, 48), 0, encoding_space_ref=1)]),
+    "not-finite": lambda p: bad(p, lines=[line(np.full((2, 48), np.nan, "c8"), 0)]),
+    "no-trajectory": lambda p: bad(p, header(encoding(*BOTH, trajectory="spiral"))),
+    "doctype": lambda p: bad(p, '<!DOCTYPE a [<!ENTITY b "c">]>' + header(encoding(*BOTH))[21:]),
+    "not-xml": lambda p: bad(p, "<ismrmrdHeader>"),
+    "huge-matrix": lambda p: bad(p, header(encoding(((48, 65535, 65535), (480, 200, 5)), ((24, 65535, 65535), (240, 200, 5))))),
+    "odd-recon": lambda p: bad(p, header(encoding(BOTH[0], ((24, 60000, 1), (240, 200, 5))))),
+}
+
+
+def tiny(path):
+    """For the fuzzer: little data between the structures."""
+    encoded, recon = ((8, 6, 1), (80, 60, 5)), ((4, 6, 1), (40, 60, 5))
+    lines = [line(randc(2, 16), 0, flags=[NOISE])] + [line(randc(2, 8), c, slice=s) for s in range(2) for c in range(6)]
+    write(path, header(encoding(encoded, recon)), lines)
+    return {}
+
+
+def tiny_radial(path):
+    same = ((8, 8, 1), (80, 80, 5))
+    write(path, header(encoding(same, same, trajectory="radial")), [line(randc(2, 8), i, traj=rng.uniform(-0.5, 0.5, (8, 2))) for i in range(6)])
+    return {}
+
+
+def tiny_fastmri(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=randc(2, 2, 8, 6), chunks=(1, 2, 8, 6), compression="gzip", shuffle=True, fletcher32=True)
+        file.create_dataset("ismrmrd_header", data=header(encoding(((8, 6, 1), (80, 60, 5)), ((4, 6, 1), (40, 60, 5)))))
+        file.create_dataset("mask", data=np.ones(6, bool))
+        file.attrs["acquisition"] = "T1"
+    return {}
+
+
+def external(path):
+    """Datasets that lie in another file."""
+    with h5py.File(path, "w") as file:
+        at = file.create_group("dataset")
+        at["xml"] = h5py.ExternalLink("/etc/hostname", "/xml")
+        at["data"] = h5py.ExternalLink("/etc/hostname", "/data")
+        file.create_dataset("kspace", (1, 2, 2), "c8", external=[("/etc/passwd", 0, 32)])
+    return {}
+
+
+def fastmri(path, name="mask"):
+    """Three slices, every second line, a mask of truth values, chunked and compressed."""
+    wanted, k = brain(3)
+    mask = np.arange(COLUMNS) % 2 == 0
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=(k * mask).astype("c8"), chunks=(1, 2, 16, COLUMNS), compression="gzip", shuffle=True)
+        file.create_dataset("ismrmrd_header", data=header(encoding(*BOTH, STEPS)))
+        if name:
+            file.create_dataset(name, data=mask)
+    return {"kspace": wanted * mask, "mask": mask[None, None, :].repeat(ROWS, 1)}
+
+
+def fastmri_without_mask(path):
+    return fastmri(path, None)
+
+
+def fastmri_single_coil(path):
+    k = randc(2, ROWS, COLUMNS)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=k.astype("c16"))
+        file.create_dataset("mask", data=np.ones(COLUMNS, "f4"))
+    return {"kspace": k[:, None]}
+
+
+def bomb(path):
+    """An array of 2 GB that was never written."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", (16, 16, 1024, 1024), "c8", chunks=(1, 1, 1024, 1024), compression="gzip")
+    return {}
+
+
+def image(path):
+    with h5py.File(path, "r") as file:
+        return {"image": file["dataset/cpp/data"][0, 0, 0], "lines": np.array([row["idx"]["kspace_encode_step_1"] for row in file["dataset/data"]["head"]])}
+
+
+if __name__ == "__main__":
+    name, target = sys.argv[1:]
+    made = BAD[name](target) if name in BAD else globals()[name.replace("-", "_")](target)
+    np.savez(target + ".npz", **{k: (v.astype("c8") if np.iscomplexobj(v) else v.astype("f4")) for k, v in made.items() if v is not None})
