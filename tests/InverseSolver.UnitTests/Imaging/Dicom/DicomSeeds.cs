@@ -9,6 +9,13 @@ internal sealed class DicomSeeds : IDisposable
     private static readonly string Dumps = Path.Combine(Diffusion.TestData.Root, "tests", "InverseSolver.UnitTests", "Imaging", "fixtures", "dicom");
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("inverse-dicom-");
 
+    /// <summary>As <see cref="Make"/>, of a file alone.</summary>
+    internal static byte[] File(string dump, string? conversion = null)
+    {
+        using var seeds = new DicomSeeds();
+        return seeds.Make(dump, conversion);
+    }
+
     /// <summary>Where a test may put files.</summary>
     internal string Folder => _folder.FullName;
 
@@ -17,17 +24,17 @@ internal sealed class DicomSeeds : IDisposable
     {
         string plain = Path.Combine(Folder, dump + ".dcm"), converted = Path.Combine(Folder, dump + "-converted.dcm");
         Judge.Run("dump2dcm", Path.Combine(Dumps, dump + ".dump"), plain);
-        if (conversion is null) return File.ReadAllBytes(plain);
+        if (conversion is null) return System.IO.File.ReadAllBytes(plain);
         string[] words = conversion.Split(' ');
         Judge.Run(words[0], [.. words[1..], plain, converted]);
-        return File.ReadAllBytes(converted);
+        return System.IO.File.ReadAllBytes(converted);
     }
 
     /// <summary>Writes a file for a program to judge.</summary>
     internal string Save(string name, byte[] bytes)
     {
         string path = Path.Combine(Folder, name);
-        File.WriteAllBytes(path, bytes);
+        System.IO.File.WriteAllBytes(path, bytes);
         return path;
     }
 
