@@ -213,9 +213,27 @@ public sealed class DicomSeriesTests : IDisposable
 
     private static StudyInformation Study() => new()
     {
-        PatientName = "Žižka^Jan", PatientId = "Z-1", PatientBirthDate = "1360-01-01", PatientSex = "M", StudyInstanceUid = "1.2.3.4", StudyDate = "2024-02-29", StudyTime = "12:00:00",
-        AccessionNumber = "ACC 1", StudyId = "1", StudyDescription = "Head", ReferringPhysicianName = "Ruf^Rita", FrameOfReferenceUid = "1.2.3.5", PatientPosition = "HFS", ProtocolName = "t2",
-        SystemVendor = "SIEMENS", SystemModel = "Skyra", FieldStrengthTesla = 2.89362, InstitutionName = "Clinic", RepetitionTimeMs = 500, EchoTimeMs = 4.6, FlipAngleDegrees = 15,
+        PatientName = "Žižka^Jan",
+        PatientId = "Z-1",
+        PatientBirthDate = "1360-01-01",
+        PatientSex = "M",
+        StudyInstanceUid = "1.2.3.4",
+        StudyDate = "2024-02-29",
+        StudyTime = "12:00:00",
+        AccessionNumber = "ACC 1",
+        StudyId = "1",
+        StudyDescription = "Head",
+        ReferringPhysicianName = "Ruf^Rita",
+        FrameOfReferenceUid = "1.2.3.5",
+        PatientPosition = "HFS",
+        ProtocolName = "t2",
+        SystemVendor = "SIEMENS",
+        SystemModel = "Skyra",
+        FieldStrengthTesla = 2.89362,
+        InstitutionName = "Clinic",
+        RepetitionTimeMs = 500,
+        EchoTimeMs = 4.6,
+        FlipAngleDegrees = 15,
     };
 
     private static float[] Slice(DerivedSeries series, int index) => series.Values[(index * Rows * Columns)..((index + 1) * Rows * Columns)];
