@@ -36,7 +36,7 @@ internal static class ParallelReconstruction
     {
         using SenseOperator a = scan.A.Frames(frame), free = a.WithoutPhase();
         Tensor y = scan.Y.narrow(0, frame, 1), x = samples.mean([0], keepdim: true);
-        Tensor image = a.Phase is null ? a.ToComplex(x) : Complex(request, scan, a, x, y, cancellation);
+        Tensor image = a.Phase is null ? a.ToComplex(x) : Complex(request, scan, a, free, x, y, cancellation);
         Tensor channels = free.FromComplex(image), magnitude = image.abs().square().sum([1], keepdim: true).sqrt();
         ArrayData shown = magnitude.ToArrayData();
         if (!shown.Values.All(float.IsFinite)) throw new ArithmeticException("The reconstruction holds values that are not finite numbers.");
@@ -86,11 +86,12 @@ internal static class ParallelReconstruction
     })];
 
     // The phase is refined here: the imaginary part of what the solver took to be real.
-    private static Tensor Complex(ReconstructionRequest request, PreparedScan scan, SenseOperator a, Tensor x, Tensor y, CancellationToken cancellation)
+    private static Tensor Complex(ReconstructionRequest request, PreparedScan scan, SenseOperator a, SenseOperator free, Tensor x, Tensor y, CancellationToken cancellation)
     {
         var parameters = (DiffusionParameters)request.Solver;
         var conditioning = new SenseConditioning(a, scan.Sigma, parameters.PriorStandardDeviation ?? 0.03, cancellation.ThrowIfCancellationRequested);
-        return conditioning.SolveComplex(x, y, parameters.FinalCorrelation, a.Sets) * a.Phase!.unsqueeze(1);
+        Tensor image = conditioning.SolveComplex(x, y, parameters.FinalCorrelation, a.Sets) * a.Phase!.unsqueeze(1);
+        return parameters.FinalProximalStep ? SparseRefinement.Refine(free, image, y, scan.Sigma, request.Seed, cancellation.ThrowIfCancellationRequested) : image;
     }
 
     // Both over the truth's peak.

@@ -93,7 +93,7 @@ internal sealed class SenseConditioning
         Tensor Normal(Tensor d)
         {
             check();
-            return a.FromComplex(a.NormalComplex(a.ToComplex(d))) + d * rho;
+            return a.Normal(d) + d * rho;
         }
 
         Tensor Precondition(Tensor r)
@@ -120,7 +120,7 @@ internal sealed class SenseConditioning
         for (int probe = 0; probe < GaussianConditioning.Probes; probe++)
         {
             Tensor signs = (torch.rand([1, 1, _a.Domain[1], _a.Domain[2]], generator, device: like.device).ge(0.5).to(ScalarType.Float32) * 2 - 1).expand(like.size(0), -1, -1, -1);
-            Tensor normal = _a.FromComplex(_a.NormalComplex(_a.ToComplex(signs)));
+            Tensor normal = _a.Normal(signs);
             sum = sum + ForwardOperator.SumPerItem(normal * rows.matmul(signs).matmul(columns));
         }
 

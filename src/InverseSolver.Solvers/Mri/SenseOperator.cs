@@ -11,6 +11,9 @@ namespace InverseSolver.Solvers.Mri;
 /// <remarks>Frame i of a batch has the maps of frame i; maps of one frame are those of all items.</remarks>
 public sealed class SenseOperator : LinearOperator
 {
+    /// <summary>How much more the baselines' penalties weigh here: images of larger matrices are sparser. Fitted, see docs/decisions/0017.</summary>
+    internal const double SparsityGain = 4;
+
     private readonly KSpaceSampling sampling;
     private readonly bool owns;
 
@@ -69,6 +72,10 @@ public sealed class SenseOperator : LinearOperator
 
     /// <summary>AᴴA of complex images.</summary>
     internal Tensor NormalComplex(Tensor images) => Combined(sampling.Normal(Coils(images)), images.size(1));
+
+    /// <summary>AᵀA x.</summary>
+    /// <param name="x">(N, channels, rows, columns).</param>
+    internal Tensor Normal(Tensor x) => FromComplex(NormalComplex(ToComplex(x)));
 
     /// <summary>
     /// The eigenvalues of the circulant matrix nearest to AᴴA of the first set (T. Chan: An optimal circulant preconditioner for Toeplitz systems, 1988), frequency 0 first:

@@ -1,4 +1,5 @@
 using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Torch;
 
@@ -25,7 +26,7 @@ public sealed class TotalVariation : Solver
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        _weight = parameters.Weight ?? TotalVariationParameters.WeightFor(Sigma, OperatorNorm.Squared(_a, Y.device));
+        _weight = parameters.Weight ?? TotalVariationParameters.WeightFor(Sigma, OperatorNorm.Squared(_a, Y.device)) * (A is SenseOperator ? SenseOperator.SparsityGain : 1);
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Torch;
 
@@ -33,7 +34,7 @@ public sealed class WaveletThresholding : Solver
     {
         _p = parameters;
         _norm2 = A is LinearOperator linear ? OperatorNorm.Squared(linear, Y.device) * Margin : 1;
-        _weight = parameters.Weight ?? WaveletParameters.WeightFor(Sigma, _norm2);
+        _weight = parameters.Weight ?? WaveletParameters.WeightFor(Sigma, _norm2) * (A is SenseOperator ? SenseOperator.SparsityGain : 1);
     }
 
     /// <inheritdoc/>
@@ -91,7 +92,7 @@ public sealed class WaveletThresholding : Solver
         state.Image = Sigma == 0 && A is LinearOperator linear ? linear.Prox(next, Y, 0) : next.clone();
         return ("final", state.Image);
 
-        Tensor Next() => Shrink(wavelet, ahead - gradient / l, weight / l, shifts);
+        Tensor Next() => Shrink(wavelet, ahead - gradient / l, weight / l, shifts, A is SenseOperator);
     }
 
     /// <summary>The proximal step of t ‖W x‖₁, W on the image shifted.</summary>
@@ -99,15 +100,23 @@ public sealed class WaveletThresholding : Solver
     /// <param name="x">(N, C, H, W).</param>
     /// <param name="threshold">t, (N, 1, 1, 1).</param>
     /// <param name="shifts">Rows and columns, of each item.</param>
-    internal static Tensor Shrink(OrthogonalWavelet wavelet, Tensor x, Tensor threshold, long[][] shifts)
+    /// <param name="complex">Whether channels are real and imaginary parts in turn, whose sizes are shrunk.</param>
+    internal static Tensor Shrink(OrthogonalWavelet wavelet, Tensor x, Tensor threshold, long[][] shifts, bool complex = false)
     {
         // One by one: products of matrices round differently with the size of a batch, which many steps with momentum would amplify.
         return torch.stack([.. shifts.Select((shift, i) =>
         {
             Tensor c = wavelet.Forward(x.select(0, i).roll(shift, [1, 2]));
-            Tensor shrunk = c.sign() * (c.abs() - threshold.select(0, i) * wavelet.Details).relu();
+            Tensor limit = threshold.select(0, i) * wavelet.Details;
+            Tensor shrunk = complex ? Together(c, limit) : c.sign() * (c.abs() - limit).relu();
             return wavelet.Inverse(shrunk).roll([-shift[0], -shift[1]], [1, 2]);
         })]);
+    }
+
+    private static Tensor Together(Tensor c, Tensor limit)
+    {
+        Tensor pairs = c.reshape(-1, 2, c.size(1), c.size(2)), size = pairs.square().sum([1], keepdim: true).sqrt();
+        return (pairs * ((size - limit).relu() / size.clamp(min: float.Epsilon))).reshape(c.shape);
     }
 
     private long[] Shift(Generator generator)
