@@ -12,7 +12,11 @@ namespace InverseSolver.Solvers.Mri;
 /// <param name="Phase">Where the first estimate of the phase comes from: file or lowResolution; it is refined jointly with the image.</param>
 /// <param name="NetAcceleration">Positions of k-space over positions measured, the centre included.</param>
 /// <param name="Scale">What the image was divided by for the model: the 0.99 quantile of its magnitude, in the measurement's units.</param>
+/// <param name="ModelError">
+/// Squared residual over what noise explains that no image gets rid of, at least 1: what is above 1 comes from wrong sensitivities, motion or anything else the model does not know. Solvers take the
+/// noise to be so much larger.
+/// </param>
 /// <param name="CoilRatios">Squared residual of each virtual coil over what noise explains; of a volume over all slices.</param>
 public sealed record MriReport(
-    int Coils, int VirtualCoils, string Noise, long? NoiseSamples, string Maps, int MapSets, int CalibrationRows, int CalibrationLines, string Phase, double NetAcceleration, double Scale,
+    int Coils, int VirtualCoils, string Noise, long? NoiseSamples, string Maps, int MapSets, int CalibrationRows, int CalibrationLines, string Phase, double NetAcceleration, double Scale, double ModelError,
     IReadOnlyList<double> CoilRatios);

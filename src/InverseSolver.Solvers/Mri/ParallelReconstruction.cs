@@ -41,7 +41,7 @@ internal static class ParallelReconstruction
         ArrayData shown = magnitude.ToArrayData();
         if (!shown.Values.All(float.IsFinite)) throw new ArithmeticException("The reconstruction holds values that are not finite numbers.");
 
-        ConsistencyReport consistency = ConsistencyMeasure.Report(free, channels, y, scan.Sigma)[0];
+        ConsistencyReport consistency = ConsistencyMeasure.Report(free, channels, y, scan.NoiseSigma)[0];
         Tensor residual = torch.view_as_real(free.Residual(channels, y)).reshape(y.size(1), -1).square().sum([1], false);
         double perCoil = consistency.Expected / y.size(1);
         double[] ratios = perCoil > 0 ? [.. residual.ToDoubles().Select(value => value / perCoil)] : [];
@@ -66,6 +66,7 @@ internal static class ParallelReconstruction
         MriReport report = first.Report with
         {
             Scale = reports.Max(one => one.Scale),
+            ModelError = reports.Max(one => one.ModelError),
             CoilRatios = [.. first.Report.CoilRatios.Select((_, coil) => reports.Average(one => coil < one.CoilRatios.Count ? one.CoilRatios[coil] : double.NaN))],
         };
         if (!stack) return (report, first.Arrays);

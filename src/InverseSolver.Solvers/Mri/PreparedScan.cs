@@ -12,5 +12,8 @@ namespace InverseSolver.Solvers.Mri;
 internal sealed record PreparedScan(SenseOperator A, Tensor Y, NoiseReport Noise, double Scale, MriReport Report)
 {
     /// <summary>σ per real component of Y.</summary>
-    public double Sigma => Noise.Sigma / Scale;
+    public double NoiseSigma => Noise.Sigma / Scale;
+
+    /// <summary>The same with what the model does not explain, which solvers must not fit.</summary>
+    public double Sigma => NoiseSigma * Math.Sqrt(Report.ModelError);
 }

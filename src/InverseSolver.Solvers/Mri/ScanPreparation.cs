@@ -66,7 +66,9 @@ internal static class ScanPreparation
 
             // The scale, and the phase, of the image that explains the data without a prior.
             using var free = new SenseOperator(sampling, maps, null, owns: false);
-            Tensor x = free.ToComplex(SenseConditioning.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check)).select(1, 0);
+            Tensor channels = SenseConditioning.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
+            Tensor x = free.ToComplex(channels).select(1, 0);
+            double unexplained = sigma == 0 ? 1 : free.Residual2(channels, y).sum().ToDouble() / (frames.Count * free.MeasuredComponents * sigma * sigma);
             double scale = Quantile(x.abs().ToFloats());
             if (!(scale > 0) || !double.IsFinite(scale)) throw new InvalidInputException("files.measurement", "The image of it is zero nearly everywhere.");
             Tensor? phase = complexImage ? null
@@ -75,7 +77,7 @@ internal static class ScanPreparation
 
             var report = new MriReport(
                 (int)coils, (int)y.size(1), source, samples, given is not null ? "file" : enough ? "espirit" : "lowResolution", (int)maps.size(1), given is null ? (int)calibration.size(2) : 0,
-                given is null ? (int)calibration.size(3) : 0, phase is null ? "none" : first.Files.ContainsKey("phase") ? "file" : "lowResolution", sampling.NetAcceleration, scale, []);
+                given is null ? (int)calibration.size(3) : 0, phase is null ? "none" : first.Files.ContainsKey("phase") ? "file" : "lowResolution", sampling.NetAcceleration, scale, Math.Max(1, unexplained), []);
             var op = new SenseOperator(sampling, maps.contiguous(), phase, owns: true);
             string? method = samples is { } count ? $"{count} outermost samples of all coils" : null;
             return new PreparedScan(op, (y / scale).MoveToOuterDisposeScope(), new NoiseReport(sigma, samples is not null, method, null), scale, report);

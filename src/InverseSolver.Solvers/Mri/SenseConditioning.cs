@@ -11,20 +11,21 @@ namespace InverseSolver.Solvers.Mri;
 /// </summary>
 /// <remarks>
 /// C is separable, r^|i-j| along rows and columns (Kac, Murdock, Szegö 1953), whose inverse is tridiagonal. The preconditioner is circulant: of AᴴA the nearest one,
-/// of C⁻¹ its continuation over the border. τ is estimated for each item from its residual as there.
+/// of C⁻¹ its continuation over the border. τ is estimated for each item from its residual as there. The iteration stops early: what it leaves is below the prior's error.
 /// </remarks>
 internal sealed class SenseConditioning
 {
     // The imaginary part is as large as this share of the error of the real one, and varies over as many pixels as this correlation says.
     internal const double ImaginaryShare = 0.5, ImaginaryCorrelation = 0.9;
 
-    private const double Tolerance = 1e-3, ProxTolerance = 1e-5;
-    private const int Iterations = 60, ProxIterations = 200;
+    private const double Tolerance = 1e-2, ProxTolerance = 1e-5, ExactTolerance = 1e-2;
+    private const int Iterations = 40, ProxIterations = 200, ExactIterations = 30;
 
     private readonly SenseOperator _a;
     private readonly double _sigma, _smallestTau;
     private readonly Action _check;
     private readonly Tensor _eigenvalues;
+    private readonly Dictionary<double, double[]> _traces = [];
 
     /// <summary>Prepares for an operator with a phase.</summary>
     internal SenseConditioning(SenseOperator a, double sigma, double smallestTau, Action check)
@@ -56,7 +57,7 @@ internal sealed class SenseConditioning
         Tensor turn = _a.Phase!.unsqueeze(1), back = turn.conj().resolve_conj();
         Tensor residual = _a.Measured(y) - _a.Apply(x0);
         double[] residual2 = ForwardOperator.SquaresPerItem(residual).ToDoubles();
-        double[] trace = Trace(correlation, x0);
+        if (!_traces.TryGetValue(correlation, out double[]? trace)) _traces[correlation] = trace = Trace(correlation, x0);
         Tensor rho = PerItem([.. residual2.Zip(trace, Rho)], x0);
         var metric = new Metric(_a.Domain[1], _a.Domain[2], correlation, x0.device);
         var imaginary = new Metric(_a.Domain[1], _a.Domain[2], ImaginaryCorrelation, x0.device);
@@ -80,7 +81,7 @@ internal sealed class SenseConditioning
 
     /// <summary>The proximal step in the plain metric, of real or complex x: argmin ‖A x − y‖² + ρ ‖x − x₀‖².</summary>
     internal static Tensor Prox(SenseOperator a, Tensor x0, Tensor y, double rho) =>
-        Prox(a, x0, y, rho, rho == 0 ? LinearOperator.RelativeCutoff : ProxTolerance, ProxIterations, static () => { });
+        rho == 0 ? Prox(a, x0, y, 0, ExactTolerance, ExactIterations, static () => { }) : Prox(a, x0, y, rho, ProxTolerance, ProxIterations, static () => { });
 
     /// <summary>The same as far as a tolerance and a number of iterations go.</summary>
     internal static Tensor Prox(SenseOperator a, Tensor x0, Tensor y, double rho, double tolerance, int iterations, Action check)

@@ -16,6 +16,7 @@ public sealed class SenseOperator : LinearOperator
 
     private readonly KSpaceSampling sampling;
     private readonly bool owns;
+    private readonly Tensor conjugate;
 
     /// <summary>Describes a scan.</summary>
     /// <param name="sampling">M F.</param>
@@ -27,6 +28,7 @@ public sealed class SenseOperator : LinearOperator
     {
         (this.sampling, this.owns) = (sampling, owns);
         Maps = Own(maps.alias());
+        conjugate = Own(maps.conj().resolve_conj());
         Phase = phase is null ? null : Own(phase.alias());
     }
 
@@ -116,6 +118,6 @@ public sealed class SenseOperator : LinearOperator
         : (Maps * images.unsqueeze(2)).sum([1]);
 
     private Tensor Combined(Tensor coils, long sets) => sets == 1
-        ? (Maps.select(1, 0).conj() * coils).sum([1], keepdim: true)
-        : (Maps.conj() * coils.unsqueeze(1)).sum([2]);
+        ? (conjugate.select(1, 0) * coils).sum([1], keepdim: true)
+        : (conjugate * coils.unsqueeze(1)).sum([2]);
 }

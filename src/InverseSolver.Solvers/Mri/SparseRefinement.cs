@@ -23,8 +23,8 @@ internal static class SparseRefinement
     // Power iteration comes from below.
     private const double Margin = 1.05;
 
-    // Shifts of the wavelets' grid: all that its four finest levels tell apart.
-    private const int Shifts = 16;
+    // Shifts of the wavelets' grid, drawn from all that its four finest levels tell apart; what the prior shows is transformed once for each.
+    private const int Shifts = 8, Period = 16;
 
     /// <summary>Refines an image.</summary>
     /// <param name="a">The operator of complex images, of one frame.</param>
@@ -41,15 +41,22 @@ internal static class SparseRefinement
         double step = 1 / (OperatorNorm.Squared(a, y.device) * Margin), threshold = step * Power * sigma * sigma / Epsilon, t = 1;
         Tensor backprojected = a.Adjoint(y), origin = a.FromComplex(start).clone(), x = origin.clone(), ahead = origin.clone();
         var random = new SplitMix64(seed);
+        var shifts = new long[Shifts][];
+        var limits = new Tensor[Shifts];
+        for (int i = 0; i < Shifts; i++)
+        {
+            shifts[i] = [(long)random.Uniform(0, Period), (long)random.Uniform(0, Period)];
+            limits[i] = wavelet.Details * threshold / (Sizes(wavelet.Forward(origin.roll(shifts[i], [2, 3]))) / Epsilon + 1);
+        }
+
         for (int k = 0; k < Iterations; k++)
         {
             check();
             using DisposeScope inner = torch.NewDisposeScope();
-            long[] shift = [(long)random.Uniform(0, Shifts), (long)random.Uniform(0, Shifts)];
+            long[] shift = shifts[k % Shifts];
             Tensor moved = ahead - (a.Normal(ahead) - backprojected) * step;
-            Tensor c = wavelet.Forward(moved.roll(shift, [2, 3])), prior = Sizes(wavelet.Forward(origin.roll(shift, [2, 3])));
-            Tensor limit = wavelet.Details * threshold / (prior / Epsilon + 1), size = Sizes(c);
-            Tensor shrunk = Pairs(c) * ((size - limit).relu() / size.clamp(min: 1e-12));
+            Tensor c = wavelet.Forward(moved.roll(shift, [2, 3])), size = Sizes(c);
+            Tensor shrunk = Pairs(c) * ((size - limits[k % Shifts]).relu() / size.clamp(min: 1e-12));
             Tensor next = wavelet.Inverse(shrunk.reshape(c.shape)).roll([-shift[0], -shift[1]], [2, 3]);
             double following = (1 + Math.Sqrt(1 + 4 * t * t)) / 2;
             ahead.copy_(next + (next - x) * Math.Min((t - 1) / following, MostMomentum));
