@@ -14,7 +14,8 @@ internal static class ProblemChecks
         if (problem is ParallelMri parallel)
         {
             CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
-            return measurement is null ? throw new InvalidInputException("problem", "This problem's measurement is simulated with 'coils'.") : new(Mask: ParallelMriChecks.Check(parallel, imageShape, files, measurement));
+            // What a simulation needs besides, it checks itself: its files are others.
+            return measurement is null ? new() : new(Mask: ParallelMriChecks.Check(parallel, imageShape, files, measurement));
         }
 
         CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
