@@ -25,12 +25,17 @@ const std::map<std::string, Operation>& operations() {
   static const std::map<std::string, Operation> all = {
       {"hello", hello},
       {"raw-hdf5", read_raw_hdf5},
+      {"dicom", read_dicom},
+      {"dicom-write", write_dicom},
   };
   return all;
 }
 
 // What loads tables or opens files does it here: later it cannot.
-void prepare() { prepare_hdf5(); }
+void prepare() {
+  prepare_hdf5();
+  prepare_dicom();
+}
 
 Answer run(Request& request) {
   if (!request.head.is_object()) throw BadCall("The request is not a JSON object.");

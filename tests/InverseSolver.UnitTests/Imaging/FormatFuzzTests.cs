@@ -22,9 +22,19 @@ public sealed class FormatFuzzTests
         ("npz-deflated", NpzTests.Deflated, (_, file) => { foreach (string name in Npz.Names(file)) Npz.Read(file, name, Elements); }),
         ("hdr", () => BartFile.Write(Array).Header, (_, file) => BartFile.Read(file, BartFile.Write(Array).Data, Elements)),
         ("cfl", () => BartFile.Write(Array).Data, (_, file) => BartFile.Read(BartFile.Write(Array).Header, file, Elements)),
+        ("dicom", () => DicomSeeds.File("mr-signed"), ReadDicom),
+        ("dicom-deflated", () => DicomSeeds.File("mr-unsigned", "dcmconv +td"), ReadDicom),
+        ("dicom-rle", () => DicomSeeds.File("mr-unsigned", "dcmcrle"), ReadDicom),
+        ("dicom-jpeg", () => DicomSeeds.File("mr-unsigned", "dcmcjpeg +ee"), ReadDicom),
+        ("dicom-jpeg-colours", () => DicomSeeds.File("rgb", "dcmcjpeg +eb"), ReadDicom),
+        ("dicom-jpeg-ls", () => DicomSeeds.File("mr-unsigned", "dcmcjpls +el"), ReadDicom),
+        ("dicom-enhanced", () => DicomSeeds.File("enhanced"), ReadDicom),
+        ("dicom-reference", () => DicomSeeds.File("mr-signed"), (reader, file) => DicomSeries.Write(reader, DicomSeriesTests.Series() with { Reference = file })),
         ("nifti", () => Fixtures.Read("big-endian.nii"), (_, file) => Nifti.Read(file, Elements)),
         ("nifti-gz", () => Fixtures.Read("sform.nii.gz"), (_, file) => Nifti.Read(file, Elements)),
     ];
+
+    private static void ReadDicom(FormatReader reader, byte[] file) => DicomFile.Read(reader, file);
 
     private static NpyArray Array => new([2, 3, 4], [.. Enumerable.Range(0, 48).Select(i => (float)i)], IsComplex: true);
 
