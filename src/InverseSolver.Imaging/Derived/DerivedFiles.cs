@@ -30,7 +30,9 @@ public static class DerivedFiles
         IReadOnlyList<FrameGeometry>? geometry = null;
         try
         {
-            (geometry, source) = Geometry(reader, images);
+            string? modality;
+            (geometry, source, modality) = Geometry(reader, images);
+            if (modality is not (null or "MR")) throw new InvalidMeasurementException("The image that they would refer to is no MR image, and derived series are written as MR images only.");
             if (source == "measurement" && !images.Reference.IsEmpty) remarks.Add("The reference has other sizes: the slices' places are the measurement's, their frame of reference is the reference's.");
             IReadOnlyList<byte[]> series = DicomSeries.Write(reader, Series(images, reference, geometry));
             instances = series.Count;
@@ -47,16 +49,18 @@ public static class DerivedFiles
     }
 
     // Of the reference where that is of the same sizes, else of the measurement.
-    private static (IReadOnlyList<FrameGeometry>? Geometry, string Source) Geometry(FormatReader reader, DerivedImages images)
+    private static (IReadOnlyList<FrameGeometry>? Geometry, string Source, string? Modality) Geometry(FormatReader reader, DerivedImages images)
     {
+        string? modality = images.Origin.Modality;
         if (!images.Reference.IsEmpty)
         {
             DicomImage reference = DicomFile.Read(reader, images.Reference);
+            modality = reference.Modality;
             bool fits = reference.Frames.Count == images.Slices && reference.Rows == images.Rows && reference.Columns == images.Columns;
-            if (fits && reference.Frames.All(frame => frame.Geometry is not null)) return ([.. reference.Frames.Select(frame => frame.Geometry!)], "reference");
+            if (fits && reference.Frames.All(frame => frame.Geometry is not null)) return ([.. reference.Frames.Select(frame => frame.Geometry!)], "reference", modality);
         }
 
-        return images.Origin.GeometryOf(images.Slices, images.Rows, images.Columns) is { } own ? (own, "measurement") : (null, "unknown");
+        return images.Origin.GeometryOf(images.Slices, images.Rows, images.Columns) is { } own ? (own, "measurement", modality) : (null, "unknown", modality);
     }
 
     // Below the file's zero there is nothing to see: the solver's small negative values are cut off, as in a PNG.

@@ -22,6 +22,7 @@ internal static class DicomImport
             Geometry = [.. image.Frames.Select(frame => frame.Geometry)],
             Window = windows is [var one] ? one : null,
             Dicom = file,
+            Modality = image.Modality,
             Remarks = image.IsLossy ? ["The DICOM image was once compressed with loss."] : [],
         };
         return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = Scaled(image, origin) }, origin);

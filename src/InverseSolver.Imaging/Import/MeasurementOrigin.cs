@@ -36,6 +36,9 @@ public sealed record MeasurementOrigin
     /// <summary>The measurement itself, where it is DICOM.</summary>
     public ReadOnlyMemory<byte> Dicom { get; init; }
 
+    /// <summary>Its modality: MR, CT, ...</summary>
+    public string? Modality { get; init; }
+
     /// <summary>What was done to the data, in sentences.</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
 
