@@ -32,10 +32,10 @@ internal static class ParallelSimulation
             y += torch.view_as_complex(torch.randn([.. y.shape, 2], generator)) * sigma;
         }
 
-        var made = new Dictionary<string, ArrayData> { ["maps"] = maps.ToArrayData() };
+        var made = new Dictionary<string, ArrayData> { ["maps"] = maps.unsqueeze(0).ToArrayData() };
         if (sampling is CartesianSampling grid) made["mask"] = grid.Mask;
         else made["trajectory"] = files["trajectory"];
-        return new SimulatedMeasurement(sampling.Measured(y).squeeze(0).ToArrayData(), made);
+        return new SimulatedMeasurement(sampling.Measured(y).ToArrayData(), made);
     }
 
     private static KSpaceSampling Sampling(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files)
