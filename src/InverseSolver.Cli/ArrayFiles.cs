@@ -1,34 +1,49 @@
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Cli;
 
 /// <summary>Arrays from and to local files.</summary>
 internal static class ArrayFiles
 {
-    private const long MaxElements = 4096L * 4096 * 3;
+    private const long MaxPixels = 4096L * 4096;
 
     /// <summary>An image (channels, height, width) from PNG, JPEG, TIFF, WebP or .npy.</summary>
     internal static ArrayData ReadImage(string path)
     {
-        ArrayData array = Read(path, out _);
-        return array is { IsComplex: false, Shape.Length: 2 } ? array with { Shape = [1, .. array.Shape] } : array;
+        using var reader = new FormatReader(ReaderLimits.Default);
+        return Named(path, () => ToArrayData(new FileImport(reader, MaxPixels).Read("image", File.ReadAllBytes(path)).Array));
     }
 
-    /// <summary>A measurement, and the standard deviation of its 8-bit quantisation (0 for finer files).</summary>
-    internal static (ArrayData Measurement, double Quantisation) ReadMeasurement(string path)
+    /// <summary>A measurement and all that its file holds besides.</summary>
+    /// <param name="reader">Parses HDF5 and DICOM.</param>
+    /// <param name="problem">What is to be solved.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="header">The .hdr file of a .cfl; null: the one of the same name where there is one.</param>
+    /// <param name="withMask">Whether the problem's mask is not sent.</param>
+    internal static ImportedMeasurement ReadMeasurement(FormatReader reader, Problem problem, string path, string? header, bool withMask)
     {
-        ArrayData array = Read(path, out int bitDepth);
-        double quantisation = bitDepth == 8 ? 1.0 / 255 / Math.Sqrt(12) : 0;
-        return (array is { IsComplex: false, Shape.Length: 2 } ? array with { Shape = [1, .. array.Shape] } : array, quantisation);
+        string beside = Path.ChangeExtension(path, ".hdr");
+        header ??= path.EndsWith(".cfl", StringComparison.OrdinalIgnoreCase) && File.Exists(beside) ? beside : null;
+        MeasurementKind kind = problem is ParallelMri ? MeasurementKind.MultiCoil : Reconstruction.IsKSpace(problem) ? MeasurementKind.SingleCoil : MeasurementKind.Image;
+        return Named(path, () => new FileImport(reader, MaxPixels).ReadMeasurement(
+            kind, File.ReadAllBytes(path), header is null ? null : File.ReadAllBytes(header), withMask && Reconstruction.NeededFiles(problem).Contains("mask")));
     }
 
-    /// <summary>A mask, kernel or phase (height, width).</summary>
-    internal static ArrayData ReadPlane(string path)
+    /// <summary>One of the other files by its name in requests.</summary>
+    internal static ArrayData Read(FormatReader reader, string name, string path, MeasurementOrigin origin) =>
+        Named(path, () => ToArrayData(new FileImport(reader, MaxPixels).Read(name, File.ReadAllBytes(path), origin).Array));
+
+    /// <summary>A DICOM file that a series can refer to.</summary>
+    internal static byte[] ReadReference(FormatReader reader, string path) => Named(path, () =>
     {
-        ArrayData array = Read(path, out _);
-        return array is { Shape: [1, int h, int w] } ? array with { Shape = [h, w] } : array;
-    }
+        byte[] file = File.ReadAllBytes(path);
+        DerivedFiles.CheckReference(reader, file);
+        return file;
+    });
+
+    internal static ArrayData ToArrayData(NpyArray array) => new(array.Shape, array.Values, array.IsComplex);
 
     internal static void WriteNpy(string path, ArrayData array) =>
         File.WriteAllBytes(path, Npy.Write(new NpyArray(array.Shape, array.Values, array.IsComplex)));
@@ -39,21 +54,11 @@ internal static class ArrayFiles
 
     internal static Image ToImage(ArrayData image) => new(image.Shape[0], image.Shape[1], image.Shape[2], image.Values);
 
-    private static ArrayData Read(string path, out int bitDepth)
+    private static T Named<T>(string path, Func<T> read)
     {
-        byte[] bytes = File.ReadAllBytes(path);
         try
         {
-            if (Npy.IsNpy(bytes))
-            {
-                bitDepth = 32;
-                NpyArray array = Npy.Read(bytes, MaxElements);
-                return new ArrayData(array.Shape, array.Values, array.IsComplex);
-            }
-
-            Image image = ImageFile.Read(bytes, new ImageLimits());
-            bitDepth = image.BitDepth;
-            return new ArrayData([image.Channels, image.Height, image.Width], image.Values);
+            return read();
         }
         catch (InvalidMeasurementException e)
         {

@@ -8,6 +8,7 @@ using InverseSolver.Torch;
 var root = new RootCommand("Solves imaging inverse problems with latent diffusion models. Results are not for diagnosis.")
 {
     SolveCommand.Create(),
+    ConvertCommand.Create(),
     EvaluateCommand.Create(),
     ModelsCommand.Create(),
     DemoCommand.Create(),

@@ -37,6 +37,7 @@ internal static class RunReport
             ["consistency"] = JsonSerializer.SerializeToNode(result.Consistency, CliJson.Options),
             ["quality"] = JsonSerializer.SerializeToNode(result.Quality, CliJson.Options),
             ["frames"] = JsonSerializer.SerializeToNode(result.Frames, CliJson.Options),
+            ["mri"] = JsonSerializer.SerializeToNode(result.Mri, CliJson.Options),
             ["twin"] = JsonSerializer.SerializeToNode(result.Twin, CliJson.Options),
             ["deviationWhite"] = result.DeviationWhite,
             ["cost"] = JsonSerializer.SerializeToNode(result.Cost, CliJson.Options),

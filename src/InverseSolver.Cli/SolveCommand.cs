@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
+using InverseSolver.Imaging;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
@@ -15,17 +17,13 @@ internal static class SolveCommand
     internal static Command Create()
     {
         var problem = new Option<string>("--problem") { Description = "JSON file with the problem, as the service takes it.", Required = true };
-        var measurement = new Option<string>("--measurement") { Description = "Image (PNG, JPEG, TIFF, WebP) or .npy; k-space as complex .npy.", Required = true };
+        var inputs = new SolveInputs();
         var sigma = new Option<double?>("--sigma") { Description = "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement." };
         var photons = new Option<double?>("--photons") { Description = "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise." };
         var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type))}." };
-        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json, for several samples deviation.npy and deviation.png, and baseline-NAME.npy and baseline-NAME.png.", Required = true };
-        var mask = new Option<string?>("--mask") { Description = "File with the mask." };
-        var psf = new Option<string?>("--psf") { Description = "File with the point-spread function." };
-        var phase = new Option<string?>("--phase") { Description = "File with the phase map in radians." };
-        var truth = new Option<string?>("--truth") { Description = "The true image, to measure against." };
+        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json, for several samples deviation.npy and deviation.png, of scans result.nii and result-0000.dcm ..., of parallelMri complex.npy, maps.npy, kspace.npy and mask.npy, and baseline-NAME.npy and baseline-NAME.png.", Required = true };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         Option<string[]> set = CliOptions.Set();
         Option<string?> operators = CliOptions.Operators();
@@ -33,35 +31,28 @@ internal static class SolveCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("solve", "Solves one problem locally.")
         {
-            problem, measurement, sigma, photons, modelId, models, solver, preset, set, baselines, seed, output, mask, psf, phase, truth, operators, device, json,
+            problem, sigma, photons, modelId, models, solver, preset, set, baselines, seed, output, operators, device, json,
         };
+        foreach (Option file in inputs.Options) command.Options.Add(file);
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
             {
-                (ArrayData y, double quantisation) = ArrayFiles.ReadMeasurement(arguments.GetRequiredValue(measurement));
-                var files = new Dictionary<string, ArrayData>();
-                foreach (Option<string?> file in new[] { mask, psf, phase })
-                {
-                    if (arguments.GetValue(file) is { } path)
-                    {
-                        files[file.Name[2..]] = ArrayFiles.ReadPlane(path);
-                    }
-                }
-
-                Problem what = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem)));
+                using var reader = new FormatReader(ReaderLimits.Default);
+                LoadedInputs loaded = inputs.Read(arguments, reader, CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem))));
+                Problem what = loaded.Problem;
                 string solverType = arguments.GetValue(solver) ?? Recommendation.For(what).Best;
                 var request = new ReconstructionRequest
                 {
                     Problem = what,
-                    Measurement = y,
-                    Files = files,
-                    Sigma = arguments.GetValue(sigma) is { } given ? quantisation == 0 || given < 0 ? given : double.Hypot(given, quantisation) : null,
-                    LeastSigma = quantisation,
+                    Measurement = loaded.Measurement,
+                    Files = loaded.Files,
+                    Sigma = loaded.Sigma(arguments.GetValue(sigma)),
+                    LeastSigma = loaded.Quantisation,
                     Photons = arguments.GetValue(photons),
                     Solver = SolverCatalog.Resolve(solverType, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Seed = arguments.GetValue(seed),
                     OperatorFolder = arguments.GetValue(operators),
-                    Truth = arguments.GetValue(truth) is { } truthPath ? ArrayFiles.ReadImage(truthPath) : null,
+                    Truth = loaded.Truth,
                 };
                 IReadOnlyList<Baseline> beside = Baseline.Resolve(arguments.GetValue(baselines)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? []);
                 Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
@@ -76,23 +67,9 @@ internal static class SolveCommand
                 JsonObject report = RunReport.Of(model, request, solverType, arguments.GetValue(preset)!, arguments.GetValue(sigma), result, started);
 
                 string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;
-                ArrayFiles.WriteNpy(Path.Combine(folder, "result.npy"), result.Image);
-                ArrayFiles.WritePng(Path.Combine(folder, "result.png"), result.Image);
-                ArrayFiles.WritePng(Path.Combine(folder, "result16.png"), result.Image, 16);
-                if (result.MriArrays is { } mri)
-                {
-                    ArrayFiles.WriteNpy(Path.Combine(folder, "complex.npy"), mri.Image);
-                    ArrayFiles.WriteNpy(Path.Combine(folder, "maps.npy"), mri.Maps);
-                    ArrayFiles.WriteNpy(Path.Combine(folder, "kspace.npy"), mri.KSpace);
-                    if (mri.Mask is { } used) ArrayFiles.WriteNpy(Path.Combine(folder, "mask.npy"), used);
-                }
-
-                if (result.Deviation is { } deviation)
-                {
-                    ArrayFiles.WriteNpy(Path.Combine(folder, "deviation.npy"), deviation);
-                    ArrayFiles.WritePng(Path.Combine(folder, "deviation.png"), result.DeviationPicture!);
-                }
-
+                SolveOutputs.WriteArrays(folder, result);
+                report["origin"] = JsonSerializer.SerializeToNode(loaded.Origin.Report(), CliJson.Options);
+                report["dicom"] = JsonSerializer.SerializeToNode(SolveOutputs.WriteDerived(folder, reader, loaded, result, solverType, model), CliJson.Options);
                 report["baselines"] = compared.Length == 0 ? null : new JsonArray([.. compared.Select(one => RunReport.OfBaseline(one.Baseline, one.Result))]);
                 foreach ((Baseline baseline, ReconstructionResult image) in compared)
                 {

@@ -19,4 +19,16 @@ public sealed record FrameGeometry(
 {
     /// <summary>The slice's normal: <see cref="AlongRow"/> x <see cref="AlongColumn"/>.</summary>
     public PatientVector Normal => AlongRow.Cross(AlongColumn);
+
+    /// <summary>The same field of view with other pixels: its corner stays, so the first pixel's centre moves by half the difference of the spacings.</summary>
+    /// <param name="rows">Rows of this frame.</param>
+    /// <param name="columns">Columns of this frame.</param>
+    /// <param name="newRows">Rows of the other.</param>
+    /// <param name="newColumns">Columns of the other.</param>
+    public FrameGeometry Resampled(int rows, int columns, int newRows, int newColumns)
+    {
+        double row = RowSpacingMm * rows / newRows, column = ColumnSpacingMm * columns / newColumns;
+        PatientVector position = Position + (0.5 * (column - ColumnSpacingMm) * AlongRow) + (0.5 * (row - RowSpacingMm) * AlongColumn);
+        return this with { Position = position, RowSpacingMm = row, ColumnSpacingMm = column };
+    }
 }

@@ -1,3 +1,4 @@
+using InverseSolver.Imaging;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Documentation;
 using InverseSolver.Service.Problems;
@@ -20,6 +21,9 @@ internal static class ApiDefaults
         IServiceCollection services = builder.Services;
         services.AddOptions<LimitOptions>().BindConfiguration(LimitOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
+        services.AddOptions<FormatOptions>().BindConfiguration(FormatOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<FormatOptions>, FormatOptionsValidator>();
+        services.AddSingleton(static provider => new FormatReader(provider.GetRequiredService<IOptions<FormatOptions>>().Value.Limits));
         services.AddOptions<OperatorOptions>().BindConfiguration(OperatorOptions.Section);
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);

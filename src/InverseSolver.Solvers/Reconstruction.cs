@@ -160,6 +160,12 @@ public static class Reconstruction
     // Samples are solved together as long as their pixels are at most these: memory grows with them, and beyond them time per sample no longer falls.
     private const long BatchPixels = 1 << 18;
 
+    /// <summary>Whether the problem's measurement is complex k-space.</summary>
+    public static bool IsKSpace(Problem problem) => ProblemShapes.IsComplex(problem);
+
+    /// <summary>Names of the files that the problem cannot be solved without.</summary>
+    public static IReadOnlyList<string> NeededFiles(Problem problem) => ProblemShapes.Files(problem);
+
     /// <summary>Checks everything that can be checked without a network: parameters, shapes, channels, files. Cheap; allocates no large memory.</summary>
     /// <param name="model">The model that will solve it.</param>
     /// <param name="request">What to solve.</param>
@@ -209,10 +215,12 @@ public static class Reconstruction
             noise = prepared.Scan?.Noise ?? noise;
             Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
             var images = new List<Tensor>();
+            int first = solved.Count;
             foreach (int[] items in Enumerable.Range(0, group.Count * samples).Chunk(batch))
             {
                 int before = done++;
-                Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, before, batches, watch.Elapsed));
+                FrameRange? range = frames.Count == 1 ? null : new FrameRange(first + items[0] / samples, first + items[^1] / samples, frames.Count);
+                Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, before, batches, watch.Elapsed) with { Frames = range });
                 Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
                 ForwardOperator theirs = (a as SenseOperator)?.Frames([.. items.Select(item => (long)(item / samples))]) ?? a;
                 using var own = ReferenceEquals(theirs, a) ? null : theirs;
@@ -223,7 +231,7 @@ public static class Reconstruction
                 if (before == 0)
                 {
                     // Filtered back-projection, zero-filled k-space, ...: what there is to see before the first estimate.
-                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, Shown(a, y).ToArrayData()));
+                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, Shown(a, y).ToArrayData()) { Frames = range });
                 }
 
                 using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Seed, item % samples))]);
@@ -339,18 +347,19 @@ public static class Reconstruction
     /// <param name="seed">Seed of the noise.</param>
     /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <param name="photons">Photons per unit of y, where they are counted (<see cref="PhotonNoise"/>).</param>
+    /// <param name="coils">Of <see cref="ParallelMri"/>, how many coils there are; null: 8, or those of the file <c>maps</c>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null, double? photons = null)
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null, double? photons = null, int? coils = null)
     {
         ProblemChecks.CheckArray(image, "files.image");
         if (image.Shape.Length != 4)
         {
-            return Simulation.Run(problem, image, files, sigma, seed, operatorFolder, photons);
+            return Simulation.Run(problem, image, files, sigma, seed, operatorFolder, photons, coils);
         }
 
         SimulatedMeasurement[] frames = [.. Enumerable.Range(0, image.Shape[0]).Select(i =>
-            Simulation.Run(problem, image.Frame(i), files, sigma, FrameStack.Seed(seed, i), operatorFolder, photons))];
+            Simulation.Run(problem, image.Frame(i), files, sigma, FrameStack.Seed(seed, i), operatorFolder, photons, coils, seed))];
         return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files);
     }
 

@@ -1,3 +1,4 @@
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Torch;
@@ -9,7 +10,7 @@ internal static class Simulation
 {
     /// <summary>y = A(x) + n with noise on the measured entries only.</summary>
     public static SimulatedMeasurement Run(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder, double? photons = null)
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder, double? photons = null, int? coils = null, long? objectSeed = null)
     {
         ProblemChecks.CheckArray(image, "files.image");
         if (image.IsComplex) throw new InvalidInputException("files.image", "An image must be real.");
@@ -19,6 +20,8 @@ internal static class Simulation
         ProblemParts parts = ProblemChecks.Check(problem, shape, files, null, operatorFolder);
 
         PhotonNoise.Check(problem, photons);
+        if (problem is ParallelMri parallel) return ParallelSimulation.Run(parallel, image, shape, files, sigma, seed, objectSeed ?? seed, coils);
+        if (coils is not null) throw new InvalidInputException("coils", "Only parallelMri has coils.");
 
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();

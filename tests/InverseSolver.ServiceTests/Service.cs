@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.Extensions.Logging;
 
 namespace InverseSolver.ServiceTests;
 
@@ -12,6 +13,7 @@ public sealed class Service : WebApplicationFactory<Program>
 {
     private readonly Dictionary<string, string> settings;
     private readonly bool ownsFolder;
+    private readonly LogCollector log = new();
 
     internal Service(string? folder, params (string Name, string Value)[] settings)
     {
@@ -101,8 +103,12 @@ public sealed class Service : WebApplicationFactory<Program>
 
     public static string Id(JsonObject job) => (string)job["id"]!;
 
+    /// <summary>Everything that was logged.</summary>
+    public IReadOnlyCollection<string> Log => log.Lines;
+
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
+        builder.ConfigureLogging(logging => logging.AddProvider(log).AddFilter<LogCollector>(null, LogLevel.Debug));
         builder.UseSetting("Jobs:DataFolder", Folder);
         builder.UseSetting("Models:Folders:0", Path.Combine(Repository.Root, "models"));
         builder.UseSetting("Logging:LogLevel:Default", "Warning");

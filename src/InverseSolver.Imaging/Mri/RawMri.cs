@@ -6,6 +6,9 @@ namespace InverseSolver.Imaging;
 /// </summary>
 public sealed record RawMri
 {
+    /// <summary>The file's layout: ismrmrd or fastmri.</summary>
+    public string Layout { get; init; } = "ismrmrd";
+
     /// <summary>How many images the file is measured for.</summary>
     public required int Frames { get; init; }
 

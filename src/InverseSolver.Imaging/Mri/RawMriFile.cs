@@ -24,6 +24,6 @@ public static class RawMriFile
         ReaderAnswer answer = reader.Call("raw-hdf5", [file]);
         string found = answer.Head.GetProperty("layout").GetString()!;
         if (layout is not null && layout != found) throw new InvalidMeasurementException($"The HDF5 file has the layout of {found}, not of {layout}.");
-        return found == "fastmri" ? FastMriFile.From(answer) : IsmrmrdFile.From(answer, reader.Limits.Elements);
+        return found == "fastmri" ? FastMriFile.From(answer) with { Layout = found } : IsmrmrdFile.From(answer, reader.Limits.Elements);
     }
 }

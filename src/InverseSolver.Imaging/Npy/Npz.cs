@@ -47,6 +47,25 @@ public static class Npz
         }
     }
 
+    /// <summary>Writes arrays, deflated.</summary>
+    /// <param name="arrays">By name.</param>
+    public static byte[] Write(IReadOnlyDictionary<string, NpyArray> arrays)
+    {
+        using var file = new MemoryStream();
+        using (var archive = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            foreach ((string name, NpyArray array) in arrays)
+            {
+                ZipArchiveEntry entry = archive.CreateEntry(name + ".npy", CompressionLevel.Fastest);
+                entry.LastWriteTime = new DateTimeOffset(1980, 1, 1, 0, 0, 0, TimeSpan.Zero); // the same arrays give the same bytes
+                using Stream stream = entry.Open();
+                stream.Write(Npy.Write(array));
+            }
+        }
+
+        return file.ToArray();
+    }
+
     private static ZipArchive Open(byte[] file)
     {
         try

@@ -13,10 +13,10 @@ internal sealed class OperationDetails : IOperationFilter
         switch (operation.OperationId)
         {
             case "submitJob":
-                Describe(operation, ["measurement", "mask", "psf", "phase", "truth"], Examples.Job("inpainting", withFiles: true), Examples.Job("inpainting", withFiles: false));
+                Describe(operation, Jobs.JobRequest.FileNames, Examples.Job("inpainting", withFiles: true), Examples.Job("inpainting", withFiles: false));
                 break;
             case "simulateMeasurement":
-                Describe(operation, ["image", "mask", "psf", "phase"], Examples.Simulation(withFiles: true), Examples.Simulation(withFiles: false));
+                Describe(operation, Problems.SimulationRequest.FileNames, Examples.Simulation(withFiles: true), Examples.Simulation(withFiles: false));
                 break;
             case "listJobs":
                 // Read as text, because the binder knows enumerations by their names in the code only.
@@ -38,7 +38,7 @@ internal sealed class OperationDetails : IOperationFilter
         }
     }
 
-    private static void Describe(OpenApiOperation operation, string[] files, JsonObject json, JsonObject part)
+    private static void Describe(OpenApiOperation operation, IReadOnlyList<string> files, JsonObject json, JsonObject part)
     {
         if (operation.RequestBody is not OpenApiRequestBody { Content: { } content } body)
         {
@@ -63,7 +63,13 @@ internal sealed class OperationDetails : IOperationFilter
         };
         foreach (string file in files)
         {
-            parts.Properties[file] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary", Description = "PNG, JPEG, TIFF, WebP or .npy." };
+            parts.Properties[file] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary", Description = file switch
+            {
+                "measurement" => "PNG, JPEG, TIFF, WebP, .npy, .npz, DICOM, ISMRMRD or fastMRI HDF5, or BART's .cfl with its header.",
+                "reference" => "DICOM.",
+                "header" => "BART's .hdr.",
+                _ => "PNG, JPEG, TIFF, WebP or .npy.",
+            } };
         }
 
         content["multipart/form-data"] = new OpenApiMediaType

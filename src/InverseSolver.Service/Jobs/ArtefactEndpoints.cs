@@ -12,7 +12,7 @@ internal static class ArtefactEndpoints
     {
         jobs.MapGet("{id}/artefacts", List).WithName("listArtefacts").ProducesErrors(404);
         jobs.MapGet("{id}/artefacts/{name}", Download).WithName("getArtefact")
-            .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/json"])
+            .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/json", "application/dicom"])
             .ProducesErrors(404);
     }
 
@@ -26,6 +26,8 @@ internal static class ArtefactEndpoints
     /// <remarks>
     /// `result.npy` is the image as float32 (channels, height, width) on the [0,1] scale, not clipped; `result.png` and `result16.png` are clipped;
     /// `deviation.npy` is the standard deviation over the samples, where there were several, and `deviation.png` a picture of it whose white is the report's `deviationWhite`;
+    /// `result.nii` and `result-0000.dcm`, `result-0001.dcm`, ... (a derived MR series) are there where the measurement is a scan or a `reference` was sent, in the measurement's units;
+    /// of `parallelMri` `complex.npy`, `maps.npy`, `kspace.npy` and `mask.npy` hold the complex image and what explains it;
     /// `report.json` has the consistency figures and the provenance; `measurement.npy` is what was solved.
     /// </remarks>
     /// <param name="id">The job's id.</param>

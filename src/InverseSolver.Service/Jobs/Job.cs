@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Problems;
+using InverseSolver.Solvers.Solvers;
 
 namespace InverseSolver.Service.Jobs;
 
@@ -97,7 +99,8 @@ internal sealed record ResolvedSolver(string Type, string Preset, JsonObject Par
 /// <param name="Residual">Sum of squared residuals over what the noise explains.</param>
 /// <param name="ElapsedSeconds">Time since the start.</param>
 /// <param name="EtaSeconds">Estimated time to the end.</param>
-internal sealed record JobProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds, double? EtaSeconds);
+/// <param name="Frames">The frames of a stack that are being solved.</param>
+internal sealed record JobProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds, double? EtaSeconds, FrameRange? Frames = null);
 
 /// <summary>What a job found.</summary>
 /// <param name="EffectiveSigma">The noise level that was solved for: the given sigma and the quantisation of an 8-bit measurement, or what was estimated.</param>
@@ -109,9 +112,10 @@ internal sealed record JobProgress(string Stage, int Step, int Of, double? Resid
 /// <param name="SigmaEstimated">Whether the noise level was estimated from the measurement.</param>
 /// <param name="SigmaMethod">How, where it was.</param>
 /// <param name="Baselines">The baselines' figures, where some were asked for.</param>
+/// <param name="Mri">Of multi-coil MRI, how the measurement was prepared, and how well each coil is explained.</param>
 internal sealed record JobResult(
     double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts,
-    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null);
+    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null);
 
 /// <summary>What a baseline found; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
 /// <param name="Solver">Its name.</param>

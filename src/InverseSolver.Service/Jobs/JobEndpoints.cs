@@ -39,7 +39,7 @@ internal static class JobEndpoints
     /// <summary>Queues a reconstruction.</summary>
     /// <remarks>
     /// Send JSON with the files as data URIs, or multipart/form-data with the same JSON as the part `request` and each file as a part of its name
-    /// (`measurement`, `mask`, `psf`, `phase`, `truth`). Everything that can be checked is checked before the answer; once it is sent the job is kept
+    /// (`measurement`, `mask`, `reference`, ...). Everything that can be checked is checked before the answer; once it is sent the job is kept
     /// through restarts.
     /// </remarks>
     /// <param name="key">Makes a repeated request safe: the same key with the same content gives the same job.</param>

@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using InverseSolver.Diffusion;
+using InverseSolver.Imaging;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Service.Jobs;
@@ -25,6 +27,9 @@ internal sealed record JobReport(
     QualityReport? Quality,
     IReadOnlyList<FrameReport>? Frames,
     TwinReport? Twin,
+    MriReport? Mri,
+    OriginReport Origin,
+    DerivedReport? Dicom,
     float? DeviationWhite,
     CostReport Cost,
     IReadOnlyList<BaselineReport>? Baselines,
@@ -41,12 +46,12 @@ internal sealed record JobReport(
     /// <summary>Puts a report together.</summary>
     public static JobReport Of(
         JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, IReadOnlyList<BaselineReport>? baselines, LatentModel model,
-        IReadOnlyList<Artefact> artefacts) => new(
+        IReadOnlyList<Artefact> artefacts, OriginReport origin, DerivedReport? dicom) => new(
         "Not for diagnosis.",
         job.Id,
         stored.Name,
         new ReportedModel(model.Info.Id, model.Info.Version, model.Info.Hash, model.Info.Licence, model.Info.Precision),
-        stored.Problem,
+        request.Problem,
         result.OperatorHash,
         stored.Solver,
         stored.Seed,
@@ -59,6 +64,9 @@ internal sealed record JobReport(
         result.Quality,
         result.Frames,
         result.Twin,
+        result.Mri,
+        origin,
+        dicom,
         result.DeviationWhite,
         result.Cost,
         baselines,

@@ -9,6 +9,10 @@ namespace InverseSolver.Service.Jobs;
 /// <summary>A reconstruction to run.</summary>
 internal sealed record JobRequest : IRequestWithFiles
 {
+    /// <summary>The files that a job may have.</summary>
+    public static IReadOnlyList<string> FileNames { get; } =
+        ["measurement", "header", "mask", "psf", "phase", "maps", "covariance", "calibration", "trajectory", "reference", "truth"];
+
     /// <summary>The model's id, from <c>/v1/models</c>.</summary>
     public required string Model { get; init; }
 
@@ -55,9 +59,15 @@ internal sealed record JobRequest : IRequestWithFiles
     public IReadOnlyDictionary<string, string?> DataUris => new Dictionary<string, string?>
     {
         ["measurement"] = Files?.Measurement,
+        ["header"] = Files?.Header,
         ["mask"] = Files?.Mask,
         ["psf"] = Files?.Psf,
         ["phase"] = Files?.Phase,
+        ["maps"] = Files?.Maps,
+        ["covariance"] = Files?.Covariance,
+        ["calibration"] = Files?.Calibration,
+        ["trajectory"] = Files?.Trajectory,
+        ["reference"] = Files?.Reference,
         ["truth"] = Files?.Truth,
     };
 }
@@ -75,12 +85,16 @@ internal sealed record SolverChoice
     public JsonObject? Parameters { get; init; }
 }
 
-/// <summary>A job's files as data URIs: PNG, JPEG, TIFF, WebP or .npy.</summary>
+/// <summary>
+/// A job's files as data URIs: PNG, JPEG, TIFF, WebP or .npy. The measurement may also be a DICOM image, raw MR data (ISMRMRD, fastMRI, BART's .cfl with its .hdr as <c>header</c>) or
+/// an .npz whose arrays are named like these files. What such a file holds besides (covariance, calibration lines, trajectory) is used where the file of that name is not sent.
+/// </summary>
 internal sealed record JobFiles
 {
     /// <summary>
     /// y: an image, or for MRI complex k-space as .npy. A .npy with one more leading dimension, (frames, channels, height, width) or for k-space
-    /// (frames, height, width), is a sequence: a stack of frames or slices that are solved in one job. Required here or as a part.
+    /// (frames, height, width), is a sequence: a stack of frames or slices that are solved in one job. A DICOM image is brought to [0,1] by a scale and an offset, which the
+    /// report has; so is raw data of one coil for <c>mri</c>, whose <c>sigma</c> is in the file's units. Required here or as a part.
     /// </summary>
     public string? Measurement { get; init; }
 
@@ -92,6 +106,24 @@ internal sealed record JobFiles
 
     /// <summary>The phase map of <c>mri</c> in radians, as .npy.</summary>
     public string? Phase { get; init; }
+
+    /// <summary>The .hdr file of a measurement in BART's .cfl.</summary>
+    public string? Header { get; init; }
+
+    /// <summary>Coil sensitivities of <c>parallelMri</c>, complex .npy (coils, rows, columns), for a volume also (slices, coils, rows, columns).</summary>
+    public string? Maps { get; init; }
+
+    /// <summary>Noise covariance of <c>parallelMri</c>, E[n nᴴ] of complex samples: .npy (coils, coils).</summary>
+    public string? Covariance { get; init; }
+
+    /// <summary>k-space that only coil sensitivities are estimated from: complex .npy like the measurement.</summary>
+    public string? Calibration { get; init; }
+
+    /// <summary>Positions of the measurement's samples, .npy (samples, 2): along rows and columns, in cycles per field of view.</summary>
+    public string? Trajectory { get; init; }
+
+    /// <summary>A DICOM image of the patient and study that the result belongs to: the job then also writes a derived DICOM series of it.</summary>
+    public string? Reference { get; init; }
 
     /// <summary>The true image, where it is known; the report then has PSNR, SSIM and NMSE. A stack for a sequence.</summary>
     public string? Truth { get; init; }

@@ -12,7 +12,7 @@ namespace InverseSolver.Service.Jobs;
 
 /// <summary>Runs one job: files to arrays, solve, arrays to artefacts.</summary>
 internal sealed class JobRun(
-    JobStore store, JobFolder folder, JobSignals signals, FileDecoder decoder, ModelCatalog models, IOptions<JobOptions> options, IOptions<OperatorOptions> operators)
+    JobStore store, JobFolder folder, JobSignals signals, FileDecoder decoder, FormatReader reader, ModelCatalog models, IOptions<JobOptions> options, IOptions<OperatorOptions> operators)
 {
     /// <summary>Runs a job on the calling thread.</summary>
     /// <param name="job">The job, claimed.</param>
@@ -20,8 +20,8 @@ internal sealed class JobRun(
     public JobResult Execute(JobRow job, CancellationTokenSource cancel)
     {
         StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
-        IReadOnlyDictionary<string, DecodedFile> files =
-            decoder.DecodeAll(stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name)));
+        Dictionary<string, byte[]> inputs = stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name));
+        DecodedFiles files = decoder.DecodeAll(stored.Problem, inputs);
         ReconstructionRequest request = ToReconstruction(stored, files, operators.Value.Folder);
         LatentModel model = models.Get(stored.Model);
         Action<SolverProgress> reporter = Reporter(job, stored.Previews, cancel);
@@ -31,23 +31,26 @@ internal sealed class JobRun(
         cancel.Token.ThrowIfCancellationRequested();
         BaselineReport[]? reports = stored.Baselines is null ? null
             : [.. baselines.Select(one => new BaselineReport(one.Solver.Type, one.Solver.Parameters, one.Result.Consistency, one.Result.Quality, one.Result.Cost))];
+        List<Artefact> artefacts = WriteArtefacts(job, request, result, baselines);
+        DerivedReport? dicom = WriteDerived(job, stored, result, files.Origin, inputs.GetValueOrDefault("reference"), model, artefacts);
+        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom);
+        artefacts.Add(folder.WriteArtefact(job.Id, job.Epoch, "report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options)));
         return new JobResult(
-            result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, WriteArtefacts(job, stored, request, result, baselines, reports, model), reports,
-            result.Noise.SigmaEstimated, result.Noise.SigmaMethod);
+            result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, reports, result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri);
     }
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
-    public static ReconstructionRequest ToReconstruction(StoredRequest stored, IReadOnlyDictionary<string, DecodedFile> files, string? operatorFolder) => new()
+    public static ReconstructionRequest ToReconstruction(StoredRequest stored, DecodedFiles files, string? operatorFolder) => new()
     {
-        Problem = stored.Problem,
+        Problem = files.Problem,
         Measurement = files["measurement"].Array,
-        Files = files.Where(file => file.Key is not ("measurement" or "truth")).ToDictionary(file => file.Key, file => file.Value.Array),
-        Sigma = stored.Sigma is { } sigma ? FileDecoder.EffectiveSigma(sigma, files["measurement"]) : null,
+        Files = files.OfProblem,
+        Sigma = stored.Sigma is { } sigma ? files.EffectiveSigma(sigma) : null,
         LeastSigma = files["measurement"].Quantisation,
         Photons = stored.Photons,
         Solver = ToParameters(stored.Solver),
         Seed = stored.Seed,
-        Truth = files.GetValueOrDefault("truth")?.Array,
+        Truth = files.Files.GetValueOrDefault("truth")?.Array,
         OperatorFolder = operatorFolder,
     };
 
@@ -68,7 +71,7 @@ internal sealed class JobRun(
 
             (stage, lastReport) = (progress.Stage, Stopwatch.GetTimestamp());
             var report = new JobProgress(
-                progress.Stage, progress.Step, progress.Of, progress.Residual, progress.Elapsed.TotalSeconds, progress.Eta?.TotalSeconds);
+                progress.Stage, progress.Step, progress.Of, progress.Residual, progress.Elapsed.TotalSeconds, progress.Eta?.TotalSeconds, progress.Frames);
             if (store.Report(job.Id, job.Epoch, JsonSerializer.Serialize(report, ApiJson.Options)) is not { } version)
             {
                 cancel.Cancel();
@@ -86,8 +89,8 @@ internal sealed class JobRun(
     }
 
     private List<Artefact> WriteArtefacts(
-        JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result,
-        (ResolvedSolver Solver, ReconstructionResult Result)[] baselines, BaselineReport[]? reports, LatentModel model)
+        JobRow job, ReconstructionRequest request, ReconstructionResult result,
+        (ResolvedSolver Solver, ReconstructionResult Result)[] baselines)
     {
         var artefacts = new List<Artefact>();
         Add("result.npy", "application/octet-stream", Pictures.ToNpy(result.Image));
@@ -107,6 +110,14 @@ internal sealed class JobRun(
             Add("deviation.png", "image/png", Pictures.ToPng(result.DeviationPicture!, 8));
         }
 
+        if (result.MriArrays is { } mri)
+        {
+            Add("complex.npy", "application/octet-stream", Pictures.ToNpy(mri.Image));
+            Add("maps.npy", "application/octet-stream", Pictures.ToNpy(mri.Maps));
+            Add("kspace.npy", "application/octet-stream", Pictures.ToNpy(mri.KSpace));
+            Add("mask.npy", "application/octet-stream", mri.Mask is { } used ? Pictures.ToNpy(used) : null);
+        }
+
         foreach ((ResolvedSolver solver, ReconstructionResult baseline) in baselines)
         {
             Add($"baseline-{solver.Type}.npy", "application/octet-stream", Pictures.ToNpy(baseline.Image));
@@ -115,8 +126,6 @@ internal sealed class JobRun(
 
         Add("measurement.npy", "application/octet-stream", Pictures.ToNpy(request.Measurement));
         Add("measurement.png", "image/png", Pictures.ToPng(request.Measurement, 8));
-        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts);
-        Add("report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options));
         return artefacts;
 
         void Add(string name, string contentType, byte[]? bytes)
@@ -126,6 +135,37 @@ internal sealed class JobRun(
                 artefacts.Add(folder.WriteArtefact(job.Id, job.Epoch, name, contentType, bytes));
             }
         }
+    }
+
+    // The result as a scan: NIfTI, and DICOM in the study that it belongs to.
+    private DerivedReport? WriteDerived(
+        JobRow job, StoredRequest stored, ReconstructionResult result, MeasurementOrigin origin, byte[]? reference, LatentModel model, List<Artefact> artefacts)
+    {
+        if (reference is null && !origin.IsScan && result.Mri is null)
+        {
+            return null;
+        }
+
+        ArrayData image = result.Image;
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(reader, new DerivedImages
+        {
+            Values = image.Values,
+            Slices = image.Shape.Length == 4 ? image.Shape[0] : 1,
+            Channels = image.Shape[^3],
+            Rows = image.Shape[^2],
+            Columns = image.Shape[^1],
+            Scale = result.Mri?.Scale ?? origin.Scale,
+            Offset = origin.Offset,
+            Origin = origin,
+            Reference = reference,
+            Solver = stored.Solver.Type,
+            Model = model.Info.Id,
+            ModelHash = model.Info.Hash,
+            Ratio = result.Consistency.Ratio,
+            SoftwareVersion = typeof(JobRun).Assembly.GetName().Version!.ToString(3),
+        });
+        artefacts.AddRange(files.Select(file => folder.WriteArtefact(job.Id, job.Epoch, file.Name, file.ContentType, file.Bytes)));
+        return report;
     }
 
     private static TimeSpan Since(long timestamp) => timestamp == 0 ? TimeSpan.MaxValue : Stopwatch.GetElapsedTime(timestamp);

@@ -25,8 +25,6 @@ internal sealed class JobSubmission(
     IOptions<LimitOptions> limits,
     IOptions<OperatorOptions> operators)
 {
-    private static readonly string[] FileNames = ["measurement", "mask", "psf", "phase", "truth"];
-
     /// <summary>Takes a job in.</summary>
     /// <param name="http">The HTTP request.</param>
     /// <param name="key">The Idempotency-Key.</param>
@@ -41,7 +39,7 @@ internal sealed class JobSubmission(
         }
 
         using IDisposable place = await gate.EnterAsync(cancellation);
-        Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, FileNames, cancellation);
+        Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
         Dictionary<string, string> hashes = upload.Files.ToDictionary(file => file.Key, file => Convert.ToHexStringLower(SHA256.HashData(file.Value)));
         string bodyHash = HashOf(upload.Request, hashes);
         if (Earlier(key, bodyHash) is { } earlier)
@@ -108,7 +106,10 @@ internal sealed class JobSubmission(
             Name = request.Name,
             Files = hashes,
         };
-        ReconstructionRequest reconstruction = JobRun.ToReconstruction(stored, decoder.DecodeAll(upload.Files), operators.Value.Folder);
+        decoder.CheckReference(upload.Files);
+        DecodedFiles files = decoder.DecodeAll(request.Problem, upload.Files);
+        stored = stored with { Problem = files.Problem };
+        ReconstructionRequest reconstruction = JobRun.ToReconstruction(stored, files, operators.Value.Folder);
         (int? frames, long[] image) = Reconstruction.Shape(reconstruction);
         if (frames > limits.Value.Frames)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -10,18 +11,17 @@ namespace InverseSolver.Service.Problems;
 /// <summary>Measurements to experiment with.</summary>
 internal static class SimulationEndpoints
 {
-    private static readonly string[] FileNames = ["image", "mask", "psf", "phase"];
-
     /// <summary>Maps the endpoint.</summary>
     public static void MapSimulation(this RouteGroupBuilder group) =>
         group.MapPost("measurements/simulate", Simulate).WithName("simulateMeasurement")
             .Accepts<SimulationRequest>("application/json", "multipart/form-data")
-            .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png"])
+            .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/zip"])
             .ProducesErrors(400, 413, 415, 422, 429);
 
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <remarks>
-    /// Answers with a .npy file (float32, or complex64 for k-space) that can be submitted as a measurement; with `Accept: image/png`, with a picture of it.
+    /// Answers with a .npy file (float32, or complex64 for k-space) that can be submitted as a measurement; with `Accept: image/png`, with a picture of it;
+    /// with `Accept: application/zip`, with an .npz of it and of what was drawn for it (mask, kernel; of `parallelMri` mask and maps), which can be submitted as a measurement as well.
     /// The header `Measurement-Sigma` has the noise that was added, `Measurement-Effective-Sigma` that and the quantisation of an 8-bit image; `Measurement-Photons` the photons per unit, where they were counted.
     /// </remarks>
     /// <response code="200">The measurement.</response>
@@ -30,7 +30,7 @@ internal static class SimulationEndpoints
         [FromServices] IOptions<LimitOptions> limits)
     {
         using IDisposable place = await gate.EnterAsync(http.RequestAborted);
-        Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, FileNames, http.RequestAborted);
+        Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, SimulationRequest.FileNames, http.RequestAborted);
         SimulationRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
         if (!upload.Files.ContainsKey("image"))
@@ -38,7 +38,7 @@ internal static class SimulationEndpoints
             throw RequestChecks.Unprocessable("missingFile", "files.image", "The image is required, as a part or as a data URI.");
         }
 
-        IReadOnlyDictionary<string, DecodedFile> files = decoder.DecodeAll(upload.Files);
+        DecodedFiles files = decoder.DecodeAll(request.Problem, upload.Files, "image");
         DecodedFile image = files["image"];
         if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] or [_, 1 or 3, _, _] })
         {
@@ -50,25 +50,35 @@ internal static class SimulationEndpoints
             throw RequestChecks.Unprocessable("limitExceeded", "files.image", $"It is a stack of {frames} frames; at most {limits.Value.Frames} are taken here.");
         }
 
-        ArrayData measurement = Reconstruction.Simulate(
+        SimulatedMeasurement simulated = Reconstruction.Simulate(
             request.Problem,
             image.Array,
-            files.Where(file => file.Key != "image").ToDictionary(file => file.Key, file => file.Value.Array),
+            files.OfProblem,
             request.Sigma,
             request.Seed,
             operators.Value.Folder,
-            request.Photons).Measurement;
+            request.Photons,
+            request.Coils);
+        ArrayData measurement = simulated.Measurement;
         http.Response.Headers["Measurement-Sigma"] = request.Sigma.ToString("R", CultureInfo.InvariantCulture);
         http.Response.Headers["Measurement-Effective-Sigma"] =
-            FileDecoder.EffectiveSigma(request.Sigma, image).ToString("R", CultureInfo.InvariantCulture);
+            files.EffectiveSigma(request.Sigma, "image").ToString("R", CultureInfo.InvariantCulture);
         if (request.Photons is { } photons)
         {
             http.Response.Headers["Measurement-Photons"] = photons.ToString("R", CultureInfo.InvariantCulture);
         }
 
-        bool picture = http.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals("image/png", StringComparison.OrdinalIgnoreCase));
-        return picture && Pictures.ToPng(measurement, 8) is { } png
+        if (Accepts("application/zip"))
+        {
+            Dictionary<string, NpyArray> all = simulated.Files.ToDictionary(file => file.Key, file => Pictures.ToArray(file.Value));
+            all["measurement"] = Pictures.ToArray(measurement);
+            return TypedResults.Bytes(Npz.Write(all), "application/zip", "measurement.npz");
+        }
+
+        return Accepts("image/png") && Pictures.ToPng(measurement, 8) is { } png
             ? TypedResults.Bytes(png, "image/png")
             : TypedResults.Bytes(Pictures.ToNpy(measurement), "application/octet-stream", "measurement.npy");
+
+        bool Accepts(string mediaType) => http.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(mediaType, StringComparison.OrdinalIgnoreCase));
     }
 }

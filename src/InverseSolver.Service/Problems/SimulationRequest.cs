@@ -8,6 +8,9 @@ namespace InverseSolver.Service.Problems;
 /// <summary>A measurement to make from a clean image.</summary>
 internal sealed record SimulationRequest : IRequestWithFiles
 {
+    /// <summary>The files that a simulation may have.</summary>
+    public static IReadOnlyList<string> FileNames { get; } = ["image", "mask", "psf", "phase", "maps", "trajectory"];
+
     /// <summary>The forward model.</summary>
     public required Problem Problem { get; init; }
 
@@ -20,7 +23,10 @@ internal sealed record SimulationRequest : IRequestWithFiles
     /// </summary>
     [Range(1e-3, 1e9)] public double? Photons { get; init; }
 
-    /// <summary>Seed of the noise.</summary>
+    /// <summary>Of <c>parallelMri</c>, how many coils are simulated: 1 to 64, 8 where it is absent and no file <c>maps</c> was sent.</summary>
+    [Range(1, 64)] public int? Coils { get; init; }
+
+    /// <summary>Seed of the noise, and of coils and object phase where they are drawn.</summary>
     [Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
 
     /// <summary>The files as data URIs, where they are not sent as parts.</summary>
@@ -34,6 +40,8 @@ internal sealed record SimulationRequest : IRequestWithFiles
         ["mask"] = Files?.Mask,
         ["psf"] = Files?.Psf,
         ["phase"] = Files?.Phase,
+        ["maps"] = Files?.Maps,
+        ["trajectory"] = Files?.Trajectory,
     };
 }
 
@@ -49,6 +57,12 @@ internal sealed record SimulationFiles
     /// <summary>The blur kernel of <c>pointSpread</c>.</summary>
     public string? Psf { get; init; }
 
-    /// <summary>The phase map of <c>mri</c> in radians, as .npy.</summary>
+    /// <summary>The phase map of <c>mri</c> and <c>parallelMri</c> in radians, as .npy.</summary>
     public string? Phase { get; init; }
+
+    /// <summary>Coil sensitivities of <c>parallelMri</c> instead of simulated ones, complex .npy (coils, rows, columns).</summary>
+    public string? Maps { get; init; }
+
+    /// <summary>Positions of the samples of <c>parallelMri</c>, .npy (samples, 2), in cycles per field of view.</summary>
+    public string? Trajectory { get; init; }
 }

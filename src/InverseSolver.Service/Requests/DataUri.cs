@@ -10,7 +10,8 @@ internal static class DataUri
 
     private static readonly HashSet<string> MediaTypes = new(StringComparer.OrdinalIgnoreCase)
     {
-        "image/png", "image/jpeg", "image/tiff", "image/webp", "application/octet-stream", "application/x-npy",
+        "image/png", "image/jpeg", "image/tiff", "image/webp", "application/octet-stream", "application/x-npy", "application/x-hdf5", "application/dicom",
+        "application/zip", "application/x-npz", "text/plain",
     };
 
     /// <summary>The bytes of a data URI.</summary>

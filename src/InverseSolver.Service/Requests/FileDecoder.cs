@@ -1,42 +1,68 @@
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Problems;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Requests;
 
-/// <summary>A file as an array.</summary>
-/// <param name="Array">Its values.</param>
-/// <param name="Quantisation">Standard deviation of the rounding to 8 bits; 0 for finer files.</param>
-internal sealed record DecodedFile(ArrayData Array, double Quantisation);
-
-/// <summary>Turns files into arrays: images by libvips, everything else must be .npy.</summary>
-internal sealed class FileDecoder(IOptions<LimitOptions> options)
+/// <summary>Turns files into arrays (<see cref="FileImport"/>), and names the one that is wrong.</summary>
+internal sealed class FileDecoder(FormatReader reader, IOptions<LimitOptions> options)
 {
-    /// <summary>Rounding to steps of 1/255 spreads evenly over one step.</summary>
-    private static readonly double EightBit = 1.0 / 255 / Math.Sqrt(12);
+    // Not arrays: they say how the measurement is read, and whom the result belongs to.
+    private const string Header = "header", Reference = "reference";
 
-    private readonly LimitOptions limits = options.Value;
+    private readonly FileImport import = new(reader, options.Value.Pixels);
 
     /// <summary>Decodes all files of a request.</summary>
+    /// <param name="problem">What it asks for.</param>
     /// <param name="files">The files by name.</param>
-    public IReadOnlyDictionary<string, DecodedFile> DecodeAll(IReadOnlyDictionary<string, byte[]> files) =>
-        files.ToDictionary(file => file.Key, file => Decode(file.Key, file.Value));
-
-    /// <summary>Decodes one file.</summary>
-    /// <param name="name">Its name: measurements, truths and images keep their channels; masks, kernels and phases have none.</param>
-    /// <param name="bytes">The file.</param>
-    public DecodedFile Decode(string name, byte[] bytes)
+    /// <param name="main">The one that the others belong to: the measurement, or the image to be measured.</param>
+    public DecodedFiles DecodeAll(Problem problem, IReadOnlyDictionary<string, byte[]> files, string main = "measurement")
     {
-        bool flat = name is "mask" or "psf" or "phase";
+        MeasurementKind kind = main != "measurement" ? MeasurementKind.Image
+            : problem is ParallelMri ? MeasurementKind.MultiCoil
+            : Reconstruction.IsKSpace(problem) ? MeasurementKind.SingleCoil
+            : MeasurementKind.Image;
+        bool withMask = Reconstruction.NeededFiles(problem).Contains("mask") && !files.ContainsKey("mask");
+        ImportedMeasurement measurement = Named(main, () => import.ReadMeasurement(kind, files[main], files.GetValueOrDefault(Header), withMask));
+        var decoded = new Dictionary<string, DecodedFile>();
+        foreach ((string name, ImportedFile file) in measurement.Files)
+        {
+            decoded[name == "measurement" ? main : name] = ToDecoded(file);
+        }
+
+        foreach ((string name, byte[] bytes) in files.Where(file => file.Key != main && file.Key is not (Header or Reference)))
+        {
+            decoded[name] = ToDecoded(Named(name, () => import.Read(name, bytes, measurement.Origin)));
+        }
+
+        if (problem is ParallelMri parallel && decoded.ContainsKey("trajectory") && main == "measurement" && measurement.Origin.IsScan)
+        {
+            problem = parallel with { Rows = parallel.Rows ?? measurement.Origin.Rows, Columns = parallel.Columns ?? measurement.Origin.Columns };
+        }
+
+        return new DecodedFiles(decoded, measurement.Origin, problem);
+    }
+
+    /// <summary>Refuses a file that cannot be the reference of a DICOM series.</summary>
+    /// <param name="files">A request's files.</param>
+    public void CheckReference(IReadOnlyDictionary<string, byte[]> files)
+    {
+        if (files.TryGetValue(Reference, out byte[]? bytes))
+        {
+            Named(Reference, () =>
+            {
+                DerivedFiles.CheckReference(reader, bytes);
+                return true;
+            });
+        }
+    }
+
+    private static T Named<T>(string name, Func<T> read)
+    {
         try
         {
-            if (Npy.IsNpy(bytes))
-            {
-                return new DecodedFile(FromNpy(Npy.Read(bytes, limits.Pixels * 3L), flat), 0);
-            }
-
-            Image image = ImageFile.Read(bytes, new ImageLimits(limits.Pixels));
-            return new DecodedFile(flat ? Flatten(image, name) : ToArray(image), image.BitDepth == 8 ? EightBit : 0);
+            return read();
         }
         catch (InvalidMeasurementException error)
         {
@@ -44,39 +70,5 @@ internal sealed class FileDecoder(IOptions<LimitOptions> options)
         }
     }
 
-    /// <summary>The noise level that a measurement has, its own quantisation included.</summary>
-    /// <param name="sigma">The noise that the caller knows of.</param>
-    /// <param name="measurement">The measurement.</param>
-    public static double EffectiveSigma(double sigma, DecodedFile measurement) =>
-        measurement.Quantisation == 0 ? sigma : double.Hypot(sigma, measurement.Quantisation);
-
-    private ArrayData FromNpy(NpyArray array, bool flat)
-    {
-        long plane = array.Shape.TakeLast(2).Aggregate(1L, (product, size) => product * size);
-        if (plane > limits.Pixels)
-        {
-            throw new InvalidMeasurementException($"The array has {plane} elements per channel; at most {limits.Pixels} are allowed.");
-        }
-
-        // A real (height, width) array is an image of one channel, as a grey PNG is.
-        int[] shape = !flat && !array.IsComplex && array.Shape.Length == 2 ? [1, .. array.Shape] : array.Shape;
-        return new ArrayData(shape, array.Values, array.IsComplex);
-    }
-
-    private static ArrayData ToArray(Image image) => new([image.Channels, image.Height, image.Width], image.Values);
-
-    private static ArrayData Flatten(Image image, string name)
-    {
-        int plane = image.Height * image.Width;
-        ReadOnlySpan<float> first = image.Values.AsSpan(0, plane);
-        for (int channel = 1; channel < image.Channels; channel++)
-        {
-            if (!first.SequenceEqual(image.Values.AsSpan(channel * plane, plane)))
-            {
-                throw new InvalidMeasurementException($"The {name} is coloured; it has to be grey.");
-            }
-        }
-
-        return new ArrayData([image.Height, image.Width], first.ToArray());
-    }
+    private static DecodedFile ToDecoded(ImportedFile file) => new(new ArrayData(file.Array.Shape, file.Array.Values, file.Array.IsComplex), file.Quantisation);
 }

@@ -50,8 +50,16 @@ internal static class ParallelMriChecks
         if (problem.Mask is not null || files.ContainsKey("mask")) throw new InvalidInputException("problem.mask", "Along a trajectory there is no mask.");
         if (problem.Rows is null || problem.Columns is null) throw new InvalidInputException(problem.Rows is null ? "problem.rows" : "problem.columns", "With a trajectory both rows and columns are given.");
         if (!files.TryGetValue("trajectory", out ArrayData? path)) throw new InvalidInputException("files.trajectory", "Rows and columns are given, so the measurement lies along a trajectory: it is needed.");
-        if (path.Shape is not [_, 2]) throw new InvalidInputException("files.trajectory", $"Its shape is {ProblemChecks.Text(path.Shape)}; needed is (samples, 2).");
+        CheckTrajectory(path, rows, columns);
         if (path.Shape[0] != measurement.Shape[1]) throw new InvalidInputException("files.trajectory", $"It has {path.Shape[0]} positions; the measurement has {measurement.Shape[1]} samples.");
+        return null;
+    }
+
+    /// <summary>Positions that an image of these sizes can be measured at.</summary>
+    /// <exception cref="InvalidInputException">Says what is wrong with the file.</exception>
+    public static void CheckTrajectory(ArrayData path, long rows, long columns)
+    {
+        if (path.Shape is not [_, 2]) throw new InvalidInputException("files.trajectory", $"Its shape is {ProblemChecks.Text(path.Shape)}; needed is (samples, 2).");
         try
         {
             Nufft.Check(2 * rows, 2 * columns, Doubled(Trajectory(path)));
@@ -61,8 +69,6 @@ internal static class ParallelMriChecks
         {
             throw new InvalidInputException("files.trajectory", error.Message.Split(" (Parameter", 2)[0]);
         }
-
-        return null;
     }
 
     /// <summary>A checked trajectory.</summary>
@@ -91,6 +97,7 @@ internal static class ParallelMriChecks
 
     private static bool[] Mask(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files, ArrayData measurement)
     {
+        if (problem.Mask is UploadedKSpaceMask && !files.ContainsKey("mask")) throw new InvalidInputException("files.mask", "This problem needs the file 'mask'.");
         bool[] measured = NotZero(measurement);
         bool[] mask = problem.Mask is null && !files.ContainsKey("mask") ? measured : ProblemChecks.KSpaceMask(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem");
         bool[] used = [.. mask.Zip(measured, (wanted, there) => wanted && there)];

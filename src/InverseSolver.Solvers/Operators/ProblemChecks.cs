@@ -14,7 +14,8 @@ internal static class ProblemChecks
         if (problem is ParallelMri parallel)
         {
             CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
-            return measurement is null ? throw new InvalidInputException("problem", "This problem's measurement is simulated with 'coils'.") : new(Mask: ParallelMriChecks.Check(parallel, imageShape, files, measurement));
+            // What a simulation needs besides, it checks itself: its files are others.
+            return measurement is null ? new() : new(Mask: ParallelMriChecks.Check(parallel, imageShape, files, measurement));
         }
 
         CheckImageShape(problem, imageShape, measurement is null ? "files.image" : "files.measurement", "problem");
@@ -78,6 +79,7 @@ internal static class ProblemChecks
             if (part is Composition) throw new InvalidInputException(at, "A composition holds no other composition; write its parts one after the other.");
             if (!part.IsLinear) throw new InvalidInputException(at, "Only linear problems can be composed.");
             if (ProblemShapes.IsComplex(part) && i < composition.Parts.Count - 1) throw new InvalidInputException(at, "Only the last part may give complex values.");
+            if (part is ParallelMri) throw new InvalidInputException(at, "Multi-coil MRI is prepared from its measurement and stands alone.");
             if (part is CartesianMri { Phase: PhaseSource.Estimated }) throw new InvalidInputException($"{at}.phase", "Within a composition no phase can be estimated.");
             if (ProblemShapes.Files(part).FirstOrDefault(name => !names.Add(name)) is { } twice) throw new InvalidInputException(at, $"Only one part can use the file '{twice}'.");
         }

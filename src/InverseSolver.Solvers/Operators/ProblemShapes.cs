@@ -51,6 +51,7 @@ internal static class ProblemShapes
         Inpainting { Mask: UploadedMask } => ["mask"],
         PointSpread => ["psf"],
         CartesianMri m => [.. m.Mask is UploadedKSpaceMask ? ["mask"] : Array.Empty<string>(), .. m.Phase == PhaseSource.File ? ["phase"] : Array.Empty<string>()],
+        ParallelMri { Mask: UploadedKSpaceMask } => ["mask"],
         _ => [],
     };
 }

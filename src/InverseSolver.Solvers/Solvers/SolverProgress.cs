@@ -9,4 +9,8 @@ namespace InverseSolver.Solvers.Solvers;
 /// <param name="Eta">Estimated time to the end; null at the start.</param>
 /// <param name="Preview">The current estimate, (channels, height, width) in [0,1]; null in most reports.</param>
 public sealed record SolverProgress(
-    string Stage, int Step, int Of, double? Residual, TimeSpan Elapsed, TimeSpan? Eta, ArrayData? Preview);
+    string Stage, int Step, int Of, double? Residual, TimeSpan Elapsed, TimeSpan? Eta, ArrayData? Preview)
+{
+    /// <summary>The frames of a stack that are being solved; null for a single image.</summary>
+    public FrameRange? Frames { get; init; }
+}

@@ -34,7 +34,7 @@ public sealed class CommandTests : IDisposable
     {
         (int exitCode, string output) = Inverse("--help");
         Assert.Equal(0, exitCode);
-        Assert.All(["solve", "evaluate", "models", "bench", "demo", "gpu-check"], command => Assert.Contains($"  {command}", output, StringComparison.Ordinal));
+        Assert.All(["solve", "convert", "evaluate", "models", "bench", "demo", "gpu-check"], command => Assert.Contains($"  {command}", output, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -59,6 +59,50 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(64, ((string)report["model"]!["hash"]!).Length);
         Assert.Equal(3, (int)report["seed"]!);
         Assert.InRange((double)report["quality"]!["psnrDb"]!, 10, 100);
+    }
+
+    /// <remarks>BART reads what is written and writes what is read: it doubles the values in between.</remarks>
+    [Fact]
+    public void Converted_arrays_are_those_that_BART_knows()
+    {
+        using var bart = new Mri.BartProgram();
+        float[] values = [.. Enumerable.Range(0, 48).Select(i => i - 7.5f)];
+        File.WriteAllBytes(PathOf("a.npy"), Npy.Write(new NpyArray([2, 3, 4], values, IsComplex: true)));
+        Assert.Equal(0, Inverse("convert", PathOf("a.npy"), PathOf("a.cfl")).ExitCode);
+        bart.Run("scale", "2", PathOf("a"), PathOf("b"));
+        Assert.Equal(0, Inverse("convert", PathOf("b.cfl"), PathOf("b.npy")).ExitCode);
+        NpyArray back = Npy.Read(File.ReadAllBytes(PathOf("b.npy")), 1000);
+        Assert.Equal([2, 3, 4], back.Shape);
+        Assert.Equal(values.Select(value => 2 * value), back.Values);
+        Assert.Equal(2, Inverse("convert", PathOf("a.npy"), PathOf("c.png")).ExitCode);
+    }
+
+    [Fact]
+    public void A_BART_file_is_solved_into_a_scan_that_BART_can_check()
+    {
+        using var bart = new Mri.BartProgram();
+        bart.Run("phantom", "-x", "32", "-s", "4", "-k", PathOf("y"));
+        File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
+        (int exitCode, string output) = Inverse(
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.cfl"), "--sigma", "0.001", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
+        Assert.True(exitCode == 0, output);
+        string[] files = [.. Directory.GetFiles(PathOf("out")).Select(file => Path.GetFileName(file)!)];
+        Assert.Empty(new[] { "complex.npy", "maps.npy", "kspace.npy", "mask.npy", "result.nii", "result-0000.dcm", "report.json" }.Except(files));
+        JsonNode report = JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!;
+        Assert.Equal(("bart", "new"), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["identifiers"]!));
+
+        // y = F (maps * image), by BART: its coil dimension is the fourth, so the arrays get one of size 1 before it.
+        foreach (string name in (string[])["complex", "maps", "kspace"])
+        {
+            NpyArray array = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), name + ".npy")), 1 << 20);
+            int coils = array.Shape.Length == 3 ? array.Shape[0] : 1;
+            File.WriteAllBytes(PathOf(name + ".npy"), Npy.Write(array with { Shape = [coils, 1, 32, 32] }));
+            Assert.Equal(0, Inverse("convert", PathOf(name + ".npy"), PathOf(name + ".cfl")).ExitCode);
+        }
+
+        bart.Run("fmac", PathOf("complex"), PathOf("maps"), PathOf("coils"));
+        bart.Run("fft", "-u", "3", PathOf("coils"), PathOf("explained"));
+        bart.Run("nrmse", "-t", "0.1", PathOf("kspace"), PathOf("explained"));
     }
 
     [Theory]

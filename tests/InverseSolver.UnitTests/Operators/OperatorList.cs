@@ -1,3 +1,4 @@
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Torch;
@@ -36,6 +37,12 @@ internal static class OperatorList
         ["mri random points 17x24"] = () => new CartesianMriOperator(17, 24, Masks.Random(17, 24, 0.6, 3), null, torch.CPU),
         ["mri with phase 24x20"] = () => new CartesianMriOperator(24, 20, Lines(24, Masks.RandomLines(20, 3, 0.2, 5)!), Phase(24, 20), torch.CPU),
         ["mri with phase 15x21"] = () => new CartesianMriOperator(15, 21, Masks.Random(15, 21, 0.6, 3), Phase(15, 21), torch.CPU),
+        ["sense lines, phase 4x24x20"] = () => Sense(24, 20, 4, 1, phase: true),
+        ["sense lines, complex 3x15x21"] = () => Sense(15, 21, 3, 1, phase: false),
+        ["sense points, two sets 4x16x12"] = () => Sense(16, 12, 4, 2, phase: false, points: true),
+        ["sense two sets, phase 4x16x12"] = () => Sense(16, 12, 4, 2, phase: true),
+        ["sense radial, phase 4x16x12"] = () => Radial(16, 12, 4, phase: true),
+        ["sense radial, complex 3x13x16"] = () => Radial(13, 16, 3, phase: false),
         ["ct radon sparse views 1x16x16"] = () => new TomographyOperator(1, 16, new ComputedTomography(9), torch.CPU),
         ["ct radon limited angle 3x13x13"] = () => new TomographyOperator(3, 13, new ComputedTomography(20, -30, 60), torch.CPU),
         ["ct means 3x16x16"] = () => new TomographyOperator(3, 16, new ComputedTomography(9, Projector: Projector.Mean), torch.CPU),
@@ -91,13 +98,28 @@ internal static class OperatorList
         return new ClippingOperator("clipping", shape, gain, low, high, ClippingOperator.Censored(y, low, high, 0), torch.CPU);
     }
 
+    private static SenseOperator Sense(int height, int width, int coils, int sets, bool phase, bool points = false) => Sense(
+        new CartesianSampling(height, width, points ? Masks.Random(height, width, 0.5, 3) : Lines(height, Masks.RandomLines(width, 2, 0.2, 5)!), torch.CPU), height, width, coils, sets, phase);
+
+    private static SenseOperator Radial(int height, int width, int coils, bool phase) =>
+        Sense(new TrajectorySampling(height, width, Trajectories.GoldenRadial(height, width, 12, 24), torch.CPU), height, width, coils, 1, phase);
+
+    // Maps whose root sum of squares is 1; of several sets they are different coils.
+    private static SenseOperator Sense(KSpaceSampling sampling, int height, int width, int coils, int sets, bool phase)
+    {
+        using var scope = torch.NewDisposeScope();
+        Tensor maps = torch.stack([.. Enumerable.Range(0, sets).Select(set => CoilSimulation.Coils(coils, height, width, 1 + set))]).unsqueeze(0);
+        Tensor angle = torch.tensor(Phase(height, width), 1, height, width);
+        return new SenseOperator(sampling, maps, phase ? torch.complex(angle.cos(), angle.sin()) : null, owns: true);
+    }
+
     private static WeightedOperator Weighted(LinearOperator op) => new(op, Weights(op.Range));
 
     // From 0.5 to 2.5.
     private static Tensor Weights(IReadOnlyList<long> range) => Unit(range, 1, 9) * 2 + 0.5;
 
     /// <summary>Whose exact proximal step is conjugate gradients that stop early.</summary>
-    public static bool IsIterative(LinearOperator op) => op is ReflectBlur or TomographyOperator or ComposedOperator or SensingOperator or WeightedOperator { Unweighted.RowPower: null };
+    public static bool IsIterative(LinearOperator op) => op is SenseOperator or ReflectBlur or TomographyOperator or ComposedOperator or SensingOperator or WeightedOperator { Unweighted.RowPower: null };
 
     public static bool[] Lines(int height, bool[] lines) => [.. Enumerable.Repeat(lines, height).SelectMany(line => line)];
 

@@ -1,0 +1,28 @@
+using System.ComponentModel.DataAnnotations;
+using InverseSolver.Imaging;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Requests;
+
+/// <summary>What one HDF5 or DICOM file may cost the process that parses it.</summary>
+internal sealed class FormatOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Formats";
+
+    /// <summary>Address space of the process, in bytes.</summary>
+    [Range(256L << 20, 1L << 40)] public long MemoryBytes { get; init; } = ReaderLimits.Default.MemoryBytes;
+
+    /// <summary>Seconds for one file; then the process is replaced and the file refused.</summary>
+    [Range(1, 3600)] public int Seconds { get; init; } = (int)ReaderLimits.Default.Time.TotalSeconds;
+
+    /// <summary>Numbers that are read from one file; a complex one counts once.</summary>
+    [Range(1024, 1L << 30)] public long Elements { get; init; } = ReaderLimits.Default.Elements;
+
+    /// <summary>As the reader takes them.</summary>
+    public ReaderLimits Limits => new(MemoryBytes, TimeSpan.FromSeconds(Seconds), Elements);
+}
+
+/// <summary>Checks the limits at start-up.</summary>
+[OptionsValidator]
+internal sealed partial class FormatOptionsValidator : IValidateOptions<FormatOptions>;
