@@ -21,7 +21,7 @@ WEIGHTS = {
     "CG-SENSE": ["-l2"], "wavelet": ["-l1"], "TV": ["-u0.1"],
 }
 GRID = [0.0003, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05]
-SOLVERS = [("mriPurify", "fast"), ("diffPir", "fast"), ("dcdp", "fast"), ("redDiff", "fast"), ("mriPurify", "balanced")]
+SOLVERS = [("mriPurify", "fast"), ("diffPir", "fast"), ("redDiff", "fast")]
 
 
 def bart(*arguments, quiet=True):
