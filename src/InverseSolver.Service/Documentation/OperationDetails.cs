@@ -63,13 +63,7 @@ internal sealed class OperationDetails : IOperationFilter
         };
         foreach (string file in files)
         {
-            parts.Properties[file] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary", Description = file switch
-            {
-                "measurement" => "PNG, JPEG, TIFF, WebP, .npy, .npz, DICOM, ISMRMRD or fastMRI HDF5, or BART's .cfl with its header.",
-                "reference" => "DICOM.",
-                "header" => "BART's .hdr.",
-                _ => "PNG, JPEG, TIFF, WebP or .npy.",
-            } };
+            parts.Properties[file] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary", Description = Formats(file) };
         }
 
         content["multipart/form-data"] = new OpenApiMediaType
@@ -78,4 +72,12 @@ internal sealed class OperationDetails : IOperationFilter
             Encoding = new Dictionary<string, OpenApiEncoding> { ["request"] = new() { ContentType = "application/json" } },
         };
     }
+
+    private static string Formats(string file) => file switch
+    {
+        "measurement" => "PNG, JPEG, TIFF, WebP, .npy, .npz, DICOM, ISMRMRD or fastMRI HDF5, or BART's .cfl with its header.",
+        "reference" => "DICOM.",
+        "header" => "BART's .hdr.",
+        _ => "PNG, JPEG, TIFF, WebP or .npy.",
+    };
 }
