@@ -12,6 +12,7 @@ internal static class StandardProblems
         ["superResolution4"] = _ => new SuperResolution(4),
         ["gaussianDeblurring"] = _ => new GaussianBlur(2),
         ["mri4"] = seed => new CartesianMri(new RandomKSpaceMask(4, 0.08, seed)),
+        ["parallelMri4"] = seed => new ParallelMri(new RandomKSpaceMask(4, null, seed, 12)),
         ["motionDeblurring"] = seed => new MotionBlur(31, 0.5, seed),
         ["denoising"] = _ => new Denoising(),
         ["ct25"] = _ => new ComputedTomography(25),

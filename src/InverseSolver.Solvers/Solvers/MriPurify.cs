@@ -1,5 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Torch;
 
@@ -13,6 +14,8 @@ namespace InverseSolver.Solvers.Solvers;
 public sealed class MriPurify : Solver
 {
     private readonly MriPurifyParameters _p;
+    private readonly int _rounds;
+    private readonly double _start;
     private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
@@ -20,11 +23,13 @@ public sealed class MriPurify : Solver
         : base(input)
     {
         _p = parameters;
+        bool coils = input.A is SenseOperator;
+        (_rounds, _start) = (parameters.Rounds ?? (coils ? 2 : 20), parameters.Start ?? (coils ? 0.3 : 0.8));
         _consistency = new DataConsistency(input, parameters);
     }
 
     /// <summary>Network calls of all rounds.</summary>
-    public override int Steps => _p.Rounds * _p.StepsPerRound;
+    public override int Steps => _rounds * _p.StepsPerRound;
 
     /// <summary>The latent of the aliased image Aᵀ y.</summary>
     public override SolverState Start(params long[] seeds)
@@ -51,7 +56,7 @@ public sealed class MriPurify : Solver
         }
 
         Tensor x0 = Calls.Decode(z0);
-        if (round == _p.Rounds - 1)
+        if (round == _rounds - 1)
         {
             state.Image = _consistency.Finish(x0, x => Replaced(x, round));
             return ("final", state.Image);
@@ -65,7 +70,7 @@ public sealed class MriPurify : Solver
     /// <summary>Rounds begin at start (rounds - round) / rounds of the schedule; the steps of a round fall evenly from there towards 0.</summary>
     internal int Timestep(int round, int step)
     {
-        double begin = _p.Start * (_p.Rounds - round) / _p.Rounds, share = (double)(_p.StepsPerRound - step) / _p.StepsPerRound;
+        double begin = _start * (_rounds - round) / _rounds, share = (double)(_p.StepsPerRound - step) / _p.StepsPerRound;
         return (int)Math.Round(begin * share * (Model.Abar.Length - 1), MidpointRounding.AwayFromZero);
     }
 

@@ -10,11 +10,11 @@ public sealed record MriPurifyParameters : DiffusionParameters
     /// <summary>The preset <c>balanced</c>.</summary>
     public MriPurifyParameters() => Samples = 8;
 
-    /// <summary>Noise level that the first round diffuses to, as a share of the schedule; later rounds begin at evenly falling levels.</summary>
-    [Range(0.01, 1.0)] public double Start { get; init; } = 0.8;
+    /// <summary>Noise level that the first round diffuses to, as a share of the schedule; later rounds begin at evenly falling levels. Null: 0.8, of multi-coil data 0.3.</summary>
+    [Range(0.01, 1.0)] public double? Start { get; init; } = 0.8;
 
-    /// <summary>Rounds of diffusing, denoising and putting the measured k-space back.</summary>
-    [Range(1, 1000)] public int Rounds { get; init; } = 30;
+    /// <summary>Rounds of diffusing, denoising and putting the measured k-space back. Null: 20, of multi-coil data 2.</summary>
+    [Range(1, 1000)] public int? Rounds { get; init; } = 30;
 
     /// <summary>DDIM steps of each round, one network call each.</summary>
     [Range(1, 1000)] public int StepsPerRound { get; init; } = 1;
@@ -35,8 +35,8 @@ public sealed record MriPurifyParameters : DiffusionParameters
     /// <summary>Eight samples of a short run with our data step.</summary>
     internal static MriPurifyParameters Balanced { get; } = new();
 
-    /// <summary>Two network calls: what is left of the aliasing in a multi-coil image needs no more.</summary>
-    internal static MriPurifyParameters Fast { get; } = new() { Samples = 1, Start = 0.3, Rounds = 2 };
+    /// <summary>Of multi-coil data two network calls: what is left of their aliasing needs no more (docs/results.md).</summary>
+    internal static MriPurifyParameters Fast { get; } = new() { Samples = 1, Start = null, Rounds = null };
 
     private protected override bool HasProximalSteps => Data == DataStep.ErrorMetric;
 
