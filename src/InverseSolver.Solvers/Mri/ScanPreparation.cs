@@ -18,7 +18,7 @@ internal static class ScanPreparation
 
     // Of the first image: least squares with little energy, as far as few iterations go.
     private const double FirstRho = 0.01, FirstTolerance = 1e-2;
-    private const int FirstIterations = 20;
+    private const int FirstIterations = 40;
 
     private const double ScaleQuantile = 0.99;
 
@@ -67,7 +67,8 @@ internal static class ScanPreparation
             // The scale, and the phase, of the image that explains the data without a prior.
             using var free = new SenseOperator(sampling, maps, null, owns: false);
             Tensor channels = SenseConditioning.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
-            Tensor x = free.ToComplex(channels).select(1, 0);
+            // Where no coil sees anything the iteration leaves what the preconditioner spread there.
+            Tensor x = free.ToComplex(channels).select(1, 0) * maps.select(1, 0).abs().sum([1]).gt(0).to(ScalarType.Float32);
             double unexplained = sigma == 0 ? 1 : free.Residual2(channels, y).sum().ToDouble() / (frames.Count * free.MeasuredComponents * sigma * sigma);
             double scale = Quantile(x.abs().ToFloats());
             if (!(scale > 0) || !double.IsFinite(scale)) throw new InvalidInputException("files.measurement", "The image of it is zero nearly everywhere.");

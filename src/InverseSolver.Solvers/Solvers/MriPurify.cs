@@ -31,13 +31,13 @@ public sealed class MriPurify : Solver
     /// <summary>Network calls of all rounds.</summary>
     public override int Steps => _rounds * _p.StepsPerRound;
 
-    /// <summary>The latent of the aliased image Aᵀ y.</summary>
+    /// <summary>The latent of the aliased image: Aᵀ y, along a trajectory with density compensation.</summary>
     public override SolverState Start(params long[] seeds)
     {
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         SolverState state = SolverState.Start(seeds, Y.device);
-        state.Latent = Calls.Encode(((LinearOperator)A).Adjoint(Y));
+        state.Latent = Calls.Encode(A.Direct(Y));
         return state;
     }
 
