@@ -21,10 +21,10 @@ WEIGHTS = {
     "CG-SENSE": ["-l2"], "wavelet": ["-l1"], "TV": ["-u0.1"],
 }
 GRID = [0.0003, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05]
-SOLVERS = [("mriPurify", "fast"), ("diffPir", "fast"), ("redDiff", "fast")]
+SOLVERS = [("mriPurify", "fast"), ("diffPir", "fast")]
 
 
-def bart(*arguments, quiet=True):
+def bart(*arguments):
     done = subprocess.run(["bart", *map(str, arguments)], env=ENVIRONMENT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"bart {arguments[0]}: {done.stderr.strip()}")
@@ -109,8 +109,10 @@ def row(of, method, m, note=""):
     print(f"| {of} | {method} | {m['nrmse']:.4f} | {m['psnr']:.2f} | {m['ssim']:.4f} | {note} |", flush=True)
 
 
-def slice_case(work, name, kspace, mask, truth, lines, results, measurement=None, solvers=SOLVERS):
+def slice_case(work, name, kspace, mask, truth, results, measurement=None):
     """All methods on one slice, (coils, rows, columns) whose truth is its SENSE image."""
+    if name in results:
+        return
     y = (kspace * mask).astype(np.complex64)
     to_bart(f"{work}/y", y)
     bart("ecalib", "-m1", f"{work}/y", f"{work}/maps")
@@ -121,12 +123,12 @@ def slice_case(work, name, kspace, mask, truth, lines, results, measurement=None
     if measurement is None:
         measurement = f"{work}/{name}.npy"
         np.save(measurement, y)
-    for solver, preset in [("wavelet", "balanced"), ("totalVariation", "balanced"), *solvers]:
+    for solver, preset in [("wavelet", "balanced"), ("totalVariation", "balanced"), *SOLVERS]:
         out, report = inverse(work, name, measurement, np.abs(truth).astype(np.float32)[None], solver, preset)
         image = np.load(f"{out}/complex.npy")
         results[name][f"{solver} {preset}"] = dict(
             metrics(image, truth), seconds=report["cost"]["seconds"], ratio=report["consistency"]["ratio"], maps=report["mri"]["maps"], modelError=report["mri"]["modelError"])
-    if results[name][f"{solvers[0][0]} {solvers[0][1]}"]["maps"] != "espirit":
+    if results[name][f"{SOLVERS[0][0]} {SOLVERS[0][1]}"]["maps"] != "espirit":
         # BART with our sensitivities and whitened coils: what remains is the regularisation.
         to_bart(f"{work}/y", np.load(f"{out}/kspace.npy"))
         to_bart(f"{work}/maps", np.load(f"{out}/maps.npy"))
@@ -160,10 +162,10 @@ def brain(data, work, results):
     cases = {f"brain, spacing {s}, 24 lines": line_mask(columns, spacing=s) for s in (3, 4, 6)}
     cases |= {f"brain, random {net}x, {c} lines": line_mask(columns, net=net, centre=c) for net, c in ((4, 12), (6, 12), (6, 8))}
     for name, mask in cases.items():
-        slice_case(work, name, kspace, np.broadcast_to(mask, kspace.shape[1:]), truth, None, results)
+        slice_case(work, name, kspace, np.broadcast_to(mask, kspace.shape[1:]), truth, results)
     file = f"{raw}/brain8ch_R3_acs24_ismrmrd.h5"
     mask = np.broadcast_to(np.load(f"{raw}/brain8ch_R3_acs24_mask.npy") > 0.5, kspace.shape[1:])
-    slice_case(work, "brain, ISMRMRD file", kspace, mask, truth, None, results, measurement=file)
+    slice_case(work, "brain, ISMRMRD file", kspace, mask, truth, results, measurement=file)
 
 
 def phantoms(data, work, results):
@@ -186,7 +188,7 @@ def phantoms(data, work, results):
         maps = read_cfl(f"{work}/fm").reshape(128, 128, 8, order="F").transpose(2, 0, 1)
         truth = (maps.conj() * ifft(best)).sum(0)
         for net, centre in ((4, 12),):
-            slice_case(work, f"{name}, random {net}x, {centre} lines", full, np.broadcast_to(line_mask(128, net=net, centre=centre), (128, 128)), truth, None, results)
+            slice_case(work, f"{name}, random {net}x, {centre} lines", full, np.broadcast_to(line_mask(128, net=net, centre=centre), (128, 128)), truth, results)
 
 
 def coils(count, rows, columns, seed):

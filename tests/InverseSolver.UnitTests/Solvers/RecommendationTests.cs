@@ -18,6 +18,7 @@ public sealed class RecommendationTests
         [typeof(GaussianBlur)] = ["gaussianDeblurring"],
         [typeof(MotionBlur)] = ["motionDeblurring"],
         [typeof(CartesianMri)] = ["mri4"],
+        [typeof(ParallelMri)] = ["parallelMri4"],
         [typeof(Denoising)] = ["denoising"],
         [typeof(ComputedTomography)] = ["ct25", "ct25Means", "ctLimited"],
         [typeof(Composition)] = ["blurSuperResolutionInpainting"],
