@@ -170,7 +170,7 @@ public sealed class ParallelMriTests
     {
         using GaussianModel model = Toy.Gaussian();
         ArrayData y = KSpace(Coils, 0.5f), scaled = y with { Values = [.. y.Values.Select(value => factor * value)] };
-        var files = new Dictionary<string, ArrayData> { ["calibration"] = file == "calibration" ? scaled : y };
+        var files = file == "calibration" ? new Dictionary<string, ArrayData> { ["calibration"] = scaled } : [];
         Assert.Equal($"files.{file}", Assert.Throws<InvalidInputException>(() => Run(model, new ParallelMri(), file == "measurement" ? scaled : y, files, 0.01)).Field);
     }
 
