@@ -9,6 +9,9 @@ internal static class ParallelMriChecks
     // Coils of the largest arrays are 128.
     private const int MostCoils = 256;
 
+    // Sums of squares of so large or so small numbers stay within single precision.
+    private const float Largest = 1e15f, Smallest = 1e-15f;
+
     /// <summary>The files that it may have.</summary>
     public static string[] Files { get; } = ["mask", "maps", "covariance", "calibration", "phase", "trajectory"];
 
@@ -22,11 +25,13 @@ internal static class ParallelMriChecks
         if (coils > MostCoils) throw new InvalidInputException("files.measurement", $"It has {coils} coils; at most {MostCoils} are taken.");
         if (!measurement.Values.All(float.IsFinite)) throw new InvalidInputException("files.measurement", "It holds a value that is not a finite number.");
         if (measurement.Values.All(value => value == 0)) throw new InvalidInputException("files.measurement", "It is 0 everywhere.");
+        CheckUnits("files.measurement", measurement.Values);
         foreach ((string name, ArrayData file) in files)
         {
             if (!Files.Contains(name)) throw new InvalidInputException($"files.{name}", "This problem uses no such file.");
             ProblemChecks.CheckArray(file, $"files.{name}");
             if (!file.Values.All(float.IsFinite)) throw new InvalidInputException($"files.{name}", "It holds a value that is not a finite number.");
+            if (name == "calibration" && file.Values.Any(value => value != 0)) CheckUnits("files.calibration", file.Values);
             bool complex = name is "maps" or "covariance" or "calibration";
             if (complex != file.IsComplex && name != "covariance") throw new InvalidInputException($"files.{name}", complex ? "Its values must be complex." : "Its values must be real.");
         }
@@ -86,6 +91,12 @@ internal static class ParallelMriChecks
         var mask = new bool[plane];
         for (int i = 0; i < kSpace.Values.Length; i++) mask[i / 2 % plane] |= kSpace.Values[i] != 0;
         return mask;
+    }
+
+    private static void CheckUnits(string field, float[] values)
+    {
+        float largest = values.Max(Math.Abs);
+        if (largest is < Smallest or > Largest) throw new InvalidInputException(field, FormattableString.Invariant($"Its largest value is {largest:g3}; in units that make it {Smallest:g} to {Largest:g} it can be solved."));
     }
 
     private static double[,] Doubled(double[,] trajectory)

@@ -126,7 +126,8 @@ internal static class ScanPreparation
         ParallelMri problem, IReadOnlyList<ReconstructionRequest> frames, Tensor white, Tensor? whitening, KSpaceSampling sampling, bool[]? mask, long rows, long columns)
     {
         Tensor kSpace = white;
-        if (frames[0].Files.ContainsKey("calibration"))
+        bool calibrated = frames[0].Files.ContainsKey("calibration");
+        if (calibrated)
         {
             kSpace = torch.cat([.. frames.Select(frame => frame.Files["calibration"].ToTensor(white.device))]);
             mask = ParallelMriChecks.NotZero(frames[0].Files["calibration"]);
@@ -153,7 +154,13 @@ internal static class ScanPreparation
             throw new InvalidInputException("problem.maps", $"ESPIRiT needs {FewestLines} fully measured lines and rows in the centre of k-space; there are {region.Columns} and {region.Rows}.");
         }
 
-        return (region.Of(kSpace), enough && problem.Maps != MapSource.LowResolution);
+        Tensor data = region.Of(kSpace);
+        if (!frames[0].Files.ContainsKey("maps") && data.abs().sum([-3, -2, -1]).ToFloats().Any(sum => sum == 0))
+        {
+            throw new InvalidInputException(calibrated ? "files.calibration" : "files.measurement", "The centre of k-space is 0 in a frame, so no sensitivities can be estimated.");
+        }
+
+        return (data, enough && problem.Maps != MapSource.LowResolution);
     }
 
     // Of the coils as they came.

@@ -163,6 +163,29 @@ public sealed class ParallelMriTests
         Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Simulate(problem, image, files, 0, 1, coils: coils)).Field);
     }
 
+    /// <remarks>Their squares leave single precision, and with them sensitivities and scale. A damaged file has such values.</remarks>
+    [Theory]
+    [InlineData("measurement", 3e38f), InlineData("measurement", 1e-30f), InlineData("calibration", 3e38f), InlineData("calibration", 1e-30f)]
+    public void Values_whose_squares_cannot_be_summed_are_refused(string file, float factor)
+    {
+        using GaussianModel model = Toy.Gaussian();
+        ArrayData y = KSpace(Coils, 0.5f), scaled = y with { Values = [.. y.Values.Select(value => factor * value)] };
+        var files = file == "calibration" ? new Dictionary<string, ArrayData> { ["calibration"] = scaled } : [];
+        Assert.Equal($"files.{file}", Assert.Throws<InvalidInputException>(() => Run(model, new ParallelMri(), file == "measurement" ? scaled : y, files, 0.01)).Field);
+    }
+
+    [Fact]
+    public void Calibration_data_that_are_zero_in_one_frame_are_refused()
+    {
+        using GaussianModel model = Toy.Gaussian();
+        ArrayData y = KSpace(Coils, 0.5f), two = new([2, .. y.Shape], [.. y.Values, .. y.Values], IsComplex: true);
+        ArrayData calibration = two with { Values = [.. y.Values, .. new float[y.Values.Length]] };
+        Assert.Equal("files.calibration", Assert.Throws<InvalidInputException>(() => Run(model, new ParallelMri(), two, new() { ["calibration"] = calibration }, 0.01)).Field);
+    }
+
+    private static ArrayData KSpace(int coils, float level) =>
+        new([coils, Side, Side], [.. Enumerable.Range(0, 2 * coils * Side * Side).Select(i => level * MathF.Cos(i * 0.7f))], IsComplex: true);
+
     private static ReconstructionRequest Request(ParallelMri problem, ArrayData y, Dictionary<string, ArrayData> files, double? sigma, string solver) => new()
     {
         Problem = problem with { Mask = null },
