@@ -20,6 +20,10 @@ internal static class ScanPreparation
     private const double FirstRho = 0.01, FirstTolerance = 1e-2;
     private const int FirstIterations = 40;
 
+    // Of the image that shows what no image explains.
+    private const double UnexplainedRho = 1e-4, UnexplainedTolerance = 1e-3;
+    private const int UnexplainedIterations = 50;
+
     private const double ScaleQuantile = 0.99;
 
     /// <summary>Prepares the frames of one measurement, which share their mask.</summary>
@@ -52,7 +56,7 @@ internal static class ScanPreparation
             // Calibration data before the coils are compressed, since that is learned from them.
             (Tensor calibration, bool enough) = Calibration(problem, frames, whitening is null ? y : Mixed(whitening, y), whitening, sampling, mask, rows, columns);
             Tensor? given = first.Files.ContainsKey("maps") ? torch.cat([.. frames.Select(frame => frame.Files["maps"].ToTensor(device))]).unsqueeze(1) : null;
-            Tensor compression = CoilCompression.Matrix(calibration, most: problem.VirtualCoils ?? long.MaxValue);
+            (Tensor compression, Tensor back) = VirtualCoils.Find(calibration, whitening, problem.VirtualCoils ?? long.MaxValue);
             Tensor mixing = whitening is null ? compression : compression.to(torch.CPU).matmul(whitening);
             y = sampling.Measured(Mixed(mixing, y));
             calibration = Mixed(compression, calibration);
@@ -61,7 +65,7 @@ internal static class ScanPreparation
             Tensor maps = given is not null ? Mixed(mixing, given)
                 : enough ? Espirit.Maps(calibration, rows, columns, problem.MapSets, Kernel).Maps
                 : LowResolutionMaps.Maps(calibration, rows, columns);
-            if (given is null) maps = maps / RootSumOfSquares(whitening is null ? CoilMatrix.Adjoint(compression) : torch.linalg.inv(whitening).matmul(CoilMatrix.Adjoint(compression.to(torch.CPU))), maps);
+            if (given is null) maps = maps / RootSumOfSquares(back, maps);
             check();
 
             // The scale, and the phase, of the image that explains the data without a prior.
@@ -69,7 +73,7 @@ internal static class ScanPreparation
             Tensor channels = SenseConditioning.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
             // Where no coil sees anything the iteration leaves what the preconditioner spread there.
             Tensor x = free.ToComplex(channels).select(1, 0) * maps.select(1, 0).abs().sum([1]).gt(0).to(ScalarType.Float32);
-            double unexplained = sigma == 0 ? 1 : free.Residual2(channels, y).sum().ToDouble() / (frames.Count * free.MeasuredComponents * sigma * sigma);
+            double unexplained = Unexplained(free, channels, y, sigma, check);
             double scale = Quantile(x.abs().ToFloats());
             if (!(scale > 0) || !double.IsFinite(scale)) throw new InvalidInputException("files.measurement", "The image of it is zero nearly everywhere.");
             Tensor? phase = complexImage ? null
@@ -161,6 +165,16 @@ internal static class ScanPreparation
         }
 
         return (data, enough && problem.Maps != MapSource.LowResolution);
+    }
+
+    // Squared residual over what noise explains. What the first image leaves because its iteration stops early is no error of the model, so it goes on where that could matter.
+    private static double Unexplained(SenseOperator a, Tensor x, Tensor y, double sigma, Action check)
+    {
+        if (sigma == 0) return 1;
+        double first = Ratio(x);
+        return first <= 1 ? first : Math.Min(first, Ratio(SenseConditioning.Prox(a, x, y, UnexplainedRho, UnexplainedTolerance, UnexplainedIterations, check)));
+
+        double Ratio(Tensor image) => a.Residual2(image, y).sum().ToDouble() / (x.size(0) * a.MeasuredComponents * sigma * sigma);
     }
 
     // Of the coils as they came.

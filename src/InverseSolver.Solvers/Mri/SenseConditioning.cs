@@ -18,7 +18,7 @@ internal sealed class SenseConditioning
     // The imaginary part is as large as this share of the error of the real one, and varies over as many pixels as this correlation says.
     internal const double ImaginaryShare = 0.5, ImaginaryCorrelation = 0.9;
 
-    private const double Tolerance = 1e-2, ProxTolerance = 1e-5, ExactTolerance = 1e-2;
+    private const double Tolerance = 1e-2, ProxTolerance = 2e-6, ExactTolerance = 1e-2;
     private const int Iterations = 40, ProxIterations = 200, ExactIterations = 30;
 
     private readonly SenseOperator _a;

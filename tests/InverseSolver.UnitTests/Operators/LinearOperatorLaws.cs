@@ -1,3 +1,4 @@
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Torch;
 using Xunit;
@@ -90,7 +91,8 @@ public sealed class LinearOperatorLaws : IDisposable
 
         double gradient = Norm(op.Adjoint(op.Apply(x) - op.Measured(y))) / (largest * step);
         // A random measurement is nothing that a blur can make: where conjugate gradients solve, their iterations run out.
-        Assert.True(gradient <= (IsIterative(op) ? 10 : 1) * LinearOperator.RelativeCutoff, $"{gradient:e2}");
+        // Multi-coil MRI stops at a hundredth of what it began with, in a norm of its own.
+        Assert.True(gradient <= (op is SenseOperator ? 30 : IsIterative(op) ? 10 : 1) * LinearOperator.RelativeCutoff, $"{gradient:e2}");
 
         Tensor move = (x - x0).reshape(Items, -1).to(ScalarType.Float64);
         Tensor seen = vh.narrow(0, 0, (long)values.ge(largest * 1e-9).to(ScalarType.Float64).sum().ToDouble());
@@ -105,7 +107,7 @@ public sealed class LinearOperatorLaws : IDisposable
         Tensor x0 = Image(op, Items, 1), truth = Image(op, Items, 2), y = op.Apply(truth), x = op.Prox(x0, y, 0);
         double error = Norm(op.Apply(x) - y) / Norm(op.Apply(x0) - y);
         // Kernels that hide components below the cut-off, or conjugate gradients that stop there, leave a little.
-        Assert.True(error <= (op is MaskOperator || name.StartsWith("bicubic") || name.StartsWith("average") ? 1e-5 : 2e-2), $"{error:e2}");
+        Assert.True(error <= (op is MaskOperator || name.StartsWith("bicubic") || name.StartsWith("average") ? 1e-5 : op is SenseOperator ? 5e-2 : 2e-2), $"{error:e2}");
     }
 
     [Theory, MemberData(nameof(Names))]

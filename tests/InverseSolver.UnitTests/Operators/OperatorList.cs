@@ -2,6 +2,7 @@ using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Torch;
+using InverseSolver.UnitTests.Mri;
 
 namespace InverseSolver.UnitTests.Operators;
 
@@ -59,6 +60,13 @@ internal static class OperatorList
         ["inpainting, mri 1x17x24"] = () => new ComposedOperator(
             new MaskOperator(1, 17, 24, Masks.Random(17, 24, 0.2, 1), torch.CPU),
             new CartesianMriOperator(17, 24, Masks.Random(17, 24, 0.6, 3), null, torch.CPU)),
+        ["sense lines 12x10"] = () => SenseScans.Cartesian(12, 10, SenseScans.Lines(12, 10)),
+        ["sense points 9x11"] = () => SenseScans.Cartesian(9, 11, SenseScans.Positions(9, 11)),
+        ["sense lines with phase 11x13"] = () => SenseScans.Cartesian(11, 13, SenseScans.Lines(11, 13), phase: true),
+        ["sense points with phase, two sets 10x9"] = () => SenseScans.Cartesian(10, 9, SenseScans.Positions(10, 9), sets: 2, phase: true),
+        ["sense lines, two sets 9x10"] = () => SenseScans.Cartesian(9, 10, SenseScans.Lines(9, 10), coils: 4, sets: 2),
+        ["sense spokes 10x9"] = () => SenseScans.Radial(10, 9),
+        ["sense spokes with phase 12x11"] = () => SenseScans.Radial(12, 11, phase: true),
         ["weighted inpainting 1x15x18"] = () => Weighted(new MaskOperator(1, 15, 18, Masks.Box(15, 18, 3, 4, 7, 6), torch.CPU)),
         ["weighted colourisation 3x13x17"] = () => Weighted(new LuminanceOperator(13, 17, Luminance.Rec601, torch.CPU)),
         ["weighted cosines 3x13x18"] = () => Weighted(new SensingOperator(3, 13, 18, new CompressedSensing(0.3, SensingTransform.Cosine, 3), torch.CPU)),
