@@ -31,6 +31,13 @@ public static class CoilCompression
         long coils = ascending.Length, count = 0;
         // Rounding must not make "all of it" unreachable.
         while (count < Math.Min(most, coils) && kept < energy * total * (1 - 1e-12)) kept += ascending[coils - 1 - count++];
-        return CoilMatrix.Adjoint(vectors.narrow(1, coils - count, count).flip(1)).MoveToOuterDisposeScope();
+        return CoilMatrix.Adjoint(Turned(vectors.narrow(1, coils - count, count).flip(1))).MoveToOuterDisposeScope();
+    }
+
+    // Eigenvectors are known up to a phase, which rounding would choose: each one's largest entry is made positive.
+    private static Tensor Turned(Tensor vectors)
+    {
+        Tensor largest = vectors.gather(0, vectors.abs().argmax(0, keepdim: true));
+        return vectors * largest.conj() / largest.abs();
     }
 }

@@ -49,7 +49,7 @@ public sealed class SolverProblemTests
         ["treg"] = [(_nonlinear.Contains, "TReg solves linear problems only: it needs the adjoint of the forward model.")],
         ["psld"] = [(_nonlinear.Contains, "PSLD solves linear problems only: it needs the adjoint of the forward model.")],
         ["ddpmConsistency"] = [(kind => kind != "mri", "DDPM with k-space consistency is for MRI: it replaces the measured lines of k-space.")],
-        ["mriPurify"] = [(kind => kind != "mri", "MRI purification is for MRI: it starts from the aliased image and puts the measured k-space back.")],
+        ["mriPurify"] = [(kind => kind is not ("mri" or "parallelMri"), "MRI purification is for MRI: it starts from the aliased image and puts the measured k-space back.")],
         ["tspr"] = [(kind => kind != "codedDiffraction", "TSPR solves coded diffraction only.")],
         ["adjoint"] = [(kind => kind is "phaseRetrieval" or "codedDiffraction", "Magnitudes without their phases are no image, and no adjoint makes one of them.")],
         ["leastSquares"] = [(_nonlinear.Contains, "Least squares needs a linear problem: it solves one linear system for each weight.")],
