@@ -25,6 +25,9 @@ public sealed record ParallelMri(
     [property: Range(8, 4096)] int? Rows = null,
     [property: Range(8, 4096)] int? Columns = null) : Problem
 {
+    // What is not zero was measured, and the coils are known from it.
+    internal override bool DependsOnMeasurement => true;
+
     internal override string? PhotonRefusal => "k-space is no count of photons: its noise is Gaussian, and sigma alone says what it is.";
 }
 
