@@ -36,7 +36,9 @@ internal static class ParallelReconstruction
     {
         using SenseOperator a = scan.A.Frames(frame), free = a.WithoutPhase();
         Tensor y = scan.Y.narrow(0, frame, 1), x = samples.mean([0], keepdim: true);
-        Tensor image = a.Phase is null ? a.ToComplex(x) : Complex(request, scan, a, free, x, y, cancellation);
+        Tensor solved = a.Phase is null ? a.ToComplex(x) : Complex(request, scan, a, free, x, y, cancellation);
+        // Where no coil sees anything nothing was measured, and what an iteration left there means nothing.
+        Tensor image = solved * a.Maps.select(1, 0).abs().sum([1], keepdim: true).gt(0).to(ScalarType.Float32);
         Tensor channels = free.FromComplex(image), magnitude = image.abs().square().sum([1], keepdim: true).sqrt();
         ArrayData shown = magnitude.ToArrayData();
         if (!shown.Values.All(float.IsFinite)) throw new ArithmeticException("The reconstruction holds values that are not finite numbers.");
