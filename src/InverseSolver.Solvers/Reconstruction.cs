@@ -207,12 +207,13 @@ public static class Reconstruction
         int batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), done = 0;
         var cost = new CostReport(0, 0, 0, 0, 0);
         var solved = new List<FrameResult>();
+        var noises = new List<NoiseReport>();
         foreach (IReadOnlyList<ReconstructionRequest> group in sharing)
         {
             using DisposeScope scope = torch.NewDisposeScope();
             using Prepared prepared = Prepare(model, request, group, imageShape, noise, cancellation);
             (ForwardOperator a, Tensor y, double sigma) = (prepared.A, prepared.Y, prepared.Sigma);
-            noise = prepared.Scan?.Noise ?? noise;
+            if (prepared.Scan is { } scanned) noises.Add(scanned.Noise);
             Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
             var images = new List<Tensor>();
             int first = solved.Count;
@@ -248,7 +249,7 @@ public static class Reconstruction
                 : Conclude(model, frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), sigma, cancellation)));
         }
 
-        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise!);
+        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise ?? noises[0] with { Sigma = Math.Sqrt(noises.Average(one => one.Sigma * one.Sigma)) });
     }
 
     private static Prepared Prepare(
