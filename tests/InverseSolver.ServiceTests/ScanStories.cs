@@ -177,27 +177,18 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     {
         JsonObject request = Job("denoising", "adjoint");
         await SolveAsync(request, ("measurement", Dicom()));
-        long before = service.Services.GetRequiredService<FormatReader>().Restarts;
-        int killed = 0;
-        foreach (Process child in Process.GetProcessesByName("inverse_reader").Where(IsOurs))
+        var reader = service.Services.GetRequiredService<FormatReader>();
+        long before = reader.Restarts;
+        using (Process child = Process.GetProcessById(reader.ProcessId!.Value))
         {
+            Assert.Equal("inverse_reader", child.ProcessName);
             child.Kill();
             child.WaitForExit();
-            killed++;
-        }
-
-        Assert.Equal(1, killed);
-        using (MultipartFormDataContent form = Requests.Form(request, ("measurement", Dicom())))
-        using (HttpResponseMessage refused = await service.Client.PostAsync("/v1/jobs", form))
-        {
-            Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
         }
 
         await SolveAsync(request, ("measurement", Dicom()));
-        Assert.Equal(before + 1, service.Services.GetRequiredService<FormatReader>().Restarts);
+        Assert.Equal(before + 1, reader.Restarts);
     }
-
-    private static bool IsOurs(Process child) => File.ReadAllText($"/proc/{child.Id}/stat").Split(") ")[1].Split(' ')[1] == $"{Environment.ProcessId}";
 
     private static JsonObject Job(string problem, string solver) => new()
     {

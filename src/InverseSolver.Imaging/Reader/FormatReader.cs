@@ -19,11 +19,11 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
     /// <summary>What one file may cost.</summary>
     public ReaderLimits Limits => limits;
 
-    /// <summary>How often a file ended the process or held it up.</summary>
+    /// <summary>How often the process had to be replaced: because a file ended it or held it up, or because somebody else ended it.</summary>
     public long Restarts => Interlocked.Read(ref _restarts);
 
     /// <summary>The process's id; null where none runs.</summary>
-    internal int? ProcessId => _process?.Id;
+    public int? ProcessId => _process?.Id;
 
     /// <summary>Starts the process unless it runs, and has it answer.</summary>
     /// <exception cref="InvalidOperationException">It cannot be started: it, or a library that it needs, is missing.</exception>
@@ -81,7 +81,15 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
     private ReaderProcess Running()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_process is not null) return _process;
+        if (_process is { HasEnded: false }) return _process;
+        if (_process is not null)
+        {
+            // It ended between two files, so neither is to blame.
+            _process.Dispose();
+            _process = null;
+            Interlocked.Increment(ref _restarts);
+        }
+
         var process = new ReaderProcess(limits.MemoryBytes);
         try
         {

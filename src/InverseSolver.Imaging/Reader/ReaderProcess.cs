@@ -39,6 +39,8 @@ internal sealed class ReaderProcess : IDisposable
 
     internal int Id => _process.Id;
 
+    internal bool HasEnded => _process.HasExited;
+
     /// <summary>Sends a request and waits for its answer; the process is ended when that takes too long.</summary>
     /// <exception cref="IOException">The process ended, was too late or does not keep to the protocol. It is of no more use.</exception>
     internal (uint Status, ReaderAnswer Answer) Exchange(ReadOnlySpan<byte> json, IReadOnlyList<ReadOnlyMemory<byte>> blob, TimeSpan time)

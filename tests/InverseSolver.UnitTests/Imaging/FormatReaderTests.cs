@@ -26,7 +26,7 @@ public sealed class FormatReaderTests
     }
 
     [Fact]
-    public void A_reader_that_was_killed_is_replaced_and_the_file_in_its_hands_is_refused()
+    public void A_reader_that_was_killed_between_two_files_is_replaced_and_no_file_is_refused()
     {
         using var reader = new FormatReader(ReaderLimits.Default);
         reader.Start();
@@ -36,8 +36,6 @@ public sealed class FormatReaderTests
             process.Kill();
             process.WaitForExit();
         }
-        Assert.Throws<InvalidMeasurementException>(() => reader.Call("hello", [NoFile]));
-        Assert.Equal(1, reader.Restarts);
         reader.Call("hello", [NoFile]);
         Assert.NotEqual(first, reader.ProcessId);
         Assert.Equal(1, reader.Restarts);
@@ -65,6 +63,8 @@ public sealed class FormatReaderTests
         patient.Start();
         Signal(patient.ProcessId!.Value, "STOP");
         Task<InvalidMeasurementException> call = Task.Run(() => Assert.Throws<InvalidMeasurementException>(() => patient.Call("hello", [NoFile])));
+        // The call has to be under way: between two files nobody would be refused.
+        await Task.Delay(500);
         Signal(patient.ProcessId!.Value, "KILL");
         await call;
         patient.Call("hello", [NoFile]);
