@@ -258,12 +258,12 @@ public static class Reconstruction
         if (request.Problem is ParallelMri)
         {
             PreparedScan scan = ParallelReconstruction.Prepare(request, group, imageShape, model.Device, cancellation);
-            return new Prepared(scan.A, scan.A, scan.Y, scan.Sigma, scan);
+            return new Prepared(scan.A, scan.Y, scan.Sigma, scan);
         }
 
         ForwardOperator unweighted = ProblemOperators.Create(request.Problem, imageShape, group[0].Files, group[0].Measurement, model.Device, request.OperatorFolder);
         WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]), noise!.Sigma, request.Photons);
-        return new Prepared(unweighted, whitened.A, whitened.Y, whitened.Sigma, null);
+        return new Prepared(whitened.A, whitened.Y, whitened.Sigma, null);
     }
 
     // Filtered back-projection, zero-filled k-space, ... of the first frame.
@@ -275,14 +275,10 @@ public static class Reconstruction
         return one.ToComplex(one.Direct(first)).narrow(1, 0, 1).abs();
     }
 
-    // What the frames of a group share: the operator as it is and as solvers take it, which may be the same, and the measurements.
-    private sealed record Prepared(ForwardOperator Plain, ForwardOperator A, Tensor Y, double Sigma, PreparedScan? Scan) : IDisposable
+    // What the frames of a group share: operator and measurements as solvers take them.
+    private sealed record Prepared(ForwardOperator A, Tensor Y, double Sigma, PreparedScan? Scan) : IDisposable
     {
-        public void Dispose()
-        {
-            A.Dispose();
-            Plain.Dispose();
-        }
+        public void Dispose() => A.Dispose();
     }
 
     // What the samples of one frame say together.
@@ -449,7 +445,6 @@ public static class Reconstruction
             throw new InvalidInputException("solver.type", refusal);
         }
 
-        if (request.Problem is ParallelMri) ParallelReconstruction.CheckSolver(request.Solver);
         if (request.Truth is { } truth)
         {
             ImageQuality.CheckTruth(truth, [.. shape.Select(n => (int)n)]);

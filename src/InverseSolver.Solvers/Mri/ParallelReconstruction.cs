@@ -13,12 +13,6 @@ internal static class ParallelReconstruction
     /// <summary>Solvers with a network see a real image with a phase, those without a complex one.</summary>
     private static bool IsComplex(SolverParameters solver) => solver is not DiffusionParameters;
 
-    /// <summary>Refuses solvers that know no complex images.</summary>
-    public static void CheckSolver(SolverParameters solver)
-    {
-        if (solver is TuckerPhaseRetrievalParameters) throw new InvalidInputException("solver.type", "Tucker-structured phase retrieval is for magnitudes; k-space has its phase.");
-    }
-
     /// <summary>Whether the frames of a volume were sampled alike, so that they can be solved together.</summary>
     public static bool ShareMask(Problem problem, long[] image, IReadOnlyList<ReconstructionRequest> frames)
     {
@@ -38,7 +32,7 @@ internal static class ParallelReconstruction
         Tensor y = scan.Y.narrow(0, frame, 1), x = samples.mean([0], keepdim: true);
         Tensor solved = a.Phase is null ? a.ToComplex(x) : Complex(request, scan, a, free, x, y, cancellation);
         // Where no coil sees anything nothing was measured, and what an iteration left there means nothing.
-        Tensor image = solved * a.Maps.select(1, 0).abs().sum([1], keepdim: true).gt(0).to(ScalarType.Float32);
+        Tensor image = solved * a.Support();
         Tensor channels = free.FromComplex(image), magnitude = image.abs().square().sum([1], keepdim: true).sqrt();
         ArrayData shown = magnitude.ToArrayData();
         if (!shown.Values.All(float.IsFinite)) throw new ArithmeticException("The reconstruction holds values that are not finite numbers.");

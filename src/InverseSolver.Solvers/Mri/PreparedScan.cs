@@ -7,10 +7,12 @@ namespace InverseSolver.Solvers.Mri;
 /// <param name="A">The operator of all frames.</param>
 /// <param name="Y">The prepared measurement over the scale, (frames, coils, range).</param>
 /// <param name="Noise">Noise of the measurement as it came, per real component.</param>
-/// <param name="Scale">What Y and images were divided by.</param>
 /// <param name="Report">What was done; without the coils' residuals.</param>
-internal sealed record PreparedScan(SenseOperator A, Tensor Y, NoiseReport Noise, double Scale, MriReport Report)
+internal sealed record PreparedScan(SenseOperator A, Tensor Y, NoiseReport Noise, MriReport Report)
 {
+    /// <summary>What Y and images were divided by.</summary>
+    public double Scale => Report.Scale;
+
     /// <summary>σ per real component of Y.</summary>
     public double NoiseSigma => Noise.Sigma / Scale;
 

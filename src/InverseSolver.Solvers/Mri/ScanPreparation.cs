@@ -72,7 +72,7 @@ internal static class ScanPreparation
             using var free = new SenseOperator(sampling, maps, null, owns: false);
             Tensor channels = SenseConditioning.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
             // Where no coil sees anything the iteration leaves what the preconditioner spread there.
-            Tensor x = free.ToComplex(channels).select(1, 0) * maps.select(1, 0).abs().sum([1]).gt(0).to(ScalarType.Float32);
+            Tensor x = (free.ToComplex(channels) * free.Support()).select(1, 0);
             double unexplained = Unexplained(free, channels, y, sigma, check);
             double scale = Quantile(x.abs().ToFloats());
             if (!(scale > 0) || !double.IsFinite(scale)) throw new InvalidInputException("files.measurement", "The image of it is zero nearly everywhere.");
@@ -85,7 +85,7 @@ internal static class ScanPreparation
                 given is null ? (int)calibration.size(3) : 0, phase is null ? "none" : first.Files.ContainsKey("phase") ? "file" : "lowResolution", sampling.NetAcceleration, scale, Math.Max(1, unexplained), []);
             var op = new SenseOperator(sampling, maps.contiguous(), phase, owns: true);
             string? method = samples is { } count ? $"{count} outermost samples of all coils" : null;
-            return new PreparedScan(op, (y / scale).MoveToOuterDisposeScope(), new NoiseReport(sigma, samples is not null, method, null), scale, report);
+            return new PreparedScan(op, (y / scale).MoveToOuterDisposeScope(), new NoiseReport(sigma, samples is not null, method, null), report);
         }
         catch
         {

@@ -55,6 +55,9 @@ public sealed class SenseOperator : LinearOperator
     /// <summary>The same scan of a complex image; it shares the sampling with this operator, which must outlive it.</summary>
     internal SenseOperator WithoutPhase() => new(sampling, Maps, null, owns: false);
 
+    /// <summary>1 where some coil sees something, else 0: (frames, 1, rows, columns).</summary>
+    internal Tensor Support() => Maps.select(1, 0).abs().sum([1], keepdim: true).gt(0).to(ScalarType.Float32);
+
     /// <summary>The complex images of x: (N, sets, rows, columns), or with a phase (N, 1, rows, columns).</summary>
     internal Tensor ToComplex(Tensor x) => Phase is null
         ? torch.view_as_complex(x.reshape(x.size(0), -1, 2, x.size(2), x.size(3)).permute(0, 1, 3, 4, 2).contiguous())
