@@ -179,9 +179,9 @@ public sealed class GaussianModel : LatentModel
         return ((flat + gain.matmul(surprise)).reshape(Channels, height, width).MoveToOuterDisposeScope(), (c - gain.matmul(cross.t())).MoveToOuterDisposeScope());
     }
 
-    private protected override Tensor EncodeCore(Tensor x) => x.alias();
+    internal override Tensor EncodeCore(Tensor x) => x.alias();
 
-    private protected override Tensor DecodeCore(Tensor z) => z.alias();
+    internal override Tensor DecodeCore(Tensor z) => z.alias();
 
     private protected override void DisposeCore()
     {

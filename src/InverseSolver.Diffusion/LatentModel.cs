@@ -41,13 +41,9 @@ public abstract class LatentModel : IDisposable
     /// <returns>(N, c, h, w).</returns>
     public Tensor Encode(Tensor x)
     {
-        if (x.dim() != 4 || x.size(1) != Channels)
-        {
-            throw new ArgumentException($"The model takes images (N, {Channels}, H, W), not ({string.Join(", ", x.shape)}).", nameof(x));
-        }
-
+        CheckImage(x);
         using DisposeScope scope = torch.NewDisposeScope();
-        return EncodeCore(ImagePadding.Pad(x, SizeMultiple) * 2.0 - 1.0).MoveToOuterDisposeScope();
+        return EncodeCore(Padded(x)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The image of a latent, not clamped.</summary>
@@ -59,7 +55,7 @@ public abstract class LatentModel : IDisposable
     {
         CheckLatent(z, height, width);
         using DisposeScope scope = torch.NewDisposeScope();
-        return ((ImagePadding.Crop(DecodeCore(z), height, width) + 1.0) * 0.5).MoveToOuterDisposeScope();
+        return Image(DecodeCore(z), height, width).MoveToOuterDisposeScope();
     }
 
     /// <summary>One decode and one backward pass: the decoded image and Jᵀ w, where J is the decoder's Jacobian at z and w is chosen after the image is known.</summary>
@@ -68,21 +64,21 @@ public abstract class LatentModel : IDisposable
     /// <param name="width">Width of the image.</param>
     /// <param name="cotangent">Gets the decoded image, without a gradient, and gives w of its shape. It runs without recording gradients.</param>
     /// <returns>The decoded image and the gradient, shaped as z; both without a gradient of their own.</returns>
-    public (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent) =>
+    public virtual (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent) =>
         Vjp(leaf => Decode(leaf, height, width), z, cotangent);
 
     /// <summary>One encode and one backward pass: the latent and Jᵀ w, where J is the encoder's Jacobian at x.</summary>
     /// <param name="x">(N, C, H, W) in [0,1].</param>
     /// <param name="cotangent">Gets the latent and gives w of its shape; without recording gradients.</param>
     /// <returns>The latent and the gradient, shaped as x; both without a gradient of their own.</returns>
-    public (Tensor Encoded, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent) => Vjp(Encode, x, cotangent);
+    public virtual (Tensor Encoded, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent) => Vjp(Encode, x, cotangent);
 
     /// <summary>One noise prediction and one backward pass: ε and Jᵀ w, where J is ε's Jacobian by z.</summary>
     /// <param name="z">(N, c, h, w).</param>
     /// <param name="t">Training timesteps, int64 (N) or (1).</param>
     /// <param name="cotangent">Gets ε and gives w of its shape; without recording gradients.</param>
     /// <returns>ε and the gradient, shaped as z; both without a gradient of their own.</returns>
-    public (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, Tensor t, Func<Tensor, Tensor> cotangent) =>
+    public virtual (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, Tensor t, Func<Tensor, Tensor> cotangent) =>
         Vjp(leaf => PredictNoise(leaf, t), z, cotangent);
 
     /// <summary>The noise in a latent, whatever the network itself predicts.</summary>
@@ -126,10 +122,10 @@ public abstract class LatentModel : IDisposable
     }
 
     /// <summary>Padded image in [-1,1] to scaled latent.</summary>
-    private protected abstract Tensor EncodeCore(Tensor x);
+    internal abstract Tensor EncodeCore(Tensor x);
 
     /// <summary>Scaled latent to padded image in [-1,1].</summary>
-    private protected abstract Tensor DecodeCore(Tensor z);
+    internal abstract Tensor DecodeCore(Tensor z);
 
     private protected virtual void DisposeCore()
     {
@@ -147,7 +143,14 @@ public abstract class LatentModel : IDisposable
         return torch.tensor([.. steps.Select(s => abar[s])], steps.Length, 1, 1, 1);
     }
 
-    private static (Tensor Value, Tensor Gradient) Vjp(Func<Tensor, Tensor> function, Tensor at, Func<Tensor, Tensor> cotangent)
+    /// <summary>What the encoder takes of an image: padded, on [-1,1].</summary>
+    private protected Tensor Padded(Tensor x) => ImagePadding.Pad(x, SizeMultiple) * 2.0 - 1.0;
+
+    /// <summary>The image in what the decoder gives.</summary>
+    private protected static Tensor Image(Tensor padded, int height, int width) => (ImagePadding.Crop(padded, height, width) + 1.0) * 0.5;
+
+    /// <summary>The value of a function and Jᵀ w, both without a gradient of their own; w is made from the value.</summary>
+    private protected static (Tensor Value, Tensor Gradient) Vjp(Func<Tensor, Tensor> function, Tensor at, Func<Tensor, Tensor> cotangent)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor leaf = at.detach().requires_grad_();
@@ -165,7 +168,15 @@ public abstract class LatentModel : IDisposable
         }
     }
 
-    private void CheckLatent(Tensor z, int height, int width)
+    private protected void CheckImage(Tensor x)
+    {
+        if (x.dim() != 4 || x.size(1) != Channels)
+        {
+            throw new ArgumentException($"The model takes images (N, {Channels}, H, W), not ({string.Join(", ", x.shape)}).", nameof(x));
+        }
+    }
+
+    private protected void CheckLatent(Tensor z, int height, int width)
     {
         long[] shape = LatentShape(height, width);
         if (z.dim() != 4 || !z.shape.AsSpan(1).SequenceEqual(shape))

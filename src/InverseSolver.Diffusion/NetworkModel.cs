@@ -41,13 +41,13 @@ internal sealed class NetworkModel : LatentModel
 
     public override Tensor Consistent(Tensor z, double sigma) => consistency?.Forward(z, sigma) ?? base.Consistent(z, sigma);
 
-    private protected override Tensor EncodeCore(Tensor x)
+    internal override Tensor EncodeCore(Tensor x)
     {
         Tensor latent = Autoencoder?.Encode(x) ?? x.alias();
         return scale == 1 ? latent : latent * scale;
     }
 
-    private protected override Tensor DecodeCore(Tensor z)
+    internal override Tensor DecodeCore(Tensor z)
     {
         Tensor latent = scale == 1 ? z : z / scale;
         return Autoencoder?.Decode(latent) ?? latent.alias();

@@ -8,6 +8,9 @@ internal sealed class TappedModel(GaussianModel inner, Action<int>? before = nul
 {
     public int Calls { get; private set; }
 
+    /// <summary>Called with the noisy latent of each prediction.</summary>
+    public Action<Tensor>? OnPredict { get; init; }
+
     public override ModelInfo Info => inner.Info;
 
     public override Device Device => inner.Device;
@@ -17,6 +20,7 @@ internal sealed class TappedModel(GaussianModel inner, Action<int>? before = nul
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null)
     {
         Tap();
+        OnPredict?.Invoke(z);
         return inner.PredictNoise(z, t, conditioning);
     }
 
@@ -26,13 +30,13 @@ internal sealed class TappedModel(GaussianModel inner, Action<int>? before = nul
         return inner.Consistent(z, sigma);
     }
 
-    private protected override Tensor EncodeCore(Tensor x)
+    internal override Tensor EncodeCore(Tensor x)
     {
         Tap();
         return x.alias();
     }
 
-    private protected override Tensor DecodeCore(Tensor z)
+    internal override Tensor DecodeCore(Tensor z)
     {
         Tap();
         return z.alias();

@@ -1,0 +1,324 @@
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion.Batching;
+
+/// <summary>
+/// Brings the network calls of several solvers together. Each solver runs on a thread of its own and works with a <see cref="SharedModel"/>, whose calls are
+/// rendezvous points: calls of one function and size that wait at the same time go through the network as one batch, whatever their timesteps. A call with
+/// gradient is two such points: forward together, then each solver makes its cotangent from its own part, then one backward pass. A solver only ever holds
+/// detached values, so no autograd graph spans two of them. A part of a batch may differ by rounding from the same call alone.
+/// </summary>
+public sealed class SharedCalls : IDisposable
+{
+    private readonly object gate = new();
+    private readonly LatentModel model;
+    private readonly long windowMs;
+    private readonly List<SharedCall> waiting = [];
+    private readonly List<SharedBatch> open = [];
+    private readonly Thread thread;
+    private long mostItems;
+    private int participants, blocked;
+    private bool ending;
+
+    /// <summary>Starts the thread that calls the network.</summary>
+    /// <param name="model">The model; it must outlive this.</param>
+    /// <param name="window">How long a call waits for others while some solver is busy elsewhere.</param>
+    /// <param name="mostItems">Items of a batch at most; a single call of more goes through alone.</param>
+    /// <param name="onThread">Runs first on the thread that calls the network: its stream, its priority.</param>
+    public SharedCalls(LatentModel model, TimeSpan window, int mostItems, Action? onThread = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(mostItems, 1);
+        this.model = model;
+        this.mostItems = mostItems;
+        windowMs = (long)window.TotalMilliseconds;
+        thread = new Thread(() =>
+        {
+            onThread?.Invoke();
+            Serve();
+        })
+        {
+            Name = "network",
+            IsBackground = true,
+        };
+        thread.Start();
+    }
+
+    /// <summary>Batches that went through the network so far; forward and backward of one count once.</summary>
+    public long Batches { get; private set; }
+
+    /// <summary>Items in them.</summary>
+    public long Items { get; private set; }
+
+    internal LatentModel Inner => model;
+
+    /// <summary>A view of the model for one more solver, until it is disposed.</summary>
+    public SharedModel Join()
+    {
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(ending, this);
+            participants++;
+        }
+
+        return new SharedModel(this);
+    }
+
+    /// <summary>Ends the thread. No solver may be left.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            if (participants > 0)
+            {
+                throw new InvalidOperationException($"{participants} solvers still use the model.");
+            }
+
+            ending = true;
+            Monitor.PulseAll(gate);
+        }
+
+        thread.Join();
+    }
+
+    internal void Leave()
+    {
+        lock (gate)
+        {
+            participants--;
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    /// <summary>Waits for the function's value; a new tensor in the caller's scope.</summary>
+    internal Tensor Forward(SharedCall call)
+    {
+        lock (gate)
+        {
+            call.Arrived = Environment.TickCount64;
+            waiting.Add(call);
+            WaitUntil(call, () => call.Output is not null);
+            Tensor output = Taken(call.Output!);
+            call.Output = null;
+            return output;
+        }
+    }
+
+    /// <summary>Gives a cotangent and waits for Jᵀ w; a new tensor in the caller's scope.</summary>
+    internal Tensor Backward(SharedCall call, Tensor cotangent)
+    {
+        lock (gate)
+        {
+            call.Cotangent = cotangent;
+            WaitUntil(call, () => call.Gradient is not null);
+            return Taken(call.Gradient!);
+        }
+    }
+
+    /// <summary>Gives up a call between its two points.</summary>
+    internal void Abandon(SharedCall call)
+    {
+        lock (gate)
+        {
+            call.Abandoned = true;
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    private void WaitUntil(SharedCall call, Func<bool> answered)
+    {
+        blocked++;
+        Monitor.PulseAll(gate);
+        while (call.Error is null && !answered())
+        {
+            Monitor.Wait(gate);
+        }
+
+        if (call.Error is { } error)
+        {
+            throw error is NativeOutOfMemoryException ? new NativeOutOfMemoryException(error.Message) : new InvalidOperationException("A shared network call failed.", error);
+        }
+    }
+
+    // Tensors cross threads without a scope; here they enter the caller's.
+    private static Tensor Taken(Tensor answer)
+    {
+        Tensor mine = answer.alias();
+        answer.Dispose();
+        return mine;
+    }
+
+    private void Serve()
+    {
+        while (true)
+        {
+            SharedBatch? backward;
+            SharedCall[] calls;
+            lock (gate)
+            {
+                while ((backward = open.Find(batch => batch.IsComplete)) is null && (calls = Due()).Length == 0)
+                {
+                    if (ending)
+                    {
+                        return;
+                    }
+
+                    Monitor.Wait(gate, waiting.Count == 0 ? Timeout.Infinite : (int)Math.Max(1, waiting[0].Arrived + windowMs - Environment.TickCount64));
+                }
+
+                calls = backward is null ? Due() : [];
+                if (backward is not null)
+                {
+                    open.Remove(backward);
+                }
+                else
+                {
+                    waiting.RemoveAll(calls.Contains);
+                }
+            }
+
+            Answer(backward?.Calls ?? calls, backward is null ? () => RunForward(calls) : () => RunBackward(backward));
+        }
+    }
+
+    // The calls that go next: the oldest one and those that fit with it, once there are enough of them, nobody else can come, or it has waited long enough.
+    private SharedCall[] Due()
+    {
+        if (waiting.Count == 0)
+        {
+            return [];
+        }
+
+        SharedCall oldest = waiting[0];
+        var chosen = new List<SharedCall> { oldest };
+        long items = oldest.Items;
+        foreach (SharedCall call in waiting.Skip(1).Where(oldest.FitsWith))
+        {
+            if (items + call.Items > mostItems)
+            {
+                break;
+            }
+
+            chosen.Add(call);
+            items += call.Items;
+        }
+
+        bool everybodyWaits = blocked >= participants;
+        return everybodyWaits || items >= mostItems || Environment.TickCount64 - oldest.Arrived >= windowMs ? [.. chosen] : [];
+    }
+
+    private void Answer(SharedCall[] calls, Action run)
+    {
+        try
+        {
+            run();
+        }
+        catch (NativeOutOfMemoryException) when (calls.Length > 1 && calls[0].Batch is null)
+        {
+            // Half as many at a time, from now on.
+            mostItems = Math.Max(1, calls.Sum(call => call.Items) / 2);
+            int half = calls.Length / 2;
+            Answer(calls[..half], () => RunForward(calls[..half]));
+            Answer(calls[half..], () => RunForward(calls[half..]));
+        }
+        catch (Exception error)
+        {
+            lock (gate)
+            {
+                foreach (SharedCall call in calls.Where(call => call.Error is null && !call.Abandoned))
+                {
+                    call.Error = error;
+                    blocked--;
+                }
+
+                Monitor.PulseAll(gate);
+            }
+        }
+    }
+
+    private void RunForward(SharedCall[] calls)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        bool gradient = calls[0].WithGradient;
+        Tensor[] outputs;
+        SharedBatch? batch = null;
+        using (torch.no_grad())
+        {
+            Tensor input = calls.Length == 1 ? calls[0].Input.detach() : torch.cat([.. calls.Select(call => call.Input.detach())]);
+            Tensor? t = calls[0].T is null ? null : torch.cat([.. calls.Select(call => call.T!.expand(call.Items))]);
+            if (gradient)
+            {
+                Tensor leaf = input.requires_grad_();
+                using GradMode on = torch.enable_grad();
+                Tensor result = Compute(calls[0], leaf, t);
+                batch = new SharedBatch(calls, leaf.DetachFromDisposeScope(), result.DetachFromDisposeScope());
+                outputs = Parts(calls, result.detach());
+            }
+            else
+            {
+                outputs = Parts(calls, Compute(calls[0], input, t));
+            }
+        }
+
+        lock (gate)
+        {
+            foreach ((SharedCall call, Tensor output) in calls.Zip(outputs))
+            {
+                call.Output = output;
+                call.Batch = batch;
+                blocked--;
+            }
+
+            if (batch is not null)
+            {
+                open.Add(batch);
+            }
+
+            Batches++;
+            Items += calls.Sum(call => call.Items);
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    private void RunBackward(SharedBatch batch)
+    {
+        using SharedBatch ended = batch;
+        if (batch.Calls.All(call => call.Abandoned))
+        {
+            return;
+        }
+
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GradMode off = torch.no_grad();
+        Tensor cotangent = torch.cat([.. batch.Calls.Select((call, i) => call.Cotangent?.detach() ?? torch.zeros_like(Part(batch.Calls, batch.Result.detach(), i)))]);
+        Tensor[] gradients = Parts(batch.Calls, torch.autograd.grad([batch.Result], [batch.Leaf], [cotangent])[0]);
+        lock (gate)
+        {
+            foreach ((SharedCall call, Tensor gradient) in batch.Calls.Zip(gradients))
+            {
+                if (call.Abandoned)
+                {
+                    gradient.Dispose();
+                    continue;
+                }
+
+                call.Gradient = gradient;
+                blocked--;
+            }
+
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    private Tensor Compute(SharedCall call, Tensor input, Tensor? t) => call.Function switch
+    {
+        SharedFunction.PredictNoise => model.PredictNoise(input, t!),
+        SharedFunction.Encode => model.EncodeCore(input),
+        SharedFunction.Decode => model.DecodeCore(input),
+        _ => model.Consistent(input, call.Sigma),
+    };
+
+    private static Tensor[] Parts(SharedCall[] calls, Tensor whole) =>
+        [.. calls.Select((_, i) => (calls.Length == 1 ? whole : Part(calls, whole, i).clone()).DetachFromDisposeScope())];
+
+    private static Tensor Part(SharedCall[] calls, Tensor whole, int i) => whole.narrow(0, calls.Take(i).Sum(call => call.Items), calls[i].Items);
+}

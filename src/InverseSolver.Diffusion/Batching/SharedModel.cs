@@ -1,0 +1,110 @@
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion.Batching;
+
+/// <summary>A model as one solver sees it whose network calls go out together with those of others (<see cref="SharedCalls"/>). For one thread; disposing it leaves the model loaded.</summary>
+public sealed class SharedModel : LatentModel
+{
+    private readonly SharedCalls calls;
+    private readonly LatentModel inner;
+    private bool left;
+
+    internal SharedModel(SharedCalls calls)
+        : base(calls.Inner.Abar)
+    {
+        this.calls = calls;
+        inner = calls.Inner;
+    }
+
+    /// <inheritdoc/>
+    public override ModelInfo Info => inner.Info;
+
+    /// <inheritdoc/>
+    public override Device Device => inner.Device;
+
+    /// <inheritdoc/>
+    public override bool HasConsistencyNetwork => inner.HasConsistencyNetwork;
+
+    /// <inheritdoc/>
+    public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null) =>
+        conditioning is not null || Records(z) ? inner.PredictNoise(z, t, conditioning) : calls.Forward(new SharedCall(SharedFunction.PredictNoise, z, t, 0, withGradient: false));
+
+    /// <inheritdoc/>
+    public override (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, Tensor t, Func<Tensor, Tensor> cotangent) =>
+        SharedVjp(z, null, input => new SharedCall(SharedFunction.PredictNoise, input, t, 0, withGradient: true), null, cotangent);
+
+    /// <inheritdoc/>
+    public override Tensor Consistent(Tensor z, double sigma) =>
+        Records(z) ? inner.Consistent(z, sigma) : calls.Forward(new SharedCall(SharedFunction.Consistent, z, null, sigma, withGradient: false));
+
+    /// <inheritdoc/>
+    public override (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent)
+    {
+        CheckLatent(z, height, width);
+        return SharedVjp(z, null, input => new SharedCall(SharedFunction.Decode, input, null, 0, withGradient: true), whole => Image(whole, height, width), cotangent);
+    }
+
+    /// <inheritdoc/>
+    public override (Tensor Encoded, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent)
+    {
+        CheckImage(x);
+        return SharedVjp(x, Padded, input => new SharedCall(SharedFunction.Encode, input, null, 0, withGradient: true), null, cotangent);
+    }
+
+    internal override Tensor EncodeCore(Tensor x) =>
+        Records(x) ? inner.EncodeCore(x) : calls.Forward(new SharedCall(SharedFunction.Encode, x, null, 0, withGradient: false));
+
+    internal override Tensor DecodeCore(Tensor z) =>
+        Records(z) ? inner.DecodeCore(z) : calls.Forward(new SharedCall(SharedFunction.Decode, z, null, 0, withGradient: false));
+
+    private protected override void DisposeCore()
+    {
+        if (!left)
+        {
+            left = true;
+            calls.Leave();
+        }
+    }
+
+    // A graph that the caller records is the caller's alone.
+    private static bool Records(Tensor argument) => torch.is_grad_enabled() && argument.requires_grad;
+
+    // before and after are what lies between the caller's tensors and the network's; they are differentiated here, on the caller's thread.
+    // The cotangent runs one scope inside the caller's, as LatentModel's own does.
+    private (Tensor Value, Tensor Gradient) SharedVjp(
+        Tensor x, Func<Tensor, Tensor>? before, Func<Tensor, SharedCall> toCall, Func<Tensor, Tensor>? after, Func<Tensor, Tensor> cotangent)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GradMode off = torch.no_grad();
+        (Tensor leaf, Tensor input) = Recorded(x, before);
+        SharedCall call = toCall(input.detach());
+        (Tensor whole, Tensor value) = Recorded(calls.Forward(call), after);
+        Tensor w;
+        try
+        {
+            w = cotangent(value.detach());
+            w = after is null ? w : torch.autograd.grad([value], [whole], [w])[0];
+        }
+        catch
+        {
+            calls.Abandon(call);
+            throw;
+        }
+
+        Tensor gradient = calls.Backward(call, w);
+        gradient = before is null ? gradient : torch.autograd.grad([input], [leaf], [gradient])[0];
+        return (value.detach().MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
+    }
+
+    private static (Tensor Leaf, Tensor Value) Recorded(Tensor x, Func<Tensor, Tensor>? function)
+    {
+        if (function is null)
+        {
+            return (x, x);
+        }
+
+        Tensor leaf = x.detach().requires_grad_();
+        using GradMode on = torch.enable_grad();
+        return (leaf, function(leaf));
+    }
+}
