@@ -79,6 +79,11 @@ public static unsafe class Backend
     /// <summary>Starts the peak of <see cref="CudaMemory"/> anew.</summary>
     public static void ResetCudaPeak(int device) => Native.Check(Native.inv_cuda_memory_reset_peak(device));
 
+    /// <summary>Bounds the GPU memory that tensors may take; beyond it there is a <see cref="NativeOutOfMemoryException"/>.</summary>
+    /// <param name="device">Index of the GPU.</param>
+    /// <param name="share">Share of its memory, in (0, 1].</param>
+    public static void LimitCudaMemory(int device, double share) => Native.Check(Native.inv_cuda_memory_limit(device, share));
+
     /// <summary>Gives cached GPU memory back to the driver.</summary>
     public static void EmptyCudaCache() => Native.Check(Native.inv_cuda_empty_cache());
 

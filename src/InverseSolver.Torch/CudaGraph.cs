@@ -3,6 +3,9 @@ namespace InverseSolver.Torch;
 /// <summary>A CUDA stream of this process.</summary>
 public sealed class CudaStream : IDisposable
 {
+    [ThreadStatic]
+    private static CudaStream? _current;
+
     private readonly StreamHandle _handle;
     private readonly int _device;
 
@@ -14,8 +17,15 @@ public sealed class CudaStream : IDisposable
         _device = device;
     }
 
-    /// <summary>Makes it this thread's current stream.</summary>
-    public void Use() => Native.Check(Native.inv_stream_use(_handle, _device));
+    /// <summary>The stream that this thread was told to use; null where it uses its device's default one.</summary>
+    public static CudaStream? Current => _current;
+
+    /// <summary>Makes it this thread's current stream. Several threads may use one stream: what they give it runs in the order of their calls.</summary>
+    public void Use()
+    {
+        Native.Check(Native.inv_stream_use(_handle, _device));
+        _current = this;
+    }
 
     /// <summary>Waits until it has done all it was given.</summary>
     public void Synchronize() => Native.Check(Native.inv_stream_synchronize(_handle));
@@ -37,7 +47,8 @@ public sealed class CudaGraph : IDisposable
     }
 
     /// <summary>Starts recording what this thread's current stream, which must not be the default one, is given.</summary>
-    public void Begin() => Native.Check(Native.inv_graph_begin(_handle));
+    /// <param name="after">A recorded graph on whose results this one works; it takes over that one's memory pool.</param>
+    public void Begin(CudaGraph? after = null) => Native.Check(Native.inv_graph_begin(_handle, after?._handle.DangerousGetHandle() ?? 0));
 
     /// <summary>Ends recording.</summary>
     public void End() => Native.Check(Native.inv_graph_end(_handle));

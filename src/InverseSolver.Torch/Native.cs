@@ -16,6 +16,7 @@ internal static unsafe partial class Native
         OutOfMemory = 2,
         Invalid = 3,
         Unsupported = 4,
+        DeviceLost = 5,
     }
 
     internal enum Kind
@@ -98,6 +99,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial Status inv_cuda_name(int device, byte* buffer, long capacity);
     [LibraryImport(Library)] internal static partial Status inv_cuda_memory(int device, Memory* memory);
     [LibraryImport(Library)] internal static partial Status inv_cuda_memory_reset_peak(int device);
+    [LibraryImport(Library)] internal static partial Status inv_cuda_memory_limit(int device, double share);
     [LibraryImport(Library)] internal static partial Status inv_cuda_empty_cache();
     [LibraryImport(Library)] internal static partial Status inv_cuda_synchronize(int device);
     [LibraryImport(Library)] internal static partial Status inv_switch_set(int which, int on);
@@ -107,7 +109,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial Status inv_stream_synchronize(StreamHandle stream);
     [LibraryImport(Library)] internal static partial void inv_stream_free(nint stream);
     [LibraryImport(Library)] internal static partial Status inv_graph_new(out GraphHandle graph);
-    [LibraryImport(Library)] internal static partial Status inv_graph_begin(GraphHandle graph);
+    [LibraryImport(Library)] internal static partial Status inv_graph_begin(GraphHandle graph, nint share);
     [LibraryImport(Library)] internal static partial Status inv_graph_end(GraphHandle graph);
     [LibraryImport(Library)] internal static partial Status inv_graph_replay(GraphHandle graph);
     [LibraryImport(Library)] internal static partial void inv_graph_free(nint graph);
@@ -139,6 +141,7 @@ internal static unsafe partial class Native
         return status switch
         {
             Status.OutOfMemory => new NativeOutOfMemoryException(message),
+            Status.DeviceLost => new NativeDeviceLostException(message),
             Status.Unsupported => new NativeUnsupportedException(message),
             _ => new NativeException(message),
         };

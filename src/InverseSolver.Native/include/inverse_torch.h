@@ -18,7 +18,8 @@ extern "C" {
 #define INV_MAX_DIM 16
 #define INV_MAX_ARGS 64
 
-typedef enum inv_status { inv_ok = 0, inv_failed = 1, inv_out_of_memory = 2, inv_invalid = 3, inv_unsupported = 4 } inv_status;
+// inv_device_lost: the GPU's context is broken for the rest of this process.
+typedef enum inv_status { inv_ok = 0, inv_failed = 1, inv_out_of_memory = 2, inv_invalid = 3, inv_unsupported = 4, inv_device_lost = 5 } inv_status;
 
 typedef struct inv_tensor_s* inv_tensor;
 typedef struct inv_generator_s* inv_generator;
@@ -125,6 +126,8 @@ INV_API inv_status inv_cuda_name(int32_t device, char* buffer, int64_t capacity)
 INV_API inv_status inv_cuda_memory(int32_t device, inv_memory* out) INV_NOEXCEPT;
 INV_API inv_status inv_cuda_memory_reset_peak(int32_t device) INV_NOEXCEPT;
 INV_API inv_status inv_cuda_empty_cache(void) INV_NOEXCEPT;
+// The share of a GPU's memory, in (0, 1], that the caching allocator may take; beyond it allocations are inv_out_of_memory.
+INV_API inv_status inv_cuda_memory_limit(int32_t device, double share) INV_NOEXCEPT;
 INV_API inv_status inv_cuda_synchronize(int32_t device) INV_NOEXCEPT;
 
 typedef enum inv_switch {
@@ -143,7 +146,9 @@ INV_API inv_status inv_stream_use(inv_stream stream, int32_t device) INV_NOEXCEP
 INV_API inv_status inv_stream_synchronize(inv_stream stream) INV_NOEXCEPT;
 INV_API void inv_stream_free(inv_stream stream) INV_NOEXCEPT;
 INV_API inv_status inv_graph_new(inv_graph* out) INV_NOEXCEPT;
-INV_API inv_status inv_graph_begin(inv_graph graph) INV_NOEXCEPT;  // captures what this thread's current stream (not the default one) is given
+// Captures what this thread's current stream (not the default one) is given; other threads go on meanwhile. share: null, or a captured graph
+// whose memory pool this one takes over, because it works on what that one left.
+INV_API inv_status inv_graph_begin(inv_graph graph, inv_graph share) INV_NOEXCEPT;
 INV_API inv_status inv_graph_end(inv_graph graph) INV_NOEXCEPT;
 INV_API inv_status inv_graph_replay(inv_graph graph) INV_NOEXCEPT;
 INV_API void inv_graph_free(inv_graph graph) INV_NOEXCEPT;

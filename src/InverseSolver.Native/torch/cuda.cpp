@@ -32,6 +32,12 @@ void check(cudaError_t error) {
 
 }  // namespace
 
+// An error that does not go away is one of the context; asking for the memory is allowed at any time, while a graph is captured too.
+bool inv::device_is_lost() noexcept {
+  size_t free = 0, total = 0;
+  return cudaMemGetInfo(&free, &total) != cudaSuccess;
+}
+
 int32_t inv_built_with_cuda() noexcept { return 1; }
 
 inv_status inv_cuda_name(int32_t device, char* buffer, int64_t capacity) noexcept {
@@ -65,6 +71,13 @@ inv_status inv_cuda_empty_cache() noexcept {
   return guarded([&] { c10::cuda::CUDACachingAllocator::emptyCache(); });
 }
 
+inv_status inv_cuda_memory_limit(int32_t device, double share) noexcept {
+  return guarded([&] {
+    if (!(share > 0 && share <= 1)) throw invalid("share: not in (0, 1]");
+    c10::cuda::CUDACachingAllocator::setMemoryFraction(share, cuda_index(device));
+  });
+}
+
 inv_status inv_cuda_synchronize(int32_t device) noexcept {
   return guarded([&] {
     const c10::cuda::CUDAGuard guard(cuda_index(device));
@@ -94,8 +107,16 @@ inv_status inv_graph_new(inv_graph* out) noexcept {
   return guarded([&] { required(out, "out") = new inv_graph_s(); });
 }
 
-inv_status inv_graph_begin(inv_graph graph) noexcept {
-  return guarded([&] { checked(graph, magic::graph, "graph").value.capture_begin(); });
+inv_status inv_graph_begin(inv_graph graph, inv_graph share) noexcept {
+  return guarded([&] {
+    auto& g = checked(graph, magic::graph, "graph").value;
+    const at::cuda::MempoolId_t pool = share == nullptr ? at::cuda::MempoolId_t{0, 0} : checked(share, magic::graph, "share").value.pool();
+#if INV_TORCH_AT_LEAST(2, 1)
+    g.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
+#else
+    g.capture_begin(pool);
+#endif
+  });
 }
 
 inv_status inv_graph_end(inv_graph graph) noexcept {

@@ -74,18 +74,20 @@ namespace {
 inv_status no_cuda() noexcept { return fail(inv_unsupported, "this native library was built without CUDA"); }
 }  // namespace
 
+bool inv::device_is_lost() noexcept { return false; }
 int32_t inv_built_with_cuda() noexcept { return 0; }
 inv_status inv_cuda_name(int32_t, char*, int64_t) noexcept { return no_cuda(); }
 inv_status inv_cuda_memory(int32_t, inv_memory*) noexcept { return no_cuda(); }
 inv_status inv_cuda_memory_reset_peak(int32_t) noexcept { return no_cuda(); }
 inv_status inv_cuda_empty_cache() noexcept { return no_cuda(); }
+inv_status inv_cuda_memory_limit(int32_t, double) noexcept { return no_cuda(); }
 inv_status inv_cuda_synchronize(int32_t) noexcept { return no_cuda(); }
 inv_status inv_stream_new(int32_t, inv_stream*) noexcept { return no_cuda(); }
 inv_status inv_stream_use(inv_stream, int32_t) noexcept { return no_cuda(); }
 inv_status inv_stream_synchronize(inv_stream) noexcept { return no_cuda(); }
 void inv_stream_free(inv_stream) noexcept {}
 inv_status inv_graph_new(inv_graph*) noexcept { return no_cuda(); }
-inv_status inv_graph_begin(inv_graph) noexcept { return no_cuda(); }
+inv_status inv_graph_begin(inv_graph, inv_graph) noexcept { return no_cuda(); }
 inv_status inv_graph_end(inv_graph) noexcept { return no_cuda(); }
 inv_status inv_graph_replay(inv_graph) noexcept { return no_cuda(); }
 void inv_graph_free(inv_graph) noexcept {}

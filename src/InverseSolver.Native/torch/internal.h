@@ -22,6 +22,9 @@ using optional = c10::optional<T>;
 
 inv_status fail(inv_status status, const char* message) noexcept;
 
+// Whether the GPU's context is broken for the rest of this process; false without CUDA.
+bool device_is_lost() noexcept;
+
 struct invalid : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -42,7 +45,7 @@ inv_status guarded(Body body) noexcept {
   } catch (const c10::OutOfMemoryError& e) {
     return fail(inv_out_of_memory, e.what_without_backtrace());
   } catch (const c10::Error& e) {
-    return fail(inv_failed, e.what_without_backtrace());
+    return fail(device_is_lost() ? inv_device_lost : inv_failed, e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     return fail(inv_out_of_memory, "out of memory");
   } catch (const std::exception& e) {
