@@ -1,0 +1,327 @@
+using System.Diagnostics;
+using System.Globalization;
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Batching;
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Solvers;
+using InverseSolver.Solvers.Metrics;
+using InverseSolver.Solvers.Problems;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Cli.GpuCheck;
+
+/// <summary>The stages of <c>inverse gpu-check</c>: each writes a table and tells whether all of it holds.</summary>
+/// <param name="modelFolder">The model's package; its golden.safetensors has the image that jobs reconstruct.</param>
+/// <param name="networkFolders">Networks with references of their own.</param>
+/// <param name="device">Where to compute.</param>
+/// <param name="line">Takes a line of the report.</param>
+internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders, Device device, Action<string> line)
+{
+    private const double Sigma = 0.01;
+
+    // A whole job adds up rounding over all its steps: root mean square on [0,1] between two devices, or alone and together.
+    private const double JobTolerance = 5e-3;
+
+    private bool Cuda => device.Type == DeviceType.CUDA;
+
+    /// <summary>Networks against their references, and a whole job against the CPU's, with TF32 off.</summary>
+    internal bool Parity()
+    {
+        line("| what | largest relative error | |");
+        line("|---|---:|---|");
+        bool passed = true;
+        foreach (string folder in networkFolders.Append(modelFolder))
+        {
+            IReadOnlyList<GoldenResult> results = GoldenCheck.Run(folder, device);
+            if (results.Count == 0)
+            {
+                throw new CommandException($"{folder} holds no golden.safetensors to compare with.");
+            }
+
+            bool ok = results.All(result => result.Passes());
+            passed &= ok;
+            line(string.Create(CultureInfo.InvariantCulture, $"| {Path.GetFileName(folder)} | {results.Max(result => result.RelativeError):E1} | {Verdict(ok)} |"));
+        }
+
+        if (Cuda)
+        {
+            foreach (string type in (string[])["reSample", "diffPir", "redDiff"])
+            {
+                double rms = Rms(Run(device, type).Image, Run(torch.CPU, type).Image);
+                passed &= rms <= JobTolerance;
+                line(string.Create(CultureInfo.InvariantCulture, $"| job {type} against the CPU, root mean square on [0,1] | {rms:E1} | {Verdict(rms <= JobTolerance)} |"));
+            }
+        }
+
+        return passed;
+    }
+
+    /// <summary>Two runs from one seed give the same bits.</summary>
+    internal bool Determinism()
+    {
+        line("| solver, preset `fast` | two runs from one seed |");
+        line("|---|---|");
+        using LatentModel model = ModelPackage.Load(modelFolder, device);
+        bool passed = true;
+        foreach (string type in (string[])["reSample", "dcdp", "diffPir", "redDiff", "psld"])
+        {
+            bool same = Run(model, type).Image.Values.AsSpan().SequenceEqual(Run(model, type).Image.Values);
+            passed &= same;
+            line($"| {type} | {(same ? "the same bits" : "FAILED: they differ")} |");
+        }
+
+        return passed;
+    }
+
+    /// <summary>A job that is cancelled stops within two network calls' time and leaves nothing in memory.</summary>
+    internal bool Cancel()
+    {
+        using LatentModel model = ModelPackage.Load(modelFolder, device);
+        double call = NetworkTimes.Of(model, 2, 5) is var times ? Math.Max(times.NetworkMs, times.GradientMs) : 0;
+        long tensors = torch.live_tensors, before = Allocated();
+        using var cancel = new CancellationTokenSource();
+        long asked = 0;
+        bool stopped = false;
+        try
+        {
+            Reconstruction.Run(model, Request(model, "redDiff"), progress =>
+            {
+                if (progress.Step == 3)
+                {
+                    asked = Stopwatch.GetTimestamp();
+                    cancel.Cancel();
+                }
+            }, cancel.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            stopped = true;
+        }
+
+        double ms = Stopwatch.GetElapsedTime(asked).TotalMilliseconds;
+        bool passed = stopped && ms <= 100 + 2 * call && torch.live_tensors == tensors && Allocated() <= before;
+        line(string.Create(CultureInfo.InvariantCulture, $"Stopped {ms:F0} ms after it was asked to (two network calls: {2 * call:F0} ms); {torch.live_tensors - tensors} tensors and {(Allocated() - before) / 1048576.0:F1} MiB left."));
+        return passed;
+    }
+
+    /// <summary>What a model and jobs take, that jobs leave nothing, and on a GPU that a lack of memory is an error and not the end.</summary>
+    internal bool Memory()
+    {
+        line("| | MiB |");
+        line("|---|---:|");
+        long empty = Allocated();
+        using LatentModel model = ModelPackage.Load(modelFolder, device);
+        long tensors = torch.live_tensors, loaded = Allocated();
+        line(Row("weights", loaded - empty));
+        bool passed = true;
+        foreach (string type in (string[])["reSample", "redDiff", "psld"])
+        {
+            if (Cuda)
+            {
+                Backend.ResetCudaPeak(device.Index);
+            }
+
+            Run(model, type);
+            line(Row($"peak of a job {type}, `fast`", Peak() - loaded));
+            passed &= torch.live_tensors == tensors && Allocated() <= loaded;
+        }
+
+        line(Row("left after them", Allocated() - loaded));
+        return passed & (!Cuda || ShortOfMemory(model));
+    }
+
+    // With little memory allowed a large batch fails as an out-of-memory error, and a small one runs afterwards.
+    private bool ShortOfMemory(LatentModel model)
+    {
+        Backend.EmptyCudaCache();
+        (long allocated, _, _, _, long total) = Backend.CudaMemory(device.Index);
+        Backend.LimitCudaMemory(device.Index, Math.Min(1, (allocated + (512L << 20)) / (double)total));
+        try
+        {
+            bool refused = false;
+            try
+            {
+                NetworkTimes.Of(model, 512, 1);
+            }
+            catch (NativeOutOfMemoryException)
+            {
+                refused = true;
+            }
+
+            Backend.EmptyCudaCache();
+            NetworkTimes.Of(model, 1, 1);
+            line($"\nWith 512 MiB besides the weights a batch of 512 {(refused ? "is refused, and a batch of 1 runs after it." : "was NOT refused.")}");
+            return refused;
+        }
+        finally
+        {
+            Backend.LimitCudaMemory(device.Index, 1);
+        }
+    }
+
+    /// <summary>Recorded calls agree with the calls as they are, and how much sooner they end.</summary>
+    internal bool Graph()
+    {
+        if (!Cuda)
+        {
+            line("CUDA graphs need a GPU: nothing to check here.");
+            return true;
+        }
+
+        using var stream = new CudaStream(device.Index);
+        stream.Use();
+        line("| batch | UNet ms, eager / graph | decoder gradient ms, eager / graph |");
+        line("|---:|---:|---:|");
+        using LatentModel eager = ModelPackage.Load(modelFolder, device, new ModelOptions { Graphs = false });
+        using LatentModel graphed = ModelPackage.Load(modelFolder, device, new ModelOptions { Graphs = true });
+        for (int batch = 1; batch <= 8; batch *= 2)
+        {
+            NetworkTimes slow = NetworkTimes.Of(eager, batch, 30), fast = NetworkTimes.Of(graphed, batch, 30);
+            line(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {slow.NetworkMs:F2} / {fast.NetworkMs:F2} | {slow.GradientMs:F2} / {fast.GradientMs:F2} |"));
+        }
+
+        double rms = Rms(Run(eager, "redDiff").Image, Run(graphed, "redDiff").Image);
+        line(string.Create(CultureInfo.InvariantCulture, $"\nA job redDiff with and without graphs differs by {rms:E1} (root mean square). {(graphed.Recordings is { } said ? said : "Nothing was recorded.")}"));
+        return rms <= JobTolerance && graphed.Recordings is { } text && text.StartsWith('0') == false;
+    }
+
+    /// <summary>Jobs that share their network calls: results against lone runs, and how long all take.</summary>
+    internal bool Sharing()
+    {
+        line("| jobs at once | s, one after the other | s, shared calls | gain | mean batch | largest root mean square difference |");
+        line("|---:|---:|---:|---:|---:|---:|");
+        using LatentModel model = ModelPackage.Load(modelFolder, device);
+        bool passed = true;
+        Run(model, "redDiff");
+        for (int jobs = 1; jobs <= (Cuda ? 16 : 4); jobs *= 2)
+        {
+            ReconstructionRequest[] requests = [.. Enumerable.Range(0, jobs).Select(seed => Request(model, "redDiff", seed))];
+            var watch = Stopwatch.StartNew();
+            ArrayData[] alone = [.. requests.Select(request => Reconstruction.Run(model, request, null, CancellationToken.None).Image)];
+            double lone = watch.Elapsed.TotalSeconds;
+            using var calls = new SharedCalls(model, TimeSpan.FromMilliseconds(5), 64);
+            watch.Restart();
+            ArrayData[] together = Together(calls, requests);
+            double shared = watch.Elapsed.TotalSeconds, rms = alone.Zip(together).Max(pair => Rms(pair.First, pair.Second));
+            passed &= rms <= JobTolerance;
+            line(string.Create(CultureInfo.InvariantCulture, $"| {jobs} | {lone:F2} | {shared:F2} | {lone / shared:F2} | {calls.Items / (double)calls.Batches:F1} | {rms:E1} |"));
+        }
+
+        return passed;
+    }
+
+    /// <summary>Denoisers of other precisions: time, and what they do to a job.</summary>
+    internal bool Precision()
+    {
+        line("| denoiser | UNet ms, batch 8 | job reSample `balanced`: PSNR dB | s | difference to float32, root mean square |");
+        line("|---|---:|---:|---:|---:|");
+        (string Name, ModelOptions Options, bool Tf32)[] kinds = Cuda
+            ? [
+                ("float32", new ModelOptions(), false),
+                ("float32, channels last", new ModelOptions { ChannelsLast = true }, false),
+                ("float32, TF32", new ModelOptions(), true),
+                ("float16", new ModelOptions { DenoiserType = ScalarType.Float16 }, false),
+                ("float16, channels last", new ModelOptions { DenoiserType = ScalarType.Float16, ChannelsLast = true }, false),
+                ("bfloat16", new ModelOptions { DenoiserType = ScalarType.BFloat16 }, false),
+                ("bfloat16, channels last", new ModelOptions { DenoiserType = ScalarType.BFloat16, ChannelsLast = true }, false),
+            ]
+            : [("float32", new ModelOptions(), false), ("float32, channels last", new ModelOptions { ChannelsLast = true }, false)];
+        ArrayData? reference = null;
+        double best = 0, worst = double.PositiveInfinity;
+        foreach ((string name, ModelOptions options, bool tf32) in kinds)
+        {
+            (Backend.AllowTf32Matmul, Backend.AllowTf32Cudnn) = (tf32, tf32);
+            using LatentModel model = ModelPackage.Load(modelFolder, device, options);
+            double ms = NetworkTimes.Of(model, 8, Cuda ? 30 : 5).NetworkMs;
+            ReconstructionResult result = Reconstruction.Run(model, Request(model, "reSample", 0, Cuda ? "balanced" : "fast"), null, CancellationToken.None);
+            reference ??= result.Image;
+            (best, worst) = (Math.Max(best, result.Quality!.PsnrDb), Math.Min(worst, result.Quality.PsnrDb));
+            line(string.Create(CultureInfo.InvariantCulture, $"| {name} | {ms:F2} | {result.Quality.PsnrDb:F2} | {result.Cost.Seconds:F2} | {Rms(reference, result.Image):E1} |"));
+        }
+
+        (Backend.AllowTf32Matmul, Backend.AllowTf32Cudnn) = (false, false);
+        return best - worst <= 0.5;
+    }
+
+    /// <summary>Times of the networks by batch; what PyTorch takes beside them is tests/benchmarks/networks.py's.</summary>
+    internal bool Networks()
+    {
+        line("| batch | UNet ms | decoder ms | decoder with gradient ms | encoder ms |");
+        line("|---:|---:|---:|---:|---:|");
+        using CudaStream? stream = Cuda ? new CudaStream(device.Index) : null;
+        stream?.Use();
+        using LatentModel model = ModelPackage.Load(modelFolder, device);
+        for (int batch = 1; batch <= (Cuda ? 16 : 4); batch *= 4)
+        {
+            NetworkTimes t = NetworkTimes.Of(model, batch, Cuda ? 50 : 5);
+            line(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {t.NetworkMs:F2} | {t.DecoderMs:F2} | {t.GradientMs:F2} | {t.EncoderMs:F2} |"));
+        }
+
+        return true;
+    }
+
+    private static string Verdict(bool ok) => ok ? "ok" : "FAILED";
+
+    private static string Row(string what, long bytes) => string.Create(CultureInfo.InvariantCulture, $"| {what} | {bytes / 1048576.0:F1} |");
+
+    private long Allocated() => Cuda ? Backend.CudaMemory(device.Index).Allocated : 0;
+
+    private long Peak() => Cuda ? Backend.CudaMemory(device.Index).PeakAllocated : Process.GetCurrentProcess().PeakWorkingSet64;
+
+    private static double Rms(ArrayData a, ArrayData b) => Math.Sqrt(a.Values.Zip(b.Values).Average(pair => Math.Pow(pair.First - (double)pair.Second, 2)));
+
+    private ReconstructionResult Run(Device where, string type)
+    {
+        using LatentModel model = ModelPackage.Load(modelFolder, where);
+        return Run(model, type);
+    }
+
+    private ReconstructionResult Run(LatentModel model, string type) => Reconstruction.Run(model, Request(model, type), null, CancellationToken.None);
+
+    private static ArrayData[] Together(SharedCalls calls, ReconstructionRequest[] requests)
+    {
+        SharedModel[] views = [.. requests.Select(_ => calls.Join())];
+        var images = new ArrayData[requests.Length];
+        var errors = new Exception?[requests.Length];
+        Thread[] threads = [.. requests.Select((request, i) => new Thread(() =>
+        {
+            using SharedModel view = views[i];
+            try
+            {
+                images[i] = Reconstruction.Run(view, request, null, CancellationToken.None).Image;
+            }
+            catch (Exception error)
+            {
+                errors[i] = error;
+            }
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+        return errors.OfType<Exception>().FirstOrDefault() is { } failed ? throw failed : images;
+    }
+
+    private ReconstructionRequest Request(LatentModel model, string type, int seed = 7, string preset = "fast")
+    {
+        ArrayData truth = Truth();
+        Problem problem = new Inpainting(new RandomMask(0.7, seed));
+        return new ReconstructionRequest
+        {
+            Problem = problem,
+            Measurement = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed).Measurement,
+            Sigma = Sigma,
+            Solver = SolverCatalog.Resolve(type, preset, []),
+            Seed = seed,
+            Truth = truth,
+        };
+    }
+
+    // The first image of the package's references, on [0,1].
+    private ArrayData Truth()
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using SafetensorsFile golden = SafetensorsFile.Open(Path.Combine(modelFolder, GoldenCheck.FileName));
+        Tensor image = ((golden.Read("image").to(ScalarType.Float32).select(0, 0) + 1.0) * 0.5).clamp(0, 1);
+        return new ArrayData([.. image.shape.Select(n => (int)n)], image.ToFloats());
+    }
+}
