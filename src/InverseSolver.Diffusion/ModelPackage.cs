@@ -33,6 +33,8 @@ public static class ModelPackage
         int unetMultiple = 1 << (unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length - 1);
         bool conditional = unetConfig.ClassName == "UNet2DConditionModel";
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        (ConditioningInfo? conditioning, string? missing) = Conditioning.Describe(folder, card, unetConfig);
+        string[] parts = Parts(folder, vae, card, conditioning);
         ModelInfo info = new()
         {
             Id = card.Text("id") ?? name,
@@ -53,10 +55,14 @@ public static class ModelPackage
             RoundTripRmse = card.RoundTripRmse,
             ContextChannels = !conditional ? null : unetConfig.OptionalInt("encoder_hid_dim") ?? unetConfig.PerLevel("cross_attention_dim", unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length)?[0] ?? 1280,
             NeedsClassLabels = unetConfig.Has("class_embed_type") || unetConfig.Has("num_class_embeds"),
+            Conditioning = conditioning,
+            Missing = missing,
+            TimestepSpacing = schedule.Spacing,
+            SetAlphaToOne = schedule.SetAlphaToOne,
             Licence = card.Text("licence"),
-            Hash = Parts(vae, card).All(card.Sha256.ContainsKey) ? Combined(Parts(vae, card).Select(part => (part, card.Sha256[part]))) : null,
+            Hash = parts.All(card.Sha256.ContainsKey) ? Combined(card, parts.Select(part => card.Sha256[part])) : null,
         };
-        CheckAgreement(info, card, unetConfig);
+        CheckAgreement(info, card, unetConfig, schedule);
         return info;
     }
 
@@ -76,39 +82,60 @@ public static class ModelPackage
         Autoencoder? autoencoder = null;
         UNet? denoiser = null;
         ConsistencyNetwork? consistency = null;
+        Conditioning? conditioning = null;
         try
         {
             if (vae is not null)
             {
-                autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, out string vaeHash);
-                hashes[$"{vae}/{Network.WeightsName}"] = vaeHash;
+                autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, card.Variant, out IReadOnlyDictionary<string, string> vaeHashes);
+                Keep(vae, vaeHashes);
             }
 
-            denoiser = Network.LoadUNet(Path.Combine(folder, UNetFolder), device, options.DenoiserType, out string unetHash);
-            hashes[$"{UNetFolder}/{Network.WeightsName}"] = unetHash;
+            denoiser = Network.LoadUNet(Path.Combine(folder, UNetFolder), device, options.DenoiserType, card.Variant, out IReadOnlyDictionary<string, string> unetHashes);
+            Keep(UNetFolder, unetHashes);
             if (card.Consistency is { } scaling)
             {
-                UNet network = Network.LoadUNet(Path.Combine(folder, ConsistencyNetwork.Folder), device, options.DenoiserType, out string consistencyHash);
-                hashes[$"{ConsistencyNetwork.Folder}/{Network.WeightsName}"] = consistencyHash;
+                UNet network = Network.LoadUNet(
+                    Path.Combine(folder, ConsistencyNetwork.Folder), device, options.DenoiserType, card.Variant, out IReadOnlyDictionary<string, string> consistencyHashes);
+                Keep(ConsistencyNetwork.Folder, consistencyHashes);
                 consistency = new ConsistencyNetwork(network, scaling.SigmaData, scaling.SigmaMin);
             }
 
-            foreach (string part in Parts(vae, card).Where(part => !hashes.ContainsKey(part)))
+            if (info.Conditioning is { } told)
+            {
+                conditioning = Conditioning.Load(folder, told, denoiser.ContextChannels, device, out string? conditioningHash);
+                if (conditioningHash is not null)
+                {
+                    hashes[told.File!] = conditioningHash;
+                }
+            }
+
+            string[] parts = Parts(folder, vae, card, info.Conditioning);
+            foreach (string part in parts.Where(part => !hashes.ContainsKey(part)))
             {
                 hashes[part] = ModelCard.HashOf(folder, part);
             }
 
             card.VerifyHashes(folder, hashes);
             CheckNetworks(autoencoder, denoiser, consistency?.Network);
-            info = info with { Hash = Combined(Parts(vae, card).Select(part => (part, hashes[part]))), Precision = options.DenoiserType.ToString().ToLowerInvariant() };
-            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency);
+            info = info with { Hash = Combined(card, parts.Select(part => hashes[part])), Precision = options.DenoiserType.ToString().ToLowerInvariant() };
+            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning);
         }
         catch
         {
+            conditioning?.Dispose();
             autoencoder?.Dispose();
             denoiser?.Dispose();
             consistency?.Dispose();
             throw;
+        }
+
+        void Keep(string network, IReadOnlyDictionary<string, string> taken)
+        {
+            foreach ((string file, string hash) in taken)
+            {
+                hashes[$"{network}/{file}"] = hash;
+            }
         }
     }
 
@@ -134,20 +161,27 @@ public static class ModelPackage
             : null;
     }
 
-    private static string[] Parts(string? vae, ModelCard card) =>
-        [SchedulerFile, .. NetworkParts(UNetFolder), .. vae is null ? [] : NetworkParts(vae), .. card.Consistency is null ? [] : NetworkParts(ConsistencyNetwork.Folder)];
+    private static string[] Parts(string folder, string? vae, ModelCard card, ConditioningInfo? conditioning) =>
+    [
+        SchedulerFile, .. ((string?[])[UNetFolder, vae, card.Consistency is null ? null : ConsistencyNetwork.Folder]).OfType<string>().SelectMany(network =>
+            (string[])[$"{network}/{Network.ConfigName}", .. WeightFiles.Names(Path.Combine(folder, network), card.Variant).Select(file => $"{network}/{file}")]),
+        .. conditioning?.File is { } told ? (string[])[told] : [],
+    ];
 
-    private static string[] NetworkParts(string folder) => [$"{folder}/{Network.ConfigName}", $"{folder}/{Network.WeightsName}"];
+    private static string Combined(ModelCard card, IEnumerable<string> hashes) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
 
-    private static string Combined(IEnumerable<(string Name, string Hash)> files) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(files.Select(f => f.Hash).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
-
-    private static void CheckAgreement(ModelInfo info, ModelCard card, NetworkConfig unet)
+    private static void CheckAgreement(ModelInfo info, ModelCard card, NetworkConfig unet, DdimSchedule schedule)
     {
         int ins = unet.Int("in_channels", unet.ClassName == "UNet2DModel" ? 3 : 4), outs = unet.Int("out_channels", unet.ClassName == "UNet2DModel" ? 3 : 4);
-        if (ins != info.LatentChannels || outs != info.LatentChannels)
+        if (ins != info.LatentChannels || (outs != ins && !(outs == 2 * ins && schedule.LearnedVariance)))
         {
             throw new InvalidModelException($"{unet.Name}: the denoiser goes from {ins} to {outs} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}.");
+        }
+
+        if (info.PredictionType == PredictionType.Epsilon && schedule.Noise.Abar[^1] == 0)
+        {
+            throw new InvalidModelException($"{SchedulerFile}: rescale_betas_zero_snr leaves no signal at the last timestep, where predicted noise says nothing about the image; such a model predicts v_prediction or sample.");
         }
 
         if (info.LatentScale <= 0)
