@@ -2,12 +2,17 @@ using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
+/// <summary>What became of a model's calls as CUDA graphs.</summary>
+/// <param name="Recorded">Recordings that stand for calls now.</param>
+/// <param name="LastFailure">Why a call was last left as it is; null where every recording succeeded.</param>
+public sealed record GraphReport(int Recorded, string? LastFailure);
+
 /// <summary>
 /// Replays a network's calls as CUDA graphs: what a call launches is recorded once for each shape and stream and then started as a whole, which spares
 /// the host's time per kernel. A recording is used only after its first replay agreed with the call as it was; where recording fails, does not agree, or
-/// memory is short, the call runs as it always did. For a function of tensors that neither draws random numbers nor looks at values on the host.
+/// memory is short, the call runs as it always did. For functions of tensors that neither draw random numbers nor look at values on the host.
 /// </summary>
-internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposable
+internal sealed class CapturedCalls : IDisposable
 {
     // Each recording keeps its activations: of a decoder with gradient that is most of what such a call needs.
     private const int MostRecordings = 4;
@@ -18,25 +23,25 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
     private readonly Lock gate = new();
     private readonly List<Recording> recordings = [];
 
-    /// <summary>Recordings in use.</summary>
-    internal int Recorded
+    private string? lastFailure;
+
+    internal GraphReport Report
     {
         get
         {
             lock (gate)
             {
-                return recordings.Count(recording => recording.IsReady);
+                return new GraphReport(recordings.Count(recording => recording.IsReady), lastFailure);
             }
         }
     }
 
-    /// <summary>Why the last recording was given up; null where none was.</summary>
-    internal string? LastFailure { get; private set; }
-
     /// <summary>The function's value, in the caller's scope; recorded from the third call of a shape on.</summary>
-    internal Tensor Call(params Tensor[] inputs)
+    /// <param name="function">The function, always the same.</param>
+    /// <param name="inputs">Its arguments.</param>
+    internal Tensor Call(Func<Tensor[], Tensor> function, params Tensor[] inputs)
     {
-        if (Find(inputs, withGradient: false) is not { } recording)
+        if (Find(inputs, null) is not { } recording)
         {
             return function(inputs);
         }
@@ -47,7 +52,7 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
             if (!recording.IsReady)
             {
                 Tensor eager = function(inputs);
-                Record(recording, inputs, eager);
+                Record(recording, function, inputs, eager);
                 return eager.MoveToOuterDisposeScope();
             }
 
@@ -62,14 +67,17 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
     }
 
     /// <summary>The function's value and Jᵀ w by its first input; as <see cref="LatentModel.DecodeVjp"/>.</summary>
+    /// <param name="function">The function, the same for the same tag.</param>
+    /// <param name="tag">What else the function depends on.</param>
     /// <param name="input">The input.</param>
     /// <param name="cotangent">Makes w from the value, one scope inside the caller's.</param>
     /// <param name="eager">The same without a recording.</param>
-    internal (Tensor Value, Tensor Gradient) Vjp(Tensor input, Func<Tensor, Tensor> cotangent, Func<Tensor, Func<Tensor, Tensor>, (Tensor Value, Tensor Gradient)> eager)
+    internal (Tensor Value, Tensor Gradient) Vjp(
+        Func<Tensor, Tensor> function, object tag, Tensor input, Func<Tensor, Tensor> cotangent, Func<Func<Tensor, Tensor>, (Tensor Value, Tensor Gradient)> eager)
     {
-        if (Find([input], withGradient: true) is not { } recording)
+        if (Find([input], tag) is not { } recording)
         {
-            return eager(input, cotangent);
+            return eager(cotangent);
         }
 
         try
@@ -77,14 +85,14 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
             if (!recording.IsReady)
             {
                 Tensor? w = null;
-                (Tensor value, Tensor gradient) = eager(input, image =>
+                (Tensor value, Tensor gradient) = eager(image =>
                 {
                     Tensor made = cotangent(image);
                     w = made.clone().DetachFromDisposeScope();
                     return made;
                 });
                 using Tensor kept = w!;
-                RecordVjp(recording, input, kept, gradient);
+                RecordVjp(recording, function, input, kept, gradient);
                 return (value, gradient);
             }
 
@@ -121,7 +129,7 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
 
     // A recording of this shape that nobody uses, taken; null where the call is to run as it is: on the host, on a default stream, while a gradient is
     // recorded, the first two times, and while the same recording is in use (a call inside another's cotangent).
-    private Recording? Find(Tensor[] inputs, bool withGradient)
+    private Recording? Find(Tensor[] inputs, object? tag)
     {
         if (CudaStream.Current is not { } stream || inputs[0].device.Type != DeviceType.CUDA || torch.is_grad_enabled() && inputs.Any(input => input.requires_grad))
         {
@@ -130,7 +138,7 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
 
         lock (gate)
         {
-            Recording? found = recordings.Find(recording => recording.Fits(stream, inputs, withGradient));
+            Recording? found = recordings.Find(recording => recording.Fits(stream, inputs, tag));
             if (found is null)
             {
                 if (recordings.Count >= MostRecordings && recordings.Find(recording => !recording.InUse) is { } oldest)
@@ -139,7 +147,7 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
                     oldest.Dispose();
                 }
 
-                recordings.Add(new Recording(stream, inputs, withGradient) { Calls = 1 });
+                recordings.Add(new Recording(stream, inputs, tag) { Calls = 1 });
                 return null;
             }
 
@@ -163,7 +171,7 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
         }
     }
 
-    private void Record(Recording recording, Tensor[] inputs, Tensor eager) => Try(recording, () =>
+    private void Record(Recording recording, Func<Tensor[], Tensor> function, Tensor[] inputs, Tensor eager) => Try(recording, () =>
     {
         recording.Inputs = [.. inputs.Select(input => input.clone().DetachFromDisposeScope())];
         recording.Forward = new CudaGraph();
@@ -181,7 +189,7 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
         return Differs(recording.Output, eager);
     });
 
-    private void RecordVjp(Recording recording, Tensor input, Tensor w, Tensor eager) => Try(recording, () =>
+    private void RecordVjp(Recording recording, Func<Tensor, Tensor> function, Tensor input, Tensor w, Tensor eager) => Try(recording, () =>
     {
         using GradMode off = torch.no_grad();
         Tensor leaf = input.detach().clone().requires_grad_().DetachFromDisposeScope();
@@ -192,7 +200,7 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
         try
         {
             using GradMode on = torch.enable_grad();
-            recording.Output = function([leaf]).DetachFromDisposeScope();
+            recording.Output = function(leaf).DetachFromDisposeScope();
         }
         finally
         {
@@ -223,11 +231,11 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
         {
             double difference = record();
             recording.IsReady = difference <= Agreement;
-            LastFailure = recording.IsReady ? LastFailure : FormattableString.Invariant($"the replay differs from the call by {difference:E1}");
+            lastFailure = recording.IsReady ? lastFailure : FormattableString.Invariant($"the replay differs from the call by {difference:E1}");
         }
         catch (NativeException error) when (error is not NativeDeviceLostException)
         {
-            LastFailure = error.Message;
+            lastFailure = error.Message;
         }
 
         if (!recording.IsReady)
@@ -243,7 +251,7 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
         return double.IsNaN(difference) ? double.PositiveInfinity : size == 0 ? difference : difference / size;
     }
 
-    private sealed class Recording(CudaStream stream, Tensor[] like, bool withGradient) : IDisposable
+    private sealed class Recording(CudaStream stream, Tensor[] like, object? tag) : IDisposable
     {
         private readonly (string Shape, ScalarType Type)[] inputs = [.. like.Select(Kind)];
 
@@ -267,8 +275,8 @@ internal sealed class CapturedCalls(Func<Tensor[], Tensor> function) : IDisposab
 
         internal Tensor? Gradient { get; set; }
 
-        internal bool Fits(CudaStream on, Tensor[] given, bool gradient) =>
-            ReferenceEquals(stream, on) && withGradient == gradient && inputs.AsSpan().SequenceEqual(given.Select(Kind).ToArray());
+        internal bool Fits(CudaStream on, Tensor[] given, object? what) =>
+            ReferenceEquals(stream, on) && Equals(tag, what) && inputs.AsSpan().SequenceEqual(given.Select(Kind).ToArray());
 
         internal void Load(Tensor[] given)
         {

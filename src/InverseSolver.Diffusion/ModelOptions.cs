@@ -8,6 +8,12 @@ public sealed record ModelOptions
     /// <summary>What the denoiser computes in. Float16 and BFloat16 need a GPU. The autoencoder always computes in Float32.</summary>
     public ScalarType DenoiserType { get; init; } = ScalarType.Float32;
 
+    /// <summary>Whether convolutions keep their weights, and with them all feature maps, with the channels last: faster in half precision on a GPU.</summary>
+    public bool ChannelsLast { get; init; }
+
+    /// <summary>Whether calls of the denoiser and gradients of the decoder are recorded as CUDA graphs, on a GPU and on a stream of one's own.</summary>
+    public bool Graphs { get; init; } = true;
+
     internal void Check(Device device)
     {
         if (DenoiserType is not (ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16))

@@ -9,11 +9,15 @@ internal sealed class NetworkModel : LatentModel
 {
     private readonly double scale;
     private readonly ConsistencyNetwork? consistency;
+    private readonly Conditioning? stored;
+    private readonly CapturedCalls? captured;
 
-    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency)
+    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency, Conditioning? stored, bool graphs)
         : base(schedule.Noise.Abar)
     {
         this.consistency = consistency;
+        this.stored = stored;
+        captured = graphs ? new CapturedCalls() : null;
         Info = info;
         Autoencoder = autoencoder;
         Denoiser = denoiser;
@@ -31,10 +35,28 @@ internal sealed class NetworkModel : LatentModel
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor said = Denoiser.NeedsClassLabels
-            ? Denoiser.Forward(z, t, null, conditioning)
-            : Denoiser.Forward(z, t, conditioning);
+        Tensor said = conditioning is null && stored is not null ? stored.Predict(z, t, Call) : Call(z, t, conditioning);
+
+        // What is more than the latent's channels is a learned variance.
+        said = said.size(1) > z.size(1) ? said.narrow(1, 0, z.size(1)) : said;
         return ToNoise(said, z, t).MoveToOuterDisposeScope();
+    }
+
+    public override GraphReport? Graphs => captured?.Report;
+
+    public override (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent) =>
+        captured is null || Autoencoder is not (AutoencoderKL or VQModel)
+            ? base.DecodeVjp(z, height, width, cotangent)
+            : captured.Vjp(leaf => Decode(leaf, height, width), (height, width), z, cotangent, w => base.DecodeVjp(z, height, width, w));
+
+    private Tensor Call(Tensor z, Tensor t, Tensor? conditioning)
+    {
+        Tensor[] arguments = conditioning is null ? [z, t] : [z, t, conditioning];
+        return captured is null || Denoiser is not UNet ? Forward(arguments) : captured.Call(Forward, arguments);
+
+        Tensor Forward(Tensor[] given) => Denoiser.NeedsClassLabels
+            ? Denoiser.Forward(given[0], given[1], null, given.ElementAtOrDefault(2))
+            : Denoiser.Forward(given[0], given[1], given.ElementAtOrDefault(2));
     }
 
     public override bool HasConsistencyNetwork => consistency is not null;
@@ -55,9 +77,11 @@ internal sealed class NetworkModel : LatentModel
 
     private protected override void DisposeCore()
     {
+        captured?.Dispose();
         Autoencoder?.Dispose();
         Denoiser.Dispose();
         consistency?.Dispose();
+        stored?.Dispose();
     }
 
     private Tensor ToNoise(Tensor said, Tensor z, Tensor t)

@@ -266,6 +266,8 @@ public sealed class Tensor : IDisposable
 
     public Tensor contiguous() => Aten.contiguous.Call(this);
 
+    public Tensor contiguous(MemoryFormat memory_format) => Aten.contiguous.Call(this, (long)memory_format);
+
     public Tensor clone() => Aten.clone.Call(this);
 
     public Tensor narrow(long dim, long start, long length) => Aten.narrow.Call(this, dim, start, length);

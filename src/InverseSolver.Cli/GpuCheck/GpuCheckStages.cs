@@ -182,8 +182,8 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         }
 
         double rms = Rms(Run(eager, "redDiff").Image, Run(graphed, "redDiff").Image);
-        line(string.Create(CultureInfo.InvariantCulture, $"\nA job redDiff with and without graphs differs by {rms:E1} (root mean square). {(graphed.Recordings is { } said ? said : "Nothing was recorded.")}"));
-        return rms <= JobTolerance && graphed.Recordings is { } text && text.StartsWith('0') == false;
+        line(string.Create(CultureInfo.InvariantCulture, $"\nA job redDiff with and without graphs differs by {rms:E1} (root mean square). {graphed.Graphs!.Recorded} recordings in use; last failure: {graphed.Graphs.LastFailure ?? "none"}."));
+        return rms <= JobTolerance && graphed.Graphs.Recorded > 0 && graphed.Graphs.LastFailure is null;
     }
 
     /// <summary>Jobs that share their network calls: results against lone runs, and how long all take.</summary>

@@ -30,8 +30,11 @@ public sealed class SharedModel : LatentModel
         conditioning is not null || Records(z) ? inner.PredictNoise(z, t, conditioning) : calls.Forward(new SharedCall(SharedFunction.PredictNoise, z, t, 0, withGradient: false));
 
     /// <inheritdoc/>
-    public override (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, Tensor t, Func<Tensor, Tensor> cotangent) =>
-        SharedVjp(z, null, input => new SharedCall(SharedFunction.PredictNoise, input, t, 0, withGradient: true), null, cotangent);
+    public override (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, Tensor t, Func<Tensor, Tensor> cotangent)
+    {
+        RequireGradient(Info.Gradients.Denoiser, "denoiser");
+        return SharedVjp(z, null, input => new SharedCall(SharedFunction.PredictNoise, input, t, 0, withGradient: true), null, cotangent);
+    }
 
     /// <inheritdoc/>
     public override Tensor Consistent(Tensor z, double sigma) =>
@@ -41,6 +44,7 @@ public sealed class SharedModel : LatentModel
     public override (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent)
     {
         CheckLatent(z, height, width);
+        RequireGradient(Info.Gradients.Decoder, "decoder");
         return SharedVjp(z, null, input => new SharedCall(SharedFunction.Decode, input, null, 0, withGradient: true), whole => Image(whole, height, width), cotangent);
     }
 
@@ -48,6 +52,7 @@ public sealed class SharedModel : LatentModel
     public override (Tensor Encoded, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent)
     {
         CheckImage(x);
+        RequireGradient(Info.Gradients.Encoder, "encoder");
         return SharedVjp(x, Padded, input => new SharedCall(SharedFunction.Encode, input, null, 0, withGradient: true), null, cotangent);
     }
 
