@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using InverseSolver.Diffusion.Weights;
 
@@ -9,6 +8,7 @@ internal sealed class ModelCard
 {
     internal const string FileName = "model.json";
     private const int MaxFiles = 1000;
+    private const long MaxOtherBytes = 1L << 30;
     private readonly JsonElement root;
 
     private ModelCard(JsonElement root) => this.root = root;
@@ -19,7 +19,7 @@ internal sealed class ModelCard
     internal static ModelCard Read(string folder)
     {
         string path = Path.Combine(folder, FileName);
-        if (!File.Exists(path))
+        if (!Path.Exists(path))
         {
             using JsonDocument nothing = JsonDocument.Parse("{}");
             return new ModelCard(nothing.RootElement.Clone());
@@ -73,8 +73,14 @@ internal sealed class ModelCard
     /// <summary>Checks every listed file except those whose hash the caller has taken already.</summary>
     internal void VerifyHashes(string folder, IReadOnlyDictionary<string, string> taken)
     {
+        long others = 0;
         foreach ((string file, string wanted) in Sha256)
         {
+            if (!taken.ContainsKey(file) && (others += ModelFile.StampOf(Path.Combine(folder, file))?.Bytes ?? 0) > MaxOtherBytes)
+            {
+                throw new InvalidModelException($"{FileName}: sha256 lists more than {MaxOtherBytes} bytes of files that are no part of the model.");
+            }
+
             if ((taken.TryGetValue(file, out string? hash) ? hash : HashOf(folder, file)) != wanted)
             {
                 throw new InvalidModelException($"{file} is not the file that {FileName} describes: its SHA-256 differs.");
@@ -82,17 +88,7 @@ internal sealed class ModelCard
         }
     }
 
-    internal static string HashOf(string folder, string file)
-    {
-        string path = Path.Combine(folder, file);
-        if (!File.Exists(path))
-        {
-            throw new InvalidModelException($"{file} is missing.");
-        }
-
-        using FileStream stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
-    }
+    internal static string HashOf(string folder, string file) => ModelFile.HashOf(Path.Combine(folder, file), file);
 
     private static double? NumberIn(JsonElement element, string name) =>
         element.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null

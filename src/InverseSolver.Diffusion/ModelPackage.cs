@@ -32,7 +32,7 @@ public static class ModelPackage
         AutoencoderShape shape = vae is null ? AutoencoderShape.OfPixels(unetConfig) : AutoencoderShape.Read(folder, vae);
         int unetMultiple = 1 << (unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length - 1);
         bool conditional = unetConfig.ClassName == "UNet2DConditionModel";
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        string name = NameOf(folder);
         ModelInfo info = new()
         {
             Id = card.Text("id") ?? name,
@@ -51,10 +51,11 @@ public static class ModelPackage
             PredictionType = schedule.PredictionType,
             TrainTimesteps = schedule.Noise.TrainTimesteps,
             RoundTripRmse = card.RoundTripRmse,
+            HasConsistencyNetwork = card.Consistency is not null,
             ContextChannels = !conditional ? null : unetConfig.OptionalInt("encoder_hid_dim") ?? unetConfig.PerLevel("cross_attention_dim", unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length)?[0] ?? 1280,
             NeedsClassLabels = unetConfig.Has("class_embed_type") || unetConfig.Has("num_class_embeds"),
             Licence = card.Text("licence"),
-            Hash = Parts(vae, card).All(card.Sha256.ContainsKey) ? Combined(Parts(vae, card).Select(part => (part, card.Sha256[part]))) : null,
+            Hash = DeclaredHash(folder, Parts(folder, vae, card), card),
         };
         CheckAgreement(info, card, unetConfig);
         return info;
@@ -93,14 +94,14 @@ public static class ModelPackage
                 consistency = new ConsistencyNetwork(network, scaling.SigmaData, scaling.SigmaMin);
             }
 
-            foreach (string part in Parts(vae, card).Where(part => !hashes.ContainsKey(part)))
+            foreach (string part in Parts(folder, vae, card).Where(part => !hashes.ContainsKey(part)))
             {
                 hashes[part] = ModelCard.HashOf(folder, part);
             }
 
             card.VerifyHashes(folder, hashes);
             CheckNetworks(autoencoder, denoiser, consistency?.Network);
-            info = info with { Hash = Combined(Parts(vae, card).Select(part => (part, hashes[part]))), Precision = options.DenoiserType.ToString().ToLowerInvariant() };
+            info = info with { Hash = Combined(Parts(folder, vae, card).Select(part => hashes[part])), Precision = options.PrecisionName };
             return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency);
         }
         catch
@@ -134,13 +135,52 @@ public static class ModelPackage
             : null;
     }
 
-    private static string[] Parts(string? vae, ModelCard card) =>
-        [SchedulerFile, .. NetworkParts(UNetFolder), .. vae is null ? [] : NetworkParts(vae), .. card.Consistency is null ? [] : NetworkParts(ConsistencyNetwork.Folder)];
+    /// <summary>The name of a package that has none of its own: its folder's, or in a cache of Hugging Face that of the repository, ORGANISATION--NAME.</summary>
+    internal static string NameOf(string folder)
+    {
+        const string Repository = "models--", Snapshots = "snapshots";
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        return Path.GetDirectoryName(full) is { } parent && Path.GetFileName(parent) == Snapshots
+            && Path.GetFileName(Path.GetDirectoryName(parent)) is { } name && name.StartsWith(Repository, StringComparison.Ordinal)
+                ? name[Repository.Length..]
+                : Path.GetFileName(full);
+    }
+
+    /// <summary>The files that make up the model, named from the package's folder. Their hashes make its hash.</summary>
+    /// <exception cref="InvalidModelException">The card cannot be used.</exception>
+    internal static string[] Parts(string folder)
+    {
+        ModelCard card = ModelCard.Read(folder);
+        return Parts(folder, AutoencoderFolder(folder, card), card);
+    }
+
+    /// <summary>The model's hash from the hashes of its <see cref="Parts(string)"/>.</summary>
+    internal static string Combined(IEnumerable<string> hashes) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Order(StringComparer.Ordinal).Select(hash => hash + "\n")))));
+
+    /// <summary>Bytes that the weights take once they are loaded, from the headers of their files.</summary>
+    /// <exception cref="InvalidModelException">A file of weights is missing, or its header cannot be used.</exception>
+    internal static long ExpectedBytes(string folder, ModelOptions options) => Parts(folder).Sum(part =>
+    {
+        if (Path.GetExtension(part) != ".safetensors")
+        {
+            return 0;
+        }
+
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, part));
+        int element = _autoencoderFolders.Contains(part.Split('/')[0]) ? SafetensorsEntry.ElementBytes(ScalarType.Float32) : SafetensorsEntry.ElementBytes(options.DenoiserType);
+        return file.Entries.Values.Sum(entry => entry.Length / SafetensorsEntry.ElementBytes(entry.Type) * element);
+    });
+
+    private static string? DeclaredHash(string folder, string[] parts, ModelCard card) => parts.All(part => part == ModelCard.FileName || card.Sha256.ContainsKey(part))
+        ? Combined(parts.Select(part => part == ModelCard.FileName ? ModelCard.HashOf(folder, part) : card.Sha256[part]))
+        : null;
+
+    // The card is one of them: it says the round-trip error and perhaps the latent's scale, which results depend on.
+    private static string[] Parts(string folder, string? vae, ModelCard card) =>
+        [.. File.Exists(Path.Combine(folder, ModelCard.FileName)) ? [ModelCard.FileName] : Array.Empty<string>(), SchedulerFile, .. NetworkParts(UNetFolder), .. vae is null ? [] : NetworkParts(vae), .. card.Consistency is null ? [] : NetworkParts(ConsistencyNetwork.Folder)];
 
     private static string[] NetworkParts(string folder) => [$"{folder}/{Network.ConfigName}", $"{folder}/{Network.WeightsName}"];
-
-    private static string Combined(IEnumerable<(string Name, string Hash)> files) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(files.Select(f => f.Hash).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
 
     private static void CheckAgreement(ModelInfo info, ModelCard card, NetworkConfig unet)
     {

@@ -24,6 +24,8 @@ internal sealed class NetworkModel : LatentModel
 
     public override Device Device => Denoiser.Device;
 
+    public override long WeightBytes => (Autoencoder?.WeightBytes ?? 0) + Denoiser.WeightBytes + (consistency?.Network.WeightBytes ?? 0);
+
     internal Autoencoder? Autoencoder { get; }
 
     internal UNet Denoiser { get; }
@@ -36,8 +38,6 @@ internal sealed class NetworkModel : LatentModel
             : Denoiser.Forward(z, t, conditioning);
         return ToNoise(said, z, t).MoveToOuterDisposeScope();
     }
-
-    public override bool HasConsistencyNetwork => consistency is not null;
 
     public override Tensor Consistent(Tensor z, double sigma) => consistency?.Forward(z, sigma) ?? base.Consistent(z, sigma);
 

@@ -28,6 +28,9 @@ public abstract class Autoencoder : IDisposable
     /// <summary>Where the weights are.</summary>
     public Device Device => weights.Device;
 
+    /// <summary>Bytes of the weights.</summary>
+    public long WeightBytes => weights.Bytes;
+
     /// <summary>The latent of an image, before quantisation and without the scaling factor; its mean where the encoder gives a distribution.</summary>
     /// <param name="x">(N, in, H, W) in [-1,1], H and W multiples of <see cref="Downsampling"/>.</param>
     public abstract Tensor Encode(Tensor x);

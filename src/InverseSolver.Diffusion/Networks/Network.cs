@@ -59,6 +59,7 @@ public static class Network
             T network = build(config, weights);
             config.Finish();
             weights.Finish();
+            file.CheckUnchanged();
             return (network, file.Sha256!);
         }
         catch

@@ -28,6 +28,9 @@ public abstract class UNet : IDisposable
     /// <summary>Where the weights are.</summary>
     public Device Device => weights.Device;
 
+    /// <summary>Bytes of the weights.</summary>
+    public long WeightBytes => weights.Bytes;
+
     /// <summary>What the network computes in.</summary>
     public ScalarType Type => weights.Type;
 

@@ -9,17 +9,7 @@ internal static class StrictJson
 
     internal static JsonDocument ParseFile(string path, string name)
     {
-        if (!File.Exists(path))
-        {
-            throw new InvalidModelException($"{name} is missing.");
-        }
-
-        if (new FileInfo(path).Length > MaxConfigBytes)
-        {
-            throw new InvalidModelException($"{name} is larger than {MaxConfigBytes} bytes.");
-        }
-
-        return Parse(File.ReadAllBytes(path), name);
+        return Parse(ModelFile.ReadAll(path, name, MaxConfigBytes), name);
     }
 
     internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string name)
