@@ -6,15 +6,21 @@ namespace InverseSolver.Cli;
 /// <summary><c>inverse models</c>: lists packages and checks networks against reference outputs.</summary>
 internal static class ModelsCommand
 {
-    internal static Command Create() => new("models", "Lists and checks models.") { List(), Check() };
+    internal static Command Create() => new("models", "Lists and checks models.") { List(), Check(), ServerModels.Show(), ServerModels.Load(), ServerModels.Unload() };
 
     private static Command List()
     {
         Option<string> models = CliOptions.Models();
-        Option<string?> json = CliOptions.Json();
-        var command = new Command("list", "Lists the model packages of a folder.") { models, json };
-        command.SetAction(arguments =>
+        Option<string?> json = CliOptions.Json(), server = ServerModels.Server();
+        var command = new Command("list", "Lists the model packages of a folder, or of a running service.") { models, server, json };
+        command.SetAction(async (arguments, cancellation) =>
         {
+            if (arguments.GetValue(server) is { } url)
+            {
+                CliJson.Write(arguments.GetValue(json), await ServerModels.ListAsync(url, cancellation));
+                return ExitCode.Done;
+            }
+
             using ModelCatalog catalog = CliOptions.Catalog(arguments.GetValue(models)!);
             foreach (ModelInfo model in catalog.Models)
             {

@@ -97,6 +97,13 @@ internal sealed class ServiceClient : IDisposable
         return await response.Content.ReadAsByteArrayAsync(cancellation);
     }
 
+    /// <summary>What the service says at an address, as it says it.</summary>
+    internal async Task<JsonObject> AskAsync(HttpMethod method, string path, CancellationToken cancellation)
+    {
+        using HttpResponseMessage response = await SendAsync(method, path, null, cancellation);
+        return await ReadAsync<JsonObject>(response, cancellation);
+    }
+
     /// <summary>A .npy file's array.</summary>
     internal static ArrayData ToArray(byte[] npy)
     {

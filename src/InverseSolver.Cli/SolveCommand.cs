@@ -57,8 +57,8 @@ internal static class SolveCommand
                 IReadOnlyList<Baseline> beside = Baseline.Resolve(arguments.GetValue(baselines)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? []);
                 Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
                 using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, where);
-                Reconstruction.Validate(model, request);
-                Baseline.Validate(model, request, beside);
+                Reconstruction.Validate(model.Info, request);
+                Baseline.Validate(model.Info, request, beside);
 
                 DateTimeOffset started = DateTimeOffset.UtcNow;
                 ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, request, progress, cancellation));

@@ -86,7 +86,7 @@ internal static class SolverBench
         {
             try
             {
-                Reconstruction.Validate(model, one);
+                Reconstruction.Validate(model.Info, one);
                 return true;
             }
             catch (InvalidInputException refused) when (refused.Field == "solver.type")

@@ -233,7 +233,7 @@ internal sealed class CapturedCalls : IDisposable
             recording.IsReady = difference <= Agreement;
             lastFailure = recording.IsReady ? lastFailure : FormattableString.Invariant($"the replay differs from the call by {difference:E1}");
         }
-        catch (NativeException error) when (error is not NativeDeviceLostException)
+        catch (NativeException error)
         {
             lastFailure = error.Message;
         }

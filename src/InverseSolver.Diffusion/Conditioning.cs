@@ -94,7 +94,6 @@ internal sealed class Conditioning : IDisposable
         }
         else
         {
-            WeightFiles.RefuseLinksOut(folder, info.File!);
             using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, info.File!), hash: true);
             Check(file, width, guided);
             items = [.. (guided ? (string[])[Embedding, Unconditional] : [Embedding]).Select(name => file.Read(name).to(device, ScalarType.Float32).unsqueeze(0))];

@@ -95,9 +95,6 @@ public sealed class GaussianModel : LatentModel
     }
 
     /// <inheritdoc/>
-    public override bool HasConsistencyNetwork => true;
-
-    /// <inheritdoc/>
     /// <remarks>
     /// Exact: with λ an eigenvalue of C, the path of dz/dσ = σ (z − μ)/(λ + σ²) is z − μ ∝ √(λ + σ²) in each eigenvector's direction, hence
     /// f = μ + √(λ/(λ + σ²)) (z − μ).
@@ -208,6 +205,7 @@ public sealed class GaussianModel : LatentModel
         LatentChannels = channels,
         LatentDownsampling = 1,
         TrainTimesteps = schedule.TrainTimesteps,
+        HasConsistencyNetwork = true,
     };
 
     private void CheckFixedSize(int height, int width)

@@ -29,6 +29,9 @@ public abstract class LatentModel : IDisposable
     /// <summary>Where it computes; arguments must be there.</summary>
     public abstract Device Device { get; }
 
+    /// <summary>Bytes of its weights on <see cref="Device"/>.</summary>
+    public virtual long WeightBytes => 0;
+
     /// <summary>ᾱ of each training timestep, in float64, at least 2⁻²⁴.</summary>
     public ReadOnlySpan<double> Abar => abar;
 
@@ -97,7 +100,7 @@ public abstract class LatentModel : IDisposable
     public abstract Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null);
 
     /// <summary>Whether the model has a consistency network, which <see cref="Consistent"/> needs.</summary>
-    public virtual bool HasConsistencyNetwork => false;
+    public bool HasConsistencyNetwork => Info.HasConsistencyNetwork;
 
     /// <summary>
     /// The clean latent at the end of the probability-flow path through a noisy one, by one network call (Song, Dhariwal, Chen, Sutskever, "Consistency

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Weights;
@@ -11,6 +9,7 @@ internal sealed class ModelCard
 {
     internal const string FileName = "model.json";
     private const int MaxFiles = 1000;
+    private const long MaxOtherBytes = 1L << 30;
     private readonly JsonElement root;
 
     private ModelCard(JsonElement root) => this.root = root;
@@ -21,7 +20,7 @@ internal sealed class ModelCard
     internal static ModelCard Read(string folder)
     {
         string path = Path.Combine(folder, FileName);
-        if (!File.Exists(path))
+        if (!Path.Exists(path))
         {
             using JsonDocument nothing = JsonDocument.Parse("{}");
             return new ModelCard(nothing.RootElement.Clone());
@@ -146,17 +145,6 @@ internal sealed class ModelCard
         }
     }
 
-    /// <summary>SHA-256 of what the card alone decides about results, conditioning and the consistency network's scaling; null where it says nothing of them.</summary>
-    internal string? SettingsHash
-    {
-        get
-        {
-            string[] said = [.. ((string[])["conditioning", "consistency"])
-                .Where(name => root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(root.GetProperty(name))}\n")];
-            return said.Length == 0 ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(said))));
-        }
-    }
-
     /// <summary>Refuses a card that says something other than the configs do.</summary>
     internal void MustSay(string name, double value)
     {
@@ -169,8 +157,14 @@ internal sealed class ModelCard
     /// <summary>Checks every listed file except those whose hash the caller has taken already.</summary>
     internal void VerifyHashes(string folder, IReadOnlyDictionary<string, string> taken)
     {
+        long others = 0;
         foreach (string file in Sha256.Keys)
         {
+            if (!taken.ContainsKey(file) && (others += ModelFile.StampOf(Path.Combine(folder, file))?.Bytes ?? 0) > MaxOtherBytes)
+            {
+                throw new InvalidModelException($"{FileName}: sha256 lists more than {MaxOtherBytes} bytes of files that are no part of the model.");
+            }
+
             Verify(file, taken.TryGetValue(file, out string? hash) ? hash : HashOf(folder, file));
         }
     }
@@ -183,17 +177,7 @@ internal sealed class ModelCard
         return hash;
     }
 
-    internal static string HashOf(string folder, string file)
-    {
-        string path = Path.Combine(folder, file);
-        if (!File.Exists(path))
-        {
-            throw new InvalidModelException($"{file} is missing.");
-        }
-
-        using FileStream stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
-    }
+    internal static string HashOf(string folder, string file) => ModelFile.HashOf(Path.Combine(folder, file), file);
 
     private void Verify(string file, string hash)
     {

@@ -3,43 +3,32 @@ using InverseSolver.Torch;
 namespace InverseSolver.Diffusion;
 
 /// <summary>
-/// The model packages in a list of folders. A folder counts as a package itself or as a place that holds packages. Weights are read when a model is
-/// first asked for, and kept. Safe for use by several threads.
+/// The model packages in a list of folders, and the one owner of those that are loaded. A folder counts as a package itself or as a place that holds packages.
+/// On each device there is one copy of a version of a model, loaded when it is first asked for and shared by all who hold a lease. Copies that nobody uses go when
+/// another one needs their memory, the longest unused first. Safe for use by several threads.
 /// </summary>
 public sealed class ModelCatalog : IDisposable
 {
-    private readonly Dictionary<string, Entry> entries = new(StringComparer.Ordinal);
-    private readonly Device device;
+    // Cancellation is looked at this often while a thread waits for room.
+    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(200);
+
+    private readonly PackageIndex index;
     private readonly ModelOptions options;
+    private readonly long? memoryBytes;
+    private readonly object gate = new();
+    private readonly List<ModelCopy> copies = [];
+    private readonly Dictionary<Device, Lock> loading = [];
+    private readonly Dictionary<string, string> failures = new(StringComparer.Ordinal);
 
-    /// <summary>Looks through the folders. A package that cannot be used does not keep the others from being listed.</summary>
+    /// <summary>Names the folders; they are looked through with every question.</summary>
     /// <param name="folders">Where to look; one that does not exist holds nothing.</param>
-    /// <param name="device">Where models go.</param>
-    /// <param name="options">How they are loaded.</param>
-    public ModelCatalog(IEnumerable<string> folders, Device device = default, ModelOptions? options = null)
+    /// <param name="options">How models are loaded.</param>
+    /// <param name="memoryBytes">Bytes that models' weights may take on each device; null for half of its memory.</param>
+    public ModelCatalog(IEnumerable<string> folders, ModelOptions? options = null, long? memoryBytes = null)
     {
-        this.device = device;
         this.options = options ?? new ModelOptions();
-        this.options.Check(device);
-        var broken = new List<BrokenModel>();
-        foreach (string folder in folders.Where(Directory.Exists).SelectMany(PackagesIn))
-        {
-            string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
-            try
-            {
-                ModelInfo info = ModelPackage.ReadInfo(folder);
-                if (!entries.TryAdd(info.Id, new Entry(folder, info)))
-                {
-                    broken.Add(new BrokenModel(name, $"Another package has the id '{info.Id}'."));
-                }
-            }
-            catch (Exception e) when (e is InvalidModelException or IOException or UnauthorizedAccessException)
-            {
-                broken.Add(new BrokenModel(name, e is InvalidModelException ? e.Message : "The package cannot be read."));
-            }
-        }
-
-        Broken = broken;
+        this.memoryBytes = memoryBytes;
+        index = new PackageIndex(folders, this.options);
     }
 
     /// <summary>
@@ -66,92 +55,294 @@ public sealed class ModelCatalog : IDisposable
 
         return here;
 
-        static bool HoldsPackages(string folder) => Directory.Exists(folder) && PackagesIn(folder).Any();
+        static bool HoldsPackages(string folder) => Directory.Exists(folder) && PackageIndex.PackagesIn(folder).Any();
     }
 
-    /// <summary>Every usable package, by id. The hash is filled in once a model was loaded.</summary>
-    public IReadOnlyList<ModelInfo> Models => [.. entries.Values.Select(e => e.Model?.Info ?? e.Info).OrderBy(i => i.Id, StringComparer.Ordinal)];
+    /// <summary>Every usable package as it is on disk now, by id; the hash is filled in where it is known without reading weights.</summary>
+    public IReadOnlyList<ModelInfo> Models => [.. index.Scan().Usable.Values.Select(InfoOf).OrderBy(i => i.Id, StringComparer.Ordinal)];
 
     /// <summary>Packages that cannot be used, and why.</summary>
-    public IReadOnlyList<BrokenModel> Broken { get; }
+    public IReadOnlyList<BrokenModel> Broken => index.Scan().Broken;
 
     /// <summary>What is known of a model; null where there is none of that id.</summary>
-    public ModelInfo? Find(string id) => entries.TryGetValue(id, out Entry? entry) ? entry.Model?.Info ?? entry.Info : null;
+    public ModelInfo? Find(string id) => index.Find(id) is { } package ? InfoOf(package) : null;
 
     /// <summary>The folder of a model's package; null where there is none of that id.</summary>
-    public string? FolderOf(string id) => entries.GetValueOrDefault(id)?.Folder;
+    public string? FolderOf(string id) => index.Find(id)?.Folder;
 
-    /// <summary>Whether a model's weights are in memory.</summary>
-    public bool IsLoaded(string id) => entries.TryGetValue(id, out Entry? entry) && entry.Model is not null;
+    /// <summary>What a package holds, for whoever wants to look at it; null where there is none of that id.</summary>
+    /// <exception cref="InvalidModelException">A file is missing or cannot be read.</exception>
+    public PackageDetails? Describe(string id)
+    {
+        if (index.Find(id) is not { } package)
+        {
+            return null;
+        }
 
-    /// <summary>A model, loaded if it is not yet. The catalogue owns it: do not dispose it.</summary>
+        string hash = index.HashOf(package);
+        return PackageDetails.Read(package, hash, index);
+    }
+
+    /// <summary>What is known of a model, with the hash of its files as they are now: from its card, or taken once for each state of theirs. No weights are loaded.</summary>
     /// <param name="id">Its id.</param>
-    /// <exception cref="KeyNotFoundException">There is none of that id.</exception>
-    /// <exception cref="InvalidModelException">Its files cannot be used.</exception>
-    public LatentModel Get(string id)
+    /// <param name="devices">Where it may compute; it must fit on one of them.</param>
+    /// <returns>Null where there is none of that id.</returns>
+    /// <exception cref="InvalidModelException">A file is missing or cannot be read.</exception>
+    /// <exception cref="ModelUnavailableException">Its weights are too large for each of the devices.</exception>
+    public ModelInfo? FindVersion(string id, params IReadOnlyList<Device> devices)
     {
-        Entry entry = entries.TryGetValue(id, out Entry? found) ? found : throw new KeyNotFoundException($"There is no model '{id}'.");
-        if (entry.Model is { } loaded)
+        if (index.Find(id) is not { } package)
         {
-            return loaded;
+            return null;
         }
 
-        lock (entry.Gate)
+        if (devices.Count > 0 && devices.MaxBy(BudgetOf) is var widest && package.ExpectedBytes > BudgetOf(widest))
         {
-            return entry.Model ??= ModelPackage.Load(entry.Folder, device, options);
+            throw TooLarge(package, widest);
+        }
+
+        return package.Info with { Hash = index.HashOf(package), Precision = options.PrecisionName };
+    }
+
+    /// <summary>The copies of a model that are in memory.</summary>
+    public IReadOnlyList<LoadedModel> LoadedOf(string id)
+    {
+        lock (gate)
+        {
+            return [.. copies.Where(copy => copy.Id == id).Select(copy => copy.Describe())];
         }
     }
 
-    /// <summary>Lets go of a model's weights. Whoever still computes with it goes on; the memory comes back when the last one is done and the garbage collector has run.</summary>
-    /// <returns>Whether it was loaded.</returns>
-    public bool Unload(string id)
+    /// <summary>Why a model could not be loaded when that was last tried; null when it could, or was not tried.</summary>
+    public string? FailureOf(string id)
     {
-        if (!entries.TryGetValue(id, out Entry? entry))
+        lock (gate)
         {
-            return false;
-        }
-
-        lock (entry.Gate)
-        {
-            bool was = entry.Model is not null;
-            entry.Model = null;
-            return was;
+            return failures.GetValueOrDefault(id);
         }
     }
 
-    /// <summary>Disposes every loaded model.</summary>
+    /// <summary>Bytes that weights may take on a device.</summary>
+    public long BudgetOf(Device device) => memoryBytes
+        ?? (device.Type == DeviceType.CUDA ? Backend.CudaMemory(Math.Max(device.Index, 0)).TotalOnDevice : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / 2;
+
+    /// <summary>A model for use, loaded if it is not yet. Two who ask at once load once; where models in use take the memory, this waits.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="device">Where it is to compute.</param>
+    /// <param name="hash">The version that must be had, from <see cref="FindVersion"/>; null for the one that is on disk now.</param>
+    /// <param name="wait">Whether to wait for memory; else there is an exception.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="InvalidModelException">Its files cannot be used; nothing of it stays in memory, and the next call tries anew.</exception>
+    /// <exception cref="ModelUnavailableException">There is none of that id, it is there in another version only, or there is no memory for it.</exception>
+    public ModelLease Acquire(string id, Device device, string? hash = null, bool wait = true, CancellationToken cancellation = default)
+    {
+        device = device is { Type: DeviceType.CUDA, Index: < 0 } ? new Device(DeviceType.CUDA, 0) : device;
+        options.Check(device);
+        if (hash is not null && Take(id, device, hash) is { } there)
+        {
+            return LeaseOf(there, cancellation);
+        }
+
+        Package package = PackageOf(id);
+        string current = index.HashOf(package);
+        if (hash is not null && hash != current)
+        {
+            throw new ModelUnavailableException(Unavailability.Changed, $"The model '{id}' was changed: its files are the version {current[..12]}…, not {hash[..Math.Min(12, hash.Length)]}….");
+        }
+
+        (ModelCopy copy, bool mine) = Reserve(package, device, current, wait, cancellation);
+        if (mine)
+        {
+            Load(copy, package);
+        }
+
+        return LeaseOf(copy, cancellation);
+    }
+
+    /// <summary>Takes a model out of memory. Whoever uses it goes on; its memory comes back when the last one is done. Waits for nobody.</summary>
+    /// <returns>How many copies were there.</returns>
+    public int Unload(string id)
+    {
+        lock (gate)
+        {
+            ModelCopy[] those = [.. copies.Where(copy => copy.Id == id && !copy.Retired)];
+            foreach (ModelCopy copy in those)
+            {
+                copy.Retired = true;
+                DropIfUnused(copy);
+            }
+
+            return those.Length;
+        }
+    }
+
+    /// <summary>Takes every copy that nobody uses off a device.</summary>
+    /// <returns>How many there were.</returns>
+    public int UnloadUnused(Device device)
+    {
+        lock (gate)
+        {
+            ModelCopy[] those = [.. copies.Where(copy => copy.Device == device && copy.Users == 0)];
+            foreach (ModelCopy copy in those)
+            {
+                copy.Retired = true;
+                DropIfUnused(copy);
+            }
+
+            return those.Length;
+        }
+    }
+
+    /// <summary>Disposes every loaded model; those in use when they are given back.</summary>
     public void Dispose()
     {
-        foreach (Entry entry in entries.Values)
+        lock (gate)
         {
-            lock (entry.Gate)
+            foreach (ModelCopy copy in copies.ToArray())
             {
-                entry.Model?.Dispose();
-                entry.Model = null;
+                copy.Retired = true;
+                DropIfUnused(copy);
             }
         }
     }
 
-    private static IEnumerable<string> PackagesIn(string folder)
+    private Package PackageOf(string id) => index.Find(id) ?? throw new ModelUnavailableException(Unavailability.Unknown, $"There is no model '{id}'.");
+
+    private ModelInfo InfoOf(Package package) => package.Info with { Hash = index.KnownHash(package), Precision = options.PrecisionName };
+
+    private ModelCopy? Take(string id, Device device, string hash)
     {
-        string full = Path.GetFullPath(folder);
-        return ModelPackage.IsPackage(full) ? [full] : Directory.EnumerateDirectories(full).Where(ModelPackage.IsPackage).Order(StringComparer.Ordinal);
-    }
-
-    private sealed class Entry(string folder, ModelInfo info)
-    {
-        private volatile LatentModel? model;
-
-        internal string Folder => folder;
-
-        internal ModelInfo Info => info;
-
-        internal Lock Gate { get; } = new();
-
-        internal LatentModel? Model
+        lock (gate)
         {
-            get => model;
-            set => model = value;
+            ModelCopy? copy = copies.Find(one => one.Id == id && one.Device == device && one.Hash == hash && !one.Retired);
+            copy?.Enter();
+            return copy;
         }
     }
+
+    // The copy, taken for the caller, and whether the caller has to load it.
+    private (ModelCopy Copy, bool Mine) Reserve(Package package, Device device, string hash, bool wait, CancellationToken cancellation)
+    {
+        lock (gate)
+        {
+            while (true)
+            {
+                if (Take(package.Info.Id, device, hash) is { } there)
+                {
+                    return (there, false);
+                }
+
+                if (MakeRoom(package, device, wait))
+                {
+                    var copy = new ModelCopy(package.Info.Id, device, hash, package.ExpectedBytes);
+                    copy.Enter();
+                    copies.Add(copy);
+                    return (copy, true);
+                }
+
+                cancellation.ThrowIfCancellationRequested();
+                Monitor.Wait(gate, Beat);
+            }
+        }
+    }
+
+    private bool MakeRoom(Package package, Device device, bool wait)
+    {
+        (long needed, long budget) = (package.ExpectedBytes, BudgetOf(device));
+        if (needed > budget)
+        {
+            throw TooLarge(package, device);
+        }
+
+        while (copies.Where(copy => copy.Device == device).Sum(copy => copy.Bytes) is var taken && taken > budget - needed)
+        {
+            if (copies.Where(copy => copy.Device == device && copy.Users == 0).MinBy(copy => copy.LastUsed) is not { } unused)
+            {
+                return wait ? false : throw new ModelUnavailableException(
+                    Unavailability.NoRoom, $"The weights of the model '{package.Info.Id}' take {Size(needed)} on {device}, and models in use take {Size(taken)} of the {Size(budget)} that are for all (Models:MemoryBytes).");
+            }
+
+            unused.Retired = true;
+            DropIfUnused(unused);
+        }
+
+        return true;
+    }
+
+    private void Load(ModelCopy copy, Package package)
+    {
+        try
+        {
+            using Lock.Scope turn = LoadingTurn(copy.Device).EnterScope();
+            LatentModel model = ModelPackage.Load(package.Folder, copy.Device, options);
+            if (model.Info.Hash != copy.Hash || !index.IsUnchanged(package))
+            {
+                model.Dispose();
+                throw new InvalidModelException($"The files of the model '{copy.Id}' changed while they were read.");
+            }
+
+            lock (gate)
+            {
+                copy.Succeed(model);
+                failures.Remove(copy.Id);
+                Monitor.PulseAll(gate);
+            }
+        }
+        catch (Exception e)
+        {
+            lock (gate)
+            {
+                copies.Remove(copy);
+                failures[copy.Id] = e is InvalidModelException or NativeOutOfMemoryException ? e.Message : "It could not be loaded.";
+                copy.Fail(e);
+                Monitor.PulseAll(gate);
+            }
+        }
+    }
+
+    private Lock LoadingTurn(Device device)
+    {
+        lock (gate)
+        {
+            return loading.TryGetValue(device, out Lock? turn) ? turn : loading[device] = new Lock();
+        }
+    }
+
+    private ModelLease LeaseOf(ModelCopy copy, CancellationToken cancellation)
+    {
+        try
+        {
+            return new ModelLease(copy.Wait(cancellation), () => Release(copy));
+        }
+        catch
+        {
+            Release(copy);
+            throw;
+        }
+    }
+
+    private void Release(ModelCopy copy)
+    {
+        lock (gate)
+        {
+            copy.Leave();
+            DropIfUnused(copy);
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    private void DropIfUnused(ModelCopy copy)
+    {
+        if (copy.Retired && copy.Users == 0)
+        {
+            copies.Remove(copy);
+            copy.Dispose();
+        }
+    }
+
+    private ModelUnavailableException TooLarge(Package package, Device device) => new(
+        Unavailability.TooLarge,
+        $"The weights of the model '{package.Info.Id}' take {Size(package.ExpectedBytes)} on {device}; all models together may take {Size(BudgetOf(device))} there (Models:MemoryBytes).");
+
+    private static string Size(long bytes) => bytes >= 10L << 20 ? $"{bytes >> 20} MiB" : $"{bytes} bytes";
 }

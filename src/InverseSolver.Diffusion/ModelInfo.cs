@@ -72,6 +72,9 @@ public sealed record ModelInfo
     /// <summary>τ: root mean square error of encode and decode on [0,1], where it was measured.</summary>
     public double? RoundTripRmse { get; init; }
 
+    /// <summary>Whether it has a consistency network.</summary>
+    public bool HasConsistencyNetwork { get; init; }
+
     /// <summary>Width of the context that every prediction needs; null where it takes none.</summary>
     public int? ContextChannels { get; init; }
 

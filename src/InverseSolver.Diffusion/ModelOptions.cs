@@ -14,6 +14,8 @@ public sealed record ModelOptions
     /// <summary>Whether calls of the denoiser and gradients of the decoder are recorded as CUDA graphs, on a GPU and on a stream of one's own.</summary>
     public bool Graphs { get; init; } = true;
 
+    internal string PrecisionName => DenoiserType.ToString().ToLowerInvariant();
+
     internal void Check(Device device)
     {
         if (DenoiserType is not (ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16))

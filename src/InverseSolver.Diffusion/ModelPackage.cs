@@ -31,7 +31,7 @@ public static class ModelPackage
         DdimSchedule schedule = DdimSchedule.Read(Path.Combine(folder, SchedulerFile));
         (DenoiserShape denoiser, AutoencoderShape shape) = Shapes(folder, card, layout, unetConfig);
         (long Height, long Width)? fixedSize = FixedSize(denoiser, shape);
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        string name = NameOf(folder);
         (ConditioningInfo? conditioning, string? missing) = Conditioning.Describe(folder, card, denoiser, unetConfig);
         string[] parts = Parts(folder, layout, card, conditioning);
         ModelInfo info = new()
@@ -63,7 +63,8 @@ public static class ModelPackage
             TimestepSpacing = schedule.Spacing,
             SetAlphaToOne = schedule.SetAlphaToOne,
             Licence = card.Text("licence"),
-            Hash = parts.All(card.Sha256.ContainsKey) ? Combined(card, parts.Select(part => card.Sha256[part])) : null,
+            HasConsistencyNetwork = card.Consistency is not null,
+            Hash = DeclaredHash(folder, parts, card),
         };
         CheckAgreement(info, card, denoiser, schedule);
         return info;
@@ -102,8 +103,8 @@ public static class ModelPackage
                 Keep(vae, vaeHashes);
             }
 
-            autoencoder = PackageFiles.Autoencoder(folder, layout, autoencoder, images, shape.SizeMultiple, device);
-            denoiser = PackageFiles.Denoiser(folder, layout, shape, device);
+            autoencoder = FileNetworks.Autoencoder(folder, layout, autoencoder, images, shape.SizeMultiple, device);
+            denoiser = FileNetworks.Denoiser(folder, layout, shape, device);
             if (denoiser is null)
             {
                 denoiser = Network.LoadUNet(Path.Combine(folder, layout.Denoiser.Folder), device, options, card.Variant, out IReadOnlyDictionary<string, string> unetHashes);
@@ -135,7 +136,7 @@ public static class ModelPackage
             card.VerifyHashes(folder, hashes);
             CheckNetworks(autoencoder, denoiser, consistency?.Network);
             ScalarType computed = (denoiser as FileDenoiser)?.Type ?? options.DenoiserType;
-            info = info with { Hash = Combined(card, parts.Select(part => hashes[part])), Precision = computed.ToString().ToLowerInvariant() };
+            info = info with { Hash = Combined(parts.Select(part => hashes[part])), Precision = (options with { DenoiserType = computed }).PrecisionName };
             return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning, options.Graphs && device.Type == DeviceType.CUDA);
         }
         catch
@@ -174,6 +175,50 @@ public static class ModelPackage
             : layout;
     }
 
+    /// <summary>The name of a package that has none of its own: its folder's, or in a cache of Hugging Face that of the repository, ORGANISATION--NAME.</summary>
+    internal static string NameOf(string folder)
+    {
+        const string Repository = "models--", Snapshots = "snapshots";
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        return Path.GetDirectoryName(full) is { } parent && Path.GetFileName(parent) == Snapshots
+            && Path.GetFileName(Path.GetDirectoryName(parent)) is { } name && name.StartsWith(Repository, StringComparison.Ordinal)
+                ? name[Repository.Length..]
+                : Path.GetFileName(full);
+    }
+
+    /// <summary>The files that make up the model, named from the package's folder. Their hashes make its hash.</summary>
+    /// <exception cref="InvalidModelException">The card cannot be used.</exception>
+    internal static string[] Parts(string folder)
+    {
+        ModelCard card = ModelCard.Read(folder);
+        PackageLayout layout = ReadLayout(folder, card);
+        NetworkConfig? unetConfig = UNetConfig(folder, layout);
+        return Parts(folder, layout, card, Conditioning.Describe(folder, card, Shapes(folder, card, layout, unetConfig).Denoiser, unetConfig).Info);
+    }
+
+    /// <summary>The model's hash from the hashes of its <see cref="Parts(string)"/>.</summary>
+    internal static string Combined(IEnumerable<string> hashes) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Order(StringComparer.Ordinal).Select(hash => hash + "\n")))));
+
+    /// <summary>Bytes that the weights take once they are loaded, from the headers of their files.</summary>
+    /// <exception cref="InvalidModelException">A file of weights is missing, or its header cannot be used.</exception>
+    internal static long ExpectedBytes(string folder, ModelOptions options) => Parts(folder).Sum(part =>
+    {
+        if (Path.GetExtension(part) != ".safetensors")
+        {
+            // A file of another library holds about what it takes.
+            return Path.GetExtension(part) == ".json" ? 0 : ModelFile.StampOf(Path.Combine(folder, part))?.Bytes ?? 0;
+        }
+
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, part));
+        int element = PackageLayout.AutoencoderFolders.Contains(part.Split('/')[0]) ? SafetensorsEntry.ElementBytes(ScalarType.Float32) : SafetensorsEntry.ElementBytes(options.DenoiserType);
+        return file.Entries.Values.Sum(entry => entry.Length / SafetensorsEntry.ElementBytes(entry.Type) * element);
+    });
+
+    private static string? DeclaredHash(string folder, string[] parts, ModelCard card) => parts.All(part => part == ModelCard.FileName || card.Sha256.ContainsKey(part))
+        ? Combined(parts.Select(part => part == ModelCard.FileName ? ModelCard.HashOf(folder, part) : card.Sha256[part]))
+        : null;
+
     // A network in a file needs none.
     private static NetworkConfig? UNetConfig(string folder, PackageLayout layout)
     {
@@ -199,8 +244,10 @@ public static class ModelPackage
 
     private static string? Said(NetworkPart? part) => part?.Backend.ToString().ToLowerInvariant();
 
+    // The card is one of them: it says the round-trip error, the conditioning and perhaps the latent's scale, which results depend on.
     private static string[] Parts(string folder, PackageLayout layout, ModelCard card, ConditioningInfo? conditioning) =>
     [
+        .. File.Exists(Path.Combine(folder, ModelCard.FileName)) ? [ModelCard.FileName] : Array.Empty<string>(),
         SchedulerFile,
         .. ((string?[])[layout.Denoiser.File is null ? layout.Denoiser.Folder : null, layout.OwnAutoencoder, card.Consistency is null ? null : ConsistencyNetwork.Folder])
             .OfType<string>().SelectMany(network =>
@@ -208,9 +255,6 @@ public static class ModelPackage
         .. layout.Files(folder),
         .. conditioning?.File is { } told ? (string[])[told] : [],
     ];
-
-    private static string Combined(ModelCard card, IEnumerable<string> hashes) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
 
     private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser, DdimSchedule schedule)
     {

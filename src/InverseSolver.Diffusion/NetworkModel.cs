@@ -28,6 +28,8 @@ internal sealed class NetworkModel : LatentModel
 
     public override Device Device => Denoiser.Device;
 
+    public override long WeightBytes => (Autoencoder?.WeightBytes ?? 0) + Denoiser.WeightBytes + (consistency?.Network.WeightBytes ?? 0);
+
     internal Autoencoder? Autoencoder { get; }
 
     internal Denoiser Denoiser { get; }
@@ -58,8 +60,6 @@ internal sealed class NetworkModel : LatentModel
             ? Denoiser.Forward(given[0], given[1], null, given.ElementAtOrDefault(2))
             : Denoiser.Forward(given[0], given[1], given.ElementAtOrDefault(2));
     }
-
-    public override bool HasConsistencyNetwork => consistency is not null;
 
     public override Tensor Consistent(Tensor z, double sigma) => consistency?.Forward(z, sigma) ?? base.Consistent(z, sigma);
 

@@ -66,12 +66,21 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
             new(StatusCodes.Status415UnsupportedMediaType, "unsupportedMediaType", null, "Send application/json or multipart/form-data."),
         BadHttpRequestException { InnerException: JsonException json } => JsonErrors.Explain(json),
         BadHttpRequestException error => JsonErrors.ExplainBinding(error),
-        InvalidModelException error => new(StatusCodes.Status500InternalServerError, "invalidModel", "model", error.Message),
+        InvalidModelException error => new(StatusCodes.Status422UnprocessableEntity, "invalidModel", "model", error.Message),
+        ModelUnavailableException error => Explain(error),
         OutOfMemoryException or NativeOutOfMemoryException => new(StatusCodes.Status503ServiceUnavailable, "outOfMemory", null, "There is not enough memory for this request.")
         {
             RetryAfter = TimeSpan.FromSeconds(30),
         },
         _ => new(StatusCodes.Status500InternalServerError, "internal", null, "The service failed; its log has the cause under the trace id."),
+    };
+
+    private static RequestException Explain(ModelUnavailableException error) => error.Reason switch
+    {
+        Unavailability.Unknown => new(StatusCodes.Status404NotFound, "unknownModel", "model", error.Message),
+        Unavailability.Changed => new(StatusCodes.Status409Conflict, "modelChanged", "model", error.Message),
+        Unavailability.NoRoom => new(StatusCodes.Status409Conflict, "modelMemoryInUse", "model", error.Message) { RetryAfter = TimeSpan.FromSeconds(30) },
+        _ => new(StatusCodes.Status422UnprocessableEntity, "modelTooLarge", "model", error.Message),
     };
 
     private static string Cut(string text, int length) => text.Length <= length ? text : text[..length];

@@ -20,7 +20,7 @@ try
     app.MapProblems();
     app.MapHealth();
     app.Run();
-    return 0;
+    return Environment.ExitCode;
 }
 catch (StartRefusedException refused)
 {

@@ -40,7 +40,7 @@ public sealed record Baseline(string Solver, SolverParameters Parameters)
 
     /// <summary>Checks that each can solve what <paramref name="request"/>, which is valid, asks another solver to solve.</summary>
     /// <exception cref="InvalidInputException">Names the field, for example <c>baselines[1]</c>.</exception>
-    public static void Validate(LatentModel model, ReconstructionRequest request, IReadOnlyList<Baseline> baselines)
+    public static void Validate(ModelInfo model, ReconstructionRequest request, IReadOnlyList<Baseline> baselines)
     {
         for (int i = 0; i < baselines.Count; i++)
         {

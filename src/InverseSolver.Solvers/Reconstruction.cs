@@ -167,10 +167,10 @@ public static class Reconstruction
     public static IReadOnlyList<string> NeededFiles(Problem problem) => ProblemShapes.Files(problem);
 
     /// <summary>Checks everything that can be checked without a network: parameters, shapes, channels, files. Cheap; allocates no large memory.</summary>
-    /// <param name="model">The model that will solve it.</param>
+    /// <param name="model">What is known of the model that will solve it.</param>
     /// <param name="request">What to solve.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
-    public static void Validate(LatentModel model, ReconstructionRequest request) => _ = Validated(model, request);
+    public static void Validate(ModelInfo model, ReconstructionRequest request) => _ = Validated(model, request);
 
     /// <summary>Frames of the measurement, null where it is not a stack, and (channels, height, width) of the image of each.</summary>
     /// <exception cref="InvalidInputException">The measurement's shape does not suit the problem.</exception>
@@ -183,17 +183,18 @@ public static class Reconstruction
             : (null, ProblemOperators.ImageShape(request.Problem, y));
     }
 
-    /// <summary>Solves on the calling thread.</summary>
+    /// <summary>Solves on the calling thread. Where memory is short for the samples that would be solved together, fewer are.</summary>
     /// <param name="model">The model.</param>
     /// <param name="request">What to solve.</param>
     /// <param name="progress">Called on this thread after steps.</param>
     /// <param name="cancellation">Checked between network and decoder calls.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    /// <exception cref="NativeOutOfMemoryException">There is not enough memory for one sample.</exception>
     public static ReconstructionResult Run(
         LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
-        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape, NoiseReport? noise) = Validated(model, request);
+        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape, NoiseReport? noise) = Validated(model.Info, request);
         var watch = Stopwatch.StartNew();
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it, before the BLAS asks OpenMP.
         _ = Backend.Threads;
@@ -204,7 +205,26 @@ public static class Reconstruction
         int batch = request.Solver.JointFrames
             ? frames.Count
             : (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, sharing[0].Count * samples);
-        int batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), done = 0;
+        while (true)
+        {
+            try
+            {
+                return Run(model, request, sharing, imageShape, noise, samples, batch, watch, progress, cancellation);
+            }
+            catch (NativeOutOfMemoryException) when (batch > 1 && !request.Solver.JointFrames)
+            {
+                // From the start: the seeds are the samples' own, so the result is the same up to rounding.
+                Backend.ReleaseCache(model.Device);
+                batch = (batch + 1) / 2;
+            }
+        }
+    }
+
+    private static ReconstructionResult Run(
+        LatentModel model, ReconstructionRequest request, IReadOnlyList<ReconstructionRequest>[] sharing, long[] imageShape, NoiseReport? noise, int samples, int batch,
+        Stopwatch watch, Action<SolverProgress>? progress, CancellationToken cancellation)
+    {
+        int batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), done = 0, frameCount = sharing.Sum(group => group.Count);
         var cost = new CostReport(0, 0, 0, 0, 0);
         var solved = new List<FrameResult>();
         var noises = new List<NoiseReport>();
@@ -220,7 +240,7 @@ public static class Reconstruction
             foreach (int[] items in Enumerable.Range(0, group.Count * samples).Chunk(batch))
             {
                 int before = done++;
-                FrameRange? range = frames.Count == 1 ? null : new FrameRange(first + items[0] / samples, first + items[^1] / samples, frames.Count);
+                FrameRange? range = frameCount == 1 ? null : new FrameRange(first + items[0] / samples, first + items[^1] / samples, frameCount);
                 Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, before, batches, watch.Elapsed) with { Frames = range });
                 Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
                 ForwardOperator theirs = (a as SenseOperator)?.Frames([.. items.Select(item => (long)(item / samples))]) ?? a;
@@ -389,7 +409,7 @@ public static class Reconstruction
     // The first sample has the request's own seed; the others are spread over all seeds.
     private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);
 
-    private static (IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport? Noise) Validated(LatentModel model, ReconstructionRequest request)
+    private static (IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport? Noise) Validated(ModelInfo model, ReconstructionRequest request)
     {
         IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
         long[] shape = [];
@@ -408,7 +428,7 @@ public static class Reconstruction
         return (frames, shape, Noise(request, frames, shape));
     }
 
-    private static long[] ValidatedImageShape(LatentModel model, ReconstructionRequest request)
+    private static long[] ValidatedImageShape(ModelInfo model, ReconstructionRequest request)
     {
         if (request.Sigma is { } sigma && (!double.IsFinite(sigma) || sigma < 0))
         {
@@ -420,15 +440,15 @@ public static class Reconstruction
             throw new InvalidInputException("sigma", "Where photons are counted the read-out's sigma is not estimated; give it, 0 where there is none.");
         }
 
-        if (model.Info.Missing is { } missing)
+        if (model.Missing is { } missing)
         {
-            throw new InvalidInputException("model", $"The model '{model.Info.Id}' {missing}.");
+            throw new InvalidInputException("model", $"The model '{model.Id}' {missing}.");
         }
 
         RecordValidation.Check(request.Solver, "solver.parameters");
-        if (request.Solver.GridSteps > model.Abar.Length)
+        if (request.Solver.GridSteps > model.TrainTimesteps)
         {
-            throw new InvalidInputException("solver.parameters.steps", $"It is {request.Solver.GridSteps}; the model '{model.Info.Id}' was trained with {model.Abar.Length} timesteps.");
+            throw new InvalidInputException("solver.parameters.steps", $"It is {request.Solver.GridSteps}; the model '{model.Id}' was trained with {model.TrainTimesteps} timesteps.");
         }
 
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
@@ -437,7 +457,7 @@ public static class Reconstruction
         if (shape[0] != model.Channels)
         {
             throw new InvalidInputException(
-                "files.measurement", $"It has {shape[0]} channel(s), the model '{model.Info.Id}' is for images with {model.Channels}.");
+                "files.measurement", $"It has {shape[0]} channel(s), the model '{model.Id}' is for images with {model.Channels}.");
         }
 
         if (request.Solver.Refusal(request.Problem, model) is { } refusal)

@@ -68,6 +68,32 @@ public static unsafe class Backend
         }
     }
 
+    /// <summary>
+    /// Whether nothing can be computed on a device any more: after an error inside a kernel every later call on that GPU fails until the process is started anew.
+    /// False for the host.
+    /// </summary>
+    public static bool IsLost(Device device)
+    {
+        try
+        {
+            Synchronize(device);
+            return false;
+        }
+        catch (NativeException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Gives memory that libtorch keeps for later back to a GPU's driver; nothing to do for the host.</summary>
+    public static void ReleaseCache(Device device)
+    {
+        if (device.Type == DeviceType.CUDA)
+        {
+            EmptyCudaCache();
+        }
+    }
+
     /// <summary>Memory of a GPU in bytes, as the caching allocator and the driver see it.</summary>
     public static (long Allocated, long PeakAllocated, long Reserved, long FreeOnDevice, long TotalOnDevice) CudaMemory(int device)
     {

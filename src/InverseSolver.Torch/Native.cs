@@ -16,7 +16,6 @@ internal static unsafe partial class Native
         OutOfMemory = 2,
         Invalid = 3,
         Unsupported = 4,
-        DeviceLost = 5,
     }
 
     internal enum Kind
@@ -142,7 +141,6 @@ internal static unsafe partial class Native
         return status switch
         {
             Status.OutOfMemory => new NativeOutOfMemoryException(message),
-            Status.DeviceLost => new NativeDeviceLostException(message),
             Status.Unsupported => new NativeUnsupportedException(message),
             _ => new NativeException(message),
         };

@@ -6,8 +6,5 @@ public class NativeException(string message) : Exception(message);
 /// <summary>There was not enough memory on the host or the device.</summary>
 public sealed class NativeOutOfMemoryException(string message) : NativeException(message);
 
-/// <summary>The GPU's context is broken; only a new process gets another one.</summary>
-public sealed class NativeDeviceLostException(string message) : NativeException(message);
-
 /// <summary>This libtorch, or this build of the native library, does not have what was asked for.</summary>
 public sealed class NativeUnsupportedException(string message) : NativeException(message);

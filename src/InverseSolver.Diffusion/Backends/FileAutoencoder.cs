@@ -29,6 +29,8 @@ internal sealed class FileAutoencoder : Autoencoder
 
     public override Device Device => (encoder ?? decoder)!.Device;
 
+    public override long WeightBytes => (encoder?.Bytes ?? 0) + (decoder?.Bytes ?? 0) + (own?.WeightBytes ?? 0);
+
     public override Tensor Encode(Tensor x)
     {
         if (encoder is null)

@@ -31,6 +31,8 @@ internal sealed class FileDenoiser : Denoiser
 
     public override Device Device => file.Device;
 
+    public override long WeightBytes => file.Bytes;
+
     /// <summary>What the file computes in.</summary>
     internal ScalarType Type => file.Type;
 

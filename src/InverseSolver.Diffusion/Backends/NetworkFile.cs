@@ -19,6 +19,9 @@ internal abstract class NetworkFile(string name, Device device, InputRole[] role
     /// <summary>What the file computes in.</summary>
     internal abstract ScalarType Type { get; }
 
+    /// <summary>Bytes of the file and of what it refers to.</summary>
+    internal long Bytes { get; set; }
+
     /// <summary>Whether items go through the network one after the other, because the file takes one only.</summary>
     internal bool OneByOne { get; private protected set; }
 

@@ -71,12 +71,15 @@ internal sealed record PackageLayout(NetworkPart Denoiser, NetworkPart? Encoder,
     }
 
     /// <summary>The files that make up the networks in files: graphs, external data, configs.</summary>
-    internal IEnumerable<string> Files(string folder) => InFiles.SelectMany(part => (IEnumerable<string>)
+    internal IEnumerable<string> Files(string folder) => InFiles.SelectMany(part => FilesOf(folder, part));
+
+    /// <summary>The files that make up a network in a file.</summary>
+    internal static IEnumerable<string> FilesOf(string folder, NetworkPart part) =>
     [
         part.File!,
         .. Exists(folder, part.Folder, Network.ConfigName) ? [$"{part.Folder}/{Network.ConfigName}"] : Array.Empty<string>(),
         .. part.Backend == PartBackend.Onnx ? OnnxFile.Read(folder, part.Folder).ExternalFiles.Order(StringComparer.Ordinal).Select(file => $"{part.Folder}/{file}") : [],
-    ]);
+    ];
 
     // What the card asks for; else libtorch, where it has a folder, else what is there.
     private static NetworkPart? Chosen(string folder, ModelCard card, string part, string? own)

@@ -23,7 +23,7 @@ public sealed class SharedModel : LatentModel
     public override Device Device => inner.Device;
 
     /// <inheritdoc/>
-    public override bool HasConsistencyNetwork => inner.HasConsistencyNetwork;
+    public override long WeightBytes => inner.WeightBytes;
 
     /// <inheritdoc/>
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null) =>

@@ -23,6 +23,9 @@ public abstract class Autoencoder : IDisposable
     /// <summary>Where arguments must be.</summary>
     public abstract Device Device { get; }
 
+    /// <summary>Bytes of the weights.</summary>
+    public abstract long WeightBytes { get; }
+
     /// <summary>The latent of an image, before quantisation and without the scaling factor; its mean where the encoder gives a distribution.</summary>
     /// <param name="x">(N, in, H, W) in [-1,1], H and W multiples of <see cref="Downsampling"/>.</param>
     public abstract Tensor Encode(Tensor x);

@@ -23,6 +23,9 @@ public sealed class AutoencoderKL : Autoencoder
     /// <inheritdoc/>
     public override Device Device => weights.Device;
 
+    /// <inheritdoc/>
+    public override long WeightBytes => weights.Bytes;
+
     internal static AutoencoderKL Build(NetworkConfig config, NetworkWeights weights)
     {
         WeightScope root = weights.Root;

@@ -23,6 +23,9 @@ public abstract class Denoiser : IDisposable
     /// <summary>Where arguments must be.</summary>
     public abstract Device Device { get; }
 
+    /// <summary>Bytes of the weights.</summary>
+    public abstract long WeightBytes { get; }
+
     /// <summary>Runs the network.</summary>
     /// <param name="sample">(N, in, H, W), float32.</param>
     /// <param name="t">Timesteps, int64 (N) or (1).</param>

@@ -60,6 +60,7 @@ public static class Network
             T network = build(config, weights);
             config.Finish();
             weights.Finish();
+            files.CheckUnchanged();
             return (network, files.Hashes);
         }
         catch

@@ -16,6 +16,9 @@ public abstract class UNet : Denoiser
     /// <inheritdoc/>
     public override Device Device => weights.Device;
 
+    /// <summary>Bytes of the weights.</summary>
+    public override long WeightBytes => weights.Bytes;
+
     /// <summary>What the network computes in.</summary>
     public ScalarType Type => weights.Type;
 

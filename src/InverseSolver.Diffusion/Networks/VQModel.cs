@@ -28,6 +28,9 @@ public sealed class VQModel : Autoencoder
     /// <inheritdoc/>
     public override Device Device => weights.Device;
 
+    /// <inheritdoc/>
+    public override long WeightBytes => weights.Bytes;
+
     internal static VQModel Build(NetworkConfig config, NetworkWeights weights)
     {
         WeightScope root = weights.Root;

@@ -26,6 +26,9 @@ internal sealed class NetworkWeights : IDisposable
 
     internal ScalarType Type { get; }
 
+    /// <summary>Bytes of the weights where they are.</summary>
+    internal long Bytes => owned.Sum(tensor => tensor.numel() * SafetensorsEntry.ElementBytes(tensor.dtype));
+
     internal WeightScope Root => new(this, "");
 
     internal bool Has(string name) => files.Tensors.ContainsKey(name);

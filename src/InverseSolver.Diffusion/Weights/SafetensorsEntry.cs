@@ -1,3 +1,5 @@
+using InverseSolver.Torch;
+
 namespace InverseSolver.Diffusion.Weights;
 
 /// <summary>One tensor as a safetensors header declares it.</summary>
@@ -10,6 +12,16 @@ public sealed record SafetensorsEntry(string Name, string Type, IReadOnlyList<lo
 {
     /// <summary>The shape as text, for messages: (2, 3, 4).</summary>
     public string ShapeText => "(" + string.Join(", ", Shape) + ")";
+
+    /// <summary>Bytes of one element of a tensor.</summary>
+    internal static int ElementBytes(ScalarType type) => type switch
+    {
+        ScalarType.Float64 or ScalarType.Int64 or ScalarType.ComplexFloat32 => 8,
+        ScalarType.Float32 or ScalarType.Int32 or ScalarType.ComplexFloat16 => 4,
+        ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Int16 => 2,
+        ScalarType.ComplexFloat64 => 16,
+        _ => 1,
+    };
 
     /// <summary>Bytes of one element of a type; 0 for a type that is not read.</summary>
     internal static int ElementBytes(string type) => type switch

@@ -1,26 +1,28 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.IO.MemoryMappedFiles;
 using System.Security.Cryptography;
 using InverseSolver.Torch;
+using Microsoft.Win32.SafeHandles;
 
 namespace InverseSolver.Diffusion.Weights;
 
-/// <summary>A safetensors file, memory-mapped. Its header is checked completely when it is opened; no tensor is read before it is asked for.</summary>
+/// <summary>
+/// A safetensors file. Its header is checked completely when it is opened; no tensor is read before it is asked for. It is read, not mapped: a mapped file
+/// that becomes shorter ends the process.
+/// </summary>
 public sealed class SafetensorsFile : IDisposable
 {
     private readonly Dictionary<string, SafetensorsEntry> entries;
-    private readonly MemoryMappedFile? map;
-    private readonly MemoryMappedViewAccessor? view;
+    private readonly SafeFileHandle file;
+    private readonly FileStamp stamp;
     private readonly long dataStart;
 
-    private SafetensorsFile(
-        string name, Dictionary<string, SafetensorsEntry> entries, MemoryMappedFile? map, MemoryMappedViewAccessor? view, long dataStart, string? sha256)
+    private SafetensorsFile(string name, Dictionary<string, SafetensorsEntry> entries, SafeFileHandle file, FileStamp stamp, long dataStart, string? sha256)
     {
         Name = name;
         this.entries = entries;
-        this.map = map;
-        this.view = view;
+        this.file = file;
+        this.stamp = stamp;
         this.dataStart = dataStart;
         Sha256 = sha256;
     }
@@ -41,27 +43,30 @@ public sealed class SafetensorsFile : IDisposable
     public static SafetensorsFile Open(string path, bool hash = false)
     {
         string name = Path.GetFileName(path);
-        if (!File.Exists(path))
+        if (!Path.Exists(path))
         {
             throw new InvalidModelException(MissingText(path, name));
         }
 
+        SafeFileHandle file = ModelFile.Open(path, name);
         try
         {
-            using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            return Open(stream, name, hash);
+            return Open(file, name, hash);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            throw new InvalidModelException($"{name} cannot be read.", e);
+            file.Dispose();
+            throw e is IOException or UnauthorizedAccessException ? new InvalidModelException($"{name} cannot be read.", e) : e;
         }
     }
 
-    private static SafetensorsFile Open(FileStream stream, string name, bool hash)
+    private static SafetensorsFile Open(SafeFileHandle file, string name, bool hash)
     {
-        long length = stream.Length;
-        var start = new byte[8];
-        int got = stream.ReadAtLeast(start, 8, throwOnEndOfStream: false);
+        FileStamp stamp = ModelFile.StampOf(file);
+        long length = stamp.Bytes;
+        var start = new byte[Math.Min(8, length)];
+        Fill(file, start, 0, name);
+        int got = start.Length;
         RefusePickle(start.AsSpan(0, got), length, name);
         if (got < 8)
         {
@@ -71,7 +76,7 @@ public sealed class SafetensorsFile : IDisposable
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (headerBytes > SafetensorsHeader.MaxBytes)
         {
-            throw new InvalidModelException($"{name} is not a safetensors file: it announces a header of {headerBytes} bytes.");
+            throw new InvalidModelException($"{name} is not a safetensors file: it announces a header of {headerBytes} bytes; at most {SafetensorsHeader.MaxBytes} are read.");
         }
 
         if ((long)headerBytes > length - 8)
@@ -80,14 +85,11 @@ public sealed class SafetensorsFile : IDisposable
         }
 
         var header = new byte[headerBytes];
-        stream.ReadExactly(header);
+        Fill(file, header, 8, name);
         long dataStart = 8 + (long)headerBytes;
         Dictionary<string, SafetensorsEntry> entries = SafetensorsHeader.Parse(header, length - dataStart, name);
 
-        stream.Position = 0;
-        string? sha256 = hash ? Convert.ToHexStringLower(SHA256.HashData(stream)) : null;
-        MemoryMappedFile map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-        return new SafetensorsFile(name, entries, map, map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read), dataStart, sha256);
+        return new SafetensorsFile(name, entries, file, stamp, dataStart, hash ? ModelFile.HashOf(file, length, name) : null);
     }
 
     /// <summary>Copies a tensor's bytes out of the file.</summary>
@@ -95,8 +97,17 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="destination">At least <see cref="SafetensorsEntry.Length"/> bytes.</param>
     public void CopyBytes(SafetensorsEntry entry, Span<byte> destination)
     {
-        ObjectDisposedException.ThrowIf(view is null || view.SafeMemoryMappedViewHandle.IsClosed, this);
-        view.SafeMemoryMappedViewHandle.ReadSpan((ulong)(dataStart + entry.Begin), destination[..(int)entry.Length]);
+        Fill(file, destination[..(int)entry.Length], dataStart + entry.Begin, Name);
+    }
+
+    /// <summary>Refuses a file that was written to since it was opened: what was read of it is not what its hash stands for.</summary>
+    /// <exception cref="InvalidModelException">It was.</exception>
+    internal void CheckUnchanged()
+    {
+        if (ModelFile.StampOf(file) != stamp)
+        {
+            throw new InvalidModelException($"{Name} changed while it was read.");
+        }
     }
 
     /// <summary>A tensor as it is stored, on the CPU. A NaN or an infinity in it is an error.</summary>
@@ -120,7 +131,7 @@ public sealed class SafetensorsFile : IDisposable
             "I64" => ScalarType.Int64,
             _ => throw new InvalidModelException($"{who} has the element type {entry.Type}; F32, F16 and BF16 are read."),
         };
-        if (entry.Length > int.MaxValue)
+        if (entry.Length > Array.MaxLength)
         {
             throw new InvalidModelException($"{who} is larger than 2 GiB.");
         }
@@ -146,8 +157,22 @@ public sealed class SafetensorsFile : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        view?.Dispose();
-        map?.Dispose();
+        file.Dispose();
+    }
+
+    private static void Fill(SafeFileHandle file, Span<byte> bytes, long offset, string name)
+    {
+        while (!bytes.IsEmpty)
+        {
+            int got = RandomAccess.Read(file, bytes, offset);
+            if (got == 0)
+            {
+                throw new InvalidModelException($"{name} became shorter while it was read.");
+            }
+
+            bytes = bytes[got..];
+            offset += got;
+        }
     }
 
     private static string MissingText(string path, string name)

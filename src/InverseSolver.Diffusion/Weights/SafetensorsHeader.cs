@@ -5,8 +5,8 @@ namespace InverseSolver.Diffusion.Weights;
 /// <summary>Reads a safetensors header. Everything it says is checked against the length of the file before a byte of data is touched.</summary>
 internal static class SafetensorsHeader
 {
-    /// <summary>The format's own limit on the header.</summary>
-    internal const long MaxBytes = 100_000_000;
+    /// <summary>Largest header that is read. The format allows 100 MB; the largest networks need less than 1 MB.</summary>
+    internal const long MaxBytes = 16 << 20;
 
     private const int MaxDimensions = 16;
 

@@ -9,20 +9,7 @@ internal static class StrictJson
 
     internal static JsonDocument ParseFile(string path, string name) => Parse(ReadFile(path, name), name);
 
-    internal static byte[] ReadFile(string path, string name)
-    {
-        if (!File.Exists(path))
-        {
-            throw new InvalidModelException($"{name} is missing.");
-        }
-
-        if (new FileInfo(path).Length > MaxConfigBytes)
-        {
-            throw new InvalidModelException($"{name} is larger than {MaxConfigBytes} bytes.");
-        }
-
-        return File.ReadAllBytes(path);
-    }
+    internal static byte[] ReadFile(string path, string name) => ModelFile.ReadAll(path, name, MaxConfigBytes);
 
     internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string name)
     {

@@ -64,6 +64,9 @@ internal sealed class WeightFiles : IDisposable
         }
     }
 
+    /// <summary>Refuses files that were written to since they were opened.</summary>
+    internal void CheckUnchanged() => files.ForEach(file => file.CheckUnchanged());
+
     public void Dispose()
     {
         foreach (SafetensorsFile file in files)
@@ -105,7 +108,6 @@ internal sealed class WeightFiles : IDisposable
         hashes[index.Name] = index.Sha256;
         foreach (string shard in index.Shards)
         {
-            RefuseLinksOut(folder, shard);
             foreach (string tensor in OpenFile(folder, shard).Entries.Keys)
             {
                 if (!index.Map.TryGetValue(tensor, out string? place) || place != shard)
@@ -125,23 +127,6 @@ internal sealed class WeightFiles : IDisposable
         if (index.TotalSize is { } said && said != bytes)
         {
             throw new InvalidModelException($"{index.Name}: metadata.total_size is {said}, but the tensors of the shards have {bytes} bytes.");
-        }
-    }
-
-    /// <summary>Refuses a file that is a link to another folder: what lies there is not part of the model.</summary>
-    internal static void RefuseLinksOut(string folder, string name)
-    {
-        string path = Path.GetFullPath(Path.Combine(folder, name));
-        try
-        {
-            if (File.Exists(path) && File.ResolveLinkTarget(path, returnFinalTarget: true) is { } target && Path.GetDirectoryName(target.FullName) != Path.GetDirectoryName(path))
-            {
-                throw new InvalidModelException($"{name} is a link out of its folder; put the file itself there.");
-            }
-        }
-        catch (IOException e)
-        {
-            throw new InvalidModelException($"{name} cannot be read.", e);
         }
     }
 

@@ -18,8 +18,7 @@ extern "C" {
 #define INV_MAX_DIM 16
 #define INV_MAX_ARGS 64
 
-// inv_device_lost: the GPU's context is broken for the rest of this process.
-typedef enum inv_status { inv_ok = 0, inv_failed = 1, inv_out_of_memory = 2, inv_invalid = 3, inv_unsupported = 4, inv_device_lost = 5 } inv_status;
+typedef enum inv_status { inv_ok = 0, inv_failed = 1, inv_out_of_memory = 2, inv_invalid = 3, inv_unsupported = 4 } inv_status;
 
 typedef struct inv_tensor_s* inv_tensor;
 typedef struct inv_generator_s* inv_generator;

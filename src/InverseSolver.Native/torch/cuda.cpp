@@ -32,12 +32,6 @@ void check(cudaError_t error) {
 
 }  // namespace
 
-// An error that does not go away is one of the context; asking for the memory is allowed at any time, while a graph is captured too.
-bool inv::device_is_lost() noexcept {
-  size_t free = 0, total = 0;
-  return cudaMemGetInfo(&free, &total) != cudaSuccess;
-}
-
 int32_t inv_built_with_cuda() noexcept { return 1; }
 
 inv_status inv_cuda_name(int32_t device, char* buffer, int64_t capacity) noexcept {

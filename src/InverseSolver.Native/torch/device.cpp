@@ -74,7 +74,6 @@ namespace {
 inv_status no_cuda() noexcept { return fail(inv_unsupported, "this native library was built without CUDA"); }
 }  // namespace
 
-bool inv::device_is_lost() noexcept { return false; }
 int32_t inv_built_with_cuda() noexcept { return 0; }
 inv_status inv_cuda_name(int32_t, char*, int64_t) noexcept { return no_cuda(); }
 inv_status inv_cuda_memory(int32_t, inv_memory*) noexcept { return no_cuda(); }

@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include <atomic>
+#include <cstring>
 
 #include "inverse_torch.h"
 
@@ -22,15 +23,18 @@ using optional = c10::optional<T>;
 
 inv_status fail(inv_status status, const char* message) noexcept;
 
-// Whether the GPU's context is broken for the rest of this process; false without CUDA.
-bool device_is_lost() noexcept;
-
 struct invalid : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 struct unsupported : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+// The CPU's allocator, cuBLAS and cuDNN have no exception of their own for it.
+inline inv_status failed(const char* text) noexcept {
+  const bool memory = std::strstr(text, "can't allocate memory") != nullptr || std::strstr(text, "STATUS_ALLOC_FAILED") != nullptr;
+  return fail(memory ? inv_out_of_memory : inv_failed, text);
+}
 
 // Nothing may throw across the C boundary.
 template <class Body>
@@ -45,11 +49,11 @@ inv_status guarded(Body body) noexcept {
   } catch (const c10::OutOfMemoryError& e) {
     return fail(inv_out_of_memory, e.what_without_backtrace());
   } catch (const c10::Error& e) {
-    return fail(device_is_lost() ? inv_device_lost : inv_failed, e.what_without_backtrace());
+    return failed(e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     return fail(inv_out_of_memory, "out of memory");
   } catch (const std::exception& e) {
-    return fail(inv_failed, e.what());
+    return failed(e.what());
   } catch (...) {
     return fail(inv_failed, "unknown native exception");
   }

@@ -58,6 +58,9 @@ internal sealed record StoredRequest
     /// <summary>The model's id.</summary>
     public required string Model { get; init; }
 
+    /// <summary>The version of the model that the job is solved with: the hash of its files when the job was taken in. If it is gone by then, the job fails with <c>modelChanged</c>.</summary>
+    public string? ModelHash { get; init; }
+
     /// <summary>The forward model.</summary>
     public required Problem Problem { get; init; }
 
@@ -113,9 +116,10 @@ internal sealed record JobProgress(string Stage, int Step, int Of, double? Resid
 /// <param name="SigmaMethod">How, where it was.</param>
 /// <param name="Baselines">The baselines' figures, where some were asked for.</param>
 /// <param name="Mri">Of multi-coil MRI, how the measurement was prepared, and how well each coil is explained.</param>
+/// <param name="Device">Where it was solved: <c>cpu</c> or <c>cuda:N</c>.</param>
 internal sealed record JobResult(
     double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts,
-    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null);
+    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null, string? Device = null);
 
 /// <summary>What a baseline found; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
 /// <param name="Solver">Its name.</param>
@@ -133,7 +137,7 @@ internal sealed record BaselineReport(string Solver, JsonObject Parameters, Cons
 internal sealed record Artefact(string Name, string ContentType, long Bytes, string Sha256);
 
 /// <summary>Why a job failed.</summary>
-/// <param name="Code">The stable code: <c>invalidInput</c>, <c>invalidFile</c>, <c>outOfMemory</c>, <c>lostTooOften</c> or <c>internal</c>.</param>
+/// <param name="Code">The stable code: <c>invalidInput</c>, <c>invalidFile</c>, <c>invalidModel</c>, <c>unknownModel</c>, <c>modelChanged</c>, <c>modelTooLarge</c>, <c>outOfMemory</c>, <c>timeLimit</c>, <c>lostTooOften</c> or <c>internal</c>.</param>
 /// <param name="Field">The offending field of the request.</param>
 /// <param name="Detail">What is wrong.</param>
 /// <param name="TraceId">Finds the cause in the service's log.</param>

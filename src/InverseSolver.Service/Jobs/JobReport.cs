@@ -37,6 +37,7 @@ internal sealed record JobReport(
     IReadOnlyList<Artefact> Artefacts,
     ReportedTimes Times,
     int Attempts,
+    string Device,
     Fingerprint Fingerprint,
     IReadOnlyDictionary<string, string> Versions)
 {
@@ -77,6 +78,7 @@ internal sealed record JobReport(
             DateTimeOffset.FromUnixTimeMilliseconds(job.Started ?? job.Created),
             DateTimeOffset.UtcNow),
         (int)job.Attempts,
+        model.Device.ToString(),
         Fingerprint.Of(model.Device, result.Batch),
         new Dictionary<string, string>
         {

@@ -6,6 +6,7 @@ using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -16,16 +17,18 @@ internal sealed class JobRun(
 {
     /// <summary>Runs a job on the calling thread.</summary>
     /// <param name="job">The job, claimed.</param>
+    /// <param name="device">Where to solve it.</param>
     /// <param name="cancel">Stops the run; the run also cancels it itself once the job is no longer its own.</param>
-    public JobResult Execute(JobRow job, CancellationTokenSource cancel)
+    public JobResult Execute(JobRow job, Device device, CancellationTokenSource cancel)
     {
         StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
         Dictionary<string, byte[]> inputs = stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name));
         DecodedFiles files = decoder.DecodeAll(stored.Problem, inputs);
         ReconstructionRequest request = ToReconstruction(stored, files, operators.Value.Folder);
-        LatentModel model = models.Get(stored.Model);
+        using ModelLease lease = WithRoom(device, () => models.Acquire(stored.Model, device, stored.ModelHash, cancellation: cancel.Token));
+        LatentModel model = lease.Model;
         Action<SolverProgress> reporter = Reporter(job, stored.Previews, cancel);
-        ReconstructionResult result = Reconstruction.Run(model, request, reporter, cancel.Token);
+        ReconstructionResult result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
         (ResolvedSolver Solver, ReconstructionResult Result)[] baselines = [.. (stored.Baselines ?? []).Select(one =>
             (one, new Baseline(one.Type, ToParameters(one)).Run(model, request, reporter, cancel.Token)))];
         cancel.Token.ThrowIfCancellationRequested();
@@ -36,7 +39,8 @@ internal sealed class JobRun(
         JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom);
         artefacts.Add(folder.WriteArtefact(job.Id, job.Epoch, "report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options)));
         return new JobResult(
-            result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, reports, result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri);
+            result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, reports, result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri,
+            device.ToString());
     }
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
@@ -53,6 +57,20 @@ internal sealed class JobRun(
         Truth = files.Files.GetValueOrDefault("truth")?.Array,
         OperatorFolder = operatorFolder,
     };
+
+    // Where the device has no memory left, the models that nobody uses give theirs.
+    private T WithRoom<T>(Device device, Func<T> act)
+    {
+        try
+        {
+            return act();
+        }
+        catch (NativeOutOfMemoryException) when (models.UnloadUnused(device) > 0)
+        {
+            Backend.ReleaseCache(device);
+            return act();
+        }
+    }
 
     private static SolverParameters ToParameters(ResolvedSolver solver) =>
         SolverCatalog.Resolve(solver.Type, solver.Preset, solver.Parameters.DeepClone().AsObject());

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
+using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
@@ -18,6 +19,7 @@ internal sealed class JobSubmission(
     UploadGate gate,
     FileDecoder decoder,
     ModelCatalog models,
+    DeviceSlots slots,
     JobStore store,
     JobFolder folder,
     JobSignals signals,
@@ -88,7 +90,7 @@ internal sealed class JobSubmission(
             throw RequestChecks.Unprocessable("missingFile", "files.measurement", "The measurement is required, as a part or as a data URI.");
         }
 
-        if (models.Find(request.Model) is null)
+        if (models.Find(request.Model) is not { } model)
         {
             throw RequestChecks.Unprocessable("unknownModel", "model", "There is no such model; /v1/models lists them.");
         }
@@ -122,10 +124,12 @@ internal sealed class JobSubmission(
                 "limitExceeded", "files.measurement", $"The image to be solved for has {image[1]} x {image[2]} pixels; at most {limits.Value.ImagePixels} are solved here.");
         }
 
-        LatentModel model = models.Get(request.Model);
         Reconstruction.Validate(model, reconstruction);
         Baseline.Validate(model, reconstruction, baselines);
-        return stored;
+
+        // Last, because a model whose card has no hashes is read for it, once.
+        string? hash = models.FindVersion(request.Model, slots.Distinct)?.Hash;
+        return stored with { ModelHash = hash ?? throw RequestChecks.Unprocessable("unknownModel", "model", "The model is there no more.") };
     }
 
     /// <summary>The job that was stored under the key, if the same was sent then.</summary>

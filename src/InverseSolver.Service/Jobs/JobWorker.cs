@@ -1,16 +1,22 @@
 using System.Diagnostics;
 using System.Text.Json;
+using InverseSolver.Service.Models;
+using InverseSolver.Torch;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>
-/// The one worker slot: a thread of its own that claims jobs and runs them, one after the other. OpenMP keeps a pool for each
-/// thread that calls it, so all jobs run on the same thread.
+/// The worker slots: for each a thread of its own that claims jobs and runs them on the slot's device, one after the other. OpenMP keeps a pool for each
+/// thread that calls it, so all jobs of a slot run on the same thread.
 /// </summary>
 internal sealed partial class JobWorker(
-    JobStore store, JobFolder folder, JobSignals signals, JobRun run, IOptions<JobOptions> options, ILogger<JobWorker> log) : BackgroundService
+    JobStore store, JobFolder folder, JobSignals signals, JobRun run, DeviceSlots slots, IHostApplicationLifetime lifetime, IOptions<JobOptions> options, ILogger<JobWorker> log)
+    : BackgroundService
 {
+    /// <summary>What the process ends with when a device is lost: whoever supervises it starts it anew, and the jobs go on.</summary>
+    public const int DeviceLostExitCode = 3;
+
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
     private readonly string owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
 
@@ -23,22 +29,28 @@ internal sealed partial class JobWorker(
             JobsReclaimed(reclaimed);
         }
 
+        return Task.WhenAll(slots.Devices.Select((device, slot) => StartSlot(slot, device, stoppingToken)));
+    }
+
+    private Task StartSlot(int slot, Device device, CancellationToken stopping)
+    {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
         {
             SolverThread.LowerPriority(options.Value.Nice);
-            Work(stoppingToken);
+            Work(device, stopping);
             done.SetResult();
         })
         {
-            Name = "solver",
+            Name = $"solver {slot}",
             IsBackground = true,
         };
+        SlotStarted(slot, device.ToString());
         thread.Start();
         return done.Task;
     }
 
-    private void Work(CancellationToken stopping)
+    private void Work(Device device, CancellationToken stopping)
     {
         WaitHandle[] wakers = [signals.Doorbell, stopping.WaitHandle];
         while (!stopping.IsCancellationRequested)
@@ -47,7 +59,9 @@ internal sealed partial class JobWorker(
             {
                 if (Next() is { } job)
                 {
-                    Run(job, stopping);
+                    // One ring wakes one slot, and several jobs may wait.
+                    signals.Doorbell.Set();
+                    Run(job, device, stopping);
                     continue;
                 }
             }
@@ -73,7 +87,7 @@ internal sealed partial class JobWorker(
         return store.Claim(owner, options.Value.Lease);
     }
 
-    private void Run(JobRow job, CancellationToken stopping)
+    private void Run(JobRow job, Device device, CancellationToken stopping)
     {
         using IDisposable? scope = log.BeginScope(new KeyValuePair<string, object>[] { new("JobId", job.Id), new("Epoch", job.Epoch) });
         using var activity = new Activity("job").Start();
@@ -82,13 +96,13 @@ internal sealed partial class JobWorker(
         signals.Began(job.Id, cancel);
         signals.Changed(job.Id);
         long started = Stopwatch.GetTimestamp();
-        JobStarted(job.Id, (int)job.Attempts);
+        JobStarted(job.Id, (int)job.Attempts, device.ToString());
         bool succeeded = false;
         using (KeepLease(job, cancel))
         {
             try
             {
-                JobResult result = run.Execute(job, cancel);
+                JobResult result = run.Execute(job, device, cancel);
                 succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result));
                 if (succeeded)
                 {
@@ -111,11 +125,19 @@ internal sealed partial class JobWorker(
                     store.Release(job.Id, job.Epoch);
                 }
             }
+            catch (NativeException error) when (Backend.IsLost(device))
+            {
+                // The job stays this process's, and its attempt counts: one that breaks the device each time fails for good in the end.
+                DeviceLost(error, device.ToString(), job.Id);
+                Environment.ExitCode = DeviceLostExitCode;
+                lifetime.StopApplication();
+            }
             catch (Exception error)
             {
                 RequestException explained = ErrorMap.Explain(error);
                 JobFailed(error, job.Id, explained.Code);
-                store.Fail(job.Id, job.Epoch, ToJson(new JobError(explained.Code, explained.Field, explained.Message, ErrorMap.TraceId)));
+                string detail = explained.Code == "outOfMemory" ? $"There is not enough memory on {device}, not even to solve one image at a time." : explained.Message;
+                store.Fail(job.Id, job.Epoch, ToJson(new JobError(explained.Code, explained.Field, detail, ErrorMap.TraceId)));
             }
             finally
             {
@@ -154,8 +176,8 @@ internal sealed partial class JobWorker(
 
     private static string ToJson<T>(T value) => JsonSerializer.Serialize(value, ApiJson.Options);
 
-    [LoggerMessage(1001, LogLevel.Information, "Job {JobId} starts, attempt {Attempt}")]
-    private partial void JobStarted(string jobId, int attempt);
+    [LoggerMessage(1001, LogLevel.Information, "Job {JobId} starts, attempt {Attempt}, on {Device}")]
+    private partial void JobStarted(string jobId, int attempt, string device);
 
     [LoggerMessage(1002, LogLevel.Information, "Job {JobId} succeeded after {Seconds:0.0} s")]
     private partial void JobSucceeded(string jobId, double seconds);
@@ -168,6 +190,12 @@ internal sealed partial class JobWorker(
 
     [LoggerMessage(1005, LogLevel.Error, "The worker failed and goes on")]
     private partial void WorkerFailed(Exception error);
+
+    [LoggerMessage(1007, LogLevel.Information, "Slot {Slot} solves on {Device}")]
+    private partial void SlotStarted(int slot, string device);
+
+    [LoggerMessage(1008, LogLevel.Critical, "The device {Device} was lost while it solved job {JobId}; the service ends, and has to be started anew")]
+    private partial void DeviceLost(Exception error, string device, string jobId);
 
     [LoggerMessage(1006, LogLevel.Warning, "{Count} jobs that were running when the service was lost are run again")]
     private partial void JobsReclaimed(int count);

@@ -1,6 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Service.Access;
-using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Requests;
 using InverseSolver.Torch;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -8,46 +8,16 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Models;
 
-/// <summary>A pretrained model.</summary>
-/// <param name="Id">Its name in requests.</param>
-/// <param name="Version">Version of the weights.</param>
-/// <param name="Title">One line for people.</param>
-/// <param name="Domain">Which images it was trained on.</param>
-/// <param name="Channels">Channels of the images.</param>
-/// <param name="NativeHeight">Height of the training images.</param>
-/// <param name="NativeWidth">Width of the training images.</param>
-/// <param name="SizeMultiple">Images are padded up to multiples of this.</param>
-/// <param name="RoundTripRmse">What encoding and decoding an image loses, root mean square on [0,1].</param>
-/// <param name="Licence">Terms of the weights.</param>
-/// <param name="Hash">SHA-256 of the model; null until it was loaded, unless its card declares it.</param>
-/// <param name="Loaded">Whether its weights are in memory.</param>
-internal sealed record Model(
-    string Id,
-    string Version,
-    string Title,
-    string Domain,
-    int Channels,
-    int? NativeHeight,
-    int? NativeWidth,
-    int SizeMultiple,
-    double? RoundTripRmse,
-    string? Licence,
-    string? Hash,
-    bool Loaded);
-
-/// <summary>All models.</summary>
-/// <param name="Items">The models.</param>
-internal sealed record ModelList(IReadOnlyList<Model> Items);
-
 /// <summary>Models over HTTP.</summary>
 internal static partial class ModelEndpoints
 {
-    /// <summary>Adds the catalogue of models.</summary>
+    /// <summary>Adds the catalogue of models and the devices they compute on.</summary>
     public static IServiceCollection AddModels(this IServiceCollection services)
     {
         services.AddOptions<ModelFolderOptions>().BindConfiguration(ModelFolderOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<ModelFolderOptions>, ModelFolderOptionsValidator>();
-        services.AddSingleton(Open);
+        services.AddSingleton(static provider => DeviceSlots.From(provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value));
+        services.AddSingleton(Open).AddSingleton<ModelLoads>();
         return services;
     }
 
@@ -56,31 +26,25 @@ internal static partial class ModelEndpoints
     {
         RouteGroupBuilder models = app.MapGroup("/v1/models").WithTags("Models");
         models.MapGet("", List).WithName("listModels");
-        models.MapGet("{id}", Get).WithName("getModel").ProducesErrors(404);
+        models.MapGet("{id}", Get).WithName("getModel").ProducesErrors(404, 422);
+        models.MapPost("{id}/load", Load).WithName("loadModel").ProducesErrors(404, 409, 422, 503);
+        models.MapPost("{id}/warm", Warm).WithName("warmModel").ProducesErrors(404, 409, 422, 503);
+        models.MapPost("{id}/unload", Unload).WithName("unloadModel").ProducesErrors(404);
     }
 
     private static ModelCatalog Open(IServiceProvider provider)
     {
         ModelFolderOptions options = provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value;
-        Backend.Threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount;
+        Backend.Threads = provider.GetRequiredService<DeviceSlots>().Threads(options.Threads);
         if (options.Folders.FirstOrDefault(folder => !Directory.Exists(folder)) is { } missing)
         {
             throw new StartRefusedException($"Models:Folders names {missing}, which is no folder.", 2);
         }
 
-        Device device = options.Device == "auto" ? Backend.CudaDevices > 0 ? new Device(DeviceType.CUDA, 0) : torch.CPU : Device.Parse(options.Device);
-        if (device.Type == DeviceType.CUDA && Math.Max(device.Index, 0) >= Backend.CudaDevices)
-        {
-            throw new StartRefusedException(
-                $"Models:Device is {options.Device}, but {(Backend.BuiltWithCuda ? $"there are {Backend.CudaDevices} GPUs" : "this build of libtorch has no CUDA")}.", 2);
-        }
-
-        if (device.Type == DeviceType.CPU && options.Precision != "float32")
-        {
-            throw new StartRefusedException($"Models:Precision is {options.Precision}, which needs a GPU; on the CPU it is float32.", 2);
-        }
-
-        var catalog = new ModelCatalog(options.Searched, device, new ModelOptions { DenoiserType = Enum.Parse<ScalarType>(options.Precision, ignoreCase: true) });
+        var catalog = new ModelCatalog(
+            options.Searched,
+            new ModelOptions { DenoiserType = Enum.Parse<ScalarType>(options.Precision, ignoreCase: true) },
+            options.MemoryBytes > 0 ? options.MemoryBytes : null);
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
         if (Backend.BlasWarning() is { } slow)
         {
@@ -96,29 +60,124 @@ internal static partial class ModelEndpoints
     }
 
     /// <summary>Lists the models.</summary>
+    /// <remarks>
+    /// The folders of models are looked through each time: a package that was put there since the start is listed, and so is one that cannot be used, with the reason.
+    /// Nothing is uploaded or written there by the service.
+    /// </remarks>
     /// <response code="200">The models.</response>
-    private static Ok<ModelList> List([FromServices] ModelCatalog catalog) =>
-        TypedResults.Ok(new ModelList([.. catalog.Models.Select(model => ToModel(model, catalog))]));
+    private static Ok<ModelList> List([FromServices] ModelCatalog catalog, [FromServices] DeviceSlots slots) => TypedResults.Ok(new ModelList(
+        [.. catalog.Models.Select(model => ToModel(model, catalog, null))],
+        catalog.Broken,
+        [.. slots.Distinct.Select(device => new ModelMemory(device.ToString(), slots.Devices.Count(one => one == device), catalog.BudgetOf(device)))]));
 
-    /// <summary>Shows a model.</summary>
+    /// <summary>Shows a model with its card, configs, files and memory.</summary>
+    /// <remarks>A model whose card declares no hashes is read for them the first time.</remarks>
     /// <param name="id">The model's id.</param>
     /// <response code="200">The model.</response>
-    private static Ok<Model> Get(string id, [FromServices] ModelCatalog catalog) =>
-        TypedResults.Ok(ToModel(catalog.Find(id) ?? throw RequestException.NotFound("model"), catalog));
+    private static Ok<Model> Get(string id, [FromServices] ModelCatalog catalog)
+    {
+        PackageDetails package = catalog.Describe(id) ?? throw NotFound(id, catalog);
+        ModelInfo info = package.Info;
+        return TypedResults.Ok(ToModel(info, catalog, new ModelDetails(
+            info.LatentChannels,
+            info.LatentDownsampling,
+            info.LatentScale,
+            info.PredictionType.ToString(),
+            info.TrainTimesteps,
+            info.Precision,
+            info.HasConsistencyNetwork,
+            package.ExpectedBytes,
+            package.Card,
+            package.Configs,
+            package.Files)));
+    }
 
-    private static Model ToModel(ModelInfo info, ModelCatalog catalog) => new(
-        info.Id,
-        info.Version,
-        info.Title,
-        info.Domain,
-        info.Channels,
-        info.NativeHeight,
-        info.NativeWidth,
-        info.SizeMultiple,
-        info.RoundTripRmse,
-        info.Licence,
-        info.Hash,
-        catalog.IsLoaded(info.Id));
+    /// <summary>Loads a model before a job needs it.</summary>
+    /// <remarks>
+    /// Answers when it is loaded. One model at a time is loaded on each device; the load goes on if the caller goes away. Unused models make room, the longest unused first.
+    /// </remarks>
+    /// <param name="id">The model's id.</param>
+    /// <param name="device">Where to, <c>cpu</c> or <c>cuda:N</c>; absent: to every device that solves jobs.</param>
+    /// <response code="200">It is loaded.</response>
+    /// <response code="404">There is no such model.</response>
+    /// <response code="409"><c>modelMemoryInUse</c>: models in use take the memory that it needs.</response>
+    /// <response code="422"><c>invalidModel</c>: its files cannot be used. <c>modelTooLarge</c>: it needs more memory than all models may take.</response>
+    private static Task<Ok<ModelLoadList>> Load(
+        string id, string? device, HttpContext http, [FromServices] ModelCatalog catalog, [FromServices] ModelLoads loads, [FromServices] DeviceSlots slots) =>
+        LoadAsync(id, device, warm: false, http, catalog, loads, slots);
+
+    /// <summary>Loads a model and calls each of its networks once, so that the first job has nothing to wait for.</summary>
+    /// <param name="id">The model's id.</param>
+    /// <param name="device">Where to, <c>cpu</c> or <c>cuda:N</c>; absent: to every device that solves jobs.</param>
+    /// <response code="200">It is loaded, and its networks were called.</response>
+    /// <response code="404">There is no such model.</response>
+    /// <response code="409"><c>modelMemoryInUse</c>: models in use take the memory that it needs.</response>
+    /// <response code="422"><c>invalidModel</c>: its files cannot be used. <c>modelTooLarge</c>: it needs more memory than all models may take.</response>
+    private static Task<Ok<ModelLoadList>> Warm(
+        string id, string? device, HttpContext http, [FromServices] ModelCatalog catalog, [FromServices] ModelLoads loads, [FromServices] DeviceSlots slots) =>
+        LoadAsync(id, device, warm: true, http, catalog, loads, slots);
+
+    /// <summary>Takes a model out of memory.</summary>
+    /// <remarks>Waits for nobody: jobs that use it go on, and its memory comes back when the last of them is done. The next job that needs it loads it again.</remarks>
+    /// <param name="id">The model's id.</param>
+    /// <response code="200">Done; where it was not loaded, there was nothing to do.</response>
+    /// <response code="404">There is no such model.</response>
+    private static Ok<ModelUnload> Unload(string id, [FromServices] ModelCatalog catalog)
+    {
+        int copies = catalog.Unload(id);
+        return copies > 0 || catalog.Find(id) is not null
+            ? TypedResults.Ok(new ModelUnload(id, copies, catalog.LoadedOf(id).Count(copy => copy.State == LoadState.Unloading)))
+            : throw NotFound(id, catalog);
+    }
+
+    private static async Task<Ok<ModelLoadList>> LoadAsync(
+        string id, string? device, bool warm, HttpContext http, ModelCatalog catalog, ModelLoads loads, DeviceSlots slots)
+    {
+        if (catalog.Find(id) is null)
+        {
+            throw NotFound(id, catalog);
+        }
+
+        Device[] devices = [.. slots.Distinct.Where(one => device is null || one.ToString() == device)];
+        return devices is []
+            ? throw RequestChecks.Unprocessable("invalidInput", "device", $"No job is solved there; there is: {string.Join(", ", slots.Distinct)}.")
+            : TypedResults.Ok(new ModelLoadList(id, await Task.WhenAll(devices.Select(one => loads.Start(id, one, warm))).WaitAsync(http.RequestAborted)));
+    }
+
+    // A package that cannot be used has no id; its folder's name stands for it, and the reason is the answer.
+    private static RequestException NotFound(string id, ModelCatalog catalog) => catalog.Broken.FirstOrDefault(broken => broken.Name == id) is { } broken
+        ? RequestChecks.Unprocessable("invalidModel", "id", broken.Reason)
+        : RequestException.NotFound("model");
+
+    private static Model ToModel(ModelInfo info, ModelCatalog catalog, ModelDetails? details)
+    {
+        IReadOnlyList<LoadedModel> copies = catalog.LoadedOf(info.Id);
+        string? failure = catalog.FailureOf(info.Id);
+        return new Model(
+            info.Id,
+            info.Version,
+            info.Title,
+            info.Domain,
+            info.Channels,
+            info.NativeHeight,
+            info.NativeWidth,
+            info.SizeMultiple,
+            info.RoundTripRmse,
+            info.Licence,
+            info.Hash,
+            copies.Any(copy => copy.State == LoadState.Loaded),
+            StateOf(copies, failure),
+            [.. copies.Select(copy => new ModelCopy(copy.Device.ToString(), copy.Hash, StateOf([copy], null), copy.Bytes, copy.Users, copy.LastUsed))],
+            failure,
+            details);
+    }
+
+    private static ModelState StateOf(IReadOnlyList<LoadedModel> copies, string? failure) =>
+        copies.Any(copy => copy.State == LoadState.Loaded) ? ModelState.Loaded
+        : copies.Any(copy => copy.State == LoadState.Loading) ? ModelState.Loading
+        : copies.Count > 0 ? ModelState.Unloading
+        : failure is not null ? ModelState.Failed
+        : ModelState.Unloaded;
 
     [LoggerMessage(3002, LogLevel.Warning, "{Warning}")]
     private static partial void BlasIsSlow(ILogger log, string warning);

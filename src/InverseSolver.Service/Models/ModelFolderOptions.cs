@@ -19,13 +19,19 @@ internal sealed class ModelFolderOptions
     /// <summary>The folders that are looked through.</summary>
     public IReadOnlyList<string> Searched => field ??= Folders is [] ? [ModelCatalog.DefaultFolder()] : Folders;
 
-    /// <summary><c>auto</c>: the first GPU if there is one; or <c>cpu</c>, <c>cuda</c>, <c>cuda:N</c>.</summary>
-    [RegularExpression("auto|cpu|cuda(:[0-9]+)?")] public string Device { get; init; } = "auto";
+    /// <summary>
+    /// <c>auto</c>: every GPU, or the CPU where there is none; <c>cpu</c>, <c>cuda</c> (the first GPU), <c>cuda:N</c>; or several of these with commas between them.
+    /// Each is a slot that solves one job at a time; a device that is named twice has two, which share their models.
+    /// </summary>
+    [RegularExpression("auto|(cpu|cuda(:[0-9]{1,3})?)(, ?(cpu|cuda(:[0-9]{1,3})?)){0,63}")] public string Device { get; init; } = "auto";
+
+    /// <summary>Bytes that models' weights may take on each device; 0: half of its memory. Models that nobody uses go when another one needs their place.</summary>
+    [Range(0, long.MaxValue)] public long MemoryBytes { get; init; }
 
     /// <summary>What the denoiser computes in: <c>float32</c>, or on a GPU <c>float16</c> or <c>bfloat16</c>. Everything else is float32.</summary>
     [RegularExpression("float32|float16|bfloat16")] public string Precision { get; init; } = "float32";
 
-    /// <summary>Threads that share one operator on the CPU; 0: one for each core. By itself libtorch takes half of the cores.</summary>
+    /// <summary>Threads that share one operator on the CPU; 0: the cores over the number of slots. By itself libtorch takes half of the cores.</summary>
     [Range(0, 1024)] public int Threads { get; init; }
 }
 

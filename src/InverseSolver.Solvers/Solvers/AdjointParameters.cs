@@ -19,7 +19,7 @@ public sealed record AdjointParameters : SolverParameters
     internal override Solver Create(SolverInput input) => new AdjointImage(input);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) => problem switch
+    internal override string? Refusal(Problem problem, ModelInfo model) => problem switch
     {
         PhaseRetrieval or CodedDiffraction => "Magnitudes without their phases are no image, and no adjoint makes one of them.",
         TorchScript { Channels: null, Height: null, Width: null } => null,

@@ -66,11 +66,11 @@ public sealed record DcdpParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new Dcdp(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         Purifier == Purifier.Consistency && !model.HasConsistencyNetwork
-            ? $"The model '{model.Info.Id}' has no consistency network; the purifiers 'ddim' and 'tweedie' need none."
-            : Math.Max(FirstTime, LastTime) > model.Abar.Length
-                ? $"The model '{model.Info.Id}' has {model.Abar.Length} timesteps; a purification time cannot be larger."
+            ? $"The model '{model.Id}' has no consistency network; the purifiers 'ddim' and 'tweedie' need none."
+            : Math.Max(FirstTime, LastTime) > model.TrainTimesteps
+                ? $"The model '{model.Id}' has {model.TrainTimesteps} timesteps; a purification time cannot be larger."
                 : null;
 }
 

@@ -55,6 +55,6 @@ public sealed record DdnmParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new Ddnm(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         problem.IsLinear ? null : "DDNM needs a linear problem: it splits an image into what the measurement sees and what it does not.";
 }

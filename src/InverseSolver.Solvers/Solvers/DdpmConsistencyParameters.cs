@@ -34,6 +34,6 @@ public sealed record DdpmConsistencyParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new DdpmConsistency(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         problem is CartesianMri ? null : "DDPM with k-space consistency is for MRI: it replaces the measured lines of k-space.";
 }

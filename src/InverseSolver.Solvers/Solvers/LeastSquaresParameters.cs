@@ -29,7 +29,7 @@ public sealed record LeastSquaresParameters : SolverParameters
     internal override Solver Create(SolverInput input) => new SmoothLeastSquares(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         problem.IsLinear ? null : "Least squares needs a linear problem: it solves one linear system for each weight.";
 
     /// <inheritdoc/>

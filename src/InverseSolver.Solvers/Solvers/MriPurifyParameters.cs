@@ -44,6 +44,6 @@ public sealed record MriPurifyParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new MriPurify(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         problem is CartesianMri or ParallelMri ? null : "MRI purification is for MRI: it starts from the aliased image and puts the measured k-space back.";
 }

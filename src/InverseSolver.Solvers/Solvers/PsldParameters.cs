@@ -41,7 +41,7 @@ public sealed record PsldParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new Psld(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         problem.IsLinear ? null : "PSLD solves linear problems only: it needs the adjoint of the forward model.";
 }
 

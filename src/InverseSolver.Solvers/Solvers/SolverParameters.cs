@@ -11,7 +11,7 @@ public abstract record SolverParameters
     internal abstract Solver Create(SolverInput input);
 
     /// <summary>Why the solver cannot solve a problem with a model, in a sentence for the caller; null when it can.</summary>
-    internal virtual string? Refusal(Problem problem, LatentModel model) => null;
+    internal virtual string? Refusal(Problem problem, ModelInfo model) => null;
 
     /// <summary>Steps over the model's training schedule, which has to be at least as long; 0 for solvers without a grid of their own.</summary>
     internal virtual int GridSteps => 0;

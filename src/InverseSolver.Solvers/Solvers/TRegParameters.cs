@@ -37,7 +37,7 @@ public sealed record TRegParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new TReg(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         problem.IsLinear ? null : "TReg solves linear problems only: it needs the adjoint of the forward model.";
 }
 

@@ -41,6 +41,6 @@ public sealed record TotalVariationParameters : SolverParameters
     internal override Solver Create(SolverInput input) => new TotalVariation(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         problem.IsLinear ? null : "Total variation needs a linear problem here: each of its steps solves a linear system.";
 }

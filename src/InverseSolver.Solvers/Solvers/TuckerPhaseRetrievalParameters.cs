@@ -41,7 +41,7 @@ public sealed record TuckerPhaseRetrievalParameters : SolverParameters
     internal override Solver Create(SolverInput input) => new TuckerPhaseRetrieval(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) =>
+    internal override string? Refusal(Problem problem, ModelInfo model) =>
         problem is not CodedDiffraction ? "TSPR solves coded diffraction only."
         : model.Channels != 1 ? "TSPR solves frames of one channel; the model's images have more."
         : null;

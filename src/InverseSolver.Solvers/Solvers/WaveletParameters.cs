@@ -35,7 +35,7 @@ public sealed record WaveletParameters : SolverParameters
     internal override Solver Create(SolverInput input) => new WaveletThresholding(input, this);
 
     /// <inheritdoc/>
-    internal override string? Refusal(Problem problem, LatentModel model) => problem switch
+    internal override string? Refusal(Problem problem, ModelInfo model) => problem switch
     {
         PhaseRetrieval or CodedDiffraction => "Wavelet thresholding needs a convex problem: from magnitudes alone its steps end wherever they start.",
         TorchScript => "Wavelet thresholding needs a convex problem, and of a module it is not known whether it is one.",

@@ -102,22 +102,4 @@ public sealed class LatentModelTests
 
         Assert.Equal(before, torch.live_tensors);
     }
-
-    [Fact]
-    public void The_catalogue_lists_packages_loads_each_once_and_keeps_going_past_a_broken_one()
-    {
-        string place = Directory.CreateTempSubdirectory("inverse-test-").FullName;
-        Directory.CreateDirectory(Path.Combine(place, "broken", "unet"));
-        File.WriteAllText(Path.Combine(place, "broken", "unet", "config.json"), "{");
-        using var catalogue = new ModelCatalog([Path.Combine(TestData.Root, "models"), place, Path.Combine(place, "none")]);
-        Assert.Contains(catalogue.Models, m => m.Id == "brain-mri-128");
-        Assert.Equal("broken", Assert.Single(catalogue.Broken).Name);
-        Assert.False(catalogue.IsLoaded("brain-mri-128"));
-        var loaded = new LatentModel[4];
-        Parallel.For(0, loaded.Length, i => loaded[i] = catalogue.Get("brain-mri-128"));
-        Assert.All(loaded, m => Assert.Same(loaded[0], m));
-        Assert.Throws<KeyNotFoundException>(() => catalogue.Get("other"));
-        Assert.Throws<ArgumentException>(() => new ModelCatalog([], options: new ModelOptions { DenoiserType = ScalarType.Float16 }));
-        Directory.Delete(place, recursive: true);
-    }
 }

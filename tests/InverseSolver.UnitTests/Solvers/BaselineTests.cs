@@ -228,10 +228,10 @@ public sealed class BaselineTests
     {
         using GaussianModel model = Toy.Gaussian();
         SolverParameters solver = SolverCatalog.Resolve(type, "balanced", null);
-        Assert.Equal(detector, new Problem[] { new HighDynamicRange(), new Clipping(), new Quantisation(), new Jpeg() }.All(problem => solver.Refusal(problem, model) is null));
-        Assert.Equal(phase, solver.Refusal(new PhaseRetrieval(), model) is null);
-        Assert.Equal(module, solver.Refusal(new TorchScript("m"), model) is null);
-        Assert.NotNull(solver.Refusal(new TorchScript("m", Height: 9), model));
+        Assert.Equal(detector, new Problem[] { new HighDynamicRange(), new Clipping(), new Quantisation(), new Jpeg() }.All(problem => solver.Refusal(problem, model.Info) is null));
+        Assert.Equal(phase, solver.Refusal(new PhaseRetrieval(), model.Info) is null);
+        Assert.Equal(module, solver.Refusal(new TorchScript("m"), model.Info) is null);
+        Assert.NotNull(solver.Refusal(new TorchScript("m", Height: 9), model.Info));
         Assert.True(SolverCatalog.All.Single(one => one.Type == type).IsBaseline);
     }
 

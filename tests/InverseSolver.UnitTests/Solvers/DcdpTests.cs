@@ -244,10 +244,10 @@ public sealed class DcdpTests
         using LatentModel brain = ModelPackage.Load(TestData.Brain);
         using GaussianModel gaussian = Toy.Gaussian(), brief = new((_, _) => 1, schedule: InverseSolver.Diffusion.Schedules.NoiseSchedule.ScaledLinear(steps: 100));
         var consistency = new DcdpParameters { Purifier = Purifier.Consistency };
-        Assert.Contains("no consistency network", consistency.Refusal(new Denoising(), brain), StringComparison.Ordinal);
-        Assert.Null(consistency.Refusal(new Denoising(), gaussian));
-        Assert.Contains("100 timesteps", new DcdpParameters().Refusal(new Denoising(), brief), StringComparison.Ordinal);
-        Assert.All(SolverCatalog.All.Single(s => s.Type == "dcdp").Presets.Values, preset => Assert.Null(preset.Refusal(new Denoising(), brain)));
+        Assert.Contains("no consistency network", consistency.Refusal(new Denoising(), brain.Info), StringComparison.Ordinal);
+        Assert.Null(consistency.Refusal(new Denoising(), gaussian.Info));
+        Assert.Contains("100 timesteps", new DcdpParameters().Refusal(new Denoising(), brief.Info), StringComparison.Ordinal);
+        Assert.All(SolverCatalog.All.Single(s => s.Type == "dcdp").Presets.Values, preset => Assert.Null(preset.Refusal(new Denoising(), brain.Info)));
     }
 
     private static Tensor Noisy(LatentModel model, Tensor z, int time)

@@ -20,8 +20,8 @@ public sealed class MriSolverTests
         foreach (Problem problem in (Problem[])[new Denoising(), new Inpainting(new RandomMask()), new SuperResolution(2), new GaussianBlur()])
         {
             SolverParameters parameters = SolverCatalog.Resolve(type, "fast", null);
-            Assert.Contains("MRI", parameters.Refusal(problem, model), StringComparison.Ordinal);
-            Assert.Null(parameters.Refusal(new CartesianMri(new RandomKSpaceMask()), model));
+            Assert.Contains("MRI", parameters.Refusal(problem, model.Info), StringComparison.Ordinal);
+            Assert.Null(parameters.Refusal(new CartesianMri(new RandomKSpaceMask()), model.Info));
         }
 
         var request = new ReconstructionRequest
@@ -32,7 +32,7 @@ public sealed class MriSolverTests
             Solver = SolverCatalog.Resolve(type, "fast", null),
             Seed = 1,
         };
-        Assert.Equal("solver.type", Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model, request)).Field);
+        Assert.Equal("solver.type", Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, request)).Field);
     }
 
     [Fact]

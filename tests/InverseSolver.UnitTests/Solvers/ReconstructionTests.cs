@@ -65,7 +65,7 @@ public sealed class ReconstructionTests
             File.WriteAllText(Path.Combine(folder, "scheduler", "scheduler_config.json"), """{"_class_name":"DDIMScheduler"}""");
             using LatentModel model = ModelPackage.Load(folder);
             Assert.NotNull(model.Info.ContextChannels);
-            var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model, Request()));
+            var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, Request()));
             Assert.Equal("model", e.Field);
         }
         finally
@@ -79,8 +79,8 @@ public sealed class ReconstructionTests
     {
         using var model = new GaussianModel((_, _) => 0.1, schedule: NoiseSchedule.Linear(steps: 100));
         ReconstructionRequest request = Request();
-        Reconstruction.Validate(model, request with { Solver = Quick with { Steps = 100 } });
-        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model, request with { Solver = Quick with { Steps = 101 } }));
+        Reconstruction.Validate(model.Info, request with { Solver = Quick with { Steps = 100 } });
+        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, request with { Solver = Quick with { Steps = 101 } }));
         Assert.Equal("solver.parameters.steps", e.Field);
     }
 
@@ -217,7 +217,7 @@ public sealed class ReconstructionTests
     private static void Refused(ReconstructionRequest request, string field)
     {
         using GaussianModel model = Toy.Gaussian();
-        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model, request)).Field);
+        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, request)).Field);
         Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Run(model, request, null, default)).Field);
     }
 

@@ -302,7 +302,7 @@ public sealed class SolverLawTests
                 };
                 try
                 {
-                    Reconstruction.Validate(model, request);
+                    Reconstruction.Validate(model.Info, request);
                 }
                 catch (InvalidInputException refused)
                 {

@@ -77,7 +77,7 @@ public sealed class SolverProblemTests
         {
             foreach ((string kind, Problem problem) in _problems)
             {
-                Assert.All(solver.Presets.Values, parameters => Assert.Equal(Expected(solver.Type, kind), parameters.Refusal(problem, model)));
+                Assert.All(solver.Presets.Values, parameters => Assert.Equal(Expected(solver.Type, kind), parameters.Refusal(problem, model.Info)));
             }
         }
     }

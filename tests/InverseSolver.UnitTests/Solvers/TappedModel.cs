@@ -15,8 +15,6 @@ internal sealed class TappedModel(GaussianModel inner, Action<int>? before = nul
 
     public override Device Device => inner.Device;
 
-    public override bool HasConsistencyNetwork => true;
-
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null)
     {
         Tap();

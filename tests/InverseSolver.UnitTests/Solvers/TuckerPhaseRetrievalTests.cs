@@ -58,8 +58,8 @@ public sealed class TuckerPhaseRetrievalTests
     public void Any_other_problem_is_refused_by_name()
     {
         using GaussianModel model = Toy.Gaussian();
-        Assert.All(new Problem[] { new Denoising(), new PhaseRetrieval(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)) }, problem => Assert.Contains("coded diffraction", _true.Refusal(problem, model)));
-        Assert.Null(_true.Refusal(new CodedDiffraction(), model));
+        Assert.All(new Problem[] { new Denoising(), new PhaseRetrieval(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)) }, problem => Assert.Contains("coded diffraction", _true.Refusal(problem, model.Info)));
+        Assert.Null(_true.Refusal(new CodedDiffraction(), model.Info));
     }
 
     // Non-negative, (frames, 1, side, side), at most 1.

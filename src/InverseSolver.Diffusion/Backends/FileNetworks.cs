@@ -1,10 +1,11 @@
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Weights;
 using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>Loads the networks of a package that lie in files of TorchScript and ONNX.</summary>
-internal static class PackageFiles
+internal static class FileNetworks
 {
     /// <summary>The denoiser; null where libtorch builds it.</summary>
     internal static Denoiser? Denoiser(string folder, PackageLayout layout, DenoiserShape shape, Device device)
@@ -55,12 +56,21 @@ internal static class PackageFiles
         }
     }
 
-    private static NetworkFile? Load(string folder, NetworkPart part, Device device) => part.Backend switch
+    private static NetworkFile? Load(string folder, NetworkPart part, Device device)
     {
-        PartBackend.TorchScript => TorchScriptNetwork.Load(folder, part.Folder, device),
-        PartBackend.Onnx => OnnxNetwork.Load(folder, part.Folder, OnnxFile.Read(folder, part.Folder), device),
-        _ => null,
-    };
+        NetworkFile? file = part.Backend switch
+        {
+            PartBackend.TorchScript => TorchScriptNetwork.Load(folder, part.Folder, device),
+            PartBackend.Onnx => OnnxNetwork.Load(folder, part.Folder, OnnxFile.Read(folder, part.Folder), device),
+            _ => null,
+        };
+        if (file is not null)
+        {
+            file.Bytes = PackageLayout.FilesOf(folder, part).Sum(name => ModelFile.StampOf(Path.Combine(folder, name))?.Bytes ?? 0);
+        }
+
+        return file;
+    }
 
     private static void CheckInputs(NetworkFile file, DenoiserShape shape)
     {

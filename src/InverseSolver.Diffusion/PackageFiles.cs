@@ -1,0 +1,56 @@
+using InverseSolver.Diffusion.Weights;
+
+namespace InverseSolver.Diffusion;
+
+/// <summary>Looks at the files of a package without opening one: what is there, where links lead, and whether something changed.</summary>
+internal static class PackageFiles
+{
+    private const int MaxFiles = 1000, MaxDepth = 3;
+
+    /// <summary>Every file of a package with its stamp, by its name from the package's folder. Names that begin with a dot are left out: nothing reads them.</summary>
+    /// <param name="folder">The package's folder.</param>
+    /// <param name="roots">The folders that models may lie in, as <see cref="ModelFile.RealPath"/> gives them.</param>
+    /// <exception cref="InvalidModelException">A link leads out of all of them or nowhere, or there are too many files.</exception>
+    internal static SortedDictionary<string, FileStamp> Stamps(string folder, IReadOnlyList<string> roots)
+    {
+        var stamps = new SortedDictionary<string, FileStamp>(StringComparer.Ordinal);
+        Add(folder, "", MaxDepth, roots, stamps);
+        return stamps;
+    }
+
+    private static void Add(string folder, string prefix, int depth, IReadOnlyList<string> roots, SortedDictionary<string, FileStamp> stamps)
+    {
+        foreach (FileSystemInfo entry in new DirectoryInfo(folder).EnumerateFileSystemInfos())
+        {
+            if (entry.Name.StartsWith('.'))
+            {
+                continue;
+            }
+
+            string name = prefix + entry.Name;
+            string said = InvalidModelException.Quote(name);
+            string real = ModelFile.RealPath(entry.FullName) ?? throw new InvalidModelException($"{said} is a link that leads nowhere.");
+            if (!roots.Any(root => real.StartsWith(root + "/", StringComparison.Ordinal)))
+            {
+                throw new InvalidModelException($"{said} lies, by a link, outside the folders of models; a link may lead only to what lies inside them.");
+            }
+
+            if (stamps.Count >= MaxFiles)
+            {
+                throw new InvalidModelException($"The package holds more than {MaxFiles} files.");
+            }
+
+            if (Directory.Exists(entry.FullName))
+            {
+                if (depth > 0)
+                {
+                    Add(entry.FullName, name + "/", depth - 1, roots, stamps);
+                }
+            }
+            else if (ModelFile.StampOf(entry.FullName) is { } stamp)
+            {
+                stamps[name] = stamp;
+            }
+        }
+    }
+}

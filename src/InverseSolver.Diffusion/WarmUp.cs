@@ -1,0 +1,37 @@
+using System.Diagnostics;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion;
+
+/// <summary>What the first call of each of a model's networks took. What libraries do once, when they first meet a kind of operator, is in these times.</summary>
+/// <param name="EncodeSeconds">The encoder.</param>
+/// <param name="NetworkSeconds">The denoiser.</param>
+/// <param name="DecodeSeconds">The decoder.</param>
+/// <param name="DecodeGradientSeconds">The decoder with its gradient; null for a model that gives none.</param>
+public sealed record WarmUp(double EncodeSeconds, double NetworkSeconds, double DecodeSeconds, double? DecodeGradientSeconds)
+{
+    /// <summary>Calls each network once, on the smallest image that the model takes.</summary>
+    public static WarmUp Run(LatentModel model)
+    {
+        using GradMode grad = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        ModelInfo info = model.Info;
+        int size = model.SizeMultiple;
+        Tensor x = torch.zeros([1, model.Channels, size, size], device: model.Device), t = torch.zeros([1], ScalarType.Int64, model.Device);
+        Tensor? conditioning = info.NeedsClassLabels ? torch.zeros([1], ScalarType.Int64, model.Device)
+            : info.ContextChannels is { } width ? torch.zeros([1, 1, width], device: model.Device)
+            : null;
+        Tensor z = x;
+        double encode = Seconds(() => z = model.Encode(x)), network = Seconds(() => model.PredictNoise(z, t, conditioning));
+        double decode = Seconds(() => model.Decode(z, size, size)), gradient = Seconds(() => model.DecodeVjp(z, size, size, torch.ones_like));
+        return new WarmUp(encode, network, decode, gradient);
+
+        double Seconds(Action call)
+        {
+            long start = Stopwatch.GetTimestamp();
+            call();
+            Backend.Synchronize(model.Device);
+            return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        }
+    }
+}

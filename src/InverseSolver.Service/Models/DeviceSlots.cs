@@ -1,0 +1,38 @@
+using InverseSolver.Service.Access;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Service.Models;
+
+/// <summary>Where jobs are solved: a device for each worker slot.</summary>
+/// <param name="Devices">The slots' devices; one that has two slots stands there twice.</param>
+internal sealed record DeviceSlots(IReadOnlyList<Device> Devices)
+{
+    /// <summary>Each device once.</summary>
+    public IReadOnlyList<Device> Distinct { get; } = [.. Devices.Distinct()];
+
+    /// <summary>The slots that <c>Models:Device</c> asks for.</summary>
+    /// <param name="options">The options.</param>
+    /// <exception cref="StartRefusedException">A device is not there, or cannot compute in the precision.</exception>
+    public static DeviceSlots From(ModelFolderOptions options)
+    {
+        Device[] devices = options.Device != "auto" ? [.. options.Device.Split(',', StringSplitOptions.TrimEntries).Select(Device.Parse)]
+            : Backend.CudaDevices > 0 ? [.. Enumerable.Range(0, Backend.CudaDevices).Select(index => new Device(DeviceType.CUDA, index))]
+            : [torch.CPU];
+        if (devices.Any(device => device.Type == DeviceType.CUDA && device.Index >= Backend.CudaDevices))
+        {
+            throw new StartRefusedException(
+                $"Models:Device is {options.Device}, but {(Backend.BuiltWithCuda ? $"there are {Backend.CudaDevices} GPUs" : "this build of libtorch has no CUDA")}.", 2);
+        }
+
+        if (options.Precision != "float32" && devices.Any(device => device.Type == DeviceType.CPU))
+        {
+            throw new StartRefusedException($"Models:Precision is {options.Precision}, which needs a GPU; on the CPU it is float32.", 2);
+        }
+
+        return new DeviceSlots(devices);
+    }
+
+    /// <summary>Threads that share one operator, so that all slots together have the cores.</summary>
+    /// <param name="asked">What was asked for; 0 leaves it to this.</param>
+    public int Threads(int asked) => asked > 0 ? asked : Math.Max(1, Environment.ProcessorCount / Devices.Count);
+}
