@@ -33,7 +33,7 @@ RUN mkdir -p /kept && cd /torch \
 
 # What both images have: a user, folders, and how the service starts.
 FROM debian:trixie-slim AS base
-RUN useradd --system --uid 10001 --user-group --home-dir /data --no-create-home inverse && install -d -o inverse -g inverse -m 750 /data && mkdir /models
+RUN groupadd --gid 10001 inverse && useradd --uid 10001 --gid inverse --home-dir /data --no-create-home --shell /usr/sbin/nologin inverse && install -d -o inverse -g inverse -m 750 /data && mkdir /models
 WORKDIR /data
 # /data and /tmp are all that is written to: the root may be read-only.
 VOLUME /data
