@@ -1,13 +1,15 @@
-# The service on a CPU. All stages are Debian 12 or build what runs there, because libtorch 1.13 and libvips come from Debian 12.
-#   docker build -t inverse-solver .
-#   docker run --rm -p 127.0.0.1:8080:8080 -e Access__AllowAnonymous=true -v inverse-data:/data inverse-solver
+# The service as an image. docs/deployment.md says how to run it and what of this was proven how.
+#   docker build -t inverse-solver:cpu .
+#   docker build -t inverse-solver:cuda --target cuda --build-context torch=FOLDER .     FOLDER: what `pip install --target FOLDER torch` wrote, CUDA libraries included
+# What runs the networks comes from Debian 13 (docs/decisions/0022), or from FOLDER. The native part is compiled on the release that it runs on.
+# artifacts/onnxruntime goes into the image where docker/install-onnxruntime.sh has put it there.
 
-FROM debian:bookworm AS native
+FROM debian:trixie-slim AS native
 WORKDIR /source
 COPY docker/install-packages.sh docker/
 RUN docker/install-packages.sh build
 COPY src/InverseSolver.Native src/InverseSolver.Native
-RUN src/InverseSolver.Native/build.sh torch && src/InverseSolver.Native/build.sh imaging && src/InverseSolver.Native/build.sh reader
+RUN for part in torch imaging reader; do src/InverseSolver.Native/build.sh $part || exit 1; done
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
@@ -15,20 +17,46 @@ COPY . .
 COPY --from=native /source/artifacts/native/*.so /source/artifacts/native/inverse_reader artifacts/native/
 RUN for project in Service Cli; do \
       dotnet publish "src/InverseSolver.$project" -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true -o /app || exit 1; \
-    done
+    done \
+ && cp -r models LICENSE THIRD-PARTY.md /app/
 
-FROM debian:bookworm-slim
-COPY docker/install-packages.sh /tmp/
-RUN /tmp/install-packages.sh run image && rm -rf /tmp/install-packages.sh /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /data --create-home inverse
-COPY --from=build /app /app
-COPY models /app/models
-COPY LICENSE THIRD-PARTY.md /app/
-USER inverse
+# --build-context torch=FOLDER replaces this empty stage.
+FROM scratch AS torch
+
+FROM native AS native-cuda
+COPY --from=torch / /torch/
+RUN LIBTORCH=/torch/torch src/InverseSolver.Native/build.sh torch
+# Of a Python installation only the libraries go on, at the place that the native part was linked for.
+RUN mkdir -p /kept && cd /torch \
+ && find torch/lib nvidia -name '*.so*' ! -name 'libtorch_python.so' -exec cp -a --parents -t /kept {} + \
+ && cp /source/artifacts/native/libinverse_torch.so /kept/
+
+# What both images have: a user, folders, and how the service starts.
+FROM debian:trixie-slim AS base
+RUN groupadd --gid 10001 inverse && useradd --uid 10001 --gid inverse --home-dir /data --no-create-home --shell /usr/sbin/nologin inverse && install -d -o inverse -g inverse -m 750 /data && mkdir /models
 WORKDIR /data
+# /data and /tmp are all that is written to: the root may be read-only.
 VOLUME /data
 # Beyond loopback the service starts only where Access__AllowAnonymous=true says so: publish the port on loopback, or put an authenticating proxy before it.
-ENV ASPNETCORE_URLS=http://+:8080 Jobs__DataFolder=/data
+ENV ASPNETCORE_URLS=http://+:8080 Jobs__DataFolder=/data Models__Folders__0=/app/models Models__Folders__1=/models
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "http://localhost:8080/health/ready"]
 ENTRYPOINT ["/app/InverseSolver.Service"]
+
+FROM base AS cuda
+COPY docker/install-packages.sh /tmp/
+RUN LIBTORCH=/torch/torch /tmp/install-packages.sh run image && rm -rf /tmp/* /var/lib/apt/lists/* /var/log/*.log /var/log/apt /var/cache/*
+COPY --from=build /app /app
+COPY --from=native-cuda /kept /torch
+RUN mv /torch/libinverse_torch.so /app/ && dpkg-query -W >/app/packages.txt \
+ && missing=$(ldd /app/libinverse_torch.so | grep 'not found' | grep -v 'libcuda\.so' || true) && if [ -n "$missing" ]; then echo "$missing"; exit 1; fi
+# The driver and its libraries are the host's (NVIDIA Container Toolkit).
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+USER 10001:10001
+
+FROM base AS cpu
+COPY docker/install-packages.sh /tmp/
+RUN /tmp/install-packages.sh run image && rm -rf /tmp/* /var/lib/apt/lists/* /var/log/*.log /var/log/apt /var/cache/*
+COPY --from=build /app /app
+RUN dpkg-query -W >/app/packages.txt
+USER 10001:10001

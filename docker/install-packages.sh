@@ -1,18 +1,27 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|test|bench|image]...
+# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|test|bench|image|prove]...
 #   run    what the built service and CLI need
 #   build  what building the native part needs besides
 #   demo   the brain scan that `make demo` reads
 #   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
 #   image  what the container image needs besides run: its health check
+#   prove  what docker/prove.sh builds and runs the image with
 set -euo pipefail
-run=(libopenblas0-openmp libtorch1.13 libvips42 fonts-dejavu-core libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17 libseccomp2)
+# Libraries whose packages Debian names anew with each release.
+release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+case "$release" in
+  bookworm) libraries=(libtorch1.13 libvips42 libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17) ;;
+  trixie) libraries=(libtorch2.6 libvips42t64 libssl3t64 libhdf5-310 libhdf5-hl-310 libdcmtk19) ;;
+  *) echo "error: Debian 12 or 13 is needed; this is '$release'" >&2; exit 1 ;;
+esac
+run=(libopenblas0-openmp "${libraries[@]}" fonts-dejavu-core libseccomp2)
 build=(g++ cmake make pkg-config libtorch-dev libvips-dev libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
 demo=(mricron-data)
 test=(python3-h5py python3-numpy python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
 bench=(python3-torch python3-numpy)
 image=(curl)
+prove=(debootstrap podman runc)
 
 [ $# -gt 0 ] || set -- run build
 wanted=()
@@ -24,14 +33,15 @@ for group in "$@"; do
     test) wanted+=("${test[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     image) wanted+=("${image[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image)" >&2; exit 2 ;;
+    prove) wanted+=("${prove[@]}") ;;
+    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image, prove)" >&2; exit 2 ;;
   esac
 done
-# A libtorch of the user's own stands in for Debian's.
+# A libtorch of the user's own, which has a BLAS, stands in for Debian's.
 if [ -n "${LIBTORCH:-}" ]; then
   kept=()
   for package in "${wanted[@]}"; do
-    case "$package" in libtorch*) ;; *) kept+=("$package") ;; esac
+    case "$package" in libtorch* | libopenblas*) ;; *) kept+=("$package") ;; esac
   done
   wanted=("${kept[@]}")
 fi

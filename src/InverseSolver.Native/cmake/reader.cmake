@@ -9,6 +9,8 @@ set(dcmtk_libraries dcmjpeg dcmjpls dcmtkcharls ijg8 ijg12 ijg16 dcmimage dcmimg
 
 file(GLOB reader_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/reader/*.cpp)
 add_executable(inverse_reader ${reader_sources})
+# HDF5 1.12 and later give some functions more arguments unless they are asked for 1.10's.
+target_compile_definitions(inverse_reader PRIVATE H5_USE_110_API)
 target_include_directories(inverse_reader SYSTEM PRIVATE ${ismrmrd_include} ${dcmtk_include})
 target_link_libraries(inverse_reader PRIVATE PkgConfig::HDF5 PkgConfig::SECCOMP hdf5_serial_hl ${dcmtk_libraries})
 target_link_options(inverse_reader PRIVATE -Wl,--as-needed -Wl,-z,relro,-z,now)
