@@ -3,10 +3,10 @@ using InverseSolver.Diffusion;
 
 namespace InverseSolver.Cli;
 
-/// <summary><c>inverse models</c>: lists packages and checks networks against reference outputs.</summary>
+/// <summary><c>inverse models</c>: lists packages, checks networks against reference outputs, makes packages of checkpoints.</summary>
 internal static class ModelsCommand
 {
-    internal static Command Create() => new("models", "Lists and checks models.") { List(), Check() };
+    internal static Command Create() => new("models", "Lists, checks and converts models.") { List(), Check(), ConvertModelCommand.Create() };
 
     private static Command List()
     {
