@@ -74,7 +74,7 @@ public static class ModelPackage
         string? vae = AutoencoderFolder(folder, card);
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
         Autoencoder? autoencoder = null;
-        UNet? denoiser = null;
+        Denoiser? denoiser = null;
         ConsistencyNetwork? consistency = null;
         try
         {
@@ -173,7 +173,7 @@ public static class ModelPackage
         }
     }
 
-    private static void CheckNetworks(Autoencoder? autoencoder, UNet denoiser, UNet? consistency)
+    private static void CheckNetworks(Autoencoder? autoencoder, Denoiser denoiser, Denoiser? consistency)
     {
         if (autoencoder is not null && denoiser.InChannels != autoencoder.LatentChannels)
         {

@@ -4,13 +4,13 @@ using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
-/// <summary>A diffusion model made of an autoencoder and a UNet; without the first it works on pixels, and its latent is the image on [-1,1].</summary>
+/// <summary>A diffusion model made of an autoencoder and a denoiser; without the first it works on pixels, and its latent is the image on [-1,1].</summary>
 internal sealed class NetworkModel : LatentModel
 {
     private readonly double scale;
     private readonly ConsistencyNetwork? consistency;
 
-    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, UNet denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency)
+    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency)
         : base(schedule.Noise.Abar)
     {
         this.consistency = consistency;
@@ -26,7 +26,7 @@ internal sealed class NetworkModel : LatentModel
 
     internal Autoencoder? Autoencoder { get; }
 
-    internal UNet Denoiser { get; }
+    internal Denoiser Denoiser { get; }
 
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null)
     {
