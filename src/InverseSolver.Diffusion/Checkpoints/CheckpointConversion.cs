@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion.Networks;
@@ -19,7 +20,8 @@ public static class CheckpointConversion
     // ImageNet's classes and one for none.
     private const int ClassesWithNone = 1001;
 
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
+    private static readonly string[] _used = ["betas", "scale_factor", ClassTable];
+    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Converts a checkpoint.</summary>
     /// <param name="checkpoint">The file: .ckpt, .pt, .pth as torch.save writes them, or a safetensors copy with the same names.</param>
@@ -219,9 +221,10 @@ public static class CheckpointConversion
             WriteJson(ModelCard.FileName, card);
         }
 
+        // Buffers that only training needs, the network behind the context, what the autoencoder was trained against; of the averages, those that were not asked for.
         private Dictionary<string, int> LeftOut(bool pixels) => pixels ? [] : file.Tensors.Keys
-            .Where(name => !name.StartsWith(Denoiser, StringComparison.Ordinal)
-                && (!name.StartsWith(FirstStage, StringComparison.Ordinal) || name.StartsWith(FirstStage + "loss.", StringComparison.Ordinal) || name.StartsWith(FirstStage + "model_ema.", StringComparison.Ordinal)))
+            .Where(name => !name.StartsWith(Denoiser, StringComparison.Ordinal) && !_used.Contains(name) && !(name.StartsWith("model_ema.", StringComparison.Ordinal) && !options.Raw)
+                && (!name.StartsWith(FirstStage, StringComparison.Ordinal) || CompVisAutoencoder.IsLeftOut(name[FirstStage.Length..])))
             .GroupBy(name => name.StartsWith(FirstStage, StringComparison.Ordinal) ? string.Join('.', name.Split('.')[..2]) : name.Split('.')[0], StringComparer.Ordinal)
             .OrderBy(group => group.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
     }

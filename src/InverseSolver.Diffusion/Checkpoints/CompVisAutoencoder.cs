@@ -30,6 +30,9 @@ internal sealed class CompVisAutoencoder
 
     internal int Downsampling => 1 << (levels - 1);
 
+    /// <summary>What it was trained against, and averages of its own, are no part of the model.</summary>
+    internal static bool IsLeftOut(string name) => name.StartsWith("loss.", StringComparison.Ordinal) || name.StartsWith("model_ema.", StringComparison.Ordinal);
+
     /// <param name="scale">What the encoder's latent is multiplied by.</param>
     internal ConvertedNetwork Convert(double scale)
     {
@@ -62,8 +65,7 @@ internal sealed class CompVisAutoencoder
             network.Tensor(Codebook, Codebook);
         }
 
-        // What it was trained against, and averages of an autoencoder of its own, are no part of the model.
-        part.Ignore(name => name.StartsWith("loss.", StringComparison.Ordinal) || name.StartsWith("model_ema.", StringComparison.Ordinal));
+        part.Ignore(IsLeftOut);
         part.Finish();
         return network;
     }

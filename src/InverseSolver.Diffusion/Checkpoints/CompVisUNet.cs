@@ -226,7 +226,9 @@ internal sealed class CompVisUNet
         }
         else
         {
-            config["downsample_type"] = config["upsample_type"] = ResizeByBlocks ? "resnet" : "conv";
+            string resizer = ResizeByBlocks ? "resnet" : "conv";
+            config["downsample_type"] = resizer;
+            config["upsample_type"] = resizer;
             config["num_class_embeds"] = Classes;
         }
 
