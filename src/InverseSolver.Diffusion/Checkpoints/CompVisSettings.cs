@@ -98,7 +98,7 @@ internal sealed class CompVisSettings
     // Stored in float32, which holds seven digits of what was meant.
     private static double Rounded(double value) => double.Parse(value.ToString("G6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 
-    /// <summary>A small buffer of the checkpoint; null where it has none, or one of half precision, which is too coarse.</summary>
+    /// <summary>A small buffer of the checkpoint, by the shortest decimals that mean the same in its precision; null where it has none, or one of half precision, which is too coarse.</summary>
     private double[]? Stored(string name)
     {
         if (!checkpoint.Tensors.TryGetValue(name, out CheckpointTensor? tensor) || tensor.Bytes > 1 << 20)
@@ -109,7 +109,7 @@ internal sealed class CompVisSettings
         byte[] bytes = checkpoint.Read(tensor);
         return tensor.Type switch
         {
-            "F32" => [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(value => (double)value)],
+            "F32" => [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(value => double.Parse(value.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))],
             "F64" => MemoryMarshal.Cast<byte, double>(bytes).ToArray(),
             _ => null,
         };

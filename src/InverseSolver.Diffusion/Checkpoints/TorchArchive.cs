@@ -114,8 +114,8 @@ internal sealed class TorchArchive
 
         // Large archives have a second end before the first one, and a pointer to it in between.
         byte[] locator = ReadAt(stream.Length - tail + end - 20, 20);
-        byte[] large = ReadAt(U32(locator, 0) == Locator64Sign ? I64(locator, 8) : -1, 56);
-        return U32(large, 0) == End64Sign ? (I64(large, 48), I64(large, 40), I64(large, 32)) : throw Wrong("its directory for large files is missing");
+        byte[] large = U32(locator, 0) == Locator64Sign ? ReadAt(I64(locator, 8), 56) : [];
+        return large.Length > 0 && U32(large, 0) == End64Sign ? (I64(large, 48), I64(large, 40), I64(large, 32)) : throw Wrong("its directory for large files is missing");
     }
 
     private int ReadEntry(byte[] bytes, int at)

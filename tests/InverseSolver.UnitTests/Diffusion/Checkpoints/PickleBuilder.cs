@@ -75,4 +75,61 @@ internal sealed class PickleBuilder
 
         return memory.ToArray();
     }
+
+    /// <summary>An archive whose directory has all sizes and places in the fields for large files.</summary>
+    public static byte[] Zip64(params (string Name, byte[] Bytes)[] entries)
+    {
+        using var memory = new MemoryStream();
+        using var writer = new BinaryWriter(memory);
+        var places = new List<long>();
+        foreach ((string name, byte[] content) in entries)
+        {
+            places.Add(memory.Position);
+            writer.Write(0x04034B50);
+            writer.Write(new byte[22]);
+            writer.Write((ushort)name.Length);
+            writer.Write((ushort)0);
+            writer.Write(Encoding.ASCII.GetBytes(name));
+            writer.Write(content);
+        }
+
+        long directory = memory.Position;
+        for (int i = 0; i < entries.Length; i++)
+        {
+            writer.Write(0x02014B50);
+            writer.Write(new byte[16]);
+            writer.Write(uint.MaxValue);
+            writer.Write(uint.MaxValue);
+            writer.Write((ushort)entries[i].Name.Length);
+            writer.Write((ushort)28);
+            writer.Write(new byte[10]);
+            writer.Write(uint.MaxValue);
+            writer.Write(Encoding.ASCII.GetBytes(entries[i].Name));
+            writer.Write((ushort)1);
+            writer.Write((ushort)24);
+            writer.Write((long)entries[i].Bytes.Length);
+            writer.Write((long)entries[i].Bytes.Length);
+            writer.Write(places[i]);
+        }
+
+        long end = memory.Position;
+        writer.Write(0x06064B50);
+        writer.Write(44L);
+        writer.Write(new byte[20]);
+        writer.Write((long)entries.Length);
+        writer.Write(end - directory);
+        writer.Write(directory);
+        writer.Write(0x07064B50);
+        writer.Write(0);
+        writer.Write(end);
+        writer.Write(1);
+        writer.Write(0x06054B50);
+        writer.Write(new byte[4]);
+        writer.Write(ushort.MaxValue);
+        writer.Write(ushort.MaxValue);
+        writer.Write(uint.MaxValue);
+        writer.Write(uint.MaxValue);
+        writer.Write((ushort)0);
+        return memory.ToArray();
+    }
 }
