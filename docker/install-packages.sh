@@ -18,7 +18,7 @@ esac
 run=(libopenblas0-openmp "${libraries[@]}" fonts-dejavu-core libseccomp2)
 build=(g++ cmake make pkg-config libtorch-dev libvips-dev libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
 demo=(mricron-data)
-test=(python3-h5py python3-numpy python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
+test=(python3-h5py python3-numpy python3-torch python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
 bench=(python3-torch python3-numpy)
 image=(curl)
 prove=(debootstrap podman runc)

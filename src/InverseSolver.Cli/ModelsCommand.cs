@@ -3,10 +3,13 @@ using InverseSolver.Diffusion;
 
 namespace InverseSolver.Cli;
 
-/// <summary><c>inverse models</c>: lists packages and checks networks against reference outputs.</summary>
+/// <summary><c>inverse models</c>: lists packages, checks networks against reference outputs, makes packages of checkpoints.</summary>
 internal static class ModelsCommand
 {
-    internal static Command Create() => new("models", "Lists and checks models.") { List(), Check(), ServerModels.Show(), ServerModels.Load(), ServerModels.Unload() };
+    internal static Command Create() => new("models", "Lists, checks, converts, loads and unloads models.")
+    {
+        List(), Check(), ConvertModelCommand.Create(), ServerModels.Show(), ServerModels.Load(), ServerModels.Unload(),
+    };
 
     private static Command List()
     {

@@ -21,7 +21,9 @@ public sealed class UNet2DModel : UNet
         double eps = config.Number("norm_eps", 1e-5);
         bool scaleShift = config.OneOf("resnet_time_scale_shift", "default", "default", "scale_shift") == "scale_shift";
         bool fourier = config.OneOf("time_embedding_type", "positional", "positional", "fourier") == "fourier";
-        int? headChannels = config.IsNull("attention_head_dim") ? null : config.Int("attention_head_dim", 8);
+
+        // One number in diffusers; a list, one number for each level, serves networks that have so many heads everywhere.
+        int[] headChannels = config.IsNull("attention_head_dim") ? channels : config.PerLevel("attention_head_dim", levels) ?? [.. Enumerable.Repeat(8, levels)];
         config.Ignore("sample_size", "dropout", "flip_sin_to_cos", "freq_shift");
 
         int timeWidth = 4 * channels[0], featureCount = fourier ? 2 * channels[0] : channels[0];
@@ -49,15 +51,15 @@ public sealed class UNet2DModel : UNet
             TimeFeatures = features,
             TimeEmbedding = new TimestepEmbedding(root.At("time_embedding"), featureCount, timeWidth, Activation.Silu),
             ClassEmbedding = ClassEmbedding.Read(root, config, features, featureCount, timeWidth, Activation.Silu, conditional: false),
-            DownBlocks = builder.Down([.. down.Select((type, i) => new Level(type, layers, headChannels ?? channels[i]))]),
-            MidBlock = Mid(config, root.At("mid_block"), channels[^1], headChannels, options),
-            UpBlocks = builder.Up([.. up.Select((type, i) => new Level(type, layers, headChannels ?? channels[levels - 1 - i]))]),
+            DownBlocks = builder.Down([.. down.Select((type, i) => new Level(type, layers, headChannels[i]))]),
+            MidBlock = Mid(config, root.At("mid_block"), channels[^1], headChannels[^1], options),
+            UpBlocks = builder.Up([.. up.Select((type, i) => new Level(type, layers, headChannels[levels - 1 - i]))]),
             NormOut = new GroupNorm(root.At("conv_norm_out"), groups, channels[0], eps),
             ConvOut = new Conv2d(root.At("conv_out"), channels[0], outChannels, 3, padding: 1),
         };
     }
 
-    private static MidBlock Mid(NetworkConfig config, WeightScope w, int channels, int? headChannels, ResnetOptions options)
+    private static MidBlock Mid(NetworkConfig config, WeightScope w, int channels, int headChannels, ResnetOptions options)
     {
         double scale = config.Number("mid_block_scale_factor", 1);
         bool attention = config.Bool("add_attention", true);
@@ -67,7 +69,7 @@ public sealed class UNet2DModel : UNet
 
         // With scale_shift the original leaves this attention without a normalisation of its own, unless a later version was told otherwise.
         ISpatialMixer? mixer = attention
-            ? new AttentionBlock(w.At("attentions.0"), channels, headChannels ?? channels, groups, options.Eps, scale, normOptional: options.ScaleShift)
+            ? new AttentionBlock(w.At("attentions.0"), channels, headChannels, groups, options.Eps, scale, normOptional: options.ScaleShift)
             : null;
         return new MidBlock([first, new ResnetBlock2D(w.At("resnets.1"), channels, channels, o)], [mixer]);
     }

@@ -98,7 +98,7 @@ public sealed class NoiseSchedule
         return new NoiseSchedule([.. abar.Select(a => Math.Pow((Math.Sqrt(a) - last) * first / (first - last), 2))]);
     }
 
-    private static double[] Betas(string kind, double start, double end, int steps)
+    internal static double[] Betas(string kind, double start, double end, int steps)
     {
         double Line(double from, double to, int i) => steps == 1 ? from : from + i / (double)(steps - 1) * (to - from);
         return [.. Enumerable.Range(0, steps).Select(i => kind switch

@@ -36,6 +36,9 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>Every tensor in it, by name.</summary>
     public IReadOnlyDictionary<string, SafetensorsEntry> Entries => entries;
 
+    /// <summary>The first byte after the header, where offsets count from.</summary>
+    internal long DataStart => dataStart;
+
     /// <summary>Opens and checks a file.</summary>
     /// <param name="path">Where it lies.</param>
     /// <param name="hash">Whether to take its SHA-256, from the same open file that the tensors are read from.</param>

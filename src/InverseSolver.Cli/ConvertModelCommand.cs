@@ -1,0 +1,70 @@
+using System.CommandLine;
+using InverseSolver.Diffusion.Checkpoints;
+
+namespace InverseSolver.Cli;
+
+/// <summary><c>inverse models convert</c>: makes a model package of a checkpoint of latent-diffusion, Stable Diffusion or guided diffusion.</summary>
+internal static class ConvertModelCommand
+{
+    internal static Command Create()
+    {
+        var checkpoint = new Argument<string>("checkpoint") { Description = "A .ckpt, .pt or .pth file of PyTorch 1.6 or later, or a safetensors copy with the same names." };
+        var output = new Argument<string>("out") { Description = "The package's folder, which must not exist; its name becomes the model's id." };
+        var config = new Option<string?>("--config") { Description = "The YAML file that came with the model: heads, latent scale, betas and prediction are taken from it." };
+        var raw = new Option<bool>("--raw") { Description = "Take the weights as trained, not their moving average (EMA)." };
+        var heads = new Option<int?>("--heads") { Description = "Heads of every attention in the denoiser." };
+        var headChannels = new Option<int?>("--head-channels") { Description = "Channels of every head in the denoiser." };
+        var scale = new Option<double?>("--latent-scale") { Description = "What latents are multiplied by (scale_factor)." };
+        var prediction = new Option<string?>("--prediction") { Description = "What the denoiser predicts: epsilon, v_prediction or sample." };
+        var start = new Option<double?>("--beta-start") { Description = "The first beta (linear_start)." };
+        var end = new Option<double?>("--beta-end") { Description = "The last beta (linear_end)." };
+        var label = new Option<int?>("--class") { Description = "The class that a class-conditional model is told; 1000, which stands for none, where there are 1001." };
+        var conditioning = new Option<string?>("--conditioning") { Description = "A safetensors file with the context of a text-conditional model: embedding (L, D), perhaps unconditional." };
+        Option<string?> json = CliOptions.Json();
+        var command = new Command(
+            "convert", "Makes a model package of a CompVis checkpoint: latent diffusion (VQ and KL), Stable Diffusion 1 and 2, guided diffusion. Pickles are read without running anything in them.")
+        {
+            checkpoint, output, config, raw, heads, headChannels, scale, prediction, start, end, label, conditioning, json,
+        };
+        command.SetAction((arguments, cancellation) =>
+        {
+            CliOptions.UseAllCores();
+            ConversionReport report = CheckpointConversion.Run(arguments.GetRequiredValue(checkpoint), arguments.GetRequiredValue(output), new ConversionOptions
+            {
+                Config = arguments.GetValue(config) is { } file ? CompVisConfigFile.Read(file) : null,
+                Raw = arguments.GetValue(raw),
+                Heads = arguments.GetValue(heads),
+                HeadChannels = arguments.GetValue(headChannels),
+                LatentScale = arguments.GetValue(scale),
+                Prediction = arguments.GetValue(prediction),
+                BetaStart = arguments.GetValue(start),
+                BetaEnd = arguments.GetValue(end),
+                ClassLabel = arguments.GetValue(label),
+                Conditioning = arguments.GetValue(conditioning),
+            }, cancellation);
+            Print(report);
+            CliJson.Write(arguments.GetValue(json), report);
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+
+    private static void Print(ConversionReport report)
+    {
+        Console.WriteLine($"{report.Id} from {report.Source} (SHA-256 {report.SourceSha256})");
+        foreach (ConversionFinding finding in report.Findings)
+        {
+            Console.WriteLine($"  {finding.Name,-14} {finding.Value}  [{finding.Source}]");
+        }
+
+        if (report.LeftOut.Count > 0)
+        {
+            Console.WriteLine($"  {"left out",-14} {string.Join(", ", report.LeftOut.Select(part => $"{part.Key} ({part.Value})"))}");
+        }
+
+        if (report.Missing is { } missing)
+        {
+            Console.WriteLine($"  {"missing",-14} {missing}");
+        }
+    }
+}
