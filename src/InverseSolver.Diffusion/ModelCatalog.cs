@@ -144,6 +144,11 @@ public sealed class ModelCatalog : IDisposable
         }
 
         Package package = PackageOf(id);
+        if (package.ExpectedBytes > BudgetOf(device))
+        {
+            throw TooLarge(package, device);
+        }
+
         string current = index.HashOf(package);
         if (hash is not null && hash != current)
         {
@@ -249,11 +254,6 @@ public sealed class ModelCatalog : IDisposable
     private bool MakeRoom(Package package, Device device, bool wait)
     {
         (long needed, long budget) = (package.ExpectedBytes, BudgetOf(device));
-        if (needed > budget)
-        {
-            throw TooLarge(package, device);
-        }
-
         while (copies.Where(copy => copy.Device == device).Sum(copy => copy.Bytes) is var taken && taken > budget - needed)
         {
             if (copies.Where(copy => copy.Device == device && copy.Users == 0).MinBy(copy => copy.LastUsed) is not { } unused)

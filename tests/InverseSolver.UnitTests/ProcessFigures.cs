@@ -14,8 +14,8 @@ internal static class ProcessFigures
     /// <summary>Open files.</summary>
     public static int OpenFiles() => Directory.GetFiles("/proc/self/fd").Length;
 
-    /// <summary>Mapped files, each counted as often as it is mapped.</summary>
-    public static int MappedFiles() => File.ReadLines("/proc/self/maps").Count(line => line.Contains('/', StringComparison.Ordinal));
+    /// <summary>Mapped files whose path holds a text.</summary>
+    public static int MappedFiles(string path) => File.ReadLines("/proc/self/maps").Count(line => line.Contains(path, StringComparison.Ordinal));
 
     private static long Status(string name) =>
         long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) * 1024;

@@ -6,9 +6,9 @@ namespace InverseSolver.Diffusion.Weights;
 internal static class SafetensorsHeader
 {
     /// <summary>Largest header that is read. The format allows 100 MB; the largest networks need less than 1 MB.</summary>
-    internal const long MaxBytes = 16 << 20;
+    internal const long MaxBytes = 4 << 20;
 
-    private const int MaxDimensions = 16;
+    private const int MaxDimensions = 16, MaxTensors = 20_000;
 
     /// <param name="json">The header without its length.</param>
     /// <param name="dataBytes">Bytes in the file after the header.</param>
@@ -21,6 +21,11 @@ internal static class SafetensorsHeader
         }
 
         using JsonDocument document = StrictJson.Parse(json, $"the header of {file}");
+        if (document.RootElement.GetPropertyCount() is > MaxTensors and var count)
+        {
+            throw new InvalidModelException($"{file} names {count} tensors; at most {MaxTensors} are read.");
+        }
+
         var entries = new Dictionary<string, SafetensorsEntry>(StringComparer.Ordinal);
         foreach (JsonProperty property in document.RootElement.EnumerateObject())
         {

@@ -20,7 +20,7 @@ internal static class StrictJson
         }
         catch (JsonException e)
         {
-            throw new InvalidModelException($"{name} is not valid JSON (line {e.LineNumber + 1}).", e);
+            throw new InvalidModelException(e.LineNumber is { } line ? $"{name} is not valid JSON (line {line + 1})." : $"{name} is not valid JSON: a name stands in it twice.", e);
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
