@@ -1,3 +1,4 @@
+using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Weights;
 using InverseSolver.Torch;
@@ -29,12 +30,13 @@ internal sealed class Conditioning : IDisposable
     /// <summary>What a conditional denoiser is told, or why nothing can be solved with it; neither for an unconditional one.</summary>
     /// <param name="folder">The package's folder.</param>
     /// <param name="card">Its card.</param>
-    /// <param name="unet">The denoiser's config.</param>
+    /// <param name="denoiser">What its denoiser takes.</param>
+    /// <param name="unet">The denoiser's config, where it has one.</param>
     /// <exception cref="InvalidModelException">The card says what the denoiser cannot be told.</exception>
-    internal static (ConditioningInfo? Info, string? Missing) Describe(string folder, ModelCard card, NetworkConfig unet)
+    internal static (ConditioningInfo? Info, string? Missing) Describe(string folder, ModelCard card, DenoiserShape denoiser, NetworkConfig? unet)
     {
         ConditioningInfo? said = card.Conditioning;
-        if (unet.ClassName == "UNet2DConditionModel")
+        if (denoiser.ContextChannels is not null)
         {
             string file = said?.File ?? DefaultFile;
             return said?.ClassLabel is not null || said?.UnconditionalClass is not null ? throw Contradiction("a class, but the denoiser takes a context")
@@ -42,9 +44,9 @@ internal sealed class Conditioning : IDisposable
                 : (null, $"needs a context such as a text's embedding, and there is no {file} in its folder: write-conditioning.py in docs/ writes one for the empty prompt (docs/models.md)");
         }
 
-        string? type = unet.Text("class_embed_type", null);
-        int? classes = unet.OptionalInt("num_class_embeds", 1, int.MaxValue);
-        if (type is null && classes is null)
+        string? type = unet?.Text("class_embed_type", null);
+        int? classes = unet?.OptionalInt("num_class_embeds", 1, int.MaxValue);
+        if (!denoiser.NeedsClassLabels)
         {
             return said is null ? (null, null) : throw Contradiction("something, but the denoiser takes nothing");
         }
@@ -61,7 +63,7 @@ internal sealed class Conditioning : IDisposable
 
         if (said?.ClassLabel is not { } label)
         {
-            return (null, $"needs a class, and its {ModelCard.FileName} names none: \"conditioning\": {{\"classLabel\": n}}, n from 0 to {classes - 1} (docs/models.md)");
+            return (null, $"needs a class, and its {ModelCard.FileName} names none: \"conditioning\": {{\"classLabel\": n}}{(classes is null ? "" : $", n from 0 to {classes - 1}")} (docs/models.md)");
         }
 
         return label >= classes || said.UnconditionalClass >= classes ? throw Contradiction($"a class beyond the denoiser's {classes} (num_class_embeds)")
