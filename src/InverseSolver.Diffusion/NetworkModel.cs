@@ -37,12 +37,16 @@ internal sealed class NetworkModel : LatentModel
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor said = conditioning is null && stored is not null ? stored.Predict(z, t, Call) : Call(z, t, conditioning);
+        Tensor said = Predict(z, t, conditioning);
 
         // What is more than the latent's channels is a learned variance.
         said = said.size(1) > z.size(1) ? said.narrow(1, 0, z.size(1)) : said;
         return ToNoise(said, z, t).MoveToOuterDisposeScope();
     }
+
+    /// <summary>What the denoiser itself says, with the stored conditioning where none is given.</summary>
+    internal Tensor Predict(Tensor z, Tensor t, Tensor? conditioning = null) =>
+        conditioning is null && stored is not null ? stored.Predict(z, t, Call) : Call(z, t, conditioning);
 
     public override GraphReport? Graphs => captured?.Report;
 

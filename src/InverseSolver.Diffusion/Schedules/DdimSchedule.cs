@@ -46,8 +46,8 @@ public sealed class DdimSchedule
 
         threshold = config.Bool("thresholding", false) ? (ratio, max) : null;
 
-        // Configs of Stable Diffusion carry PNDM's option whatever their class is.
-        config.Ignore("skip_prk_steps");
+        // Configs of Stable Diffusion carry PNDM's option whatever their class is; the first versions said which kind of array they want.
+        config.Ignore("skip_prk_steps", "tensor_format");
         if (!_otherSamplers.Contains(config.ClassName))
         {
             config.Finish();
