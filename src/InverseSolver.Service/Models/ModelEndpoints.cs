@@ -17,6 +17,10 @@ namespace InverseSolver.Service.Models;
 /// <param name="NativeHeight">Height of the training images.</param>
 /// <param name="NativeWidth">Width of the training images.</param>
 /// <param name="SizeMultiple">Images are padded up to multiples of this.</param>
+/// <param name="FixedHeight">Height of the images where its files take no other; null where any will do.</param>
+/// <param name="FixedWidth">Width of the images where its files take no other; null where any will do.</param>
+/// <param name="Backends">What runs its networks: libtorch, torchscript or onnx.</param>
+/// <param name="Gradients">Which of its networks give gradients; a solver that needs one which is missing is refused.</param>
 /// <param name="RoundTripRmse">What encoding and decoding an image loses, root mean square on [0,1].</param>
 /// <param name="Licence">Terms of the weights.</param>
 /// <param name="Hash">SHA-256 of the model; null until it was loaded, unless its card declares it.</param>
@@ -30,6 +34,10 @@ internal sealed record Model(
     int? NativeHeight,
     int? NativeWidth,
     int SizeMultiple,
+    int? FixedHeight,
+    int? FixedWidth,
+    ModelBackends? Backends,
+    ModelGradients Gradients,
     double? RoundTripRmse,
     string? Licence,
     string? Hash,
@@ -115,6 +123,10 @@ internal static partial class ModelEndpoints
         info.NativeHeight,
         info.NativeWidth,
         info.SizeMultiple,
+        info.FixedHeight,
+        info.FixedWidth,
+        info.Backends,
+        info.Gradients,
         info.RoundTripRmse,
         info.Licence,
         info.Hash,
