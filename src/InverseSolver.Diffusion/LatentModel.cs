@@ -92,9 +92,12 @@ public abstract class LatentModel : IDisposable
     /// <summary>The noise in a latent, whatever the network itself predicts.</summary>
     /// <param name="z">(N, c, h, w).</param>
     /// <param name="t">Training timesteps, int64 (N) or (1), in [0, <see cref="ModelInfo.TrainTimesteps"/>).</param>
-    /// <param name="conditioning">Context (N, L, D), or class labels (N), of a conditional model.</param>
+    /// <param name="conditioning">
+    /// Context (N, L, D), or class labels (N), of a conditional model, without guidance. Null: what is stored with the model
+    /// (<see cref="ModelInfo.Conditioning"/>), with its guidance.
+    /// </param>
     /// <returns>ε, shaped as z.</returns>
-    /// <exception cref="ArgumentException">A shape does not fit, or a conditional model was given no conditioning.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, or a conditional model that stores no conditioning was given none.</exception>
     public abstract Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null);
 
     /// <summary>Whether the model has a consistency network, which <see cref="Consistent"/> needs.</summary>

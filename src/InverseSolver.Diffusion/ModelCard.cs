@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Weights;
@@ -94,6 +95,67 @@ internal sealed class ModelCard
         : consistency.ValueKind == JsonValueKind.Object && NumberIn(consistency, "sigmaData") is > 0 and { } data && NumberIn(consistency, "sigmaMin") is > 0 and { } min
             ? (data, min)
             : throw new InvalidModelException($"{FileName}: consistency must hold sigmaData and sigmaMin, both positive.");
+
+    /// <summary>The weights' variant to take, such as <c>fp16</c>; null: full precision, or fp16 where there is nothing else.</summary>
+    internal string? Variant => !root.TryGetProperty("variant", out JsonElement variant) ? null
+        : variant.ValueKind == JsonValueKind.String && StrictJson.TextOf(variant, FileName) is { Length: >= 1 and <= 32 } name && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
+            ? name
+            : throw new InvalidModelException($"{FileName}: variant must be a name of letters, digits and '_', such as fp16.");
+
+    /// <summary>What it says of conditioning; null where it says nothing.</summary>
+    internal ConditioningInfo? Conditioning
+    {
+        get
+        {
+            if (!root.TryGetProperty("conditioning", out JsonElement said))
+            {
+                return null;
+            }
+
+            if (said.ValueKind != JsonValueKind.Object)
+            {
+                throw new InvalidModelException($"{FileName}: conditioning must be an object.");
+            }
+
+            var info = new ConditioningInfo();
+            foreach (JsonProperty member in said.EnumerateObject())
+            {
+                info = StrictJson.NameOf(member, FileName) switch
+                {
+                    "file" => info with { File = FileIn(member.Value) },
+                    "prompt" when member.Value.ValueKind == JsonValueKind.String => info with { Prompt = StrictJson.TextOf(member.Value, FileName) },
+                    "classLabel" => info with { ClassLabel = Class(member) },
+                    "unconditionalClass" => info with { UnconditionalClass = Class(member) },
+                    "guidanceScale" when NumberIn(said, "guidanceScale") is >= 0 and <= InverseSolver.Diffusion.Conditioning.MaxGuidance and { } scale => info with { GuidanceScale = scale },
+                    "guidanceScale" => throw new InvalidModelException($"{FileName}: conditioning.guidanceScale must lie in [0, {InverseSolver.Diffusion.Conditioning.MaxGuidance}]."),
+                    var name => throw new InvalidModelException($"{FileName}: conditioning has {InvalidModelException.Quote(name)}, which is not known or no text."),
+                };
+            }
+
+            return info;
+
+            static int Class(JsonProperty member) => member.Value.ValueKind == JsonValueKind.Number && member.Value.TryGetInt32(out int label) && label >= 0
+                ? label
+                : throw new InvalidModelException($"{FileName}: conditioning.{member.Name} must be a whole number from 0.");
+
+            static string FileIn(JsonElement value) =>
+                value.ValueKind == JsonValueKind.String && StrictJson.TextOf(value, FileName) is { Length: > 0 } file
+                    && file.EndsWith(".safetensors", StringComparison.Ordinal) && !file.Any(c => c is '/' or '\\' || char.IsControl(c))
+                    ? file
+                    : throw new InvalidModelException($"{FileName}: conditioning.file must be the name of a .safetensors file in the package's folder.");
+        }
+    }
+
+    /// <summary>SHA-256 of what the card alone decides about results, conditioning and the consistency network's scaling; null where it says nothing of them.</summary>
+    internal string? SettingsHash
+    {
+        get
+        {
+            string[] said = [.. ((string[])["conditioning", "consistency"])
+                .Where(name => root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(root.GetProperty(name))}\n")];
+            return said.Length == 0 ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(said))));
+        }
+    }
 
     /// <summary>Refuses a card that says something other than the configs do.</summary>
     internal void MustSay(string name, double value)

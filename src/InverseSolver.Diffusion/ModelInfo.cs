@@ -78,6 +78,18 @@ public sealed record ModelInfo
     /// <summary>Whether every prediction needs class labels.</summary>
     public bool NeedsClassLabels { get; init; }
 
+    /// <summary>What the model is told whenever a solver calls it; null where it takes nothing, or nothing is stored.</summary>
+    public ConditioningInfo? Conditioning { get; init; }
+
+    /// <summary>What keeps the model from solving problems, as the end of a sentence about it; null where nothing does.</summary>
+    public string? Missing { get; init; }
+
+    /// <summary>Where the timesteps of a solver's grid lie, as the scheduler's config says; solvers have their own for <see cref="TimestepSpacing.Leading"/>.</summary>
+    public TimestepSpacing TimestepSpacing { get; init; }
+
+    /// <summary>Whether the last step of a solver's grid ends without noise rather than with that of timestep 0.</summary>
+    public bool SetAlphaToOne { get; init; }
+
     /// <summary>What runs its networks; null for a model that is none of networks.</summary>
     public ModelBackends? Backends { get; init; }
 

@@ -16,7 +16,6 @@ namespace InverseSolver.Diffusion;
 public static class ModelPackage
 {
     private const string SchedulerFile = "scheduler/scheduler_config.json", IndexFile = "model_index.json";
-    private static readonly string[] _autoencoderFolders = ["vae", "vqvae"];
 
     /// <summary>Whether a folder looks like a package.</summary>
     public static bool IsPackage(string folder) => File.Exists(Path.Combine(folder, ModelCard.FileName)) || PackageLayout.HasDenoiser(folder);
@@ -32,8 +31,9 @@ public static class ModelPackage
         DdimSchedule schedule = DdimSchedule.Read(Path.Combine(folder, SchedulerFile));
         (DenoiserShape denoiser, AutoencoderShape shape) = Shapes(folder, card, layout, unetConfig);
         (long Height, long Width)? fixedSize = FixedSize(denoiser, shape);
-        string[] parts = Parts(folder, layout, card);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        (ConditioningInfo? conditioning, string? missing) = Conditioning.Describe(folder, card, denoiser, unetConfig);
+        string[] parts = Parts(folder, layout, card, conditioning);
         ModelInfo info = new()
         {
             Id = card.Text("id") ?? name,
@@ -58,10 +58,14 @@ public static class ModelPackage
             NeedsClassLabels = denoiser.NeedsClassLabels,
             Backends = new ModelBackends(Said(layout.Denoiser)!, Said(layout.Decoder), Said(layout.Encoder)),
             Gradients = layout.Gradients,
+            Conditioning = conditioning,
+            Missing = missing,
+            TimestepSpacing = schedule.Spacing,
+            SetAlphaToOne = schedule.SetAlphaToOne,
             Licence = card.Text("licence"),
-            Hash = parts.All(card.Sha256.ContainsKey) ? Combined(parts.Select(part => (part, card.Sha256[part]))) : null,
+            Hash = parts.All(card.Sha256.ContainsKey) ? Combined(card, parts.Select(part => card.Sha256[part])) : null,
         };
-        CheckAgreement(info, card, denoiser);
+        CheckAgreement(info, card, denoiser, schedule);
         return info;
     }
 
@@ -77,11 +81,12 @@ public static class ModelPackage
         ModelInfo info = ReadInfo(folder);
         ModelCard card = ModelCard.Read(folder);
         PackageLayout layout = ReadLayout(folder, card);
-        string[] parts = Parts(folder, layout, card);
+        string[] parts = Parts(folder, layout, card, info.Conditioning);
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
         Autoencoder? autoencoder = null;
         Denoiser? denoiser = null;
         ConsistencyNetwork? consistency = null;
+        Conditioning? conditioning = null;
         try
         {
             // A file that another library reads is compared with its hash before it does.
@@ -93,23 +98,33 @@ public static class ModelPackage
             (DenoiserShape shape, AutoencoderShape images) = Shapes(folder, card, layout, UNetConfig(folder, layout));
             if (layout.OwnAutoencoder is { } vae)
             {
-                autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, out string vaeHash);
-                hashes[$"{vae}/{Network.WeightsName}"] = vaeHash;
+                autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, card.Variant, out IReadOnlyDictionary<string, string> vaeHashes);
+                Keep(vae, vaeHashes);
             }
 
             autoencoder = PackageFiles.Autoencoder(folder, layout, autoencoder, images, shape.SizeMultiple, device);
             denoiser = PackageFiles.Denoiser(folder, layout, shape, device);
             if (denoiser is null)
             {
-                denoiser = Network.LoadUNet(Path.Combine(folder, layout.Denoiser.Folder), device, options.DenoiserType, out string unetHash);
-                hashes[$"{layout.Denoiser.Folder}/{Network.WeightsName}"] = unetHash;
+                denoiser = Network.LoadUNet(Path.Combine(folder, layout.Denoiser.Folder), device, options.DenoiserType, card.Variant, out IReadOnlyDictionary<string, string> unetHashes);
+                Keep(layout.Denoiser.Folder, unetHashes);
             }
 
             if (card.Consistency is { } scaling)
             {
-                UNet network = Network.LoadUNet(Path.Combine(folder, ConsistencyNetwork.Folder), device, options.DenoiserType, out string consistencyHash);
-                hashes[$"{ConsistencyNetwork.Folder}/{Network.WeightsName}"] = consistencyHash;
+                UNet network = Network.LoadUNet(
+                    Path.Combine(folder, ConsistencyNetwork.Folder), device, options.DenoiserType, card.Variant, out IReadOnlyDictionary<string, string> consistencyHashes);
+                Keep(ConsistencyNetwork.Folder, consistencyHashes);
                 consistency = new ConsistencyNetwork(network, scaling.SigmaData, scaling.SigmaMin);
+            }
+
+            if (info.Conditioning is { } told)
+            {
+                conditioning = Conditioning.Load(folder, told, denoiser.ContextChannels, device, out string? conditioningHash);
+                if (conditioningHash is not null)
+                {
+                    hashes[told.File!] = conditioningHash;
+                }
             }
 
             foreach (string part in parts.Where(part => !hashes.ContainsKey(part)))
@@ -120,15 +135,24 @@ public static class ModelPackage
             card.VerifyHashes(folder, hashes);
             CheckNetworks(autoencoder, denoiser, consistency?.Network);
             ScalarType computed = (denoiser as FileDenoiser)?.Type ?? options.DenoiserType;
-            info = info with { Hash = Combined(parts.Select(part => (part, hashes[part]))), Precision = computed.ToString().ToLowerInvariant() };
-            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency);
+            info = info with { Hash = Combined(card, parts.Select(part => hashes[part])), Precision = computed.ToString().ToLowerInvariant() };
+            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning);
         }
         catch
         {
+            conditioning?.Dispose();
             autoencoder?.Dispose();
             denoiser?.Dispose();
             consistency?.Dispose();
             throw;
+        }
+
+        void Keep(string network, IReadOnlyDictionary<string, string> taken)
+        {
+            foreach ((string file, string hash) in taken)
+            {
+                hashes[$"{network}/{file}"] = hash;
+            }
         }
     }
 
@@ -175,25 +199,30 @@ public static class ModelPackage
 
     private static string? Said(NetworkPart? part) => part?.Backend.ToString().ToLowerInvariant();
 
-    private static string[] Parts(string folder, PackageLayout layout, ModelCard card) =>
+    private static string[] Parts(string folder, PackageLayout layout, ModelCard card, ConditioningInfo? conditioning) =>
     [
         SchedulerFile,
-        .. layout.Denoiser.File is null ? NetworkParts(layout.Denoiser.Folder) : [],
-        .. layout.OwnAutoencoder is { } vae ? NetworkParts(vae) : [],
-        .. card.Consistency is null ? [] : NetworkParts(ConsistencyNetwork.Folder),
+        .. ((string?[])[layout.Denoiser.File is null ? layout.Denoiser.Folder : null, layout.OwnAutoencoder, card.Consistency is null ? null : ConsistencyNetwork.Folder])
+            .OfType<string>().SelectMany(network =>
+                (string[])[$"{network}/{Network.ConfigName}", .. WeightFiles.Names(Path.Combine(folder, network), card.Variant).Select(file => $"{network}/{file}")]),
         .. layout.Files(folder),
+        .. conditioning?.File is { } told ? (string[])[told] : [],
     ];
 
-    private static string[] NetworkParts(string folder) => [$"{folder}/{Network.ConfigName}", $"{folder}/{Network.WeightsName}"];
+    private static string Combined(ModelCard card, IEnumerable<string> hashes) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
 
-    private static string Combined(IEnumerable<(string Name, string Hash)> files) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(files.Select(f => f.Hash).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
-
-    private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser)
+    private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser, DdimSchedule schedule)
     {
-        if (denoiser.InChannels != info.LatentChannels || denoiser.OutChannels != info.LatentChannels)
+        bool learned = denoiser.OutChannels == 2 * denoiser.InChannels && schedule.LearnedVariance;
+        if (denoiser.InChannels != info.LatentChannels || (denoiser.OutChannels != info.LatentChannels && !learned))
         {
             throw new InvalidModelException($"{denoiser.Name}: the denoiser goes from {denoiser.InChannels} to {denoiser.OutChannels} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}.");
+        }
+
+        if (info.PredictionType == PredictionType.Epsilon && schedule.Noise.Abar[^1] == 0)
+        {
+            throw new InvalidModelException($"{SchedulerFile}: rescale_betas_zero_snr leaves no signal at the last timestep, where predicted noise says nothing about the image; such a model predicts v_prediction or sample.");
         }
 
         if (info.LatentScale <= 0)
