@@ -5,6 +5,7 @@
 #   demo   the brain scan that `make demo` reads
 #   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
+#   onnx   npm, with which install-onnxruntime.sh fetches ONNX Runtime
 #   image  what the container image needs besides run: its health check
 set -euo pipefail
 run=(libopenblas0-openmp libtorch1.13 libvips42 fonts-dejavu-core libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17 libseccomp2)
@@ -24,7 +25,8 @@ for group in "$@"; do
     test) wanted+=("${test[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     image) wanted+=("${image[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image)" >&2; exit 2 ;;
+    onnx) command -v npm >/dev/null || wanted+=(npm) ;;
+    *) echo "error: unknown group '$group' (run, build, demo, test, bench, onnx, image)" >&2; exit 2 ;;
   esac
 done
 # A libtorch of the user's own stands in for Debian's.
