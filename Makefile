@@ -22,12 +22,15 @@ help:
 	@echo "make format     check the formatting"
 	@echo "make openapi    write docs/openapi.json anew"
 
+# ONNX Runtime is no condition for a build, only for its models.
 build:
 	@docker/install-packages.sh run build
+	@docker/install-onnxruntime.sh || true
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 
 test:
-	@docker/install-packages.sh run build demo test
+	@docker/install-packages.sh run build demo test onnx
+	@docker/install-onnxruntime.sh
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 	@CONFIGURATION=$(CONFIGURATION) tests/run.sh
 

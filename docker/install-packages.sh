@@ -5,6 +5,7 @@
 #   demo   the brain scan that `make demo` reads
 #   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
+#   onnx   npm, with which install-onnxruntime.sh fetches ONNX Runtime
 #   image  what the container image needs besides run: its health check
 #   prove  what docker/prove.sh builds and runs the image with
 set -euo pipefail
@@ -33,8 +34,9 @@ for group in "$@"; do
     test) wanted+=("${test[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     image) wanted+=("${image[@]}") ;;
+    onnx) command -v npm >/dev/null || wanted+=(npm) ;;
     prove) wanted+=("${prove[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image, prove)" >&2; exit 2 ;;
+    *) echo "error: unknown group '$group' (run, build, demo, test, bench, onnx, image, prove)" >&2; exit 2 ;;
   esac
 done
 # A libtorch of the user's own, which has a BLAS, stands in for Debian's.

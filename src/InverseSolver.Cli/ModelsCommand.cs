@@ -27,7 +27,7 @@ internal static class ModelsCommand
             using ModelCatalog catalog = CliOptions.Catalog(arguments.GetValue(models)!);
             foreach (ModelInfo model in catalog.Models)
             {
-                Console.WriteLine($"{model.Id,-24} {model.Channels} channel(s), multiples of {model.SizeMultiple}  {model.Title}{(model.Missing is { } missing ? $"  ({missing})" : "")}");
+                Console.WriteLine($"{model.Id,-24} {model.Channels} channel(s), {Sizes(model)}  {Networks(model)}  {model.Title}{(model.Missing is { } missing ? $"  ({missing})" : "")}");
             }
 
             foreach (BrokenModel broken in catalog.Broken)
@@ -39,6 +39,28 @@ internal static class ModelsCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    private static string Sizes(ModelInfo model) =>
+        model is { FixedHeight: { } height, FixedWidth: { } width } ? $"only {height} x {width}" : $"multiples of {model.SizeMultiple}";
+
+    // What runs its networks, and which of them give no gradient.
+    private static string Networks(ModelInfo model)
+    {
+        if (model.Backends is not { } backends)
+        {
+            return "";
+        }
+
+        ModelGradients gradients = model.Gradients;
+        string[] without =
+        [
+            .. gradients.Denoiser ? Array.Empty<string>() : ["denoiser"],
+            .. gradients.Decoder ? Array.Empty<string>() : ["decoder"],
+            .. gradients.Encoder ? Array.Empty<string>() : ["encoder"],
+        ];
+        string[] distinct = [.. new[] { backends.Denoiser, backends.Decoder, backends.Encoder }.OfType<string>().Distinct()];
+        return string.Join("+", distinct) + (without is [] ? "" : $" (no gradient of {string.Join(", ", without)})");
     }
 
     private static Command Check()

@@ -19,6 +19,12 @@ public sealed class TorchScriptModule : IDisposable
     /// <exception cref="NativeException">The module has no <c>forward</c>.</exception>
     public unsafe string schema => Native.Text((buffer, capacity) => Native.inv_module_schema(_handle, "forward", buffer, capacity));
 
+    /// <summary>
+    /// Chooses between TorchScript's optimiser (true, as loaded) and running operator by operator as written. The optimiser profiles the first calls and then runs others, so
+    /// that a result may depend on the calls before it in its last bits; but some traced modules run only with it.
+    /// </summary>
+    public void optimise(bool on) => Native.Check(Native.inv_module_optimise(_handle, on ? 1 : 0));
+
     /// <summary>Calls <c>forward</c>: the tensor that it gives, or the first of several. Gradients go to the arguments, never to the module's parameters.</summary>
     public unsafe Tensor forward(params ReadOnlySpan<Arg> args)
     {

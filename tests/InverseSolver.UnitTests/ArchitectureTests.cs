@@ -11,14 +11,16 @@ public sealed class ArchitectureTests
     {
         ["Torch"] = [],
         ["Imaging"] = [],
-        ["Diffusion"] = ["Torch"],
+        ["OnnxRuntime"] = [],
+        ["Diffusion"] = ["OnnxRuntime", "Torch"],
         ["Solvers"] = ["Diffusion"],
         ["Service"] = ["Solvers", "Imaging"],
         ["Cli"] = ["Solvers", "Imaging"],
     };
 
     // Those that declare native functions, whose generated code is unsafe.
-    private static readonly string[] Native = ["InverseSolver.Torch", "InverseSolver.Diffusion", "InverseSolver.Imaging", "InverseSolver.Service", "InverseSolver.UnitTests"];
+    private static readonly string[] Native =
+        ["InverseSolver.OnnxRuntime", "InverseSolver.Torch", "InverseSolver.Diffusion", "InverseSolver.Imaging", "InverseSolver.Service", "InverseSolver.UnitTests"];
 
     [Fact]
     public void Projects_use_only_the_projects_below_them()
@@ -54,4 +56,15 @@ public sealed class ArchitectureTests
 
     private static IEnumerable<string> Projects(string folder) =>
         Directory.EnumerateDirectories(Path.Combine(TestData.Root, folder)).SelectMany(d => Directory.EnumerateFiles(d, "*.csproj"));
+
+    [Fact]
+    public void The_project_of_ONNX_Runtime_holds_nothing_of_ours_and_takes_the_package_by_one_property()
+    {
+        string folder = Path.Combine(TestData.Root, "src", "InverseSolver.OnnxRuntime");
+        Assert.Empty(Directory.EnumerateFiles(folder, "*.cs"));
+        XDocument project = XDocument.Load(Path.Combine(folder, "InverseSolver.OnnxRuntime.csproj"));
+        XElement package = Assert.Single(project.Descendants("PackageReference"));
+        Assert.Equal("Microsoft.ML.OnnxRuntime.Gpu", package.Attribute("Include")!.Value);
+        Assert.Equal("'$(OnnxRuntimePackage)' == 'true'", package.Parent!.Attribute("Condition")!.Value);
+    }
 }

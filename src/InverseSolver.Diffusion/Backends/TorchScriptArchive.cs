@@ -8,7 +8,10 @@ internal static class TorchScriptArchive
     internal const string FileName = "model.pt";
     private const int MaxEntries = 100_000;
 
-    /// <summary>Refuses what <c>torch.jit.save</c> does not write: compressed entries, entries that claim more than the file holds, names that leave the archive, checkpoints without code.</summary>
+    // torch.jit.save stores tensors as they are and packs only code.
+    private const long MaxGrowth = 64 << 20;
+
+    /// <summary>Refuses what <c>torch.jit.save</c> does not write: entries that grow out of all proportion when they are unpacked, names that leave the archive, checkpoints without code.</summary>
     /// <param name="path">The file.</param>
     /// <param name="name">The file as messages show it.</param>
     /// <exception cref="InvalidModelException">Says what is wrong.</exception>
@@ -38,7 +41,7 @@ internal static class TorchScriptArchive
             throw new InvalidModelException($"{name} has more than {MaxEntries} entries.");
         }
 
-        long left = size;
+        long packed = 0, grown = 0;
         foreach (ZipArchiveEntry entry in archive.Entries)
         {
             string[] parts = entry.FullName.Split('/');
@@ -47,10 +50,11 @@ internal static class TorchScriptArchive
                 throw new InvalidModelException($"{name} has an entry {InvalidModelException.Quote(entry.FullName)}, which leaves the archive.");
             }
 
-            left -= entry.CompressedLength;
-            if (entry.Length != entry.CompressedLength || left < 0)
+            packed += entry.CompressedLength;
+            grown += entry.Length - entry.CompressedLength;
+            if (packed > size || entry.Length < 0 || grown > MaxGrowth)
             {
-                throw new InvalidModelException($"{name}: the entry {InvalidModelException.Quote(entry.FullName)} claims {entry.Length} bytes in {entry.CompressedLength}; torch.jit.save stores entries as they are.");
+                throw new InvalidModelException($"{name}: the entry {InvalidModelException.Quote(entry.FullName)} claims {entry.Length} bytes in {entry.CompressedLength}, more than a TorchScript file unpacks to.");
             }
         }
 

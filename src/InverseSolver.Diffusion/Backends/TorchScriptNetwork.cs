@@ -3,7 +3,8 @@ using InverseSolver.Torch;
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>
-/// A TorchScript module, run by libtorch operator by operator, with gradients. The file is code: whoever wrote it computes in this process. It is loaded from folders
+/// A TorchScript module, run by libtorch, with gradients: operator by operator as it was written, or through TorchScript's optimiser where it runs only so, as modules do whose
+/// trace holds a number as a tensor of double precision. The file is code: whoever wrote it computes in this process. It is loaded from folders
 /// of the operator's choice only, after its hash was compared with the card's.
 /// </summary>
 internal sealed class TorchScriptNetwork : NetworkFile
@@ -49,9 +50,11 @@ internal sealed class TorchScriptNetwork : NetworkFile
     internal override void Check((Tensor Sample, Tensor? T, Tensor? Context, Tensor? Labels) inputs, params long[][] shapes)
     {
         InvalidModelException? first = null;
-        foreach ((ScalarType, ScalarType) candidate in _types.Where(candidate => inputs.T is not null || candidate.Time == ScalarType.Int64))
+        IEnumerable<(ScalarType, ScalarType)> wanted = _types.Where(candidate => inputs.T is not null || candidate.Time == ScalarType.Int64);
+        foreach ((bool optimised, (ScalarType, ScalarType) candidate) in wanted.Select(candidate => (false, candidate)).Concat(wanted.Select(candidate => (true, candidate))))
         {
             (types, OneByOne) = (candidate, false);
+            module.optimise(optimised);
             try
             {
                 base.Check(inputs, shapes);

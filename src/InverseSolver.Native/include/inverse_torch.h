@@ -112,6 +112,8 @@ INV_API void inv_generator_free(inv_generator generator) INV_NOEXCEPT;
 // TorchScript. A module is loaded for inference: its parameters take no gradients, its arguments do.
 INV_API inv_status inv_module_load(const char* path, int32_t device_type, int32_t device_index, inv_module* out) INV_NOEXCEPT;
 INV_API inv_status inv_module_schema(inv_module module, const char* method, char* buffer, int64_t capacity) INV_NOEXCEPT;
+// Whether calls go through TorchScript's optimiser (1, as loaded), which profiles the first ones and then runs others, or operator by operator as written (0).
+INV_API inv_status inv_module_optimise(inv_module module, int32_t on) INV_NOEXCEPT;
 INV_API inv_status inv_module_forward(inv_module module, const char* method, const inv_value* args, int32_t n_args, inv_value* outs, int32_t max_outs, int32_t* n_outs) INV_NOEXCEPT;
 INV_API void inv_module_free(inv_module module) INV_NOEXCEPT;
 

@@ -1,11 +1,14 @@
 #include <torch/script.h>
 
+#include <atomic>
+
 #include "internal.h"
 
 using namespace inv;
 
 struct inv_module_s : handle<magic::module> {
   torch::jit::Module value;
+  std::atomic<bool> optimise{true};
   explicit inv_module_s(torch::jit::Module m) : value(std::move(m)) {}
 };
 
@@ -30,10 +33,15 @@ inv_status inv_module_schema(inv_module module, const char* method, char* buffer
   });
 }
 
+inv_status inv_module_optimise(inv_module module, int32_t on) noexcept {
+  return guarded([&] { checked(module, magic::module, "module").optimise = on != 0; });
+}
+
 inv_status inv_module_forward(inv_module module, const char* method, const inv_value* args, int32_t n_args, inv_value* outs, int32_t max_outs,
                               int32_t* n_outs) noexcept {
   return guarded([&] {
-    auto& m = checked(module, magic::module, "module").value;
+    auto& handle = checked(module, magic::module, "module");
+    auto& m = handle.value;
     required(method, "method");
     if (n_args < 0 || n_args > INV_MAX_ARGS) throw invalid("n_args: not in 0.." + std::to_string(INV_MAX_ARGS));
     if (max_outs < 0 || max_outs > INV_MAX_ARGS) throw invalid("max_outs: not in 0.." + std::to_string(INV_MAX_ARGS));
@@ -43,8 +51,7 @@ inv_status inv_module_forward(inv_module module, const char* method, const inv_v
     for (int32_t i = 0; i < n_args; ++i) inputs.push_back(to_ivalue(args[i]));
     const auto found = m.find_method(method);
     if (!found) throw invalid("method: the module has no method '" + std::string(method) + "'");
-    // Operator by operator as it was written: the optimiser would profile the first calls and then run others, whose results differ in the last bits.
-    torch::jit::GraphOptimizerEnabledGuard as_written(false);
+    torch::jit::GraphOptimizerEnabledGuard optimiser(handle.optimise);
     c10::IValue result = (*found)(std::move(inputs));
     std::vector<c10::IValue> results;
     if (result.isTuple()) results = result.toTupleRef().elements().vec();

@@ -31,6 +31,11 @@ internal enum ModelState
 /// <param name="NativeHeight">Height of the training images.</param>
 /// <param name="NativeWidth">Width of the training images.</param>
 /// <param name="SizeMultiple">Images are padded up to multiples of this.</param>
+/// <param name="FixedHeight">Height of the images where its files take no other; null where any will do.</param>
+/// <param name="FixedWidth">Width of the images where its files take no other; null where any will do.</param>
+/// <param name="Backends">What runs its networks: libtorch, torchscript or onnx.</param>
+/// <param name="Gradients">Which of its networks give gradients; a solver that needs one which is missing is refused.</param>
+/// <param name="Missing">What keeps the model from solving problems, as the end of a sentence about it; null where nothing does.</param>
 /// <param name="RoundTripRmse">What encoding and decoding an image loses, root mean square on [0,1].</param>
 /// <param name="Licence">Terms of the weights.</param>
 /// <param name="Hash">SHA-256 over the hashes of the files that make up the model as they are on disk now; null where its card does not declare them and nobody needed it yet.</param>
@@ -48,6 +53,11 @@ internal sealed record Model(
     int? NativeHeight,
     int? NativeWidth,
     int SizeMultiple,
+    int? FixedHeight,
+    int? FixedWidth,
+    ModelBackends? Backends,
+    ModelGradients Gradients,
+    string? Missing,
     double? RoundTripRmse,
     string? Licence,
     string? Hash,

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using InverseSolver.Diffusion;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -31,6 +32,9 @@ public sealed record ConstrainedAdmmParameters : DiffusionParameters
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() => SigmaSwitch > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(LatentIterations)];
+
+    /// <inheritdoc/>
+    internal override ModelGradients Gradients => new(false, Decoder: SigmaSwitch > 0, false);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new ConstrainedAdmm(input, this);

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using InverseSolver.Diffusion;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -47,6 +48,9 @@ public sealed record DapsParameters : DiffusionParameters
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() => Step == DapsStep.HamiltonianMonteCarlo ? base.WithoutEffect()
         : [.. base.WithoutEffect(), nameof(HmcSteps), nameof(HmcRate), nameof(HmcRateRatio), nameof(HmcMomentum), nameof(HmcTau)];
+
+    /// <inheritdoc/>
+    internal override ModelGradients Gradients => new(false, Decoder: Step == DapsStep.HamiltonianMonteCarlo, false);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Daps(input, this);

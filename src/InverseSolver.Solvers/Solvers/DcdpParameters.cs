@@ -63,6 +63,9 @@ public sealed record DcdpParameters : DiffusionParameters
     ];
 
     /// <inheritdoc/>
+    internal override ModelGradients Gradients => new(false, Decoder: Data == DcdpData.Latent, false);
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Dcdp(input, this);
 
     /// <inheritdoc/>

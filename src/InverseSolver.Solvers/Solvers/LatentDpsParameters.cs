@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using InverseSolver.Diffusion;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -31,6 +32,9 @@ public sealed record LatentDpsParameters : DiffusionParameters
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() => Scale > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Squared), nameof(ScaleByAbar), nameof(ThroughNetwork)];
+
+    /// <inheritdoc/>
+    internal override ModelGradients Gradients => new(Denoiser: ThroughNetwork, Decoder: true, false);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new LatentDps(input, this);

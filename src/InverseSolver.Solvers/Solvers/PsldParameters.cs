@@ -38,6 +38,9 @@ public sealed record PsldParameters : DiffusionParameters
     internal override IEnumerable<string> WithoutEffect() => Omega > 0 || Gamma > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Squared), nameof(ScaleByAbar)];
 
     /// <inheritdoc/>
+    internal override ModelGradients Gradients => ModelGradients.All;
+
+    /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Psld(input, this);
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using InverseSolver.Diffusion;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -91,6 +92,9 @@ public sealed record ReSampleParameters : DiffusionParameters
     }
 
     private protected override bool HasProximalSteps => Pixel == PixelStep.Proximal;
+
+    /// <inheritdoc/>
+    internal override ModelGradients Gradients => new(false, Decoder: LdpsScale > 0 || FinalLatentIterations > 0 || (LatentFraction > 0 && LatentIterations > 0), false);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new ReSample(input, this);

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using InverseSolver.Diffusion;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -37,6 +38,9 @@ public sealed record RedDiffParameters : DiffusionParameters
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() => Lambda > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Weight)];
+
+    /// <inheritdoc/>
+    internal override ModelGradients Gradients => new(false, Decoder: true, false);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new RedDiff(input, this);

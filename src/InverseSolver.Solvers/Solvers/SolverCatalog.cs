@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using InverseSolver.Diffusion;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -170,6 +171,31 @@ public static class SolverCatalog
         }
 
         return parameters;
+    }
+
+    /// <summary>Why a model cannot serve a solver for want of gradients, in a sentence for the caller; null when it can.</summary>
+    internal static string? GradientRefusal(SolverParameters parameters, ModelInfo model)
+    {
+        string[] missing = Missing(parameters, model);
+        if (missing is [])
+        {
+            return null;
+        }
+
+        string title = All.First(solver => solver.Presets.Values.First().GetType() == parameters.GetType()).Title;
+        IEnumerable<string> others = All.Where(solver => !solver.IsBaseline && Missing(solver.Presets["balanced"], model) is []).Select(solver => solver.Type);
+        return $"{title} with these parameters needs the gradient of the {string.Join(" and of the ", missing)}, which the model '{model.Id}' does not give. With their balanced presets these solvers can use it: {string.Join(", ", others)}.";
+    }
+
+    private static string[] Missing(SolverParameters parameters, ModelInfo model)
+    {
+        (ModelGradients needs, ModelGradients gives) = (parameters.Gradients, model.Gradients);
+        return
+        [
+            .. needs.Denoiser && !gives.Denoiser ? ["denoiser"] : Array.Empty<string>(),
+            .. needs.Decoder && !gives.Decoder ? ["decoder"] : Array.Empty<string>(),
+            .. needs.Encoder && !gives.Encoder ? ["encoder"] : Array.Empty<string>(),
+        ];
     }
 
     /// <summary>Parameters under their JSON names.</summary>

@@ -13,6 +13,9 @@ public abstract record SolverParameters
     /// <summary>Why the solver cannot solve a problem with a model, in a sentence for the caller; null when it can.</summary>
     internal virtual string? Refusal(Problem problem, ModelInfo model) => null;
 
+    /// <summary>Which gradients of the model the solver asks for with these parameters.</summary>
+    internal virtual ModelGradients Gradients => ModelGradients.None;
+
     /// <summary>Steps over the model's training schedule, which has to be at least as long; 0 for solvers without a grid of their own.</summary>
     internal virtual int GridSteps => 0;
 

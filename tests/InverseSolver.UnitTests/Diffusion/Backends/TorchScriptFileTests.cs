@@ -1,0 +1,106 @@
+using System.IO.Compression;
+using InverseSolver.Diffusion;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Diffusion.Backends;
+
+/// <summary>TorchScript files that are none, that lie, or that do not do what the package says.</summary>
+[LeavesNoTensors]
+public sealed class TorchScriptFileTests : IDisposable
+{
+    private readonly string folder = OnnxPackage.Mixed(("torchscript", "unet"), ("torchscript", "vae_encoder"), ("torchscript", "vae_decoder"));
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public void A_file_with_another_hash_is_refused_before_it_is_opened()
+    {
+        File.WriteAllBytes(UNet, [1, 2, 3]);
+        File.WriteAllText(Path.Combine(folder, "model.json"), $$"""{"sha256": {"unet/model.pt": "{{new string('0', 64)}}"}}""");
+        Assert.Equal("unet/model.pt is not the file that model.json describes: its SHA-256 differs.", Refused());
+    }
+
+    [Fact]
+    public void Garbage_and_a_file_that_breaks_off_are_no_zip_archive()
+    {
+        byte[] whole = File.ReadAllBytes(UNet);
+        foreach (byte[] bytes in (byte[][])[[], [1, 2, 3], whole[..(whole.Length / 2)], whole[..^1]])
+        {
+            File.WriteAllBytes(UNet, bytes);
+            Assert.Equal("unet/model.pt is no TorchScript file: it is not a whole zip archive.", Refused());
+        }
+    }
+
+    [Fact]
+    public void A_checkpoint_of_torch_save_is_no_TorchScript()
+    {
+        Write(archive => Add(archive, "archive/data.pkl", [0x80, 2]));
+        Assert.Equal("unet/model.pt is no TorchScript file: it holds no code. A checkpoint of torch.save is not one; write it with torch.jit.save.", Refused());
+    }
+
+    [Fact]
+    public void A_bomb_is_refused_without_being_unpacked()
+    {
+        Write(archive => Add(archive, "archive/data.pkl", new byte[200 << 20], CompressionLevel.Fastest));
+        Assert.True(new FileInfo(UNet).Length < 2 << 20);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Matches("^unet/model.pt: the entry 'archive/data.pkl' claims 209715200 bytes in [0-9]+, more than a TorchScript file unpacks to.$", Refused());
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
+    }
+
+    [Theory]
+    [InlineData("../evil")]
+    [InlineData("archive/../../evil")]
+    [InlineData("/etc/evil")]
+    [InlineData("archive\\evil")]
+    public void Names_that_leave_the_archive_are_refused(string name)
+    {
+        Write(archive => Add(archive, name, [1]));
+        Assert.Equal($"unet/model.pt has an entry '{name}', which leaves the archive.", Refused());
+    }
+
+    [Fact]
+    public void A_module_that_libtorch_cannot_read_is_refused_without_a_path()
+    {
+        Write(archive =>
+        {
+            Add(archive, "archive/data.pkl", [0x80, 2, 1, 2, 3]);
+            Add(archive, "archive/code/x.py", [1]);
+        });
+        Assert.StartsWith("unet/model.pt cannot be loaded by libtorch ", Refused(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_module_with_other_inputs_or_another_result_is_refused()
+    {
+        string small = Path.Combine(TestData.Root, "tests", "InverseSolver.UnitTests", "Torch", "fixtures", "conv-silu.pt");
+        File.Copy(small, UNet, overwrite: true);
+        Assert.Equal("unet/model.pt takes sample; the package says that it takes sample, timestep.", Refused());
+        File.Copy(Path.Combine(OnnxPackage.Fixture("torchscript"), "unet", "model.pt"), UNet, overwrite: true);
+        File.Copy(Path.Combine(folder, "vae_decoder", "model.pt"), Path.Combine(folder, "vae_encoder", "model.pt"), overwrite: true);
+        Assert.StartsWith("vae_encoder/model.pt fails on (2, 1, 4, 4): 'RuntimeError: ", Refused(), StringComparison.Ordinal);
+        File.Copy(small, Path.Combine(folder, "vae_encoder", "model.pt"), overwrite: true);
+        Assert.Equal("vae_encoder/model.pt makes (2, 1, 4, 4) of (2, 1, 4, 4); it must be (2, 2, 2, 2) or (2, 4, 2, 2).", Refused());
+    }
+
+    private string UNet => Path.Combine(folder, "unet", "model.pt");
+
+    private string Refused()
+    {
+        string message = Assert.Throws<InvalidModelException>(() => ModelPackage.Load(folder)).Message;
+        Assert.DoesNotContain(folder, message, StringComparison.Ordinal);
+        return message;
+    }
+
+    private void Write(Action<ZipArchive> fill)
+    {
+        using var archive = new ZipArchive(File.Create(UNet), ZipArchiveMode.Create);
+        fill(archive);
+    }
+
+    private static void Add(ZipArchive archive, string name, byte[] bytes, CompressionLevel level = CompressionLevel.NoCompression)
+    {
+        using Stream entry = archive.CreateEntry(name, level).Open();
+        entry.Write(bytes);
+    }
+}
