@@ -1,5 +1,6 @@
 using System.CommandLine;
 using InverseSolver.Cli;
+using InverseSolver.Cli.GpuCheck;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;

@@ -460,14 +460,14 @@ public static class Reconstruction
                 "files.measurement", $"It has {shape[0]} channel(s), the model '{model.Id}' is for images with {model.Channels}.");
         }
 
-        if (model.Info is { FixedHeight: { } high, FixedWidth: { } wide }
+        if (model is { FixedHeight: { } high, FixedWidth: { } wide }
             && (ImagePadding.Padded((int)shape[1], model.SizeMultiple) != high || ImagePadding.Padded((int)shape[2], model.SizeMultiple) != wide))
         {
             throw new InvalidInputException(
-                "files.measurement", $"Its image has {shape[1]} x {shape[2]} pixels; the model '{model.Info.Id}' takes {high} x {wide} only{(high == wide ? ", and smaller ones mirrored up to them" : "")}.");
+                "files.measurement", $"Its image has {shape[1]} x {shape[2]} pixels; the model '{model.Id}' takes {high} x {wide} only{(high == wide ? ", and smaller ones mirrored up to them" : "")}.");
         }
 
-        if ((request.Solver.Refusal(request.Problem, model) ?? SolverCatalog.GradientRefusal(request.Solver, model.Info)) is { } refusal)
+        if ((request.Solver.Refusal(request.Problem, model) ?? SolverCatalog.GradientRefusal(request.Solver, model)) is { } refusal)
         {
             throw new InvalidInputException("solver.type", refusal);
         }

@@ -206,10 +206,6 @@ public sealed class ConditioningTests : IDisposable
         byte[] nan = [.. new byte[668], 0, 0, 0xC0, 0x7F];
         Write(new SafetensorsBuilder().Add("embedding", "F32", [7, 24], nan).Add("unconditional", "F32", [7, 24], new byte[672]));
         Refused("tensor 'embedding' holds a NaN");
-        string path = Path.Combine(package.Folder, "conditioning.safetensors"), outside = Path.Combine(package.Folder, "unet", "x.safetensors");
-        File.Move(path, outside);
-        File.CreateSymbolicLink(path, outside);
-        Refused("conditioning.safetensors is a link out of its folder");
 
         void Write(SafetensorsBuilder builder) => File.WriteAllBytes(Path.Combine(package.Folder, "conditioning.safetensors"), builder.ToBytes());
     }
