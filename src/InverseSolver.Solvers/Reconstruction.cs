@@ -420,9 +420,9 @@ public static class Reconstruction
             throw new InvalidInputException("sigma", "Where photons are counted the read-out's sigma is not estimated; give it, 0 where there is none.");
         }
 
-        if (model.Info.ContextChannels is not null || model.Info.NeedsClassLabels)
+        if (model.Info.Missing is { } missing)
         {
-            throw new InvalidInputException("model", $"The model '{model.Info.Id}' needs {(model.Info.NeedsClassLabels ? "class labels" : "a text embedding")}, which cannot be given here: only unconditional models solve problems.");
+            throw new InvalidInputException("model", $"The model '{model.Info.Id}' {missing}.");
         }
 
         RecordValidation.Check(request.Solver, "solver.parameters");

@@ -7,7 +7,9 @@ internal static class StrictJson
 {
     private const int MaxConfigBytes = 1 << 20;
 
-    internal static JsonDocument ParseFile(string path, string name)
+    internal static JsonDocument ParseFile(string path, string name) => Parse(ReadFile(path, name), name);
+
+    internal static byte[] ReadFile(string path, string name)
     {
         if (!File.Exists(path))
         {
@@ -19,7 +21,7 @@ internal static class StrictJson
             throw new InvalidModelException($"{name} is larger than {MaxConfigBytes} bytes.");
         }
 
-        return Parse(File.ReadAllBytes(path), name);
+        return File.ReadAllBytes(path);
     }
 
     internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string name)
