@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Usage: install-packages.sh [run|build|demo|test|bench|image|prove]...
+# Installs the Debian packages that are missing. Usage: install-packages.sh [--list] [run|build|demo|test|bench|image|prove]...
+# --list only says which packages the groups are.
 #   run    what the built service and CLI need
 #   build  what building the native part needs besides
 #   demo   the brain scan that `make demo` reads
@@ -24,6 +25,11 @@ bench=(python3-torch python3-numpy)
 image=(curl)
 prove=(debootstrap podman runc)
 
+list=
+if [ "${1:-}" = --list ]; then
+  list=yes
+  shift
+fi
 [ $# -gt 0 ] || set -- run build
 wanted=()
 for group in "$@"; do
@@ -46,6 +52,11 @@ if [ -n "${LIBTORCH:-}" ]; then
     case "$package" in libtorch* | libopenblas*) ;; *) kept+=("$package") ;; esac
   done
   wanted=("${kept[@]}")
+fi
+
+if [ -n "$list" ]; then
+  printf '%s\n' "${wanted[@]}"
+  exit 0
 fi
 
 missing=()

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Makes artifacts/bundle/inverse-solver-VERSION.tar.gz: all that a bare Debian 13 (amd64) without a network needs for the service and the CLI. Needs root, Debian, the .NET SDK and a network.
+# Usage: bundle.sh [MODELS...]      MODELS: further folders with model packages
+# In the bundle: the packages (.deb) that a minimal Debian 13 lacks, the programs, models, licences, documents, checksums, install.sh.
+# The native part is compiled on Debian 13, in artifacts/bundle/root, which is kept for the next time.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+release=trixie
+cd "$root"
+[ "$(id -u)" = 0 ] || { echo "error: run as root" >&2; exit 1; }
+fail() { echo "error: $1" >&2; exit 1; }
+step() { echo "== $1"; }
+version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
+work=${BUNDLE:-$root/artifacts/bundle}
+chroot=$work/root
+name=inverse-solver-$version
+bundle=$work/$name
+command -v debootstrap >/dev/null || docker/install-packages.sh prove
+
+rm -rf "$bundle" "$bundle.tar.gz"
+mkdir -p "$bundle/packages"
+# shellcheck disable=SC2016  # Expanded by the inner shell.
+inside() { unshare --mount --propagation private bash -c 'mount -t proc proc "$1/proc" && exec chroot "$@"' bash "$chroot" "$@"; }
+
+# The list of packages that are to be fetched is made on the bare root, so it is taken once, before the compiler goes in.
+if [ ! -e "$work/packages.list" ]; then
+  step "a minimal Debian 13, and the packages that it lacks"
+  rm -rf "$chroot"
+  debootstrap --variant=minbase $release "$chroot" >"$work/debootstrap.log" || { tail "$work/debootstrap.log" >&2; exit 1; }
+  printf 'deb http://deb.debian.org/debian %s main\ndeb http://deb.debian.org/debian %s-updates main\ndeb http://deb.debian.org/debian-security %s-security main\n' $release $release $release >"$chroot/etc/apt/sources.list"
+  install -D -m 755 docker/install-packages.sh "$chroot/source/docker/install-packages.sh"
+  inside /source/docker/install-packages.sh --list run image >"$work/packages.wanted"
+  inside apt-get update -qq
+  mapfile -t wanted <"$work/packages.wanted"
+  inside apt-get install -qq --download-only --no-install-recommends "${wanted[@]}" >/dev/null
+  rm -rf "$work/packages"
+  mv "$chroot/var/cache/apt/archives" "$work/packages"
+  mkdir -p "$chroot/var/cache/apt/archives/partial"
+  inside /source/docker/install-packages.sh build
+  cp "$work/packages.wanted" "$work/packages.list"
+fi
+cp "$work"/packages/*.deb "$bundle/packages/"
+cp "$work/packages.list" "$bundle/packages.list"
+# What apt needs to know of a folder of packages.
+(cd "$bundle/packages" && for deb in *.deb; do
+  dpkg-deb --field "$deb"
+  printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$deb" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -d ' ' -f 1)"
+done >Packages)
+
+step "the native part, on Debian 13"
+rm -rf "$chroot/source/src"
+mkdir -p "$chroot/source/src"
+cp -r src/InverseSolver.Native "$chroot/source/src/"
+for part in torch imaging reader; do
+  inside /source/src/InverseSolver.Native/build.sh $part
+done
+
+step "programs, models, documents"
+for project in Service Cli; do
+  INVERSE_NATIVE_OUT=$chroot/source/artifacts/native dotnet publish "src/InverseSolver.$project" -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true \
+    -v quiet -nologo --artifacts-path "$work/build" -o "$bundle/app"
+done
+for models in models "$@"; do
+  mkdir -p "$bundle/app/models"
+  cp -r "$models"/. "$bundle/app/models/"
+done
+mkdir -p "$bundle/app/docs"
+cp LICENSE THIRD-PARTY.md README.md "$bundle/app/"
+cp docs/*.md docs/openapi.json "$bundle/app/docs/"
+mkdir -p "$bundle/app/docs/images"
+cp docs/images/slice.png "$bundle/app/docs/images/"
+cp docker/install.sh docker/smoke.sh docker/inverse-solver.service "$bundle/"
+echo "$version" >"$bundle/VERSION"
+
+step "checksums and archive"
+(cd "$bundle" && find . -type f -print0 | sort -z | xargs -0 sha256sum) >"$work/SHA256SUMS"
+mv "$work/SHA256SUMS" "$bundle/"
+tar -C "$work" --owner=0 --group=0 --sort=name -czf "$bundle.tar.gz" "$name"
+mib() { du -sm "$1" | cut -f 1; }
+echo "$(find "$bundle/packages" -name '*.deb' | wc -l) packages $(mib "$bundle/packages") MiB, app $(mib "$bundle/app") MiB (models $(mib "$bundle/app/models") MiB)"
+echo "${bundle#"$root/"}.tar.gz: $(mib "$bundle.tar.gz") MiB, SHA-256 $(sha256sum "$bundle.tar.gz" | cut -d ' ' -f 1)"
+rm -rf "$bundle"

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs InverseSolver from this bundle on Debian 13 (amd64), without a network, and again over an older version. Run as root.
+#   /opt/inverse-solver              programs and the bundled models; /usr/local/bin/inverse
+#   /var/lib/inverse-solver          data: jobs and their results; is left alone
+#   /etc/inverse-solver.env          options; is left alone where it exists
+#   /srv/inverse-solver/models       further models
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+fail() { echo "error: $1" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || fail "run as root."
+[ "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" = trixie ] || fail "this bundle is for Debian 13 (trixie)."
+[ "$(dpkg --print-architecture)" = amd64 ] || fail "this bundle is for amd64."
+sha256sum --check --quiet SHA256SUMS || fail "the bundle is damaged."
+
+# The bundle as apt's only source: what is installed already, or newer, stays.
+lists=$(mktemp -d)
+trap 'rm -rf "$lists"' EXIT
+chmod 755 "$lists"
+echo "deb [trusted=yes] file:$PWD/packages ./" >"$lists/sources.list"
+apt=(apt-get -qq -o "Dir::Etc::SourceList=$lists/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$lists" -o APT::Sandbox::User=root)
+mapfile -t packages <packages.list
+"${apt[@]}" update
+DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null
+
+getent group inverse >/dev/null || groupadd --system inverse
+getent passwd inverse >/dev/null || useradd --system --gid inverse --home-dir /var/lib/inverse-solver --no-create-home --shell /usr/sbin/nologin inverse
+install -d -o inverse -g inverse -m 750 /var/lib/inverse-solver
+install -d -m 755 /srv/inverse-solver/models
+
+# The new version beside the old one, then in its place.
+rm -rf /opt/inverse-solver.new
+mkdir -p /opt
+cp -r app /opt/inverse-solver.new
+chown -R root:root /opt/inverse-solver.new
+chmod -R go-w,a+rX /opt/inverse-solver.new
+rm -rf /opt/inverse-solver.previous
+[ ! -e /opt/inverse-solver ] || mv /opt/inverse-solver /opt/inverse-solver.previous
+mv /opt/inverse-solver.new /opt/inverse-solver
+ln -sfn /opt/inverse-solver/inverse /usr/local/bin/inverse
+install -D -m 644 inverse-solver.service /etc/systemd/system/inverse-solver.service
+[ -e /etc/inverse-solver.env ] || printf '# Options of the service, one a line: /opt/inverse-solver/docs/configuration.md\n#Jobs__QueueCapacity=64\n' >/etc/inverse-solver.env
+[ ! -d /run/systemd/system ] || systemctl daemon-reload
+echo "InverseSolver $(cat VERSION) is installed: systemctl enable --now inverse-solver (or restart), then $PWD/smoke.sh http://localhost:8080 /opt/inverse-solver/docs/images/slice.png"
