@@ -146,6 +146,11 @@ public static class CheckpointConversion
 
             if (options.Conditioning is { } given)
             {
+                if (!File.Exists(given))
+                {
+                    throw new InvalidModelException($"{Path.GetFileName(given)} is missing.");
+                }
+
                 File.Copy(given, Path.Combine(folder, ConditioningFile));
                 hashes[ConditioningFile] = ModelCard.HashOf(folder, ConditioningFile);
                 Found("conditioning", Path.GetFileName(given), "option");

@@ -10,8 +10,6 @@ internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
 
     internal JsonObject Config => config;
 
-    internal long Parameters => tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
-
     /// <summary>Bytes of all tensors.</summary>
     internal long Bytes => tensors.Sum(tensor => tensor.Shape.Aggregate((long)SafetensorsEntry.ElementBytes(tensor.Source.Type), (product, size) => product * size));
 
@@ -95,7 +93,14 @@ internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
             return all;
         }
 
-        int rowBytes = (int)(all.Length / source.Shape[0]);
-        return [.. rows.SelectMany(range => all.AsSpan((int)range.Start * rowBytes, (int)range.Count * rowBytes).ToArray())];
+        int rowBytes = (int)(all.Length / source.Shape[0]), at = 0;
+        var chosen = new byte[rows.Sum(range => range.Count) * rowBytes];
+        foreach ((long start, long count) in rows)
+        {
+            all.AsSpan((int)start * rowBytes, (int)count * rowBytes).CopyTo(chosen.AsSpan(at));
+            at += (int)count * rowBytes;
+        }
+
+        return chosen;
     }
 }

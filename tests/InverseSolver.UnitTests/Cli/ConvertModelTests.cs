@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using InverseSolver.Imaging;
 using InverseSolver.UnitTests.Diffusion.Checkpoints;
 using Xunit;
 
@@ -62,6 +63,24 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
         Assert.NotNull(JsonNode.Parse(File.ReadAllText(Path.Combine(package, "model.json")))!["sha256"]!["conditioning.safetensors"]);
         (exitCode, output) = Inverse("models", "check", package);
         Assert.True(exitCode == 0, output);
+    }
+
+    /// <remarks>The weights are random, so the image is not looked at; that the class reaches the denoiser shows in the report.</remarks>
+    [Fact]
+    public void A_converted_model_solves_a_job()
+    {
+        string folder = checkpoints.NewFolder(), models = Path.Combine(folder, "models"), measurement = Path.Combine(folder, "y.npy"), problem = Path.Combine(folder, "p.json");
+        (int exitCode, string output) = Inverse("models", "convert", checkpoints.File("cin.ckpt"), Path.Combine(models, "cin"), "--class", "7");
+        Assert.True(exitCode == 0, output);
+        File.WriteAllBytes(measurement, Npy.Write(new NpyArray([3, 32, 32], [.. Enumerable.Range(0, 3072).Select(i => i % 32 / 32f)])));
+        File.WriteAllText(problem, """{ "type": "inpainting", "mask": { "type": "box", "height": 8, "width": 8 } }""");
+        (exitCode, output) = Inverse(
+            "solve", "--problem", problem, "--measurement", measurement, "--sigma", "0.05", "--models", models, "--model", "cin", "--solver", "reSample", "--preset", "fast", "--set", "steps=2",
+            "--out", Path.Combine(folder, "out"));
+        Assert.True(exitCode == 0, output);
+        Assert.Equal([3, 32, 32], Npy.Read(File.ReadAllBytes(Path.Combine(folder, "out", "result.npy")), 10_000).Shape);
+        JsonNode report = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "out", "report.json")))!;
+        Assert.Equal("conditioning.safetensors", (string)report["model"]!["conditioning"]!["file"]!);
     }
 
     [Theory]

@@ -175,7 +175,7 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     {
         { "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", "remove", "model.safetensors: tensor 'model.diffusion_model.input_blocks.1.0.in_layers.2.weight' is missing." },
         { "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", "reshape", "diffusion_pytorch_model.safetensors: tensor 'down_blocks.0.resnets.0.conv1.weight' has the shape" },
-        { "model.diffusion_model.middle_block.1.qkv.weight", "reshape", "model.safetensors: 'model.diffusion_model.middle_block.1.qkv.weight' has the shape (" },
+        { "model.diffusion_model.middle_block.1.qkv.weight", "reshape", "diffusion_pytorch_model.safetensors: tensor 'mid_block.attentions.0.to_q.weight' has the shape (" },
         { "model.diffusion_model.out.2.weight", "nan", "diffusion_pytorch_model.safetensors: tensor 'conv_out.weight' holds a NaN or an infinity." },
         { "first_stage_model.quantize.embedding.weight", "remove", "model.safetensors: its latent scale is not known." },
         { "first_stage_model.decoder.up.1.block.0.conv1.bias", "remove", "model.safetensors: tensor 'first_stage_model.decoder.up.1.block.0.conv1.bias' is missing." },
@@ -201,6 +201,52 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
             CheckpointConversion.Run(path, Path.Combine(folder, "out"), new() { Raw = !tensor.StartsWith("model_ema", StringComparison.Ordinal) }));
         Assert.StartsWith(text, refusal.Message, StringComparison.Ordinal);
         Assert.Equal([path], Directory.EnumerateFileSystemEntries(folder));
+    }
+
+    /// <remarks>INVERSESOLVER_FUZZ says how many tensors are changed (40), INVERSESOLVER_FUZZ_SEED which.</remarks>
+    [Theory]
+    [InlineData("sd1"), InlineData("pixels-classes")]
+    public void Whatever_tensor_has_another_shape_or_none_the_conversion_refuses_or_is_done(string name)
+    {
+        var random = new Random(int.TryParse(Environment.GetEnvironmentVariable("INVERSESOLVER_FUZZ_SEED"), out int seed) ? seed : 20_261_121);
+        int count = int.TryParse(Environment.GetEnvironmentVariable("INVERSESOLVER_FUZZ"), out int named) ? named : 40, refused = 0;
+        string folder = checkpoints.NewFolder(), path = Path.Combine(folder, "model.safetensors"), target = Path.Combine(folder, "out");
+        SafetensorsBuilder whole = SafetensorsBuilder.From(checkpoints.File($"{name}.safetensors"));
+        string[] names = [.. whole.Header.Select(pair => pair.Key)];
+        for (int i = 0; i < count; i++)
+        {
+            File.WriteAllBytes(path, whole.With(names[random.Next(names.Length)], old => Reshaped(old.Shape, old.Bytes, random)).ToBytes());
+            try
+            {
+                CheckpointConversion.Run(path, target, _options[name]);
+                Directory.Delete(target, recursive: true);
+            }
+            catch (InvalidModelException e)
+            {
+                Assert.DoesNotContain(folder, e.Message, StringComparison.Ordinal);
+                refused++;
+            }
+
+            Assert.Equal([path], Directory.EnumerateFileSystemEntries(folder));
+        }
+
+        Assert.InRange(refused, 1, count);
+    }
+
+    private static (long[], byte[])? Reshaped(long[] shape, byte[] bytes, Random random)
+    {
+        long elements = shape.Aggregate(1L, (product, size) => product * size);
+        long bytesEach = bytes.Length / Math.Max(1, elements);
+        return random.Next(7) switch
+        {
+            0 => null,
+            1 => ([elements], bytes),
+            2 => ([1, elements], bytes),
+            3 => ([elements, 1, 1, 1], bytes),
+            4 => ([], bytes[..(int)bytesEach]),
+            5 => ([0, .. shape], []),
+            _ => ([.. shape.Reverse()], bytes),
+        };
     }
 
     [Fact]
