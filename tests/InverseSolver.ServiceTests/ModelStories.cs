@@ -1,10 +1,12 @@
 using System.Net;
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
 namespace InverseSolver.ServiceTests;
 
 /// <summary>Models over HTTP, and jobs whose model changes meanwhile. The shipped model stands in a folder of its own under the names brain-mri-128 and other.</summary>
+[SupportedOSPlatform("linux")]
 public sealed class ModelStories : IDisposable
 {
     private readonly string models = Directory.CreateTempSubdirectory("inverse-models-").FullName;

@@ -6,7 +6,7 @@ namespace InverseSolver.Diffusion.Weights;
 internal static class SafetensorsHeader
 {
     /// <summary>Largest header that is read. The format allows 100 MB; the largest networks need less than 1 MB.</summary>
-    internal const long MaxBytes = 4 << 20;
+    internal const long MaxBytes = 2 << 20;
 
     private const int MaxDimensions = 16, MaxTensors = 20_000;
 
