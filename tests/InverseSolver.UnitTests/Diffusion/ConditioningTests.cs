@@ -36,6 +36,19 @@ public sealed class ConditioningTests : IDisposable
         using SafetensorsFile golden = SafetensorsFile.Open(TestData.Golden("unet2d-condition-sd1/golden.safetensors"));
         Tensor said = model.PredictNoise(golden.Read("x").narrow(0, 0, 1), golden.Read("t").narrow(0, 0, 1)), expected = golden.Read("out").narrow(0, 0, 1);
         Assert.True((said - expected).abs().max().ToDouble() <= 1e-4 * expected.abs().max().ToDouble());
+
+        // The check of the package against its references takes the stored context too.
+        File.WriteAllBytes(Path.Combine(package.Folder, GoldenCheck.FileName), new SafetensorsBuilder()
+            .Add("noisy_latent", "F32", [1, 4, 16, 16], Bytes("x")).Add("t", "I64", [1], [7, 0, 0, 0, 0, 0, 0, 0]).Add("predicted_noise", "F32", [1, 4, 16, 16], Bytes("out")).ToBytes());
+        GoldenResult result = Assert.Single(GoldenCheck.Run(package.Folder));
+        Assert.True(result.Passes(), $"{result}");
+
+        byte[] Bytes(string name)
+        {
+            var bytes = new byte[golden.Entries[name].Length];
+            golden.CopyBytes(golden.Entries[name], bytes);
+            return bytes[..(bytes.Length / 2)];
+        }
     }
 
     [Theory]

@@ -81,6 +81,22 @@ public sealed class ScheduleTests
     public void An_option_that_is_not_known_is_named(string json, string option) =>
         Assert.Contains(option, Assert.Throws<InvalidModelException>(() => FromJson(json)).Message, StringComparison.Ordinal);
 
+    // As folders have them; of a sampler's own options nothing is asked.
+    [Theory]
+    [InlineData("""{"_class_name":"EulerDiscreteScheduler","interpolation_type":"linear","use_karras_sigmas":true,"prediction_type":"v_prediction","timestep_spacing":"trailing"}""", PredictionType.VPrediction, TimestepSpacing.Trailing)]
+    [InlineData("""{"_class_name":"DPMSolverMultistepScheduler","algorithm_type":"dpmsolver++","solver_order":2,"timestep_spacing":"linspace"}""", PredictionType.Epsilon, TimestepSpacing.Linspace)]
+    [InlineData("""{"_class_name":"DDIMScheduler","tensor_format":"pt","skip_prk_steps":true}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
+    public void Of_other_samplers_the_schedule_is_taken(string json, PredictionType prediction, TimestepSpacing spacing)
+    {
+        DdimSchedule schedule = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,""" + json[1..]);
+        Assert.Equal((prediction, spacing), (schedule.PredictionType, schedule.Spacing));
+        Assert.Equal(0.0046601, schedule.Noise.Abar[999], 0.5001e-7);
+    }
+
+    [Fact]
+    public void A_class_that_is_no_sampler_of_such_a_schedule_is_refused() =>
+        Assert.Contains("'FlowMatchEulerDiscreteScheduler' is not known", Assert.Throws<InvalidModelException>(() => FromJson("""{"_class_name":"FlowMatchEulerDiscreteScheduler"}""")).Message, StringComparison.Ordinal);
+
     [Fact]
     public void Thresholding_clips_at_the_quantile_and_scales_to_one()
     {
@@ -94,7 +110,7 @@ public sealed class ScheduleTests
     private static DdimSchedule FromJson(string options)
     {
         string path = Path.Combine(Directory.CreateTempSubdirectory("inverse-test-").FullName, "scheduler_config.json");
-        File.WriteAllText(path, """{"_class_name":"DDIMScheduler",""" + options.TrimStart()[1..]);
+        File.WriteAllText(path, options.Contains("_class_name", StringComparison.Ordinal) ? options : """{"_class_name":"DDIMScheduler",""" + options.TrimStart()[1..]);
         try
         {
             return DdimSchedule.Read(path);
