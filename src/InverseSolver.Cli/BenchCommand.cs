@@ -79,7 +79,7 @@ internal static class BenchCommand
             for (int batch = 1; batch <= 4; batch *= 2)
             {
                 NetworkTimes t = NetworkTimes.Of(model, batch, 15);
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {t.NetworkMs:F1} | {t.DecoderMs:F1} | {t.GradientMs:F1} | {t.EncoderMs:F1} |"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {t.NetworkMs:F1} | {t.DecoderMs:F1} | {(t.GradientMs is { } gradient ? gradient.ToString("F1", CultureInfo.InvariantCulture) : "-")} | {t.EncoderMs:F1} |"));
                 rows.Add(new { batch, times = t });
             }
 

@@ -4,8 +4,8 @@ using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
-/// <summary>Median times of a model's calls at its native size, in milliseconds.</summary>
-internal sealed record NetworkTimes(double NetworkMs, double DecoderMs, double GradientMs, double EncoderMs)
+/// <summary>Median times of a model's calls at its native size, in milliseconds; the decoder's gradient is null where it gives none.</summary>
+internal sealed record NetworkTimes(double NetworkMs, double DecoderMs, double? GradientMs, double EncoderMs)
 {
     internal static NetworkTimes Of(LatentModel model, int batch, int repeats)
     {
@@ -19,7 +19,7 @@ internal sealed record NetworkTimes(double NetworkMs, double DecoderMs, double G
         return new NetworkTimes(
             Median(repeats, model.Device, () => model.PredictNoise(z, t)),
             Median(repeats, model.Device, () => model.Decode(z, height, width)),
-            Median(repeats, model.Device, () => model.DecodeVjp(z, height, width, image => image)),
+            model.Info.Gradients.Decoder ? Median(repeats, model.Device, () => model.DecodeVjp(z, height, width, image => image)) : null,
             Median(repeats, model.Device, () => model.Encode(x)));
     }
 

@@ -161,14 +161,14 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
         }
 
         var file = new FileInfo(Path.Combine(folder, location));
-        if (file.LinkTarget is not null)
+        if (!file.Exists || file.Length == 0)
         {
-            throw reader.Error($"{InvalidModelException.Quote(location)} is a link; external data must be a plain file in the same folder");
+            throw new InvalidModelException($"{name} needs {InvalidModelException.Quote(location)}, which is missing or empty.");
         }
 
-        return file.Exists && file.Length > 0
+        return file.LinkTarget is null
             ? file.Length
-            : throw new InvalidModelException($"{name} needs {InvalidModelException.Quote(location)}, which is missing or empty.");
+            : throw reader.Error($"{InvalidModelException.Quote(location)} is a link; external data must be a plain file in the same folder");
     }
 
     private long? Number(Said said, string key, string who) =>

@@ -113,18 +113,18 @@ public sealed class BackendTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(Float, null, Int64, false)]
-    [InlineData(Half, null, Float, false)]
-    [InlineData(Float, 1L, Int64, false)]
-    [InlineData(Half, null, Int64, true)]
-    [InlineData(Float, null, Float, true)]
+    [InlineData(FloatType, null, LongType, false)]
+    [InlineData(HalfType, null, FloatType, false)]
+    [InlineData(FloatType, 1L, LongType, false)]
+    [InlineData(HalfType, null, LongType, true)]
+    [InlineData(FloatType, null, FloatType, true)]
     public void An_ONNX_graph_gets_the_types_and_the_batch_that_it_asks_for(int type, long? batch, int timeType, bool scalarTime)
     {
         Assert.SkipUnless(OnnxSession.IsInstalled, NoRuntime);
         using DisposeScope scope = torch.NewDisposeScope();
         using var package = new OnnxPackage(OnnxPackage.Times(type, batch, timeType: timeType, scalarTime: scalarTime));
         using LatentModel model = ModelPackage.Load(package.Folder);
-        Assert.Equal(type == Half ? "float16" : "float32", model.Info.Precision);
+        Assert.Equal(type == HalfType ? "float16" : "float32", model.Info.Precision);
         Tensor z = torch.arange(48, ScalarType.Float32).reshape(3, 1, 4, 4) / 8.0;
         Tensor noise = model.PredictNoise(z, torch.tensor([1L, 3L, 5L]));
         Assert.Equal(ScalarType.Float32, noise.dtype);
@@ -156,7 +156,7 @@ public sealed class BackendTests(ITestOutputHelper output)
     [Fact]
     public void A_file_for_one_size_says_so()
     {
-        using var package = new OnnxPackage(OnnxPackage.Times(Float, side: 8), """{"id": "pixels"}""");
+        using var package = new OnnxPackage(OnnxPackage.Times(FloatType, side: 8), """{"id": "pixels"}""");
         ModelInfo info = ModelPackage.ReadInfo(package.Folder);
         Assert.Equal((8, 8, 8, 1), (info.FixedHeight, info.FixedWidth, info.SizeMultiple, info.Channels));
     }
@@ -167,7 +167,7 @@ public sealed class BackendTests(ITestOutputHelper output)
     [InlineData("""{"channels": 3, "sizeMultiple": 4}""", "model.json: channels is 3, but the configs say 1.")]
     public void What_neither_the_file_nor_a_config_says_the_card_must_say(string card, string message)
     {
-        using var package = new OnnxPackage(OnnxPackage.Times(Float), card);
+        using var package = new OnnxPackage(OnnxPackage.Times(FloatType), card);
         Assert.Equal(message, Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(package.Folder)).Message);
     }
 

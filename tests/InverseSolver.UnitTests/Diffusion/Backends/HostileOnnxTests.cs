@@ -11,7 +11,7 @@ namespace InverseSolver.UnitTests.Diffusion.Backends;
 [LeavesNoTensors]
 public sealed class HostileOnnxTests
 {
-    private static readonly byte[] _good = Initializer("weight", Float, [1], BitConverter.GetBytes(1f));
+    private static readonly byte[] _good = Initializer("weight", FloatType, [1], BitConverter.GetBytes(1f));
 
     [Theory]
     [InlineData("/etc/hostname", "unet/model.onnx cannot be used: the tensor 'weight' has its values in '/etc/hostname'; external data must be a plain file in the same folder.")]
@@ -109,17 +109,17 @@ public sealed class HostileOnnxTests
 
         byte[] model = lie switch
         {
-            "shape" => OnnxPackage.Weighted(Initializer("weight", Float, [1 << 30], new byte[4])),
-            "overflow" => OnnxPackage.Weighted(Initializer("weight", Float, [1L << 62, 1L << 62], new byte[4])),
-            "negative" => OnnxPackage.Weighted(Initializer("weight", Float, [-1], new byte[4])),
+            "shape" => OnnxPackage.Weighted(Initializer("weight", FloatType, [1 << 30], new byte[4])),
+            "overflow" => OnnxPackage.Weighted(Initializer("weight", FloatType, [1L << 62, 1L << 62], new byte[4])),
+            "negative" => OnnxPackage.Weighted(Initializer("weight", FloatType, [-1], new byte[4])),
             "type" => OnnxPackage.Weighted(Initializer("weight", 99, [1], new byte[4])),
-            "unclear" => OnnxPackage.Weighted(Part(5, Tensor("weight", Float, [1], [.. Part(9, new byte[4]), .. Number(14, 1)]))),
+            "unclear" => OnnxPackage.Weighted(Part(5, Tensor("weight", FloatType, [1], [.. Part(9, new byte[4]), .. Number(14, 1)]))),
             "domain" => OnnxPackage.Weighted(_good, Node("Anything", ["sample"], ["x"], "evil.corp")),
             "random" => OnnxPackage.Weighted(_good, Node("RandomNormalLike", ["sample"], ["x"])),
             "compiled" => OnnxPackage.Weighted(_good, Node("EPContext", ["sample"], ["x"], "com.microsoft")),
             "training" => Model(Graph(_good), Part(20, [])),
             "deep" => Model(deep),
-            "inputs" => OnnxPackage.Weighted(_good, Input("sample", Float, 1)),
+            "inputs" => OnnxPackage.Weighted(_good, Input("sample", FloatType, 1)),
             "sequence" => OnnxPackage.Weighted(_good, Part(11, [.. Text(1, "s"), .. Part(2, Part(4, []))])),
             "nothing" => [],
             _ => [.. Enumerable.Repeat<byte[]>([0x08, 1], 5_000_001).SelectMany(field => field)],
@@ -138,10 +138,10 @@ public sealed class HostileOnnxTests
         Assert.SkipUnless(OnnxSession.IsInstalled, "ONNX Runtime is not installed in this build.");
         byte[] model = Model(Graph(
             Node("Mul", ["sample", "weight"], ["out_sample"]),
-            Initializer("weight", Float, [columns!.Value], new byte[4 * columns.Value]),
-            Input("sample", Float, batch, 1, null, null),
-            Input("timestep", Int64, (long?)null),
-            Output("out_sample", Float, batch, 1, null, null)));
+            Initializer("weight", FloatType, [columns!.Value], new byte[4 * columns.Value]),
+            Input("sample", FloatType, batch, 1, null, null),
+            Input("timestep", LongType, (long?)null),
+            Output("out_sample", FloatType, batch, 1, null, null)));
         using var package = new OnnxPackage(model);
         Assert.StartsWith(message, Assert.Throws<InvalidModelException>(() => ModelPackage.Load(package.Folder)).Message, StringComparison.Ordinal);
     }
@@ -150,9 +150,9 @@ public sealed class HostileOnnxTests
     public void A_network_whose_weights_are_no_numbers_or_whose_result_has_another_shape_is_refused_by_its_first_run()
     {
         Assert.SkipUnless(OnnxSession.IsInstalled, "ONNX Runtime is not installed in this build.");
-        using var nan = new OnnxPackage(OnnxPackage.Weighted(Initializer("weight", Float, [1], BitConverter.GetBytes(float.NaN))));
+        using var nan = new OnnxPackage(OnnxPackage.Weighted(Initializer("weight", FloatType, [1], BitConverter.GetBytes(float.NaN))));
         Assert.Equal("unet/model.onnx gives values that are not finite numbers.", Assert.Throws<InvalidModelException>(() => ModelPackage.Load(nan.Folder)).Message);
-        using var wider = new OnnxPackage(OnnxPackage.Weighted(Initializer("weight", Float, [1, 3, 1, 1], new byte[12])));
+        using var wider = new OnnxPackage(OnnxPackage.Weighted(Initializer("weight", FloatType, [1, 3, 1, 1], new byte[12])));
         Assert.Equal("unet/model.onnx makes (2, 3, 4, 4) of (2, 1, 4, 4); it must be (2, 1, 4, 4).", Assert.Throws<InvalidModelException>(() => ModelPackage.Load(wider.Folder)).Message);
     }
 
@@ -175,6 +175,7 @@ public sealed class HostileOnnxTests
         var random = new Random(5);
         int refused = 0;
         using var package = new OnnxPackage(whole);
+        File.WriteAllBytes(package.PathOf("data"), new byte[16]);
         for (int i = 0; i < 3000; i++)
         {
             byte[] bytes = (byte[])(i % 2 == 0 ? whole : data).Clone();

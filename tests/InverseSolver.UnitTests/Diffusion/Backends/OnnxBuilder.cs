@@ -5,7 +5,7 @@ namespace InverseSolver.UnitTests.Diffusion.Backends;
 /// <summary>Writes ONNX files field by field, wrong ones too. Numbers of fields are onnx.proto's.</summary>
 internal static class OnnxBuilder
 {
-    internal const int Float = 1, Int64 = 7, Half = 10;
+    internal const int FloatType = 1, LongType = 7, HalfType = 10;
 
     /// <summary>A ModelProto of opset 17.</summary>
     public static byte[] Model(byte[] graph, params byte[][] more) =>
@@ -31,7 +31,7 @@ internal static class OnnxBuilder
     public static byte[] External(string name, long[] shape, params (string Key, string Value)[] entries) => Part(5, ExternalTensor(name, shape, entries));
 
     public static byte[] ExternalTensor(string name, long[] shape, params (string Key, string Value)[] entries) =>
-        Tensor(name, Float, shape, [.. entries.SelectMany(e => Part(13, [.. Text(1, e.Key), .. Text(2, e.Value)])), .. Number(14, 1)]);
+        Tensor(name, FloatType, shape, [.. entries.SelectMany(e => Part(13, [.. Text(1, e.Key), .. Text(2, e.Value)])), .. Number(14, 1)]);
 
     public static byte[] Tensor(string name, int type, long[] shape, byte[] rest) =>
         [.. shape.SelectMany(size => Number(1, size)), .. Number(2, type), .. Text(8, name), .. rest];

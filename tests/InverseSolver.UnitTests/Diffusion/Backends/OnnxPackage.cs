@@ -25,12 +25,12 @@ internal sealed class OnnxPackage : IDisposable
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     /// <summary>out_sample = sample · t as a fraction of <paramref name="type"/>; sizes null where they are open.</summary>
-    public static byte[] Times(int type, long? batch = null, long? side = null, int timeType = Int64, bool scalarTime = false, params byte[][] more) => Model(Graph(
+    public static byte[] Times(int type, long? batch = null, long? side = null, int timeType = LongType, bool scalarTime = false, params byte[][] more) => Model(Graph(
     [
         Node("Cast", ["timestep"], ["float"], "", Attribute("to", type)),
         Node("Reshape", ["float", "shape"], ["factor"]),
         Node("Mul", ["sample", "factor"], ["out_sample"]),
-        Initializer("shape", Int64, [4], [.. ((long[])[-1, 1, 1, 1]).SelectMany(BitConverter.GetBytes)]),
+        Initializer("shape", LongType, [4], [.. ((long[])[-1, 1, 1, 1]).SelectMany(BitConverter.GetBytes)]),
         Input("sample", type, batch, 1, side, side),
         scalarTime ? Input("timestep", timeType) : Input("timestep", timeType, batch),
         Output("out_sample", type, batch, 1, side, side),
@@ -42,9 +42,9 @@ internal sealed class OnnxPackage : IDisposable
     [
         Node("Mul", ["sample", "weight"], ["out_sample"]),
         initializer,
-        Input("sample", Float, null, 1, null, null),
-        Input("timestep", Int64, (long?)null),
-        Output("out_sample", Float, null, 1, null, null),
+        Input("sample", FloatType, null, 1, null, null),
+        Input("timestep", LongType, (long?)null),
+        Output("out_sample", FloatType, null, 1, null, null),
         .. more,
     ]));
 
