@@ -78,7 +78,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
     internal bool Cancel()
     {
         using LatentModel model = ModelPackage.Load(modelFolder, device);
-        double call = NetworkTimes.Of(model, 2, 5) is var times ? Math.Max(times.NetworkMs, times.GradientMs) : 0;
+        double call = NetworkTimes.Of(model, 2, 5) is var times ? Math.Max(times.NetworkMs, times.GradientMs ?? 0) : 0;
         long tensors = torch.live_tensors, before = Allocated();
         using var cancel = new CancellationTokenSource();
         long asked = 0;

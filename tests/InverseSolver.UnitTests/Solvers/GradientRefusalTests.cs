@@ -115,8 +115,8 @@ public sealed class GradientRefusalTests
 
         public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null) => inner.PredictNoise(z, t, conditioning);
 
-        private protected override Tensor EncodeCore(Tensor x) => x.alias();
+        internal override Tensor EncodeCore(Tensor x) => x.alias();
 
-        private protected override Tensor DecodeCore(Tensor z) => z.alias();
+        internal override Tensor DecodeCore(Tensor z) => z.alias();
     }
 }
