@@ -16,6 +16,12 @@ public sealed class SharedModel : LatentModel
         inner = calls.Inner;
     }
 
+    /// <summary>Batches that went through the network so far, of all who share it.</summary>
+    public long Calls => calls.Batches;
+
+    /// <summary>Items in them.</summary>
+    public long Items => calls.Items;
+
     /// <inheritdoc/>
     public override ModelInfo Info => inner.Info;
 

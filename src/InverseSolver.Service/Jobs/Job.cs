@@ -79,6 +79,9 @@ internal sealed record StoredRequest
     /// <summary>The seed.</summary>
     public required long Seed { get; init; }
 
+    /// <summary>Whether the same request gives the same bits again; else its network calls may be shared with other jobs.</summary>
+    public bool Reproducible { get; init; } = true;
+
     /// <summary>Whether the event stream carries previews.</summary>
     public required bool Previews { get; init; }
 
@@ -117,9 +120,15 @@ internal sealed record JobProgress(string Stage, int Step, int Of, double? Resid
 /// <param name="Baselines">The baselines' figures, where some were asked for.</param>
 /// <param name="Mri">Of multi-coil MRI, how the measurement was prepared, and how well each coil is explained.</param>
 /// <param name="Device">Where it was solved: <c>cpu</c> or <c>cuda:N</c>.</param>
+/// <param name="Sharing">How its network calls were shared with other jobs; null where they were not.</param>
 internal sealed record JobResult(
     double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts,
-    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null, string? Device = null);
+    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null, string? Device = null, SharingReport? Sharing = null);
+
+/// <summary>Network calls that jobs shared.</summary>
+/// <param name="MeanItems">Images that went through a network at once, on average over the group of jobs until this one ended.</param>
+/// <param name="Calls">Batches that went through.</param>
+internal sealed record SharingReport(double MeanItems, long Calls);
 
 /// <summary>What a baseline found; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
 /// <param name="Solver">Its name.</param>

@@ -24,6 +24,15 @@ internal sealed class JobOptions
     /// <summary>How long a job may run; then it fails, so that it cannot keep the worker for ever.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "100.00:00:00")] public TimeSpan TimeLimit { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>Jobs that share network calls on one slot at once, of those that are not to be reproducible. 1: none do.</summary>
+    [Range(1, 256)] public int SharedJobs { get; init; } = 8;
+
+    /// <summary>Images in one shared call at most.</summary>
+    [Range(1, 4096)] public int SharedItems { get; init; } = 32;
+
+    /// <summary>How long a network call waits for those of other jobs that are busy elsewhere.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:01")] public TimeSpan SharedWindow { get; init; } = TimeSpan.FromMilliseconds(5);
+
     /// <summary>Nice value of the threads that solve: 0 none, 19 the most.</summary>
     [Range(0, 19)] public int Nice { get; init; } = 10;
 

@@ -38,6 +38,8 @@ internal sealed record JobReport(
     ReportedTimes Times,
     int Attempts,
     string Device,
+    bool Reproducible,
+    SharingReport? Sharing,
     Fingerprint Fingerprint,
     IReadOnlyDictionary<string, string> Versions)
 {
@@ -47,7 +49,7 @@ internal sealed record JobReport(
     /// <summary>Puts a report together.</summary>
     public static JobReport Of(
         JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, IReadOnlyList<BaselineReport>? baselines, LatentModel model,
-        IReadOnlyList<Artefact> artefacts, OriginReport origin, DerivedReport? dicom) => new(
+        IReadOnlyList<Artefact> artefacts, OriginReport origin, DerivedReport? dicom, SharingReport? sharing) => new(
         "Not for diagnosis.",
         job.Id,
         stored.Name,
@@ -79,6 +81,8 @@ internal sealed record JobReport(
             DateTimeOffset.UtcNow),
         (int)job.Attempts,
         model.Device.ToString(),
+        stored.Reproducible,
+        sharing,
         Fingerprint.Of(model.Device, result.Batch),
         new Dictionary<string, string>
         {

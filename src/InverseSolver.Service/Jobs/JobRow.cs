@@ -47,6 +47,9 @@ internal sealed record JobRow
     /// <summary>Identifies what was sent under an idempotency key.</summary>
     public string BodyHash { get; init; } = "";
 
+    /// <summary>The model and version whose network calls it may share with other jobs; null where it may not.</summary>
+    public string? Sharing { get; init; }
+
     /// <summary>Whether nothing changes any more.</summary>
     public bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 

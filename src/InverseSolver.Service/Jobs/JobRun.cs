@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Batching;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
@@ -19,14 +20,15 @@ internal sealed class JobRun(
     /// <param name="job">The job, claimed.</param>
     /// <param name="device">Where to solve it.</param>
     /// <param name="cancel">Stops the run; the run also cancels it itself once the job is no longer its own.</param>
-    public JobResult Execute(JobRow job, Device device, CancellationTokenSource cancel)
+    /// <param name="shared">The job's model, where its network calls are shared; the caller owns it.</param>
+    public JobResult Execute(JobRow job, Device device, CancellationTokenSource cancel, SharedModel? shared = null)
     {
         StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
         Dictionary<string, byte[]> inputs = stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name));
         DecodedFiles files = decoder.DecodeAll(stored.Problem, inputs);
         ReconstructionRequest request = ToReconstruction(stored, files, operators.Value.Folder);
-        using ModelLease lease = WithRoom(device, () => models.Acquire(stored.Model, device, stored.ModelHash, cancellation: cancel.Token));
-        LatentModel model = lease.Model;
+        using ModelLease? lease = shared is null ? Acquire(stored, device, cancel.Token) : null;
+        LatentModel model = shared ?? lease!.Model;
         Action<SolverProgress> reporter = Reporter(job, stored.Previews, cancel);
         ReconstructionResult result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
         (ResolvedSolver Solver, ReconstructionResult Result)[] baselines = [.. (stored.Baselines ?? []).Select(one =>
@@ -36,12 +38,23 @@ internal sealed class JobRun(
             : [.. baselines.Select(one => new BaselineReport(one.Solver.Type, one.Solver.Parameters, one.Result.Consistency, one.Result.Quality, one.Result.Cost))];
         List<Artefact> artefacts = WriteArtefacts(job, request, result, baselines);
         DerivedReport? dicom = WriteDerived(job, stored, result, files.Origin, inputs.GetValueOrDefault("reference"), model, artefacts);
-        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom);
+        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom, ReportOf(shared));
         artefacts.Add(folder.WriteArtefact(job.Id, job.Epoch, "report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options)));
         return new JobResult(
             result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, reports, result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri,
-            device.ToString());
+            device.ToString(), ReportOf(shared));
     }
+
+    /// <summary>The model of a job whose network calls are to be shared.</summary>
+    /// <exception cref="InvalidModelException">Its files cannot be used.</exception>
+    /// <exception cref="ModelUnavailableException">It is not there any more in the job's version, or there is no memory for it.</exception>
+    public ModelLease Acquire(JobRow job, Device device, CancellationToken cancellation) =>
+        Acquire(JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!, device, cancellation);
+
+    private ModelLease Acquire(StoredRequest stored, Device device, CancellationToken cancellation) =>
+        WithRoom(device, () => models.Acquire(stored.Model, device, stored.ModelHash, cancellation: cancellation));
+
+    private static SharingReport? ReportOf(SharedModel? shared) => shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, calls) : null;
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
     public static ReconstructionRequest ToReconstruction(StoredRequest stored, DecodedFiles files, string? operatorFolder) => new()

@@ -8,7 +8,8 @@ namespace InverseSolver.Service.Jobs;
 /// <param name="Request">A <see cref="StoredRequest"/> as JSON.</param>
 /// <param name="IdempotencyKey">The caller's key.</param>
 /// <param name="BodyHash">Identifies what was sent.</param>
-internal sealed record NewJob(string Id, string Request, string? IdempotencyKey, string BodyHash);
+/// <param name="Sharing">The model and version whose network calls it may share with other jobs; null where it may not.</param>
+internal sealed record NewJob(string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null);
 
 /// <summary>
 /// The jobs and the queue, which are one table. A claim raises the epoch, and whatever a worker writes later holds only while
@@ -33,13 +34,13 @@ internal sealed class JobStore(JobDatabase database)
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
-            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash)
-            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash
+            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing)
+            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing
             WHERE (SELECT COUNT(*) FROM jobs WHERE state = 'queued') < @capacity
             ON CONFLICT (idempotency_key) DO NOTHING
             RETURNING *
             """,
-            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, capacity });
+            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, job.Sharing, capacity });
     }
 
     /// <summary>One job.</summary>
@@ -114,7 +115,8 @@ internal sealed class JobStore(JobDatabase database)
     /// <summary>Takes the next job: a waiting one, or a running one whose lease ended.</summary>
     /// <param name="owner">Who takes it.</param>
     /// <param name="lease">For how long.</param>
-    public JobRow? Claim(string owner, TimeSpan lease)
+    /// <param name="sharing">Takes it only if it may share the calls of this model and version; a job that may not keeps its place in line.</param>
+    public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null)
     {
         using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
@@ -126,9 +128,10 @@ internal sealed class JobStore(JobDatabase database)
             WHERE id = (
                 SELECT id FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease_until < {Now})
                 ORDER BY priority DESC, created, id LIMIT 1)
+                AND (@sharing IS NULL OR sharing = @sharing)
             RETURNING *
             """,
-            new { owner, lease = (long)lease.TotalMilliseconds });
+            new { owner, lease = (long)lease.TotalMilliseconds, sharing });
     }
 
     /// <summary>Prolongs a lease.</summary>

@@ -55,7 +55,7 @@ internal sealed class JobSubmission(
         {
             folder.WriteInputs(id, upload.Files);
             string json = JsonSerializer.Serialize(stored, ApiJson.Options);
-            if (store.Add(new NewJob(id, json, key, bodyHash), options.Value.QueueCapacity) is { } added)
+            if (store.Add(new NewJob(id, json, key, bodyHash, stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}"), options.Value.QueueCapacity) is { } added)
             {
                 signals.Doorbell.Set();
                 return added;
@@ -104,6 +104,7 @@ internal sealed class JobSubmission(
             Solver = new ResolvedSolver(type, choice.Preset, all),
             Baselines = baselines.Count == 0 ? null : [.. baselines.Select(one => new ResolvedSolver(one.Solver, Baseline.Preset, SolverCatalog.ToJson(one.Parameters)))],
             Seed = request.Seed,
+            Reproducible = request.Reproducible,
             Previews = request.Previews,
             Name = request.Name,
             Files = hashes,

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Batching;
 using InverseSolver.Service.Models;
 using InverseSolver.Torch;
 using Microsoft.Extensions.Options;
@@ -17,7 +19,7 @@ internal sealed partial class JobWorker(
     /// <summary>What the process ends with when a device is lost: whoever supervises it starts it anew, and the jobs go on.</summary>
     public const int DeviceLostExitCode = 3;
 
-    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5), SharedPollInterval = TimeSpan.FromMilliseconds(50);
     private readonly string owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
 
     /// <inheritdoc/>
@@ -37,8 +39,9 @@ internal sealed partial class JobWorker(
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
         {
-            SolverThread.LowerPriority(options.Value.Nice);
-            Work(device, stopping);
+            using CudaStream? stream = device.Type == DeviceType.CUDA ? new CudaStream(device.Index) : null;
+            Prepare(stream);
+            Work(new Slot(device, stream), stopping);
             done.SetResult();
         })
         {
@@ -50,7 +53,14 @@ internal sealed partial class JobWorker(
         return done.Task;
     }
 
-    private void Work(Device device, CancellationToken stopping)
+    // All threads of a slot give their work to one stream, so what one of them makes the others can use.
+    private void Prepare(CudaStream? stream)
+    {
+        SolverThread.LowerPriority(options.Value.Nice);
+        stream?.Use();
+    }
+
+    private void Work(Slot slot, CancellationToken stopping)
     {
         WaitHandle[] wakers = [signals.Doorbell, stopping.WaitHandle];
         while (!stopping.IsCancellationRequested)
@@ -61,7 +71,15 @@ internal sealed partial class JobWorker(
                 {
                     // One ring wakes one slot, and several jobs may wait.
                     signals.Doorbell.Set();
-                    Run(job, device, stopping);
+                    if (job.Sharing is not null && options.Value.SharedJobs > 1)
+                    {
+                        RunShared(job, slot, stopping);
+                    }
+                    else
+                    {
+                        Run(job, slot.Device, stopping);
+                    }
+
                     continue;
                 }
             }
@@ -87,7 +105,75 @@ internal sealed partial class JobWorker(
         return store.Claim(owner, options.Value.Lease);
     }
 
-    private void Run(JobRow job, Device device, CancellationToken stopping)
+    /// <summary>
+    /// Runs a job that may share its network calls, and with it further ones as long as the next in line may share them too: each on a thread of its own, their calls
+    /// on one. Others wait no longer than if this slot ran one job after the other.
+    /// </summary>
+    private void RunShared(JobRow first, Slot slot, CancellationToken stopping)
+    {
+        ModelLease lease;
+        try
+        {
+            lease = run.Acquire(first, slot.Device, stopping);
+        }
+        catch (Exception)
+        {
+            // Alone it meets the same and says so.
+            Run(first, slot.Device, stopping);
+            return;
+        }
+
+        using ModelLease held = lease;
+        using var calls = new SharedCalls(lease.Model, options.Value.SharedWindow, options.Value.SharedItems, () => Prepare(slot.Stream));
+        using var ended = new AutoResetEvent(initialState: false);
+        var running = new List<Thread>();
+        for (JobRow? next = first; next is not null || running.Count > 0; next = Further())
+        {
+            if (next is { } job)
+            {
+                running.Add(Start(job));
+            }
+            else
+            {
+                ended.WaitOne(SharedPollInterval);
+                running.RemoveAll(thread => thread.Join(0));
+            }
+        }
+
+        JobRow? Further() => stopping.IsCancellationRequested || running.Count == 0 || running.Count >= options.Value.SharedJobs
+            ? null
+            : store.Claim(owner, options.Value.Lease, first.Sharing);
+
+        Thread Start(JobRow job)
+        {
+            SharedModel view = calls.Join();
+            var thread = new Thread(() =>
+            {
+                Prepare(slot.Stream);
+                try
+                {
+                    Run(job, slot.Device, stopping, view);
+                }
+                catch (Exception error)
+                {
+                    WorkerFailed(error);
+                }
+                finally
+                {
+                    view.Dispose();
+                    ended.Set();
+                }
+            })
+            {
+                Name = "shared solver",
+                IsBackground = true,
+            };
+            thread.Start();
+            return thread;
+        }
+    }
+
+    private void Run(JobRow job, Device device, CancellationToken stopping, SharedModel? shared = null)
     {
         using IDisposable? scope = log.BeginScope(new KeyValuePair<string, object>[] { new("JobId", job.Id), new("Epoch", job.Epoch) });
         using var activity = new Activity("job").Start();
@@ -102,7 +188,7 @@ internal sealed partial class JobWorker(
         {
             try
             {
-                JobResult result = run.Execute(job, device, cancel);
+                JobResult result = run.Execute(job, device, cancel, shared);
                 succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result));
                 if (succeeded)
                 {
@@ -125,7 +211,7 @@ internal sealed partial class JobWorker(
                     store.Release(job.Id, job.Epoch);
                 }
             }
-            catch (NativeException error) when (Backend.IsLost(device))
+            catch (Exception error) when (error is NativeException or { InnerException: NativeException } && Backend.IsLost(device))
             {
                 // The job stays this process's, and its attempt counts: one that breaks the device each time fails for good in the end.
                 DeviceLost(error, device.ToString(), job.Id);
@@ -173,6 +259,8 @@ internal sealed partial class JobWorker(
             lease / 4,
             lease / 4);
     }
+
+    private sealed record Slot(Device Device, CudaStream? Stream);
 
     private static string ToJson<T>(T value) => JsonSerializer.Serialize(value, ApiJson.Options);
 
