@@ -9,7 +9,7 @@ DEMO ?=
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help build test demo run bench gpu-check gpu-bundle format openapi clean
+.PHONY: help build test demo run bench gpu-check gpu-bundle format openapi prove-image bundle clean
 
 help:
 	@echo "make demo       solve inverse problems on slices of a brain scan through the service; pictures in out/"
@@ -21,6 +21,8 @@ help:
 	@echo "make gpu-bundle pack the CLI into artifacts/gpu-check, for make gpu-check on a machine without a .NET SDK"
 	@echo "make format     check the formatting"
 	@echo "make openapi    write docs/openapi.json anew"
+	@echo "make prove-image build the image by podman on stand-ins for its bases, run it and try it (root)"
+	@echo "make bundle     pack what an air-gapped Debian 13 needs into artifacts/bundle (root)"
 
 # ONNX Runtime is no condition for a build, only for its models.
 build:
@@ -61,6 +63,12 @@ format:
 
 openapi: build
 	INVERSESOLVER_WRITE_OPENAPI=1 dotnet test tests/InverseSolver.ServiceTests -c $(CONFIGURATION) --no-build --filter "FullyQualifiedName~OpenApi"
+
+prove-image:
+	docker/prove.sh
+
+bundle:
+	docker/bundle.sh
 
 clean:
 	rm -rf artifacts out src/*/bin src/*/obj tests/*/bin tests/*/obj
