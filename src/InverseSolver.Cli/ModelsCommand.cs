@@ -24,7 +24,7 @@ internal static class ModelsCommand
             using ModelCatalog catalog = CliOptions.Catalog(arguments.GetValue(models)!);
             foreach (ModelInfo model in catalog.Models)
             {
-                Console.WriteLine($"{model.Id,-24} {model.Channels} channel(s), multiples of {model.SizeMultiple}  {model.Title}");
+                Console.WriteLine($"{model.Id,-24} {model.Channels} channel(s), multiples of {model.SizeMultiple}  {model.Title}{(model.Missing is { } missing ? $"  ({missing})" : "")}");
             }
 
             foreach (BrokenModel broken in catalog.Broken)

@@ -24,7 +24,15 @@ internal static class RunReport
         LatentModel model, ReconstructionRequest request, string solver, string preset, double? sigma, ReconstructionResult result, DateTimeOffset started) => new()
         {
             ["notice"] = "Not for diagnosis.",
-            ["model"] = new JsonObject { ["id"] = model.Info.Id, ["version"] = model.Info.Version, ["hash"] = model.Info.Hash, ["licence"] = model.Info.Licence, ["precision"] = model.Info.Precision },
+            ["model"] = new JsonObject
+            {
+                ["id"] = model.Info.Id,
+                ["version"] = model.Info.Version,
+                ["hash"] = model.Info.Hash,
+                ["licence"] = model.Info.Licence,
+                ["precision"] = model.Info.Precision,
+                ["conditioning"] = JsonSerializer.SerializeToNode(model.Info.Conditioning, CliJson.Options),
+            },
             ["problem"] = JsonSerializer.SerializeToNode<Problem>(request.Problem, CliJson.Options),
             ["operatorHash"] = result.OperatorHash,
             ["solver"] = new JsonObject { ["type"] = solver, ["preset"] = preset, ["parameters"] = SolverCatalog.ToJson(request.Solver) },

@@ -71,29 +71,36 @@ public abstract class LatentModel : IDisposable
     /// <param name="width">Width of the image.</param>
     /// <param name="cotangent">Gets the decoded image, without a gradient, and gives w of its shape. It runs without recording gradients.</param>
     /// <returns>The decoded image and the gradient, shaped as z; both without a gradient of their own.</returns>
+    /// <exception cref="NotSupportedException">The network gives no gradients (<see cref="ModelInfo.Gradients"/>).</exception>
     public (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent) =>
-        Vjp(leaf => Decode(leaf, height, width), z, cotangent);
+        Vjp(leaf => Decode(leaf, height, width), z, cotangent, Info.Gradients.Decoder, "decoder");
 
     /// <summary>One encode and one backward pass: the latent and Jᵀ w, where J is the encoder's Jacobian at x.</summary>
     /// <param name="x">(N, C, H, W) in [0,1].</param>
     /// <param name="cotangent">Gets the latent and gives w of its shape; without recording gradients.</param>
     /// <returns>The latent and the gradient, shaped as x; both without a gradient of their own.</returns>
-    public (Tensor Encoded, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent) => Vjp(Encode, x, cotangent);
+    /// <exception cref="NotSupportedException">The network gives no gradients (<see cref="ModelInfo.Gradients"/>).</exception>
+    public (Tensor Encoded, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent) =>
+        Vjp(Encode, x, cotangent, Info.Gradients.Encoder, "encoder");
 
     /// <summary>One noise prediction and one backward pass: ε and Jᵀ w, where J is ε's Jacobian by z.</summary>
     /// <param name="z">(N, c, h, w).</param>
     /// <param name="t">Training timesteps, int64 (N) or (1).</param>
     /// <param name="cotangent">Gets ε and gives w of its shape; without recording gradients.</param>
     /// <returns>ε and the gradient, shaped as z; both without a gradient of their own.</returns>
+    /// <exception cref="NotSupportedException">The network gives no gradients (<see cref="ModelInfo.Gradients"/>).</exception>
     public (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, Tensor t, Func<Tensor, Tensor> cotangent) =>
-        Vjp(leaf => PredictNoise(leaf, t), z, cotangent);
+        Vjp(leaf => PredictNoise(leaf, t), z, cotangent, Info.Gradients.Denoiser, "denoiser");
 
     /// <summary>The noise in a latent, whatever the network itself predicts.</summary>
     /// <param name="z">(N, c, h, w).</param>
     /// <param name="t">Training timesteps, int64 (N) or (1), in [0, <see cref="ModelInfo.TrainTimesteps"/>).</param>
-    /// <param name="conditioning">Context (N, L, D), or class labels (N), of a conditional model.</param>
+    /// <param name="conditioning">
+    /// Context (N, L, D), or class labels (N), of a conditional model, without guidance. Null: what is stored with the model
+    /// (<see cref="ModelInfo.Conditioning"/>), with its guidance.
+    /// </param>
     /// <returns>ε, shaped as z.</returns>
-    /// <exception cref="ArgumentException">A shape does not fit, or a conditional model was given no conditioning.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, or a conditional model that stores no conditioning was given none.</exception>
     public abstract Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null);
 
     /// <summary>Whether the model has a consistency network, which <see cref="Consistent"/> needs.</summary>
@@ -150,8 +157,13 @@ public abstract class LatentModel : IDisposable
         return torch.tensor([.. steps.Select(s => abar[s])], steps.Length, 1, 1, 1);
     }
 
-    private static (Tensor Value, Tensor Gradient) Vjp(Func<Tensor, Tensor> function, Tensor at, Func<Tensor, Tensor> cotangent)
+    private (Tensor Value, Tensor Gradient) Vjp(Func<Tensor, Tensor> function, Tensor at, Func<Tensor, Tensor> cotangent, bool possible, string network)
     {
+        if (!possible)
+        {
+            throw new NotSupportedException($"The {network} of the model '{Info.Id}' gives no gradients.");
+        }
+
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor leaf = at.detach().requires_grad_();
         Tensor result;

@@ -1,4 +1,7 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
+using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion;
@@ -49,17 +52,112 @@ internal sealed class ModelCard
         ? NumberIn(quality, "roundTripRmse")
         : null;
 
-    internal (int Height, int Width)? NativeSize =>
-        root.TryGetProperty("nativeSize", out JsonElement size) && size.ValueKind == JsonValueKind.Array && size.GetArrayLength() == 2
-            && size[0].TryGetInt32(out int height) && size[1].TryGetInt32(out int width)
+    internal (int Height, int Width)? NativeSize => Size("nativeSize");
+
+    /// <summary>Height and width, where the card has a list of two numbers of that name.</summary>
+    internal (int Height, int Width)? Size(string name) =>
+        root.TryGetProperty(name, out JsonElement size) && size.ValueKind == JsonValueKind.Array && size.GetArrayLength() == 2
+            && size[0].TryGetInt32(out int height) && size[1].TryGetInt32(out int width) && height > 0 && width > 0
             ? (height, width)
             : null;
+
+    /// <summary>A whole number from 1 to 65536; null where the card does not say.</summary>
+    internal int? Positive(string name) => Integer(name) is not { } number ? null
+        : number is >= 1 and <= 65536 ? number
+        : throw new InvalidModelException($"{FileName}: {name} must be from 1 to 65536.");
+
+    /// <summary>What is to run a network: unet, vae_encoder or vae_decoder; null where the card leaves it open.</summary>
+    internal PartBackend? Backend(string part)
+    {
+        const string Field = "backend";
+        if (!root.TryGetProperty(Field, out JsonElement backends))
+        {
+            return null;
+        }
+
+        string[] parts = ["unet", "vae_encoder", "vae_decoder"];
+        if (backends.ValueKind != JsonValueKind.Object || backends.EnumerateObject().Any(property => !parts.Contains(StrictJson.NameOf(property, FileName))))
+        {
+            throw new InvalidModelException($"{FileName}: {Field} must map {string.Join(", ", parts)} to libtorch, torchscript or onnx.");
+        }
+
+        return !backends.TryGetProperty(part, out JsonElement value) ? null
+            : (value.ValueKind == JsonValueKind.String ? StrictJson.TextOf(value, FileName) : "") switch
+            {
+                "libtorch" => PartBackend.LibTorch,
+                "torchscript" => PartBackend.TorchScript,
+                "onnx" => PartBackend.Onnx,
+                _ => throw new InvalidModelException($"{FileName}: {Field}.{part} must be libtorch, torchscript or onnx."),
+            };
+    }
 
     /// <summary>The scaling of the package's <see cref="ConsistencyNetwork"/>; null where it has none.</summary>
     internal (double SigmaData, double SigmaMin)? Consistency => !root.TryGetProperty("consistency", out JsonElement consistency) ? null
         : consistency.ValueKind == JsonValueKind.Object && NumberIn(consistency, "sigmaData") is > 0 and { } data && NumberIn(consistency, "sigmaMin") is > 0 and { } min
             ? (data, min)
             : throw new InvalidModelException($"{FileName}: consistency must hold sigmaData and sigmaMin, both positive.");
+
+    /// <summary>The weights' variant to take, such as <c>fp16</c>; null: full precision, or fp16 where there is nothing else.</summary>
+    internal string? Variant => !root.TryGetProperty("variant", out JsonElement variant) ? null
+        : variant.ValueKind == JsonValueKind.String && StrictJson.TextOf(variant, FileName) is { Length: >= 1 and <= 32 } name && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
+            ? name
+            : throw new InvalidModelException($"{FileName}: variant must be a name of letters, digits and '_', such as fp16.");
+
+    /// <summary>What it says of conditioning; null where it says nothing.</summary>
+    internal ConditioningInfo? Conditioning
+    {
+        get
+        {
+            if (!root.TryGetProperty("conditioning", out JsonElement said))
+            {
+                return null;
+            }
+
+            if (said.ValueKind != JsonValueKind.Object)
+            {
+                throw new InvalidModelException($"{FileName}: conditioning must be an object.");
+            }
+
+            var info = new ConditioningInfo();
+            foreach (JsonProperty member in said.EnumerateObject())
+            {
+                info = StrictJson.NameOf(member, FileName) switch
+                {
+                    "file" => info with { File = FileIn(member.Value) },
+                    "prompt" when member.Value.ValueKind == JsonValueKind.String => info with { Prompt = StrictJson.TextOf(member.Value, FileName) },
+                    "classLabel" => info with { ClassLabel = Class(member) },
+                    "unconditionalClass" => info with { UnconditionalClass = Class(member) },
+                    "guidanceScale" when NumberIn(said, "guidanceScale") is >= 0 and <= InverseSolver.Diffusion.Conditioning.MaxGuidance and { } scale => info with { GuidanceScale = scale },
+                    "guidanceScale" => throw new InvalidModelException($"{FileName}: conditioning.guidanceScale must lie in [0, {InverseSolver.Diffusion.Conditioning.MaxGuidance}]."),
+                    var name => throw new InvalidModelException($"{FileName}: conditioning has {InvalidModelException.Quote(name)}, which is not known or no text."),
+                };
+            }
+
+            return info;
+
+            static int Class(JsonProperty member) => member.Value.ValueKind == JsonValueKind.Number && member.Value.TryGetInt32(out int label) && label >= 0
+                ? label
+                : throw new InvalidModelException($"{FileName}: conditioning.{member.Name} must be a whole number from 0.");
+
+            static string FileIn(JsonElement value) =>
+                value.ValueKind == JsonValueKind.String && StrictJson.TextOf(value, FileName) is { Length: > 0 } file
+                    && file.EndsWith(".safetensors", StringComparison.Ordinal) && !file.Any(c => c is '/' or '\\' || char.IsControl(c))
+                    ? file
+                    : throw new InvalidModelException($"{FileName}: conditioning.file must be the name of a .safetensors file in the package's folder.");
+        }
+    }
+
+    /// <summary>SHA-256 of what the card alone decides about results: conditioning, scalings, the round-trip error, which of several networks is taken. Null where it says nothing of them.</summary>
+    internal string? SettingsHash
+    {
+        get
+        {
+            string[] said = [.. ((string[])["backend", "conditioning", "consistency", "latentScale", "variant"])
+                .Where(name => root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(root.GetProperty(name))}\n"),
+                .. RoundTripRmse is { } rmse ? [FormattableString.Invariant($"roundTripRmse {rmse:R}\n")] : Array.Empty<string>()];
+            return said.Length == 0 ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(said))));
+        }
+    }
 
     /// <summary>Refuses a card that says something other than the configs do.</summary>
     internal void MustSay(string name, double value)
@@ -74,21 +172,34 @@ internal sealed class ModelCard
     internal void VerifyHashes(string folder, IReadOnlyDictionary<string, string> taken)
     {
         long others = 0;
-        foreach ((string file, string wanted) in Sha256)
+        foreach (string file in Sha256.Keys)
         {
             if (!taken.ContainsKey(file) && (others += ModelFile.StampOf(Path.Combine(folder, file))?.Bytes ?? 0) > MaxOtherBytes)
             {
                 throw new InvalidModelException($"{FileName}: sha256 lists more than {MaxOtherBytes} bytes of files that are no part of the model.");
             }
 
-            if ((taken.TryGetValue(file, out string? hash) ? hash : HashOf(folder, file)) != wanted)
-            {
-                throw new InvalidModelException($"{file} is not the file that {FileName} describes: its SHA-256 differs.");
-            }
+            Verify(file, taken.TryGetValue(file, out string? hash) ? hash : HashOf(folder, file));
         }
     }
 
+    /// <summary>A file's hash, held against the card's where that lists the file.</summary>
+    internal string VerifiedHashOf(string folder, string file)
+    {
+        string hash = HashOf(folder, file);
+        Verify(file, hash);
+        return hash;
+    }
+
     internal static string HashOf(string folder, string file) => ModelFile.HashOf(Path.Combine(folder, file), file);
+
+    private void Verify(string file, string hash)
+    {
+        if (Sha256.TryGetValue(file, out string? wanted) && hash != wanted)
+        {
+            throw new InvalidModelException($"{file} is not the file that {FileName} describes: its SHA-256 differs.");
+        }
+    }
 
     private static double? NumberIn(JsonElement element, string name) =>
         element.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null

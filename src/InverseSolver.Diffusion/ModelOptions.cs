@@ -8,7 +8,7 @@ public sealed record ModelOptions
     /// <summary>What the denoiser computes in. Float16 and BFloat16 need a GPU. The autoencoder always computes in Float32.</summary>
     public ScalarType DenoiserType { get; init; } = ScalarType.Float32;
 
-    internal string PrecisionName => DenoiserType.ToString().ToLowerInvariant();
+    internal static string NameOf(ScalarType type) => type.ToString().ToLowerInvariant();
 
     internal void Check(Device device)
     {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
@@ -10,15 +11,14 @@ namespace InverseSolver.Diffusion;
 
 /// <summary>
 /// A folder with a model in the diffusers layout: vae (or vqvae), unet, scheduler, and perhaps model.json. Without an autoencoder it is a model in
-/// pixel space, whose latent is the image on [-1,1].
+/// pixel space, whose latent is the image on [-1,1]. Networks may lie in files of TorchScript or ONNX instead: <see cref="PackageLayout"/>.
 /// </summary>
 public static class ModelPackage
 {
-    private const string UNetFolder = "unet", SchedulerFile = "scheduler/scheduler_config.json", IndexFile = "model_index.json";
-    private static readonly string[] _autoencoderFolders = ["vae", "vqvae"];
+    private const string SchedulerFile = "scheduler/scheduler_config.json", IndexFile = "model_index.json";
 
     /// <summary>Whether a folder looks like a package.</summary>
-    public static bool IsPackage(string folder) => File.Exists(Path.Combine(folder, ModelCard.FileName)) || File.Exists(Path.Combine(folder, UNetFolder, Network.ConfigName));
+    public static bool IsPackage(string folder) => File.Exists(Path.Combine(folder, ModelCard.FileName)) || PackageLayout.HasDenoiser(folder);
 
     /// <summary>Reads what a package says of itself, without its weights.</summary>
     /// <param name="folder">The package's folder.</param>
@@ -26,13 +26,14 @@ public static class ModelPackage
     public static ModelInfo ReadInfo(string folder)
     {
         ModelCard card = ModelCard.Read(folder);
-        string? vae = AutoencoderFolder(folder, card);
-        NetworkConfig unetConfig = NetworkConfig.Read(Path.Combine(folder, UNetFolder, Network.ConfigName), $"{UNetFolder}/{Network.ConfigName}");
+        PackageLayout layout = ReadLayout(folder, card);
+        NetworkConfig? unetConfig = UNetConfig(folder, layout);
         DdimSchedule schedule = DdimSchedule.Read(Path.Combine(folder, SchedulerFile));
-        AutoencoderShape shape = vae is null ? AutoencoderShape.OfPixels(unetConfig) : AutoencoderShape.Read(folder, vae);
-        int unetMultiple = 1 << (unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length - 1);
-        bool conditional = unetConfig.ClassName == "UNet2DConditionModel";
+        (DenoiserShape denoiser, AutoencoderShape shape) = Shapes(folder, card, layout, unetConfig);
+        (long Height, long Width)? fixedSize = FixedSize(denoiser, shape);
         string name = NameOf(folder);
+        (ConditioningInfo? conditioning, string? missing) = Conditioning.Describe(folder, card, denoiser, unetConfig);
+        string[] parts = Parts(folder, layout, card, conditioning);
         ModelInfo info = new()
         {
             Id = card.Text("id") ?? name,
@@ -40,7 +41,9 @@ public static class ModelPackage
             Title = card.Text("title") ?? name,
             Domain = card.Text("domain") ?? "",
             Channels = shape.Channels,
-            SizeMultiple = shape.Downsampling * unetMultiple,
+            SizeMultiple = fixedSize is { } only ? (int)FixedSizes.Multiple(only) : shape.Downsampling * denoiser.SizeMultiple,
+            FixedHeight = (int?)fixedSize?.Height,
+            FixedWidth = (int?)fixedSize?.Width,
             NativeHeight = card.NativeSize?.Height,
             NativeWidth = card.NativeSize?.Width,
             LatentChannels = shape.LatentChannels,
@@ -52,12 +55,18 @@ public static class ModelPackage
             TrainTimesteps = schedule.Noise.TrainTimesteps,
             RoundTripRmse = card.RoundTripRmse,
             HasConsistencyNetwork = card.Consistency is not null,
-            ContextChannels = !conditional ? null : unetConfig.OptionalInt("encoder_hid_dim") ?? unetConfig.PerLevel("cross_attention_dim", unetConfig.Ints("block_out_channels", [1, 1, 1, 1]).Length)?[0] ?? 1280,
-            NeedsClassLabels = unetConfig.Has("class_embed_type") || unetConfig.Has("num_class_embeds"),
+            ContextChannels = denoiser.ContextChannels,
+            NeedsClassLabels = denoiser.NeedsClassLabels,
+            Backends = new ModelBackends(Said(layout.Denoiser)!, Said(layout.Decoder), Said(layout.Encoder)),
+            Gradients = layout.Gradients,
+            Conditioning = conditioning,
+            Missing = missing,
+            TimestepSpacing = schedule.Spacing,
+            SetAlphaToOne = schedule.SetAlphaToOne,
             Licence = card.Text("licence"),
-            Hash = DeclaredHash(folder, Parts(folder, vae, card), card),
+            Hash = parts.All(card.Sha256.ContainsKey) ? Combined(card, parts.Select(part => card.Sha256[part])) : null,
         };
-        CheckAgreement(info, card, unetConfig);
+        CheckAgreement(info, card, denoiser, schedule);
         return info;
     }
 
@@ -72,67 +81,98 @@ public static class ModelPackage
         options.Check(device);
         ModelInfo info = ReadInfo(folder);
         ModelCard card = ModelCard.Read(folder);
-        string? vae = AutoencoderFolder(folder, card);
+        PackageLayout layout = ReadLayout(folder, card);
+        string[] parts = Parts(folder, layout, card, info.Conditioning);
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
         Autoencoder? autoencoder = null;
-        UNet? denoiser = null;
+        Denoiser? denoiser = null;
         ConsistencyNetwork? consistency = null;
+        Conditioning? conditioning = null;
         try
         {
-            if (vae is not null)
+            // A file that another library reads is compared with its hash before it does.
+            foreach (string file in layout.Files(folder))
             {
-                autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, out string vaeHash);
-                hashes[$"{vae}/{Network.WeightsName}"] = vaeHash;
+                hashes[file] = card.VerifiedHashOf(folder, file);
             }
 
-            denoiser = Network.LoadUNet(Path.Combine(folder, UNetFolder), device, options.DenoiserType, out string unetHash);
-            hashes[$"{UNetFolder}/{Network.WeightsName}"] = unetHash;
+            (DenoiserShape shape, AutoencoderShape images) = Shapes(folder, card, layout, UNetConfig(folder, layout));
+            if (layout.OwnAutoencoder is { } vae)
+            {
+                autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, card.Variant, out IReadOnlyDictionary<string, string> vaeHashes);
+                Keep(vae, vaeHashes);
+            }
+
+            autoencoder = PackageFiles.Autoencoder(folder, layout, autoencoder, images, shape.SizeMultiple, device);
+            denoiser = PackageFiles.Denoiser(folder, layout, shape, device);
+            if (denoiser is null)
+            {
+                denoiser = Network.LoadUNet(Path.Combine(folder, layout.Denoiser.Folder), device, options.DenoiserType, card.Variant, out IReadOnlyDictionary<string, string> unetHashes);
+                Keep(layout.Denoiser.Folder, unetHashes);
+            }
+
             if (card.Consistency is { } scaling)
             {
-                UNet network = Network.LoadUNet(Path.Combine(folder, ConsistencyNetwork.Folder), device, options.DenoiserType, out string consistencyHash);
-                hashes[$"{ConsistencyNetwork.Folder}/{Network.WeightsName}"] = consistencyHash;
+                UNet network = Network.LoadUNet(
+                    Path.Combine(folder, ConsistencyNetwork.Folder), device, options.DenoiserType, card.Variant, out IReadOnlyDictionary<string, string> consistencyHashes);
+                Keep(ConsistencyNetwork.Folder, consistencyHashes);
                 consistency = new ConsistencyNetwork(network, scaling.SigmaData, scaling.SigmaMin);
             }
 
-            foreach (string part in Parts(folder, vae, card).Where(part => !hashes.ContainsKey(part)))
+            if (info.Conditioning is { } told)
+            {
+                conditioning = Conditioning.Load(folder, told, denoiser.ContextChannels, device, out string? conditioningHash);
+                if (conditioningHash is not null)
+                {
+                    hashes[told.File!] = conditioningHash;
+                }
+            }
+
+            foreach (string part in parts.Where(part => !hashes.ContainsKey(part)))
             {
                 hashes[part] = ModelCard.HashOf(folder, part);
             }
 
             card.VerifyHashes(folder, hashes);
             CheckNetworks(autoencoder, denoiser, consistency?.Network);
-            info = info with { Hash = Combined(Parts(folder, vae, card).Select(part => hashes[part])), Precision = options.PrecisionName };
-            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency);
+            ScalarType computed = (denoiser as FileDenoiser)?.Type ?? options.DenoiserType;
+            info = info with { Hash = Combined(card, parts.Select(part => hashes[part])), Precision = ModelOptions.NameOf(computed) };
+            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning, layout.Files(folder).Sum(file => ModelFile.StampOf(Path.Combine(folder, file))?.Bytes ?? 0));
         }
         catch
         {
+            conditioning?.Dispose();
             autoencoder?.Dispose();
             denoiser?.Dispose();
             consistency?.Dispose();
             throw;
         }
+
+        void Keep(string network, IReadOnlyDictionary<string, string> taken)
+        {
+            foreach ((string file, string hash) in taken)
+            {
+                hashes[$"{network}/{file}"] = hash;
+            }
+        }
     }
 
-    // Null for a model in pixel space. A package that speaks of an autoencoder and has none is broken, not one of those.
-    private static string? AutoencoderFolder(string folder, ModelCard card)
+    // A package that speaks of an autoencoder and has none is broken, not one in pixel space.
+    private static PackageLayout ReadLayout(string folder, ModelCard card)
     {
-        if (_autoencoderFolders.FirstOrDefault(name => File.Exists(Path.Combine(folder, name, Network.ConfigName))) is { } found)
+        PackageLayout layout = PackageLayout.Read(folder, card);
+        if (layout.Decoder is not null)
         {
-            return found;
-        }
-
-        if (!File.Exists(Path.Combine(folder, UNetFolder, Network.ConfigName)))
-        {
-            throw new InvalidModelException($"{UNetFolder}/{Network.ConfigName} is missing: this is not a model package in the diffusers layout.");
+            return layout;
         }
 
         string index = Path.Combine(folder, IndexFile);
         using JsonDocument? named = File.Exists(index) ? StrictJson.ParseFile(index, IndexFile) : null;
-        return _autoencoderFolders.Any(name =>
+        return PackageLayout.AutoencoderFolders.Any(name =>
                 card.Sha256.Keys.Any(file => file.StartsWith(name + "/", StringComparison.Ordinal))
                 || (named is { RootElement.ValueKind: JsonValueKind.Object } && named.RootElement.TryGetProperty(name, out _)))
             ? throw new InvalidModelException("The package names an autoencoder, but has none (vae/config.json).")
-            : null;
+            : layout;
     }
 
     /// <summary>The name of a package that has none of its own: its folder's, or in a cache of Hugging Face that of the repository, ORGANISATION--NAME.</summary>
@@ -147,47 +187,80 @@ public static class ModelPackage
     }
 
     /// <summary>The files that make up the model, named from the package's folder. Their hashes make its hash.</summary>
-    /// <exception cref="InvalidModelException">The card cannot be used.</exception>
-    internal static string[] Parts(string folder)
+    /// <exception cref="InvalidModelException">The card or an index cannot be used.</exception>
+    internal static string[] Parts(string folder, ModelInfo info)
     {
         ModelCard card = ModelCard.Read(folder);
-        return Parts(folder, AutoencoderFolder(folder, card), card);
+        return Parts(folder, ReadLayout(folder, card), card, info.Conditioning);
     }
 
-    /// <summary>The model's hash from the hashes of its <see cref="Parts(string)"/>.</summary>
-    internal static string Combined(IEnumerable<string> hashes) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Order(StringComparer.Ordinal).Select(hash => hash + "\n")))));
+    /// <summary>The model's hash from those of its <see cref="Parts(string, ModelInfo)"/> and what its card decides.</summary>
+    internal static string Combined(string folder, IEnumerable<string> hashes) => Combined(ModelCard.Read(folder), hashes);
 
-    /// <summary>Bytes that the weights take once they are loaded, from the headers of their files.</summary>
+    /// <summary>Bytes that the weights take once they are loaded: from the headers of safetensors files, else the size of the files.</summary>
     /// <exception cref="InvalidModelException">A file of weights is missing, or its header cannot be used.</exception>
-    internal static long ExpectedBytes(string folder, ModelOptions options) => Parts(folder).Sum(part =>
+    internal static long ExpectedBytes(string folder, IEnumerable<string> parts, ModelOptions options) => parts.Sum(part =>
     {
+        string path = Path.Combine(folder, part);
         if (Path.GetExtension(part) != ".safetensors")
         {
-            return 0;
+            return Path.GetExtension(part) == ".json" ? 0 : ModelFile.StampOf(path)?.Bytes ?? throw new InvalidModelException($"{part} is missing.");
         }
 
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, part));
-        int element = _autoencoderFolders.Contains(part.Split('/')[0]) ? SafetensorsEntry.ElementBytes(ScalarType.Float32) : SafetensorsEntry.ElementBytes(options.DenoiserType);
-        return file.Entries.Values.Sum(entry => entry.Length / SafetensorsEntry.ElementBytes(entry.Type) * element);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        ScalarType type = PackageLayout.AutoencoderFolders.Contains(part.Split('/')[0]) ? ScalarType.Float32 : options.DenoiserType;
+        return file.Entries.Values.Sum(entry => entry.Length / SafetensorsEntry.ElementBytes(entry.Type) * SafetensorsEntry.ElementBytes(type));
     });
 
-    private static string? DeclaredHash(string folder, string[] parts, ModelCard card) => parts.All(part => part == ModelCard.FileName || card.Sha256.ContainsKey(part))
-        ? Combined(parts.Select(part => part == ModelCard.FileName ? ModelCard.HashOf(folder, part) : card.Sha256[part]))
-        : null;
-
-    // The card is one of them: it says the round-trip error and perhaps the latent's scale, which results depend on.
-    private static string[] Parts(string folder, string? vae, ModelCard card) =>
-        [.. File.Exists(Path.Combine(folder, ModelCard.FileName)) ? [ModelCard.FileName] : Array.Empty<string>(), SchedulerFile, .. NetworkParts(UNetFolder), .. vae is null ? [] : NetworkParts(vae), .. card.Consistency is null ? [] : NetworkParts(ConsistencyNetwork.Folder)];
-
-    private static string[] NetworkParts(string folder) => [$"{folder}/{Network.ConfigName}", $"{folder}/{Network.WeightsName}"];
-
-    private static void CheckAgreement(ModelInfo info, ModelCard card, NetworkConfig unet)
+    // A network in a file needs none.
+    private static NetworkConfig? UNetConfig(string folder, PackageLayout layout)
     {
-        int ins = unet.Int("in_channels", unet.ClassName == "UNet2DModel" ? 3 : 4), outs = unet.Int("out_channels", unet.ClassName == "UNet2DModel" ? 3 : 4);
-        if (ins != info.LatentChannels || outs != info.LatentChannels)
+        string name = $"{layout.Denoiser.Folder}/{Network.ConfigName}", path = Path.Combine(folder, layout.Denoiser.Folder, Network.ConfigName);
+        return layout.Denoiser.File is null || File.Exists(path) ? NetworkConfig.Read(path, name) : null;
+    }
+
+    private static (DenoiserShape Denoiser, AutoencoderShape Autoencoder) Shapes(string folder, ModelCard card, PackageLayout layout, NetworkConfig? unetConfig)
+    {
+        AutoencoderShape? shape = AutoencoderShape.Read(folder, card, layout);
+        DenoiserShape denoiser = DenoiserShape.Read(folder, card, layout.Denoiser, unetConfig, shape);
+        return (denoiser, shape ?? AutoencoderShape.OfPixels(denoiser, unetConfig?.ClassName));
+    }
+
+    // The size of images that some file fixes, in pixels.
+    private static (long Height, long Width)? FixedSize(DenoiserShape denoiser, AutoencoderShape shape)
+    {
+        (long, long)? latents = denoiser.FixedSize is { } size ? (size.Height * shape.Downsampling, size.Width * shape.Downsampling) : null;
+        return latents is not null && shape.FixedSize is not null && latents != shape.FixedSize
+            ? throw new InvalidModelException($"{denoiser.Name} is for images of {latents}, the autoencoder for images of {shape.FixedSize}.")
+            : latents ?? shape.FixedSize;
+    }
+
+    private static string? Said(NetworkPart? part) => part?.Backend.ToString().ToLowerInvariant();
+
+    private static string[] Parts(string folder, PackageLayout layout, ModelCard card, ConditioningInfo? conditioning) =>
+    [
+        SchedulerFile,
+        .. ((string?[])[layout.Denoiser.File is null ? layout.Denoiser.Folder : null, layout.OwnAutoencoder, card.Consistency is null ? null : ConsistencyNetwork.Folder])
+            .OfType<string>().SelectMany(network =>
+                (string[])[$"{network}/{Network.ConfigName}", .. WeightFiles.Names(Path.Combine(folder, network), card.Variant).Select(file => $"{network}/{file}")]),
+        .. layout.Files(folder),
+        .. conditioning?.File is { } told ? (string[])[told] : [],
+    ];
+
+    private static string Combined(ModelCard card, IEnumerable<string> hashes) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
+
+    private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser, DdimSchedule schedule)
+    {
+        bool learned = denoiser.OutChannels == 2 * denoiser.InChannels && schedule.LearnedVariance;
+        if (denoiser.InChannels != info.LatentChannels || (denoiser.OutChannels != info.LatentChannels && !learned))
         {
-            throw new InvalidModelException($"{unet.Name}: the denoiser goes from {ins} to {outs} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}.");
+            throw new InvalidModelException($"{denoiser.Name}: the denoiser goes from {denoiser.InChannels} to {denoiser.OutChannels} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}.");
+        }
+
+        if (info.PredictionType == PredictionType.Epsilon && schedule.Noise.Abar[^1] == 0)
+        {
+            throw new InvalidModelException($"{SchedulerFile}: rescale_betas_zero_snr leaves no signal at the last timestep, where predicted noise says nothing about the image; such a model predicts v_prediction or sample.");
         }
 
         if (info.LatentScale <= 0)
@@ -213,7 +286,7 @@ public static class ModelPackage
         }
     }
 
-    private static void CheckNetworks(Autoencoder? autoencoder, UNet denoiser, UNet? consistency)
+    private static void CheckNetworks(Autoencoder? autoencoder, Denoiser denoiser, Denoiser? consistency)
     {
         if (autoencoder is not null && denoiser.InChannels != autoencoder.LatentChannels)
         {
@@ -239,33 +312,6 @@ public static class ModelPackage
         if (consistency.NeedsClassLabels || consistency.ContextChannels is not null)
         {
             throw new InvalidModelException("The consistency network needs a context or class labels; such networks are not supported.");
-        }
-    }
-
-    /// <summary>What an autoencoder's config says; the scale is null where it says nothing of it.</summary>
-    private sealed record AutoencoderShape(int Channels, int LatentChannels, int Downsampling, double? Scale)
-    {
-        internal static AutoencoderShape Read(string folder, string vae)
-        {
-            NetworkConfig config = NetworkConfig.Read(Path.Combine(folder, vae, Network.ConfigName), $"{vae}/{Network.ConfigName}");
-            bool quantised = config.ClassName == "VQModel";
-            int channels = config.Int("in_channels", 3), decoded = config.Int("out_channels", 3), latent = config.Int("latent_channels", quantised ? 3 : 4);
-            return decoded == channels
-                ? new AutoencoderShape(
-                    channels,
-                    quantised ? config.OptionalInt("vq_embed_dim") ?? latent : latent,
-                    1 << (config.Ints("block_out_channels", [64]).Length - 1),
-                    config.Has("scaling_factor") ? config.Number("scaling_factor", 1) : quantised ? null : 0.18215)
-                : throw new InvalidModelException($"{config.Name}: the autoencoder goes from {channels} to {decoded} channels.");
-        }
-
-        /// <summary>The identity: a denoiser of images.</summary>
-        internal static AutoencoderShape OfPixels(NetworkConfig unet)
-        {
-            int channels = unet.Int("in_channels", unet.ClassName == "UNet2DModel" ? 3 : 4);
-            return unet.ClassName == "UNet2DModel" && channels is 1 or 3
-                ? new AutoencoderShape(channels, channels, 1, 1)
-                : throw new InvalidModelException($"{unet.Name}: the package has no autoencoder, and a {InvalidModelException.Quote(unet.ClassName)} of {channels} channels is no model of grey or colour images.");
         }
     }
 }

@@ -440,9 +440,9 @@ public static class Reconstruction
             throw new InvalidInputException("sigma", "Where photons are counted the read-out's sigma is not estimated; give it, 0 where there is none.");
         }
 
-        if (model.ContextChannels is not null || model.NeedsClassLabels)
+        if (model.Missing is { } missing)
         {
-            throw new InvalidInputException("model", $"The model '{model.Id}' needs {(model.NeedsClassLabels ? "class labels" : "a text embedding")}, which cannot be given here: only unconditional models solve problems.");
+            throw new InvalidInputException("model", $"The model '{model.Id}' {missing}.");
         }
 
         RecordValidation.Check(request.Solver, "solver.parameters");

@@ -87,6 +87,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial Status inv_generator_set_state(GeneratorHandle generator, TensorHandle state);
     [LibraryImport(Library)] internal static partial void inv_generator_free(nint generator);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Status inv_module_load(string path, int deviceType, int deviceIndex, out ModuleHandle module);
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Status inv_module_schema(ModuleHandle module, string method, byte* buffer, long capacity);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Status inv_module_forward(ModuleHandle module, string method, Value* args, int nArgs, Value* outs, int maxOuts, int* nOuts);
     [LibraryImport(Library)] internal static partial void inv_module_free(nint module);
     [LibraryImport(Library)] internal static partial byte* inv_version();

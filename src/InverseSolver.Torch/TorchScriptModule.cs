@@ -15,7 +15,11 @@ public sealed class TorchScriptModule : IDisposable
         return new TorchScriptModule(handle);
     }
 
-    /// <summary>Calls <c>forward</c>, which gives one tensor.</summary>
+    /// <summary>The declaration of <c>forward</c>, for example <c>forward(__torch__.Net self, Tensor x) -> Tensor</c>; long ones are cut.</summary>
+    /// <exception cref="NativeException">The module has no <c>forward</c>.</exception>
+    public unsafe string schema => Native.Text((buffer, capacity) => Native.inv_module_schema(_handle, "forward", buffer, capacity));
+
+    /// <summary>Calls <c>forward</c>: the tensor that it gives, or the first of several. Gradients go to the arguments, never to the module's parameters.</summary>
     public unsafe Tensor forward(params ReadOnlySpan<Arg> args)
     {
         Native.Value result = default;

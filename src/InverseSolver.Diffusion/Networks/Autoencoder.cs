@@ -1,4 +1,3 @@
-using InverseSolver.Diffusion.Weights;
 using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Networks;
@@ -6,10 +5,6 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>An autoencoder on images in [-1,1].</summary>
 public abstract class Autoencoder : IDisposable
 {
-    private readonly NetworkWeights weights;
-
-    private protected Autoencoder(NetworkWeights weights) => this.weights = weights;
-
     /// <summary>Channels of the image.</summary>
     public int InChannels { get; private protected init; }
 
@@ -25,11 +20,11 @@ public abstract class Autoencoder : IDisposable
     /// <summary>What the denoiser's latents are multiplied by; null where the config does not say.</summary>
     public double? ScalingFactor { get; private protected init; }
 
-    /// <summary>Where the weights are.</summary>
-    public Device Device => weights.Device;
+    /// <summary>Where arguments must be.</summary>
+    public abstract Device Device { get; }
 
-    /// <summary>Bytes of the weights.</summary>
-    public long WeightBytes => weights.Bytes;
+    /// <summary>Bytes of the weights that libtorch holds for it; 0 for a network in a file of its own.</summary>
+    public virtual long WeightBytes => 0;
 
     /// <summary>The latent of an image, before quantisation and without the scaling factor; its mean where the encoder gives a distribution.</summary>
     /// <param name="x">(N, in, H, W) in [-1,1], H and W multiples of <see cref="Downsampling"/>.</param>
@@ -42,7 +37,9 @@ public abstract class Autoencoder : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        weights.Dispose();
+        DisposeCore();
         GC.SuppressFinalize(this);
     }
+
+    private protected abstract void DisposeCore();
 }

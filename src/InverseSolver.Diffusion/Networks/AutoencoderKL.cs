@@ -6,18 +6,25 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>The AutoencoderKL of diffusers: its encoder gives mean and log-variance of the latent.</summary>
 public sealed class AutoencoderKL : Autoencoder
 {
+    private readonly NetworkWeights weights;
     private readonly Encoder encoder;
     private readonly Decoder decoder;
     private readonly Conv2d? quantConv, postQuantConv;
 
     private AutoencoderKL(NetworkWeights weights, Encoder encoder, Decoder decoder, Conv2d? quantConv, Conv2d? postQuantConv)
-        : base(weights)
     {
+        this.weights = weights;
         this.encoder = encoder;
         this.decoder = decoder;
         this.quantConv = quantConv;
         this.postQuantConv = postQuantConv;
     }
+
+    /// <inheritdoc/>
+    public override Device Device => weights.Device;
+
+    /// <inheritdoc/>
+    public override long WeightBytes => weights.Bytes;
 
     internal static AutoencoderKL Build(NetworkConfig config, NetworkWeights weights)
     {
@@ -67,4 +74,6 @@ public sealed class AutoencoderKL : Autoencoder
         using DisposeScope scope = torch.NewDisposeScope();
         return decoder.Forward(postQuantConv?.Forward(z) ?? z).MoveToOuterDisposeScope();
     }
+
+    private protected override void DisposeCore() => weights.Dispose();
 }

@@ -3,31 +3,31 @@ using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Networks;
 
-/// <summary>Reads a network's folder: config.json and diffusion_pytorch_model.safetensors.</summary>
+/// <summary>Reads a network's folder: config.json, and the weights as one safetensors file or as shards (<see cref="WeightFiles"/>).</summary>
 public static class Network
 {
     /// <summary>The config's file name.</summary>
     public const string ConfigName = "config.json";
 
-    /// <summary>The weights' file name.</summary>
+    /// <summary>The weights' file name, where they are one file in full precision.</summary>
     public const string WeightsName = "diffusion_pytorch_model.safetensors";
 
     /// <summary>Loads an AutoencoderKL or a VQModel, in float32.</summary>
     /// <param name="folder">The network's folder.</param>
     /// <param name="device">Where to put it.</param>
     /// <exception cref="InvalidModelException">The config or the weights cannot be used; nothing stays loaded.</exception>
-    public static Autoencoder LoadAutoencoder(string folder, Device device) => LoadAutoencoder(folder, device, out _);
+    public static Autoencoder LoadAutoencoder(string folder, Device device) => LoadAutoencoder(folder, device, null, out _);
 
     /// <summary>Loads a UNet2DModel or a UNet2DConditionModel.</summary>
     /// <param name="folder">The network's folder.</param>
     /// <param name="device">Where to put it.</param>
     /// <param name="type">What it computes in.</param>
     /// <exception cref="InvalidModelException">The config or the weights cannot be used; nothing stays loaded.</exception>
-    public static UNet LoadUNet(string folder, Device device, ScalarType type = ScalarType.Float32) => LoadUNet(folder, device, type, out _);
+    public static UNet LoadUNet(string folder, Device device, ScalarType type = ScalarType.Float32) => LoadUNet(folder, device, type, null, out _);
 
-    internal static Autoencoder LoadAutoencoder(string folder, Device device, out string sha256)
+    internal static Autoencoder LoadAutoencoder(string folder, Device device, string? variant, out IReadOnlyDictionary<string, string> hashes)
     {
-        (Autoencoder network, sha256) = Load<Autoencoder>(folder, device, ScalarType.Float32, (config, weights) => config.ClassName switch
+        (Autoencoder network, hashes) = Load<Autoencoder>(folder, device, ScalarType.Float32, variant, (config, weights) => config.ClassName switch
         {
             "AutoencoderKL" => AutoencoderKL.Build(config, weights),
             "VQModel" => VQModel.Build(config, weights),
@@ -36,9 +36,9 @@ public static class Network
         return network;
     }
 
-    internal static UNet LoadUNet(string folder, Device device, ScalarType type, out string sha256)
+    internal static UNet LoadUNet(string folder, Device device, ScalarType type, string? variant, out IReadOnlyDictionary<string, string> hashes)
     {
-        (UNet network, sha256) = Load<UNet>(folder, device, type, (config, weights) => config.ClassName switch
+        (UNet network, hashes) = Load<UNet>(folder, device, type, variant, (config, weights) => config.ClassName switch
         {
             "UNet2DModel" => UNet2DModel.Build(config, weights),
             "UNet2DConditionModel" => UNet2DConditionModel.Build(config, weights),
@@ -47,20 +47,21 @@ public static class Network
         return network;
     }
 
-    private static (T Network, string Sha256) Load<T>(string folder, Device device, ScalarType type, Func<NetworkConfig, NetworkWeights, T> build)
+    private static (T Network, IReadOnlyDictionary<string, string> Hashes) Load<T>(
+        string folder, Device device, ScalarType type, string? variant, Func<NetworkConfig, NetworkWeights, T> build)
     {
         NetworkConfig config = NetworkConfig.Read(Path.Combine(folder, ConfigName), Label(folder, ConfigName));
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, WeightsName), hash: true);
+        using WeightFiles files = WeightFiles.Open(folder, variant);
         using var grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        var weights = new NetworkWeights(file, device, type);
+        var weights = new NetworkWeights(files, device, type);
         try
         {
             T network = build(config, weights);
             config.Finish();
             weights.Finish();
-            file.CheckUnchanged();
-            return (network, file.Sha256!);
+            files.CheckUnchanged();
+            return (network, files.Hashes);
         }
         catch
         {

@@ -6,6 +6,7 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>The VQModel of diffusers: the decoder sees each latent pixel replaced by the nearest entry of a codebook.</summary>
 public sealed class VQModel : Autoencoder
 {
+    private readonly NetworkWeights weights;
     private readonly Encoder encoder;
     private readonly Decoder decoder;
     private readonly Conv2d quantConv, postQuantConv;
@@ -13,8 +14,8 @@ public sealed class VQModel : Autoencoder
     private readonly Tensor halfSquares;
 
     private VQModel(NetworkWeights weights, Encoder encoder, Decoder decoder, Conv2d quantConv, Conv2d postQuantConv, Tensor codebook)
-        : base(weights)
     {
+        this.weights = weights;
         this.encoder = encoder;
         this.decoder = decoder;
         this.quantConv = quantConv;
@@ -23,6 +24,12 @@ public sealed class VQModel : Autoencoder
         using DisposeScope scope = torch.NewDisposeScope();
         halfSquares = weights.Own(codebook.square().sum([1]) * 0.5);
     }
+
+    /// <inheritdoc/>
+    public override Device Device => weights.Device;
+
+    /// <inheritdoc/>
+    public override long WeightBytes => weights.Bytes;
 
     internal static VQModel Build(NetworkConfig config, NetworkWeights weights)
     {
@@ -88,6 +95,8 @@ public sealed class VQModel : Autoencoder
 
         return (z.requires_grad ? z + (codes - z.detach()) : codes).MoveToOuterDisposeScope();
     }
+
+    private protected override void DisposeCore() => weights.Dispose();
 
     private Tensor Nearest(Tensor pixels)
     {

@@ -6,16 +6,14 @@ namespace InverseSolver.Diffusion.Schedules;
 /// <summary>The DDIMScheduler of diffusers: a noise schedule, the timesteps to visit, and the step between two of them.</summary>
 public sealed class DdimSchedule
 {
-    private enum Spacing
-    {
-        Leading,
-        Linspace,
-        Trailing,
-    }
+    // Samplers of the same noise schedules, whose own options say nothing about the network. Sampling here is always DDIM.
+    private static readonly string[] _otherSamplers =
+    [
+        "DEISMultistepScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler",
+        "HeunDiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "LMSDiscreteScheduler", "UniPCMultistepScheduler",
+    ];
 
-    private readonly Spacing spacing;
     private readonly int stepsOffset;
-    private readonly double finalAbar;
     private readonly double? clipRange;
     private readonly (double Ratio, double Max)? threshold;
 
@@ -28,15 +26,16 @@ public sealed class DdimSchedule
             "sample" => PredictionType.Sample,
             _ => PredictionType.Epsilon,
         };
-        spacing = config.OneOf("timestep_spacing", "leading", "leading", "linspace", "trailing") switch
+        Spacing = config.OneOf("timestep_spacing", "leading", "leading", "linspace", "trailing") switch
         {
-            "linspace" => Spacing.Linspace,
-            "trailing" => Spacing.Trailing,
-            _ => Spacing.Leading,
+            "linspace" => TimestepSpacing.Linspace,
+            "trailing" => TimestepSpacing.Trailing,
+            _ => TimestepSpacing.Leading,
         };
         bool ddim = config.ClassName == "DDIMScheduler";
         stepsOffset = config.Int("steps_offset", 0, 0, Noise.TrainTimesteps);
-        finalAbar = config.Bool("set_alpha_to_one", ddim) ? 1 : Noise.Abar[0];
+        SetAlphaToOne = config.Bool("set_alpha_to_one", ddim);
+        LearnedVariance = config.Text("variance_type", null) is "learned" or "learned_range";
         double range = config.Number("clip_sample_range", 1);
         clipRange = config.Bool("clip_sample", config.ClassName != "PNDMScheduler") ? range : null;
         double ratio = config.Number("dynamic_thresholding_ratio", 0.995), max = config.Number("sample_max_value", 1);
@@ -46,13 +45,13 @@ public sealed class DdimSchedule
         }
 
         threshold = config.Bool("thresholding", false) ? (ratio, max) : null;
-        if (!ddim)
-        {
-            // What these samplers do beyond the noise schedule is not used: sampling here is always DDIM.
-            config.Ignore("skip_prk_steps", "variance_type");
-        }
 
-        config.Finish();
+        // Configs of Stable Diffusion carry PNDM's option whatever their class is.
+        config.Ignore("skip_prk_steps");
+        if (!_otherSamplers.Contains(config.ClassName))
+        {
+            config.Finish();
+        }
     }
 
     /// <summary>The noise of each training timestep.</summary>
@@ -61,29 +60,47 @@ public sealed class DdimSchedule
     /// <summary>What the network predicts.</summary>
     public PredictionType PredictionType { get; }
 
-    /// <summary>Reads a scheduler_config.json of DDIMScheduler (of DDPMScheduler and PNDMScheduler the noise schedule is taken).</summary>
+    /// <summary>Where the timesteps of a run lie.</summary>
+    public TimestepSpacing Spacing { get; }
+
+    /// <summary>Whether a run's last step ends without noise, at ᾱ = 1, rather than at that of timestep 0.</summary>
+    public bool SetAlphaToOne { get; }
+
+    /// <summary>Whether the second half of the network's output channels is a variance (Nichol and Dhariwal 2021), which DDIM does not use.</summary>
+    public bool LearnedVariance { get; }
+
+    /// <summary>
+    /// Reads a scheduler_config.json of DDIMScheduler. Of other samplers (DDPM, PNDM, Euler, DPM-Solver and their kin) the noise schedule, the prediction type
+    /// and the spacing are taken.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="InvalidModelException">The file is missing or names an unknown class or option.</exception>
     public static DdimSchedule Read(string path)
     {
         NetworkConfig config = NetworkConfig.Read(path, Path.GetFileName(path));
-        return config.ClassName is "DDIMScheduler" or "DDPMScheduler" or "PNDMScheduler"
+        return config.ClassName is "DDIMScheduler" or "DDPMScheduler" or "PNDMScheduler" || _otherSamplers.Contains(config.ClassName)
             ? new DdimSchedule(config)
-            : throw new InvalidModelException($"{config.Name}: the class {InvalidModelException.Quote(config.ClassName)} is not known; here it must be DDIMScheduler, DDPMScheduler or PNDMScheduler.");
+            : throw new InvalidModelException($"{config.Name}: the class {InvalidModelException.Quote(config.ClassName)} is not known; here it must be DDIMScheduler, DDPMScheduler, PNDMScheduler or one of {string.Join(", ", _otherSamplers)}.");
     }
 
     /// <summary>The timesteps of a run, the noisiest first.</summary>
     /// <param name="steps">How many, from 1 to the number of training timesteps.</param>
-    public int[] Timesteps(int steps)
+    public int[] Timesteps(int steps) => Timesteps(Spacing, Noise.TrainTimesteps, steps, stepsOffset);
+
+    /// <summary>The timesteps of a run in a given spacing, the noisiest first.</summary>
+    /// <param name="spacing">Where they lie.</param>
+    /// <param name="train">Number of training timesteps.</param>
+    /// <param name="steps">How many, from 1 to <paramref name="train"/>.</param>
+    /// <param name="stepsOffset">What <see cref="TimestepSpacing.Leading"/> adds to each.</param>
+    public static int[] Timesteps(TimestepSpacing spacing, int train, int steps, int stepsOffset = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(steps);
-        int train = Noise.TrainTimesteps;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(steps, train);
         double Rounded(double t) => Math.Round(t, MidpointRounding.ToEven);
         return spacing switch
         {
-            Spacing.Linspace => [.. Enumerable.Range(0, steps).Reverse().Select(i => steps == 1 ? 0 : (int)Rounded(i * (train - 1.0) / (steps - 1)))],
-            Spacing.Trailing => [.. Enumerable.Range(0, steps).Select(i => (int)Rounded(train - i * (train / (double)steps)) - 1)],
+            TimestepSpacing.Linspace => [.. Enumerable.Range(0, steps).Reverse().Select(i => steps == 1 ? 0 : (int)Rounded(i * (train - 1.0) / (steps - 1)))],
+            TimestepSpacing.Trailing => [.. Enumerable.Range(0, steps).Select(i => (int)Rounded(train - i * (train / (double)steps)) - 1)],
             _ => [.. Enumerable.Range(0, steps).Reverse().Select(i => i * (train / steps) + stepsOffset)],
         };
     }
@@ -100,7 +117,7 @@ public sealed class DdimSchedule
     {
         using DisposeScope scope = torch.NewDisposeScope();
         int previous = t - Noise.TrainTimesteps / steps;
-        double a = Noise.Abar[t], aPrevious = previous >= 0 ? Noise.Abar[previous] : finalAbar;
+        double a = Noise.Abar[t], aPrevious = previous >= 0 ? Noise.Abar[previous] : SetAlphaToOne ? 1 : Noise.Abar[0];
         double signal = Math.Sqrt(a), spread = Math.Sqrt(1 - a);
         (Tensor original, Tensor epsilon) = PredictionType switch
         {

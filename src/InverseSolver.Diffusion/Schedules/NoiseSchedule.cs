@@ -1,18 +1,40 @@
+using System.Text.Json.Serialization;
 using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Schedules;
 
 /// <summary>What a network was trained to predict.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<PredictionType>))]
 public enum PredictionType
 {
     /// <summary>The noise ε.</summary>
+    [JsonStringEnumMemberName("epsilon")]
     Epsilon,
 
     /// <summary>v = √ᾱ ε − √(1−ᾱ) z₀.</summary>
+    [JsonStringEnumMemberName("v_prediction")]
     VPrediction,
 
     /// <summary>The clean sample z₀.</summary>
+    [JsonStringEnumMemberName("sample")]
     Sample,
+}
+
+/// <summary>Where the timesteps of a run lie among the training timesteps; the names are diffusers'.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<TimestepSpacing>))]
+public enum TimestepSpacing
+{
+    /// <summary>From the image's end in whole strides; the noisiest are left out.</summary>
+    [JsonStringEnumMemberName("leading")]
+    Leading,
+
+    /// <summary>Evenly from the first to the last.</summary>
+    [JsonStringEnumMemberName("linspace")]
+    Linspace,
+
+    /// <summary>From the noisiest down in strides.</summary>
+    [JsonStringEnumMemberName("trailing")]
+    Trailing,
 }
 
 /// <summary>How much noise each training timestep holds: z_t = √ᾱ_t z₀ + √(1−ᾱ_t) ε. Computed in float64.</summary>

@@ -8,16 +8,16 @@ namespace InverseSolver.Diffusion.Weights;
 /// </summary>
 internal sealed class NetworkWeights : IDisposable
 {
-    private readonly SafetensorsFile file;
+    private readonly WeightFiles files;
     private readonly HashSet<string> unused;
     private readonly List<Tensor> owned = [];
 
-    internal NetworkWeights(SafetensorsFile file, Device device, ScalarType type = ScalarType.Float32)
+    internal NetworkWeights(WeightFiles files, Device device, ScalarType type = ScalarType.Float32)
     {
-        this.file = file;
+        this.files = files;
         Device = device;
         Type = type;
-        unused = new HashSet<string>(file.Entries.Keys, StringComparer.Ordinal);
+        unused = new HashSet<string>(files.Tensors.Keys, StringComparer.Ordinal);
     }
 
     internal Device Device { get; }
@@ -29,16 +29,17 @@ internal sealed class NetworkWeights : IDisposable
 
     internal WeightScope Root => new(this, "");
 
-    internal bool Has(string name) => file.Entries.ContainsKey(name);
+    internal bool Has(string name) => files.Tensors.ContainsKey(name);
 
     internal Tensor Take(string name, long[] shape)
     {
-        string who = $"{file.Name}: tensor {InvalidModelException.Quote(name)}";
-        if (!file.Entries.TryGetValue(name, out SafetensorsEntry? entry))
+        if (!files.Tensors.TryGetValue(name, out (SafetensorsFile File, SafetensorsEntry Entry) found))
         {
-            throw new InvalidModelException($"{who} is missing.");
+            throw new InvalidModelException($"{files.Name}: tensor {InvalidModelException.Quote(name)} is missing.");
         }
 
+        (SafetensorsFile file, SafetensorsEntry entry) = found;
+        string who = $"{file.Name}: tensor {InvalidModelException.Quote(name)}";
         if (!entry.Shape.SequenceEqual(shape))
         {
             throw new InvalidModelException($"{who} has the shape {entry.ShapeText}; the config asks for ({string.Join(", ", shape)}).");
@@ -72,7 +73,7 @@ internal sealed class NetworkWeights : IDisposable
         if (unused.Count > 0)
         {
             throw new InvalidModelException(
-                $"{file.Name}: tensor {InvalidModelException.Quote(unused.Min(StringComparer.Ordinal)!)} has no place in the network that the config describes ({unused.Count} such).");
+                $"{files.Name}: tensor {InvalidModelException.Quote(unused.Min(StringComparer.Ordinal)!)} has no place in the network that the config describes ({unused.Count} such).");
         }
     }
 

@@ -178,11 +178,6 @@ public sealed class SafetensorsFile : IDisposable
     private static string MissingText(string path, string name)
     {
         string folder = Path.GetDirectoryName(path) ?? ".";
-        if (File.Exists(path + ".index.json"))
-        {
-            return $"{name} is split into shards ({name}.index.json); sharded weights are not read: merge them into one file.";
-        }
-
         string? pickle = Directory.Exists(folder)
             ? Directory.EnumerateFiles(folder).Select(Path.GetFileName)
                 .FirstOrDefault(f => Path.GetExtension(f) is ".bin" or ".ckpt" or ".pt" or ".pth" or ".pkl")

@@ -7,10 +7,9 @@ internal static class StrictJson
 {
     private const int MaxConfigBytes = 1 << 20;
 
-    internal static JsonDocument ParseFile(string path, string name)
-    {
-        return Parse(ModelFile.ReadAll(path, name, MaxConfigBytes), name);
-    }
+    internal static JsonDocument ParseFile(string path, string name) => Parse(ReadFile(path, name), name);
+
+    internal static byte[] ReadFile(string path, string name) => ModelFile.ReadAll(path, name, MaxConfigBytes);
 
     internal static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string name)
     {

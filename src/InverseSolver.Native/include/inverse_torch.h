@@ -109,8 +109,9 @@ INV_API inv_status inv_generator_get_state(inv_generator generator, inv_tensor* 
 INV_API inv_status inv_generator_set_state(inv_generator generator, inv_tensor state) INV_NOEXCEPT;
 INV_API void inv_generator_free(inv_generator generator) INV_NOEXCEPT;
 
-// TorchScript.
+// TorchScript. A module is loaded for inference: its parameters take no gradients, its arguments do.
 INV_API inv_status inv_module_load(const char* path, int32_t device_type, int32_t device_index, inv_module* out) INV_NOEXCEPT;
+INV_API inv_status inv_module_schema(inv_module module, const char* method, char* buffer, int64_t capacity) INV_NOEXCEPT;
 INV_API inv_status inv_module_forward(inv_module module, const char* method, const inv_value* args, int32_t n_args, inv_value* outs, int32_t max_outs, int32_t* n_outs) INV_NOEXCEPT;
 INV_API void inv_module_free(inv_module module) INV_NOEXCEPT;
 

@@ -15,7 +15,18 @@ inv_status inv_module_load(const char* path, int32_t device_type, int32_t device
     required(out, "out");
     auto module = torch::jit::load(path, device_of(device_type, device_index));
     module.eval();
+    for (at::Tensor parameter : module.parameters()) parameter.set_requires_grad(false);
     *out = new inv_module_s(std::move(module));
+  });
+}
+
+inv_status inv_module_schema(inv_module module, const char* method, char* buffer, int64_t capacity) noexcept {
+  return guarded([&] {
+    auto& m = checked(module, magic::module, "module").value;
+    required(method, "method");
+    const auto found = m.find_method(method);
+    if (!found) throw invalid("method: the module has no method '" + std::string(method) + "'");
+    copy_text(c10::toString(found->function().getSchema()), buffer, capacity);
   });
 }
 
@@ -32,6 +43,8 @@ inv_status inv_module_forward(inv_module module, const char* method, const inv_v
     for (int32_t i = 0; i < n_args; ++i) inputs.push_back(to_ivalue(args[i]));
     const auto found = m.find_method(method);
     if (!found) throw invalid("method: the module has no method '" + std::string(method) + "'");
+    // Operator by operator as it was written: the optimiser would profile the first calls and then run others, whose results differ in the last bits.
+    torch::jit::GraphOptimizerEnabledGuard as_written(false);
     c10::IValue result = (*found)(std::move(inputs));
     std::vector<c10::IValue> results;
     if (result.isTuple()) results = result.toTupleRef().elements().vec();

@@ -51,7 +51,7 @@ internal sealed record JobReport(
         "Not for diagnosis.",
         job.Id,
         stored.Name,
-        new ReportedModel(model.Info.Id, model.Info.Version, model.Info.Hash, model.Info.Licence, model.Info.Precision),
+        new ReportedModel(model.Info.Id, model.Info.Version, model.Info.Hash, model.Info.Licence, model.Info.Precision, model.Info.Conditioning),
         request.Problem,
         result.OperatorHash,
         stored.Solver,
@@ -94,7 +94,8 @@ internal sealed record JobReport(
 /// <param name="Hash">SHA-256 of its weights.</param>
 /// <param name="Licence">Its terms.</param>
 /// <param name="Precision">What the denoiser computed in.</param>
-internal sealed record ReportedModel(string Id, string? Version, string? Hash, string? Licence, string Precision);
+/// <param name="Conditioning">What the denoiser was told, and how strongly; null where it takes nothing.</param>
+internal sealed record ReportedModel(string Id, string? Version, string? Hash, string? Licence, string Precision, ConditioningInfo? Conditioning);
 
 /// <summary>When it happened.</summary>
 /// <param name="Created">Accepted.</param>

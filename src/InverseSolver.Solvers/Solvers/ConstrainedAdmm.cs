@@ -31,7 +31,7 @@ public sealed class ConstrainedAdmm : Solver
         : base(input)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _grid = new DdimGrid(Model, parameters.Steps);
         _consistency = new DataConsistency(input, parameters);
     }
 

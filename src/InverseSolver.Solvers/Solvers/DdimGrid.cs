@@ -1,20 +1,29 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
 /// The timesteps of a DDIM run and their ᾱ, by index from 0 (image) to steps - 1 (noise). For 500 of 1000 steps these are the reference's
-/// 1, 3, ..., 999; its own construction fails for other numbers.
+/// 1, 3, ..., 999; its own construction fails for other numbers. A model whose scheduler's config asks for another spacing gets that one:
+/// docs/decisions/0018.
 /// </summary>
 internal sealed class DdimGrid
 {
-    /// <summary>A grid of <paramref name="steps"/> steps over the schedule <paramref name="abar"/>.</summary>
-    internal DdimGrid(ReadOnlySpan<double> abar, int steps)
-        : this(abar, Linear(abar.Length, steps))
+    /// <summary>A grid of <paramref name="steps"/> steps in the spacing of the model's scheduler, ending as that one does.</summary>
+    internal DdimGrid(LatentModel model, int steps)
+        : this(model.Abar, OfModel(model, steps), model.Info.SetAlphaToOne ? 1 : model.Abar[0])
     {
     }
 
-    private DdimGrid(ReadOnlySpan<double> abar, int[] timesteps)
+    /// <summary>A grid of <paramref name="steps"/> steps over the schedule <paramref name="abar"/>.</summary>
+    internal DdimGrid(ReadOnlySpan<double> abar, int steps)
+        : this(abar, Linear(abar.Length, steps), abar[0])
+    {
+    }
+
+    private DdimGrid(ReadOnlySpan<double> abar, int[] timesteps, double end)
     {
         Timestep = timesteps;
         Abar = new double[Steps];
@@ -22,7 +31,7 @@ internal sealed class DdimGrid
         for (int i = 0; i < Steps; i++)
         {
             Abar[i] = abar[Timestep[i]];
-            AbarBefore[i] = i == 0 ? abar[0] : Abar[i - 1];
+            AbarBefore[i] = i == 0 ? end : Abar[i - 1];
         }
     }
 
@@ -32,7 +41,7 @@ internal sealed class DdimGrid
     /// <summary>ᾱ at τ_i.</summary>
     internal double[] Abar { get; }
 
-    /// <summary>ᾱ at τ_{i-1}, where a step from index i arrives; ᾱ_0 for i = 0.</summary>
+    /// <summary>ᾱ at τ_{i-1}, where a step from index i arrives; for i = 0 it is ᾱ of timestep 0, or 1 where the model's scheduler ends without noise.</summary>
     internal double[] AbarBefore { get; }
 
     internal int Steps => Timestep.Length;
@@ -50,7 +59,17 @@ internal sealed class DdimGrid
             timesteps[i] = Math.Min(wanted, next - 1);
         }
 
-        return new DdimGrid(abar, timesteps);
+        return new DdimGrid(abar, timesteps, abar[0]);
+    }
+
+    private static int[] OfModel(LatentModel model, int steps)
+    {
+        int length = Checked(model.Abar.Length, steps);
+        return model.Info.TimestepSpacing == TimestepSpacing.Leading ? Linear(length, steps)
+
+            // A single step of Linspace would be timestep 0, from which nothing can start.
+            : steps == 1 ? [length - 1]
+            : [.. DdimSchedule.Timesteps(model.Info.TimestepSpacing, length, steps).Reverse()];
     }
 
     private static int[] Linear(int length, int steps)

@@ -24,7 +24,7 @@ public sealed class Ddnm : Solver
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _grid = new DdimGrid(Model, parameters.Steps);
         _consistency = new DataConsistency(input, parameters);
         _visits = Visits(parameters.Steps, parameters.TravelLength, parameters.TravelRepeat);
     }
@@ -43,7 +43,8 @@ public sealed class Ddnm : Solver
         Tensor x0 = Calls.Decode((z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a));
         if (i == Steps - 1)
         {
-            state.Image = _consistency.Finish(x0, x => Consistent(x, a, before));
+            // Even where the sampler ends without noise: the measurement's has to fit into that of the next level.
+            state.Image = _consistency.Finish(x0, x => Consistent(x, a, Math.Min(before, Model.Abar[0])));
             return ("final", state.Image);
         }
 

@@ -25,7 +25,7 @@ public sealed class DdpmConsistency : Solver
         : base(input)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _grid = new DdimGrid(Model, parameters.Steps);
         _consistency = new DataConsistency(input, parameters);
     }
 

@@ -24,7 +24,7 @@ public sealed class DiffPir : Solver
         : base(input)
     {
         _p = parameters;
-        _grid = parameters.Spacing == StepSpacing.Quadratic ? DdimGrid.Quadratic(Model.Abar, parameters.Steps) : new DdimGrid(Model.Abar, parameters.Steps);
+        _grid = parameters.Spacing == StepSpacing.Quadratic ? DdimGrid.Quadratic(Model.Abar, parameters.Steps) : new DdimGrid(Model, parameters.Steps);
         _consistency = new DataConsistency(input, parameters);
     }
 

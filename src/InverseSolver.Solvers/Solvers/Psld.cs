@@ -27,7 +27,7 @@ public sealed class Psld : Solver
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _grid = new DdimGrid(Model, parameters.Steps);
         _consistency = new DataConsistency(input, parameters);
     }
 

@@ -26,7 +26,7 @@ public sealed class ReSample : Solver
         : base(input)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _grid = new DdimGrid(Model, parameters.Steps);
         _consistency = new DataConsistency(input, parameters);
     }
 

@@ -22,7 +22,7 @@ public sealed class RedDiff : Solver
         : base(input)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model.Abar, parameters.Steps);
+        _grid = new DdimGrid(Model, parameters.Steps);
         _consistency = new DataConsistency(input, parameters);
     }
 

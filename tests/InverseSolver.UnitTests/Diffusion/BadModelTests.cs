@@ -55,10 +55,6 @@ public sealed class BadModelTests
         Spoiled("vq-model", folder => File.Move(Path.Combine(folder, Network.WeightsName), Path.Combine(folder, "diffusion_pytorch_model.bin")), "diffusion_pytorch_model.bin beside it is a pickle");
 
     [Fact]
-    public void Shards_are_refused_by_name() =>
-        Spoiled("vq-model", folder => File.Move(Path.Combine(folder, Network.WeightsName), Path.Combine(folder, Network.WeightsName + ".index.json")), "shards");
-
-    [Fact]
     public void A_changed_file_fails_its_hash() => SpoiledPackage(folder => File.AppendAllText(Path.Combine(folder, "model_index.json"), " "), "model_index.json is not the file");
 
     [Fact]

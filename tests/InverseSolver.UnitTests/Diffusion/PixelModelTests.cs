@@ -4,6 +4,7 @@ using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
 using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
@@ -97,6 +98,76 @@ public sealed class PixelModelTests
     [InlineData(4, 4, "no autoencoder")]
     [InlineData(3, 6, "from 3 to 6 channels, but the image has 3")]
     public void Channels_that_no_image_has_are_refused(int channels, int predicted, string message) => With(channels, predicted, folder => Refused(folder, message));
+
+    [Theory]
+    [InlineData("learned_range"), InlineData("learned")]
+    public void Of_a_network_with_a_learned_variance_the_first_half_is_the_noise(string variance) => With(3, 6, folder =>
+    {
+        string scheduler = Path.Combine(folder, "scheduler", "scheduler_config.json");
+        File.WriteAllText(scheduler, $$"""{"_class_name": "DDPMScheduler", "beta_schedule": "linear", "variance_type": "{{variance}}"}""");
+        using DisposeScope scope = torch.NewDisposeScope();
+        using LatentModel model = ModelPackage.Load(folder);
+        using UNet network = Network.LoadUNet(Path.Combine(folder, "unet"), torch.CPU);
+        Tensor z = Toy.Normal([2, 3, 16, 16], 1), t = torch.tensor([10L, 700L]), w = Toy.Normal([2, 3, 16, 16], 2);
+        Tensor leaf = z.detach().requires_grad_(), said = network.Forward(leaf, t, null);
+        Assert.Equal(6, said.size(1));
+        Tensor first = said.split(3, 1)[0];
+        (Tensor noise, Tensor gradient) = model.PredictNoiseVjp(z, t, _ => w);
+        Assert.Equal(first.detach().ToFloats(), noise.ToFloats());
+        Assert.True(Toy.Error(gradient, torch.autograd.grad([first], [leaf], [w])[0]) < 1e-6);
+
+        // A whole job, of a size that has to be padded.
+        float[] truth = Toy.Normal([3, 22, 17], 2).sigmoid().ToFloats();
+        var problem = new Inpainting(new RandomMask(0.5, 3));
+        SimulatedMeasurement simulated = Reconstruction.Simulate(problem, new ArrayData([3, 22, 17], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
+        var request = new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.02, Solver = SolverCatalog.Resolve("diffPir", "fast", null), Seed = 1 };
+        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        Assert.All(result.Image.Values, value => Assert.True(float.IsFinite(value)));
+        Assert.InRange(result.Consistency.Ratio!.Value, 0, 3);
+    });
+
+    [Theory]
+    [InlineData(3, 3), InlineData(3, 9)]
+    public void A_learned_variance_is_as_large_as_the_noise(int channels, int predicted) => With(channels, predicted, folder =>
+    {
+        File.WriteAllText(Path.Combine(folder, "scheduler", "scheduler_config.json"), """{"_class_name": "DDPMScheduler", "variance_type": "learned_range"}""");
+        if (predicted == channels)
+        {
+            ModelPackage.Load(folder).Dispose();
+        }
+        else
+        {
+            Refused(folder, "from 3 to 9 channels, but the image has 3");
+        }
+    });
+
+    // A network that says nothing is the exact model of white noise where it predicts v, and of grey where it predicts the image.
+    [Theory]
+    [InlineData("v_prediction", 0.25), InlineData("sample", 0.0)]
+    public void A_whole_job_with_another_prediction_gives_what_the_known_model_gives(string prediction, double variance) => With(1, 1, folder =>
+    {
+        string weights = Path.Combine(folder, "unet", Network.WeightsName);
+        File.WriteAllBytes(weights, SafetensorsBuilder.From(weights).With("conv_out.weight", Zero).With("conv_out.bias", Zero).ToBytes());
+        File.WriteAllText(
+            Path.Combine(folder, "scheduler", "scheduler_config.json"),
+            $$"""{"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195, "prediction_type": "{{prediction}}", "interpolation_type": "linear"}""");
+        using DisposeScope scope = torch.NewDisposeScope();
+        using LatentModel model = ModelPackage.Load(folder);
+        using var known = new GaussianModel((_, _) => variance);
+        var problem = new Inpainting(new RandomMask(0.5, 3));
+        SimulatedMeasurement simulated = Reconstruction.Simulate(
+            problem, new ArrayData([1, 24, 20], Toy.Normal([1, 24, 20], 2).sigmoid().ToFloats()), new Dictionary<string, ArrayData>(), 0.05, 1);
+        foreach (string solver in (string[])["reSample", "diffPir", "latentDps"])
+        {
+            var request = new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.05, Solver = SolverCatalog.Resolve(solver, "fast", null), Seed = 1 };
+            float[] image = Reconstruction.Run(model, request, null, default).Image.Values, expected = Reconstruction.Run(known, request, null, default).Image.Values;
+            double error = image.Zip(expected, (a, b) => Math.Abs(a - b)).Max();
+            Assert.True(error < 1e-3, $"{solver} {error}");
+            Assert.True(expected.Max() - expected.Min() > 0.1);
+        }
+
+        static (long[] Shape, byte[] Bytes)? Zero((long[] Shape, byte[] Bytes) tensor) => (tensor.Shape, new byte[tensor.Bytes.Length]);
+    });
 
     [Fact]
     public void A_denoiser_that_takes_texts_needs_an_autoencoder() => With(1, 1, folder =>

@@ -49,7 +49,7 @@ public sealed class ReconstructionTests
     }
 
     [Fact]
-    public void A_model_that_needs_a_text_is_refused_before_anything_is_computed()
+    public void A_model_that_needs_a_text_and_has_none_is_refused_before_anything_is_computed()
     {
         string folder = TestData.Copy(TestData.Golden("autoencoder-kl"));
         try

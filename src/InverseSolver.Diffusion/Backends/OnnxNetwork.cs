@@ -1,0 +1,88 @@
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion.Backends;
+
+/// <summary>An ONNX graph, run by ONNX Runtime on the CPU or on a CUDA GPU; without gradients. Tensors pass through host memory.</summary>
+internal sealed class OnnxNetwork : NetworkFile
+{
+    private readonly OnnxSession session;
+    private readonly OnnxValue[] inputs;
+    private readonly string output;
+
+    private OnnxNetwork(string name, Device device, OnnxFile file, OnnxSession session, InputRole[] roles)
+        : base(name, device, roles)
+    {
+        this.session = session;
+        inputs = [.. file.Inputs];
+        output = file.Outputs[0].Name;
+
+        OneByOne = inputs.Where((_, i) => roles[i] != InputRole.Timestep).Any(input => input.Shape is [1, ..]);
+        OneTime = Find(InputRole.Timestep) is { Shape: [] or [1] };
+    }
+
+    internal override ScalarType Type => OnnxSession.TypeOf(Find(InputRole.Sample)!.ElementType) ?? ScalarType.Float32;
+
+    /// <summary>Loads a file that was read and checked.</summary>
+    /// <param name="package">The package's folder.</param>
+    /// <param name="part">The network's folder in it.</param>
+    /// <param name="file">The file as it was read.</param>
+    /// <param name="device">Where to compute.</param>
+    /// <exception cref="InvalidModelException">ONNX Runtime is not installed, has no provider for the device, or refuses the file; or its inputs are not those of a network.</exception>
+    internal static OnnxNetwork Load(string package, string part, OnnxFile file, Device device)
+    {
+        string name = $"{part}/{OnnxFile.FileName}";
+        InputRole[] roles = RolesOf(name, file);
+        return new OnnxNetwork(name, device, file, OnnxSession.Open(Path.Combine(package, part, OnnxFile.FileName), name, device), roles);
+    }
+
+    /// <summary>Which input is which; refuses types that nothing is converted to.</summary>
+    internal static InputRole[] RolesOf(string name, OnnxFile file)
+    {
+        InputRole[] roles = InputRoles.Of(name, [.. file.Inputs.Select(input => (input.Name, input.Shape?.Length))]);
+        foreach (OnnxValue value in file.Inputs.Append(file.Outputs[0]))
+        {
+            if (OnnxSession.TypeOf(value.ElementType) is null)
+            {
+                throw new InvalidModelException($"{name}: {InvalidModelException.Quote(value.Name)} has an element type ({value.ElementType}) other than float, float16, double, int32 and int64.");
+            }
+
+            if (value.Shape is [> 1, ..] && roles.Length > 0)
+            {
+                throw new InvalidModelException($"{name}: {InvalidModelException.Quote(value.Name)} is for batches of {value.Shape[0]} only; export it with an open batch, or with one item.");
+            }
+        }
+
+        return roles;
+    }
+
+    internal override void Check((Tensor Sample, Tensor? T, Tensor? Context, Tensor? Labels) inputs, params long[][] shapes)
+    {
+        using (session.Limited())
+        {
+            base.Check(inputs, shapes);
+        }
+    }
+
+    public override void Dispose() => session.Dispose();
+
+    private protected override Tensor RunTogether(Tensor sample, Tensor? t, Tensor? context, Tensor? labels)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        var given = new Dictionary<string, (Tensor Value, int ElementType, long[] Shape)>(StringComparer.Ordinal);
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            Tensor value = Roles[i] switch
+            {
+                InputRole.Timestep => OneTime ? t!.narrow(0, 0, 1) : t!,
+                InputRole.Context => context!,
+                InputRole.Labels => labels!,
+                _ => sample,
+            };
+            given.Add(inputs[i].Name, (value, inputs[i].ElementType, inputs[i].Shape is [] ? [] : value.shape));
+        }
+
+        return session.Run(given, output).to(Device).MoveToOuterDisposeScope();
+    }
+
+    private OnnxValue? Find(InputRole role) => Roles.ToList().IndexOf(role) is var i and >= 0 ? inputs[i] : null;
+}

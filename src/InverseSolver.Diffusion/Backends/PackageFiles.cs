@@ -1,0 +1,80 @@
+using InverseSolver.Diffusion.Networks;
+using InverseSolver.Torch;
+
+namespace InverseSolver.Diffusion.Backends;
+
+/// <summary>Loads the networks of a package that lie in files of TorchScript and ONNX.</summary>
+internal static class PackageFiles
+{
+    /// <summary>The denoiser; null where libtorch builds it.</summary>
+    internal static Denoiser? Denoiser(string folder, PackageLayout layout, DenoiserShape shape, Device device)
+    {
+        if (Load(folder, layout.Denoiser, device) is not { } file)
+        {
+            return null;
+        }
+
+        try
+        {
+            CheckInputs(file, shape);
+            return new FileDenoiser(file, shape);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The autoencoder: <paramref name="own"/> where libtorch runs both halves, else one made of files.</summary>
+    /// <param name="folder">The package's folder.</param>
+    /// <param name="layout">What lies where.</param>
+    /// <param name="own">The autoencoder that libtorch built, where it runs a half. The caller owns it until this returns.</param>
+    /// <param name="shape">What the package says of it.</param>
+    /// <param name="multiple">Height and width of the smallest latent.</param>
+    /// <param name="device">Where to put it.</param>
+    internal static Autoencoder? Autoencoder(string folder, PackageLayout layout, Autoencoder? own, AutoencoderShape shape, int multiple, Device device)
+    {
+        if (layout is { Encoder: null } or { Encoder.File: null, Decoder.File: null })
+        {
+            return own;
+        }
+
+        NetworkFile? encoder = null, decoder = null;
+        try
+        {
+            encoder = Load(folder, layout.Encoder!, device);
+            decoder = Load(folder, layout.Decoder!, device);
+            return new FileAutoencoder(encoder, decoder, own, shape, multiple);
+        }
+        catch
+        {
+            encoder?.Dispose();
+            decoder?.Dispose();
+            throw;
+        }
+    }
+
+    private static NetworkFile? Load(string folder, NetworkPart part, Device device) => part.Backend switch
+    {
+        PartBackend.TorchScript => TorchScriptNetwork.Load(folder, part.Folder, device),
+        PartBackend.Onnx => OnnxNetwork.Load(folder, part.Folder, OnnxFile.Read(folder, part.Folder), device),
+        _ => null,
+    };
+
+    private static void CheckInputs(NetworkFile file, DenoiserShape shape)
+    {
+        InputRole[] wanted =
+        [
+            InputRole.Sample, InputRole.Timestep,
+            .. shape.ContextChannels is null ? Array.Empty<InputRole>() : [InputRole.Context],
+            .. shape.NeedsClassLabels ? [InputRole.Labels] : Array.Empty<InputRole>(),
+        ];
+        if (!file.Roles.Order().SequenceEqual(wanted))
+        {
+            throw new InvalidModelException($"{file.Name} takes {Listed(file.Roles.Order())}; the package says that it takes {Listed(wanted)}.");
+        }
+    }
+
+    private static string Listed(IEnumerable<InputRole> roles) => string.Join(", ", roles.Select(role => role.ToString().ToLowerInvariant()));
+}

@@ -1,0 +1,197 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace InverseSolver.Diffusion.Weights;
+
+/// <summary>
+/// The files with one network's weights, under the names that diffusers writes: one safetensors file, or an index and the shards that it names, in full
+/// precision or as a variant such as <c>fp16</c>. Tensors are looked up over all of them; each lies in exactly one.
+/// </summary>
+internal sealed class WeightFiles : IDisposable
+{
+    private const string Stem = "diffusion_pytorch_model";
+    private const int MaxShards = 1000;
+
+    private readonly Dictionary<string, (SafetensorsFile File, SafetensorsEntry Entry)> tensors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> hashes = new(StringComparer.Ordinal);
+    private readonly List<SafetensorsFile> files = [];
+
+    private WeightFiles(string name) => Name = name;
+
+    /// <summary>The weights' file, or the index where there are shards.</summary>
+    internal string Name { get; }
+
+    internal IReadOnlyDictionary<string, (SafetensorsFile File, SafetensorsEntry Entry)> Tensors => tensors;
+
+    /// <summary>SHA-256 of every file that was read, by its name in the network's folder.</summary>
+    internal IReadOnlyDictionary<string, string> Hashes => hashes;
+
+    /// <summary>The names of the files that <see cref="Open"/> reads. Of shards only the index is looked at.</summary>
+    /// <param name="folder">The network's folder.</param>
+    /// <param name="variant">The variant to take; null takes full precision where it is there, else <c>fp16</c>.</param>
+    /// <exception cref="InvalidModelException">There is an index, and it cannot be used.</exception>
+    internal static IReadOnlyList<string> Names(string folder, string? variant)
+    {
+        string first = First(folder, variant);
+        return IsIndex(first) ? [first, .. Index.Read(folder, first).Shards] : [first];
+    }
+
+    /// <summary>Opens them all and checks that index and shards agree. No tensor is read.</summary>
+    /// <param name="folder">The network's folder.</param>
+    /// <param name="variant">As of <see cref="Names"/>.</param>
+    /// <exception cref="InvalidModelException">A file is missing or cannot be used, or index and shards contradict each other.</exception>
+    internal static WeightFiles Open(string folder, string? variant)
+    {
+        string first = First(folder, variant);
+        var weights = new WeightFiles(first);
+        try
+        {
+            if (IsIndex(first))
+            {
+                weights.OpenShards(folder, Index.Read(folder, first));
+            }
+            else
+            {
+                weights.OpenFile(folder, first);
+            }
+
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Refuses files that were written to since they were opened.</summary>
+    internal void CheckUnchanged() => files.ForEach(file => file.CheckUnchanged());
+
+    public void Dispose()
+    {
+        foreach (SafetensorsFile file in files)
+        {
+            file.Dispose();
+        }
+    }
+
+    private static bool IsIndex(string name) => name.EndsWith(".json", StringComparison.Ordinal);
+
+    private static string First(string folder, string? variant)
+    {
+        string[] names = variant is null ? [.. Of(null), .. Of("fp16")] : Of(variant);
+        return names.FirstOrDefault(name => File.Exists(Path.Combine(folder, name))) ?? names[0];
+
+        static string[] Of(string? variant) => variant is null
+            ? [$"{Stem}.safetensors", $"{Stem}.safetensors.index.json"]
+            : [$"{Stem}.{variant}.safetensors", $"{Stem}.safetensors.index.{variant}.json"];
+    }
+
+    private SafetensorsFile OpenFile(string folder, string name)
+    {
+        SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, name), hash: true);
+        files.Add(file);
+        hashes[name] = file.Sha256!;
+        foreach (SafetensorsEntry entry in file.Entries.Values)
+        {
+            if (!tensors.TryAdd(entry.Name, (file, entry)))
+            {
+                throw new InvalidModelException($"Tensor {InvalidModelException.Quote(entry.Name)} is both in {tensors[entry.Name].File.Name} and in {name}.");
+            }
+        }
+
+        return file;
+    }
+
+    private void OpenShards(string folder, Index index)
+    {
+        hashes[index.Name] = index.Sha256;
+        foreach (string shard in index.Shards)
+        {
+            RefuseLinksOut(folder, shard);
+            foreach (string tensor in OpenFile(folder, shard).Entries.Keys)
+            {
+                if (!index.Map.TryGetValue(tensor, out string? place) || place != shard)
+                {
+                    throw new InvalidModelException(
+                        $"{shard} holds the tensor {InvalidModelException.Quote(tensor)}, which {index.Name} {(place is null ? "does not name" : $"says is in {place}")}.");
+                }
+            }
+        }
+
+        if (index.Map.FirstOrDefault(pair => !tensors.ContainsKey(pair.Key)) is { Key: { } lost, Value: var where })
+        {
+            throw new InvalidModelException($"{index.Name} says that the tensor {InvalidModelException.Quote(lost)} is in {where}, which has none of that name.");
+        }
+
+        long bytes = tensors.Values.Sum(t => t.Entry.Length);
+        if (index.TotalSize is { } said && said != bytes)
+        {
+            throw new InvalidModelException($"{index.Name}: metadata.total_size is {said}, but the tensors of the shards have {bytes} bytes.");
+        }
+    }
+
+    /// <summary>Refuses a file that is a link to another folder: what lies there is not part of the model.</summary>
+    internal static void RefuseLinksOut(string folder, string name)
+    {
+        string path = Path.GetFullPath(Path.Combine(folder, name));
+        try
+        {
+            if (File.Exists(path) && File.ResolveLinkTarget(path, returnFinalTarget: true) is { } target && Path.GetDirectoryName(target.FullName) != Path.GetDirectoryName(path))
+            {
+                throw new InvalidModelException($"{name} is a link out of its folder; put the file itself there.");
+            }
+        }
+        catch (IOException e)
+        {
+            throw new InvalidModelException($"{name} cannot be read.", e);
+        }
+    }
+
+    /// <summary>Which shard holds which tensor.</summary>
+    private sealed record Index(string Name, string Sha256, IReadOnlyDictionary<string, string> Map, IReadOnlyList<string> Shards, long? TotalSize)
+    {
+        internal static Index Read(string folder, string name)
+        {
+            byte[] bytes = StrictJson.ReadFile(Path.Combine(folder, name), name);
+            using JsonDocument document = StrictJson.Parse(bytes, name);
+            if (!document.RootElement.TryGetProperty("weight_map", out JsonElement list) || list.ValueKind != JsonValueKind.Object)
+            {
+                throw new InvalidModelException($"{name}: weight_map must map tensors to shards.");
+            }
+
+            var map = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (JsonProperty property in list.EnumerateObject())
+            {
+                map.Add(StrictJson.NameOf(property, name), Shard(property.Value, name));
+            }
+
+            string[] shards = [.. map.Values.Distinct().Order(StringComparer.Ordinal)];
+            return shards.Length is > 0 and <= MaxShards
+                ? new Index(name, Convert.ToHexStringLower(SHA256.HashData(bytes)), map, shards, Total(document.RootElement, name))
+                : throw new InvalidModelException($"{name}: weight_map names {shards.Length} shards; 1 to {MaxShards} are read.");
+        }
+
+        private static string Shard(JsonElement value, string name)
+        {
+            string shard = value.ValueKind == JsonValueKind.String ? StrictJson.TextOf(value, name) : "";
+            return shard.EndsWith(".safetensors", StringComparison.Ordinal) && !shard.Any(c => c is '/' or '\\' || char.IsControl(c))
+                ? shard
+                : throw new InvalidModelException($"{name}: weight_map names the shard {InvalidModelException.Quote(value.ToString())}; it must be the name of a .safetensors file in the same folder.");
+        }
+
+        // Absent in hand-made indices.
+        private static long? Total(JsonElement root, string name)
+        {
+            if (!root.TryGetProperty("metadata", out JsonElement metadata) || metadata.ValueKind != JsonValueKind.Object || !metadata.TryGetProperty("total_size", out JsonElement total))
+            {
+                return null;
+            }
+
+            // Some writers have it as 1234.0.
+            return total.ValueKind == JsonValueKind.Number && total.TryGetDouble(out double bytes) && bytes is >= 0 and <= 1L << 53 && bytes == Math.Floor(bytes)
+                ? (long)bytes
+                : throw new InvalidModelException($"{name}: metadata.total_size must be a number of bytes.");
+        }
+    }
+}

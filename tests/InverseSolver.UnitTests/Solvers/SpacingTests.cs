@@ -1,0 +1,147 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Schedules;
+using InverseSolver.Diffusion.Weights;
+using InverseSolver.Solvers.Operators;
+using InverseSolver.Solvers.Solvers;
+using InverseSolver.Torch;
+using InverseSolver.UnitTests.Diffusion;
+using Xunit;
+
+namespace InverseSolver.UnitTests.Solvers;
+
+/// <summary>How a scheduler's config reaches the solvers' grid (docs/decisions/0018).</summary>
+[LeavesNoTensors]
+public sealed class SpacingTests : IDisposable
+{
+    private readonly StableDiffusionPackage package = new();
+
+    public void Dispose() => package.Dispose();
+
+    [Theory]
+    [InlineData("leading", 5, new[] { 1, 251, 500, 750, 999 })]
+    [InlineData("linspace", 5, new[] { 0, 250, 500, 749, 999 })]
+    [InlineData("trailing", 5, new[] { 199, 399, 599, 799, 999 })]
+    [InlineData("leading", 3, new[] { 1, 500, 999 })]
+    [InlineData("linspace", 3, new[] { 0, 500, 999 })]
+    [InlineData("trailing", 3, new[] { 332, 666, 999 })]
+    [InlineData("leading", 1, new[] { 999 })]
+    [InlineData("linspace", 1, new[] { 999 })]
+    [InlineData("trailing", 1, new[] { 999 })]
+    public void The_grid_has_the_spacing_of_the_scheduler(string spacing, int steps, int[] expected)
+    {
+        foreach (bool one in (bool[])[false, true])
+        {
+            using LatentModel model = Load(spacing, setAlphaToOne: one);
+            var grid = new DdimGrid(model, steps);
+            Assert.Equal(expected, grid.Timestep);
+            Assert.Equal(expected.Select(t => model.Abar[t]), grid.Abar);
+
+            // Of scaled-linear 0.0015 to 0.0195.
+            Assert.Equal(one ? 1 : 0.9985, grid.AbarBefore[0], 1e-9);
+            Assert.All(Enumerable.Range(1, steps - 1), i => Assert.Equal(grid.Abar[i - 1], grid.AbarBefore[i]));
+        }
+    }
+
+    [Theory]
+    [InlineData("leading"), InlineData("linspace"), InlineData("trailing")]
+    public void As_many_steps_as_timesteps_visit_each_once(string spacing)
+    {
+        using LatentModel model = Load(spacing);
+        Assert.Equal(Enumerable.Range(0, 1000), new DdimGrid(model, 1000).Timestep);
+        Assert.All((int[])[999, 777, 500, 7], steps => Assert.Equal(steps, new DdimGrid(model, steps).Timestep.Distinct().Count()));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DdimGrid(model, 1001));
+    }
+
+    [Fact]
+    public void The_bundled_model_keeps_the_grid_of_the_papers()
+    {
+        using LatentModel model = ModelPackage.Load(TestData.Brain);
+        Assert.Equal((TimestepSpacing.Leading, false), (model.Info.TimestepSpacing, model.Info.SetAlphaToOne));
+        Assert.Equal(Enumerable.Range(0, 500).Select(i => 2 * i + 1), new DdimGrid(model, 500).Timestep);
+        Assert.Equal(new DdimGrid(model.Abar, 20).AbarBefore, new DdimGrid(model, 20).AbarBefore);
+    }
+
+    [Theory]
+    [InlineData("epsilon", false, false)]
+    [InlineData("epsilon", true, false)]
+    [InlineData("v_prediction", false, false)]
+    [InlineData("v_prediction", true, true)]
+    [InlineData("sample", false, true)]
+    [InlineData("sample", true, false)]
+    public void A_solver_that_leaves_the_measurement_aside_samples_as_the_original_does(string prediction, bool setAlphaToOne, bool zeroSnr)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using LatentModel model = Load("trailing", prediction, setAlphaToOne, zeroSnr);
+        using LinearOperator op = MaskOperator.Denoising(3, 30, 24, torch.CPU);
+        const int Steps = 5;
+        var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 3, 30, 24]), 0.1), TRegPresets.Paper with { Steps = Steps, ConsistencyEnd = 0, FinalProximalStep = false });
+        using SolverState state = solver.Start(7);
+        using GradMode grad = torch.no_grad();
+        Tensor z = state.Latent.clone();
+        Assert.Equal([1L, 4, 8, 6], z.shape);
+        solver.Run(state);
+
+        using UNet network = Network.LoadUNet(Path.Combine(package.Folder, "unet"), torch.CPU);
+        using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors"));
+        Tensor context = stored.Read("embedding").unsqueeze(0);
+        DdimSchedule schedule = DdimSchedule.Read(Path.Combine(package.Folder, "scheduler", "scheduler_config.json"));
+        foreach (int t in schedule.Timesteps(Steps))
+        {
+            (z, _) = schedule.Step(network.Forward(z, torch.tensor([(long)t]), context), t, z, Steps);
+        }
+
+        // Of no signal at all a little is kept, 2^-24, whose root is 2.4e-4.
+        double error = Toy.Error(state.Latent, z);
+        Assert.True(error < (zeroSnr ? 2e-3 : 1e-5), $"{error}");
+        Assert.All(state.Image!.ToFloats(), value => Assert.True(float.IsFinite(value)));
+    }
+
+    /// <summary>All solvers of single images.</summary>
+    public static TheoryData<string> Solvers => [.. SolverCatalog.All.Where(solver => !solver.Presets["fast"].JointFrames).Select(solver => solver.Type)];
+
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void Every_solver_runs_from_pure_noise_to_an_end_without_noise(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using LatentModel model = Load("trailing", "v_prediction", setAlphaToOne: true, zeroSnr: true);
+        Assert.Equal(1.0 / (1 << 24), model.Abar[999]);
+        using var op = new MaskOperator(3, 30, 24, Masks.Random(30, 24, 0.6, 3), torch.CPU);
+        Tensor truth = Toy.Normal([1, 3, 30, 24], 2).sigmoid(), y = op.Apply(truth);
+        foreach (string preset in (string[])["fast", "paper"])
+        {
+            SolverParameters parameters = SolverCatalog.Resolve(type, "fast", null);
+            Tensor x = torch.tensor(Toy.Run(model, op, y, 0.05, preset == "fast" ? parameters : Published(parameters), 1), 1, 3, 30, 24);
+            Assert.All(x.ToFloats(), value => Assert.True(float.IsFinite(value), preset));
+            double residual = op.Residual2(x, y).ToDoubles()[0], before = op.Residual2(torch.full([1, 3, 30, 24], 0.5), y).ToDoubles()[0];
+            Assert.True(preset == "paper" || residual < 0.5 * before, $"{residual} of {before}");
+        }
+
+        // The authors' data steps in as few steps as the fast preset has, without our last step.
+        static SolverParameters Published(SolverParameters parameters) => parameters switch
+        {
+            DdnmParameters p => p with { Data = DataStep.Published, FinalProximalStep = false },
+            DiffPirParameters p => p with { Data = DataStep.Published, FinalProximalStep = false },
+            DdpmConsistencyParameters p => p with { Data = DataStep.Published, FinalProximalStep = false },
+            DiffusionParameters p => p with { FinalProximalStep = false },
+            _ => parameters,
+        };
+    }
+
+    [Fact]
+    public void Predicted_noise_is_refused_where_a_timestep_has_no_signal()
+    {
+        string message = Assert.Throws<InvalidModelException>(() => Load("trailing", zeroSnr: true)).Message;
+        Assert.Contains("scheduler/scheduler_config.json: rescale_betas_zero_snr leaves no signal", message, StringComparison.Ordinal);
+    }
+
+    private LatentModel Load(string spacing, string prediction = "epsilon", bool setAlphaToOne = false, bool zeroSnr = false)
+    {
+        package.Scheduler($$"""
+            {"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195, "clip_sample": false, "steps_offset": 0,
+            "prediction_type": "{{prediction}}", "timestep_spacing": "{{spacing}}", "set_alpha_to_one": {{(setAlphaToOne ? "true" : "false")}}, "rescale_betas_zero_snr": {{(zeroSnr ? "true" : "false")}}}
+            """);
+        return ModelPackage.Load(package.Folder);
+    }
+}
