@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Weights;
@@ -142,6 +144,18 @@ internal sealed class ModelCard
                     && file.EndsWith(".safetensors", StringComparison.Ordinal) && !file.Any(c => c is '/' or '\\' || char.IsControl(c))
                     ? file
                     : throw new InvalidModelException($"{FileName}: conditioning.file must be the name of a .safetensors file in the package's folder.");
+        }
+    }
+
+    /// <summary>SHA-256 of what the card alone decides about results: conditioning, scalings, the round-trip error, which of several networks is taken. Null where it says nothing of them.</summary>
+    internal string? SettingsHash
+    {
+        get
+        {
+            string[] said = [.. ((string[])["backend", "conditioning", "consistency", "latentScale", "variant"])
+                .Where(name => root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(root.GetProperty(name))}\n"),
+                .. RoundTripRmse is { } rmse ? [FormattableString.Invariant($"roundTripRmse {rmse:R}\n")] : Array.Empty<string>()];
+            return said.Length == 0 ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(said))));
         }
     }
 

@@ -79,8 +79,7 @@ public sealed class ModelCatalog : IDisposable
             return null;
         }
 
-        string hash = index.HashOf(package);
-        return PackageDetails.Read(package, hash, index);
+        return PackageDetails.Read(package, WithHash(package, index.HashOf(package)), index);
     }
 
     /// <summary>What is known of a model, with the hash of its files as they are now: from its card, or taken once for each state of theirs. No weights are loaded.</summary>
@@ -101,7 +100,7 @@ public sealed class ModelCatalog : IDisposable
             throw TooLarge(package, widest);
         }
 
-        return package.Info with { Hash = index.HashOf(package), Precision = options.PrecisionName };
+        return WithHash(package, index.HashOf(package));
     }
 
     /// <summary>The copies of a model that are in memory.</summary>
@@ -213,7 +212,14 @@ public sealed class ModelCatalog : IDisposable
 
     private Package PackageOf(string id) => index.Find(id) ?? throw new ModelUnavailableException(Unavailability.Unknown, $"There is no model '{id}'.");
 
-    private ModelInfo InfoOf(Package package) => package.Info with { Hash = index.KnownHash(package), Precision = options.PrecisionName };
+    private ModelInfo InfoOf(Package package) => WithHash(package, index.KnownHash(package));
+
+    // A network in a file computes in what its file says.
+    private ModelInfo WithHash(Package package, string? hash) => package.Info with
+    {
+        Hash = hash,
+        Precision = package.Info.Backends?.Denoiser == "libtorch" ? ModelOptions.NameOf(options.DenoiserType) : package.Info.Precision,
+    };
 
     private ModelCopy? Take(string id, Device device, string hash)
     {

@@ -14,7 +14,7 @@ public sealed record ModelOptions
     /// <summary>Whether calls of the denoiser and gradients of the decoder are recorded as CUDA graphs, on a GPU and on a stream of one's own.</summary>
     public bool Graphs { get; init; } = true;
 
-    internal string PrecisionName => DenoiserType.ToString().ToLowerInvariant();
+    internal static string NameOf(ScalarType type) => type.ToString().ToLowerInvariant();
 
     internal void Check(Device device)
     {

@@ -54,6 +54,7 @@ public static class ModelPackage
             PredictionType = schedule.PredictionType,
             TrainTimesteps = schedule.Noise.TrainTimesteps,
             RoundTripRmse = card.RoundTripRmse,
+            HasConsistencyNetwork = card.Consistency is not null,
             ContextChannels = denoiser.ContextChannels,
             NeedsClassLabels = denoiser.NeedsClassLabels,
             Backends = new ModelBackends(Said(layout.Denoiser)!, Said(layout.Decoder), Said(layout.Encoder)),
@@ -63,8 +64,7 @@ public static class ModelPackage
             TimestepSpacing = schedule.Spacing,
             SetAlphaToOne = schedule.SetAlphaToOne,
             Licence = card.Text("licence"),
-            HasConsistencyNetwork = card.Consistency is not null,
-            Hash = DeclaredHash(folder, parts, card),
+            Hash = parts.All(card.Sha256.ContainsKey) ? Combined(card, parts.Select(part => card.Sha256[part])) : null,
         };
         CheckAgreement(info, card, denoiser, schedule);
         return info;
@@ -136,7 +136,7 @@ public static class ModelPackage
             card.VerifyHashes(folder, hashes);
             CheckNetworks(autoencoder, denoiser, consistency?.Network);
             ScalarType computed = (denoiser as FileDenoiser)?.Type ?? options.DenoiserType;
-            info = info with { Hash = Combined(parts.Select(part => hashes[part])), Precision = (options with { DenoiserType = computed }).PrecisionName };
+            info = info with { Hash = Combined(card, parts.Select(part => hashes[part])), Precision = ModelOptions.NameOf(computed) };
             return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning, options.Graphs && device.Type == DeviceType.CUDA);
         }
         catch
@@ -187,37 +187,30 @@ public static class ModelPackage
     }
 
     /// <summary>The files that make up the model, named from the package's folder. Their hashes make its hash.</summary>
-    /// <exception cref="InvalidModelException">The card cannot be used.</exception>
-    internal static string[] Parts(string folder)
+    /// <exception cref="InvalidModelException">The card or an index cannot be used.</exception>
+    internal static string[] Parts(string folder, ModelInfo info)
     {
         ModelCard card = ModelCard.Read(folder);
-        PackageLayout layout = ReadLayout(folder, card);
-        NetworkConfig? unetConfig = UNetConfig(folder, layout);
-        return Parts(folder, layout, card, Conditioning.Describe(folder, card, Shapes(folder, card, layout, unetConfig).Denoiser, unetConfig).Info);
+        return Parts(folder, ReadLayout(folder, card), card, info.Conditioning);
     }
 
-    /// <summary>The model's hash from the hashes of its <see cref="Parts(string)"/>.</summary>
-    internal static string Combined(IEnumerable<string> hashes) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Order(StringComparer.Ordinal).Select(hash => hash + "\n")))));
+    /// <summary>The model's hash from those of its <see cref="Parts(string, ModelInfo)"/> and what its card decides.</summary>
+    internal static string Combined(string folder, IEnumerable<string> hashes) => Combined(ModelCard.Read(folder), hashes);
 
-    /// <summary>Bytes that the weights take once they are loaded, from the headers of their files.</summary>
+    /// <summary>Bytes that the weights take once they are loaded: from the headers of safetensors files, else the size of the files.</summary>
     /// <exception cref="InvalidModelException">A file of weights is missing, or its header cannot be used.</exception>
-    internal static long ExpectedBytes(string folder, ModelOptions options) => Parts(folder).Sum(part =>
+    internal static long ExpectedBytes(string folder, IEnumerable<string> parts, ModelOptions options) => parts.Sum(part =>
     {
+        string path = Path.Combine(folder, part);
         if (Path.GetExtension(part) != ".safetensors")
         {
-            // A file of another library holds about what it takes.
-            return Path.GetExtension(part) == ".json" ? 0 : ModelFile.StampOf(Path.Combine(folder, part))?.Bytes ?? 0;
+            return Path.GetExtension(part) == ".json" ? 0 : ModelFile.StampOf(path)?.Bytes ?? throw new InvalidModelException($"{part} is missing.");
         }
 
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, part));
-        int element = PackageLayout.AutoencoderFolders.Contains(part.Split('/')[0]) ? SafetensorsEntry.ElementBytes(ScalarType.Float32) : SafetensorsEntry.ElementBytes(options.DenoiserType);
-        return file.Entries.Values.Sum(entry => entry.Length / SafetensorsEntry.ElementBytes(entry.Type) * element);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        ScalarType type = PackageLayout.AutoencoderFolders.Contains(part.Split('/')[0]) ? ScalarType.Float32 : options.DenoiserType;
+        return file.Entries.Values.Sum(entry => entry.Length / SafetensorsEntry.ElementBytes(entry.Type) * SafetensorsEntry.ElementBytes(type));
     });
-
-    private static string? DeclaredHash(string folder, string[] parts, ModelCard card) => parts.All(part => part == ModelCard.FileName || card.Sha256.ContainsKey(part))
-        ? Combined(parts.Select(part => part == ModelCard.FileName ? ModelCard.HashOf(folder, part) : card.Sha256[part]))
-        : null;
 
     // A network in a file needs none.
     private static NetworkConfig? UNetConfig(string folder, PackageLayout layout)
@@ -244,10 +237,8 @@ public static class ModelPackage
 
     private static string? Said(NetworkPart? part) => part?.Backend.ToString().ToLowerInvariant();
 
-    // The card is one of them: it says the round-trip error, the conditioning and perhaps the latent's scale, which results depend on.
     private static string[] Parts(string folder, PackageLayout layout, ModelCard card, ConditioningInfo? conditioning) =>
     [
-        .. File.Exists(Path.Combine(folder, ModelCard.FileName)) ? [ModelCard.FileName] : Array.Empty<string>(),
         SchedulerFile,
         .. ((string?[])[layout.Denoiser.File is null ? layout.Denoiser.Folder : null, layout.OwnAutoencoder, card.Consistency is null ? null : ConsistencyNetwork.Folder])
             .OfType<string>().SelectMany(network =>
@@ -255,6 +246,9 @@ public static class ModelPackage
         .. layout.Files(folder),
         .. conditioning?.File is { } told ? (string[])[told] : [],
     ];
+
+    private static string Combined(ModelCard card, IEnumerable<string> hashes) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
 
     private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser, DdimSchedule schedule)
     {

@@ -19,15 +19,14 @@ public sealed record PackageFile(string Name, long Bytes, string Sha256);
 /// <param name="ExpectedBytes">Bytes that its weights take once loaded.</param>
 public sealed record PackageDetails(ModelInfo Info, JsonObject? Card, IReadOnlyDictionary<string, JsonObject> Configs, IReadOnlyList<PackageFile> Files, long ExpectedBytes)
 {
-    internal static PackageDetails Read(Package package, string hash, PackageIndex index)
+    internal static PackageDetails Read(Package package, ModelInfo info, PackageIndex index)
     {
         ModelCard card = ModelCard.Read(package.Folder);
-        string[] parts = ModelPackage.Parts(package.Folder);
         return new PackageDetails(
-            package.Info with { Hash = hash },
-            parts.Contains(ModelCard.FileName) ? Json(package.Folder, ModelCard.FileName) : null,
-            parts.Where(part => part != ModelCard.FileName && part.EndsWith(".json", StringComparison.Ordinal)).ToDictionary(part => part, part => Json(package.Folder, part)),
-            [.. parts.Select(part => new PackageFile(part, package.Stamps[part].Bytes, card.Sha256.GetValueOrDefault(part) ?? index.HashOf(package, part)))],
+            info,
+            package.Stamps.ContainsKey(ModelCard.FileName) ? Json(package.Folder, ModelCard.FileName) : null,
+            package.Parts.Where(part => part.EndsWith("config.json", StringComparison.Ordinal)).ToDictionary(part => part, part => Json(package.Folder, part)),
+            [.. package.Parts.Select(part => new PackageFile(part, package.Stamps[part].Bytes, card.Sha256.GetValueOrDefault(part) ?? index.HashOf(package, part)))],
             package.ExpectedBytes);
     }
 

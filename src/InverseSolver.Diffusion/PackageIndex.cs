@@ -7,9 +7,10 @@ namespace InverseSolver.Diffusion;
 /// <summary>A usable package as it was when its files had these stamps.</summary>
 /// <param name="Folder">Where it lies.</param>
 /// <param name="Info">What it says of itself.</param>
+/// <param name="Parts">The files that make up the model.</param>
 /// <param name="ExpectedBytes">What its weights will take.</param>
 /// <param name="Stamps">Its files.</param>
-internal sealed record Package(string Folder, ModelInfo Info, long ExpectedBytes, SortedDictionary<string, FileStamp> Stamps);
+internal sealed record Package(string Folder, ModelInfo Info, string[] Parts, long ExpectedBytes, SortedDictionary<string, FileStamp> Stamps);
 
 /// <summary>
 /// The packages in a list of folders, as they are on disk now: each question looks at the files' sizes and times again, and reads only what changed.
@@ -55,7 +56,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
     {
         try
         {
-            return PackageFiles.Stamps(package.Folder, Roots()).SequenceEqual(package.Stamps);
+            return PackageStamps.Of(package.Folder, Roots()).SequenceEqual(package.Stamps);
         }
         catch (Exception e) when (e is InvalidModelException or IOException or UnauthorizedAccessException)
         {
@@ -72,7 +73,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
             return known;
         }
 
-        return ModelPackage.Combined(ModelPackage.Parts(package.Folder).Select(part => HashOf(package, part)));
+        return ModelPackage.Combined(package.Folder, package.Parts.Select(part => HashOf(package, part)));
     }
 
     /// <summary>The SHA-256 of one of a package's files, taken once for each state of it.</summary>
@@ -92,8 +93,8 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
             return declared;
         }
 
-        string?[] parts = [.. ModelPackage.Parts(package.Folder).Select(part => KnownHash(package, part))];
-        return parts.Contains(null) ? null : ModelPackage.Combined(parts!);
+        string?[] parts = [.. package.Parts.Select(part => KnownHash(package, part))];
+        return parts.Contains(null) ? null : ModelPackage.Combined(package.Folder, parts!);
     }
 
     private string? KnownHash(Package package, string file) =>
@@ -137,7 +138,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
     {
         try
         {
-            SortedDictionary<string, FileStamp> stamps = PackageFiles.Stamps(folder, roots);
+            SortedDictionary<string, FileStamp> stamps = PackageStamps.Of(folder, roots);
             if (!seen.TryGetValue(folder, out Seen? before) || !before.Stamps.SequenceEqual(stamps))
             {
                 seen[folder] = before = Read(folder, stamps);
@@ -156,7 +157,9 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
     {
         try
         {
-            return new Seen(stamps, new Package(folder, ModelPackage.ReadInfo(folder), ModelPackage.ExpectedBytes(folder, options), stamps), null);
+            ModelInfo info = ModelPackage.ReadInfo(folder);
+            string[] parts = ModelPackage.Parts(folder, info);
+            return new Seen(stamps, new Package(folder, info, parts, ModelPackage.ExpectedBytes(folder, parts, options), stamps), null);
         }
         catch (Exception e) when (e is InvalidModelException or IOException or UnauthorizedAccessException)
         {

@@ -16,14 +16,15 @@ public sealed record WarmUp(double EncodeSeconds, double NetworkSeconds, double 
         using GradMode grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         ModelInfo info = model.Info;
-        int size = model.SizeMultiple;
-        Tensor x = torch.zeros([1, model.Channels, size, size], device: model.Device), t = torch.zeros([1], ScalarType.Int64, model.Device);
-        Tensor? conditioning = info.NeedsClassLabels ? torch.zeros([1], ScalarType.Int64, model.Device)
-            : info.ContextChannels is { } width ? torch.zeros([1, 1, width], device: model.Device)
+        (int height, int width) = (info.FixedHeight ?? model.SizeMultiple, info.FixedWidth ?? model.SizeMultiple);
+        Tensor x = torch.zeros([1, model.Channels, height, width], device: model.Device), t = torch.zeros([1], ScalarType.Int64, model.Device);
+        Tensor? conditioning = info.Conditioning is not null ? null : info.NeedsClassLabels ? torch.zeros([1], ScalarType.Int64, model.Device)
+            : info.ContextChannels is { } channels ? torch.zeros([1, 1, channels], device: model.Device)
             : null;
         Tensor z = x;
         double encode = Seconds(() => z = model.Encode(x)), network = Seconds(() => model.PredictNoise(z, t, conditioning));
-        double decode = Seconds(() => model.Decode(z, size, size)), gradient = Seconds(() => model.DecodeVjp(z, size, size, torch.ones_like));
+        double decode = Seconds(() => model.Decode(z, height, width));
+        double? gradient = info.Gradients.Decoder ? Seconds(() => model.DecodeVjp(z, height, width, torch.ones_like)) : null;
         return new WarmUp(encode, network, decode, gradient);
 
         double Seconds(Action call)

@@ -36,7 +36,7 @@ public sealed class ModelStories : IDisposable
         Assert.Equal(("unloaded", false, 0), ((string?)shown["state"], (bool)shown["loaded"]!, shown["copies"]!.AsArray().Count));
         Assert.Equal("other", (string?)details["card"]!["id"]);
         Assert.Equal("UNet2DModel", (string?)details["configs"]!["unet/config.json"]!["_class_name"]);
-        Assert.Equal(["model.json", "scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.safetensors"], details["files"]!.AsArray().Select(file => (string?)file!["name"]));
+        Assert.Equal(["scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.safetensors"], details["files"]!.AsArray().Select(file => (string?)file!["name"]));
         Assert.All(details["files"]!.AsArray(), file =>
         {
             byte[] bytes = File.ReadAllBytes(Path.Combine(models, "other", (string)file!["name"]!));

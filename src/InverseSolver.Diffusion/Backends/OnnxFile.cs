@@ -1,3 +1,5 @@
+using InverseSolver.Diffusion.Weights;
+
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>An input or output of an ONNX graph.</summary>
@@ -57,12 +59,7 @@ internal sealed class OnnxFile
     internal static OnnxFile Read(string package, string part)
     {
         string folder = Path.Combine(package, part), name = $"{part}/{FileName}", path = Path.Combine(folder, FileName);
-        if (!File.Exists(path))
-        {
-            throw new InvalidModelException($"{name} is missing.");
-        }
-
-        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        using var stream = new FileStream(ModelFile.Open(path, name), FileAccess.Read, bufferSize: 0);
         return stream.Length <= MaxBytes
             ? new OnnxFile(folder, name, stream)
             : throw new InvalidModelException($"{name} is larger than 2 GiB; ONNX keeps such weights in external data.");

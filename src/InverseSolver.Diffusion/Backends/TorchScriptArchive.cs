@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Backends;
 
@@ -17,12 +18,7 @@ internal static class TorchScriptArchive
     /// <exception cref="InvalidModelException">Says what is wrong.</exception>
     internal static void Check(string path, string name)
     {
-        if (!File.Exists(path))
-        {
-            throw new InvalidModelException($"{name} is missing.");
-        }
-
-        using FileStream stream = File.OpenRead(path);
+        using var stream = new FileStream(ModelFile.Open(path, name), FileAccess.Read);
         try
         {
             using var archive = new ZipArchive(stream, ZipArchiveMode.Read);

@@ -83,6 +83,9 @@ internal sealed record ModelCopy(string Device, string Hash, ModelState State, l
 /// <param name="Prediction">What the denoiser was trained to predict.</param>
 /// <param name="TrainTimesteps">Number of training timesteps.</param>
 /// <param name="Precision">What the denoiser computes in.</param>
+/// <param name="Backends">What runs its networks: <c>libtorch</c>, <c>torchscript</c> or <c>onnx</c>.</param>
+/// <param name="Gradients">Which of its networks give gradients; solvers that need one that is missing refuse the model.</param>
+/// <param name="Missing">What keeps the model from solving problems, as the end of a sentence about it; null where nothing does.</param>
 /// <param name="HasConsistencyNetwork">Whether it has a consistency network.</param>
 /// <param name="ExpectedBytes">Bytes that its weights take on each device once they are loaded.</param>
 /// <param name="Card">Its model.json as it stands; null where there is none.</param>
@@ -95,6 +98,9 @@ internal sealed record ModelDetails(
     string Prediction,
     int TrainTimesteps,
     string Precision,
+    ModelBackends? Backends,
+    ModelGradients Gradients,
+    string? Missing,
     bool HasConsistencyNetwork,
     long ExpectedBytes,
     JsonObject? Card,

@@ -3,7 +3,7 @@ using InverseSolver.Diffusion.Weights;
 namespace InverseSolver.Diffusion;
 
 /// <summary>Looks at the files of a package without opening one: what is there, where links lead, and whether something changed.</summary>
-internal static class PackageFiles
+internal static class PackageStamps
 {
     private const int MaxFiles = 1000, MaxDepth = 3;
 
@@ -11,7 +11,7 @@ internal static class PackageFiles
     /// <param name="folder">The package's folder.</param>
     /// <param name="roots">The folders that models may lie in, as <see cref="ModelFile.RealPath"/> gives them.</param>
     /// <exception cref="InvalidModelException">A link leads out of all of them or nowhere, or there are too many files.</exception>
-    internal static SortedDictionary<string, FileStamp> Stamps(string folder, IReadOnlyList<string> roots)
+    internal static SortedDictionary<string, FileStamp> Of(string folder, IReadOnlyList<string> roots)
     {
         var stamps = new SortedDictionary<string, FileStamp>(StringComparer.Ordinal);
         Add(folder, "", MaxDepth, roots, stamps);
