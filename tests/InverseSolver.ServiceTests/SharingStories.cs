@@ -41,7 +41,7 @@ public sealed class SharingStories
     public async Task A_cancelled_job_leaves_those_it_shared_with()
     {
         await using var service = new Service(folder: null);
-        JsonObject endless = Requests.LongJob();
+        JsonObject endless = Requests.Job(steps: 1000);
         endless["reproducible"] = false;
         JsonObject first = await service.SubmitAsync(endless);
         await service.UntilAsync(Service.Id(first), job => job["progress"] is not null);
@@ -56,7 +56,7 @@ public sealed class SharingStories
     public async Task A_reproducible_job_is_not_overtaken_by_those_that_share()
     {
         await using var service = new Service(folder: null);
-        JsonObject endless = Requests.LongJob();
+        JsonObject endless = Requests.Job(steps: 1000);
         endless["reproducible"] = false;
         JsonObject first = await service.SubmitAsync(endless);
         await service.UntilAsync(Service.Id(first), job => job["progress"] is not null);
