@@ -197,7 +197,7 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
             _ => builder.With(tensor, old => (old.Shape, [0, 0, 0xC0, 0x7F, .. old.Bytes[4..]])),
         };
         File.WriteAllBytes(path, builder.ToBytes());
-        InvalidModelException refusal = Assert.Throws<InvalidModelException>(() => 
+        InvalidModelException refusal = Assert.Throws<InvalidModelException>(() =>
             CheckpointConversion.Run(path, Path.Combine(folder, "out"), new() { Raw = !tensor.StartsWith("model_ema", StringComparison.Ordinal) }));
         Assert.StartsWith(text, refusal.Message, StringComparison.Ordinal);
         Assert.Equal([path], Directory.EnumerateFileSystemEntries(folder));
