@@ -19,7 +19,7 @@ public sealed class Service : WebApplicationFactory<Program>
     {
         ownsFolder = folder is null;
         Folder = folder ?? Directory.CreateTempSubdirectory("inverse-service-").FullName;
-        this.settings = settings.ToDictionary(setting => setting.Name, setting => setting.Value);
+        this.settings = settings.GroupBy(setting => setting.Name).ToDictionary(same => same.Key, same => same.Last().Value);
         UseKestrel(0);
         StartServer();
         Client = CreateClient();
