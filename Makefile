@@ -4,6 +4,8 @@ CONFIGURATION ?= Release
 SERVICE := src/InverseSolver.Service/bin/$(CONFIGURATION)/net10.0/InverseSolver.Service
 INVERSE := src/InverseSolver.Cli/bin/$(CONFIGURATION)/net10.0/inverse
 URL ?= http://localhost:8080
+# Stages of `make gpu-check`; all where empty
+STAGES ?=
 # Options of `inverse demo`, for example --preset fast --every-slice
 DEMO ?=
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
@@ -17,8 +19,8 @@ help:
 	@echo "make test       all tests"
 	@echo "make build      build everything"
 	@echo "make bench      times of operators, networks, solvers and transforms"
-	@echo "make gpu-check  check and time the networks on a GPU, or say that there is none"
-	@echo "make gpu-bundle pack the CLI into artifacts/gpu-check, for make gpu-check on a machine without a .NET SDK"
+	@echo "make gpu-check  check and time everything on a GPU, or say that there is none; STAGES=\"parity graph\" takes some stages"
+	@echo "make gpu-bundle pack service and CLI into artifacts/gpu-check.tar.xz, for make gpu-check on a machine without a .NET SDK"
 	@echo "make format     check the formatting"
 	@echo "make openapi    write docs/openapi.json anew"
 	@echo "make prove-image build the image by podman on stand-ins for its bases, run it and try it (root)"
@@ -53,10 +55,13 @@ bench: build
 	$(INVERSE) bench nufft
 
 gpu-check:
-	@docker/gpu-check.sh
+	@docker/gpu-check.sh $(STAGES)
 
 gpu-bundle: build
-	dotnet publish src/InverseSolver.Cli -c Release -r linux-x64 --self-contained -v quiet -nologo --artifacts-path artifacts/gpu-build -o artifacts/gpu-check
+	@rm -rf artifacts/gpu-check artifacts/gpu-check.tar.xz
+	for project in Cli Service; do dotnet publish src/InverseSolver.$$project -c Release -r linux-x64 --self-contained -p:DebugType=none -v quiet -nologo --artifacts-path artifacts/gpu-build -o artifacts/gpu-check || exit 1; done
+	@rm -f artifacts/gpu-check/libmscor*.so artifacts/gpu-check/Microsoft.VisualBasic.Core.dll artifacts/gpu-check/*.xml artifacts/gpu-check/libinverse_*.so artifacts/gpu-check/inverse_reader artifacts/gpu-check/libonnxruntime*.so
+	tar -cJf artifacts/gpu-check.tar.xz -C artifacts/gpu-check . && ls -l artifacts/gpu-check.tar.xz
 
 format:
 	dotnet format InverseSolver.sln --verify-no-changes --severity warn

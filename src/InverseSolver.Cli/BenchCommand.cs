@@ -24,7 +24,7 @@ internal static class BenchCommand
             print(best(a.add), best(a.add_), torch.__version__)
         """;
 
-    internal static Command Create() => new("bench", "Times operators, networks, solvers and non-Cartesian transforms.") { Ops(), Networks(), SolverBench.Create(), NufftBench.Create() };
+    internal static Command Create() => new("bench", "Times operators, networks, solvers, non-Cartesian transforms and the jobs of a service.") { Ops(), Networks(), SolverBench.Create(), NufftBench.Create(), JobBench.Create() };
 
     private static Command Ops()
     {

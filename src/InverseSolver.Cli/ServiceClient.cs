@@ -200,7 +200,7 @@ internal sealed class ServiceClient : IDisposable
 }
 
 /// <summary>A job to submit.</summary>
-internal sealed record JobSubmission(string Model, Problem Problem, double Sigma, SolverSubmission Solver, long Seed, string Name, bool Previews = false);
+internal sealed record JobSubmission(string Model, Problem Problem, double Sigma, SolverSubmission Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
 
 /// <summary>The solver of a job to submit.</summary>
 internal sealed record SolverSubmission(string Type, string Preset, JsonObject Parameters);
@@ -215,7 +215,10 @@ internal sealed record ServiceJob(string Id, string State, ServiceProgress? Prog
 internal sealed record ServiceProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds);
 
 /// <summary>What a job found.</summary>
-internal sealed record ServiceResult(ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost);
+internal sealed record ServiceResult(ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, ServiceSharing? Sharing = null);
+
+/// <summary>How a job shared its network calls.</summary>
+internal sealed record ServiceSharing(double MeanItems, long Calls);
 
 /// <summary>Why a job failed.</summary>
 internal sealed record ServiceFailure(string Code, string? Field, string Detail);

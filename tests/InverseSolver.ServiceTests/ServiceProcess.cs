@@ -9,8 +9,13 @@ internal sealed class ServiceProcess : IDisposable
     private readonly TaskCompletionSource<string> listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ServiceProcess(string folder, string url = "http://127.0.0.1:0", params (string Name, string Value)[] settings)
+        : this(typeof(Program).Assembly.Location, folder, url, settings)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, "--urls", url])
+    }
+
+    public ServiceProcess(string program, string folder, string url, (string Name, string Value)[] settings)
+    {
+        var start = new ProcessStartInfo("dotnet", [program, "--urls", url])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -1,6 +1,9 @@
-"""Times the bundled model's networks in PyTorch, with random weights: what `inverse bench networks` is compared with.
+"""Times the bundled model's networks in PyTorch, with random weights: what `inverse bench networks` and `inverse gpu-check` are compared with.
 
-The same layers in the same order as models/brain-mri-128 has them, written for timing only. Needs Debian's python3-torch.
+    networks.py [THREADS]               on the CPU
+    networks.py cuda [compile]          on a GPU, eager or by torch.compile
+
+The same layers in the same order as models/brain-mri-128 has them, written for timing only. Needs Debian's python3-torch, or any newer one.
 """
 import statistics
 import sys
@@ -36,7 +39,10 @@ class Attention(nn.Module):
         n, c, h, w = x.shape
         y = self.norm(x).flatten(2).transpose(1, 2)
         q, k, v = (f(y).view(n, h * w, self.heads, -1).transpose(1, 2) for f in (self.q, self.k, self.v))
-        a = torch.softmax(q @ k.transpose(-1, -2) / (c // self.heads) ** 0.5, -1) @ v
+        if hasattr(F, "scaled_dot_product_attention"):
+            a = F.scaled_dot_product_attention(q, k, v)
+        else:
+            a = torch.softmax(q @ k.transpose(-1, -2) / (c // self.heads) ** 0.5, -1) @ v
         return x + self.o(a.transpose(1, 2).reshape(n, h * w, c)).transpose(1, 2).view(n, c, h, w)
 
 
@@ -85,7 +91,7 @@ class UNet(nn.Module):
 
     def forward(self, x, steps):
         half = self.t1.in_features // 2
-        f = steps[:, None].float() * torch.exp(-torch.arange(half) * (9.210340371976184 / half))[None]
+        f = steps[:, None].float() * torch.exp(-torch.arange(half, device=x.device) * (9.210340371976184 / half))[None]
         t = self.t2(F.silu(self.t1(torch.cat([f.cos(), f.sin()], 1))))
         x = self.start(x)
         skips = [x]
@@ -124,6 +130,8 @@ def median(call, repeats=15):
     for i in range(repeats + 2):
         start = time.perf_counter()
         call()
+        if cuda:
+            torch.cuda.synchronize()
         if i >= 2:
             times.append((time.perf_counter() - start) * 1e3)
     return statistics.median(times)
@@ -135,16 +143,25 @@ def gradient(decoder, z):
     torch.autograd.grad(x, z, x.detach())
 
 
+cuda = sys.argv[1:2] == ["cuda"]
+compiled = "compile" in sys.argv
 torch.manual_seed(0)
-if len(sys.argv) > 1:
+if len(sys.argv) > 1 and not cuda:
     torch.set_num_threads(int(sys.argv[1]))
-unet, decoder = UNet().eval(), Decoder().eval()
+device = "cuda" if cuda else "cpu"
+unet, decoder = UNet().eval().to(device), Decoder().eval().to(device)
 for network in (unet, decoder):
     network.requires_grad_(False)
-print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, parameters: UNet {sum(p.numel() for p in unet.parameters())}, decoder {sum(p.numel() for p in decoder.parameters())}")
+if cuda:
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+if compiled:
+    unet, decoder = torch.compile(unet), torch.compile(decoder)
+where = torch.cuda.get_device_name() if cuda else f"{torch.get_num_threads()} threads"
+print(f"torch {torch.__version__}, {where}{', torch.compile' if compiled else ''}\n")
 print("| batch | UNet ms | decoder ms | decoder with gradient ms |\n|---:|---:|---:|---:|")
-for n in (1, 2, 4):
-    z, t = torch.randn(n, 4, 32, 32), torch.full((n,), 500)
+for n in (1, 4, 16) if cuda else (1, 2, 4):
+    z, t = torch.randn(n, 4, 32, 32, device=device), torch.full((n,), 500, device=device)
+    repeats = 50 if cuda else 15
     with torch.no_grad():
-        a, b = median(lambda: unet(z, t)), median(lambda: decoder(z))
-    print(f"| {n} | {a:.1f} | {b:.1f} | {median(lambda: gradient(decoder, z)):.1f} |")
+        a, b = median(lambda: unet(z, t), repeats), median(lambda: decoder(z), repeats)
+    print(f"| {n} | {a:.2f} | {b:.2f} | {median(lambda: gradient(decoder, z), repeats):.2f} |")

@@ -2,9 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
-using InverseSolver.Diffusion.Weights;
 using InverseSolver.Solvers;
-using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
 using InverseSolver.Torch;
@@ -303,7 +301,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
 
     private ReconstructionRequest Request(LatentModel model, string type, int seed = 7, string preset = "fast")
     {
-        ArrayData truth = Truth();
+        ArrayData truth = GoldenImage.Read(modelFolder);
         Problem problem = new Inpainting(new RandomMask(0.7, seed));
         return new ReconstructionRequest
         {
@@ -314,14 +312,5 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
             Seed = seed,
             Truth = truth,
         };
-    }
-
-    // The first image of the package's references, on [0,1].
-    private ArrayData Truth()
-    {
-        using DisposeScope scope = torch.NewDisposeScope();
-        using SafetensorsFile golden = SafetensorsFile.Open(Path.Combine(modelFolder, GoldenCheck.FileName));
-        Tensor image = ((golden.Read("image").to(ScalarType.Float32).select(0, 0) + 1.0) * 0.5).clamp(0, 1);
-        return new ArrayData([.. image.shape.Select(n => (int)n)], image.ToFloats());
     }
 }

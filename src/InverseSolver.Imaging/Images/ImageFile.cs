@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using InverseSolver.Imaging.Interop;
 
 namespace InverseSolver.Imaging;
@@ -8,6 +9,10 @@ namespace InverseSolver.Imaging;
 /// </summary>
 public static class ImageFile
 {
+    /// <summary>Whether libinverse_imaging and what it needs are there. Without it nothing here works, and arrays travel as .npy.</summary>
+    public static bool IsInstalled { get; } =
+        NativeLibrary.TryLoad("inverse_imaging", typeof(ImageFile).Assembly, DllImportSearchPath.AssemblyDirectory, out _);
+
     /// <summary>Whether the first bytes are those of a format that <see cref="Read"/> knows.</summary>
     public static bool IsImage(ReadOnlySpan<byte> file) =>
         file.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
@@ -19,6 +24,11 @@ public static class ImageFile
     /// <exception cref="InvalidMeasurementException">The file is no image of these formats, is damaged, or has samples or colours that are not supported.</exception>
     public static ImageHeader ReadHeader(ReadOnlySpan<byte> file)
     {
+        if (!IsInstalled)
+        {
+            throw new InvalidMeasurementException("It is an image file, and the library that reads those is not installed here; .npy files are read.");
+        }
+
         Native.Header header = NativeImage.ReadHeader(file);
         return new ImageHeader((ImageFormat)header.Format, header.Channels, header.Height, header.Width, header.Bits, header.Pages, header.HasAlpha != 0);
     }

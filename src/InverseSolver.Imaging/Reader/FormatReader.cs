@@ -16,6 +16,9 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
     private bool _disposed;
     private long _restarts;
 
+    /// <summary>Whether the program is there. Without it HDF5 and DICOM files are neither read nor written.</summary>
+    public static bool IsInstalled { get; } = File.Exists(ReaderProcess.Program);
+
     /// <summary>What one file may cost.</summary>
     public ReaderLimits Limits => limits;
 
@@ -51,6 +54,7 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
     /// <exception cref="InvalidOperationException">The process cannot be started, or finds the request wrong.</exception>
     internal ReaderAnswer Call(string operation, IReadOnlyList<ReadOnlyMemory<byte>> blob, JsonObject? arguments = null)
     {
+        if (!IsInstalled) throw new InvalidMeasurementException("It is an HDF5 or DICOM file, and the program that reads those is not installed here; .npy files are read.");
         long bytes = blob.Sum(part => (long)part.Length);
         if (bytes > limits.MemoryBytes / 2) throw new InvalidMeasurementException($"The file has {bytes} bytes; at most {limits.MemoryBytes / 2} are read.");
         byte[] json = Request(operation, arguments);

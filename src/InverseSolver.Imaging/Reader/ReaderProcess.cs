@@ -18,7 +18,7 @@ internal sealed class ReaderProcess : IDisposable
     internal ReaderProcess(long memoryBytes)
     {
         _memoryBytes = memoryBytes;
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "inverse_reader"), [memoryBytes.ToString(CultureInfo.InvariantCulture)])
+        var start = new ProcessStartInfo(Program, [memoryBytes.ToString(CultureInfo.InvariantCulture)])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -36,6 +36,8 @@ internal sealed class ReaderProcess : IDisposable
             throw new InvalidOperationException("inverse_reader, which lies beside this assembly, cannot be started.", e);
         }
     }
+
+    internal static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "inverse_reader");
 
     internal int Id => _process.Id;
 

@@ -11,12 +11,14 @@ namespace InverseSolver.Service.Health;
 
 /// <summary>How the service is.</summary>
 /// <param name="Status"><c>live</c>, <c>ready</c> or <c>notReady</c>.</param>
-/// <param name="Checks">What was looked at: <c>ok</c> or <c>failed</c>; the log has the cause.</param>
+/// <param name="Checks">What was looked at: <c>ok</c> or <c>failed</c>; the log has the cause. <c>notInstalled</c>: the service does without it, and takes and gives .npy files only.</param>
 internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Checks);
 
 /// <summary>Health over HTTP.</summary>
 internal static partial class HealthEndpoints
 {
+    private const string NotInstalled = "notInstalled";
+
     /// <summary>Maps the endpoints.</summary>
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
@@ -39,10 +41,10 @@ internal static partial class HealthEndpoints
         {
             ["store"] = Check(() => store.CountQueued()),
             ["models"] = Check(() => catalog.Models.Count > 0 ? 0 : throw new InvalidOperationException("There is no usable model (Models:Folders).")),
-            ["imaging"] = Check(() => ImageFile.WritePng(new Image(1, 1, 1, [0f])).Length),
+            ["imaging"] = ImageFile.IsInstalled ? Check(() => ImageFile.WritePng(new Image(1, 1, 1, [0f])).Length) : NotInstalled,
             ["libtorch"] = Check(() => Backend.Threads),
         };
-        return checks.Values.All(result => result == "ok")
+        return checks.Values.All(result => result is "ok" or NotInstalled)
             ? TypedResults.Ok(new HealthReport("ready", checks))
             : TypedResults.Json(new HealthReport("notReady", checks), statusCode: StatusCodes.Status503ServiceUnavailable);
 

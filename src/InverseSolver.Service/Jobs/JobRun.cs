@@ -34,15 +34,16 @@ internal sealed class JobRun(
         (ResolvedSolver Solver, ReconstructionResult Result)[] baselines = [.. (stored.Baselines ?? []).Select(one =>
             (one, new Baseline(one.Type, ToParameters(one)).Run(model, request, reporter, cancel.Token)))];
         cancel.Token.ThrowIfCancellationRequested();
+        SharingReport? sharing = shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, calls) : null;
         BaselineReport[]? reports = stored.Baselines is null ? null
             : [.. baselines.Select(one => new BaselineReport(one.Solver.Type, one.Solver.Parameters, one.Result.Consistency, one.Result.Quality, one.Result.Cost))];
         List<Artefact> artefacts = WriteArtefacts(job, request, result, baselines);
         DerivedReport? dicom = WriteDerived(job, stored, result, files.Origin, inputs.GetValueOrDefault("reference"), model, artefacts);
-        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom, ReportOf(shared));
+        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom, sharing);
         artefacts.Add(folder.WriteArtefact(job.Id, job.Epoch, "report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options)));
         return new JobResult(
             result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, reports, result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri,
-            device.ToString(), ReportOf(shared));
+            device.ToString(), sharing);
     }
 
     /// <summary>The model of a job whose network calls are to be shared.</summary>
@@ -53,8 +54,6 @@ internal sealed class JobRun(
 
     private ModelLease Acquire(StoredRequest stored, Device device, CancellationToken cancellation) =>
         WithRoom(device, () => models.Acquire(stored.Model, device, stored.ModelHash, cancellation: cancellation));
-
-    private static SharingReport? ReportOf(SharedModel? shared) => shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, calls) : null;
 
     /// <summary>A stored request and its decoded files as the solver takes them.</summary>
     public static ReconstructionRequest ToReconstruction(StoredRequest stored, DecodedFiles files, string? operatorFolder) => new()
@@ -127,7 +126,7 @@ internal sealed class JobRun(
         Add("result.npy", "application/octet-stream", Pictures.ToNpy(result.Image));
         Add("result.png", "image/png", Pictures.ToPng(result.Image, 8));
         Add("result16.png", "image/png", Pictures.ToPng(result.Image, 16));
-        if (result.Frames is { Count: > 1 })
+        if (result.Frames is { Count: > 1 } && ImageFile.IsInstalled)
         {
             foreach ((int i, Image frame) in Pictures.Frames(result.Image).Index())
             {
@@ -172,7 +171,7 @@ internal sealed class JobRun(
     private DerivedReport? WriteDerived(
         JobRow job, StoredRequest stored, ReconstructionResult result, MeasurementOrigin origin, byte[]? reference, LatentModel model, List<Artefact> artefacts)
     {
-        if (reference is null && !origin.IsScan && result.Mri is null)
+        if (!FormatReader.IsInstalled || (reference is null && !origin.IsScan && result.Mri is null))
         {
             return null;
         }
