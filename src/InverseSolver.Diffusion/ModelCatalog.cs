@@ -136,7 +136,7 @@ public sealed class ModelCatalog : IDisposable
     public ModelLease Acquire(string id, Device device, string? hash = null, bool wait = true, CancellationToken cancellation = default)
     {
         device = device is { Type: DeviceType.CUDA, Index: < 0 } ? new Device(DeviceType.CUDA, 0) : device;
-        options.Check(device);
+        options.For(id).Check(device);
         if (hash is not null && Take(id, device, hash) is { } there)
         {
             return LeaseOf(there, cancellation);
@@ -218,7 +218,7 @@ public sealed class ModelCatalog : IDisposable
     private ModelInfo WithHash(Package package, string? hash) => package.Info with
     {
         Hash = hash,
-        Precision = package.Info.Backends?.Denoiser == "libtorch" ? ModelOptions.NameOf(options.DenoiserType) : package.Info.Precision,
+        Precision = package.Info.Backends?.Denoiser == "libtorch" ? ModelOptions.NameOf(options.For(package.Info.Id).DenoiserType) : package.Info.Precision,
     };
 
     private ModelCopy? Take(string id, Device device, string hash)
@@ -280,7 +280,7 @@ public sealed class ModelCatalog : IDisposable
         try
         {
             using Lock.Scope turn = LoadingTurn(copy.Device).EnterScope();
-            LatentModel model = ModelPackage.Load(package.Folder, copy.Device, options);
+            LatentModel model = ModelPackage.Load(package.Folder, copy.Device, options.For(copy.Id));
             if (model.Info.Hash != copy.Hash || !index.IsUnchanged(package))
             {
                 model.Dispose();

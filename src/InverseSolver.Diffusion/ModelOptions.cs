@@ -8,6 +8,9 @@ public sealed record ModelOptions
     /// <summary>What the denoiser computes in. Float16 and BFloat16 need a GPU. The autoencoder always computes in Float32.</summary>
     public ScalarType DenoiserType { get; init; } = ScalarType.Float32;
 
+    /// <summary>What denoisers of single models compute in, by id; <see cref="DenoiserType"/> holds for all others.</summary>
+    public IReadOnlyDictionary<string, ScalarType> DenoiserTypes { get; init; } = new Dictionary<string, ScalarType>();
+
     /// <summary>Whether convolutions keep their weights, and with them all feature maps, with the channels last: faster in half precision on a GPU.</summary>
     public bool ChannelsLast { get; init; }
 
@@ -15,6 +18,9 @@ public sealed record ModelOptions
     public bool Graphs { get; init; } = true;
 
     internal static string NameOf(ScalarType type) => type.ToString().ToLowerInvariant();
+
+    /// <summary>The options of one model.</summary>
+    internal ModelOptions For(string id) => DenoiserTypes.TryGetValue(id, out ScalarType type) ? this with { DenoiserType = type } : this;
 
     internal void Check(Device device)
     {

@@ -159,7 +159,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
         {
             ModelInfo info = ModelPackage.ReadInfo(folder);
             string[] parts = ModelPackage.Parts(folder, info);
-            return new Seen(stamps, new Package(folder, info, parts, ModelPackage.ExpectedBytes(folder, parts, options), stamps), null);
+            return new Seen(stamps, new Package(folder, info, parts, ModelPackage.ExpectedBytes(folder, parts, options.For(info.Id)), stamps), null);
         }
         catch (Exception e) when (e is InvalidModelException or IOException or UnauthorizedAccessException)
         {

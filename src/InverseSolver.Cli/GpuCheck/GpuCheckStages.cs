@@ -111,7 +111,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         long empty = Allocated();
         using LatentModel model = ModelPackage.Load(modelFolder, device);
         long tensors = torch.live_tensors, loaded = Allocated();
-        line(Row("weights", loaded - empty));
+        line(Row("weights", Cuda ? loaded - empty : model.WeightBytes));
         bool passed = true;
         foreach (string type in (string[])["reSample", "redDiff", "psld"])
         {

@@ -24,9 +24,15 @@ internal sealed record DeviceSlots(IReadOnlyList<Device> Devices)
                 $"Models:Device is {options.Device}, but {(Backend.BuiltWithCuda ? $"there are {Backend.CudaDevices} GPUs" : "this build of libtorch has no CUDA")}.", 2);
         }
 
-        if (options.Precision != "float32" && devices.Any(device => device.Type == DeviceType.CPU))
+        bool cpu = devices.Any(device => device.Type == DeviceType.CPU);
+        if (cpu && options.Precision != "float32")
         {
             throw new StartRefusedException($"Models:Precision is {options.Precision}, which needs a GPU; on the CPU it is float32.", 2);
+        }
+
+        if (cpu && options.Precisions.FirstOrDefault(one => one.Value != Precision.Float32) is { Key: { } id, Value: var precision })
+        {
+            throw new StartRefusedException($"Models:Precisions:{id} is {precision.ToString().ToLowerInvariant()}, which needs a GPU; on the CPU it is float32.", 2);
         }
 
         return new DeviceSlots(devices);

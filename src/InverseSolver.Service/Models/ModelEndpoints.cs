@@ -41,9 +41,21 @@ internal static partial class ModelEndpoints
             throw new StartRefusedException($"Models:Folders names {missing}, which is no folder.", 2);
         }
 
+        (Backend.AllowTf32Matmul, Backend.AllowTf32Cudnn) = (options.Tf32, options.Tf32);
+        foreach (Device gpu in provider.GetRequiredService<DeviceSlots>().Distinct.Where(device => device.Type == DeviceType.CUDA))
+        {
+            Backend.LimitCudaMemory(gpu.Index, options.GpuShare);
+        }
+
         var catalog = new ModelCatalog(
             options.Searched,
-            new ModelOptions { DenoiserType = Enum.Parse<ScalarType>(options.Precision, ignoreCase: true) },
+            new ModelOptions
+            {
+                DenoiserType = Enum.Parse<ScalarType>(options.Precision, ignoreCase: true),
+                DenoiserTypes = options.Precisions.ToDictionary(one => one.Key, one => Enum.Parse<ScalarType>(one.Value.ToString())),
+                ChannelsLast = options.ChannelsLast,
+                Graphs = options.Graphs,
+            },
             options.MemoryBytes > 0 ? options.MemoryBytes : null);
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
         if (Backend.BlasWarning() is { } slow)

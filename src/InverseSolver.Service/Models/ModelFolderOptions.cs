@@ -31,8 +31,31 @@ internal sealed class ModelFolderOptions
     /// <summary>What the denoiser computes in: <c>float32</c>, or on a GPU <c>float16</c> or <c>bfloat16</c>. Everything else is float32.</summary>
     [RegularExpression("float32|float16|bfloat16")] public string Precision { get; init; } = "float32";
 
+    /// <summary>The same for single models, by id: <c>Models:Precisions:my-model</c>.</summary>
+    public Dictionary<string, Precision> Precisions { get; init; } = [];
+
+    /// <summary>Let a GPU multiply float32 matrices and convolve with the ten-bit mantissas of TF32: faster, and no longer exact to single precision.</summary>
+    public bool Tf32 { get; init; }
+
+    /// <summary>Whether feature maps have their channels last in memory: on a GPU often faster in half precision.</summary>
+    public bool ChannelsLast { get; init; }
+
+    /// <summary>Whether repeated network calls on a GPU are recorded and replayed as CUDA graphs, where a replay gives what the call gives.</summary>
+    public bool Graphs { get; init; } = true;
+
+    /// <summary>Share of a GPU's memory that this process may take, weights and work together.</summary>
+    [Range(0.01, 1.0)] public double GpuShare { get; init; } = 1;
+
     /// <summary>Threads that share one operator on the CPU; 0: the cores over the number of slots. By itself libtorch takes half of the cores.</summary>
     [Range(0, 1024)] public int Threads { get; init; }
+}
+
+/// <summary>What a denoiser computes in.</summary>
+internal enum Precision
+{
+    Float32,
+    Float16,
+    BFloat16,
 }
 
 /// <summary>Checks the model options at start-up.</summary>
