@@ -26,5 +26,7 @@ rm -rf "$target"
 mv "$work/package" "$work/onnxruntime"
 mv "$work/onnxruntime/Plugins/Linux/x64/libonnxruntime.so" "$work/onnxruntime/"
 rm -rf "$work/onnxruntime/Plugins"
+# The formatter is to leave these sources as they are.
+printf 'root = true\n[*.cs]\ngenerated_code = true\n' >"$work/onnxruntime/.editorconfig"
 echo "$package $version" >"$work/onnxruntime/version"
 mv "$work/onnxruntime" "$target"
