@@ -141,7 +141,7 @@ public sealed class ConditioningTests : IDisposable
         {
             Problem = problem, Measurement = new ArrayData([3, 16, 16], new float[768]), Sigma = 0.1, Solver = ReSamplePresets.Fast, Seed = 1,
         };
-        InvalidInputException e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(catalogue.Get(info.Id), request));
+        InvalidInputException e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(info, request));
         Assert.Equal("model", e.Field);
         Assert.Contains(info.Missing!, e.Message, StringComparison.Ordinal);
 
