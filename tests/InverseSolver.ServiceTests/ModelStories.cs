@@ -225,7 +225,7 @@ public sealed class ModelStories : IDisposable
         Assert.DoesNotContain(paths, path => path.Value!.AsObject().ContainsKey("put") || path.Value!.AsObject().ContainsKey("patch"));
     }
 
-    private Service Start(params (string Name, string Value)[] settings) => new(null, [("Models:Folders:0", models), ("Models:Device", "cpu"), .. settings]);
+    private Service Start(params (string Name, string Value)[] settings) => new(null, [("Models:Folders:0", models), .. settings]);
 
     private static JsonObject Job(string model)
     {
