@@ -13,11 +13,11 @@ fail() { echo "error: $1" >&2; exit 1; }
 sha256sum --check --quiet SHA256SUMS || fail "the bundle is damaged."
 
 # The bundle as apt's only source: what is installed already, or newer, stays.
-lists=$(mktemp -d)
-trap 'rm -rf "$lists"' EXIT
-chmod 755 "$lists"
-echo "deb [trusted=yes] file:$PWD/packages ./" >"$lists/sources.list"
-apt=(apt-get -qq -o "Dir::Etc::SourceList=$lists/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$lists" -o APT::Sandbox::User=root)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/lists"
+echo "deb [trusted=yes] file:$PWD/packages/ ./" >"$work/sources.list"
+apt=(apt-get -qq -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$work/lists" -o Acquire::Languages=none -o APT::Sandbox::User=root)
 mapfile -t packages <packages.list
 "${apt[@]}" update
 DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null
