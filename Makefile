@@ -59,7 +59,7 @@ gpu-check:
 
 gpu-bundle: build
 	@rm -rf artifacts/gpu-check artifacts/gpu-check.tar.xz
-	for project in Cli Service; do dotnet publish src/InverseSolver.$$project -c Release -r linux-x64 --self-contained -p:DebugType=none -v quiet -nologo --artifacts-path artifacts/gpu-build -o artifacts/gpu-check || exit 1; done
+	for project in Cli Service; do dotnet publish src/InverseSolver.$$project -c Release -r linux-x64 --self-contained -p:OnnxRuntime=false -p:DebugType=none -v quiet -nologo --artifacts-path artifacts/gpu-build -o artifacts/gpu-check || exit 1; done
 	@rm -f artifacts/gpu-check/libmscor*.so artifacts/gpu-check/Microsoft.VisualBasic.Core.dll artifacts/gpu-check/*.xml artifacts/gpu-check/libinverse_*.so artifacts/gpu-check/inverse_reader artifacts/gpu-check/libonnxruntime*.so
 	tar -cJf artifacts/gpu-check.tar.xz -C artifacts/gpu-check . && ls -l artifacts/gpu-check.tar.xz
 
