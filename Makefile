@@ -64,7 +64,7 @@ gpu-bundle: build
 	tar -cJf artifacts/gpu-check.tar.xz -C artifacts/gpu-check . && ls -l artifacts/gpu-check.tar.xz
 
 format:
-	dotnet format InverseSolver.sln --verify-no-changes --severity warn
+	dotnet format InverseSolver.sln --verify-no-changes --severity warn --exclude artifacts
 
 openapi: build
 	INVERSESOLVER_WRITE_OPENAPI=1 dotnet test tests/InverseSolver.ServiceTests -c $(CONFIGURATION) --no-build --filter "FullyQualifiedName~OpenApi"
