@@ -16,13 +16,13 @@ public sealed class SharedCalls : IDisposable
     private readonly List<SharedCall> waiting = [];
     private readonly List<SharedBatch> open = [];
     private readonly Thread thread;
-    private long mostItems;
+    private long mostItems, idleSince = Environment.TickCount64;
     private int participants, blocked;
     private bool ending;
 
     /// <summary>Starts the thread that calls the network.</summary>
     /// <param name="model">The model; it must outlive this.</param>
-    /// <param name="window">How long a call waits for others while some solver is busy elsewhere.</param>
+    /// <param name="window">How long a call waits for others while the network is idle and some solver is busy elsewhere.</param>
     /// <param name="mostItems">Items of a batch at most; a single call of more goes through alone.</param>
     /// <param name="onThread">Runs first on the thread that calls the network: its stream, its priority.</param>
     public SharedCalls(LatentModel model, TimeSpan window, int mostItems, Action? onThread = null)
@@ -162,7 +162,7 @@ public sealed class SharedCalls : IDisposable
                         return;
                     }
 
-                    Monitor.Wait(gate, waiting.Count == 0 ? Timeout.Infinite : (int)Math.Max(1, waiting[0].Arrived + windowMs - Environment.TickCount64));
+                    Monitor.Wait(gate, waiting.Count == 0 ? Timeout.Infinite : (int)Math.Max(1, WaitsSince(waiting[0]) + windowMs - Environment.TickCount64));
                 }
 
                 calls = backward is null ? Due() : [];
@@ -177,6 +177,10 @@ public sealed class SharedCalls : IDisposable
             }
 
             Answer(backward?.Calls ?? calls, backward is null ? () => RunForward(calls) : () => RunBackward(backward));
+            lock (gate)
+            {
+                idleSince = Environment.TickCount64;
+            }
         }
     }
 
@@ -203,8 +207,11 @@ public sealed class SharedCalls : IDisposable
         }
 
         bool everybodyWaits = blocked >= participants;
-        return everybodyWaits || items >= mostItems || Environment.TickCount64 - oldest.Arrived >= windowMs ? [.. chosen] : [];
+        return everybodyWaits || items >= mostItems || Environment.TickCount64 - WaitsSince(oldest) >= windowMs ? [.. chosen] : [];
     }
+
+    // Not counting the time in which the network was busy: whoever it just answered gets the chance to call again, or two solvers would take turns for ever.
+    private long WaitsSince(SharedCall call) => Math.Max(call.Arrived, idleSince);
 
     private void Answer(SharedCall[] calls, Action run)
     {

@@ -93,6 +93,20 @@ public sealed class SharedCallsTests
     }
 
     [Fact]
+    public void Two_solvers_do_not_take_turns_at_a_network_that_takes_longer_than_the_window()
+    {
+        const int Calls = 4;
+        using GaussianModel inner = Toy.Gaussian();
+        using var model = new TappedModel(inner) { OnPredict = _ => Thread.Sleep(600) };
+        using var calls = new SharedCalls(model, TimeSpan.FromMilliseconds(500), 16);
+        using SharedModel busy = calls.Join();
+        Together(calls, [0, 1], (view, seed) => Enumerable.Range(0, Calls).Select(i => Predict(view, 1, 8, (seed * Calls) + i).Length).Sum());
+
+        // The first may go alone; after that both are there each time.
+        Assert.InRange(calls.Batches, Calls, Calls + 2);
+    }
+
+    [Fact]
     public void What_one_solver_throws_between_the_passes_does_not_touch_the_others()
     {
         using LatentModel model = ModelPackage.Load(TestData.Brain);
