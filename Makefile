@@ -34,7 +34,7 @@ build:
 
 test:
 	@docker/install-packages.sh run build demo test onnx
-	@docker/install-onnxruntime.sh
+	@docker/install-onnxruntime.sh || echo "Tests of ONNX models are skipped."
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 	@CONFIGURATION=$(CONFIGURATION) tests/run.sh
 
