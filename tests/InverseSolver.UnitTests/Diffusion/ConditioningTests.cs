@@ -139,7 +139,11 @@ public sealed class ConditioningTests : IDisposable
         var problem = new Denoising();
         var request = new ReconstructionRequest
         {
-            Problem = problem, Measurement = new ArrayData([3, 16, 16], new float[768]), Sigma = 0.1, Solver = ReSamplePresets.Fast, Seed = 1,
+            Problem = problem,
+            Measurement = new ArrayData([3, 16, 16], new float[768]),
+            Sigma = 0.1,
+            Solver = ReSamplePresets.Fast,
+            Seed = 1,
         };
         InvalidInputException e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(info, request));
         Assert.Equal("model", e.Field);
