@@ -61,7 +61,8 @@ gpu-bundle: build
 	@rm -rf artifacts/gpu-check artifacts/gpu-check.tar.xz
 	for project in Cli Service; do dotnet publish src/InverseSolver.$$project -c Release -r linux-x64 --self-contained -p:OnnxRuntime=false -p:DebugType=none -v quiet -nologo --artifacts-path artifacts/gpu-build -o artifacts/gpu-check || exit 1; done
 	@rm -f artifacts/gpu-check/libmscor*.so artifacts/gpu-check/Microsoft.VisualBasic.Core.dll artifacts/gpu-check/*.xml artifacts/gpu-check/libinverse_*.so artifacts/gpu-check/inverse_reader artifacts/gpu-check/libonnxruntime*.so
-	tar -cJf artifacts/gpu-check.tar.xz -C artifacts/gpu-check . && ls -l artifacts/gpu-check.tar.xz
+	tar -cJf artifacts/gpu-check.tar.xz -C artifacts/gpu-check .
+	@size=$$(stat -c %s artifacts/gpu-check.tar.xz); echo "artifacts/gpu-check.tar.xz: $$((size >> 20)) MiB"; [ $$size -le $$((40 << 20)) ] || { echo "error: more than 40 MiB" >&2; exit 1; }
 
 format:
 	dotnet format InverseSolver.sln --verify-no-changes --severity warn --exclude artifacts

@@ -141,7 +141,8 @@ internal sealed class CapturedCalls : IDisposable
             Recording? found = recordings.Find(recording => recording.Fits(stream, inputs, tag));
             if (found is null)
             {
-                if (recordings.Count >= MostRecordings && recordings.Find(recording => !recording.InUse) is { } oldest)
+                if (recordings.Count >= MostRecordings
+                    && (recordings.Find(recording => !recording.InUse && !recording.IsReady) ?? recordings.Find(recording => !recording.InUse)) is { } oldest)
                 {
                     recordings.Remove(oldest);
                     oldest.Dispose();

@@ -112,6 +112,11 @@ public abstract class LatentModel : IDisposable
     /// <exception cref="NotSupportedException">The model has no consistency network.</exception>
     public virtual Tensor Consistent(Tensor z, double sigma) => throw new NotSupportedException($"The model '{Info.Id}' has no consistency network.");
 
+    /// <summary>Gives up memory that only saves time: recorded calls.</summary>
+    public virtual void Trim()
+    {
+    }
+
     /// <summary>Calls that are recorded as CUDA graphs; null where none ever are.</summary>
     public virtual GraphReport? Graphs => null;
 

@@ -141,18 +141,18 @@ internal sealed class ModelCard
 
             static string FileIn(JsonElement value) =>
                 value.ValueKind == JsonValueKind.String && StrictJson.TextOf(value, FileName) is { Length: > 0 } file
-                    && file.EndsWith(".safetensors", StringComparison.Ordinal) && !file.Any(c => c is '/' or '\\' || char.IsControl(c))
+                    && file.EndsWith(".safetensors", StringComparison.Ordinal) && !file.StartsWith('.') && !file.Any(c => c is '/' or '\\' || char.IsControl(c))
                     ? file
                     : throw new InvalidModelException($"{FileName}: conditioning.file must be the name of a .safetensors file in the package's folder.");
         }
     }
 
-    /// <summary>SHA-256 of what the card alone decides about results: conditioning, scalings, the round-trip error, which of several networks is taken. Null where it says nothing of them.</summary>
+    /// <summary>SHA-256 of what the card alone decides about results: conditioning, scalings, sizes, the round-trip error, which of several networks is taken. Null where it says nothing of them.</summary>
     internal string? SettingsHash
     {
         get
         {
-            string[] said = [.. ((string[])["backend", "conditioning", "consistency", "latentScale", "variant"])
+            string[] said = [.. ((string[])["backend", "channels", "conditioning", "consistency", "contextChannels", "fixedSize", "latentChannels", "latentDownsampling", "latentScale", "sizeMultiple", "variant"])
                 .Where(name => root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(root.GetProperty(name))}\n"),
                 .. RoundTripRmse is { } rmse ? [FormattableString.Invariant($"roundTripRmse {rmse:R}\n")] : Array.Empty<string>()];
             return said.Length == 0 ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(said))));
@@ -224,7 +224,7 @@ internal sealed class ModelCard
         foreach (JsonProperty property in list.EnumerateObject())
         {
             string file = StrictJson.NameOf(property, FileName);
-            if (Path.IsPathRooted(file) || file.Split('/', '\\').Any(part => part is "" or "." or ".."))
+            if (Path.IsPathRooted(file) || file.Split('/', '\\') is { Length: > PackageStamps.MaxDepth + 1 } or [] || file.Split('/', '\\').Any(part => part.Length == 0 || part[0] == '.'))
             {
                 throw new InvalidModelException($"{FileName}: sha256 names {InvalidModelException.Quote(file)}, which lies outside the package.");
             }

@@ -121,6 +121,9 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
+    /// <summary>How many wait until models in use give up their memory.</summary>
+    public int Waiting { get; private set; }
+
     /// <summary>Bytes that weights may take on a device.</summary>
     public long BudgetOf(Device device) => memoryBytes
         ?? (device.Type == DeviceType.CUDA ? Backend.CudaMemory(Math.Max(device.Index, 0)).TotalOnDevice : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / 2;
@@ -252,7 +255,9 @@ public sealed class ModelCatalog : IDisposable
                 }
 
                 cancellation.ThrowIfCancellationRequested();
+                Waiting++;
                 Monitor.Wait(gate, Beat);
+                Waiting--;
             }
         }
     }

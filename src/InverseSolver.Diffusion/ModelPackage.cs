@@ -135,6 +135,7 @@ public static class ModelPackage
 
             card.VerifyHashes(folder, hashes);
             CheckNetworks(autoencoder, denoiser, consistency?.Network);
+            Backend.Synchronize(device);
             ScalarType computed = (denoiser as FileDenoiser)?.Type ?? options.DenoiserType;
             info = info with { Hash = Combined(card, parts.Select(part => hashes[part])), Precision = ModelOptions.NameOf(computed) };
             return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning, options.Graphs && device.Type == DeviceType.CUDA);
@@ -248,7 +249,7 @@ public static class ModelPackage
     ];
 
     private static string Combined(ModelCard card, IEnumerable<string> hashes) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Order(StringComparer.Ordinal).Select(h => h + "\n")))));
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Select(h => h + "\n")))));
 
     private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser, DdimSchedule schedule)
     {

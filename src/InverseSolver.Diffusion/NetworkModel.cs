@@ -50,6 +50,8 @@ internal sealed class NetworkModel : LatentModel
 
     public override GraphReport? Graphs => captured?.Report;
 
+    public override void Trim() => captured?.Clear();
+
     public override (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent) =>
         captured is null || Autoencoder is not (AutoencoderKL or VQModel)
             ? base.DecodeVjp(z, height, width, cotangent)

@@ -214,6 +214,7 @@ public static class Reconstruction
             catch (NativeOutOfMemoryException) when (batch > 1 && !request.Solver.JointFrames)
             {
                 // From the start: the seeds are the samples' own, so the result is the same up to rounding.
+                model.Trim();
                 Backend.ReleaseCache(model.Device);
                 batch = (batch + 1) / 2;
             }

@@ -74,9 +74,15 @@ public static unsafe class Backend
     /// </summary>
     public static bool IsLost(Device device)
     {
+        if (device.Type != DeviceType.CUDA)
+        {
+            return false;
+        }
+
         try
         {
-            Synchronize(device);
+            // What is wrong with the context every call says; this one waits for nothing, and may be made while another thread records a graph.
+            _ = CudaMemory(Math.Max(device.Index, 0));
             return false;
         }
         catch (NativeException)

@@ -17,14 +17,15 @@ public sealed class CudaStream : IDisposable
         _device = device;
     }
 
-    /// <summary>The stream that this thread was told to use; null where it uses its device's default one.</summary>
+    /// <summary>The stream that this thread alone was told to use; null where it uses its device's default one, or one that other threads use too.</summary>
     public static CudaStream? Current => _current;
 
     /// <summary>Makes it this thread's current stream. Several threads may use one stream: what they give it runs in the order of their calls.</summary>
-    public void Use()
+    /// <param name="alone">Whether no other thread gives it work: only then can what it is given be recorded as a graph.</param>
+    public void Use(bool alone = true)
     {
         Native.Check(Native.inv_stream_use(_handle, _device));
-        _current = this;
+        _current = alone ? this : null;
     }
 
     /// <summary>Waits until it has done all it was given.</summary>

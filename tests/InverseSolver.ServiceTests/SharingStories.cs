@@ -12,7 +12,7 @@ public sealed class SharingStories
     [Fact]
     public async Task Jobs_that_need_not_be_reproducible_run_together_and_get_what_each_gets_alone()
     {
-        await using var service = new Service(folder: null);
+        await using var service = new Service(folder: null, ("Jobs:SharedWindow", "00:00:01"));
         JsonObject blocker = await service.SubmitAsync(Requests.LongJob());
         JsonObject[] together = [.. await Task.WhenAll(Enumerable.Range(0, 4).Select(seed => service.SubmitAsync(Request(seed, reproducible: false))))];
         await service.Client.PostAsync($"/v1/jobs/{Service.Id(blocker)}/cancel", null);
@@ -40,7 +40,7 @@ public sealed class SharingStories
     [Fact]
     public async Task A_cancelled_job_leaves_those_it_shared_with()
     {
-        await using var service = new Service(folder: null);
+        await using var service = new Service(folder: null, ("Jobs:SharedWindow", "00:00:01"));
         JsonObject endless = Requests.Job(steps: 1000);
         endless["reproducible"] = false;
         JsonObject first = await service.SubmitAsync(endless);
@@ -55,7 +55,7 @@ public sealed class SharingStories
     [Fact]
     public async Task A_reproducible_job_is_not_overtaken_by_those_that_share()
     {
-        await using var service = new Service(folder: null);
+        await using var service = new Service(folder: null, ("Jobs:SharedWindow", "00:00:01"));
         JsonObject endless = Requests.Job(steps: 1000);
         endless["reproducible"] = false;
         JsonObject first = await service.SubmitAsync(endless);

@@ -231,6 +231,8 @@ public sealed class SharedCalls : IDisposable
         {
             lock (gate)
             {
+                // Halved for what comes; a graph that was too large is not built again.
+                mostItems = error is NativeOutOfMemoryException ? Math.Max(1, calls.Sum(call => call.Items) / 2) : mostItems;
                 foreach (SharedCall call in calls.Where(call => call.Error is null && !call.Abandoned))
                 {
                     call.Error = error;
@@ -257,8 +259,8 @@ public sealed class SharedCalls : IDisposable
                 Tensor leaf = input.requires_grad_();
                 using GradMode on = torch.enable_grad();
                 Tensor result = Compute(calls[0], leaf, t);
-                batch = new SharedBatch(calls, leaf.DetachFromDisposeScope(), result.DetachFromDisposeScope());
                 outputs = Parts(calls, result.detach());
+                batch = new SharedBatch(calls, leaf.DetachFromDisposeScope(), result.DetachFromDisposeScope());
             }
             else
             {

@@ -16,6 +16,9 @@ public sealed class SharedModel : LatentModel
         inner = calls.Inner;
     }
 
+    /// <summary>The model itself, whose calls are not shared.</summary>
+    public LatentModel Alone => inner;
+
     /// <summary>Batches that went through the network so far, of all who share it.</summary>
     public long Calls => calls.Batches;
 
@@ -89,10 +92,10 @@ public sealed class SharedModel : LatentModel
         using GradMode off = torch.no_grad();
         (Tensor leaf, Tensor input) = Recorded(x, before);
         SharedCall call = toCall(input.detach());
-        (Tensor whole, Tensor value) = Recorded(calls.Forward(call), after);
-        Tensor w;
+        Tensor answer = calls.Forward(call), whole, value, w;
         try
         {
+            (whole, value) = Recorded(answer, after);
             w = cotangent(value.detach());
             w = after is null ? w : torch.autograd.grad([value], [whole], [w])[0];
         }

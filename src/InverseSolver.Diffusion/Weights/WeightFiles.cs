@@ -157,7 +157,7 @@ internal sealed class WeightFiles : IDisposable
         private static string Shard(JsonElement value, string name)
         {
             string shard = value.ValueKind == JsonValueKind.String ? StrictJson.TextOf(value, name) : "";
-            return shard.EndsWith(".safetensors", StringComparison.Ordinal) && !shard.Any(c => c is '/' or '\\' || char.IsControl(c))
+            return shard.EndsWith(".safetensors", StringComparison.Ordinal) && !shard.StartsWith('.') && !shard.Any(c => c is '/' or '\\' || char.IsControl(c))
                 ? shard
                 : throw new InvalidModelException($"{name}: weight_map names the shard {InvalidModelException.Quote(value.ToString())}; it must be the name of a .safetensors file in the same folder.");
         }

@@ -30,7 +30,18 @@ internal sealed class JobRun(
         using ModelLease? lease = shared is null ? Acquire(stored, device, cancel.Token) : null;
         LatentModel model = shared ?? lease!.Model;
         Action<SolverProgress> reporter = Reporter(job, stored.Previews, cancel);
-        ReconstructionResult result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
+        ReconstructionResult result;
+        try
+        {
+            result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
+        }
+        catch (NativeOutOfMemoryException) when (shared is not null)
+        {
+            // Others' work may have taken what one image alone needs.
+            (model, shared) = (shared.Alone, null);
+            result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
+        }
+
         (ResolvedSolver Solver, ReconstructionResult Result)[] baselines = [.. (stored.Baselines ?? []).Select(one =>
             (one, new Baseline(one.Type, ToParameters(one)).Run(model, request, reporter, cancel.Token)))];
         cancel.Token.ThrowIfCancellationRequested();
@@ -45,6 +56,9 @@ internal sealed class JobRun(
             result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, reports, result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri,
             device.ToString(), sharing);
     }
+
+    /// <summary>Whether a job waits until models in use give up their memory.</summary>
+    public bool ModelsWait => models.Waiting > 0;
 
     /// <summary>The model of a job whose network calls are to be shared.</summary>
     /// <exception cref="InvalidModelException">Its files cannot be used.</exception>

@@ -128,7 +128,7 @@ internal sealed class JobStore(JobDatabase database)
             WHERE id = (
                 SELECT id FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease_until < {Now})
                 ORDER BY priority DESC, created, id LIMIT 1)
-                AND (@sharing IS NULL OR sharing = @sharing)
+                AND (@sharing IS NULL OR (sharing = @sharing AND state = 'queued'))
             RETURNING *
             """,
             new { owner, lease = (long)lease.TotalMilliseconds, sharing });

@@ -20,6 +20,7 @@ internal sealed partial class JobWorker(
     public const int DeviceLostExitCode = 3;
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5), SharedPollInterval = TimeSpan.FromMilliseconds(50);
+    private volatile bool deviceLost;
     private readonly string owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
 
     /// <inheritdoc/>
@@ -40,7 +41,7 @@ internal sealed partial class JobWorker(
         var thread = new Thread(() =>
         {
             using CudaStream? stream = device.Type == DeviceType.CUDA ? new CudaStream(device.Index) : null;
-            Prepare(stream);
+            Prepare(stream, alone: true);
             Work(new Slot(device, stream), stopping);
             done.SetResult();
         })
@@ -54,16 +55,16 @@ internal sealed partial class JobWorker(
     }
 
     // All threads of a slot give their work to one stream, so what one of them makes the others can use.
-    private void Prepare(CudaStream? stream)
+    private void Prepare(CudaStream? stream, bool alone)
     {
         SolverThread.LowerPriority(options.Value.Nice);
-        stream?.Use();
+        stream?.Use(alone);
     }
 
     private void Work(Slot slot, CancellationToken stopping)
     {
         WaitHandle[] wakers = [signals.Doorbell, stopping.WaitHandle];
-        while (!stopping.IsCancellationRequested)
+        while (!stopping.IsCancellationRequested && !deviceLost)
         {
             try
             {
@@ -112,35 +113,50 @@ internal sealed partial class JobWorker(
     private void RunShared(JobRow first, Slot slot, CancellationToken stopping)
     {
         ModelLease lease;
-        try
+        using (var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping))
         {
-            lease = run.Acquire(first, slot.Device, stopping);
-        }
-        catch (Exception)
-        {
-            // Alone it meets the same and says so.
-            Run(first, slot.Device, stopping);
-            return;
+            cancel.CancelAfter(options.Value.TimeLimit);
+            signals.Began(first.Id, cancel);
+            try
+            {
+                using Timer kept = KeepLease(first, cancel);
+                lease = run.Acquire(first, slot.Device, cancel.Token);
+            }
+            catch (Exception)
+            {
+                // Alone it meets the same and says so.
+                Run(first, slot.Device, stopping);
+                return;
+            }
         }
 
         using ModelLease held = lease;
-        using var calls = new SharedCalls(lease.Model, options.Value.SharedWindow, options.Value.SharedItems, () => Prepare(slot.Stream));
+        using var calls = new SharedCalls(lease.Model, options.Value.SharedWindow, options.Value.SharedItems, () => Prepare(slot.Stream, alone: false));
         using var ended = new AutoResetEvent(initialState: false);
         var running = new List<Thread>();
-        for (JobRow? next = first; next is not null || running.Count > 0; next = Further())
+        try
         {
-            if (next is { } job)
+            for (JobRow? next = first; next is not null || running.Count > 0; next = Further())
             {
-                running.Add(Start(job));
-            }
-            else
-            {
-                ended.WaitOne(SharedPollInterval);
-                running.RemoveAll(thread => thread.Join(0));
+                if (next is { } job)
+                {
+                    running.Add(Start(job));
+                }
+                else
+                {
+                    ended.WaitOne(SharedPollInterval);
+                    running.RemoveAll(thread => thread.Join(0));
+                }
             }
         }
+        finally
+        {
+            // Whatever the store does: the model stays until nobody uses it.
+            running.ForEach(thread => thread.Join());
+        }
 
-        JobRow? Further() => stopping.IsCancellationRequested || running.Count == 0 || running.Count >= options.Value.SharedJobs
+        // Nobody joins where a job waits for the memory that this model holds.
+        JobRow? Further() => stopping.IsCancellationRequested || deviceLost || running.Count == 0 || running.Count >= options.Value.SharedJobs || run.ModelsWait
             ? null
             : store.Claim(owner, options.Value.Lease, first.Sharing);
 
@@ -149,7 +165,7 @@ internal sealed partial class JobWorker(
             SharedModel view = calls.Join();
             var thread = new Thread(() =>
             {
-                Prepare(slot.Stream);
+                Prepare(slot.Stream, alone: false);
                 try
                 {
                     Run(job, slot.Device, stopping, view);
@@ -213,7 +229,13 @@ internal sealed partial class JobWorker(
             }
             catch (Exception error) when (error is NativeException or { InnerException: NativeException } && Backend.IsLost(device))
             {
-                // The job stays this process's, and its attempt counts: one that breaks the device each time fails for good in the end.
+                // The first job stays this process's, and its attempt counts: one that breaks the device each time fails for good in the end. Others only met it.
+                if (deviceLost)
+                {
+                    store.Release(job.Id, job.Epoch);
+                }
+
+                deviceLost = true;
                 DeviceLost(error, device.ToString(), job.Id);
                 Environment.ExitCode = DeviceLostExitCode;
                 lifetime.StopApplication();
