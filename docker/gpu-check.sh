@@ -85,7 +85,7 @@ if wanted throughput; then
   [ -n "$url" ] || { tail -n 30 "$work/log" >&2; fail "the service did not start."; }
   {
     printf '\n## throughput\n\n'
-    "$bundle/inverse" bench jobs --server "$url" --models models --solver redDiff --preset fast --concurrency "$([ -n "$cuda" ] && echo 1,2,4,8,16 || echo 1,4)" --rounds "$([ -n "$cuda" ] && echo 2 || echo 1)"
+    "$bundle/inverse" bench jobs --server "$url" --models models --solver "$([ -n "$cuda" ] && echo redDiff || echo diffPir)" --preset fast --concurrency "$([ -n "$cuda" ] && echo 1,2,4,8,16 || echo 1,4)" --rounds "$([ -n "$cuda" ] && echo 2 || echo 1)"
   } | tee -a "$report" || status=1
 fi
 printf '\nAll of it took %d s.\n' $((SECONDS - started)) | tee -a "$report"

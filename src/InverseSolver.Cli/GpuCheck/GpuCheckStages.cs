@@ -187,14 +187,16 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
     /// <summary>Jobs that share their network calls: results against lone runs, and how long all take.</summary>
     internal bool Sharing()
     {
+        line($"Jobs of {(Cuda ? "redDiff" : "diffPir")}, preset `fast`.\n");
         line("| jobs at once | s, one after the other | s, shared calls | gain | mean batch | largest root mean square difference |");
         line("|---:|---:|---:|---:|---:|---:|");
         using LatentModel model = ModelPackage.Load(modelFolder, device);
         bool passed = true;
-        Run(model, "redDiff");
+        string solver = Cuda ? "redDiff" : "diffPir";
+        Run(model, solver);
         for (int jobs = 1; jobs <= (Cuda ? 16 : 4); jobs *= 2)
         {
-            ReconstructionRequest[] requests = [.. Enumerable.Range(0, jobs).Select(seed => Request(model, "redDiff", seed))];
+            ReconstructionRequest[] requests = [.. Enumerable.Range(0, jobs).Select(seed => Request(model, solver, seed))];
             var watch = Stopwatch.StartNew();
             ArrayData[] alone = [.. requests.Select(request => Reconstruction.Run(model, request, null, CancellationToken.None).Image)];
             double lone = watch.Elapsed.TotalSeconds;
