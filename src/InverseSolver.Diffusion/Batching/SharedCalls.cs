@@ -49,6 +49,9 @@ public sealed class SharedCalls : IDisposable
     /// <summary>Items in them.</summary>
     public long Items { get; private set; }
 
+    /// <summary>Items of the largest batch.</summary>
+    public long Largest { get; private set; }
+
     internal LatentModel Inner => model;
 
     /// <summary>A view of the model for one more solver, until it is disposed.</summary>
@@ -282,8 +285,8 @@ public sealed class SharedCalls : IDisposable
                 open.Add(batch);
             }
 
-            Batches++;
-            Items += calls.Sum(call => call.Items);
+            long items = calls.Sum(call => call.Items);
+            (Batches, Items, Largest) = (Batches + 1, Items + items, Math.Max(Largest, items));
             Monitor.PulseAll(gate);
         }
     }

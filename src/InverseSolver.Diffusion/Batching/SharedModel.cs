@@ -25,6 +25,9 @@ public sealed class SharedModel : LatentModel
     /// <summary>Items in them.</summary>
     public long Items => calls.Items;
 
+    /// <summary>Items of the largest.</summary>
+    public long Largest => calls.Largest;
+
     /// <inheritdoc/>
     public override ModelInfo Info => inner.Info;
 

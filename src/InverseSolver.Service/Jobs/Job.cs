@@ -127,8 +127,9 @@ internal sealed record JobResult(
 
 /// <summary>Network calls that jobs shared.</summary>
 /// <param name="MeanItems">Images that went through a network at once, on average over the group of jobs until this one ended.</param>
+/// <param name="MostItems">Images in the largest batch.</param>
 /// <param name="Calls">Batches that went through.</param>
-internal sealed record SharingReport(double MeanItems, long Calls);
+internal sealed record SharingReport(double MeanItems, long MostItems, long Calls);
 
 /// <summary>What a baseline found; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
 /// <param name="Solver">Its name.</param>

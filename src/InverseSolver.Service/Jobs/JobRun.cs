@@ -45,7 +45,7 @@ internal sealed class JobRun(
         (ResolvedSolver Solver, ReconstructionResult Result)[] baselines = [.. (stored.Baselines ?? []).Select(one =>
             (one, new Baseline(one.Type, ToParameters(one)).Run(model, request, reporter, cancel.Token)))];
         cancel.Token.ThrowIfCancellationRequested();
-        SharingReport? sharing = shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, calls) : null;
+        SharingReport? sharing = shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, shared.Largest, calls) : null;
         BaselineReport[]? reports = stored.Baselines is null ? null
             : [.. baselines.Select(one => new BaselineReport(one.Solver.Type, one.Solver.Parameters, one.Result.Consistency, one.Result.Quality, one.Result.Cost))];
         List<Artefact> artefacts = WriteArtefacts(job, request, result, baselines);
