@@ -47,7 +47,8 @@ public sealed class SharingStories
         await service.UntilAsync(Service.Id(first), job => job["progress"] is not null);
         JsonObject second = await service.SubmitAsync(Request(1, reproducible: false), "wait=90");
         Assert.Equal("succeeded", Service.State(second));
-        Assert.Equal(4, (long)second["result"]!["sharing"]!["mostItems"]!);
+        Assert.NotNull(second["result"]!["sharing"]);
+        Assert.Equal("running", Service.State(await service.GetAsync($"/v1/jobs/{Service.Id(first)}")));
         await service.Client.PostAsync($"/v1/jobs/{Service.Id(first)}/cancel", null);
         Assert.Equal("cancelled", Service.State(await service.UntilAsync(Service.Id(first))));
     }
