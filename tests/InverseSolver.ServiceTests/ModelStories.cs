@@ -6,6 +6,8 @@ using System.Text.Json.Nodes;
 namespace InverseSolver.ServiceTests;
 
 /// <summary>Models over HTTP, and jobs whose model changes meanwhile. The shipped model stands in a folder of its own under the names brain-mri-128 and other.</summary>
+[CollectionDefinition(nameof(ModelStories), DisableParallelization = true)]
+[Collection(nameof(ModelStories))]
 [SupportedOSPlatform("linux")]
 public sealed class ModelStories : IDisposable
 {

@@ -50,7 +50,10 @@ public sealed class ModelCycleTests(ITestOutputHelper output)
 
             Assert.Equal(Cycles / 5, failed);
             Assert.InRange(now.Bytes - settled.Bytes, long.MinValue, 8 << 20);
-            Assert.Equal((settled.Files, 0), (now.Files, now.Maps));
+            Assert.Equal(0, now.Maps);
+
+            // The runtime opens one now and then; a leak would be one for each cycle.
+            Assert.InRange(now.Files - settled.Files, int.MinValue, 10);
         }
         finally
         {
