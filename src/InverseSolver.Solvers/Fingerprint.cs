@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers;
 
 /// <summary>What two runs must have in common to give the same bits from the same seed.</summary>
@@ -16,6 +14,6 @@ public sealed record Fingerprint(string Device, int Threads, string InstructionS
     /// <param name="device">Where the model computes.</param>
     /// <param name="batch">Images solved together.</param>
     public static Fingerprint Of(Device device, int batch = 1) => new(
-        device.Type == DeviceType.CUDA ? Backend.CudaName(Math.Max(device.Index, 0)) : "cpu",
+        device.type == DeviceType.CUDA ? Backend.CudaName(Math.Max(device.index, 0)) : "cpu",
         Backend.Threads, Backend.CpuCapability, Backend.Version, Backend.BlasLibrary(), Backend.BlasThreads, batch);
 }

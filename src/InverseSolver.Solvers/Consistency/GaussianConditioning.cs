@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 
@@ -28,7 +27,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
     internal Tensor Solve(Tensor x0, Tensor y, double correlation)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor rows = Correlation(a.Domain[1], correlation, x0.device), columns = Correlation(a.Domain[2], correlation, x0.device);
         Tensor Covariance(Tensor x) => rows.matmul(x).matmul(columns);

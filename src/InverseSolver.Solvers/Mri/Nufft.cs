@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -41,7 +40,7 @@ public sealed class Nufft : IDisposable
         using var _ = torch.no_grad();
         interpolation = Interpolation.Matrix(row, column, trajectory, device, Own);
         Tensor factors = torch.outer(torch.tensor(row.Deapodisation()), torch.tensor(column.Deapodisation()));
-        deapodisation = Own(factors.unsqueeze(2).to(device, ScalarType.Float32));
+        deapodisation = Own(factors.unsqueeze(2).to(ScalarType.Float32, device));
     }
 
     /// <summary>Rows of the image.</summary>
@@ -88,8 +87,8 @@ public sealed class Nufft : IDisposable
         using var scope = torch.NewDisposeScope();
         // The batch comes last: the values of one cell then lie side by side for the interpolation.
         Tensor x = images.reshape(-1, Rows, Columns).permute(1, 2, 0) * deapodisation;
-        x = torch.fft.fft_(torch.nn.functional.pad(x, [0, 0, .. Margins(column, Columns)]), dim: 1);
-        x = torch.fft.fft_(torch.nn.functional.pad(x, [0, 0, 0, 0, .. Margins(row, Rows)]), dim: 0);
+        x = torch.fft.fft(torch.nn.functional.pad(x, [0, 0, .. Margins(column, Columns)]), dim: 1);
+        x = torch.fft.fft(torch.nn.functional.pad(x, [0, 0, 0, 0, .. Margins(row, Rows)]), dim: 0);
         Tensor values = interpolation.Apply(Pairs(x, row.Grid * column.Grid));
         return Complex(values, Samples, -1).transpose(0, 1).contiguous().reshape([.. images.shape[..^2], Samples]).MoveToOuterDisposeScope();
     }

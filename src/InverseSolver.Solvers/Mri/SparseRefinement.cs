@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -35,7 +34,7 @@ internal static class SparseRefinement
     /// <param name="check">Called before each iteration; may throw.</param>
     internal static Tensor Refine(SenseOperator a, Tensor start, Tensor y, double sigma, long seed, Action check)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         using var wavelet = new OrthogonalWavelet(a.Domain[1], a.Domain[2], y.device);
         double step = 1 / (OperatorNorm.Squared(a, y.device) * Margin), threshold = step * Power * sigma * sigma / Epsilon, t = 1;

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>Conjugate gradients for B x = b with B symmetric and positive (semi)definite (Hestenes and Stiefel 1952).</summary>

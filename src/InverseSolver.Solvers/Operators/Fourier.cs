@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 

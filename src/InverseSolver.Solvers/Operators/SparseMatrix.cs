@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>
@@ -52,7 +50,7 @@ internal sealed class SparseMatrix
 
         (Tensor, Tensor, Tensor) Keep(int[] indices, long[] offsets, float[] weights) => (
             own(torch.from_bytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>(indices), [indices.LongLength], ScalarType.Int32).to(device)),
-            own(torch.tensor(offsets).to(device, ScalarType.Int32)),
+            own(torch.tensor(offsets).to(ScalarType.Int32, device)),
             own(torch.tensor(weights, weights.LongLength).to(device)));
     }
 

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -39,7 +38,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     /// <summary>The spectral start and its HOSVD; it draws no random number.</summary>
     public override SolverState Start(params long[] seeds)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor x = SpectralStart().squeeze(1);
         SolverState state = SolverState.Start(seeds, Y.device);

@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -44,7 +43,7 @@ public sealed class WaveletThresholding : Solver
     public override SolverState Start(params long[] seeds)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using var wavelet = new OrthogonalWavelet(Height, Width, Y.device);
         SolverState state = SolverState.Start(seeds, Y.device);
         Tensor x = torch.zeros([seeds.Length, .. A.Domain], device: Y.device);

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 
 namespace InverseSolver.UnitTests.Mri;

@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SenseScans;

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 using static InverseSolver.UnitTests.Operators.OperatorList;
 
