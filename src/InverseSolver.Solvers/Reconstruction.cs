@@ -195,7 +195,7 @@ public static class Reconstruction
     {
         (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape, NoiseReport? noise) = Validated(model.Info, request);
         var watch = Stopwatch.StartNew();
-        // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it, before the BLAS asks OpenMP.
+        // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it.
         _ = Backend.Threads;
         using IDisposable grad = torch.no_grad();
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
@@ -213,8 +213,6 @@ public static class Reconstruction
             catch (Exception error) when (error.IsOutOfMemory && batch > 1 && !request.Solver.JointFrames)
             {
                 // From the start: the seeds are the samples' own, so the result is the same up to rounding.
-                model.Trim();
-                Backend.ReleaseCache(model.Device);
                 batch = (batch + 1) / 2;
             }
         }

@@ -101,6 +101,34 @@ public static class Tensors
         }
     }
 
+    extension(torch.nn.functional)
+    {
+        /// <summary>PyTorch's embedding_bag, mode sum: for each bag the weighted sum of rows of a table. Differentiable by the table.</summary>
+        /// <param name="indices">Rows of all bags, int32 (n).</param>
+        /// <param name="table">The table, float32 (rows, K).</param>
+        /// <param name="offsets">Where each bag begins in the indices, int32 (bags).</param>
+        /// <param name="per_sample_weights">A weight for each index, float32 (n).</param>
+        /// <returns>float32 (bags, K).</returns>
+        public static unsafe Tensor embedding_bag(Tensor indices, Tensor table, Tensor offsets, Tensor per_sample_weights)
+        {
+            // A value that may be absent is passed by an address, which libtorch frees.
+            ulong* weights = (ulong*)NativeMemory.Alloc(sizeof(ulong));
+            *weights = Native.Handle(per_sample_weights);
+            ulong* stack = stackalloc ulong[] { Native.Handle(table), Native.Handle(indices), Native.Handle(offsets), 0, 0, 0, (ulong)weights, 0, ulong.MaxValue };
+            if (Native.aoti_torch_call_dispatcher("aten::embedding_bag", "", stack) != 0)
+            {
+                throw new InvalidOperationException("embedding_bag failed; libtorch wrote the reason to the standard error.");
+            }
+
+            for (int i = 1; i < 4; i++)
+            {
+                Tensor.UnsafeCreateTensor((nint)stack[i]).Dispose();
+            }
+
+            return Tensor.UnsafeCreateTensor((nint)stack[0]);
+        }
+    }
+
     private static T[] Host<T>(Tensor tensor, ScalarType type)
         where T : unmanaged
     {

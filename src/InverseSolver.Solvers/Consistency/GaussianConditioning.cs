@@ -36,7 +36,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
         double trace = Trace(Covariance, x0.device);
         double[] residual2 = LinearOperator.SquaresPerItem(residual).ToDoubles();
         float[] rho = [.. residual2.Select(r2 => (float)Rho(r2, trace))];
-        Tensor rhos = torch.tensor(rho, [rho.Length, .. Enumerable.Repeat(1L, Real(residual).ndim - 1)]).to(x0.device);
+        Tensor rhos = torch.tensor(rho, [rho.Length, .. Enumerable.Repeat(1L, (int)Real(residual).ndim - 1)]).to(x0.device);
 
         Tensor Normal(Tensor v) => Real(a.Apply(Covariance(a.Adjoint(Complex(v))))) + v * rhos;
         Tensor dual = ConjugateGradients.Solve(Normal, Real(residual), Tolerance, Iterations);

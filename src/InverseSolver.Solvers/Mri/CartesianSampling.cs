@@ -55,7 +55,7 @@ internal sealed class CartesianSampling : KSpaceSampling
     /// <inheritdoc/>
     /// <remarks>Shifts of the image only turn phases in k-space, which the mask leaves alone: none is needed. Along whole lines transform and inverse cancel.</remarks>
     public override Tensor Normal(Tensor images) => lines
-        ? torch.fft.ifft(torch.fft.fft(images, dim: -1) * density.select(0, 0), dim: -1)
+        ? torch.fft.ifft(torch.fft.fft_(images, dim: -1) * density.select(0, 0), dim: -1)
         : torch.fft.ifft2(torch.fft.fft2(images) * density);
 
     /// <inheritdoc/>

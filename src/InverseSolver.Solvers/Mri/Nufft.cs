@@ -87,8 +87,8 @@ public sealed class Nufft : IDisposable
         using var scope = torch.NewDisposeScope();
         // The batch comes last: the values of one cell then lie side by side for the interpolation.
         Tensor x = images.reshape(-1, Rows, Columns).permute(1, 2, 0) * deapodisation;
-        x = torch.fft.fft(torch.nn.functional.pad(x, [0, 0, .. Margins(column, Columns)]), dim: 1);
-        x = torch.fft.fft(torch.nn.functional.pad(x, [0, 0, 0, 0, .. Margins(row, Rows)]), dim: 0);
+        x = torch.fft.fft_(torch.nn.functional.pad(x, [0, 0, .. Margins(column, Columns)]), dim: 1);
+        x = torch.fft.fft_(torch.nn.functional.pad(x, [0, 0, 0, 0, .. Margins(row, Rows)]), dim: 0);
         Tensor values = interpolation.Apply(Pairs(x, row.Grid * column.Grid));
         return Complex(values, Samples, -1).transpose(0, 1).contiguous().reshape([.. images.shape[..^2], Samples]).MoveToOuterDisposeScope();
     }
@@ -104,8 +104,8 @@ public sealed class Nufft : IDisposable
         Tensor y = weights is null ? samples.resolve_conj() : samples * weights;
         Tensor values = interpolation.Transposed(Pairs(y.reshape(-1, Samples).transpose(0, 1).contiguous(), Samples));
         Tensor x = Complex(values, row.Grid, column.Grid, -1);
-        x = torch.fft.ifft(x, dim: 0, norm: "forward").narrow(0, row.Offset, Rows);
-        x = torch.fft.ifft(x, dim: 1, norm: "forward").narrow(1, column.Offset, Columns) * deapodisation;
+        x = torch.fft.ifft(x, dim: 0, norm: FFTNormType.Forward).narrow(0, row.Offset, Rows);
+        x = torch.fft.ifft(x, dim: 1, norm: FFTNormType.Forward).narrow(1, column.Offset, Columns) * deapodisation;
         return x.permute(2, 0, 1).contiguous().reshape([.. samples.shape[..^1], Rows, Columns]).MoveToOuterDisposeScope();
     }
 

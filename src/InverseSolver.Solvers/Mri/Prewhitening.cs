@@ -61,7 +61,7 @@ public static class Prewhitening
         psi += identity * torch.tensor(Array.ConvertAll(variances, v => v > 0 ? 0 : mean));
         Tensor scale = torch.tensor(Array.ConvertAll(variances, v => Math.Sqrt(v > 0 ? v : mean)));
         Tensor correlation = psi / (scale.unsqueeze(0) * scale.unsqueeze(1));
-        double least = torch.linalg.eigh(correlation).Values.min().ToDouble();
+        double least = torch.linalg.eigh(correlation).Item1.min().ToDouble();
         if (least < -Negative) throw new ArgumentException("The noise covariance is not positive: a combination of coils would have a negative variance.", nameof(covariance));
         Tensor regular = correlation + identity * Math.Max(0, LeastEigenvalue - least);
         Tensor inverse = torch.linalg.solve_triangular(torch.linalg.cholesky(regular), identity, upper: false);

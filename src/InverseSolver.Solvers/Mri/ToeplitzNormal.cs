@@ -44,8 +44,8 @@ public sealed class ToeplitzNormal : IDisposable
         Nufft.Require(images, rows, columns);
         using var scope = torch.NewDisposeScope();
         // Rows that hold zeros alone are neither transformed nor transformed back.
-        Tensor k = torch.fft.fft(Padded(images, -1, transfer.size(1)), dim: -1);
-        k = torch.fft.fft(Padded(k, -2, transfer.size(0)), dim: -2) * transfer;
+        Tensor k = torch.fft.fft_(Padded(images, -1, transfer.size(1)), dim: -1);
+        k = torch.fft.fft_(Padded(k, -2, transfer.size(0)), dim: -2) * transfer;
         k = torch.fft.ifft(k, dim: -2).narrow(-2, 0, rows);
         return torch.fft.ifft(k, dim: -1).narrow(-1, 0, columns).contiguous().MoveToOuterDisposeScope();
     }

@@ -40,5 +40,5 @@ internal static class ConjugateGradients
 
     // Kept as (N, 1, ..., 1), so that it multiplies items without a reshape.
     private static Tensor Dot(Tensor a, Tensor b) =>
-        (a.is_complex() ? (a.conj() * b).real : a * b).sum([.. Enumerable.Range(1, a.dim() - 1).Select(i => (long)i)], true);
+        (a.is_complex() ? (a.conj() * b).real : a * b).sum([.. Enumerable.Range(1, (int)a.dim() - 1).Select(i => (long)i)], true);
 }

@@ -105,7 +105,7 @@ public sealed class WaveletThresholding : Solver
         // One by one: products of matrices round differently with the size of a batch, which many steps with momentum would amplify.
         return torch.stack([.. shifts.Select((shift, i) =>
         {
-            Tensor c = wavelet.Forward(x.select(0, i).roll(shift, [1, 2]));
+            Tensor c = wavelet.Forward(x.select(0, i).roll(shift, (long[])[1, 2]));
             Tensor limit = threshold.select(0, i) * wavelet.Details;
             Tensor shrunk = complex ? Together(c, limit) : c.sign() * (c.abs() - limit).relu();
             return wavelet.Inverse(shrunk).roll([-shift[0], -shift[1]], [1, 2]);

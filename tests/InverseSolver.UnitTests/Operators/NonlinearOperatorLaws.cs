@@ -103,7 +103,7 @@ public sealed class NonlinearOperatorLaws : IDisposable
 
     private static Tensor Normal(IReadOnlyList<long> shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.randn([Items, .. shape], generator);
     }
 

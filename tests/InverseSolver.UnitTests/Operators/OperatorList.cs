@@ -93,7 +93,7 @@ internal static class OperatorList
     /// <summary>N random images in [0,1].</summary>
     public static Tensor Unit(IReadOnlyList<long> shape, long items, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.rand([items, .. shape], generator);
     }
 
@@ -151,7 +151,7 @@ internal static class OperatorList
 
     private static Tensor Random(long[] shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.randn(shape, generator);
     }
 

@@ -72,7 +72,7 @@ public sealed class TuckerPhaseRetrievalTests
 
     private static Tensor Uniform(long[] shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.rand(shape, generator);
     }
 }

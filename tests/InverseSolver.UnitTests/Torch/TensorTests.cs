@@ -202,7 +202,7 @@ public sealed class TensorTests
         float[] Work(long seed)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            using var generator = new Generator(seed);
+            using var generator = new Generator((ulong)seed);
             Tensor x = torch.randn([1, 8, 24, 24], generator);
             for (int i = 0; i < 50; i++)
             {
