@@ -92,7 +92,6 @@ internal sealed class JobRun(
         }
         catch (Exception error) when (error.IsOutOfMemory && models.UnloadUnused(device) > 0)
         {
-            Backend.ReleaseCache(device);
             return act();
         }
     }

@@ -40,12 +40,7 @@ internal static partial class ModelEndpoints
             throw new StartRefusedException($"Models:Folders names {missing}, which is no folder.", 2);
         }
 
-        (Backend.AllowTf32Matmul, Backend.AllowTf32Cudnn) = (options.Tf32, options.Tf32);
-        foreach (Device gpu in provider.GetRequiredService<DeviceSlots>().Distinct.Where(device => device.type == DeviceType.CUDA))
-        {
-            Backend.LimitCudaMemory(gpu.index, options.GpuShare);
-        }
-
+        Backend.AllowTf32 = options.Tf32;
         var catalog = new ModelCatalog(
             options.Searched,
             new ModelOptions
@@ -53,15 +48,9 @@ internal static partial class ModelEndpoints
                 DenoiserType = Enum.Parse<ScalarType>(options.Precision, ignoreCase: true),
                 DenoiserTypes = options.Precisions.ToDictionary(one => one.Key, one => Enum.Parse<ScalarType>(one.Value.ToString())),
                 ChannelsLast = options.ChannelsLast,
-                Graphs = options.Graphs,
             },
             options.MemoryBytes > 0 ? options.MemoryBytes : null);
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
-        if (Backend.BlasWarning() is { } slow)
-        {
-            BlasIsSlow(log, slow);
-        }
-
         foreach (BrokenModel broken in catalog.Broken)
         {
             ModelIsBroken(log, broken.Name, broken.Reason);
@@ -198,8 +187,6 @@ internal static partial class ModelEndpoints
         : failure is not null ? ModelState.Failed
         : ModelState.Unloaded;
 
-    [LoggerMessage(3002, LogLevel.Warning, "{Warning}")]
-    private static partial void BlasIsSlow(ILogger log, string warning);
 
     [LoggerMessage(3001, LogLevel.Warning, "The model package {Name} cannot be used: {Reason}")]
     private static partial void ModelIsBroken(ILogger log, string name, string reason);

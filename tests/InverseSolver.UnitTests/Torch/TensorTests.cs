@@ -36,7 +36,7 @@ public sealed class TensorTests
     [Fact]
     public void A_scope_disposes_what_is_not_moved_out()
     {
-        long before = torch.live_tensors;
+        long before = Tensor.TotalCount;
         Tensor kept, outer;
         using (torch.NewDisposeScope())
         {
@@ -44,17 +44,17 @@ public sealed class TensorTests
             {
                 outer = (torch.ones([2]) + 1.0).MoveToOuterDisposeScope();
                 kept = (torch.ones([2]) * 3.0).DetachFromDisposeScope();
-                Assert.Equal(before + 4, torch.live_tensors);
+                Assert.Equal(before + 4, Tensor.TotalCount);
             }
 
-            Assert.Equal(before + 2, torch.live_tensors);
+            Assert.Equal(before + 2, Tensor.TotalCount);
             Assert.Equal([2f, 2f], outer.ToFloats());
         }
 
         Assert.True(outer.IsInvalid);
         Assert.Equal([3f, 3f], kept.ToFloats());
         kept.Dispose();
-        Assert.Equal(before, torch.live_tensors);
+        Assert.Equal(before, Tensor.TotalCount);
     }
 
     [Fact]
