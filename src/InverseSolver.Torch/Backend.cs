@@ -16,7 +16,7 @@ public static class Backend
         {
             const string Label = "CPU capability usage: ";
             _ = torch.get_num_threads();
-            string text = Native.Configuration();
+            string text = Symbols.Configuration();
             int start = text.IndexOf(Label, StringComparison.Ordinal);
             return start < 0 ? "unknown" : text[(start + Label.Length)..].Split('\n')[0].Trim();
         }
@@ -31,7 +31,7 @@ public static class Backend
         get
         {
             _ = torch.get_num_threads();
-            string text = Native.Configuration();
+            string text = Symbols.Configuration();
             return text.Contains("USE_CUDA=1", StringComparison.Ordinal) || text.Contains("USE_CUDA=ON", StringComparison.Ordinal);
         }
     }
@@ -42,8 +42,8 @@ public static class Backend
     /// <summary>Refuse operators that do not give the same bits every time.</summary>
     public static bool DeterministicAlgorithms
     {
-        get => Native.DeterministicAlgorithms(Context) != 0;
-        set => Native.SetDeterministicAlgorithms(Context, value ? (byte)1 : (byte)0, 0);
+        get => Symbols.DeterministicAlgorithms(Context) != 0;
+        set => Symbols.SetDeterministicAlgorithms(Context, value ? (byte)1 : (byte)0, 0);
     }
 
     /// <summary>TF32 in matrix products and convolutions on a GPU.</summary>
@@ -66,7 +66,7 @@ public static class Backend
         get
         {
             _ = torch.get_num_threads();
-            return Native.Context();
+            return Symbols.Context();
         }
     }
 
@@ -80,9 +80,9 @@ public static class Backend
     /// <exception cref="InvalidOperationException">There is no such GPU.</exception>
     public static long MemoryOf(Device gpu)
     {
-        Cuda(Native.cuInit(0));
-        Cuda(Native.cuDeviceGet(out int handle, Math.Max(gpu.index, 0)));
-        Cuda(Native.cuDeviceTotalMem(out nuint bytes, handle));
+        Cuda(Symbols.cuInit(0));
+        Cuda(Symbols.cuDeviceGet(out int handle, Math.Max(gpu.index, 0)));
+        Cuda(Symbols.cuDeviceTotalMem(out nuint bytes, handle));
         return (long)bytes;
     }
 
@@ -90,10 +90,10 @@ public static class Backend
     /// <exception cref="InvalidOperationException">There is no such GPU.</exception>
     public static string NameOf(Device gpu)
     {
-        Cuda(Native.cuInit(0));
-        Cuda(Native.cuDeviceGet(out int handle, Math.Max(gpu.index, 0)));
+        Cuda(Symbols.cuInit(0));
+        Cuda(Symbols.cuDeviceGet(out int handle, Math.Max(gpu.index, 0)));
         Span<byte> name = stackalloc byte[256];
-        Cuda(Native.cuDeviceGetName(name, name.Length, handle));
+        Cuda(Symbols.cuDeviceGetName(name, name.Length, handle));
         return Encoding.UTF8.GetString(name[..name.IndexOf((byte)0)]);
     }
 

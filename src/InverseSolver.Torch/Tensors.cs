@@ -71,10 +71,10 @@ public static class Tensors
         }
 
         /// <summary>Standard normal numbers, drawn where the generator lives and then moved to <paramref name="device"/>.</summary>
-        public static Tensor randn(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) => Moved(torch.randn(shape, dtype, generator: generator), device);
+        public static Tensor randn(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) => Moved(torch.randn(shape, dtype, generator: Usable(generator)), device);
 
         /// <summary>Uniform numbers in [0, 1), drawn where the generator lives and then moved to <paramref name="device"/>.</summary>
-        public static Tensor rand(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) => Moved(torch.rand(shape, dtype, generator: generator), device);
+        public static Tensor rand(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) => Moved(torch.rand(shape, dtype, generator: Usable(generator)), device);
     }
 
     extension(torch.autograd)
@@ -113,9 +113,9 @@ public static class Tensors
         {
             // A value that may be absent is passed by an address, which libtorch frees.
             ulong* weights = (ulong*)NativeMemory.Alloc(sizeof(ulong));
-            *weights = Native.Handle(per_sample_weights);
-            ulong* stack = stackalloc ulong[] { Native.Handle(table), Native.Handle(indices), Native.Handle(offsets), 0, 0, 0, (ulong)weights, 0, ulong.MaxValue };
-            if (Native.aoti_torch_call_dispatcher("aten::embedding_bag", "", stack) != 0)
+            *weights = Symbols.Handle(per_sample_weights);
+            ulong* stack = stackalloc ulong[] { Symbols.Handle(table), Symbols.Handle(indices), Symbols.Handle(offsets), 0, 0, 0, (ulong)weights, 0, ulong.MaxValue };
+            if (Symbols.aoti_torch_call_dispatcher("aten::embedding_bag", "", stack) != 0)
             {
                 throw new InvalidOperationException("embedding_bag failed; libtorch wrote the reason to the standard error.");
             }
@@ -151,6 +151,13 @@ public static class Tensors
         }
 
         return values;
+    }
+
+    // libtorch would draw from a generator of its own in the place of one that was disposed.
+    private static Generator Usable(Generator generator)
+    {
+        ObjectDisposedException.ThrowIf(generator.Handle == 0, generator);
+        return generator;
     }
 
     private static Tensor Moved(Tensor made, Device? device)

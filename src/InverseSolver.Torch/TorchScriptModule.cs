@@ -60,7 +60,7 @@ public sealed class TorchScriptModule : IDisposable
     public Tensor forward(params Tensor[] arguments)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Native.SetGraphExecutorOptimize(optimise ? (byte)1 : (byte)0);
+        Symbols.SetGraphExecutorOptimize(optimise ? (byte)1 : (byte)0);
         object result = module.forward([.. arguments]);
         return (result as Tensor ?? (result as ITuple)?[0] as Tensor ?? (result as Tensor[])?.FirstOrDefault())?.MoveToOuterDisposeScope()
             ?? throw new InvalidOperationException("the module's forward does not give a tensor");

@@ -60,7 +60,7 @@ public sealed class ConsistencyTests : IDisposable
         Tensor down = smooth.narrow(2, 1, smooth.size(2) - 1) - smooth.narrow(2, 0, smooth.size(2) - 1);
         Tensor across = smooth.narrow(3, 1, smooth.size(3) - 1) - smooth.narrow(3, 0, smooth.size(3) - 1);
         Tensor cost = op.Residual2(smooth, y).sum() + (down.square().sum() + across.square().sum()) * 0.1;
-        Tensor gradient = torch.autograd.grad([cost], [smooth], [torch.ones_like(cost)])[0];
+        Tensor gradient = torch.autograd.vjp(cost, smooth, torch.ones_like(cost));
         Assert.True(OperatorList.Norm(gradient) <= 1e-3 * OperatorList.Norm(right), $"{OperatorList.Norm(gradient) / OperatorList.Norm(right):e2}");
 
         Tensor energy = LeastSquares.Solve(op, y, 0.1, Penalty.Energy);

@@ -185,7 +185,7 @@ public sealed class EspiritTests(ITestOutputHelper output)
 
     // How far maps (coils, rows, columns) change from one column to the next.
     private static double[] Steps(Tensor maps, Tensor mask) =>
-        Inside((maps.slice(2, 1) - maps.slice(2, 0, -1)).abs().square().sum([0]).sqrt(), mask.slice(1, 1).logical_and(mask.slice(1, 0, -1)));
+        Inside((maps.slice(2, 1, long.MaxValue, 1) - maps.slice(2, 0, -1, 1)).abs().square().sum([0]).sqrt(), mask.slice(1, 1, long.MaxValue, 1).logical_and(mask.slice(1, 0, -1, 1)));
 
     private static Tensor Support(Tensor maps) => maps.abs().square().sum([0]).gt(0.5);
 

@@ -85,7 +85,7 @@ public sealed class NufftTests(ITestOutputHelper output)
         block.narrow(1, 60, 120).narrow(2, 30, 110).fill_(1);
         foreach (Tensor x in (Tensor[])[block, noise])
         {
-            Tensor y = nufft.Forward(x), sampled = y.slice(1, 0, null, 10), exact = DirectSum(x, some), both = nufft.Adjoint(y), at = normal.Apply(x);
+            Tensor y = nufft.Forward(x), sampled = y.slice(1, 0, long.MaxValue, 10), exact = DirectSum(x, some), both = nufft.Adjoint(y), at = normal.Apply(x);
             double adjoint = (Inner(y, y) - Inner(x, both)).abs().ToDouble() / Inner(y, y).abs().ToDouble();
             output.WriteLine($"forward {Distance(exact, sampled):E1}, adjoint {adjoint:E1}, Toeplitz {Distance(both, at):E1}");
             Assert.InRange(Distance(exact, sampled), 0, 2e-6);

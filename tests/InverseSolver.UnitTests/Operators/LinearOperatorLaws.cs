@@ -52,7 +52,7 @@ public sealed class LinearOperatorLaws : IDisposable
     {
         using LinearOperator op = All[name]();
         Tensor x = Image(op, Items, 1).requires_grad_(), y = op.Measured(Measurement(op, Items, 2)), ax = op.Apply(x);
-        Tensor gradient = torch.autograd.grad([ax], [x], [y])[0];
+        Tensor gradient = torch.autograd.vjp(ax, x, y);
         Close(gradient, op.Adjoint(y), 1e-5);
     }
 

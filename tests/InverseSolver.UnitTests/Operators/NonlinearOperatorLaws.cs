@@ -30,7 +30,7 @@ public sealed class NonlinearOperatorLaws : IDisposable
     {
         using NonlinearOperator op = Nonlinear[name]();
         Tensor x = Unit(op.Domain, Items, 3).requires_grad_(), y = Measured(op), half = op.Residual2(x, y) / 2;
-        Tensor byAutograd = torch.autograd.grad([half], [x], [torch.ones_like(half)])[0], gradient = op.Gradient(x.detach(), y);
+        Tensor byAutograd = torch.autograd.vjp(half, x, torch.ones_like(half)), gradient = op.Gradient(x.detach(), y);
         Assert.True(Norm(gradient - byAutograd) <= 1e-5 * Norm(byAutograd));
 
         // And of a difference along the gradient, away from kinks.

@@ -53,7 +53,7 @@ public sealed class DcdpTests
         // y on the [-1,1] scale is what A makes of 2x - 1.
         Tensor leaf = (x * 2 - 1).requires_grad_(), signed = y * 2 - op.Apply(torch.ones_like(x));
         Tensor loss = (op.Apply(leaf) - signed).square().mean();
-        Tensor expected = leaf.detach() - torch.autograd.grad([loss], [leaf], [torch.ones_like(loss)])[0] * Rate;
+        Tensor expected = leaf.detach() - torch.autograd.vjp(loss, leaf, torch.ones_like(loss)) * Rate;
 
         DcdpParameters parameters = Steps with { Iterations = 1, StepSize = DcdpParameters.Normalised(Rate, y.numel()) };
         var solver = new Dcdp(new SolverInput(model, op, y, 0.02), parameters);

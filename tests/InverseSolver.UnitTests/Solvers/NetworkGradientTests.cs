@@ -103,13 +103,13 @@ public sealed class NetworkGradientTests
         foreach (bool squared in (bool[])[false, true])
         {
             Tensor norm = Loss(residual * 2, squared), glue = Loss(glued - z0, squared);
-            Tensor expected = torch.autograd.grad([norm], [z], [torch.ones_like(norm)], retain_graph: true)[0];
+            Tensor expected = torch.autograd.vjp(norm, z, torch.ones_like(norm), retain_graph: true);
             (_, Tensor image, Tensor gradient) = new LatentDps(new SolverInput(model, op, y, 0.01), Dps with { Squared = squared }).Guidance(z.detach(), Index);
             Assert.True(Toy.Error(gradient, expected) < 1e-4, $"DPS {Toy.Error(gradient, expected):e2}");
             Assert.True(Toy.Error(image, x.detach()) < 1e-5);
 
             Tensor loss = norm * 0.7 + glue * 0.3;
-            expected = torch.autograd.grad([loss], [z], [torch.ones_like(loss)], retain_graph: true)[0];
+            expected = torch.autograd.vjp(loss, z, torch.ones_like(loss), retain_graph: true);
             (_, _, gradient) = new Psld(new SolverInput(model, op, y, 0.01), Psld with { Squared = squared }).Guidance(z.detach(), Index);
             Assert.True(Toy.Error(gradient, expected) < 1e-4, $"PSLD {Toy.Error(gradient, expected):e2}");
         }

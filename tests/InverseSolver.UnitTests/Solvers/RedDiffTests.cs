@@ -73,7 +73,7 @@ public sealed class RedDiffTests
         // On [-1,1] residuals are twice as large; the paper's mean runs over y's elements, measured or not.
         double elements = op.Range.Aggregate(1.0, (p, q) => p * q);
         Tensor loss = (components * 2).square().sum() * (0.5 / elements);
-        Tensor expected = torch.autograd.grad([loss], [mu], [torch.ones([])])[0];
+        Tensor expected = torch.autograd.vjp(loss, mu, torch.ones([]));
         var solver = new RedDiff(new SolverInput(model, op, y, 0.01), RedDiffParameters.Paper);
         Assert.True(Toy.Error(solver.MeasurementGradient(mu.detach()).Gradient, expected) < 1e-4);
     }

@@ -9,7 +9,7 @@ namespace InverseSolver.Torch;
 /// <summary>
 /// Functions of libtorch 2.10 that TorchSharp does not pass on, by their mangled names: the C++ interface of <c>at::Context</c> and TorchScript's executor.
 /// </summary>
-internal static unsafe partial class Native
+internal static unsafe partial class Symbols
 {
     private const string Torch = "torch_cpu";
     private const string Driver = "libcuda.so.1";
