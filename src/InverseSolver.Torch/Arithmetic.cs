@@ -102,6 +102,7 @@ public static class Arithmetic
             {
                 var random = new Random(1);
                 float[] input = Uniform(random, c.Input), weight = Uniform(random, c.Weight);
+                set_num_threads(1);
                 (Tensor rightOutput, Tensor rightGradient) = Run(c.Reference, tensor(input, c.Input, float64), tensor(weight, c.Weight, float64));
                 foreach (int count in new[] { 1, threads }.Distinct())
                 {
