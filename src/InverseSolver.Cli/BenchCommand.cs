@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -35,7 +34,7 @@ internal static class BenchCommand
             int threads = Backend.Threads;
             Backend.Threads = 1;
             using DisposeScope scope = torch.NewDisposeScope();
-            using GradMode grad = torch.no_grad();
+            using IDisposable grad = torch.no_grad();
             Tensor a = torch.tensor([1f]).DetachFromDisposeScope(), b = torch.tensor([2f]);
             double add = BestMicroseconds(() =>
             {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -43,7 +42,7 @@ internal static class CliOptions
         try
         {
             Device device = torch.device(text);
-            return device.Type != DeviceType.CUDA || Math.Max(device.Index, 0) < Backend.CudaDevices
+            return device.type != DeviceType.CUDA || Math.Max(device.index, 0) < Backend.CudaDevices
                 ? device
                 : throw new CommandException($"There is no {text}: {(Backend.BuiltWithCuda ? $"{Backend.CudaDevices} GPUs are here" : "this build of libtorch has no CUDA")}.");
         }

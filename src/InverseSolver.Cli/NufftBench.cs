@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using InverseSolver.Solvers.Mri;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -24,7 +23,7 @@ internal static class NufftBench
         {
             Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
             using DisposeScope scope = torch.NewDisposeScope();
-            using GradMode grad = torch.no_grad();
+            using IDisposable grad = torch.no_grad();
             double[,] trajectory = Trajectories.GoldenRadial(Rows, Columns, Spokes, Samples);
             using var nufft = new Nufft(Rows, Columns, trajectory, where);
             Tensor weights = DensityCompensation.Weights(Rows, Columns, trajectory, where);

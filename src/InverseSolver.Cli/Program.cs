@@ -4,7 +4,6 @@ using InverseSolver.Cli.GpuCheck;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
-using InverseSolver.Torch;
 
 var root = new RootCommand("Solves imaging inverse problems with latent diffusion models. Results are not for diagnosis.")
 {
@@ -42,7 +41,7 @@ catch (OperationCanceledException)
 {
     return Fail(ExitCode.Cancelled, "cancelled");
 }
-catch (Exception e) when (e is NativeException or HttpRequestException or IOException or ArithmeticException)
+catch (Exception e) when (e.IsFromTorch || e is HttpRequestException or IOException or ArithmeticException)
 {
     return Fail(ExitCode.Failed, e.Message);
 }

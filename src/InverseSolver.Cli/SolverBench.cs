@@ -6,7 +6,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 

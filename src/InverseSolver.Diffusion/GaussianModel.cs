@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
@@ -26,12 +25,12 @@ public sealed class GaussianModel : LatentModel
     /// <param name="channels">C.</param>
     /// <param name="schedule">Noise of each timestep; scaled-linear 0.0015..0.0195 where it is left out.</param>
     /// <param name="device">Where to compute.</param>
-    public GaussianModel(Func<double, double, double> spectrum, double mean = 0.5, int channels = 1, NoiseSchedule? schedule = null, Device device = default)
+    public GaussianModel(Func<double, double, double> spectrum, double mean = 0.5, int channels = 1, NoiseSchedule? schedule = null, Device? device = null)
         : base((schedule ??= NoiseSchedule.ScaledLinear()).Abar)
     {
         this.spectrum = spectrum;
         this.mean = mean;
-        Device = device;
+        Device = device ?? torch.CPU;
         Info = InfoOf("gaussian", channels, schedule);
     }
 
@@ -40,7 +39,7 @@ public sealed class GaussianModel : LatentModel
     /// <param name="covariance">(d, d) of x on [0,1], d = C·H·W, symmetric, positive semidefinite.</param>
     /// <param name="schedule">Noise of each timestep; scaled-linear 0.0015..0.0195 where it is left out.</param>
     /// <param name="device">Where to compute.</param>
-    public GaussianModel(Tensor mean, Tensor covariance, NoiseSchedule? schedule = null, Device device = default)
+    public GaussianModel(Tensor mean, Tensor covariance, NoiseSchedule? schedule = null, Device? device = null)
         : base((schedule ??= NoiseSchedule.ScaledLinear()).Abar)
     {
         if (mean.dim() != 3 || covariance.dim() != 2 || covariance.size(0) != mean.numel() || covariance.size(1) != mean.numel())
@@ -48,19 +47,19 @@ public sealed class GaussianModel : LatentModel
             throw new ArgumentException("The mean must be (C, H, W), the covariance (C·H·W, C·H·W).", nameof(covariance));
         }
 
-        Device = device;
+        Device = device ?? torch.CPU;
         Info = InfoOf("gaussian-dense", (int)mean.size(0), schedule);
         fixedSize = ((int)mean.size(1), (int)mean.size(2));
         using DisposeScope scope = torch.NewDisposeScope();
-        (Tensor values, Tensor vectors) = torch.linalg.eigh(covariance.to(torch.CPU, ScalarType.Float64));
+        (Tensor values, Tensor vectors) = torch.linalg.eigh(covariance.to(ScalarType.Float64, torch.CPU));
         if (values.min().ToDouble() < -1e-9 * values.abs().max().ToDouble())
         {
             throw new ArgumentException("The covariance is not positive semidefinite.", nameof(covariance));
         }
 
-        variances = (values.clamp(0) * 4.0).to(device).DetachFromDisposeScope();
-        basis = vectors.to(device).DetachFromDisposeScope();
-        centre = (mean.to(device, ScalarType.Float64).reshape(1, -1) * 2.0 - 1.0).DetachFromDisposeScope();
+        variances = (values.clamp(0) * 4.0).to(Device).DetachFromDisposeScope();
+        basis = vectors.to(Device).DetachFromDisposeScope();
+        centre = (mean.to(ScalarType.Float64, Device).reshape(1, -1) * 2.0 - 1.0).DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -152,7 +151,7 @@ public sealed class GaussianModel : LatentModel
         }
 
         // Each column is a filtered unit image.
-        Tensor units = torch.eye(d, ScalarType.Float64, Device).reshape(d, Channels, height, width);
+        Tensor units = torch.eye(d, dtype: ScalarType.Float64, device: Device).reshape(d, Channels, height, width);
         Tensor columns = torch.fft.ifft2(torch.fft.fft2(units) * Eigenvalues(height, width)).real * 0.25;
         return (torch.full([Channels, height, width], mean, ScalarType.Float64, Device).MoveToOuterDisposeScope(), columns.reshape(d, d).contiguous().MoveToOuterDisposeScope());
     }
@@ -168,11 +167,11 @@ public sealed class GaussianModel : LatentModel
     {
         using DisposeScope scope = torch.NewDisposeScope();
         (Tensor prior, Tensor c) = Moments(height, width);
-        Tensor matrix = a.to(Device, ScalarType.Float64), flat = prior.reshape(-1, 1);
+        Tensor matrix = a.to(ScalarType.Float64, Device), flat = prior.reshape(-1, 1);
         Tensor cross = c.matmul(matrix.t());
-        Tensor system = matrix.matmul(cross) + torch.eye(matrix.size(0), ScalarType.Float64, Device) * (sigma * sigma);
+        Tensor system = matrix.matmul(cross) + torch.eye(matrix.size(0), dtype: ScalarType.Float64, device: Device) * (sigma * sigma);
         Tensor gain = torch.linalg.solve(system, cross.t()).t();
-        Tensor surprise = y.to(Device, ScalarType.Float64).reshape(-1, 1) - matrix.matmul(flat);
+        Tensor surprise = y.to(ScalarType.Float64, Device).reshape(-1, 1) - matrix.matmul(flat);
         return ((flat + gain.matmul(surprise)).reshape(Channels, height, width).MoveToOuterDisposeScope(), (c - gain.matmul(cross.t())).MoveToOuterDisposeScope());
     }
 

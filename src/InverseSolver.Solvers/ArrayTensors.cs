@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers;
 
 /// <summary>Between arrays in host memory and tensors of N items.</summary>

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers;
 
 /// <summary>What two runs must have in common to give the same bits from the same seed.</summary>
@@ -7,15 +5,13 @@ namespace InverseSolver.Solvers;
 /// <param name="Threads">Threads that share one operator.</param>
 /// <param name="InstructionSet">The CPU instruction set that libtorch uses.</param>
 /// <param name="Libtorch">Its version.</param>
-/// <param name="Blas">The library of its matrix products; null when it is part of libtorch.</param>
-/// <param name="BlasThreads">Threads of that library.</param>
 /// <param name="Batch">Images solved together.</param>
-public sealed record Fingerprint(string Device, int Threads, string InstructionSet, string Libtorch, string? Blas, int BlasThreads, int Batch)
+public sealed record Fingerprint(string Device, int Threads, string InstructionSet, string Libtorch, int Batch)
 {
     /// <summary>This process's.</summary>
     /// <param name="device">Where the model computes.</param>
     /// <param name="batch">Images solved together.</param>
     public static Fingerprint Of(Device device, int batch = 1) => new(
-        device.Type == DeviceType.CUDA ? Backend.CudaName(Math.Max(device.Index, 0)) : "cpu",
-        Backend.Threads, Backend.CpuCapability, Backend.Version, Backend.BlasLibrary(), Backend.BlasThreads, batch);
+        device.type == DeviceType.CUDA ? Backend.NameOf(device) : "cpu",
+        Backend.Threads, Backend.CpuCapability, Backend.Version, batch);
 }

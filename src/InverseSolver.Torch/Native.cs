@@ -1,149 +1,76 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
+[assembly: DisableRuntimeMarshalling]
+
 namespace InverseSolver.Torch;
 
-/// <summary>The C ABI of libinverse_torch, as src/InverseSolver.Native/include/inverse_torch.h declares it.</summary>
+/// <summary>
+/// Functions of libtorch 2.10 that TorchSharp does not pass on, by their mangled names: the C++ interface of <c>at::Context</c> and TorchScript's executor.
+/// </summary>
 internal static unsafe partial class Native
 {
-    private const string Library = "inverse_torch";
-    internal const int MaxDim = 16;
+    private const string Torch = "torch_cpu";
+    private const string Driver = "libcuda.so.1";
 
-    internal enum Status
+    [LibraryImport(Torch, EntryPoint = "_ZN2at13globalContextEv")]
+    internal static partial nint Context();
+
+    [LibraryImport(Torch, EntryPoint = "_ZN2at7Context26setDeterministicAlgorithmsEbb")]
+    internal static partial void SetDeterministicAlgorithms(nint context, byte on, byte warnOnly);
+
+    [LibraryImport(Torch, EntryPoint = "_ZNK2at7Context23deterministicAlgorithmsEv")]
+    internal static partial byte DeterministicAlgorithms(nint context);
+
+    [LibraryImport(Torch, EntryPoint = "_ZN2at7Context17setBenchmarkCuDNNEb")]
+    internal static partial void SetBenchmarkCuDNN(nint context, byte on);
+
+    [LibraryImport(Torch, EntryPoint = "_ZN5torch3jit24setGraphExecutorOptimizeEb")]
+    internal static partial void SetGraphExecutorOptimize(byte on);
+
+    [LibraryImport(Torch, EntryPoint = "_ZN2at11show_configB5cxx11Ev")]
+    private static partial void ShowConfig(nint text);
+
+    [LibraryImport("libstdc++.so.6", EntryPoint = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE10_M_disposeEv")]
+    private static partial void DisposeString(nint text);
+
+    // C functions for extensions (torch/csrc/inductor/aoti_torch/c/shim.h): an operator by its schema's name, arguments in 64 bits each, results in their place. They catch every exception.
+    [LibraryImport(Torch, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int aoti_torch_call_dispatcher(string name, string overload, ulong* stack);
+
+    [LibraryImport(Torch)]
+    internal static partial int aoti_torch_new_tensor_handle(nint tensor, out nint copy);
+
+    // The driver's own interface: TorchSharp says neither a GPU's name nor its memory.
+    [LibraryImport(Driver)]
+    internal static partial int cuInit(uint flags);
+
+    [LibraryImport(Driver)]
+    internal static partial int cuDeviceGet(out int device, int ordinal);
+
+    [LibraryImport(Driver, EntryPoint = "cuDeviceTotalMem_v2")]
+    internal static partial int cuDeviceTotalMem(out nuint bytes, int device);
+
+    [LibraryImport(Driver)]
+    internal static partial int cuDeviceGetName(Span<byte> name, int length, int device);
+
+    /// <summary>An owned handle of a tensor, as <see cref="aoti_torch_call_dispatcher"/> takes it over.</summary>
+    internal static ulong Handle(Tensor tensor)
     {
-        Ok = 0,
-        Failed = 1,
-        OutOfMemory = 2,
-        Invalid = 3,
-        Unsupported = 4,
+        int status = aoti_torch_new_tensor_handle(tensor.Handle, out nint copy);
+        GC.KeepAlive(tensor);
+        return status == 0 ? (ulong)copy : throw new InvalidOperationException("libtorch gives no handle of a tensor.");
     }
 
-    internal enum Kind
+    /// <summary>How libtorch was built, and the CPU capability that it uses.</summary>
+    internal static string Configuration()
     {
-        None = 0,
-        Default = 1,
-        Tensor = 2,
-        Int = 3,
-        Double = 4,
-        Bool = 5,
-        Complex = 6,
-        String = 7,
-        Device = 8,
-        Generator = 9,
-        IntList = 10,
-        DoubleList = 11,
-        BoolList = 12,
-        TensorList = 13,
-        OptionalTensorList = 14,
-    }
-
-    [StructLayout(LayoutKind.Explicit, Size = 32)]
-    internal struct Value
-    {
-        [FieldOffset(0)] internal Kind Kind;
-        [FieldOffset(8)] internal long Count;
-        [FieldOffset(16)] internal long Int;
-        [FieldOffset(16)] internal double Double;
-        [FieldOffset(16)] internal nint Pointer;
-        [FieldOffset(24)] internal double Imaginary;
-    }
-
-    internal struct TensorInfo
-    {
-        internal int DType;
-        internal int DeviceType;
-        internal int DeviceIndex;
-        internal int Dim;
-        internal int RequiresGrad;
-        internal int IsContiguous;
-        internal long Numel;
-        internal fixed long Sizes[MaxDim];
-    }
-
-    internal struct Memory
-    {
-        internal long Allocated;
-        internal long PeakAllocated;
-        internal long Reserved;
-        internal long FreeOnDevice;
-        internal long TotalOnDevice;
-    }
-
-    [LibraryImport(Library)] internal static partial byte* inv_last_error();
-    [LibraryImport(Library)] internal static partial Status inv_op_find(byte* name, byte* overload, out nint op);
-    [LibraryImport(Library)] internal static partial Status inv_op_schema(nint op, byte* buffer, long capacity);
-    [LibraryImport(Library)] internal static partial Status inv_op_call(nint op, Value* args, int nArgs, Value* outs, int maxOuts, int* nOuts);
-    [LibraryImport(Library)] internal static partial void inv_array_free(nint array);
-    [LibraryImport(Library)] internal static partial Status inv_tensor_from_host(void* data, long bytes, int dtype, long* sizes, int dim, out nint tensor);
-    [LibraryImport(Library)] internal static partial Status inv_tensor_to_host(TensorHandle tensor, void* data, long bytes);
-    [LibraryImport(Library)] internal static partial Status inv_tensor_info_get(TensorHandle tensor, TensorInfo* info);
-    [LibraryImport(Library)] internal static partial void inv_tensor_free(nint tensor);
-    [LibraryImport(Library)] internal static partial long inv_tensor_live_count();
-    [LibraryImport(Library)] internal static partial Status inv_grad(nint* outputs, nint* cotangents, int nOutputs, nint* inputs, int nInputs, int retainGraph, nint* grads);
-    [LibraryImport(Library)] internal static partial int inv_grad_mode_set(int enabled);
-    [LibraryImport(Library)] internal static partial int inv_grad_mode_get();
-    [LibraryImport(Library)] internal static partial Status inv_generator_new(int deviceType, int deviceIndex, ulong seed, out GeneratorHandle generator);
-    [LibraryImport(Library)] internal static partial Status inv_generator_get_state(GeneratorHandle generator, out nint state);
-    [LibraryImport(Library)] internal static partial Status inv_generator_set_state(GeneratorHandle generator, TensorHandle state);
-    [LibraryImport(Library)] internal static partial void inv_generator_free(nint generator);
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Status inv_module_load(string path, int deviceType, int deviceIndex, out ModuleHandle module);
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Status inv_module_schema(ModuleHandle module, string method, byte* buffer, long capacity);
-    [LibraryImport(Library)] internal static partial Status inv_module_optimise(ModuleHandle module, int on);
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial Status inv_module_forward(ModuleHandle module, string method, Value* args, int nArgs, Value* outs, int maxOuts, int* nOuts);
-    [LibraryImport(Library)] internal static partial void inv_module_free(nint module);
-    [LibraryImport(Library)] internal static partial byte* inv_version();
-    [LibraryImport(Library)] internal static partial Status inv_config(byte* buffer, long capacity);
-    [LibraryImport(Library)] internal static partial int inv_threads_get();
-    [LibraryImport(Library)] internal static partial Status inv_threads_set(int count);
-    [LibraryImport(Library)] internal static partial int inv_built_with_cuda();
-    [LibraryImport(Library)] internal static partial int inv_cuda_count();
-    [LibraryImport(Library)] internal static partial Status inv_cuda_name(int device, byte* buffer, long capacity);
-    [LibraryImport(Library)] internal static partial Status inv_cuda_memory(int device, Memory* memory);
-    [LibraryImport(Library)] internal static partial Status inv_cuda_memory_reset_peak(int device);
-    [LibraryImport(Library)] internal static partial Status inv_cuda_memory_limit(int device, double share);
-    [LibraryImport(Library)] internal static partial Status inv_cuda_empty_cache();
-    [LibraryImport(Library)] internal static partial Status inv_cuda_synchronize(int device);
-    [LibraryImport(Library)] internal static partial Status inv_switch_set(int which, int on);
-    [LibraryImport(Library)] internal static partial Status inv_switch_get(int which, out int on);
-    [LibraryImport(Library)] internal static partial Status inv_stream_new(int device, out StreamHandle stream);
-    [LibraryImport(Library)] internal static partial Status inv_stream_use(StreamHandle stream, int device);
-    [LibraryImport(Library)] internal static partial Status inv_stream_synchronize(StreamHandle stream);
-    [LibraryImport(Library)] internal static partial void inv_stream_free(nint stream);
-    [LibraryImport(Library)] internal static partial Status inv_graph_new(out GraphHandle graph);
-    [LibraryImport(Library)] internal static partial Status inv_graph_begin(GraphHandle graph, nint share);
-    [LibraryImport(Library)] internal static partial Status inv_graph_end(GraphHandle graph);
-    [LibraryImport(Library)] internal static partial Status inv_graph_replay(GraphHandle graph);
-    [LibraryImport(Library)] internal static partial void inv_graph_free(nint graph);
-
-    internal static void Check(Status status)
-    {
-        if (status != Status.Ok)
-        {
-            throw Failure(status);
-        }
-    }
-
-    internal delegate Status FillsBuffer(byte* buffer, long capacity);
-
-    internal static string Text(FillsBuffer fill)
-    {
-        Span<byte> buffer = stackalloc byte[8192];
-        fixed (byte* p = buffer)
-        {
-            Check(fill(p, buffer.Length));
-        }
-
-        return Encoding.UTF8.GetString(buffer[..buffer.IndexOf((byte)0)]);
-    }
-
-    private static NativeException Failure(Status status)
-    {
-        string message = Marshal.PtrToStringUTF8((nint)inv_last_error()) ?? "unknown failure";
-        return status switch
-        {
-            Status.OutOfMemory => new NativeOutOfMemoryException(message),
-            Status.Unsupported => new NativeUnsupportedException(message),
-            _ => new NativeException(message),
-        };
+        // A std::string that is returned by value fills 32 bytes of the caller's, pointer and length first.
+        nint* text = stackalloc nint[4];
+        ShowConfig((nint)text);
+        string configuration = Encoding.UTF8.GetString((byte*)text[0], (int)text[1]);
+        DisposeString((nint)text);
+        return configuration;
     }
 }

@@ -1,5 +1,4 @@
 using System.Reflection;
-using InverseSolver.Torch;
 using Xunit;
 using Xunit.v3;
 

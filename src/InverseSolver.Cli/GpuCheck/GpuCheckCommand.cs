@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli.GpuCheck;
 
@@ -73,8 +72,8 @@ internal static class GpuCheckCommand
 
     private static void Head(Device where, Action<string> line)
     {
-        bool cuda = where.Type == DeviceType.CUDA;
-        line(cuda ? $"GPU: {Backend.CudaName(where.Index)}" : "There is no GPU here (or this build has no CUDA): the same checks run on the CPU.");
+        bool cuda = where.type == DeviceType.CUDA;
+        line(cuda ? $"GPU: {Backend.CudaName(where.index)}" : "There is no GPU here (or this build has no CUDA): the same checks run on the CPU.");
         line($"libtorch {Backend.Version}, {Backend.Threads} threads, {Backend.CpuCapability}{(cuda ? $", TF32 {(Backend.AllowTf32Matmul || Backend.AllowTf32Cudnn ? "on" : "off")}" : "")}");
     }
 }

@@ -5,7 +5,6 @@ using InverseSolver.Diffusion.Batching;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli.GpuCheck;
 
@@ -21,7 +20,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
     // A whole job adds up rounding over all its steps: root mean square on [0,1] between two devices, or alone and together.
     private const double JobTolerance = 5e-3;
 
-    private bool Cuda => device.Type == DeviceType.CUDA;
+    private bool Cuda => device.type == DeviceType.CUDA;
 
     /// <summary>Networks against their references, and a whole job against the CPU's, with TF32 off.</summary>
     internal bool Parity()
@@ -117,7 +116,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         {
             if (Cuda)
             {
-                Backend.ResetCudaPeak(device.Index);
+                Backend.ResetCudaPeak(device.index);
             }
 
             Run(model, type);
@@ -133,8 +132,8 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
     private bool ShortOfMemory(LatentModel model)
     {
         Backend.EmptyCudaCache();
-        (long allocated, _, _, _, long total) = Backend.CudaMemory(device.Index);
-        Backend.LimitCudaMemory(device.Index, Math.Min(1, (allocated + (512L << 20)) / (double)total));
+        (long allocated, _, _, _, long total) = Backend.CudaMemory(device.index);
+        Backend.LimitCudaMemory(device.index, Math.Min(1, (allocated + (512L << 20)) / (double)total));
         try
         {
             bool refused = false;
@@ -154,7 +153,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         }
         finally
         {
-            Backend.LimitCudaMemory(device.Index, 1);
+            Backend.LimitCudaMemory(device.index, 1);
         }
     }
 
@@ -167,7 +166,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
             return true;
         }
 
-        using var stream = new CudaStream(device.Index);
+        using var stream = new CudaStream(device.index);
         stream.Use();
         line("| batch | UNet ms, eager / graph | decoder gradient ms, eager / graph |");
         line("|---:|---:|---:|");
@@ -249,7 +248,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
     {
         line("| batch | UNet ms | decoder ms | decoder with gradient ms | encoder ms |");
         line("|---:|---:|---:|---:|---:|");
-        using CudaStream? stream = Cuda ? new CudaStream(device.Index) : null;
+        using CudaStream? stream = Cuda ? new CudaStream(device.index) : null;
         stream?.Use();
         using LatentModel model = ModelPackage.Load(modelFolder, device);
         for (int batch = 1; batch <= (Cuda ? 16 : 4); batch *= 4)
@@ -265,9 +264,9 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
 
     private static string Row(string what, long bytes) => string.Create(CultureInfo.InvariantCulture, $"| {what} | {bytes / 1048576.0:F1} |");
 
-    private long Allocated() => Cuda ? Backend.CudaMemory(device.Index).Allocated : 0;
+    private long Allocated() => Cuda ? Backend.CudaMemory(device.index).Allocated : 0;
 
-    private long Peak() => Cuda ? Backend.CudaMemory(device.Index).PeakAllocated : Process.GetCurrentProcess().PeakWorkingSet64;
+    private long Peak() => Cuda ? Backend.CudaMemory(device.index).PeakAllocated : Process.GetCurrentProcess().PeakWorkingSet64;
 
     private static double Rms(ArrayData a, ArrayData b) => Math.Sqrt(a.Values.Zip(b.Values).Average(pair => Math.Pow(pair.First - (double)pair.Second, 2)));
 

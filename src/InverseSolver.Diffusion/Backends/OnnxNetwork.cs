@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>An ONNX graph, run by ONNX Runtime on the CPU or on a CUDA GPU; without gradients. Tensors pass through host memory.</summary>

@@ -1,4 +1,3 @@
-using InverseSolver.Torch;
 #if ONNXRUNTIME
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
@@ -60,14 +59,14 @@ internal sealed class OnnxSession : IDisposable
 
             // Threads that wait must not take the cores from libtorch's, which compute between two calls.
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-            if (device.Type == DeviceType.CUDA)
+            if (device.type == DeviceType.CUDA)
             {
                 if (!environment.GetAvailableProviders().Contains("CUDAExecutionProvider"))
                 {
                     throw new InvalidModelException($"{name}: ONNX Runtime in this build computes on the CPU only; build with -p:OnnxRuntimePackage=true, or put the models on the CPU (Models:Device).");
                 }
 
-                options.AppendExecutionProvider_CUDA(Math.Max(device.Index, 0));
+                options.AppendExecutionProvider_CUDA(Math.Max(device.index, 0));
             }
 
             return new OnnxSession(new InferenceSession(path, options));

@@ -2,7 +2,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
-using InverseSolver.Torch;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;

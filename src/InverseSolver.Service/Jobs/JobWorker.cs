@@ -3,7 +3,6 @@ using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
 using InverseSolver.Service.Models;
-using InverseSolver.Torch;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -40,7 +39,7 @@ internal sealed partial class JobWorker(
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
         {
-            using CudaStream? stream = device.Type == DeviceType.CUDA ? new CudaStream(device.Index) : null;
+            using CudaStream? stream = device.type == DeviceType.CUDA ? new CudaStream(device.index) : null;
             Prepare(stream, alone: true);
             Work(new Slot(device, stream), stopping);
             done.SetResult();
@@ -227,7 +226,7 @@ internal sealed partial class JobWorker(
                     store.Release(job.Id, job.Epoch);
                 }
             }
-            catch (Exception error) when (error is NativeException or { InnerException: NativeException } && Backend.IsLost(device))
+            catch (Exception error) when ((error.IsFromTorch || error.InnerException?.IsFromTorch == true) && Backend.IsLost(device))
             {
                 // The first job stays this process's, and its attempt counts: one that breaks the device each time fails for good in the end. Others only met it.
                 if (deviceLost)

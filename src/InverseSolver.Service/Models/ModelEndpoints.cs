@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Requests;
-using InverseSolver.Torch;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
@@ -42,9 +41,9 @@ internal static partial class ModelEndpoints
         }
 
         (Backend.AllowTf32Matmul, Backend.AllowTf32Cudnn) = (options.Tf32, options.Tf32);
-        foreach (Device gpu in provider.GetRequiredService<DeviceSlots>().Distinct.Where(device => device.Type == DeviceType.CUDA))
+        foreach (Device gpu in provider.GetRequiredService<DeviceSlots>().Distinct.Where(device => device.type == DeviceType.CUDA))
         {
-            Backend.LimitCudaMemory(gpu.Index, options.GpuShare);
+            Backend.LimitCudaMemory(gpu.index, options.GpuShare);
         }
 
         var catalog = new ModelCatalog(
@@ -80,7 +79,7 @@ internal static partial class ModelEndpoints
     private static Ok<ModelList> List([FromServices] ModelCatalog catalog, [FromServices] DeviceSlots slots) => TypedResults.Ok(new ModelList(
         [.. catalog.Models.Select(model => ToModel(model, catalog, null))],
         catalog.Broken,
-        [.. slots.Distinct.Select(device => new ModelMemory(device.ToString(), slots.Devices.Count(one => one == device), catalog.BudgetOf(device)))]));
+        [.. slots.Distinct.Select(device => new ModelMemory(device.ToString(), slots.Devices.Count(one => one.Is(device)), catalog.BudgetOf(device)))]));
 
     /// <summary>Shows a model with its card, configs, files and memory.</summary>
     /// <remarks>A model whose card declares no hashes is read for them the first time.</remarks>

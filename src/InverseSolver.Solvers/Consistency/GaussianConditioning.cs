@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 
@@ -28,7 +27,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
     internal Tensor Solve(Tensor x0, Tensor y, double correlation)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor rows = Correlation(a.Domain[1], correlation, x0.device), columns = Correlation(a.Domain[2], correlation, x0.device);
         Tensor Covariance(Tensor x) => rows.matmul(x).matmul(columns);
@@ -37,7 +36,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
         double trace = Trace(Covariance, x0.device);
         double[] residual2 = LinearOperator.SquaresPerItem(residual).ToDoubles();
         float[] rho = [.. residual2.Select(r2 => (float)Rho(r2, trace))];
-        Tensor rhos = torch.tensor(rho, [rho.Length, .. Enumerable.Repeat(1L, Real(residual).ndim - 1)]).to(x0.device);
+        Tensor rhos = torch.tensor(rho, [rho.Length, .. Enumerable.Repeat(1L, (int)Real(residual).ndim - 1)]).to(x0.device);
 
         Tensor Normal(Tensor v) => Real(a.Apply(Covariance(a.Adjoint(Complex(v))))) + v * rhos;
         Tensor dual = ConjugateGradients.Solve(Normal, Real(residual), Tolerance, Iterations);

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Consistency;
 
 /// <summary>
@@ -16,7 +14,7 @@ internal sealed class OrthogonalWavelet : IDisposable
 
     internal OrthogonalWavelet(long height, long width, Device device)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         _details = torch.ones([height, width], device: device);
         while (height >= Taps && width >= Taps)

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>Matrices that mix the coils of multi-coil data.</summary>
@@ -22,7 +20,7 @@ public static class CoilMatrix
     /// <summary>The same of (…, coils, samples).</summary>
     internal static Tensor Mix(Tensor matrix, Tensor samples)
     {
-        using Tensor like = matrix.to(samples.device, samples.dtype);
+        using Tensor like = matrix.to(samples.dtype, samples.device);
         return like.matmul(samples);
     }
 

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>
@@ -72,10 +70,10 @@ public static class Espirit
         (long coils, long kernel, long count) = (basis.size(0), basis.size(1), basis.size(3));
         long grid = (2 * kernel) - 1;
         Tensor spread = torch.nn.functional.pad(basis.permute(3, 0, 1, 2), [0, kernel - 1, 0, kernel - 1]);
-        Tensor fields = torch.fft.ifft2(spread, norm: "forward").permute(2, 3, 1, 0).reshape(grid * grid, coils, count);
+        Tensor fields = torch.fft.ifft2(spread, norm: FFTNormType.Forward).permute(2, 3, 1, 0).reshape(grid * grid, coils, count);
         // Each sample lies in kernel² neighbourhoods, whose projections are averaged.
         Tensor matrices = fields.matmul(CoilMatrix.Adjoint(fields)) / (kernel * kernel);
-        return torch.fft.fft2(matrices.reshape(grid, grid, coils * coils), norm: "forward", dims: [0, 1]);
+        return torch.fft.fft2(matrices.reshape(grid, grid, coils * coils), dim: [0, 1], norm: FFTNormType.Forward);
     }
 
     // (sets, coils, rows, columns) of norm 1 in each pixel, and (sets, rows, columns).

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>
@@ -51,7 +49,7 @@ public static class Prewhitening
             throw new ArgumentException("A noise covariance is (coils, coils).", nameof(covariance));
         }
         long coils = covariance.size(0);
-        Tensor psi = covariance.to(torch.CPU, ScalarType.ComplexFloat64);
+        Tensor psi = covariance.to(ScalarType.ComplexFloat64, torch.CPU);
         if (psi.abs().isfinite().all().ToInt64() == 0) throw new ArgumentException("The noise covariance holds a value that is not a finite number.", nameof(covariance));
         Tensor adjoint = CoilMatrix.Adjoint(psi);
         if ((psi - adjoint).norm().abs().ToDouble() > Asymmetry * psi.norm().abs().ToDouble()) throw new ArgumentException("The noise covariance is not Hermitian.", nameof(covariance));
@@ -59,11 +57,11 @@ public static class Prewhitening
 
         double[] variances = Variances(psi);
         double mean = variances.Average();
-        Tensor identity = torch.eye(coils, ScalarType.ComplexFloat64);
+        Tensor identity = torch.eye(coils, dtype: ScalarType.ComplexFloat64);
         psi += identity * torch.tensor(Array.ConvertAll(variances, v => v > 0 ? 0 : mean));
         Tensor scale = torch.tensor(Array.ConvertAll(variances, v => Math.Sqrt(v > 0 ? v : mean)));
         Tensor correlation = psi / (scale.unsqueeze(0) * scale.unsqueeze(1));
-        double least = torch.linalg.eigh(correlation).Values.min().ToDouble();
+        double least = torch.linalg.eigh(correlation).Item1.min().ToDouble();
         if (least < -Negative) throw new ArgumentException("The noise covariance is not positive: a combination of coils would have a negative variance.", nameof(covariance));
         Tensor regular = correlation + identity * Math.Max(0, LeastEigenvalue - least);
         Tensor inverse = torch.linalg.solve_triangular(torch.linalg.cholesky(regular), identity, upper: false);

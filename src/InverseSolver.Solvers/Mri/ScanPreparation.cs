@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -116,7 +115,7 @@ internal static class ScanPreparation
             }
 
             Tensor whitening = Prewhitening.Matrix(covariance);
-            double level = Math.Sqrt((covariance.to(ScalarType.ComplexFloat64).real * torch.eye(covariance.size(0), ScalarType.Float64)).sum().ToDouble() / covariance.size(0) / 2);
+            double level = Math.Sqrt((covariance.to(ScalarType.ComplexFloat64).real * torch.eye(covariance.size(0), dtype: ScalarType.Float64)).sum().ToDouble() / covariance.size(0) / 2);
             return (whitening * level, level, samples is null ? "covariance" : "estimated", samples);
         }
         catch (ArgumentException error) when (error is not ArgumentOutOfRangeException)

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -40,7 +39,7 @@ internal sealed class SenseConditioning
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
     internal Tensor Solve(Tensor x0, Tensor y, double correlation)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         return SolveComplex(x0, y, correlation, 1).real.contiguous().MoveToOuterDisposeScope();
     }
@@ -52,7 +51,7 @@ internal sealed class SenseConditioning
     /// <param name="sets">Sets of maps that are used.</param>
     internal Tensor SolveComplex(Tensor x0, Tensor y, double correlation, long sets)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor turn = _a.Phase!.unsqueeze(1), back = turn.conj().resolve_conj();
         Tensor residual = _a.Measured(y) - _a.Apply(x0);

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>Samples along a trajectory.</summary>

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>
@@ -17,7 +15,7 @@ internal sealed record VirtualCoils(Tensor Matrix, Tensor Back)
     public static VirtualCoils Find(Tensor white, Tensor? whitening, long most)
     {
         using var scope = torch.NewDisposeScope();
-        Tensor all = CoilCompression.Matrix(white, 1), samples = CoilMatrix.Columns(white).to(torch.CPU, ScalarType.ComplexFloat64);
+        Tensor all = CoilCompression.Matrix(white, 1), samples = CoilMatrix.Columns(white).to(ScalarType.ComplexFloat64, torch.CPU);
         Tensor coils = whitening is null ? samples : torch.linalg.inv(whitening).matmul(samples);
         all = all.to(torch.CPU);
         // Samples of different virtual coils are uncorrelated, so each predicts a part of its own.

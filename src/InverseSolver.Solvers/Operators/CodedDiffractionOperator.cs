@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>y_l = |F (m_l x)| with phase masks m_l and F the centred orthonormal transform. Σ_l of what is inside the magnitudes is an isometry but for a factor: SᴴS = L.</summary>

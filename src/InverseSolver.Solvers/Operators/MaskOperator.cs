@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>y = mask · x, the same pixels in all channels: inpainting, and denoising where everything is measured.</summary>

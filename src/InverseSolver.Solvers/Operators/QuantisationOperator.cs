@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -42,11 +41,11 @@ public sealed class QuantisationOperator : NonlinearOperator
         }
 
         steps = Own(Steps(quality, shape).to(device));
-        cosines = Own(Fourier.Matrix(SensingOperator.Cosine(Block)).to(device, ScalarType.Float32));
+        cosines = Own(Fourier.Matrix(SensingOperator.Cosine(Block)).to(ScalarType.Float32, device));
         shift = Own(torch.tensor((ReadOnlySpan<float>)(shape[0] == 1 ? [128 / 255f] : [128 / 255f, 0, 0]), 1, shape[0], 1, 1).to(device));
         if (shape[0] == 1) return;
-        colours = Own(Fourier.Matrix(ToYCbCr).to(device, ScalarType.Float32));
-        coloursBack = Own(torch.linalg.inv(Fourier.Matrix(ToYCbCr)).to(device, ScalarType.Float32));
+        colours = Own(Fourier.Matrix(ToYCbCr).to(ScalarType.Float32, device));
+        coloursBack = Own(torch.linalg.inv(Fourier.Matrix(ToYCbCr)).to(ScalarType.Float32, device));
     }
 
     /// <summary>Pixels rounded to levels from 0 to 1.</summary>

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -29,10 +28,10 @@ public sealed class ReflectBlur : LinearOperator
         // Convolution with the centre at taps / 2 reads taps − 1 − taps / 2 pixels before a position.
         (top, left) = (rows - 1 - (rows / 2), columns - 1 - (columns / 2));
         (fullHeight, fullWidth) = (Fourier.FastSize(height + rows - 1), Fourier.FastSize(width + columns - 1));
-        extendRows = Own(Fourier.Matrix(Borders.Extension(height, top, fullHeight, rows, Boundary.Reflect)).to(device, ScalarType.Float32));
+        extendRows = Own(Fourier.Matrix(Borders.Extension(height, top, fullHeight, rows, Boundary.Reflect)).to(ScalarType.Float32, device));
         Tensor extendColumns = Fourier.Matrix(Borders.Extension(width, left, fullWidth, columns, Boundary.Reflect));
-        extendColumnsT = Own(extendColumns.transpose(0, 1).contiguous().to(device, ScalarType.Float32));
-        transfer = Own(Fourier.Transfer(kernel, fullHeight, fullWidth).to(device, ScalarType.ComplexFloat32));
+        extendColumnsT = Own(extendColumns.transpose(0, 1).contiguous().to(ScalarType.Float32, device));
+        transfer = Own(Fourier.Transfer(kernel, fullHeight, fullWidth).to(ScalarType.ComplexFloat32, device));
     }
 
     /// <inheritdoc/>

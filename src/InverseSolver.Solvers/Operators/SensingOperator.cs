@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -27,8 +26,8 @@ public sealed class SensingOperator : LinearOperator
         (long rows, long columns) = (Range[1], Range[2]);
         orthonormal = (rows, columns) == (height, width);
         Func<long, double[,]> transform = problem.Transform == SensingTransform.Hadamard ? Hadamard : Cosine;
-        left = Own(Fourier.Matrix(transform(rows)).narrow(1, 0, height).contiguous().to(device, ScalarType.Float32));
-        rightT = Own(Fourier.Matrix(transform(columns)).narrow(1, 0, width).transpose(0, 1).contiguous().to(device, ScalarType.Float32));
+        left = Own(Fourier.Matrix(transform(rows)).narrow(1, 0, height).contiguous().to(ScalarType.Float32, device));
+        rightT = Own(Fourier.Matrix(transform(columns)).narrow(1, 0, width).transpose(0, 1).contiguous().to(ScalarType.Float32, device));
 
         var random = new SplitMix64(problem.Seed);
         var chosen = new float[rows * columns];

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -19,8 +18,8 @@ public sealed class SeparableOperator : LinearOperator
             channels * rows.GetLength(0) * columns.GetLength(0))
     {
         using var scope = torch.NewDisposeScope();
-        this.rows = Own(Fourier.Matrix(rows).to(device, ScalarType.Float32));
-        columnsT = Own(Fourier.Matrix(columns).transpose(0, 1).contiguous().to(device, ScalarType.Float32));
+        this.rows = Own(Fourier.Matrix(rows).to(ScalarType.Float32, device));
+        columnsT = Own(Fourier.Matrix(columns).transpose(0, 1).contiguous().to(ScalarType.Float32, device));
         // Only the proximal step needs it, and for large images it takes seconds.
         spectrum = new(() => Decompose(rows, columns, device));
     }
@@ -77,7 +76,7 @@ public sealed class SeparableOperator : LinearOperator
         Tensor inverse = torch.where(values.ge(smallest), values.reciprocal(), torch.zeros_like(values));
         return new(Keep(u.transpose(0, 1)), Keep(vt.transpose(0, 1)), Keep(p), Keep(wt), Keep(values), Keep(inverse));
 
-        Tensor Keep(Tensor t) => Own(t.contiguous().to(device, ScalarType.Float32));
+        Tensor Keep(Tensor t) => Own(t.contiguous().to(ScalarType.Float32, device));
     }
 
     private static (Tensor U, Tensor S, Tensor Vt) Svd(double[,] matrix)

@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 

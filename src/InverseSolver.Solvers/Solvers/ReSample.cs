@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -136,7 +135,7 @@ public sealed class ReSample : Solver
 
         // AdamW on the [-1,1] image, loss = mean of the squared residuals there.
         Tensor u = x0 * 2 - 1;
-        using var optimizer = new torch.optim.AdamW([u], _p.PixelLearningRate, weight_decay: _p.WeightDecay);
+        using var optimizer = new AdamW([u], _p.PixelLearningRate, weight_decay: _p.WeightDecay);
         var stop = new ItemStop(Y.size(0), _p.PixelIterations, window: int.MaxValue);
         for (int k = 0; k < _p.PixelIterations; k++)
         {
@@ -157,7 +156,7 @@ public sealed class ReSample : Solver
     internal Tensor LatentConsistency(Tensor z0, int iterations)
     {
         Tensor z = z0.clone();
-        using var optimizer = new torch.optim.AdamW([z], _p.LatentLearningRate, weight_decay: _p.WeightDecay);
+        using var optimizer = new AdamW([z], _p.LatentLearningRate, weight_decay: _p.WeightDecay);
         var stop = new ItemStop(z.size(0), iterations, _p.Window);
         for (int k = 0; k < iterations; k++)
         {
@@ -178,7 +177,7 @@ public sealed class ReSample : Solver
     }
 
     // One update, and whether any item goes on. By the discrepancy principle an item stops where it is good enough; the reference updates it once more.
-    private bool Optimise(torch.optim.AdamW optimizer, Tensor variable, Tensor gradient, int k, double[] residual2, ItemStop stop)
+    private bool Optimise(AdamW optimizer, Tensor variable, Tensor gradient, int k, double[] residual2, ItemStop stop)
     {
         bool testFirst = _p.DiscrepancyFactor is not null;
         if (testFirst)

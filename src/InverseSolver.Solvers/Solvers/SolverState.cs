@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
@@ -41,7 +39,7 @@ public sealed class SolverState : IDisposable
     }
 
     /// <summary>A state without tensors.</summary>
-    internal static SolverState Start(long[] seeds, Device device) => new(0, [.. seeds.Select(seed => new Generator(seed))], device);
+    internal static SolverState Start(long[] seeds, Device device) => new(0, [.. seeds.Select(seed => new Generator((ulong)seed))], device);
 
     /// <summary>z ~ N(0, I), each item from its own seed.</summary>
     internal static SolverState StartFromNoise(long[] latentShape, long[] seeds, Device device)

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -39,7 +38,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     /// <summary>The spectral start and its HOSVD; it draws no random number.</summary>
     public override SolverState Start(params long[] seeds)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor x = SpectralStart().squeeze(1);
         SolverState state = SolverState.Start(seeds, Y.device);
@@ -100,7 +99,7 @@ public sealed class TuckerPhaseRetrieval : Solver
         Tensor y2 = Y.square(), weights = y2 * y2.le(y2.mean([1, 2, 3], true) * Truncation).to(ScalarType.Float32);
         Tensor reduced = torch.view_as_real(_s.Spectrum(basis.unsqueeze(1))).contiguous();
         Tensor matrices = torch.einsum("clhwr,klhw,dlhwr->kcd", reduced, weights, reduced);
-        Tensor leading = torch.linalg.eigh(matrices).Vectors.select(2, basis.size(0) - 1);
+        Tensor leading = torch.linalg.eigh(matrices).Item2.select(2, basis.size(0) - 1);
         Tensor sum = torch.einsum("kc,chw->k", leading, basis).reshape(-1, 1);
         return leading * (y2.sum([1, 2, 3]) / _s.Count).sqrt().reshape(-1, 1) * torch.where(sum.lt(0), -torch.ones_like(sum), torch.ones_like(sum));
     }
@@ -161,7 +160,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     private static Tensor Leading(Tensor x, int rank)
     {
         Tensor flat = x.reshape(x.size(0), -1).to(ScalarType.Float64);
-        Tensor vectors = torch.linalg.eigh(flat.matmul(flat.t())).Vectors;
+        Tensor vectors = torch.linalg.eigh(flat.matmul(flat.t())).Item2;
         return vectors.narrow(1, vectors.size(1) - rank, rank).to(ScalarType.Float32).contiguous();
     }
 

@@ -2,7 +2,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

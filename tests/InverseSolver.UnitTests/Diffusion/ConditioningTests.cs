@@ -6,7 +6,6 @@ using InverseSolver.Diffusion.Weights;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -24,7 +23,7 @@ public sealed class ConditioningTests : IDisposable
     public void A_folder_of_Stable_Diffusion_with_a_stored_embedding_needs_no_card()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = Load();
         Assert.Equal((3, 4, 4, 8), (model.Channels, model.Info.LatentChannels, model.Info.LatentDownsampling, model.SizeMultiple));
         Assert.Equal((24, 0.18215, PredictionType.Epsilon), (model.Info.ContextChannels, model.Info.LatentScale, model.Info.PredictionType));
@@ -70,7 +69,7 @@ public sealed class ConditioningTests : IDisposable
         Assert.True(Toy.Error(c.detach(), u.detach()) > 1e-3);
 
         // One timestep for all items is the same as that timestep for each.
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         Assert.Equal(model.PredictNoise(z, torch.tensor([300L, 300L])).ToFloats(), model.PredictNoise(z, torch.tensor([300L])).ToFloats());
 
         Tensor Context(string name) => stored.Read(name).unsqueeze(0).expand(2, 7, 24);
@@ -80,7 +79,7 @@ public sealed class ConditioningTests : IDisposable
     public void Without_guidance_the_network_gets_the_batch_as_it_is()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = Load();
         using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors"));
         Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.tensor([300L, 800L]);
@@ -91,7 +90,7 @@ public sealed class ConditioningTests : IDisposable
     public void A_network_says_the_same_noise_whatever_it_was_trained_to_predict()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.tensor([300L, 800L]);
         Tensor said = Noise(StableDiffusionPackage.Pndm), v = Noise(StableDiffusionPackage.VPrediction);
         Tensor clean = Noise(StableDiffusionPackage.VPrediction.Replace("v_prediction", "sample", StringComparison.Ordinal));
@@ -244,7 +243,7 @@ public sealed class ConditioningTests : IDisposable
         CardRefused("""{"conditioning": {"file": "x.safetensors"}}""", "a file, but the denoiser takes classes");
 
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         Tensor z = Toy.Normal([2, 3, 8, 12], 1), t = torch.tensor([300L, 800L]);
         package.Card("""{"conditioning": {"classLabel": 2}}""");
         using (LatentModel model = Load())

@@ -3,7 +3,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
@@ -16,7 +15,7 @@ public sealed class ConsistencyNetworkTests
     {
         string folder = Package("""{"sigmaData": 0.5, "sigmaMin": 0.002}""");
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using (LatentModel model = ModelPackage.Load(folder), plain = ModelPackage.Load(TestData.Brain))
         using (UNet network = Network.LoadUNet(Path.Combine(folder, "unet"), torch.CPU))
         using (var generator = new Generator(1))

@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
@@ -35,7 +34,7 @@ public sealed class GaussianModelTests
 
         (Tensor mean, Tensor covariance) = model.Moments(height, width);
         long d = covariance.size(0);
-        Tensor precision = torch.linalg.inv(covariance * (4 * a) + torch.eye(d, ScalarType.Float64) * (1 - a));
+        Tensor precision = torch.linalg.inv(covariance * (4 * a) + torch.eye(d, dtype: ScalarType.Float64) * (1 - a));
         Tensor centre = (mean.reshape(-1) * 2.0 - 1.0) * Math.Sqrt(a);
         double LogDensity(double[] at)
         {
@@ -62,7 +61,7 @@ public sealed class GaussianModelTests
         using GaussianModel model = dense ? Dense() : Stationary();
         using var generator = new Generator(1);
         (Tensor mean, Tensor covariance) = model.Moments(height, width);
-        Tensor centre = mean.reshape(1, -1) * 2.0 - 1.0, c = covariance * 4, one = torch.eye(c.size(0), ScalarType.Float64);
+        Tensor centre = mean.reshape(1, -1) * 2.0 - 1.0, c = covariance * 4, one = torch.eye(c.size(0), dtype: ScalarType.Float64);
         Tensor start = torch.randn([1, .. model.LatentShape(height, width)], generator);
 
         // dz/dσ = σ (C + σ² I)⁻¹ (z - μ), by small midpoint steps from σ = 2 to 0. The function is the same along the path, and the identity at its end.

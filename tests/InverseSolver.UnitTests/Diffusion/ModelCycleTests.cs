@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

@@ -6,7 +6,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -21,7 +20,7 @@ public sealed class PixelModelTests
     public void The_latent_is_the_image_between_minus_one_and_one(int channels) => With(channels, channels, folder =>
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(folder);
         Assert.Equal((channels, channels, 1, 4), (model.Channels, model.Info.LatentChannels, model.Info.LatentDownsampling, model.SizeMultiple));
         Assert.Equal((1.0, PredictionType.Epsilon, 1000), (model.Info.LatentScale, model.Info.PredictionType, model.Info.TrainTimesteps));
@@ -40,7 +39,7 @@ public sealed class PixelModelTests
     public void Any_size_is_padded_to_what_the_network_takes() => With(1, 1, folder =>
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(folder);
         Assert.Equal([1L, 16, 20], model.LatentShape(14, 17));
         Tensor x = Toy.Normal([1, 1, 14, 17], 1), z = model.Encode(x);
@@ -52,7 +51,7 @@ public sealed class PixelModelTests
     public void The_noise_is_what_the_network_says() => With(1, 1, folder =>
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(folder);
         using UNet network = Network.LoadUNet(Path.Combine(folder, "unet"), torch.CPU);
         Tensor z = Toy.Normal([2, 1, 16, 16], 1), t = torch.tensor([10L, 700L]), said = network.Forward(z, t, null);

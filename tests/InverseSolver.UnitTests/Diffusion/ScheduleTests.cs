@@ -2,7 +2,6 @@ using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

@@ -5,7 +5,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -214,7 +213,7 @@ public sealed class SharedCallsTests
     private static float[] Predict(LatentModel model, int items, int side, int seed)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode off = torch.no_grad();
+        using IDisposable off = torch.no_grad();
         return model.PredictNoise(Toy.Normal([items, 1, side, side], seed), torch.full([1], 300, ScalarType.Int64)).ToFloats();
     }
 
@@ -222,7 +221,7 @@ public sealed class SharedCallsTests
     private static double Compare(LatentModel model, LatentModel view, int height, int width, long timestep, int seed)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode off = torch.no_grad();
+        using IDisposable off = torch.no_grad();
         Tensor z = Toy.Normal([2, .. model.LatentShape(height, width)], seed), x = Toy.Normal([2, 1, height, width], seed + 1);
         Tensor t = torch.full([2], timestep, ScalarType.Int64);
         Tensor again = z.clone();

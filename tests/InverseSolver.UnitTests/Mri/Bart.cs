@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;
@@ -265,7 +264,7 @@ public sealed class CoilTests(ITestOutputHelper output)
     private static Tensor Noise(long seed, long rows, long columns)
     {
         using var scope = torch.NewDisposeScope();
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.view_as_complex(torch.randn([rows, columns, 2], generator, ScalarType.Float64)).MoveToOuterDisposeScope();
     }
 

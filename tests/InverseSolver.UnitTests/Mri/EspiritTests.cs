@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;
@@ -179,7 +178,7 @@ public sealed class NufftTests(ITestOutputHelper output)
     /// <summary>Standard normal complex numbers.</summary>
     internal static Tensor Random(long[] shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.complex(torch.randn(shape, generator), torch.randn(shape, generator));
     }
 

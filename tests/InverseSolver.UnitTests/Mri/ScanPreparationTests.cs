@@ -2,7 +2,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SimulatedScan;

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Mri;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SenseScans;

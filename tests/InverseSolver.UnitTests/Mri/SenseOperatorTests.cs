@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SenseScans;
 
@@ -109,7 +108,7 @@ public sealed class SenseOperatorTests
         (long rows, long columns) = (op.Domain[1], op.Domain[2]);
         long pixels = rows * columns;
         // Column k of Fᴴ, and the first set's AᴴA of it.
-        Tensor waves = torch.fft.ifft2(torch.eye(pixels).to(ScalarType.ComplexFloat32).reshape(pixels, 1, rows, columns), norm: "ortho");
+        Tensor waves = torch.fft.ifft2(torch.eye(pixels).to(ScalarType.ComplexFloat32).reshape(pixels, 1, rows, columns), norm: FFTNormType.Ortho);
         using var first = new SenseOperator(op.Sampling, op.Maps.narrow(1, 0, 1), null, owns: false);
         Tensor diagonal = (waves.conj() * first.NormalComplex(waves)).real.sum([1, 2, 3]);
         double error = Error(op.CirculantEigenvalues().reshape(-1), diagonal);

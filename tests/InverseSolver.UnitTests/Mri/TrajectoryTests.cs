@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Mri;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;

@@ -3,7 +3,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;

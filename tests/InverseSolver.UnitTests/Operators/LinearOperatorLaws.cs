@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 using static InverseSolver.UnitTests.Operators.OperatorList;
 
@@ -75,7 +74,7 @@ public sealed class LinearOperatorLaws : IDisposable
         Tensor x0 = Image(op, Items, 1), y = Measurement(op, Items, 2);
         Tensor flat0 = x0.reshape(Items, -1).to(ScalarType.Float64), normal = a.transpose(0, 1).mm(a);
         Tensor right = Components(op.Measured(y)).mm(a) + flat0 * rho;
-        Tensor expected = torch.linalg.solve(normal + torch.eye(a.size(1), ScalarType.Float64) * rho, right.transpose(0, 1)).transpose(0, 1);
+        Tensor expected = torch.linalg.solve(normal + torch.eye(a.size(1), dtype: ScalarType.Float64) * rho, right.transpose(0, 1)).transpose(0, 1);
         double error = Norm(op.Prox(x0, y, rho).reshape(Items, -1) - expected) / Norm(expected);
         Assert.True(error <= 1e-4, $"{error:e2}");
     }

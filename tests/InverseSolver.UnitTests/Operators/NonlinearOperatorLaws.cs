@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 using static InverseSolver.UnitTests.Operators.OperatorList;
 
@@ -104,7 +103,7 @@ public sealed class NonlinearOperatorLaws : IDisposable
 
     private static Tensor Normal(IReadOnlyList<long> shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.randn([Items, .. shape], generator);
     }
 

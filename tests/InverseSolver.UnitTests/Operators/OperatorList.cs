@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Mri;
 
 namespace InverseSolver.UnitTests.Operators;
@@ -94,7 +93,7 @@ internal static class OperatorList
     /// <summary>N random images in [0,1].</summary>
     public static Tensor Unit(IReadOnlyList<long> shape, long items, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.rand([items, .. shape], generator);
     }
 
@@ -152,7 +151,7 @@ internal static class OperatorList
 
     private static Tensor Random(long[] shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.randn(shape, generator);
     }
 

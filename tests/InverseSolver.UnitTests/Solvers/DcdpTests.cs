@@ -3,7 +3,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -176,7 +175,7 @@ public sealed class DcdpTests
     public void Purification_of_latents_neither_clips_nor_ends_without_noise(int time, double scale, int[] timesteps)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         using LinearOperator op = Toy.Operators["denoising"](16);
         Tensor z = Toy.Normal([1, 4, 4, 4], 3) * scale, noisy = Noisy(model, z, time), at = noisy;

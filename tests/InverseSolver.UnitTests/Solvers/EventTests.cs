@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 
@@ -141,7 +140,7 @@ public sealed class GaussianConditioningTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         int n = (int)op.Domain[1];
-        Tensor a = Toy.Dense(op), c = Covariance(n, correlation), cross = c.matmul(a.t()), eye = torch.eye(a.size(0), ScalarType.Float64);
+        Tensor a = Toy.Dense(op), c = Covariance(n, correlation), cross = c.matmul(a.t()), eye = torch.eye(a.size(0), dtype: ScalarType.Float64);
         Tensor start = x0.reshape(2, -1).to(ScalarType.Float64), residual = Toy.Flat(op, y) - start.matmul(a.t());
         double[] rho = Rho(op, conditioning, x0, y, correlation);
         Tensor[] items = [.. Enumerable.Range(0, 2).Select(i =>

@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -90,7 +89,7 @@ public sealed class RedDiffTests
         var solver = new RedDiff(new SolverInput(model, op, y, 0.05), parameters);
         using SolverState state = solver.Start(9), same = solver.Start(9);
         Tensor mu = state.Latent.clone();
-        using var adam = new torch.optim.Adam([mu], 0.05, 0.9, 0.99);
+        using var adam = new Adam([mu], 0.05, 0.9, 0.99);
         for (int step = 0; step < 3; step++)
         {
             solver.Advance(state);

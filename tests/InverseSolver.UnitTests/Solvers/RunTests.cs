@@ -3,7 +3,6 @@ using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 

@@ -4,7 +4,6 @@ using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -77,7 +76,7 @@ public sealed class SpacingTests : IDisposable
         const int Steps = 5;
         var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 3, 30, 24]), 0.1), TRegPresets.Paper with { Steps = Steps, ConsistencyEnd = 0, FinalProximalStep = false });
         using SolverState state = solver.Start(7);
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         Tensor z = state.Latent.clone();
         Assert.Equal([1L, 4, 8, 6], z.shape);
         solver.Run(state);

@@ -3,7 +3,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -28,7 +27,7 @@ internal static class Toy
     public static (Tensor Truth, Tensor Y) Measure(GaussianModel model, ForwardOperator op, double sigma, int items, long seed)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         Tensor x = model.Sample(items, (int)op.Domain[1], (int)op.Domain[2], generator);
         Tensor y = op.Measured(op.Apply(x) + OperatorList.Measurement(op, items, seed + 1) * sigma);
         return (x.MoveToOuterDisposeScope(), y.MoveToOuterDisposeScope());
@@ -60,7 +59,7 @@ internal static class Toy
 
     public static Tensor Normal(long[] shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.randn(shape, generator);
     }
 

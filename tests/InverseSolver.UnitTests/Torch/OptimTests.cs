@@ -1,4 +1,3 @@
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Torch;
@@ -17,9 +16,9 @@ public sealed class OptimTests
         const double Lr = 0.1, B1 = 0.9, B2 = 0.999, Eps = 1e-8, Decay = 0.04;
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor parameter = torch.tensor([2.0]);
-        using torch.optim.AdamBase optimizer = decoupled
-            ? new torch.optim.AdamW([parameter], Lr, weight_decay: Decay)
-            : new torch.optim.Adam([parameter], Lr, weight_decay: Decay);
+        using AdamBase optimizer = decoupled
+            ? new AdamW([parameter], Lr, weight_decay: Decay)
+            : new Adam([parameter], Lr, weight_decay: Decay);
         double p = 2, m = 0, v = 0;
         for (int k = 0; k < 3; k++)
         {
@@ -38,7 +37,7 @@ public sealed class OptimTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor parameter = torch.tensor([1.0, 1.0]);
-        using var optimizer = new torch.optim.Adam([parameter], 0.01);
+        using var optimizer = new Adam([parameter], 0.01);
         optimizer.step(torch.tensor([3.0, -0.2]));
         Assert.Equal([0.99, 1.01], parameter.ToDoubles().Select(v => Math.Round(v, 6)));
     }
@@ -48,7 +47,7 @@ public sealed class OptimTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor parameter = torch.tensor([1.0]);
-        using var optimizer = new torch.optim.SGD([parameter], lr: 0.1, momentum: 0.9);
+        using var optimizer = new SGD([parameter], lr: 0.1, momentum: 0.9);
 
         // b: 0.5, -0.55, -0.245
         double[] expected = [0.95, 1.005, 1.0295];
@@ -64,7 +63,7 @@ public sealed class OptimTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor parameter = torch.tensor([2.0]);
-        using var optimizer = new torch.optim.SGD([parameter], lr: 0.5, weight_decay: 0.1);
+        using var optimizer = new SGD([parameter], lr: 0.5, weight_decay: 0.1);
         optimizer.step(torch.tensor([1.0]));
         Assert.Equal(1.4, parameter.ToDouble(), 12);
     }

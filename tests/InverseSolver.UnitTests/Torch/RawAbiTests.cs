@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Torch;

@@ -1,4 +1,3 @@
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Torch;
@@ -203,7 +202,7 @@ public sealed class TensorTests
         float[] Work(long seed)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            using var generator = new Generator(seed);
+            using var generator = new Generator((ulong)seed);
             Tensor x = torch.randn([1, 8, 24, 24], generator);
             for (int i = 0; i < 50; i++)
             {

@@ -1,4 +1,3 @@
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Torch;

@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Backends;
-using InverseSolver.Torch;
 using Xunit;
 using static InverseSolver.UnitTests.Diffusion.Backends.OnnxBuilder;
 
@@ -23,7 +22,7 @@ public sealed class BackendTests(ITestOutputHelper output)
     {
         Assert.SkipUnless(backend != "onnx" || OnnxSession.IsInstalled, NoRuntime);
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel reference = ModelPackage.Load(OnnxPackage.Fixture("safetensors")), model = ModelPackage.Load(OnnxPackage.Fixture(backend));
         Assert.Equal(reference.Info with { Id = backend, Title = backend, Hash = model.Info.Hash, Backends = model.Info.Backends, Gradients = model.Info.Gradients }, model.Info);
         (Tensor x, Tensor z, Tensor t) = Inputs(reference, items, height, width);

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Backends;
-using InverseSolver.Torch;
 using Xunit;
 using static InverseSolver.UnitTests.Diffusion.Backends.OnnxBuilder;
 
