@@ -15,7 +15,7 @@ public static class Backend
         get
         {
             const string Label = "CPU capability usage: ";
-            _ = torch.get_num_threads();
+            Libtorch.Load();
             string text = Symbols.Configuration();
             int start = text.IndexOf(Label, StringComparison.Ordinal);
             return start < 0 ? "unknown" : text[(start + Label.Length)..].Split('\n')[0].Trim();
@@ -30,7 +30,7 @@ public static class Backend
     {
         get
         {
-            _ = torch.get_num_threads();
+            Libtorch.Load();
             string text = Symbols.Configuration();
             return text.Contains("USE_CUDA=1", StringComparison.Ordinal) || text.Contains("USE_CUDA=ON", StringComparison.Ordinal);
         }
@@ -65,7 +65,7 @@ public static class Backend
     {
         get
         {
-            _ = torch.get_num_threads();
+            Libtorch.Load();
             return Symbols.Context();
         }
     }

@@ -14,8 +14,8 @@ public sealed class ForwardModelTests : IDisposable
     public void Dispose() => scope.Dispose();
 
     [Theory]
-    [InlineData(Boundary.Reflect, "reflect"), InlineData(Boundary.Circular, "circular")]
-    public void A_blur_is_the_convolution_of_the_padded_image(Boundary boundary, string mode)
+    [InlineData(Boundary.Reflect, PaddingModes.Reflect), InlineData(Boundary.Circular, PaddingModes.Circular)]
+    public void A_blur_is_the_convolution_of_the_padded_image(Boundary boundary, PaddingModes mode)
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = boundary == Boundary.Reflect
@@ -47,8 +47,8 @@ public sealed class ForwardModelTests : IDisposable
     }
 
     [Theory]
-    [InlineData(Boundary.Reflect, "reflect"), InlineData(Boundary.Circular, "circular")]
-    public void Gaussian_blur_is_the_convolution_with_the_outer_product_of_its_taps(Boundary boundary, string mode)
+    [InlineData(Boundary.Reflect, PaddingModes.Reflect), InlineData(Boundary.Circular, PaddingModes.Circular)]
+    public void Gaussian_blur_is_the_convolution_with_the_outer_product_of_its_taps(Boundary boundary, PaddingModes mode)
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = SeparableOperator.GaussianBlur(3, 20, 17, 1.5, boundary, torch.CPU);
