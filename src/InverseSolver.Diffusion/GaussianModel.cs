@@ -85,7 +85,7 @@ public sealed class GaussianModel : LatentModel
             a = a.reshape(-1, 1);
             Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - a.sqrt() * centre!;
             Tensor gain = spread.reshape(-1, 1) / (a * variances! + (1.0 - a));
-            return (residual.matmul(basis) * gain).matmul(basis.t()).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
+            return (residual.Matmul(basis) * gain).Matmul(basis.t()).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
         }
 
         Tensor filter = (spread / (a * Eigenvalues((int)z.size(2), (int)z.size(3)) + (1.0 - a))).to(ScalarType.Float32);
@@ -106,7 +106,7 @@ public sealed class GaussianModel : LatentModel
             CheckFixedSize((int)z.size(2), (int)z.size(3));
             Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - centre!;
             Tensor gain = (variances! / (variances! + sigma * sigma)).sqrt();
-            return ((residual.matmul(basis) * gain).matmul(basis.t()) + centre!).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
+            return ((residual.Matmul(basis) * gain).Matmul(basis.t()) + centre!).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
         }
 
         Tensor values = Eigenvalues((int)z.size(2), (int)z.size(3)), filter = (values / (values + sigma * sigma)).sqrt().to(ScalarType.Float32);
@@ -128,7 +128,7 @@ public sealed class GaussianModel : LatentModel
         if (basis is not null)
         {
             CheckFixedSize(height, width);
-            z = (centre! + (noise.reshape(count, -1) * variances!.sqrt()).matmul(basis.t())).reshape(noise.shape);
+            z = (centre! + (noise.reshape(count, -1) * variances!.sqrt()).Matmul(basis.t())).reshape(noise.shape);
         }
         else
         {
@@ -147,7 +147,7 @@ public sealed class GaussianModel : LatentModel
         {
             CheckFixedSize(height, width);
             return (((centre! + 1.0) * 0.5).reshape(Channels, height, width).MoveToOuterDisposeScope(),
-                ((basis * variances!).matmul(basis.t()) * 0.25).MoveToOuterDisposeScope());
+                ((basis * variances!).Matmul(basis.t()) * 0.25).MoveToOuterDisposeScope());
         }
 
         // Each column is a filtered unit image.
@@ -168,11 +168,11 @@ public sealed class GaussianModel : LatentModel
         using DisposeScope scope = torch.NewDisposeScope();
         (Tensor prior, Tensor c) = Moments(height, width);
         Tensor matrix = a.to(ScalarType.Float64, Device), flat = prior.reshape(-1, 1);
-        Tensor cross = c.matmul(matrix.t());
-        Tensor system = matrix.matmul(cross) + torch.eye(matrix.size(0), dtype: ScalarType.Float64, device: Device) * (sigma * sigma);
+        Tensor cross = c.Matmul(matrix.t());
+        Tensor system = matrix.Matmul(cross) + torch.eye(matrix.size(0), dtype: ScalarType.Float64, device: Device) * (sigma * sigma);
         Tensor gain = torch.linalg.solve(system, cross.t()).t();
-        Tensor surprise = y.to(ScalarType.Float64, Device).reshape(-1, 1) - matrix.matmul(flat);
-        return ((flat + gain.matmul(surprise)).reshape(Channels, height, width).MoveToOuterDisposeScope(), (c - gain.matmul(cross.t())).MoveToOuterDisposeScope());
+        Tensor surprise = y.to(ScalarType.Float64, Device).reshape(-1, 1) - matrix.Matmul(flat);
+        return ((flat + gain.Matmul(surprise)).reshape(Channels, height, width).MoveToOuterDisposeScope(), (c - gain.Matmul(cross.t())).MoveToOuterDisposeScope());
     }
 
     internal override Tensor EncodeCore(Tensor x) => x.alias();

@@ -23,7 +23,7 @@ public static class Backend
     }
 
     /// <summary>Threads of one operator.</summary>
-    public static int Threads { get => torch.get_num_threads(); set => torch.set_num_threads(value); }
+    public static int Threads { get => torch.get_num_threads(); set => torch.set_num_threads(Math.Max(1, value)); }
 
     /// <summary>Whether this libtorch was built with CUDA.</summary>
     public static bool BuiltWithCuda

@@ -19,6 +19,30 @@ public static class Tensors
         /// <summary>The elements as bytes (for masks and generator states).</summary>
         public byte[] ToBytes() => Host<byte>(tensor, ScalarType.Byte);
 
+        /// <summary>
+        /// PyTorch's matmul for matrices and stacks of them, (..., m, k) by (..., k, n), by its own folds into mm and bmm. TorchSharp's <c>matmul</c> lets an error, a lack of memory
+        /// above all, end the process.
+        /// </summary>
+        /// <exception cref="ExternalException">The shapes do not fit.</exception>
+        public Tensor Matmul(Tensor other)
+        {
+            if (tensor.dim() == 2 && other.dim() == 2)
+            {
+                return tensor.mm(other);
+            }
+
+            using DisposeScope scope = torch.NewDisposeScope();
+            long[] left = tensor.shape, right = other.shape;
+            if (other.dim() == 2)
+            {
+                return tensor.reshape(-1, left[^1]).mm(other).reshape([.. left[..^1], right[1]]).MoveToOuterDisposeScope();
+            }
+
+            long[] batch = Broadcast(left[..^2], right[..^2]);
+            Tensor a = tensor.expand([.. batch, left[^2], left[^1]]).reshape(-1, left[^2], left[^1]), b = other.expand([.. batch, right[^2], right[^1]]).reshape(-1, right[^2], right[^1]);
+            return a.bmm(b).reshape([.. batch, left[^2], right[^1]]).MoveToOuterDisposeScope();
+        }
+
         /// <summary>The medians along a dimension; of an even number of elements the lower middle one.</summary>
         public Tensor median(long dim)
         {
@@ -127,6 +151,28 @@ public static class Tensors
 
             return Tensor.UnsafeCreateTensor((nint)stack[0]);
         }
+    }
+
+    extension(Generator generator)
+    {
+        /// <summary>Goes on from a state that <c>get_state</c> gave; anything else would end the process in <c>set_state</c>.</summary>
+        /// <exception cref="ArgumentException">The tensor is no state of such a generator.</exception>
+        public void Restore(Tensor state)
+        {
+            using Tensor own = generator.get_state();
+            if (state.dtype != own.dtype || !state.shape.SequenceEqual(own.shape))
+            {
+                throw new ArgumentException("The tensor is no state of this kind of generator.", nameof(state));
+            }
+
+            generator.set_state(state);
+        }
+    }
+
+    private static long[] Broadcast(long[] a, long[] b)
+    {
+        int rank = Math.Max(a.Length, b.Length);
+        return [.. Enumerable.Repeat(1L, rank - a.Length).Concat(a).Zip(Enumerable.Repeat(1L, rank - b.Length).Concat(b), Math.Max)];
     }
 
     private static T[] Host<T>(Tensor tensor, ScalarType type)

@@ -100,6 +100,6 @@ public sealed class VQModel : Autoencoder
     private Tensor Nearest(Tensor pixels)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        return (pixels.matmul(codebook.t()) - halfSquares).argmax(1).MoveToOuterDisposeScope();
+        return (pixels.Matmul(codebook.t()) - halfSquares).argmax(1).MoveToOuterDisposeScope();
     }
 }

@@ -30,7 +30,7 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
         }
 
         Tensor rows = GaussianConditioning.Correlation(a.Domain[1], correlation, x0.device), columns = GaussianConditioning.Correlation(a.Domain[2], correlation, x0.device);
-        Tensor Covariance(Tensor x) => rows.matmul(x).matmul(columns);
+        Tensor Covariance(Tensor x) => rows.Matmul(x).Matmul(columns);
 
         double[] residual2 = ForwardOperator.SquaresPerItem(at.Residual).ToDoubles(), trace = Trace(at, Covariance, x0);
         double[] rho = [.. residual2.Zip(trace, Rho)];

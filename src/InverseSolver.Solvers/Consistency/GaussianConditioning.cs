@@ -30,7 +30,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
         using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor rows = Correlation(a.Domain[1], correlation, x0.device), columns = Correlation(a.Domain[2], correlation, x0.device);
-        Tensor Covariance(Tensor x) => rows.matmul(x).matmul(columns);
+        Tensor Covariance(Tensor x) => rows.Matmul(x).Matmul(columns);
 
         Tensor residual = a.Measured(y) - a.Apply(x0);
         double trace = Trace(Covariance, x0.device);

@@ -42,7 +42,7 @@ internal sealed class OrthogonalWavelet : IDisposable
         foreach ((Tensor rows, Tensor columns, long height, long width) in _levels)
         {
             Tensor block = Block(result, height, width);
-            block.copy_(rows.matmul(block).matmul(columns.t()));
+            block.copy_(rows.Matmul(block).Matmul(columns.t()));
         }
 
         return result;
@@ -56,7 +56,7 @@ internal sealed class OrthogonalWavelet : IDisposable
         foreach ((Tensor rows, Tensor columns, long height, long width) in Enumerable.Reverse(_levels))
         {
             Tensor block = Block(result, height, width);
-            block.copy_(rows.t().matmul(block).matmul(columns));
+            block.copy_(rows.t().Matmul(block).Matmul(columns));
         }
 
         return result;

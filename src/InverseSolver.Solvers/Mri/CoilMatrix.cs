@@ -21,7 +21,7 @@ public static class CoilMatrix
     internal static Tensor Mix(Tensor matrix, Tensor samples)
     {
         using Tensor like = matrix.to(samples.dtype, samples.device);
-        return like.matmul(samples);
+        return like.Matmul(samples);
     }
 
     /// <summary>All samples of all slices as columns: (coils, samples).</summary>
@@ -36,7 +36,7 @@ public static class CoilMatrix
     /// <summary>Eigenvalues, ascending, and eigenvectors, as columns, of Σ d dᴴ over the samples d, complex float64 (coils, coils).</summary>
     internal static (Tensor Values, Tensor Vectors) Principal(Tensor data)
     {
-        using Tensor columns = Columns(data), wide = columns.to(ScalarType.ComplexFloat64), adjoint = Adjoint(wide), gram = wide.matmul(adjoint);
+        using Tensor columns = Columns(data), wide = columns.to(ScalarType.ComplexFloat64), adjoint = Adjoint(wide), gram = wide.Matmul(adjoint);
         return torch.linalg.eigh(gram);
     }
 

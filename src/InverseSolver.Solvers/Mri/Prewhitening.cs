@@ -30,7 +30,7 @@ public static class Prewhitening
     {
         if (noise.ndim != 2 || !noise.is_complex()) throw new ArgumentException("Noise is complex (coils, samples).", nameof(noise));
         if (noise.size(1) < noise.size(0)) throw new ArgumentException($"{noise.size(1)} samples are too few for the noise of {noise.size(0)} coils.", nameof(noise));
-        using Tensor wide = noise.to(ScalarType.ComplexFloat64), adjoint = CoilMatrix.Adjoint(wide), sum = wide.matmul(adjoint);
+        using Tensor wide = noise.to(ScalarType.ComplexFloat64), adjoint = CoilMatrix.Adjoint(wide), sum = wide.Matmul(adjoint);
         return sum / noise.size(1);
     }
 
@@ -90,7 +90,7 @@ public static class Prewhitening
             // nᴴ Ψ⁻¹ n, of Gaussian noise Gamma(coils, 1) with the median coils − 1/3 + 0.02 / coils.
             Tensor distance = CoilMatrix.Mix(Matrix(psi), samples).abs().square().sum([0]) / 2;
             Tensor kept = samples * distance.le(Far * distance.median(0).ToDouble());
-            psi = kept.matmul(CoilMatrix.Adjoint(kept)) / count;
+            psi = kept.Matmul(CoilMatrix.Adjoint(kept)) / count;
             Tensor after = CoilMatrix.Mix(Matrix(psi), samples).abs().square().sum([0]) / 2;
             psi *= after.median(0).ToDouble() / (coils - (1 / 3.0) + (0.02 / coils));
         }
@@ -147,7 +147,7 @@ public static class Prewhitening
     private static Tensor Positive(Tensor matrix)
     {
         (Tensor values, Tensor vectors) = torch.linalg.eigh(matrix);
-        return (vectors * values.clamp(min: 0)).matmul(CoilMatrix.Adjoint(vectors));
+        return (vectors * values.clamp(min: 0)).Matmul(CoilMatrix.Adjoint(vectors));
     }
 
     private static double[] Variances(Tensor psi)

@@ -56,7 +56,7 @@ internal static class ScanPreparation
             (Tensor calibration, bool enough) = Calibration(problem, frames, whitening is null ? y : Mixed(whitening, y), whitening, sampling, mask, rows, columns);
             Tensor? given = first.Files.ContainsKey("maps") ? torch.cat([.. frames.Select(frame => frame.Files["maps"].ToTensor(device))]).unsqueeze(1) : null;
             (Tensor compression, Tensor back) = VirtualCoils.Find(calibration, whitening, problem.VirtualCoils ?? long.MaxValue);
-            Tensor mixing = whitening is null ? compression : compression.to(torch.CPU).matmul(whitening);
+            Tensor mixing = whitening is null ? compression : compression.to(torch.CPU).Matmul(whitening);
             y = sampling.Measured(Mixed(mixing, y));
             calibration = Mixed(compression, calibration);
             check();

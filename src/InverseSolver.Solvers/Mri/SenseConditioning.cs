@@ -121,7 +121,7 @@ internal sealed class SenseConditioning
         {
             Tensor signs = (torch.rand([1, 1, _a.Domain[1], _a.Domain[2]], generator, device: like.device).ge(0.5).to(ScalarType.Float32) * 2 - 1).expand(like.size(0), -1, -1, -1);
             Tensor normal = _a.Normal(signs);
-            sum = sum + ForwardOperator.SumPerItem(normal * rows.matmul(signs).matmul(columns));
+            sum = sum + ForwardOperator.SumPerItem(normal * rows.Matmul(signs).Matmul(columns));
         }
 
         return [.. sum.ToDoubles().Select(value => Math.Max(value / GaussianConditioning.Probes, double.Epsilon))];
@@ -144,7 +144,7 @@ internal sealed class SenseConditioning
         // Of the circulant continuation, (rows, columns), frequency 0 first.
         internal Tensor Eigenvalues { get; }
 
-        internal Tensor Inverse(Tensor x) => _rows.matmul(x).matmul(_columns);
+        internal Tensor Inverse(Tensor x) => _rows.Matmul(x).Matmul(_columns);
 
         private static Tensor Inverse(long size, double r)
         {

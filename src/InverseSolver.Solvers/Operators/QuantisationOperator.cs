@@ -121,10 +121,10 @@ public sealed class QuantisationOperator : NonlinearOperator
     private static Tensor Cosines(Tensor x, Tensor d)
     {
         long[] s = x.shape;
-        Tensor rows = d.matmul(x.reshape(s[0], s[1], s[2] / Block, Block, s[3]));
-        return rows.reshape(s[0], s[1], s[2], s[3] / Block, Block).matmul(d.transpose(0, 1)).reshape(s);
+        Tensor rows = d.Matmul(x.reshape(s[0], s[1], s[2] / Block, Block, s[3]));
+        return rows.reshape(s[0], s[1], s[2], s[3] / Block, Block).Matmul(d.transpose(0, 1)).reshape(s);
     }
 
     private static Tensor Colours(Tensor x, Tensor? matrix) =>
-        matrix is null ? x : matrix.matmul(x.reshape(x.size(0), 3, -1)).reshape(x.shape);
+        matrix is null ? x : matrix.Matmul(x.reshape(x.size(0), 3, -1)).reshape(x.shape);
 }

@@ -37,7 +37,7 @@ public sealed class ReflectBlur : LinearOperator
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x)
     {
-        Tensor blurred = Fourier.Filter(extendRows.matmul(x).matmul(extendColumnsT), transfer, fullHeight, fullWidth);
+        Tensor blurred = Fourier.Filter(extendRows.Matmul(x).Matmul(extendColumnsT), transfer, fullHeight, fullWidth);
         return blurred.narrow(2, top, Domain[1]).narrow(3, left, Domain[2]);
     }
 
@@ -46,7 +46,7 @@ public sealed class ReflectBlur : LinearOperator
     {
         Tensor padded = torch.nn.functional.pad(y, [left, fullWidth - left - Domain[2], top, fullHeight - top - Domain[1]]);
         Tensor spread = Fourier.Filter(padded, transfer.conj(), fullHeight, fullWidth);
-        return extendRows.transpose(0, 1).matmul(spread).matmul(extendColumnsT.transpose(0, 1));
+        return extendRows.transpose(0, 1).Matmul(spread).Matmul(extendColumnsT.transpose(0, 1));
     }
 
     /// <inheritdoc/>

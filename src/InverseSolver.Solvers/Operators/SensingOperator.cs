@@ -72,10 +72,10 @@ public sealed class SensingOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => left.matmul(x * signs).matmul(rightT) * mask;
+    protected override Tensor ApplyCore(Tensor x) => left.Matmul(x * signs).Matmul(rightT) * mask;
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => left.transpose(0, 1).matmul(y * mask).matmul(rightT.transpose(0, 1)) * signs;
+    protected override Tensor AdjointCore(Tensor y) => left.transpose(0, 1).Matmul(y * mask).Matmul(rightT.transpose(0, 1)) * signs;
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) =>

@@ -51,10 +51,10 @@ public sealed class SeparableOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => rows.matmul(x).matmul(columnsT);
+    protected override Tensor ApplyCore(Tensor x) => rows.Matmul(x).Matmul(columnsT);
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => rows.transpose(0, 1).matmul(y).matmul(columnsT.transpose(0, 1));
+    protected override Tensor AdjointCore(Tensor y) => rows.transpose(0, 1).Matmul(y).Matmul(columnsT.transpose(0, 1));
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho)
@@ -62,7 +62,7 @@ public sealed class SeparableOperator : LinearOperator
         (Tensor ut, Tensor v, Tensor p, Tensor wt, Tensor values, Tensor inverse) = spectrum.Value;
         Tensor filter = rho == 0 ? inverse : values / (values.square() + rho);
         Tensor residual = y - ApplyCore(x0);
-        return x0 + v.matmul(ut.matmul(residual).matmul(p) * filter).matmul(wt);
+        return x0 + v.Matmul(ut.Matmul(residual).Matmul(p) * filter).Matmul(wt);
     }
 
     private Spectrum Decompose(double[,] rows, double[,] columns, Device device)

@@ -47,7 +47,7 @@ public sealed class TomographyOperator : LinearOperator
     internal override double? Attenuation => attenuation;
 
     /// <summary>Filtered back-projection with the ramp filter (Ram and Lak 1971; Kak and Slaney 1988, eq. 3.61).</summary>
-    private protected override Tensor DirectCore(Tensor y) => AdjointCore(y.matmul(ramp)) * scale;
+    private protected override Tensor DirectCore(Tensor y) => AdjointCore(y.Matmul(ramp)) * scale;
 
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x) =>

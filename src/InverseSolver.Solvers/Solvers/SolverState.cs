@@ -76,7 +76,7 @@ public sealed class SolverState : IDisposable
         {
             var generator = new Generator(0);
             using Tensor state = torch.from_bytes(bytes, [bytes.Length], ScalarType.Byte);
-            generator.set_state(state);
+            generator.Restore(state);
             return generator;
         });
         var loaded = new SolverState(saved.Step, [.. generators], device);

@@ -52,7 +52,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int round)
     {
         Tensor basis = Orthonormal(torch.einsum("cab,ha,wb->chw", state["core"], state["rows"], state["columns"]), out Tensor mixing);
-        Tensor coefficients = Flow(basis, round == 0 ? ReducedSpectralStart(basis) : state["frames"].matmul(mixing));
+        Tensor coefficients = Flow(basis, round == 0 ? ReducedSpectralStart(basis) : state["frames"].Matmul(mixing));
 
         // x_k = Σ_c f_kc basis_c from now on; D and E are orthonormal here.
         state["frames"] = coefficients;
@@ -160,7 +160,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     private static Tensor Leading(Tensor x, int rank)
     {
         Tensor flat = x.reshape(x.size(0), -1).to(ScalarType.Float64);
-        Tensor vectors = torch.linalg.eigh(flat.matmul(flat.t())).Item2;
+        Tensor vectors = torch.linalg.eigh(flat.Matmul(flat.t())).Item2;
         return vectors.narrow(1, vectors.size(1) - rank, rank).to(ScalarType.Float32).contiguous();
     }
 

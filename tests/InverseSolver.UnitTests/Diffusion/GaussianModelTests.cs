@@ -15,7 +15,7 @@ public sealed class GaussianModelTests
         using DisposeScope scope = torch.NewDisposeScope();
         using var generator = new Generator(5);
         Tensor root = torch.randn([12, 12], generator, ScalarType.Float64) * 0.1;
-        return new GaussianModel(torch.rand([1, 3, 4], generator, ScalarType.Float64), root.matmul(root.t()));
+        return new GaussianModel(torch.rand([1, 3, 4], generator, ScalarType.Float64), root.Matmul(root.t()));
     }
 
     public static TheoryData<bool, int, int> Models => new() { { true, 3, 4 }, { false, 3, 4 } };
@@ -40,7 +40,7 @@ public sealed class GaussianModelTests
         {
             using DisposeScope inner = torch.NewDisposeScope();
             Tensor r = torch.tensor(at) - centre;
-            return -0.5 * r.dot(precision.matmul(r.reshape(-1, 1))).ToDouble();
+            return -0.5 * r.dot(precision.Matmul(r.reshape(-1, 1))).ToDouble();
         }
 
         double[] point = z.ToDoubles();
@@ -128,8 +128,8 @@ public sealed class GaussianModelTests
         // The same in information form: P = C⁻¹ + AᵀA/σ², P m = C⁻¹ μ + Aᵀy/σ².
         (Tensor prior, Tensor c) = model.Moments(3, 4);
         Tensor inverse = torch.linalg.inv(c);
-        Tensor precision = inverse + a.t().matmul(a) / 0.09;
-        Tensor right = inverse.matmul(prior.reshape(-1, 1)) + a.t().matmul(y.reshape(-1, 1)) / 0.09;
+        Tensor precision = inverse + a.t().Matmul(a) / 0.09;
+        Tensor right = inverse.Matmul(prior.reshape(-1, 1)) + a.t().Matmul(y.reshape(-1, 1)) / 0.09;
         Assert.True((torch.linalg.solve(precision, right).reshape(-1) - mean.reshape(-1)).abs().max().ToDouble() < 1e-10);
         Assert.True((torch.linalg.inv(precision) - covariance).abs().max().ToDouble() < 1e-10);
     }
@@ -153,6 +153,6 @@ public sealed class GaussianModelTests
         Tensor centred = flat - average;
         double scale = covariance.abs().max().ToDouble();
         Assert.True((average.reshape(-1) - mean.reshape(-1)).abs().max().ToDouble() < 0.04 * Math.Sqrt(scale));
-        Assert.True((centred.t().matmul(centred) / x.size(0) - covariance).abs().max().ToDouble() < 0.05 * scale);
+        Assert.True((centred.t().Matmul(centred) / x.size(0) - covariance).abs().max().ToDouble() < 0.05 * scale);
     }
 }

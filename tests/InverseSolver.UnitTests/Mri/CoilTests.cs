@@ -24,8 +24,8 @@ public sealed class CoilTests(ITestOutputHelper output)
     public void Whitened_noise_has_unit_covariance_per_real_component()
     {
         using var scope = torch.NewDisposeScope();
-        Tensor mixing = Noise(1, 6, 6), noise = mixing.matmul(Noise(2, 6, 200000)), psi = Prewhitening.Covariance(noise);
-        Tensor exact = mixing.matmul(CoilMatrix.Adjoint(mixing)) * 2;
+        Tensor mixing = Noise(1, 6, 6), noise = mixing.Matmul(Noise(2, 6, 200000)), psi = Prewhitening.Covariance(noise);
+        Tensor exact = mixing.Matmul(CoilMatrix.Adjoint(mixing)) * 2;
         Assert.True((psi - exact).norm().abs().ToDouble() < 0.02 * exact.norm().abs().ToDouble());
         // 2 for a complex sample is 1 for each of its components.
         Tensor white = CoilMatrix.Apply(Prewhitening.Matrix(exact), noise.reshape(6, 400, 500)).reshape(6, -1);
@@ -39,7 +39,7 @@ public sealed class CoilTests(ITestOutputHelper output)
         using var scope = torch.NewDisposeScope();
         using Bart bart = Bart.Installed();
         // BART expects the coils' noise with a variance of 1 for a complex sample.
-        Tensor noise = Noise(3, 5, 5).matmul(Noise(4, 5, 3000)).to(ScalarType.ComplexFloat32).reshape(5, 3000, 1);
+        Tensor noise = Noise(3, 5, 5).Matmul(Noise(4, 5, 3000)).to(ScalarType.ComplexFloat32).reshape(5, 3000, 1);
         bart.Write("noise", noise, readout: true);
         bart.Run("whiten", "@noise", "@noise", "@white", "@matrix", "@covariance");
         Tensor white = bart.Read("white"), matrix = Prewhitening.Matrix(Prewhitening.Covariance(noise.reshape(5, -1)));
@@ -71,8 +71,8 @@ public sealed class CoilTests(ITestOutputHelper output)
         using var scope = torch.NewDisposeScope();
         const long Side = 160;
         Tensor clean = Fourier.Centred(CoilSimulation.Coils(6, Side, Side, 1) * EspiritTests.Ellipse(Side, Side, 0.7, 0.6));
-        Tensor mixing = Noise(5, 6, 6) * 0.01, noise = mixing.matmul(Noise(6, 6, Side * Side)).to(ScalarType.ComplexFloat32).reshape(6, Side, Side);
-        Tensor exact = mixing.matmul(CoilMatrix.Adjoint(mixing)) * 2;
+        Tensor mixing = Noise(5, 6, 6) * 0.01, noise = mixing.Matmul(Noise(6, 6, Side * Side)).to(ScalarType.ComplexFloat32).reshape(6, Side, Side);
+        Tensor exact = mixing.Matmul(CoilMatrix.Adjoint(mixing)) * 2;
         (Tensor found, long samples) = Prewhitening.Estimate(clean + noise, [.. Enumerable.Repeat(true, (int)(Side * Side))]);
         double error = (found - exact).norm().abs().ToDouble() / exact.norm().abs().ToDouble();
         output.WriteLine($"{samples} samples, error {error:f4}");
@@ -117,7 +117,7 @@ public sealed class CoilTests(ITestOutputHelper output)
         long before = 0;
         foreach (double energy in (double[])[0.5, 0.9, 0.99, 0.9999])
         {
-            Tensor matrix = CoilCompression.Matrix(data, energy), gram = matrix.matmul(CoilMatrix.Adjoint(matrix));
+            Tensor matrix = CoilCompression.Matrix(data, energy), gram = matrix.Matmul(CoilMatrix.Adjoint(matrix));
             long count = matrix.size(0);
             Assert.True((gram - torch.eye(count)).abs().max().ToDouble() < 1e-10);
             Assert.True(Energy(CoilMatrix.Apply(matrix, data)) >= (energy - 1e-5) * Energy(data));

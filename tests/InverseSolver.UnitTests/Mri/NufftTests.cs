@@ -197,7 +197,7 @@ public sealed class NufftTests(ITestOutputHelper output)
     {
         long rows = x.size(1), columns = x.size(2);
         Tensor a = Exponentials(trajectory, 0, rows), b = Exponentials(trajectory, 1, columns);
-        return (a.matmul(x.to(ScalarType.ComplexFloat64)) * b).sum([2]) / Math.Sqrt(rows * columns);
+        return (a.Matmul(x.to(ScalarType.ComplexFloat64)) * b).sum([2]) / Math.Sqrt(rows * columns);
     }
 
     // (samples, size)

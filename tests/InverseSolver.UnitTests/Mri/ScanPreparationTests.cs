@@ -30,7 +30,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         Assert.Equal(scan.NoiseSigma * Math.Sqrt(scan.Report.ModelError), scan.Sigma, 1e-12);
 
         // M Ψ Mᴴ = 2 σ² 1.
-        Tensor mixing = Mixing(scan, made.KSpace), psi = mixing.matmul(made.Covariance.to(ScalarType.ComplexFloat64)).matmul(mixing.conj().t()) / (2 * scan.Noise.Sigma * scan.Noise.Sigma);
+        Tensor mixing = Mixing(scan, made.KSpace), psi = mixing.Matmul(made.Covariance.to(ScalarType.ComplexFloat64)).Matmul(mixing.conj().t()) / (2 * scan.Noise.Sigma * scan.Noise.Sigma);
         double off = (psi - torch.eye(psi.size(0))).abs().max().ToDouble();
         output.WriteLine($"white but for {off:e2}");
         Assert.True(off < (given ? 1e-3 : 0.35), $"{off:e2}");
@@ -44,7 +44,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         PreparedScan scan = Prepare(made.Request() with { Sigma = 3 });
         using SenseOperator a = scan.A;
         Assert.Equal(("sigma", 3.0, false), (scan.Report.Noise, scan.Noise.Sigma, scan.Noise.SigmaEstimated));
-        Tensor mixing = Mixing(scan, made.KSpace), gram = mixing.matmul(mixing.conj().t());
+        Tensor mixing = Mixing(scan, made.KSpace), gram = mixing.Matmul(mixing.conj().t());
         Assert.True((gram - torch.eye(gram.size(0))).abs().max().ToDouble() < 1e-4);
     }
 

@@ -11,7 +11,7 @@ public sealed class TensorTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor a = torch.ones([2, 3]), b = torch.ones([4, 5]);
-        Exception error = Assert.Throws<ExternalException>(() => a.matmul(b));
+        Exception error = Assert.Throws<ExternalException>(() => a.Matmul(b));
         Assert.Equal("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)", error.FirstLine);
         Assert.True(error.IsFromTorch);
         Assert.False(error.IsOutOfMemory);
@@ -127,6 +127,23 @@ public sealed class TensorTests
         Assert.Equal([0f, 1f, 2f, -1f], torch.complex(torch.tensor([0f, 2]), torch.tensor([-1f, 1])).conj().ToFloats());
     }
 
+    [Theory]
+    [InlineData(new long[] { 2, 3 }, new long[] { 3, 4 })]
+    [InlineData(new long[] { 2, 3 }, new long[] { 5, 6, 3, 4 })]
+    [InlineData(new long[] { 5, 6, 2, 3 }, new long[] { 3, 4 })]
+    [InlineData(new long[] { 5, 2, 3 }, new long[] { 5, 3, 4 })]
+    [InlineData(new long[] { 1, 6, 2, 3 }, new long[] { 5, 1, 3, 4 })]
+    public void Matrices_and_stacks_of_them_are_multiplied_as_by_einsum(long[] left, long[] right)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using var g = new Generator(4);
+        Tensor a = torch.randn(left, g), b = torch.randn(right, g), expected = torch.einsum("...ij,...jk->...ik", a, b);
+        Assert.Equal(expected.shape, a.Matmul(b).shape);
+        Assert.True((a.Matmul(b) - expected).abs().max().ToDouble() < 1e-6);
+        Tensor za = torch.complex(a, a * 2.0), zb = torch.complex(b, b * -1.0);
+        Assert.True((za.Matmul(zb) - torch.einsum("...ij,...jk->...ik", za, zb)).abs().max().ToDouble() < 1e-5);
+    }
+
     [Fact]
     public void Weighted_bags_of_rows_are_summed_and_differentiated()
     {
@@ -191,7 +208,7 @@ public sealed class TensorTests
         Assert.NotEqual(first, torch.randn([100], c).ToFloats());
         Tensor state = a.get_state();
         float[] next = torch.randn([33], a).ToFloats();
-        c.set_state(state);
+        c.Restore(state);
         Assert.Equal(next, torch.randn([33], c).ToFloats());
     }
 
