@@ -230,7 +230,7 @@ public sealed class GaussianModel : LatentModel
                 }
 
                 using DisposeScope scope = torch.NewDisposeScope();
-                values = torch.tensor(table, height, width).to(Device).DetachFromDisposeScope();
+                values = torch.copy_of(table, height, width).to(Device).DetachFromDisposeScope();
                 eigenvalues.Add((height, width), values);
             }
 

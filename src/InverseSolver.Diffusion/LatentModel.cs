@@ -148,7 +148,7 @@ public abstract class LatentModel : IDisposable
             throw new ArgumentException($"Timestep {bad} lies outside 0..{abar.Length - 1}.", nameof(t));
         }
 
-        return torch.tensor([.. steps.Select(s => abar[s])], steps.Length, 1, 1, 1);
+        return torch.copy_of([.. steps.Select(s => abar[s])], steps.Length, 1, 1, 1);
     }
 
     /// <summary>What the encoder takes of an image: padded, on [-1,1].</summary>

@@ -11,8 +11,8 @@ public static class ArrayTensors
         using var scope = torch.NewDisposeScope();
         long[] shape = [1, .. data.Shape.Select(size => (long)size)];
         Tensor tensor = data.IsComplex
-            ? torch.view_as_complex(torch.tensor(data.Values, [.. shape, 2]))
-            : torch.tensor(data.Values, shape);
+            ? torch.view_as_complex(torch.copy_of(data.Values, [.. shape, 2]))
+            : torch.copy_of(data.Values, shape);
         return tensor.to(device).MoveToOuterDisposeScope();
     }
 

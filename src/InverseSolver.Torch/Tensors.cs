@@ -64,14 +64,17 @@ public static class Tensors
 
     extension(torch)
     {
-        /// <summary>A tensor from host memory; <paramref name="shape"/> defaults to one dimension.</summary>
-        public static Tensor tensor(ReadOnlySpan<float> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Float32);
+        /// <summary>
+        /// A tensor from host memory; <paramref name="shape"/> defaults to one dimension. The tensors of TorchSharp's <c>torch.tensor</c> lie in the managed array itself, whose alignment
+        /// is too small for complex numbers of double precision: kernels end the process on them.
+        /// </summary>
+        public static Tensor copy_of(ReadOnlySpan<float> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Float32);
 
-        /// <inheritdoc cref="tensor(ReadOnlySpan{float}, long[])"/>
-        public static Tensor tensor(ReadOnlySpan<double> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Float64);
+        /// <inheritdoc cref="copy_of(ReadOnlySpan{float}, long[])"/>
+        public static Tensor copy_of(ReadOnlySpan<double> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Float64);
 
-        /// <inheritdoc cref="tensor(ReadOnlySpan{float}, long[])"/>
-        public static Tensor tensor(ReadOnlySpan<long> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Int64);
+        /// <inheritdoc cref="copy_of(ReadOnlySpan{float}, long[])"/>
+        public static Tensor copy_of(ReadOnlySpan<long> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Int64);
 
         /// <summary>A tensor from raw bytes of its element type, in row-major order.</summary>
         /// <exception cref="ArgumentException">The number of bytes is not what shape and type need.</exception>

@@ -62,7 +62,7 @@ internal sealed class DataConsistency
 
     private static Tensor Chosen(bool[] first, Tensor a, Tensor b)
     {
-        Tensor mask = torch.tensor([.. first.Select(one => one ? 1f : 0)], first.Length, 1, 1, 1).to(a.device);
+        Tensor mask = torch.copy_of([.. first.Select(one => one ? 1f : 0)], first.Length, 1, 1, 1).to(a.device);
         return torch.where(mask.gt(0.5), a, b);
     }
 

@@ -107,5 +107,5 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
     }
 
     private static Tensor PerItem(double[] values, Tensor like) =>
-        torch.tensor([.. values.Select(value => (float)value)], [values.Length, .. Enumerable.Repeat(1L, (int)like.dim() - 1)]).to(like.device);
+        torch.copy_of([.. values.Select(value => (float)value)], [values.Length, .. Enumerable.Repeat(1L, (int)like.dim() - 1)]).to(like.device);
 }

@@ -36,7 +36,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
         double trace = Trace(Covariance, x0.device);
         double[] residual2 = LinearOperator.SquaresPerItem(residual).ToDoubles();
         float[] rho = [.. residual2.Select(r2 => (float)Rho(r2, trace))];
-        Tensor rhos = torch.tensor(rho, [rho.Length, .. Enumerable.Repeat(1L, (int)Real(residual).ndim - 1)]).to(x0.device);
+        Tensor rhos = torch.copy_of(rho, [rho.Length, .. Enumerable.Repeat(1L, (int)Real(residual).ndim - 1)]).to(x0.device);
 
         Tensor Normal(Tensor v) => Real(a.Apply(Covariance(a.Adjoint(Complex(v))))) + v * rhos;
         Tensor dual = ConjugateGradients.Solve(Normal, Real(residual), Tolerance, Iterations);
@@ -67,7 +67,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
             values[i] = (float)Math.Pow(r, Math.Abs(i / size - i % size));
         }
 
-        return torch.tensor(values, size, size).to(device);
+        return torch.copy_of(values, size, size).to(device);
     }
 
     private Tensor Real(Tensor measurement) => a.IsComplexRange ? torch.view_as_real(measurement) : measurement;

@@ -97,6 +97,6 @@ internal sealed class OrthogonalWavelet : IDisposable
             values[half * size + even] = 1;
         }
 
-        return torch.tensor(values, size, size);
+        return torch.copy_of(values, size, size);
     }
 }

@@ -106,6 +106,6 @@ public static class Espirit
             double angle = 2 * Math.PI * ((d <= grid / 2 ? d : d - grid) * ((i / grid) - (size / 2))) / size;
             (pairs[2 * i], pairs[(2 * i) + 1]) = ((float)Math.Cos(angle), (float)Math.Sin(angle));
         }
-        return torch.view_as_complex(torch.tensor(pairs, [size, grid, 2])).to(device);
+        return torch.view_as_complex(torch.copy_of(pairs, [size, grid, 2])).to(device);
     }
 }

@@ -39,7 +39,7 @@ public sealed class Nufft : IDisposable
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         interpolation = Interpolation.Matrix(row, column, trajectory, device, Own);
-        Tensor factors = torch.outer(torch.tensor(row.Deapodisation()), torch.tensor(column.Deapodisation()));
+        Tensor factors = torch.outer(torch.copy_of(row.Deapodisation()), torch.copy_of(column.Deapodisation()));
         deapodisation = Own(factors.unsqueeze(2).to(ScalarType.Float32, device));
     }
 

@@ -58,8 +58,8 @@ public static class Prewhitening
         double[] variances = Variances(psi);
         double mean = variances.Average();
         Tensor identity = torch.eye(coils, dtype: ScalarType.ComplexFloat64);
-        psi += identity * torch.tensor(Array.ConvertAll(variances, v => v > 0 ? 0 : mean));
-        Tensor scale = torch.tensor(Array.ConvertAll(variances, v => Math.Sqrt(v > 0 ? v : mean)));
+        psi += identity * torch.copy_of(Array.ConvertAll(variances, v => v > 0 ? 0 : mean));
+        Tensor scale = torch.copy_of(Array.ConvertAll(variances, v => Math.Sqrt(v > 0 ? v : mean)));
         Tensor correlation = psi / (scale.unsqueeze(0) * scale.unsqueeze(1));
         double least = torch.linalg.eigh(correlation).Item1.min().ToDouble();
         if (least < -Negative) throw new ArgumentException("The noise covariance is not positive: a combination of coils would have a negative variance.", nameof(covariance));
@@ -104,7 +104,7 @@ public static class Prewhitening
         Tensor level = RootVariance(samples);
         if (level.max().ToDouble() <= 0) throw new ArgumentException("More than half of the outer samples are 0 in each coil.", nameof(samples));
         Tensor even = samples / torch.where(level.gt(0), level, torch.ones_like(level)).unsqueeze(1);
-        Tensor turned = even * torch.complex(torch.tensor(0, ScalarType.Float64), torch.tensor(1, ScalarType.Float64));
+        Tensor turned = even * torch.complex(torch.full([], 0, ScalarType.Float64), torch.full([], 1, ScalarType.Float64));
         var rows = new Tensor[coils];
         for (long coil = 0; coil < coils; coil++)
         {
@@ -129,7 +129,7 @@ public static class Prewhitening
         long slices = all.size(0), fewest = Math.Max(1, Math.Max(FewestSamples, SamplesPerCoil * coils) / slices);
         long count = Math.Min(measured.LongLength, Math.Clamp((long)(OuterShare * measured.LongLength), fewest, Math.Max(fewest, MostSamples / slices)));
         if (count == 0) throw new ArgumentException("Nothing was measured.", nameof(mask));
-        return all.index_select(2, torch.tensor(measured.AsSpan(0, (int)count), count)).permute(1, 0, 2).reshape(coils, -1).to(ScalarType.ComplexFloat64);
+        return all.index_select(2, torch.copy_of(measured.AsSpan(0, (int)count), count)).permute(1, 0, 2).reshape(coils, -1).to(ScalarType.ComplexFloat64);
     }
 
     // Of the position from frequency 0, sides being 1.

@@ -128,7 +128,7 @@ internal sealed class SenseConditioning
     }
 
     private static Tensor PerItem(double[] values, Tensor like) =>
-        torch.tensor([.. values.Select(value => (float)value)], values.Length, 1, 1, 1).to(like.device);
+        torch.copy_of([.. values.Select(value => (float)value)], values.Length, 1, 1, 1).to(like.device);
 
     // C⁻¹ of r^|i-j| along rows and columns.
     private sealed class Metric
@@ -157,10 +157,10 @@ internal sealed class SenseConditioning
             }
 
             if (size == 1) values[0] = 1;
-            return torch.tensor(values, size, size);
+            return torch.copy_of(values, size, size);
         }
 
         private static Tensor Spectrum(long size, double r) =>
-            torch.tensor([.. Enumerable.Range(0, (int)size).Select(k => (float)((1 + (r * r) - (2 * r * Math.Cos(2 * Math.PI * k / size))) / (1 - (r * r))))], size);
+            torch.copy_of([.. Enumerable.Range(0, (int)size).Select(k => (float)((1 + (r * r) - (2 * r * Math.Cos(2 * Math.PI * k / size))) / (1 - (r * r))))], size);
     }
 }

@@ -47,7 +47,7 @@ public sealed class SenseOperator : LinearOperator
     internal SenseOperator Frames(params long[] frames)
     {
         using var scope = torch.NewDisposeScope();
-        Tensor index = torch.tensor(frames, frames.LongLength).to(Maps.device);
+        Tensor index = torch.copy_of(frames, frames.LongLength).to(Maps.device);
         return new SenseOperator(sampling, Maps.index_select(0, index), Phase?.index_select(0, index), owns: false);
     }
 

@@ -52,5 +52,5 @@ internal static class Fourier
 
     /// <summary>A float64 matrix on the CPU.</summary>
     public static Tensor Matrix(double[,] matrix) =>
-        torch.tensor(MemoryMarshal.CreateReadOnlySpan(ref matrix[0, 0], matrix.Length), [matrix.GetLength(0), matrix.GetLength(1)]);
+        torch.copy_of(MemoryMarshal.CreateReadOnlySpan(ref matrix[0, 0], matrix.Length), [matrix.GetLength(0), matrix.GetLength(1)]);
 }

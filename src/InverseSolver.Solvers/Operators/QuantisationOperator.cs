@@ -42,7 +42,7 @@ public sealed class QuantisationOperator : NonlinearOperator
 
         steps = Own(Steps(quality, shape).to(device));
         cosines = Own(Fourier.Matrix(SensingOperator.Cosine(Block)).to(ScalarType.Float32, device));
-        shift = Own(torch.tensor((ReadOnlySpan<float>)(shape[0] == 1 ? [128 / 255f] : [128 / 255f, 0, 0]), 1, shape[0], 1, 1).to(device));
+        shift = Own(torch.copy_of((ReadOnlySpan<float>)(shape[0] == 1 ? [128 / 255f] : [128 / 255f, 0, 0]), 1, shape[0], 1, 1).to(device));
         if (shape[0] == 1) return;
         colours = Own(Fourier.Matrix(ToYCbCr).to(ScalarType.Float32, device));
         coloursBack = Own(torch.linalg.inv(Fourier.Matrix(ToYCbCr)).to(ScalarType.Float32, device));
@@ -100,7 +100,7 @@ public sealed class QuantisationOperator : NonlinearOperator
         Tensor luminance = Tiled(Table(false, quality));
         return shape[0] == 1 ? luminance : torch.cat([luminance, Tiled(Table(true, quality)), Tiled(Table(true, quality))], 1);
 
-        Tensor Tiled(int[] table) => torch.tensor(Array.ConvertAll(table, entry => entry / 255f), 1, 1, Block, Block).repeat(1, 1, shape[1] / Block, shape[2] / Block);
+        Tensor Tiled(int[] table) => torch.copy_of(Array.ConvertAll(table, entry => entry / 255f), 1, 1, Block, Block).repeat(1, 1, shape[1] / Block, shape[2] / Block);
     }
 
     private Tensor Rounded(Tensor coefficients)

@@ -34,8 +34,8 @@ public sealed class SensingOperator : LinearOperator
         foreach (long i in random.Choose(Count(problem, height, width), rows * columns)) chosen[i] = 1;
         var s = new float[height * width];
         for (long i = 0; i < s.LongLength; i++) s[i] = (random.Next() >> 63) == 0 ? 1 : -1;
-        signs = Own(torch.tensor(s, height, width).to(device));
-        mask = Own(torch.tensor(chosen, rows, columns).to(device));
+        signs = Own(torch.copy_of(s, height, width).to(device));
+        mask = Own(torch.copy_of(chosen, rows, columns).to(device));
         measured = Own(mask.gt(0.5));
         zero = Own(torch.zeros([1], ScalarType.Float32, device));
     }

@@ -81,7 +81,7 @@ public sealed class SeparableOperator : LinearOperator
 
     private static (Tensor U, Tensor S, Tensor Vt) Svd(double[,] matrix)
     {
-        (Tensor u, Tensor s, Tensor vt) = torch.linalg.svd(Fourier.Matrix(matrix));
+        (Tensor u, Tensor s, Tensor vt) = torch.linalg.svd(Fourier.Matrix(matrix), fullMatrices: false);
         long rank = s.size(0);
         return (u.narrow(1, 0, rank), s, vt.narrow(0, 0, rank));
     }

@@ -47,8 +47,8 @@ internal sealed class SparseMatrix
 
         (Tensor, Tensor, Tensor) Keep(int[] indices, long[] offsets, float[] weights) => (
             own(torch.from_bytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>(indices), [indices.LongLength], ScalarType.Int32).to(device)),
-            own(torch.tensor(offsets).to(ScalarType.Int32, device)),
-            own(torch.tensor(weights, weights.LongLength).to(device)));
+            own(torch.copy_of(offsets).to(ScalarType.Int32, device)),
+            own(torch.copy_of(weights, weights.LongLength).to(device)));
     }
 
     /// <summary>M x of vectors as rows, (K, columns): (K, rows). Differentiable.</summary>

@@ -83,7 +83,7 @@ public sealed class SolverState : IDisposable
         foreach ((string name, SavedTensor tensor) in saved.Tensors)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            loaded[name] = torch.tensor(tensor.Values, tensor.Shape).to(device);
+            loaded[name] = torch.copy_of(tensor.Values, tensor.Shape).to(device);
         }
 
         return loaded;

@@ -140,7 +140,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     // D and E with orthonormal columns, which keeps the next least squares well conditioned; X stays.
     private static void Balance(SolverState state)
     {
-        (Tensor U, Tensor S, Tensor Vh) rows = torch.linalg.svd(state["rows"]), columns = torch.linalg.svd(state["columns"]);
+        (Tensor U, Tensor S, Tensor Vh) rows = torch.linalg.svd(state["rows"], fullMatrices: false), columns = torch.linalg.svd(state["columns"], fullMatrices: false);
         Tensor toRows = rows.S.reshape(-1, 1) * rows.Vh, toColumns = columns.S.reshape(-1, 1) * columns.Vh;
         state["core"] = torch.einsum("cab,pa,qb->cpq", state["core"], toRows, toColumns).contiguous();
         state["rows"] = rows.U.contiguous();
@@ -151,7 +151,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     private static Tensor Orthonormal(Tensor images, out Tensor mixing)
     {
         Tensor flat = images.reshape(images.size(0), -1);
-        (Tensor u, Tensor s, Tensor vh) = torch.linalg.svd(flat);
+        (Tensor u, Tensor s, Tensor vh) = torch.linalg.svd(flat, fullMatrices: false);
         mixing = u * s;
         return vh.reshape(images.shape);
     }

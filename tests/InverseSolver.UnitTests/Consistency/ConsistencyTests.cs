@@ -19,7 +19,7 @@ public sealed class ConsistencyTests : IDisposable
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = new MaskOperator(1, 2, 2, [true, true, false, true], torch.CPU);
-        Tensor x = torch.tensor([1f, 2, 3, 4, 0, 0, 0, 0], 2, 1, 2, 2), y = torch.tensor([1f, 2, 99, 5, 0, 0, 99, 0], 2, 1, 2, 2);
+        Tensor x = torch.copy_of([1f, 2, 3, 4, 0, 0, 0, 0], 2, 1, 2, 2), y = torch.copy_of([1f, 2, 99, 5, 0, 0, 99, 0], 2, 1, 2, 2);
         ConsistencyReport[] reports = ConsistencyMeasure.Report(op, x, y, 0.5);
         Assert.Equal(2, reports.Length);
         Assert.Equal(3, reports[0].MeasuredComponents);
@@ -42,7 +42,7 @@ public sealed class ConsistencyTests : IDisposable
         long pixels = op.Domain.Aggregate(1L, (a, b) => a * b);
         Tensor columns = op.Apply(torch.eye(pixels).reshape([pixels, .. op.Domain]));
         Tensor dense = (op.IsComplexRange ? torch.view_as_real(columns) : columns).reshape(pixels, -1).to(ScalarType.Float64);   // Aᵀ
-        (Tensor u, Tensor s, _) = torch.linalg.svd(dense);
+        (Tensor u, Tensor s, _) = torch.linalg.svd(dense, fullMatrices: false);
         long rank = (long)s.ge(s.max().ToDouble() * LinearOperator.RelativeCutoff).to(ScalarType.Float64).sum().ToDouble();
         Tensor flat = x.reshape(1, -1).to(ScalarType.Float64), seen = flat.mm(u.narrow(1, 0, rank));
         double expected = 1 - (OperatorList.Dot(seen, seen) / OperatorList.Dot(flat, flat));

@@ -30,7 +30,7 @@ public sealed class GaussianModelTests
         double a = model.Abar[T];
         long[] shape = [1, .. model.LatentShape(height, width)];
         Tensor z = torch.randn(shape, generator);
-        double[] noise = model.PredictNoise(z, torch.tensor([(long)T])).ToDoubles();
+        double[] noise = model.PredictNoise(z, torch.copy_of([(long)T])).ToDoubles();
 
         (Tensor mean, Tensor covariance) = model.Moments(height, width);
         long d = covariance.size(0);
@@ -39,7 +39,7 @@ public sealed class GaussianModelTests
         double LogDensity(double[] at)
         {
             using DisposeScope inner = torch.NewDisposeScope();
-            Tensor r = torch.tensor(at) - centre;
+            Tensor r = torch.copy_of(at) - centre;
             return -0.5 * r.dot(precision.Matmul(r.reshape(-1, 1))).ToDouble();
         }
 
@@ -109,7 +109,7 @@ public sealed class GaussianModelTests
             int t = (int)Math.Round(i * 999.0 / (Steps - 1));
             double a = model.Abar[t], before = i == 0 ? 1 : model.Abar[(int)Math.Round((i - 1) * 999.0 / (Steps - 1))];
             using DisposeScope step = torch.NewDisposeScope();
-            Tensor e = model.PredictNoise(z, torch.tensor([(long)t]));
+            Tensor e = model.PredictNoise(z, torch.copy_of([(long)t]));
             z = ((z - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before)).MoveToOuterDisposeScope();
         }
 

@@ -20,7 +20,7 @@ public sealed class LatentModelTests
         Tensor z = model.Encode(torch.rand([2, 1, height, width], generator));
         Assert.Equal([2L, 4, latentHeight, latentWidth], z.shape);
         Assert.Equal([2L, 1, height, width], model.Decode(z, height, width).shape);
-        Assert.Equal(z.shape, model.PredictNoise(z, torch.tensor([10L, 900L])).shape);
+        Assert.Equal(z.shape, model.PredictNoise(z, torch.copy_of([10L, 900L])).shape);
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class LatentModelTests
     public void Padding_mirrors_without_repeating_the_edge_and_mirrors_again_where_needed()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor row = torch.tensor([0f, 1f, 2f], 1, 1, 1, 3);
+        Tensor row = torch.copy_of([0f, 1f, 2f], 1, 1, 1, 3);
         Assert.Equal([0f, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2], ImagePadding.Pad(row, 11).select(2, 5).ToFloats());
         Assert.Same(row, ImagePadding.Pad(row, 1));
         using var generator = new Generator(1);
@@ -72,10 +72,10 @@ public sealed class LatentModelTests
         Assert.NotNull(model.Info.Hash);
         Assert.Equal(model.Info, ModelPackage.ReadInfo(TestData.Brain));
         Assert.Equal(0.0288, model.Info.RoundTripRmse);
-        Assert.Throws<ArgumentException>(() => model.PredictNoise(torch.zeros([1, 3, 8, 8]), torch.tensor([1L])));
+        Assert.Throws<ArgumentException>(() => model.PredictNoise(torch.zeros([1, 3, 8, 8]), torch.copy_of([1L])));
         Assert.Throws<ArgumentException>(() => model.Decode(torch.zeros([1, 4, 8, 8]), 128, 128));
         Assert.Throws<ArgumentException>(() => model.Encode(torch.zeros([1, 3, 8, 8])));
-        Assert.Throws<ArgumentException>(() => model.PredictNoise(torch.zeros([1, 4, 8, 8]), torch.tensor([1L]), torch.zeros([1, 7, 8])));
+        Assert.Throws<ArgumentException>(() => model.PredictNoise(torch.zeros([1, 4, 8, 8]), torch.copy_of([1L]), torch.zeros([1, 7, 8])));
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class LatentModelTests
         using (LatentModel model = ModelPackage.Load(TestData.Brain))
         {
             using Tensor z = torch.zeros([1, 4, 4, 4]);
-            using Tensor t = torch.tensor([500L]);
+            using Tensor t = torch.copy_of([500L]);
             long loaded = Tensor.TotalCount;
             using Tensor x = model.Decode(z, 16, 16);
             using Tensor back = model.Encode(x);

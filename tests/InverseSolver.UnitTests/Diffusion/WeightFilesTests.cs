@@ -193,6 +193,6 @@ public sealed class WeightFilesTests : IDisposable
         using LatentModel model = ModelPackage.Load(package.Folder);
         using var generator = new Generator(1);
         Tensor z = torch.randn([1, 4, 8, 6], generator);
-        return [.. model.PredictNoise(z, torch.tensor([500L])).ToFloats(), .. model.Decode(z, 32, 24).ToFloats()];
+        return [.. model.PredictNoise(z, torch.copy_of([500L])).ToFloats(), .. model.Decode(z, 32, 24).ToFloats()];
     }
 }

@@ -86,7 +86,7 @@ public sealed class CoilTests(ITestOutputHelper output)
 
         // Lines that were not measured do not count, nor do zeros that a scanner filled in.
         bool[] lines = [.. Enumerable.Range(0, (int)(Side * Side)).Select(i => i % 4 == 0)];
-        Tensor zeros = torch.tensor(Array.ConvertAll(lines, m => m ? 1f : 0f), [Side, Side]);
+        Tensor zeros = torch.copy_of(Array.ConvertAll(lines, m => m ? 1f : 0f), [Side, Side]);
         (Tensor masked, long fewer) = Prewhitening.Estimate(clean + noise, lines);
         (Tensor filled, _) = Prewhitening.Estimate((clean + noise) * zeros, [.. Enumerable.Repeat(true, lines.Length)]);
         Assert.Equal(320, fewer);
@@ -166,7 +166,7 @@ public sealed class CoilTests(ITestOutputHelper output)
     {
         using var scope = torch.NewDisposeScope();
         using Bart bart = Bart.Installed();
-        Tensor lines = torch.tensor([.. Enumerable.Range(0, 180).Select(i => i % 3 == 0 || (i >= 78 && i < 102) ? 1f : 0f)], 180);
+        Tensor lines = torch.copy_of([.. Enumerable.Range(0, 180).Select(i => i % 3 == 0 || (i >= 78 && i < 102) ? 1f : 0f)], 180);
         Tensor kSpace = Bart.Brain(), reference = Combined(kSpace), whole = Solved(kSpace * lines), inside = reference.gt(0.1 * reference.max().ToDouble());
         output.WriteLine($"all coils: {Error(whole * inside, reference * inside):p3} from the fully measured image");
         foreach (double energy in (double[])[0.98, 0.99, 0.995, 0.998, 0.999])
@@ -242,7 +242,7 @@ public sealed class CoilTests(ITestOutputHelper output)
         Assert.Equal(1, raw.abs().square().sum([0]).sqrt().mean().ToDouble(), 1e-5);
         Assert.True((coils.slice(2, 1, long.MaxValue, 1) - coils.slice(2, 0, -1, 1)).abs().max().ToDouble() < 0.1);
         // Eight coils see the corners of the image differently: their images are independent.
-        Assert.True(torch.linalg.svd(raw.reshape(8, -1)).S.min().ToDouble() > 1e-3 * raw.norm().abs().ToDouble());
+        Assert.True(torch.linalg.svd(raw.reshape(8, -1), fullMatrices: false).S.min().ToDouble() > 1e-3 * raw.norm().abs().ToDouble());
         Tensor phase = CoilSimulation.ObjectPhase(Rows, Columns, 9, 1.5);
         Assert.Equal(1.5, phase.abs().max().ToDouble(), 1e-5);
         Assert.True((phase.slice(1, 1, long.MaxValue, 1) - phase.slice(1, 0, -1, 1)).abs().max().ToDouble() < 0.3);
@@ -271,7 +271,7 @@ public sealed class CoilTests(ITestOutputHelper output)
     private static Tensor Complex(long side, params double[] pairs)
     {
         using var scope = torch.NewDisposeScope();
-        return torch.view_as_complex(torch.tensor(pairs, [side, side, 2])).MoveToOuterDisposeScope();
+        return torch.view_as_complex(torch.copy_of(pairs, [side, side, 2])).MoveToOuterDisposeScope();
     }
 
     private sealed class Near(double tolerance) : IEqualityComparer<double>

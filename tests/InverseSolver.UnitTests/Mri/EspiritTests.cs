@@ -53,7 +53,7 @@ public sealed class EspiritTests(ITestOutputHelper output)
         // The smallest cosine between the planes, where both have both maps.
         Tensor both = Support(maps.select(0, 1)).logical_and(Support(expected.select(0, 1)));
         Tensor mixed = torch.einsum("scxy,tcxy->xyst", maps.conj(), expected);
-        double[] cosines = Inside(torch.linalg.svd(mixed).S.select(-1, 1), both);
+        double[] cosines = Inside(torch.linalg.svd(mixed, fullMatrices: false).S.select(-1, 1), both);
         double overlap = Count(both) / Count(Support(maps.select(0, 1)).logical_or(Support(expected.select(0, 1))));
         Tensor images = Fourier.CentredInverse(kSpace);
         (double here, double there) = (Residual(images, maps), Residual(images, expected));
@@ -163,7 +163,7 @@ public sealed class EspiritTests(ITestOutputHelper output)
             double radius = Math.Sqrt((y * y / (height * height)) + (x * x / (width * width))), hole = Math.Sqrt(((y - 0.2) * (y - 0.2)) + (x * x));
             values[i] = (float)(1 / (1 + Math.Exp((radius - 1) * 25)) * (1 - (0.6 / (1 + Math.Exp((hole - 0.2) * 40)))));
         }
-        return torch.polar(torch.tensor(values, [rows, columns]), CoilSimulation.ObjectPhase(rows, columns, 7)).unsqueeze(0).MoveToOuterDisposeScope();
+        return torch.polar(torch.copy_of(values, [rows, columns]), CoilSimulation.ObjectPhase(rows, columns, 7)).unsqueeze(0).MoveToOuterDisposeScope();
     }
 
     /// <summary>|c − S Sᴴ c| / |c| of coil images c with maps S (sets, coils, rows, columns), orthonormal in each pixel.</summary>

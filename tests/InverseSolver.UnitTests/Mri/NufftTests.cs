@@ -205,7 +205,7 @@ public sealed class NufftTests(ITestOutputHelper output)
     {
         double[] frequencies = [.. Enumerable.Range(0, trajectory.GetLength(0)).Select(j => trajectory[j, dimension])];
         double[] places = [.. Enumerable.Range(0, (int)size).Select(r => -2 * Math.PI * (r - (size / 2)) / size)];
-        Tensor angle = torch.outer(torch.tensor(frequencies), torch.tensor(places));
+        Tensor angle = torch.outer(torch.copy_of(frequencies), torch.copy_of(places));
         return torch.complex(angle.cos(), angle.sin());
     }
 

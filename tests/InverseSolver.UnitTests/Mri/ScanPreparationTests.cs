@@ -104,7 +104,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         SimulatedScan made = Create();
         PreparedScan scan = Prepare(made.Request(Lines(3, 24), null, ("covariance", made.Covariance), ("maps", made.Coils)));
         using SenseOperator a = scan.A;
-        Tensor raw = made.KSpace * torch.tensor(Array.ConvertAll(Lines(3, 24), m => m ? 1f : 0f), Rows, Columns);
+        Tensor raw = made.KSpace * torch.copy_of(Array.ConvertAll(Lines(3, 24), m => m ? 1f : 0f), Rows, Columns);
         Assert.True(SenseScans.Error(a.Maps.reshape(-1, Rows, Columns), CoilMatrix.Apply(Mixing(scan, raw), made.Coils)) < 1e-3);
     }
 
@@ -121,7 +121,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         Assert.Equal("problem.maps", Assert.Throws<InvalidInputException>(() => Prepare(made.Request(few, new ParallelMri(Maps: MapSource.Espirit), ("covariance", made.Covariance)))).Field);
 
         // As a scan of its own, of twice the intensity, that is zero beside its centre.
-        Tensor centre = torch.tensor(Array.ConvertAll(Lines(Columns, 20), m => m ? 2f : 0f), Rows, Columns);
+        Tensor centre = torch.copy_of(Array.ConvertAll(Lines(Columns, 20), m => m ? 2f : 0f), Rows, Columns);
         PreparedScan with = Prepare(made.Request(few, null, ("covariance", made.Covariance), ("calibration", made.KSpace * centre)));
         using SenseOperator better = with.A;
         Assert.Equal(("espirit", 24, 20), (with.Report.Maps, with.Report.CalibrationRows, with.Report.CalibrationLines));
@@ -192,7 +192,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         SimulatedScan made = Create(noise: 2e-4);
         double[,] path = Trajectories.GoldenRadial(Rows, Columns, 110, Rows);
         using var sampling = new TrajectorySampling(Rows, Columns, path, torch.CPU);
-        Tensor samples = sampling.Forward((made.Coils * made.Image).unsqueeze(0)).squeeze(0), positions = torch.tensor([.. path.Cast<double>()], path.GetLength(0), 2);
+        Tensor samples = sampling.Forward((made.Coils * made.Image).unsqueeze(0)).squeeze(0), positions = torch.copy_of([.. path.Cast<double>()], path.GetLength(0), 2);
         var problem = new ParallelMri(Rows: Rows, Columns: Columns);
         ReconstructionRequest request = made.Request(null, problem, ("trajectory", positions)) with { Measurement = Data(samples) };
         Assert.Equal("sigma", Assert.Throws<InvalidInputException>(() => Prepare(request)).Field);

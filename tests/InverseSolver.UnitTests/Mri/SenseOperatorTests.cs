@@ -52,7 +52,7 @@ public sealed class SenseOperatorTests
         static Tensor Axis(double[,] frequencies, int axis, long size)
         {
             double[] values = [.. from f in Enumerable.Range(0, frequencies.GetLength(0)) from r in Enumerable.Range(0, (int)size) select -2 * Math.PI * frequencies[f, axis] * (r - size / 2) / size];
-            return torch.tensor(values, frequencies.GetLength(0), size);
+            return torch.copy_of(values, frequencies.GetLength(0), size);
         }
     }
 
@@ -69,7 +69,7 @@ public sealed class SenseOperatorTests
         using SenseOperator masked = Cartesian(9, 10, mask);
         using var free = new SenseOperator(new TrajectorySampling(9, 10, trajectory, torch.CPU), masked.Maps, null, owns: true);
         Tensor u = Complex(1, 2, 1, 9, 10);
-        Tensor index = torch.tensor([.. used.Select(i => (long)i)], used.Length);
+        Tensor index = torch.copy_of([.. used.Select(i => (long)i)], used.Length);
         Assert.True(Error(free.ApplyComplex(u), masked.ApplyComplex(u).reshape(2, 3, 90).index_select(2, index)) < 1e-5);
         Assert.True(Error(free.NormalComplex(u), masked.NormalComplex(u)) < 1e-4);
         Assert.True(Error(free.CirculantEigenvalues(), masked.CirculantEigenvalues()) < 1e-5);

@@ -85,7 +85,7 @@ public sealed class LinearOperatorLaws : IDisposable
         using LinearOperator op = All[name]();
         Tensor x0 = Image(op, Items, 1), y = Measurement(op, Items, 2), x = op.Prox(x0, y, 0);
         Tensor a = Dense(op);
-        (_, Tensor values, Tensor vh) = torch.linalg.svd(a);
+        (_, Tensor values, Tensor vh) = torch.linalg.svd(a, fullMatrices: false);
         double largest = values.max().ToDouble(), step = Norm(y - op.Apply(x0));
 
         double gradient = Norm(op.Adjoint(op.Apply(x) - op.Measured(y))) / (largest * step);

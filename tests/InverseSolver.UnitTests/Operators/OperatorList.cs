@@ -116,7 +116,7 @@ internal static class OperatorList
     {
         using var scope = torch.NewDisposeScope();
         Tensor maps = torch.stack([.. Enumerable.Range(0, sets).Select(set => CoilSimulation.Coils(coils, height, width, 1 + set))]).unsqueeze(0);
-        Tensor angle = torch.tensor(Phase(height, width), 1, height, width);
+        Tensor angle = torch.copy_of(Phase(height, width), 1, height, width);
         return new SenseOperator(sampling, maps, phase ? torch.complex(angle.cos(), angle.sin()) : null, owns: true);
     }
 

@@ -164,7 +164,7 @@ public sealed class DcdpTests
         (Tensor, Tensor) Clean(Tensor noisy, int t)
         {
             double a = model.Abar[t];
-            Tensor clean = ((noisy - model.PredictNoise(noisy, torch.tensor([(long)t])) * Math.Sqrt(1 - a)) / Math.Sqrt(a)).clamp(-1, 1);
+            Tensor clean = ((noisy - model.PredictNoise(noisy, torch.copy_of([(long)t])) * Math.Sqrt(1 - a)) / Math.Sqrt(a)).clamp(-1, 1);
             return (clean, (noisy - clean * Math.Sqrt(a)) / Math.Sqrt(1 - a));
         }
     }
@@ -182,13 +182,13 @@ public sealed class DcdpTests
         for (int i = 0; i < timesteps.Length; i++)
         {
             double a = model.Abar[timesteps[i]], before = model.Abar[i + 1 == timesteps.Length ? 0 : timesteps[i + 1]];
-            Tensor e = model.PredictNoise(at, torch.tensor([(long)timesteps[i]]));
+            Tensor e = model.PredictNoise(at, torch.copy_of([(long)timesteps[i]]));
             at = (at - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before);
         }
 
         Assert.True(Toy.Error(Purify(model, op, Steps, z, time), at) < 1e-5);
         double first = model.Abar[time - 1];
-        Tensor once = noisy / Math.Sqrt(first) - model.PredictNoise(noisy, torch.tensor([time - 1L])) * Math.Sqrt(1 / first - 1);
+        Tensor once = noisy / Math.Sqrt(first) - model.PredictNoise(noisy, torch.copy_of([time - 1L])) * Math.Sqrt(1 / first - 1);
         Assert.True(Toy.Error(Purify(model, op, Steps with { Purifier = Purifier.Tweedie }, z, time), once) < 1e-5);
     }
 

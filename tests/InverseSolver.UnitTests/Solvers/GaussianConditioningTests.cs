@@ -172,6 +172,6 @@ public sealed class GaussianConditioningTests
             values[i] = Math.Pow(r, Math.Abs(p / n - q / n) + Math.Abs(p % n - q % n));
         }
 
-        return torch.tensor(values, n * n, n * n);
+        return torch.copy_of(values, n * n, n * n);
     }
 }

@@ -53,8 +53,8 @@ public sealed class ItemStopTests
         using DisposeScope scope = torch.NewDisposeScope();
         var stop = new ItemStop(3, 10, window: 100);
         stop.Observe(0, [0, 5, 0], r => r < 1);
-        Tensor variable = torch.tensor([1f, 2, 3, 4, 5, 6], 3, 2);
-        stop.Restore(variable, torch.tensor([10f, 20, 30, 40, 50, 60], 3, 2));
+        Tensor variable = torch.copy_of([1f, 2, 3, 4, 5, 6], 3, 2);
+        stop.Restore(variable, torch.copy_of([10f, 20, 30, 40, 50, 60], 3, 2));
         Assert.Equal([10f, 20, 3, 4, 50, 60], variable.ToFloats());
     }
 

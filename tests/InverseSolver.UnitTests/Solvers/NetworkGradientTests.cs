@@ -95,7 +95,7 @@ public sealed class NetworkGradientTests
         var grid = new DdimGrid(model.Abar, 50);
         double a = grid.Abar[Index];
         Tensor y = OperatorList.Measurement(op, 2, 5) * 0.3, z = Toy.Normal([2, .. model.LatentShape(height, width)], 6).requires_grad_();
-        Tensor z0 = (z - model.PredictNoise(z, torch.tensor([(long)grid.Timestep[Index]])) * Math.Sqrt(1 - a)) / Math.Sqrt(a);
+        Tensor z0 = (z - model.PredictNoise(z, torch.copy_of([(long)grid.Timestep[Index]])) * Math.Sqrt(1 - a)) / Math.Sqrt(a);
         Tensor x = model.Decode(z0, height, width), residual = op.Apply(x) - op.Measured(y);
         Tensor glued = model.Encode(x - op.Adjoint(residual));
 

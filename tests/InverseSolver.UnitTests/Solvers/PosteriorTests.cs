@@ -58,7 +58,7 @@ public sealed class PosteriorTests
         parameters = parameters with { PriorStandardDeviation = 0.05 };
         float[] drawn = Toy.Run(model, op, ys, Sigma, parameters, [.. Enumerable.Range(0, Samples).Select(i => (long)i)]);
         Assert.All(drawn, v => Assert.True(float.IsFinite(v)));
-        Tensor x = torch.tensor(drawn, Samples, 1, Side, Side);
+        Tensor x = torch.copy_of(drawn, Samples, 1, Side, Side);
         (Tensor posterior, Tensor covariance) = model.Posterior(Toy.Dense(op), Toy.Flat(op, y), Sigma, Side, Side);
 
         double error = Rmse(x.mean([0], keepdim: true)), prior = Rmse(torch.full([1], 0.5)), zeroFilled = Rmse(op.Adjoint(y));

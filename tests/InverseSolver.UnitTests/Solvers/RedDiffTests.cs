@@ -96,7 +96,7 @@ public sealed class RedDiffTests
             int index = 3 - step;
             double a = new DdimGrid(model.Abar, 4).Abar[index];
             Tensor n = same.Noise(1, Side, Side);
-            Tensor e = model.PredictNoise(mu * Math.Sqrt(a) + n * Math.Sqrt(1 - a), torch.tensor([(long)new DdimGrid(model.Abar, 4).Timestep[index]]));
+            Tensor e = model.PredictNoise(mu * Math.Sqrt(a) + n * Math.Sqrt(1 - a), torch.copy_of([(long)new DdimGrid(model.Abar, 4).Timestep[index]]));
             Tensor fit = op.Adjoint(op.Apply((mu + 1) / 2) - y) * (2.0 / (Side * Side));
             adam.step(fit * 2 + (e - n) * (0.4 * Math.Sqrt((1 - a) / a) / (Side * Side)));
             Assert.True(Toy.Error(state.Latent, mu) < 1e-3, $"{step}: {Toy.Error(state.Latent, mu)}");

@@ -188,8 +188,8 @@ public sealed class SolverLawTests
             using SolverState state = solver.Start(1);
             SavedState first = state.Save();
             Tensor start = first.Tensors.TryGetValue("latent", out SavedTensor? z)
-                ? (torch.tensor(z.Values, z.Shape) + 1) / 2
-                : first.Tensors.TryGetValue("x", out SavedTensor? x0) ? torch.tensor(x0.Values, x0.Shape) : torch.full([1, 1, Side, Side], 0.5);
+                ? (torch.copy_of(z.Values, z.Shape) + 1) / 2
+                : first.Tensors.TryGetValue("x", out SavedTensor? x0) ? torch.copy_of(x0.Values, x0.Shape) : torch.full([1, 1, Side, Side], 0.5);
             Tensor x = solver.Run(state);
 
             double from = Psnr(start, truth), to = Psnr(x, truth);
@@ -255,7 +255,7 @@ public sealed class SolverLawTests
         {
             using ForwardOperator a = Operator(type, name);
             (Tensor truth, Tensor y) = Toy.Measure(model, a, Sigma, 1, 8);
-            Tensor x = torch.tensor(Toy.Run(model, a, y, Sigma, Fast(type), 1), 1, 1, Side, Side), start = a is LinearOperator linear ? linear.Adjoint(y) : a.Direct(y);
+            Tensor x = torch.copy_of(Toy.Run(model, a, y, Sigma, Fast(type), 1), 1, 1, Side, Side), start = a is LinearOperator linear ? linear.Adjoint(y) : a.Direct(y);
             double residual = a.Residual2(x, y).ToDoubles()[0], before = a.Residual2(start, y).ToDoubles()[0];
             double expected = a.MeasuredComponents * Sigma * Sigma;
             string report = $"{type} {name}: residual {residual / expected:f2} of the noise, at the start {before / expected:f2}; error {Distance(x, truth):f3}, at the start {Distance(start, truth):f3}";
@@ -274,7 +274,7 @@ public sealed class SolverLawTests
         {
             using ForwardOperator a = Operator(type, name);
             Tensor y = Toy.Measure(model, a, 0, 1, 9).Y;
-            Tensor x = torch.tensor(Toy.Run(model, a, y, 0, Fast(type), 1), 1, 1, Side, Side);
+            Tensor x = torch.copy_of(Toy.Run(model, a, y, 0, Fast(type), 1), 1, 1, Side, Side);
             double relative = Math.Sqrt(a.Residual2(x, y).ToDoubles()[0] / LinearOperator.SquaresPerItem(y).ToDoubles()[0]);
             Assert.True(relative < 1e-4, $"{type} {name}: {relative:e2}");
         }

@@ -87,7 +87,7 @@ public sealed class SpacingTests : IDisposable
         DdimSchedule schedule = DdimSchedule.Read(Path.Combine(package.Folder, "scheduler", "scheduler_config.json"));
         foreach (int t in schedule.Timesteps(Steps))
         {
-            (z, _) = schedule.Step(network.Forward(z, torch.tensor([(long)t]), context), t, z, Steps);
+            (z, _) = schedule.Step(network.Forward(z, torch.copy_of([(long)t]), context), t, z, Steps);
         }
 
         // Of no signal at all a little is kept, 2^-24, whose root is 2.4e-4.
@@ -111,7 +111,7 @@ public sealed class SpacingTests : IDisposable
         foreach (string preset in (string[])["fast", "paper"])
         {
             SolverParameters parameters = SolverCatalog.Resolve(type, "fast", null);
-            Tensor x = torch.tensor(Toy.Run(model, op, y, 0.05, preset == "fast" ? parameters : Published(parameters), 1), 1, 3, 30, 24);
+            Tensor x = torch.copy_of(Toy.Run(model, op, y, 0.05, preset == "fast" ? parameters : Published(parameters), 1), 1, 3, 30, 24);
             Assert.All(x.ToFloats(), value => Assert.True(float.IsFinite(value), preset));
             double residual = op.Residual2(x, y).ToDoubles()[0], before = op.Residual2(torch.full([1, 3, 30, 24], 0.5), y).ToDoubles()[0];
             Assert.True(preset == "paper" || residual < 0.5 * before, $"{residual} of {before}");

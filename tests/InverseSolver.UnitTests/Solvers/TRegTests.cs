@@ -64,7 +64,7 @@ public sealed class TRegTests
         var grid = new DdimGrid(model.Abar, 2);
         Assert.Equal([1, 999], grid.Timestep);
         double a = model.Abar[999], before = model.Abar[1];
-        Tensor e = model.PredictNoise(twin.Latent, torch.tensor([999L])), z0 = (twin.Latent - e * Math.Sqrt(1 - a)) / Math.Sqrt(a);
+        Tensor e = model.PredictNoise(twin.Latent, torch.copy_of([999L])), z0 = (twin.Latent - e * Math.Sqrt(1 - a)) / Math.Sqrt(a);
         Tensor zy = op.Prox((z0 + 1) / 2, y, 1e-4) * 2 - 1, n = twin.Noise(1, 12, 12);
         Tensor expected = (zy * before + z0 * (1 - before)) * Math.Sqrt(before) + e * (1 - before) + n * Math.Sqrt((1 - before) * before);
         solver.Advance(state);

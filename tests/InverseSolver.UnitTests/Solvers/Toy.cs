@@ -108,7 +108,7 @@ internal static class Toy
         (_, Tensor y) = Measure(model, op, sigma, 1, 21);
         Tensor ys = torch.cat([.. Enumerable.Repeat(y, samples)]);
         SolverParameters parameters = (DiffusionParameters)SolverCatalog.Resolve(type, preset, null) with { PriorStandardDeviation = 0.05 };
-        Tensor x = torch.tensor(Run(model, op, ys, sigma, parameters, [.. Enumerable.Range(0, samples).Select(i => (long)i)]), samples, 1, side, side);
+        Tensor x = torch.copy_of(Run(model, op, ys, sigma, parameters, [.. Enumerable.Range(0, samples).Select(i => (long)i)]), samples, 1, side, side);
         (Tensor posterior, _) = model.Posterior(Dense(op), Flat(op, y), sigma, side, side);
         return (Rmse(x.mean([0], keepdim: true)), Rmse(op.Prox(torch.full([1, 1, side, side], 0.5), y, 0)), Rmse(torch.full([1], 0.5)));
 

@@ -80,9 +80,9 @@ public sealed class TensorTests
     public void A_vector_Jacobian_product_is_the_gradient_and_zero_for_what_does_not_matter()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor x = torch.tensor([1f, 2f, 3f]).requires_grad_(), unused = torch.ones([2]).requires_grad_();
+        Tensor x = torch.copy_of([1f, 2f, 3f]).requires_grad_(), unused = torch.ones([2]).requires_grad_();
         Tensor y = x * x * x;
-        Tensor weights = torch.tensor([1f, 10f, 100f]);
+        Tensor weights = torch.copy_of([1f, 10f, 100f]);
         Assert.Equal([3f, 120f, 2700f], torch.autograd.vjp(y, x, weights, retain_graph: true).ToFloats());
 
         // Nothing is left in the leaf to be added to the next one.
@@ -124,7 +124,7 @@ public sealed class TensorTests
         Assert.Empty(torch.zeros([0, 3]).ToFloats());
         Assert.Empty(torch.from_bytes([], [0, 3], ScalarType.Float32).ToFloats());
         Assert.Throws<ArgumentException>(() => torch.from_bytes([1, 2, 3], [2], ScalarType.Int16));
-        Assert.Equal([0f, 1f, 2f, -1f], torch.complex(torch.tensor([0f, 2]), torch.tensor([-1f, 1])).conj().ToFloats());
+        Assert.Equal([0f, 1f, 2f, -1f], torch.complex(torch.copy_of([0f, 2]), torch.copy_of([-1f, 1])).conj().ToFloats());
     }
 
     [Theory]
@@ -148,18 +148,18 @@ public sealed class TensorTests
     public void Weighted_bags_of_rows_are_summed_and_differentiated()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor table = torch.tensor([1f, 2, 3, 4, 5, 6], 3, 2).requires_grad_();
-        Tensor indices = torch.tensor([2L, 0, 1]).to(ScalarType.Int32), offsets = torch.tensor([0L, 2]).to(ScalarType.Int32), weights = torch.tensor([10f, 1, -1]);
+        Tensor table = torch.copy_of([1f, 2, 3, 4, 5, 6], 3, 2).requires_grad_();
+        Tensor indices = torch.copy_of([2L, 0, 1]).to(ScalarType.Int32), offsets = torch.copy_of([0L, 2]).to(ScalarType.Int32), weights = torch.copy_of([10f, 1, -1]);
         Tensor bags = torch.nn.functional.embedding_bag(indices, table, offsets, weights);
         Assert.Equal([51f, 62, -3, -4], bags.ToFloats());
-        Assert.Equal([1f, 1, -2, -2, 10, 10], torch.autograd.vjp(bags, table, torch.tensor([1f, 1, 2, 2], 2, 2)).ToFloats());
+        Assert.Equal([1f, 1, -2, -2, 10, 10], torch.autograd.vjp(bags, table, torch.copy_of([1f, 1, 2, 2], 2, 2)).ToFloats());
     }
 
     [Fact]
     public void Complex_tensors_and_Fourier_transforms_are_right()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor z = torch.complex(torch.tensor([3f, 0f]), torch.tensor([4f, -2f]));
+        Tensor z = torch.complex(torch.copy_of([3f, 0f]), torch.copy_of([4f, -2f]));
         Assert.Equal([5f, 2f], z.abs().ToFloats());
         Assert.Equal([3f, -4f, 0f, 2f], z.conj().ToFloats());
         Assert.Equal([4f, -2f], z.imag.ToFloats());
@@ -172,8 +172,8 @@ public sealed class TensorTests
         Assert.Equal([1, 0, 0, -1, -1, 0, 0, 1], row.Select(v => (int)MathF.Round(v)));
         Assert.True((torch.fft.ifft2(wave).real - delta).abs().max().ToDouble() < 1e-6);
         Assert.Equal(1, torch.fft.fft2(delta, norm: FFTNormType.Ortho).norm().ToDouble(), 5);
-        Assert.Equal([3f, 4f, 0f, 1f, 2f], torch.fft.fftshift(torch.tensor([0f, 1f, 2f, 3f, 4f])).ToFloats());
-        Assert.Equal([2f, 3f, 4f, 0f, 1f], torch.fft.ifftshift(torch.tensor([0f, 1f, 2f, 3f, 4f])).ToFloats());
+        Assert.Equal([3f, 4f, 0f, 1f, 2f], torch.fft.fftshift(torch.copy_of([0f, 1f, 2f, 3f, 4f])).ToFloats());
+        Assert.Equal([2f, 3f, 4f, 0f, 1f], torch.fft.ifftshift(torch.copy_of([0f, 1f, 2f, 3f, 4f])).ToFloats());
     }
 
     [Theory]
@@ -183,7 +183,7 @@ public sealed class TensorTests
     public void Element_types_convert(ScalarType type)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor x = torch.tensor([1.5f, -2f]).to(type);
+        Tensor x = torch.copy_of([1.5f, -2f]).to(type);
         Assert.Equal(type, x.dtype);
         Assert.Equal([1.5f, -2f], x.ToFloats());
     }
@@ -248,9 +248,9 @@ public sealed class TensorTests
     public void Medians_and_triangular_systems_are_solved_as_by_hand()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Assert.Equal([2f, 5f], torch.tensor([3f, 1, 2, 9, 5, 4], 2, 3).median(1).ToFloats());
+        Assert.Equal([2f, 5f], torch.copy_of([3f, 1, 2, 9, 5, 4], 2, 3).median(1).ToFloats());
         // [2, 0; i, 1] x = [2; 3 + i] has x = [1; 3]; what stands above the diagonal is not read.
-        Tensor a = torch.view_as_complex(torch.tensor([2.0, 0, 7, 7, 0, 1, 1, 0], 2, 2, 2)), b = torch.view_as_complex(torch.tensor([2.0, 0, 3, 1], 2, 1, 2));
+        Tensor a = torch.view_as_complex(torch.copy_of([2.0, 0, 7, 7, 0, 1, 1, 0], 2, 2, 2)), b = torch.view_as_complex(torch.copy_of([2.0, 0, 3, 1], 2, 1, 2));
         Assert.Equal([1.0, 0, 3, 0], torch.linalg.solve_triangular(a, b, upper: false).ToDoubles());
     }
 

@@ -125,10 +125,10 @@ public sealed class BackendTests(ITestOutputHelper output)
         using LatentModel model = ModelPackage.Load(package.Folder);
         Assert.Equal(type == HalfType ? "float16" : "float32", model.Info.Precision);
         Tensor z = torch.arange(48, ScalarType.Float32).reshape(3, 1, 4, 4) / 8.0;
-        Tensor noise = model.PredictNoise(z, torch.tensor([1L, 3L, 5L]));
+        Tensor noise = model.PredictNoise(z, torch.copy_of([1L, 3L, 5L]));
         Assert.Equal(ScalarType.Float32, noise.dtype);
-        Assert.Equal((z * torch.tensor([1f, 3f, 5f], 3, 1, 1, 1)).ToFloats(), noise.ToFloats());
-        Assert.Equal((z * 7.0).ToFloats(), model.PredictNoise(z, torch.tensor([7L])).ToFloats());
+        Assert.Equal((z * torch.copy_of([1f, 3f, 5f], 3, 1, 1, 1)).ToFloats(), noise.ToFloats());
+        Assert.Equal((z * 7.0).ToFloats(), model.PredictNoise(z, torch.copy_of([7L])).ToFloats());
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class BackendTests(ITestOutputHelper output)
         {
             File.WriteAllBytes(package.PathOf("model.onnx_data"), [.. BitConverter.GetBytes(99f), .. BitConverter.GetBytes(weight)]);
             using LatentModel model = ModelPackage.Load(package.Folder);
-            return (model.PredictNoise(torch.tensor(z, 1, 1, 4, 4), torch.tensor([5L])).ToFloats(), model.Info.Hash);
+            return (model.PredictNoise(torch.copy_of(z, 1, 1, 4, 4), torch.copy_of([5L])).ToFloats(), model.Info.Hash);
         }
     }
 
@@ -216,7 +216,7 @@ public sealed class BackendTests(ITestOutputHelper output)
         return (
             torch.rand([items, model.Channels, height, width], generator),
             torch.randn([items, .. model.LatentShape(height, width)], generator),
-            torch.tensor([.. Enumerable.Range(0, items).Select(i => 40L + 300 * i)]));
+            torch.copy_of([.. Enumerable.Range(0, items).Select(i => 40L + 300 * i)]));
     }
 
     private void Agrees(string what, Tensor expected, Tensor given)
