@@ -1,5 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Weights;
+using InverseSolver.Solvers;
 using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -213,7 +214,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
 
         public Tensor NoiseBefore(Call call) => Calls.Last(other => other.Kind == "randn_like" && string.CompareOrdinal(other.Key, call.Key) < 0)["noise"];
 
-        public double Psnr(Tensor image) => ImageQuality.Psnr(image.squeeze(0).clamp(0, 1).ToArrayData(), ((this["truth"] + 1) / 2).squeeze(0).ToArrayData());
+        public double Psnr(Tensor image) => ImageQuality.Psnr(image.clamp(0, 1).ToArrayData(), ((this["truth"] + 1) / 2).ToArrayData());
 
         public void Dispose()
         {
