@@ -20,13 +20,17 @@ public sealed class ReSample : Solver
     private readonly DdimGrid _grid;
     private readonly DataConsistency _consistency;
 
+    // The authors add noise to all of y, also where nothing was measured, and their residuals count it; ours are without it, whatever stands there. This is its expected square.
+    private readonly double _unmeasured;
+
     /// <summary>A run on <paramref name="input"/>.</summary>
     public ReSample(SolverInput input, ReSampleParameters parameters)
         : base(input)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model, parameters.Steps);
+        _grid = new DdimGrid(Model, parameters.Steps, parameters.ReferenceTimesteps);
         _consistency = new DataConsistency(input, parameters);
+        _unmeasured = Math.Max(0, (A.IsComplexRange ? 2 : 1) * Elements - A.MeasuredComponents) * Sigma * Sigma;
     }
 
     /// <summary>DDIM's, and one for what comes after them.</summary>
@@ -107,7 +111,7 @@ public sealed class ReSample : Solver
     {
         (Tensor image, Tensor gradient) = Calls.DecodeVjp(z0, x =>
         {
-            Tensor norm = A.Residual2(x, Y).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
+            Tensor norm = (A.Residual2(x, Y) + _unmeasured).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
             return A.Gradient(x, Y) / norm;
         });
         return (zNext - gradient * (2 * _p.LdpsScale * Math.Sqrt(_grid.Abar[index])), image);
@@ -210,7 +214,7 @@ public sealed class ReSample : Solver
 
     private bool Enough(double residual2) => _p.DiscrepancyFactor is { } factor
         ? residual2 <= factor * factor * Expected
-        : 4 * residual2 / Elements < 1e-6;
+        : 4 * (residual2 + _unmeasured) / Elements < 1e-6;
 
     private static long[] Shape(Tensor z) => z.shape[1..];
 

@@ -9,7 +9,14 @@ public sealed class SolverState : IDisposable
     private readonly Dictionary<string, Tensor> _tensors = [];
     private readonly Device _device;
 
-    private SolverState(int step, Generator[] generators, Device device) => (Step, Generators, _device) = (step, generators, device);
+    private SolverState(int step, Generator[] generators, Device device)
+    {
+        (Step, Generators, _device) = (step, generators, device);
+        Noise = Draw;
+    }
+
+    /// <summary>Standard normal noise, (N, ...shape).</summary>
+    internal delegate Tensor NoiseSource(params long[] shape);
 
     /// <summary>Steps done.</summary>
     public int Step { get; internal set; }
@@ -22,6 +29,9 @@ public sealed class SolverState : IDisposable
 
     /// <summary>One generator for each item, on the host.</summary>
     public IReadOnlyList<Generator> Generators { get; }
+
+    /// <summary>The one way in which noise is drawn: from the generators, each item from its own. A recorded run is followed with the noise that was drawn there.</summary>
+    internal NoiseSource Noise { get; set; }
 
     /// <summary>What else a solver keeps from step to step, float32, (N, ...). The state owns what is set.</summary>
     internal Tensor this[string name]
@@ -49,8 +59,7 @@ public sealed class SolverState : IDisposable
         return state;
     }
 
-    /// <summary>Standard normal noise, (N, ...shape), each item from its own generator.</summary>
-    internal Tensor Noise(params long[] shape)
+    private Tensor Draw(params long[] shape)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         return torch.stack([.. Generators.Select(g => torch.randn(shape, g, ScalarType.Float32, _device))]).MoveToOuterDisposeScope();

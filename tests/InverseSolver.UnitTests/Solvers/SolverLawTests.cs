@@ -329,7 +329,7 @@ public sealed class SolverLawTests
         SolverParameters whole = SolverCatalog.Resolve(type, preset, null);
         JsonObject own = SolverCatalog.ToJson(whole), settings = [];
         string[] dead = [.. whole.WithoutEffect().Select(JsonNamingPolicy.CamelCase.ConvertName)];
-        foreach ((string name, int most) in (ReadOnlySpan<(string, int)>)[("steps", 12), ("rounds", 6), ("pixelIterations", 20), ("latentIterations", 20), ("finalLatentIterations", 20), ("iterations", 60), ("hmcSteps", 5), ("consistencyEvery", 2), ("window", 5)])
+        foreach ((string name, int most) in (ReadOnlySpan<(string, int)>)[("steps", 10), ("rounds", 6), ("pixelIterations", 20), ("latentIterations", 20), ("finalLatentIterations", 20), ("iterations", 60), ("hmcSteps", 5), ("consistencyEvery", 2), ("window", 5)])
         {
             if (!dead.Contains(name) && own.TryGetPropertyValue(name, out JsonNode? value) && ((int?)value ?? int.MaxValue) > most)
             {

@@ -61,6 +61,17 @@ public sealed class SpacingTests : IDisposable
         Assert.Equal(new DdimGrid(model.Abar, 20).AbarBefore, new DdimGrid(model, 20).AbarBefore);
     }
 
+    [Fact]
+    public void The_reference_s_timesteps_stand_where_the_steps_divide_the_schedule_evenly_spaced()
+    {
+        using LatentModel leading = Load("leading"), trailing = Load("trailing");
+        Assert.Equal(Enumerable.Range(0, 40).Select(i => 25 * i + 1), new DdimGrid(leading, 40, reference: true).Timestep);
+        Assert.Equal([1, 501], new DdimGrid(leading, 2, reference: true).Timestep);
+        Assert.Equal(leading.Abar[951], new DdimGrid(leading, 40, reference: true).AbarBefore[39]);
+        Assert.All((int[])[1, 3, 30, 500, 999, 1000], steps => Assert.Equal(new DdimGrid(leading, steps).Timestep, new DdimGrid(leading, steps, reference: true).Timestep));
+        Assert.Equal(new DdimGrid(trailing, 40).Timestep, new DdimGrid(trailing, 40, reference: true).Timestep);
+    }
+
     [Theory]
     [InlineData("epsilon", false, false)]
     [InlineData("epsilon", true, false)]
