@@ -1,10 +1,9 @@
-using System.Text;
 using Google.Protobuf;
 
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>
-/// Walks over the fields of a protocol-buffer file from front to back. Google.Protobuf decodes tags and numbers. The walk itself seeks over what nobody asks for without reading
+/// Walks over the fields of a protocol-buffer file from front to back. Google.Protobuf decodes tags, numbers and text. The walk itself seeks over what nobody asks for without reading
 /// it, which weights are; holds every length against the message around it before memory is taken; and bounds the number of fields: time and memory do not depend on what a file claims.
 /// </summary>
 internal sealed class ProtobufReader(Stream stream, string name)
@@ -12,7 +11,6 @@ internal sealed class ProtobufReader(Stream stream, string name)
     private const int MaxFields = 5_000_000, MaxTextBytes = 4096;
     // protobuf's own parsers refuse longer ones.
     private const int MaxTagBytes = 5, MaxNumberBytes = 10;
-    private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
     private readonly byte[] window = new byte[1 << 16];
     private long windowStart;
     private int windowBytes, fields;
@@ -64,25 +62,17 @@ internal sealed class ProtobufReader(Stream stream, string name)
     internal long Integer(WireFormat.WireType type, long end) =>
         type == WireFormat.WireType.Varint ? unchecked((long)Varint(end)) : throw Error($"the field before byte {Position} has the wrong form");
 
-    /// <summary>Short text. CodedInputStream.ReadString would take as much memory as the field says, and bytes that are no UTF-8 for U+FFFD.</summary>
+    /// <summary>Short text.</summary>
     internal string Text(WireFormat.WireType type, long end)
     {
-        long stop = Nested(type, end);
+        long start = Position, stop = Nested(type, end);
         if (stop - Position > MaxTextBytes)
         {
             throw Error($"the text at byte {Position} is longer than {MaxTextBytes} bytes");
         }
 
-        try
-        {
-            string text = _utf8.GetString(Window((int)(stop - Position)));
-            Position = stop;
-            return text;
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new InvalidModelException($"{name} cannot be used: the text at byte {Position} is not UTF-8.", e);
-        }
+        Position = start;
+        return Decode((int)(stop - start), stop, input => input.ReadString());
     }
 
     /// <summary>Passes over a field's value; its length in bytes.</summary>
@@ -111,8 +101,7 @@ internal sealed class ProtobufReader(Stream stream, string name)
     private T Decode<T>(int most, long end, Func<CodedInputStream, T> read)
     {
         int bytes = (int)Math.Min(most, end - Position);
-        Window(bytes);
-        int start = (int)(Position - windowStart);
+        int start = Load(bytes);
         using var input = new CodedInputStream(window, start, bytes);
         try
         {
@@ -122,12 +111,12 @@ internal sealed class ProtobufReader(Stream stream, string name)
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidModelException($"{name} cannot be used: there is no field or number at byte {Position}, or it has no end.", e);
+            throw new InvalidModelException($"{name} cannot be used: at byte {Position} is no field, number or text of a protocol buffer.", e);
         }
     }
 
-    // The next bytes, of which there are that many before the end of the file.
-    private ReadOnlySpan<byte> Window(int bytes)
+    // Has so many of the next bytes in the window; where in it they begin.
+    private int Load(int bytes)
     {
         if (Position < windowStart || Position + bytes > windowStart + windowBytes)
         {
@@ -139,6 +128,6 @@ internal sealed class ProtobufReader(Stream stream, string name)
             }
         }
 
-        return window.AsSpan((int)(Position - windowStart), bytes);
+        return (int)(Position - windowStart);
     }
 }

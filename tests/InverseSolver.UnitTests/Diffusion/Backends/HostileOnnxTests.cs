@@ -80,6 +80,21 @@ public sealed class HostileOnnxTests
         });
     }
 
+    [Theory]
+    [InlineData("AA 00", "'/etc/hostname'; external data must be a plain file")]
+    [InlineData("AA 80 80 80 00", "'/etc/hostname'; external data must be a plain file")]
+    [InlineData("AA 80 80 80 10", "'/etc/hostname'; external data must be a plain file")]
+    [InlineData("AA 80 80 80 80 00", "at byte 2 is no field, number or text of a protocol buffer")]
+    public void A_field_behind_a_long_tag_is_read_as_ONNX_Runtime_reads_it(string tag, string message)
+    {
+        // Field 5 of a graph, an initializer, is 2A; protobuf lets a tag have up to five bytes and drops what goes beyond 32 bits.
+        byte[] initializer = External("weight", [1], ("location", "/etc/hostname"));
+        Assert.Equal(0x2A, initializer[0]);
+        byte[] graph = [.. Convert.FromHexString(tag.Replace(" ", "", StringComparison.Ordinal)), .. initializer[1..]];
+        using var package = new OnnxPackage(Part(7, graph));
+        Assert.Contains(message, Refused(package).Message, StringComparison.Ordinal);
+    }
+
     public static TheoryData<string, string> Lies => new()
     {
         { "shape", "the values of the tensor 'weight' do not fill its shape (1073741824 elements)" },
