@@ -2,7 +2,6 @@
 #   docker build -t inverse-solver:cpu .
 #   docker build -t inverse-solver:cuda --target cuda --build-context torch=FOLDER .     FOLDER: what `pip install --target FOLDER torch` wrote, CUDA libraries included
 # What runs the networks comes from Debian 13 (docs/decisions/0022), or from FOLDER. The native part is compiled on the release that it runs on.
-# artifacts/onnxruntime goes into the image where docker/install-onnxruntime.sh has put it there.
 
 FROM debian:trixie-slim AS native
 WORKDIR /source

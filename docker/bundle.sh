@@ -56,7 +56,6 @@ for part in torch imaging reader; do
 done
 
 step "programs, models, documents"
-docker/install-onnxruntime.sh || echo "The bundle goes without ONNX Runtime."
 for project in Service Cli; do
   INVERSE_NATIVE_OUT=$chroot/source/artifacts/native dotnet publish "src/InverseSolver.$project" -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true \
     -v quiet -nologo --artifacts-path "$work/build" -o "$bundle/app"

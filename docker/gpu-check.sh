@@ -36,7 +36,7 @@ if command -v dotnet >/dev/null; then
   # Of a machine with a libtorch of its own it is not known what it has and lacks: the build says so.
   docker/install-packages.sh run build || [ -n "$libtorch" ]
   for project in Cli Service; do
-    INVERSE_NATIVE_OUT=$native dotnet build "src/InverseSolver.$project" -c Release -p:OnnxRuntime=false -v quiet -nologo --artifacts-path "$root/artifacts/gpu-build" -o "$bundle"
+    INVERSE_NATIVE_OUT=$native dotnet build "src/InverseSolver.$project" -c Release -v quiet -nologo --artifacts-path "$root/artifacts/gpu-build" -o "$bundle"
   done
 else
   [ -x "$bundle/inverse" ] || { [ -r "$archive" ] && mkdir -p "$bundle" && tar -xJf "$archive" -C "$bundle"; } \

@@ -6,7 +6,6 @@
 #   demo   the brain scan that `make demo` reads
 #   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
-#   onnx   npm, with which install-onnxruntime.sh fetches ONNX Runtime
 #   image  what the container image needs besides run: its health check
 #   prove  what docker/prove.sh builds and runs the image with
 set -euo pipefail
@@ -40,9 +39,8 @@ for group in "$@"; do
     test) wanted+=("${test[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     image) wanted+=("${image[@]}") ;;
-    onnx) command -v npm >/dev/null || wanted+=(npm) ;;
     prove) wanted+=("${prove[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, test, bench, onnx, image, prove)" >&2; exit 2 ;;
+    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image, prove)" >&2; exit 2 ;;
   esac
 done
 # A libtorch of the user's own, which has a BLAS, stands in for Debian's.
@@ -71,6 +69,13 @@ if [ "$(id -u)" != 0 ]; then
   command -v sudo >/dev/null || { echo "error: run as root, or install sudo: missing packages: ${missing[*]}" >&2; exit 1; }
   sudo=sudo
 fi
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+# Another installation ends before this one begins. apt's own option waits for dpkg's lock, not for that of the lists.
+deadline=$((SECONDS + 300))
+until said=$($sudo apt-get update -qq 2>&1); do
+  if [[ "$said" != */lists/lock* || $SECONDS -ge $deadline ]]; then
+    echo "$said" >&2
+    exit 1
+  fi
+  sleep 2
+done
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -38,7 +38,6 @@ if ! stand_in $sdk; then
   podman build --isolation chroot --format docker --pull=never -q -f "$folder/sdk" -t $sdk "$(dirname "$(readlink -f "$(command -v dotnet)")")" >/dev/null
 fi
 
-docker/install-onnxruntime.sh || echo "The image goes without ONNX Runtime."
 step "podman build --target cpu"
 # Certificates and downloaded packages of this machine serve the restore: what reaches NuGet here need not be what an image of Microsoft's trusts.
 nuget=${NUGET_PACKAGES:-$HOME/.nuget/packages}

@@ -56,7 +56,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
         long[] shape = [Probes, .. a.Range, .. a.IsComplexRange ? new[] { 2L } : []];
         Tensor signs = torch.rand(shape, generator, device: device).ge(0.5).to(ScalarType.Float32) * 2 - 1;
         Tensor back = a.Adjoint(Complex(signs));
-        return back.dot(covariance(back)).ToDouble() / Probes;
+        return (back * covariance(back)).sum().ToDouble() / Probes;
     }
 
     internal static Tensor Correlation(long size, double r, Device device)

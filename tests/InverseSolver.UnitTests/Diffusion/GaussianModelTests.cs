@@ -40,7 +40,7 @@ public sealed class GaussianModelTests
         {
             using DisposeScope inner = torch.NewDisposeScope();
             Tensor r = torch.copy_of(at) - centre;
-            return -0.5 * r.dot(precision.Matmul(r.reshape(-1, 1))).ToDouble();
+            return -0.5 * (r.reshape(-1, 1) * precision.Matmul(r.reshape(-1, 1))).sum().ToDouble();
         }
 
         double[] point = z.ToDoubles();

@@ -63,7 +63,7 @@ public sealed class ConstrainedAdmmTests
         // Karush, Kuhn, Tucker: on the sphere, and x - x_d along C Aᵀ (y - A x).
         Assert.Equal(1, op.Residual2(x, y).ToDoubles()[0] / (op.MeasuredComponents * Sigma * Sigma), 0.02);
         Tensor moved = x - anchor, normal = c.Matmul(op.Adjoint(y - op.Apply(x))).Matmul(c);
-        double cosine = moved.dot(normal).ToDouble() / (moved.norm().ToDouble() * normal.norm().ToDouble());
+        double cosine = (moved * normal).sum().ToDouble() / (moved.norm().ToDouble() * normal.norm().ToDouble());
         Assert.True(cosine > 0.999, $"{cosine:f5}");
     }
 

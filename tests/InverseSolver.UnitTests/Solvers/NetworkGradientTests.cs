@@ -43,14 +43,14 @@ public sealed class NetworkGradientTests
         using LinearOperator op = Toy.Operators["inpainting"](12);
         Tensor y = OperatorList.Measurement(op, 1, 5), z = Toy.Normal([1, 1, 12, 12], 6), d = Toy.Normal([1, 1, 12, 12], 7);
         var solver = new LatentDps(new SolverInput(model, op, y, 0.01), Dps);
-        double slope = solver.Guidance(z, Index).Gradient.dot(d).ToDouble();
+        double slope = solver.Guidance(z, Index).Gradient.mul(d).sum().ToDouble();
         double Loss(double h) => 2 * op.Residual2(solver.Guidance(z + d * h, Index).Image, y).sqrt().ToDouble();
         double difference = (Loss(0.01) - Loss(-0.01)) / 0.02;
         Assert.Equal(difference, slope, 0.005 * Math.Abs(difference));
 
         // Without the network's part it is another number.
         var decoderOnly = new LatentDps(new SolverInput(model, op, y, 0.01), Dps with { ThroughNetwork = false });
-        Assert.True(Math.Abs(decoderOnly.Guidance(z, Index).Gradient.dot(d).ToDouble() - difference) > 0.05 * Math.Abs(difference));
+        Assert.True(Math.Abs(decoderOnly.Guidance(z, Index).Gradient.mul(d).sum().ToDouble() - difference) > 0.05 * Math.Abs(difference));
     }
 
     [Fact]

@@ -47,7 +47,7 @@ public sealed class TRegTests
         (_, Tensor y) = Toy.Measure(model, op, 0.05, 1, 1);
         Tensor x0 = Toy.Normal([1, 1, 12, 12], 2), r = op.Adjoint(y - op.Apply(x0));
         Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegPresets.Paper with { ConjugateGradients = 1, Weight = 0.2 }).Consistent(x0, 0.5);
-        double length = r.dot(r).ToDouble() / (op.Apply(r).square().sum().ToDouble() + 0.2 * r.dot(r).ToDouble());
+        double length = r.square().sum().ToDouble() / (op.Apply(r).square().sum().ToDouble() + 0.2 * r.square().sum().ToDouble());
         Assert.True(Toy.Error(x, x0 + r * length) < 1e-5);
     }
 

@@ -5,7 +5,6 @@ using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -28,7 +27,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
     public void Every_step_between_the_optimisations_follows_from_its_recorded_inputs(string problem)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using var recording = new Recording(problem);
         ReSample solver = recording.Solver();
         using SolverState state = solver.Start(1);
@@ -109,7 +108,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
     public void The_image_s_optimisation_reaches_the_recorded_loss_and_image(string problem)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using var recording = new Recording(problem);
         foreach (Call call in recording.Calls.Where(call => call.Kind == "pixel_optimization"))
         {
@@ -125,7 +124,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
     {
         SkipUnlessAsked();
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using var recording = new Recording(problem);
         Call call = recording.Calls.Where(call => call.Kind == "latent_optimization").ElementAt(at);
         ReSample solver = recording.Solver();

@@ -1,4 +1,3 @@
-using InverseSolver.Torch;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;

@@ -10,7 +10,6 @@ namespace InverseSolver.UnitTests.Diffusion.Backends;
 public sealed class BackendTests(ITestOutputHelper output)
 {
     private const double Tolerance = 1e-5;
-    private const string NoRuntime = "ONNX Runtime is not installed in this build.";
 
     [Theory]
     [InlineData("torchscript", 1, 16, 24)]
@@ -20,7 +19,6 @@ public sealed class BackendTests(ITestOutputHelper output)
     [InlineData("onnx", 2, 13, 9)]
     public void A_file_gives_what_the_network_of_libtorch_gives(string backend, int items, int height, int width)
     {
-        Assert.SkipUnless(backend != "onnx" || OnnxSession.IsInstalled, NoRuntime);
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable grad = torch.no_grad();
         using LatentModel reference = ModelPackage.Load(OnnxPackage.Fixture("safetensors")), model = ModelPackage.Load(OnnxPackage.Fixture(backend));
@@ -57,7 +55,6 @@ public sealed class BackendTests(ITestOutputHelper output)
     [Fact]
     public void Parts_of_different_backends_make_one_model_and_only_those_of_ONNX_give_no_gradient()
     {
-        Assert.SkipUnless(OnnxSession.IsInstalled, NoRuntime);
         using DisposeScope scope = torch.NewDisposeScope();
         string folder = OnnxPackage.Mixed(("onnx", "unet"), ("onnx", "vae_encoder"), ("torchscript", "vae_decoder"));
         try
@@ -119,7 +116,6 @@ public sealed class BackendTests(ITestOutputHelper output)
     [InlineData(FloatType, null, FloatType, true)]
     public void An_ONNX_graph_gets_the_types_and_the_batch_that_it_asks_for(int type, long? batch, int timeType, bool scalarTime)
     {
-        Assert.SkipUnless(OnnxSession.IsInstalled, NoRuntime);
         using DisposeScope scope = torch.NewDisposeScope();
         using var package = new OnnxPackage(OnnxPackage.Times(type, batch, timeType: timeType, scalarTime: scalarTime));
         using LatentModel model = ModelPackage.Load(package.Folder);
@@ -134,7 +130,6 @@ public sealed class BackendTests(ITestOutputHelper output)
     [Fact]
     public void External_data_is_read_and_is_part_of_the_models_hash()
     {
-        Assert.SkipUnless(OnnxSession.IsInstalled, NoRuntime);
         using DisposeScope scope = torch.NewDisposeScope();
         using var package = new OnnxPackage(OnnxPackage.Weighted(External("weight", [1], ("location", "model.onnx_data"), ("offset", "4"), ("length", "4"))));
         float[] z = [.. Enumerable.Range(0, 16).Select(i => (float)i)];
@@ -173,7 +168,6 @@ public sealed class BackendTests(ITestOutputHelper output)
     [Fact]
     public void A_package_without_configs_is_described_by_its_card()
     {
-        Assert.SkipUnless(OnnxSession.IsInstalled, NoRuntime);
         using DisposeScope scope = torch.NewDisposeScope();
         string folder = OnnxPackage.Mixed(("torchscript", "unet"), ("onnx", "vae_encoder"), ("onnx", "vae_decoder"));
         try
@@ -198,16 +192,6 @@ public sealed class BackendTests(ITestOutputHelper output)
         {
             Directory.Delete(folder, recursive: true);
         }
-    }
-
-    [Fact]
-    public void Without_ONNX_Runtime_a_package_is_listed_and_loading_says_what_is_missing()
-    {
-        Assert.SkipUnless(!OnnxSession.IsInstalled, "ONNX Runtime is installed in this build.");
-        Assert.Equal("onnx", ModelPackage.ReadInfo(OnnxPackage.Fixture("onnx")).Backends!.Denoiser);
-        Assert.Equal(
-            "vae_encoder/model.onnx: ONNX Runtime is not installed in this build. Run docker/install-onnxruntime.sh and build again, or build with -p:OnnxRuntimePackage=true.",
-            Assert.Throws<InvalidModelException>(() => ModelPackage.Load(OnnxPackage.Fixture("onnx"))).Message);
     }
 
     private static (Tensor X, Tensor Z, Tensor T) Inputs(LatentModel model, int items, int height, int width)
