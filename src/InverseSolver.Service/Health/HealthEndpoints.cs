@@ -17,8 +17,6 @@ internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, s
 /// <summary>Health over HTTP.</summary>
 internal static partial class HealthEndpoints
 {
-    private const string NotInstalled = "notInstalled";
-
     /// <summary>Maps the endpoints.</summary>
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
@@ -41,10 +39,10 @@ internal static partial class HealthEndpoints
         {
             ["store"] = Check(() => store.CountQueued()),
             ["models"] = Check(() => catalog.Models.Count > 0 ? 0 : throw new InvalidOperationException("There is no usable model (Models:Folders).")),
-            ["imaging"] = ImageFile.IsInstalled ? Check(() => ImageFile.WritePng(new Image(1, 1, 1, [0f])).Length) : NotInstalled,
+            ["imaging"] = Check(() => ImageFile.WritePng(new Image(1, 1, 1, [0f])).Length),
             ["libtorch"] = Check(() => Backend.Threads),
         };
-        return checks.Values.All(result => result is "ok" or NotInstalled)
+        return checks.Values.All(result => result == "ok")
             ? TypedResults.Ok(new HealthReport("ready", checks))
             : TypedResults.Json(new HealthReport("notReady", checks), statusCode: StatusCodes.Status503ServiceUnavailable);
 
