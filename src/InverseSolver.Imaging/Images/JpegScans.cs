@@ -60,6 +60,7 @@ internal sealed class JpegScans
             byte[] lengths = segment[1..17].ToArray();
             int count = lengths.Sum(length => length), slot = ((segment[0] >> 4) * 4) + (segment[0] & 3);
             if (count > 256 || segment.Length < 17 + count) throw ImageContents.Damaged();
+            if (slot < 4 && segment.Slice(17, count).ContainsAnyExceptInRange((byte)0, (byte)15)) throw ImageContents.Damaged();
             _tables[slot] = (lengths, segment.Slice(17, count).ToArray());
             _lookups[slot] = null;
             segment = segment[(17 + count)..];

@@ -166,7 +166,7 @@ internal sealed class TiffContents : ImageContents
                 Packing.None => strips[i].Length >= needed,
                 Packing.PackBits => TiffStrip.HasPackBits(strips[i], needed),
                 Packing.Lzw => TiffStrip.HasLzw(strips[i], needed),
-                _ => TiffStrip.HasDeflate(strips[i], needed),
+                _ => TiffStrip.HasDeflate(strips[i], needed, _layout.RowBytes * _layout.RowsInStrip),
             };
             if (!isWhole) throw Damaged();
         }

@@ -21,20 +21,23 @@ internal static class TiffStrip
         return total >= needed;
     }
 
-    internal static bool HasDeflate(byte[] strip, long needed)
+    // The last strip may be as long as the others.
+    internal static bool HasDeflate(byte[] strip, long needed, long most)
     {
         byte[] buffer = new byte[1 << 16];
+        long total = 0;
         try
         {
             using var bytes = new ZLibStream(new MemoryStream(strip), CompressionMode.Decompress);
-            for (int read; needed > 0 && (read = bytes.Read(buffer, 0, (int)Math.Min(needed + 1, buffer.Length))) > 0;) needed -= read;
+            // One more than there may be: at the end of the data their checksum is compared.
+            for (int read; (read = bytes.Read(buffer, 0, (int)Math.Min(most + 1 - total, buffer.Length))) > 0 && total <= most;) total += read;
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
             return false;
         }
 
-        return needed <= 0;
+        return total >= needed && total <= most;
     }
 
     // TIFF 6.0, section 13: codes of 9 to 12 bits, one bit wider one code early. Only lengths of strings are kept.

@@ -6,10 +6,13 @@ namespace InverseSolver.Imaging;
 /// <summary>A WebP file: chunks up to the length that its head states. The decoder gets the image and its alpha; EXIF, profiles and texts are left aside.</summary>
 internal sealed class WebPContents : ImageContents
 {
-    private readonly byte[] _file;
+    private const int Beyond = 64;
+    private readonly byte[] _image;
+    private readonly byte[] _alpha;
+    private readonly bool _isLossless;
 
-    private WebPContents(ImageHeader header, int orientation, byte[] file)
-        : base(header, orientation) => _file = file;
+    private WebPContents(ImageHeader header, int orientation, ReadOnlySpan<byte> image = default, ReadOnlySpan<byte> alpha = default, bool isLossless = false)
+        : base(header, orientation) => (_image, _alpha, _isLossless) = (image.ToArray(), alpha.ToArray(), isLossless);
 
     internal static WebPContents Open(ReadOnlySpan<byte> file)
     {
@@ -44,27 +47,37 @@ internal sealed class WebPContents : ImageContents
             // The decoder reads no animations, not even of one picture.
             (int rows, int columns) = extended.Length > 0 ? Canvas(extended) : throw Damaged();
             if (frames < 2) throw new InvalidMeasurementException("The WebP image is an animation: save it as a single image.");
-            return new WebPContents(new ImageHeader(ImageFormat.WebP, 3, rows, columns, 8, frames, (extended[0] & 16) != 0), orientation, []);
+            return new WebPContents(new ImageHeader(ImageFormat.WebP, 3, rows, columns, 8, frames, (extended[0] & 16) != 0), orientation);
         }
 
         (int height, int width, bool hasAlpha) = isLossless ? Lossless(image) : Lossy(image);
         if (extended.Length > 0 && Canvas(extended) != (height, width)) throw Damaged();
         if (isLossless) alpha = default;
         var header = new ImageHeader(ImageFormat.WebP, 3, height, width, 8, 1, hasAlpha || alpha.Length > 0);
-        return new WebPContents(header, orientation, Rebuild(image, isLossless, alpha, height, width));
+        return new WebPContents(header, orientation, image, alpha, isLossless);
     }
 
+    // The decoder goes on beyond the end of its data. Where what lies there makes a difference, data are missing.
     internal override float[] Decode()
     {
         int plane = Header.Height * Header.Width;
         float[] values = new float[3L * plane];
-        Pixels.Decode<Rgba32>(_file, Header.Height, Header.Width, (y, row) =>
+        Pixels.Decode<Rgba32>(File(0x00), Header.Height, Header.Width, (y, row) =>
         {
             int at = y * Header.Width;
             foreach (Rgba32 pixel in row)
             {
                 if (Header.HasAlpha && pixel.A != 255) throw Transparent();
                 (values[at], values[plane + at], values[(2 * plane) + at]) = (pixel.R / 255f, pixel.G / 255f, pixel.B / 255f);
+                at++;
+            }
+        });
+        Pixels.Decode<Rgba32>(File(0xFF), Header.Height, Header.Width, (y, row) =>
+        {
+            int at = y * Header.Width;
+            foreach (Rgba32 pixel in row)
+            {
+                if (values[at] != pixel.R / 255f || values[plane + at] != pixel.G / 255f || values[(2 * plane) + at] != pixel.B / 255f) throw Damaged();
                 at++;
             }
         });
@@ -92,12 +105,25 @@ internal sealed class WebPContents : ImageContents
         return bits >> 29 == 0 ? (1 + (int)(bits >> 14 & 0x3FFF), 1 + (int)(bits & 0x3FFF), (bits >> 28 & 1) != 0) : throw Damaged();
     }
 
-    private static byte[] Rebuild(ReadOnlySpan<byte> image, bool isLossless, ReadOnlySpan<byte> alpha, int height, int width)
+    // Bytes of one value follow the image's data; of a lossy image also its first partition, whose length stands in its first three bytes.
+    private byte[] File(byte beyond)
     {
-        byte[] head = alpha.IsEmpty ? [] : [.. Chunk("VP8X"u8, [16, 0, 0, 0, .. Size(width), .. Size(height)]), .. Chunk("ALPH"u8, alpha)];
-        byte[] chunks = [.. "WEBP"u8, .. head, .. Chunk(isLossless ? "VP8L"u8 : "VP8 "u8, image)];
+        byte[] more = new byte[Beyond];
+        Array.Fill(more, beyond);
+        byte[] image;
+        if (_isLossless) image = [.. _image, .. more];
+        else
+        {
+            int head = Three(_image), first = 10 + (head >> 5);
+            head += Beyond << 5;
+            if (head > 0xFFFFFF) throw Damaged();
+            image = [(byte)head, (byte)(head >> 8), (byte)(head >> 16), .. _image.AsSpan(3, first - 3), .. more, .. _image.AsSpan(first), .. more];
+        }
+
+        byte[] alpha = _alpha.Length == 0 ? [] : [.. Chunk("VP8X"u8, [16, 0, 0, 0, .. Size(Header.Width), .. Size(Header.Height)]), .. Chunk("ALPH"u8, _alpha)];
+        byte[] chunks = [.. "WEBP"u8, .. alpha, .. Chunk(_isLossless ? "VP8L"u8 : "VP8 "u8, image)];
         // Behind the last chunk the decoder takes a byte that only fills up for another chunk.
-        byte[] file = [.. "RIFF"u8, 0, 0, 0, 0, .. alpha.IsEmpty ? chunks : chunks[..(chunks.Length - (image.Length & 1))]];
+        byte[] file = [.. "RIFF"u8, 0, 0, 0, 0, .. chunks.AsSpan(0, chunks.Length - (image.Length & 1))];
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(4), chunks.Length);
         return file;
 
