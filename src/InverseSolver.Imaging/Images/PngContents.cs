@@ -69,23 +69,27 @@ internal sealed class PngContents : ImageContents
 
     internal override float[] Decode()
     {
-        CheckRows();
         float[] values = new float[(long)Header.Channels * Header.Height * Header.Width];
         int plane = Header.Height * Header.Width;
         ushort[]? key = Key();
-        Pixels.Decode<Rgba64>(File(), Header.Height, Header.Width, (y, row) =>
+        foreach ((Pass pass, byte[] data) in Inflate())
         {
-            int at = y * Header.Width;
-            foreach (Rgba64 pixel in row)
+            (int height, int width) = (pass.Rows(Header.Height), pass.Columns(Header.Width));
+            Pixels.Decode<Rgba64>(File(height, width, data), height, width, (y, row) =>
             {
-                // Without a transparency of its own only entries that the palette lacks are not opaque.
-                if (pixel.A != ushort.MaxValue) throw Header.HasAlpha ? Transparent() : Damaged();
-                if (key is not null && pixel.R == key[0] && pixel.G == key[1] && pixel.B == key[2]) throw Transparent();
-                values[at] = pixel.R / 65535f;
-                if (Header.Channels == 3) (values[plane + at], values[(2 * plane) + at]) = (pixel.G / 65535f, pixel.B / 65535f);
-                at++;
-            }
-        });
+                int at = ((pass.Y + (y * pass.Down)) * Header.Width) + pass.X;
+                foreach (Rgba64 pixel in row)
+                {
+                    // Without a transparency of its own only entries that the palette lacks are not opaque.
+                    if (pixel.A != ushort.MaxValue) throw Header.HasAlpha ? Transparent() : Damaged();
+                    if (key is not null && pixel.R == key[0] && pixel.G == key[1] && pixel.B == key[2]) throw Transparent();
+                    values[at] = pixel.R / 65535f;
+                    if (Header.Channels == 3) (values[plane + at], values[(2 * plane) + at]) = (pixel.G / 65535f, pixel.B / 65535f);
+                    at += pass.Right;
+                }
+            });
+        }
+
         return values;
     }
 
@@ -128,30 +132,23 @@ internal sealed class PngContents : ImageContents
         return key.Length == 1 ? [key[0], key[0], key[0]] : key;
     }
 
-    // Inflates what the rows are made of: the decoder leaves rows black that are not there, and never ends on interlaced ones.
-    private void CheckRows()
+    // Inflates what the rows are made of, since the decoder leaves rows black that are not there. Each pass of an interlaced image becomes an image
+    // of its own: the decoder never ends on narrow ones.
+    private List<(Pass Pass, byte[] Data)> Inflate()
     {
         int samples = Colours switch { 0 or 3 => 1, 4 => 2, 2 => 3, _ => 4 };
-        (int X, int Y, int DX, int DY)[] passes = _header[12] == 0 ? [(0, 0, 1, 1)] : [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
-        byte[] buffer = new byte[1 << 16];
+        bool isInterlaced = _header[12] != 0;
+        var images = new List<(Pass, byte[])>();
         try
         {
             using var rows = new ZLibStream(new MemoryStream(_data), CompressionMode.Decompress);
-            foreach ((int x, int y, int dx, int dy) in passes)
+            foreach (Pass pass in isInterlaced ? Pass.Adam7 : [Pass.Whole])
             {
-                long columns = Math.Max(0, (Header.Width - x + dx - 1L) / dx), lines = columns == 0 ? 0 : Math.Max(0, (Header.Height - y + dy - 1L) / dy);
-                long bytes = ((columns * samples * Bits) + 7) / 8;
-                for (long line = 0; line < lines; line++)
-                {
-                    int filter = rows.ReadByte();
-                    if (filter is < 0 or > 4) throw Damaged();
-                    for (long missing = bytes; missing > 0;)
-                    {
-                        int read = rows.Read(buffer, 0, (int)Math.Min(missing, buffer.Length));
-                        if (read <= 0) throw Damaged();
-                        missing -= read;
-                    }
-                }
+                if (pass.Columns(Header.Width) == 0 || pass.Rows(Header.Height) == 0) continue;
+                using var data = new MemoryStream();
+                using (var stored = new ZLibStream(data, CompressionLevel.NoCompression, leaveOpen: true))
+                    CopyRows(rows, isInterlaced ? stored : null, pass.Rows(Header.Height), (((long)pass.Columns(Header.Width) * samples * Bits) + 7) / 8);
+                images.Add((pass, isInterlaced ? data.ToArray() : _data));
             }
 
             rows.ReadByte(); // at the end, the checksum is compared
@@ -160,16 +157,40 @@ internal sealed class PngContents : ImageContents
         {
             throw Damaged();
         }
+
+        return images;
     }
 
-    private byte[] File()
+    private static void CopyRows(ZLibStream rows, ZLibStream? copy, int count, long bytes)
+    {
+        byte[] buffer = new byte[1 << 16];
+        for (int row = 0; row < count; row++)
+        {
+            int filter = rows.ReadByte();
+            if (filter is < 0 or > 4) throw Damaged();
+            copy?.WriteByte((byte)filter);
+            for (long missing = bytes; missing > 0;)
+            {
+                int read = rows.Read(buffer, 0, (int)Math.Min(missing, buffer.Length));
+                if (read <= 0) throw Damaged();
+                copy?.Write(buffer, 0, read);
+                missing -= read;
+            }
+        }
+    }
+
+    private byte[] File(int height, int width, byte[] data)
     {
         using var file = new MemoryStream();
         file.Write(Signature);
-        Write("IHDR"u8, _header);
+        byte[] header = [.. _header];
+        BinaryPrimitives.WriteInt32BigEndian(header, width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
+        header[12] = 0;
+        Write("IHDR"u8, header);
         if (Colours == 3)
         {
-            // The decoder does not look whether the palette has an entry: those that it lacks are there, and transparent.
+            // The decoder takes another entry for one that the palette lacks: here those are there, and transparent.
             byte[] palette = new byte[768], alpha = new byte[256];
             _palette.CopyTo(palette, 0);
             alpha.AsSpan(0, _palette.Length / 3).Fill(255);
@@ -178,7 +199,7 @@ internal sealed class PngContents : ImageContents
             Write("tRNS"u8, alpha.AsSpan(0, 1 << Bits));
         }
 
-        Write("IDAT"u8, _data);
+        Write("IDAT"u8, data);
         Write("IEND"u8, []);
         return file.ToArray();
 
@@ -192,5 +213,17 @@ internal sealed class PngContents : ImageContents
             BinaryPrimitives.WriteUInt32BigEndian(number, Crc32.Of(type, data));
             file.Write(number);
         }
+    }
+
+    // Which pixels of an image come together, and how far they lie apart.
+    private sealed record Pass(int X, int Y, int Right, int Down)
+    {
+        internal static Pass Whole { get; } = new(0, 0, 1, 1);
+
+        internal static Pass[] Adam7 { get; } = [new(0, 0, 8, 8), new(4, 0, 8, 8), new(0, 4, 4, 8), new(2, 0, 4, 4), new(0, 2, 2, 4), new(1, 0, 2, 2), new(0, 1, 1, 2)];
+
+        internal int Columns(int width) => (int)(((long)width - X + Right - 1) / Right);
+
+        internal int Rows(int height) => (int)(((long)height - Y + Down - 1) / Down);
     }
 }
