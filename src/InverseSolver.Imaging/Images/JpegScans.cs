@@ -11,7 +11,7 @@ internal sealed class JpegScans
     private readonly (byte[] Lengths, byte[] Values)?[] _tables = new (byte[], byte[])?[8];
     private readonly ushort[]?[] _lookups = new ushort[8][];
     private readonly ulong[][] _nonzero;
-    private readonly sbyte[,] _bits;
+    private readonly sbyte[,] _bits; // which are still to come of each coefficient; -1: all
     private int _restartInterval;
 
     // Bits of the pixel data that were read ahead, up to a marker.
@@ -48,8 +48,9 @@ internal sealed class JpegScans
             else if (marker == 0xDA) Scan(segment);
         }
 
-        for (int i = 0; i < _frame.Components.Count; i++)
-            if (_bits[i, 0] < 0) throw ImageContents.Damaged();
+        // A progressive image that ends between two scans is coarser than it was.
+        foreach (sbyte bits in _bits)
+            if (bits != 0) throw ImageContents.Damaged();
     }
 
     private void Tables(ReadOnlySpan<byte> segment)
@@ -111,7 +112,7 @@ internal sealed class JpegScans
             foreach ((int index, _, _) in parts)
             {
                 if (_bits[index, 0] >= 0) throw ImageContents.Damaged();
-                _bits[index, 0] = 0;
+                for (int k = 0; k < 64; k++) _bits[index, k] = 0;
             }
         }
 

@@ -62,7 +62,7 @@ internal sealed class WebPContents : ImageContents
     {
         int plane = Header.Height * Header.Width;
         float[] values = new float[3L * plane];
-        Pixels.Decode<Rgba32>(File(0x00), Header.Height, Header.Width, (y, row) =>
+        Pixels.Decode<Rgba32>(File(0x55), Header.Height, Header.Width, (y, row) =>
         {
             int at = y * Header.Width;
             foreach (Rgba32 pixel in row)
@@ -72,7 +72,7 @@ internal sealed class WebPContents : ImageContents
                 at++;
             }
         });
-        Pixels.Decode<Rgba32>(File(0xFF), Header.Height, Header.Width, (y, row) =>
+        Pixels.Decode<Rgba32>(File(0xAA), Header.Height, Header.Width, (y, row) =>
         {
             int at = y * Header.Width;
             foreach (Rgba32 pixel in row)
@@ -105,11 +105,10 @@ internal sealed class WebPContents : ImageContents
         return bits >> 29 == 0 ? (1 + (int)(bits >> 14 & 0x3FFF), 1 + (int)(bits & 0x3FFF), (bits >> 28 & 1) != 0) : throw Damaged();
     }
 
-    // Bytes of one value follow the image's data; of a lossy image also its first partition, whose length stands in its first three bytes.
+    // Bytes that mean nothing follow the image's data; of a lossy image also its first partition, whose length stands in its first three bytes.
     private byte[] File(byte beyond)
     {
-        byte[] more = new byte[Beyond];
-        Array.Fill(more, beyond);
+        byte[] more = [.. Enumerable.Range(0, Beyond).Select(i => (byte)(beyond ^ (i * 37)))];
         byte[] image;
         if (_isLossless) image = [.. _image, .. more];
         else
