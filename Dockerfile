@@ -8,7 +8,7 @@ WORKDIR /source
 COPY docker/install-packages.sh docker/
 RUN docker/install-packages.sh build
 COPY src/InverseSolver.Native src/InverseSolver.Native
-RUN for part in torch imaging reader; do src/InverseSolver.Native/build.sh $part || exit 1; done
+RUN for part in torch reader; do src/InverseSolver.Native/build.sh $part || exit 1; done
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source

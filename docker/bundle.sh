@@ -51,7 +51,7 @@ step "the native part, on Debian 13"
 rm -rf "$chroot/source/src"
 mkdir -p "$chroot/source/src"
 cp -r src/InverseSolver.Native "$chroot/source/src/"
-for part in torch imaging reader; do
+for part in torch reader; do
   inside /source/src/InverseSolver.Native/build.sh $part
 done
 

@@ -12,12 +12,12 @@ set -euo pipefail
 # Libraries whose packages Debian names anew with each release.
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 case "$release" in
-  bookworm) libraries=(libtorch1.13 libvips42 libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17) ;;
-  trixie) libraries=(libtorch2.6 libvips42t64 libssl3t64 libhdf5-310 libhdf5-hl-310 libdcmtk19) ;;
+  bookworm) libraries=(libtorch1.13 libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17) ;;
+  trixie) libraries=(libtorch2.6 libssl3t64 libhdf5-310 libhdf5-hl-310 libdcmtk19) ;;
   *) echo "error: Debian 12 or 13 is needed; this is '$release'" >&2; exit 1 ;;
 esac
-run=(libopenblas0-openmp "${libraries[@]}" fonts-dejavu-core libseccomp2)
-build=(g++ cmake make pkg-config libtorch-dev libvips-dev libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
+run=(libopenblas0-openmp "${libraries[@]}" libseccomp2)
+build=(g++ cmake make pkg-config libtorch-dev libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
 demo=(mricron-data)
 test=(python3-h5py python3-numpy python3-torch python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
 bench=(python3-torch python3-numpy)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds one part of the native library into artifacts/native (or $INVERSE_NATIVE_OUT). Usage: build.sh torch|imaging|reader
+# Builds one part of the native library into artifacts/native (or $INVERSE_NATIVE_OUT). Usage: build.sh torch|reader
 # LIBTORCH names an unpacked libtorch or the torch folder of a Python installation; without it the system's libtorch-dev is used.
 set -euo pipefail
-part=${1:?part: torch, imaging or reader}
+part=${1:?part: torch or reader}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 out=${INVERSE_NATIVE_OUT:-$root/artifacts/native}
@@ -19,16 +19,13 @@ if [ "$part" = torch ]; then
   else
     [ -e /usr/include/torch/script.h ] || fail "libtorch is missing: install the Debian package libtorch-dev (docker/install-packages.sh does it), or set LIBTORCH to an unpacked libtorch."
   fi
-elif [ "$part" = reader ]; then
+else
   need pkg-config pkg-config
   pkg-config --exists hdf5-serial || fail "HDF5 is missing: install the Debian package libhdf5-dev (docker/install-packages.sh does it)."
   pkg-config --exists libseccomp || fail "libseccomp is missing: install the Debian package libseccomp-dev (docker/install-packages.sh does it)."
   [ -e /usr/include/ismrmrd/ismrmrd.h ] || fail "ISMRMRD is missing: install the Debian package libismrmrd-dev (docker/install-packages.sh does it)."
   [ -e /usr/include/dcmtk/dcmdata/dctk.h ] || fail "DCMTK is missing: install the Debian package libdcmtk-dev (docker/install-packages.sh does it)."
   [ -e /usr/include/nlohmann/json.hpp ] || fail "nlohmann-json is missing: install the Debian package nlohmann-json3-dev (docker/install-packages.sh does it)."
-else
-  need pkg-config pkg-config
-  pkg-config --exists vips || fail "libvips is missing: install the Debian package libvips-dev (docker/install-packages.sh does it)."
 fi
 
 mkdir -p "$work"
