@@ -19,7 +19,14 @@ public static partial class Libtorch
     /// Sets before that what libtorch and malloc read only at their start. Call it, or <see cref="Arithmetic.Verify"/>, before anything of TorchSharp.
     /// </summary>
     /// <exception cref="InvalidOperationException">LIBTORCH names a folder without the libtorch that is needed, or libtorch is already loaded.</exception>
-    public static void Load() => _ = Handle.Value;
+    public static void Load()
+    {
+        if (!Handle.IsValueCreated)
+        {
+            _ = Handle.Value;
+            (Backend.DeterministicCudnn, Backend.AllowTf32) = (true, false);
+        }
+    }
 
     private static nint LoadOnce()
     {
