@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Builds one part of the native library into artifacts/native (or $INVERSE_NATIVE_OUT). Usage: build.sh torch|imaging|reader
-# LIBTORCH names an unpacked libtorch or the torch folder of a Python installation; without it the system's libtorch-dev is used.
+# Builds one part of the native library into artifacts/native (or $INVERSE_NATIVE_OUT). Usage: build.sh imaging|reader
 set -euo pipefail
-part=${1:?part: torch, imaging or reader}
+part=${1:?part: imaging or reader}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 out=${INVERSE_NATIVE_OUT:-$root/artifacts/native}
@@ -13,13 +12,7 @@ need() { command -v "$1" >/dev/null || fail "$1 is missing: install the Debian p
 need cmake cmake
 need g++ g++
 need make make
-if [ "$part" = torch ]; then
-  if [ -n "${LIBTORCH:-}" ]; then
-    [ -e "$LIBTORCH/lib/libtorch.so" ] || fail "LIBTORCH=$LIBTORCH holds no lib/libtorch.so."
-  else
-    [ -e /usr/include/torch/script.h ] || fail "libtorch is missing: install the Debian package libtorch-dev (docker/install-packages.sh does it), or set LIBTORCH to an unpacked libtorch."
-  fi
-elif [ "$part" = reader ]; then
+if [ "$part" = reader ]; then
   need pkg-config pkg-config
   pkg-config --exists hdf5-serial || fail "HDF5 is missing: install the Debian package libhdf5-dev (docker/install-packages.sh does it)."
   pkg-config --exists libseccomp || fail "libseccomp is missing: install the Debian package libseccomp-dev (docker/install-packages.sh does it)."
@@ -34,11 +27,9 @@ fi
 mkdir -p "$work"
 exec 9>"$work/.lock"
 flock 9
-if [ ! -e "$work/CMakeCache.txt" ] || [ "$(cat "$work/.libtorch" 2>/dev/null || true)" != "${LIBTORCH:-}" ]; then
-  rm -rf "$work/CMakeCache.txt" "$work/CMakeFiles"
-  cmake -S "$here" -B "$work" -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release "-DPART=$part" "-DLIBTORCH=${LIBTORCH:-}" >"$work/configure.log" 2>&1 \
+if [ ! -e "$work/CMakeCache.txt" ]; then
+  cmake -S "$here" -B "$work" -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release "-DPART=$part" >"$work/configure.log" 2>&1 \
     || { cat "$work/configure.log" >&2; fail "CMake could not configure the native part '$part'."; }
-  echo "${LIBTORCH:-}" >"$work/.libtorch"
 fi
 cmake --build "$work" --parallel "$(nproc)" >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "the native part '$part' does not compile."; }
 product=libinverse_$part.so
