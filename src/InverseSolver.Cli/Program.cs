@@ -26,8 +26,19 @@ Console.CancelKeyPress += (_, e) =>
 try
 {
     ParseResult parsed = root.Parse(args);
+
+    // Before the first tensor, and not before help.
+    if (parsed.Errors.Count == 0 && parsed.Action == parsed.CommandResult.Command.Action && Arithmetic.Warning is { } warning)
+    {
+        Console.Error.WriteLine($"warning: {warning}");
+    }
+
     int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, cancel.Token);
     return parsed.Errors.Count > 0 ? ExitCode.BadInput : code;
+}
+catch (PlatformNotSupportedException e)
+{
+    return Fail(ExitCode.Failed, e.Message);
 }
 catch (InvalidInputException e)
 {
@@ -43,7 +54,7 @@ catch (OperationCanceledException)
 }
 catch (Exception e) when (e.IsFromTorch || e is HttpRequestException or IOException or ArithmeticException)
 {
-    return Fail(ExitCode.Failed, e.Message);
+    return Fail(ExitCode.Failed, e.IsFromTorch ? e.FirstLine : e.Message);
 }
 
 static int Fail(int code, string message)

@@ -75,7 +75,7 @@ public static class Arithmetic
     [
         Conv(3, 20), Conv(33, 5), Conv(20, 12, stride: 2), Conv(12, 70, size: 1), Conv(70, 3, batch: 1, side: 32), Transposed(5, 20), Transposed(33, 12),
         new("linear", (x, w) => linear(x, w), [2, 21, 33], [70, 33]),
-        new("matrix product", matmul, [37, 21], [21, 43]),
+        new("matrix product", (a, b) => a.Matmul(b), [37, 21], [21, 43]),
         new("batched matrix product", bmm, [3, 37, 21], [3, 21, 43]),
         new("group norm", (x, w) => group_norm(x, 4, w), [2, 20, 13, 11], [20]),
     ];

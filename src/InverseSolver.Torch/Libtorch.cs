@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace InverseSolver.Torch;
@@ -22,6 +23,11 @@ public static partial class Libtorch
 
     private static nint LoadOnce()
     {
+        if (Attribute.GetCustomAttribute(typeof(torch).Assembly, typeof(DebuggableAttribute)) is not DebuggableAttribute { IsJITOptimizerDisabled: true })
+        {
+            throw new InvalidOperationException("TorchSharp.dll is not the one that Directory.Build.targets prepares (docs/decisions/0025): numbers could be lost during a call. Build or install the program anew.");
+        }
+
         // NNPACK writes a line at each call on processors that it does not support. .NET's own SetEnvironmentVariable does not reach native code.
         _ = SetEnvironment("TORCH_CPP_LOG_LEVEL", "ERROR", overwrite: 0);
 

@@ -37,12 +37,14 @@ public sealed class TorchScriptModule : IDisposable
             throw new InvalidDataException(reason);
         }
 
+        using DisposeScope scope = torch.NewDisposeScope();
         torch.jit.ScriptModule module = torch.jit.load(path, device?.type ?? DeviceType.CPU, device?.index ?? -1);
         module.eval();
-        foreach (TorchSharp.Modules.Parameter parameter in module.parameters())
+
+        // Those of all inner modules are among them.
+        foreach (TorchSharp.Modules.Parameter parameter in module.parameters(recurse: false))
         {
             parameter.requires_grad_(false);
-            parameter.Dispose();
         }
 
         return new TorchScriptModule(module);

@@ -1,3 +1,5 @@
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
 using System.Xml.Linq;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
@@ -10,8 +12,9 @@ public sealed class ArchitectureTests
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
         ["Torch"] = [],
+        ["ModuleCheck"] = ["Torch"],
         ["Imaging"] = [],
-        ["Diffusion"] = ["Torch"],
+        ["Diffusion"] = ["ModuleCheck", "Torch"],
         ["Solvers"] = ["Diffusion"],
         ["Service"] = ["Solvers", "Imaging"],
         ["Cli"] = ["Solvers", "Imaging"],
@@ -42,7 +45,7 @@ public sealed class ArchitectureTests
     }
 
     [Theory]
-    [InlineData("Torch")]
+    [InlineData("Torch", "TorchSharp", "libtorch-cpu-linux-x64", "TorchSharp-cuda-linux")]
     [InlineData("Diffusion", "Google.Protobuf", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.OnnxRuntime.Gpu.Linux")]
     [InlineData("Solvers")]
     public void Solvers_and_networks_know_no_files_of_requests_and_no_host(string name, params string[] packages)
@@ -51,6 +54,28 @@ public sealed class ArchitectureTests
         Assert.Equal(packages, project.Descendants("PackageReference").Select(p => p.Attribute("Include")!.Value));
         Assert.Empty(project.Descendants("FrameworkReference"));
         Assert.Equal("Microsoft.NET.Sdk", project.Root!.Attribute("Sdk")!.Value);
+    }
+
+    // What TorchSharp passes on without a guard, so that an error ends the process, and torch.tensor of arrays, whose memory is the managed array's.
+    private static readonly string[] Unguarded =
+    [
+        "Tensor.matmul", "torch.matmul", "autograd.grad", "Generator.set_state", "torch.set_num_threads", "torch.set_num_interop_threads",
+        "linalg.vector_norm", "linalg.matrix_norm", "torch.tensor", "torch.from_array", "torch.as_tensor", "jit.load", "jit.compile",
+    ];
+
+    [Theory]
+    [InlineData("InverseSolver.Diffusion")]
+    [InlineData("InverseSolver.Solvers")]
+    [InlineData("InverseSolver.UnitTests")]
+    public void Calls_of_libtorch_that_can_end_the_process_are_not_used(string assembly)
+    {
+        using var file = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly + ".dll")));
+        MetadataReader metadata = file.GetMetadataReader();
+        string[] used = [.. metadata.MemberReferences.Select(metadata.GetMemberReference)
+            .Where(member => member.Parent.Kind == HandleKind.TypeReference)
+            .Select(member => $"{metadata.GetString(metadata.GetTypeReference((TypeReferenceHandle)member.Parent).Name)}.{metadata.GetString(member.Name)}")];
+        Assert.Contains("torch.zeros", used);
+        Assert.Empty(used.Intersect(Unguarded));
     }
 
     private static IEnumerable<string> Projects(string folder) =>
