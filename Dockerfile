@@ -8,7 +8,7 @@ WORKDIR /source
 COPY docker/install-packages.sh docker/
 RUN docker/install-packages.sh build
 COPY src/InverseSolver.Native src/InverseSolver.Native
-RUN src/InverseSolver.Native/build.sh reader
+RUN src/InverseSolver.Native/build.sh
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS source
 WORKDIR /source

@@ -51,7 +51,7 @@ step "inverse_reader, on Debian 13"
 rm -rf "$chroot/source/src"
 mkdir -p "$chroot/source/src"
 cp -r src/InverseSolver.Native "$chroot/source/src/"
-inside /source/src/InverseSolver.Native/build.sh reader
+inside /source/src/InverseSolver.Native/build.sh
 
 step "programs, models, documents"
 for project in Service Cli; do

@@ -8,7 +8,7 @@ namespace InverseSolver.Cli;
 internal static class DemoReport
 {
     /// <summary>Pictures in rows: truth, measurement, least squares, result, error.</summary>
-    internal static void WriteSheet(string path, IReadOnlyList<DemoResult> results) => File.WriteAllBytes(path, ImageFile.WritePng(ContactSheet.Draw(
+    internal static void WriteSheet(string path, IReadOnlyList<DemoResult> results) => File.WriteAllBytes(path, ContactSheet.Draw(
         ["truth", "measurement", "least squares", "ReSample", "error x 4"],
         [.. results.Select(r => new ContactSheetRow(r.Job.ProblemName,
         [
@@ -18,7 +18,7 @@ internal static class DemoReport
             new ContactSheetTile(ArrayFiles.ToImage(r.Image), Caption(r.Row.PsnrDb)),
             new ContactSheetTile(ArrayFiles.ToImage(r.Error)),
         ]))],
-        minTileSide: 128)));
+        minTileSide: 128));
 
     /// <summary>The figures as Markdown.</summary>
     internal static string Markdown(IReadOnlyList<DemoRow> rows, string volume, string model, string preset, double sigma)

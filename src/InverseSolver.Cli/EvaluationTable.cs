@@ -57,7 +57,7 @@ internal static class EvaluationTable
             sheet.Add(new ContactSheetRow(Path.GetFileNameWithoutExtension(group.Key.Problem), tiles));
         }
 
-        File.WriteAllBytes(file, ImageFile.WritePng(ContactSheet.Draw(["truth", .. runs], sheet, 160)));
+        File.WriteAllBytes(file, ContactSheet.Draw(["truth", .. runs], sheet, 160));
     }
 
     private static double? Rounded(double? value) => value is { } v ? Math.Round(v, 4) : null;

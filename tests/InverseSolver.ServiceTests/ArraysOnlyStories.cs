@@ -5,7 +5,7 @@ using InverseSolver.Imaging;
 
 namespace InverseSolver.ServiceTests;
 
-/// <summary>The service without its imaging library and without the program that reads HDF5 and DICOM, as on a machine that has libtorch and nothing else.</summary>
+/// <summary>The service without the program that reads HDF5 and DICOM, as on a machine that has libtorch and nothing else.</summary>
 public sealed class ArraysOnlyStories : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("inverse-arrays-").FullName;
@@ -19,7 +19,7 @@ public sealed class ArraysOnlyStories : IDisposable
         using var process = new ServiceProcess(program, Directory.CreateDirectory(Path.Combine(folder, "data")).FullName, "http://127.0.0.1:0", []);
         using HttpClient client = await process.ClientAsync();
         JsonObject health = (await client.GetFromJsonAsync<JsonObject>("/health/ready"))!;
-        Assert.Equal(("ready", "notInstalled"), ((string?)health["status"], (string?)health["checks"]!["imaging"]));
+        Assert.Equal(("ready", "ok"), ((string?)health["status"], (string?)health["checks"]!["imaging"]));
 
         float[] values = [.. Enumerable.Range(0, 32 * 32).Select(i => 0.5f + 0.4f * MathF.Sin(i / 32 * 0.2f))];
         using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs") { Content = JsonContent.Create(Requests.Job(Npy.Write(new NpyArray([1, 32, 32], values)))) };
@@ -27,28 +27,21 @@ public sealed class ArraysOnlyStories : IDisposable
         using HttpResponseMessage response = await client.SendAsync(message);
         JsonObject job = (await response.Content.ReadFromJsonAsync<JsonObject>())!;
         Assert.Equal("succeeded", (string?)job["state"]);
-        Assert.Equal(
-            ["result.npy", "deviation.npy", "measurement.npy", "report.json"], job["result"]!["artefacts"]!.AsArray().Select(file => (string)file!["name"]!));
+        Assert.Contains("result.png", job["result"]!["artefacts"]!.AsArray().Select(file => (string)file!["name"]!));
 
-        (string File, string Said)[] unreadable =
-        [
-            (Requests.DataUri(Requests.Png()), "It is an image file, and the library that reads those is not installed here; .npy files are read."),
-            (Requests.DataUri([0x89, .. "HDF\r\n\x1a\n"u8, .. new byte[100]], "application/x-hdf5"), "It is an HDF5 or DICOM file, and the program that reads those is not installed here; .npy files are read."),
-        ];
-        foreach ((string file, string said) in unreadable)
-        {
-            JsonObject request = Requests.Job();
-            request["files"]!["measurement"] = file;
-            using HttpResponseMessage refused = await client.PostAsJsonAsync("/v1/jobs", request);
-            JsonObject problem = (await refused.Content.ReadFromJsonAsync<JsonObject>())!;
-            Assert.Equal((HttpStatusCode.UnprocessableEntity, "files.measurement", said), (refused.StatusCode, (string?)problem["field"], (string?)problem["detail"]));
-        }
+        JsonObject request = Requests.Job();
+        request["files"]!["measurement"] = Requests.DataUri([0x89, .. "HDF\r\n\x1a\n"u8, .. new byte[100]], "application/x-hdf5");
+        using HttpResponseMessage refused = await client.PostAsJsonAsync("/v1/jobs", request);
+        JsonObject problem = (await refused.Content.ReadFromJsonAsync<JsonObject>())!;
+        Assert.Equal(
+            (HttpStatusCode.UnprocessableEntity, "files.measurement", "It is an HDF5 or DICOM file, and the program that reads those is not installed here; .npy files are read."),
+            (refused.StatusCode, (string?)problem["field"], (string?)problem["detail"]));
     }
 
     private string Copy()
     {
         string from = Path.GetDirectoryName(typeof(Program).Assembly.Location)!, to = Directory.CreateDirectory(Path.Combine(folder, "program")).FullName;
-        foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) is not ("libinverse_imaging.so" or "inverse_reader")))
+        foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "inverse_reader"))
         {
             string target = Path.Combine(to, Path.GetRelativePath(from, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);

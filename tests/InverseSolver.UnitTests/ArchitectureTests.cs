@@ -22,7 +22,7 @@ public sealed class ArchitectureTests
 
     // Those that declare native functions, whose generated code is unsafe.
     private static readonly string[] Native =
-        ["InverseSolver.Torch", "InverseSolver.Diffusion", "InverseSolver.Imaging", "InverseSolver.Service", "InverseSolver.UnitTests"];
+        ["InverseSolver.Torch", "InverseSolver.Diffusion", "InverseSolver.Service", "InverseSolver.UnitTests"];
 
     [Fact]
     public void Projects_use_only_the_projects_below_them()

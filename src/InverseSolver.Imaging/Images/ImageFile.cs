@@ -1,37 +1,18 @@
-using System.Runtime.InteropServices;
-using InverseSolver.Imaging.Interop;
-
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// Image files: PNG, JPEG, TIFF and WebP are read, PNG is written. Samples are taken as stored: an embedded colour profile
-/// is used only to turn CMYK into sRGB. The EXIF orientation is applied.
+/// Image files: PNG, JPEG, TIFF and WebP are read, PNG is written. Samples are taken as stored: colour profiles are left aside, CMYK becomes RGB by
+/// subtraction. The EXIF orientation is applied. The containers are taken apart here and pixels are decoded by ImageSharp, which gets nothing but
+/// what it needs for them.
 /// </summary>
 public static class ImageFile
 {
-    /// <summary>Whether libinverse_imaging and what it needs are there. Without it nothing here works, and arrays travel as .npy.</summary>
-    public static bool IsInstalled { get; } =
-        NativeLibrary.TryLoad("inverse_imaging", typeof(ImageFile).Assembly, DllImportSearchPath.AssemblyDirectory, out _);
-
     /// <summary>Whether the first bytes are those of a format that <see cref="Read"/> knows.</summary>
-    public static bool IsImage(ReadOnlySpan<byte> file) =>
-        file.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
-        || file.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF])
-        || file.StartsWith("II*\0"u8) || file.StartsWith("MM\0*"u8) || file.StartsWith("II+\0"u8) || file.StartsWith("MM\0+"u8)
-        || (file.Length >= 12 && file.StartsWith("RIFF"u8) && file[8..].StartsWith("WEBP"u8));
+    public static bool IsImage(ReadOnlySpan<byte> file) => FormatOf(file) is not null;
 
     /// <summary>Reads the header; no pixel is decoded.</summary>
     /// <exception cref="InvalidMeasurementException">The file is no image of these formats, is damaged, or has samples or colours that are not supported.</exception>
-    public static ImageHeader ReadHeader(ReadOnlySpan<byte> file)
-    {
-        if (!IsInstalled)
-        {
-            throw new InvalidMeasurementException("It is an image file, and the library that reads those is not installed here; .npy files are read.");
-        }
-
-        Native.Header header = NativeImage.ReadHeader(file);
-        return new ImageHeader((ImageFormat)header.Format, header.Channels, header.Height, header.Width, header.Bits, header.Pages, header.HasAlpha != 0);
-    }
+    public static ImageHeader ReadHeader(ReadOnlySpan<byte> file) => Open(file).Turned();
 
     /// <summary>
     /// Reads an image: 8-bit samples are divided by 255, 16-bit samples by 65535, floating-point samples are taken as they are.
@@ -43,13 +24,14 @@ public static class ImageFile
     /// </exception>
     public static Image Read(ReadOnlySpan<byte> file, ImageLimits limits)
     {
-        ImageHeader header = ReadHeader(file);
+        ImageContents contents = Open(file);
+        ImageHeader header = contents.Turned();
         long pixels = (long)header.Height * header.Width;
         if (pixels > limits.MaxPixels || pixels * header.Channels > Array.MaxLength)
             throw new InvalidMeasurementException($"The image has {header.Width} x {header.Height} pixels; at most {limits.MaxPixels} are allowed.");
-        float[] values = new float[pixels * header.Channels];
-        NativeImage.Decode(file, values);
-        return new Image(header.Channels, header.Height, header.Width, values, header.BitDepth);
+        if (header.Pages > 1) throw new InvalidMeasurementException("The file holds more than one image: send one.");
+        float[] values = contents.Decode();
+        return new Image(header.Channels, header.Height, header.Width, Orientation.Turn(values, contents.Header, contents.Orientation), header.BitDepth);
     }
 
     /// <summary>Encodes an image as PNG; values are clipped to [0,1] and rounded to the nearest sample.</summary>
@@ -59,6 +41,23 @@ public static class ImageFile
     public static byte[] WritePng(Image image, int bitDepth = 8)
     {
         if (bitDepth is not (8 or 16)) throw new ArgumentOutOfRangeException(nameof(bitDepth), bitDepth, "8 or 16.");
-        return NativeImage.EncodePng(image.Values, image.Channels, image.Height, image.Width, bitDepth);
+        if (image.Values.Any(value => !float.IsFinite(value))) throw new ArgumentException("A value is not finite.", nameof(image));
+        return Pixels.EncodePng(image, bitDepth);
     }
+
+    private static ImageContents Open(ReadOnlySpan<byte> file) => FormatOf(file) switch
+    {
+        ImageFormat.Png => PngContents.Open(file),
+        ImageFormat.Jpeg => JpegContents.Open(file),
+        ImageFormat.Tiff => TiffContents.Open(file),
+        ImageFormat.WebP => WebPContents.Open(file),
+        _ => throw new InvalidMeasurementException("The file is not an image in PNG, JPEG, TIFF or WebP format."),
+    };
+
+    private static ImageFormat? FormatOf(ReadOnlySpan<byte> file) =>
+        file.StartsWith(PngContents.Signature) ? ImageFormat.Png
+        : file.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) ? ImageFormat.Jpeg
+        : file.StartsWith("II*\0"u8) || file.StartsWith("MM\0*"u8) || file.StartsWith("II+\0"u8) || file.StartsWith("MM\0+"u8) ? ImageFormat.Tiff
+        : file.Length >= 12 && file.StartsWith("RIFF"u8) && file[8..].StartsWith("WEBP"u8) ? ImageFormat.WebP
+        : null;
 }

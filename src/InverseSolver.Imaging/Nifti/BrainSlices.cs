@@ -1,5 +1,3 @@
-using InverseSolver.Imaging.Interop;
-
 namespace InverseSolver.Imaging;
 
 /// <summary>
@@ -62,7 +60,7 @@ public sealed class BrainSlices
             for (int column = Math.Max(0, -left); column < width && left + column < slice.Width; column++)
                 framed[(row * width) + column] = Math.Clamp(slice.Values[((top + row) * slice.Width) + left + column] / _white, 0, 1);
         }
-        float[] values = NativeImage.Resize(framed, height, width, size, size);
+        float[] values = Lanczos.Resize(framed, height, width, size, size);
         for (int i = 0; i < values.Length; i++)
         {
             float value = Math.Clamp(values[i], 0, 1);

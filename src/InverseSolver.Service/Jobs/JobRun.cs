@@ -138,7 +138,7 @@ internal sealed class JobRun(
         Add("result.npy", "application/octet-stream", Pictures.ToNpy(result.Image));
         Add("result.png", "image/png", Pictures.ToPng(result.Image, 8));
         Add("result16.png", "image/png", Pictures.ToPng(result.Image, 16));
-        if (result.Frames is { Count: > 1 } && ImageFile.IsInstalled)
+        if (result.Frames is { Count: > 1 })
         {
             foreach ((int i, Image frame) in Pictures.Frames(result.Image).Index())
             {

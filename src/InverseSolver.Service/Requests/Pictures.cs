@@ -12,10 +12,9 @@ internal static class Pictures
     /// <summary>An array as files hold it.</summary>
     public static NpyArray ToArray(ArrayData array) => new(array.Shape, array.Values, array.IsComplex);
 
-    /// <summary>An image as PNG, clipped to [0,1], a stack of frames side by side; null for what is no image of one or three channels, and where PNG cannot be written.</summary>
+    /// <summary>An image as PNG, clipped to [0,1], a stack of frames side by side; null for what is no image of one or three channels.</summary>
     public static byte[]? ToPng(ArrayData array, int bitDepth) => Frames(array) switch
     {
-        _ when !ImageFile.IsInstalled => null,
         [] => null,
         [var one] => ImageFile.WritePng(one, bitDepth),
         var several => ImageFile.WritePng(Montage.Draw(several), bitDepth),

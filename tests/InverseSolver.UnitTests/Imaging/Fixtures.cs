@@ -7,8 +7,10 @@ internal static class Fixtures
 
     internal static byte[] Read(string name) => File.ReadAllBytes(Path.Combine(Folder, name));
 
-    internal static IEnumerable<string> Names(params string[] extensions) =>
-        Directory.EnumerateFiles(Folder).Select(path => Path.GetFileName(path)).Where(name => extensions.Any(name.EndsWith)).Order(StringComparer.Ordinal);
+    internal static IEnumerable<string> Names(params string[] extensions) => NamesIn("", extensions);
+
+    internal static IEnumerable<string> NamesIn(string folder, params string[] extensions) =>
+        Directory.EnumerateFiles(Path.Combine(Folder, folder)).Select(path => Path.GetFileName(path)).Where(name => extensions.Any(name.EndsWith)).Order(StringComparer.Ordinal);
 
     internal static float[] Picture(int channels)
     {

@@ -1,5 +1,0 @@
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips)
-add_library(inverse_imaging SHARED imaging/image.cpp imaging/text.cpp imaging/support.cpp)
-target_include_directories(inverse_imaging PRIVATE include)
-target_link_libraries(inverse_imaging PRIVATE PkgConfig::VIPS)
