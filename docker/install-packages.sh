@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing. Usage: install-packages.sh [--list] [run|build|demo|test|bench|image|prove]...
 # --list only says which packages the groups are.
 #   run    what the built service and CLI need
-#   build  what building the native part needs besides
+#   build  what building inverse_reader needs besides
 #   demo   the brain scan that `make demo` reads
 #   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
@@ -12,12 +12,12 @@ set -euo pipefail
 # Libraries whose packages Debian names anew with each release.
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 case "$release" in
-  bookworm) libraries=(libtorch1.13 libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17) ;;
-  trixie) libraries=(libtorch2.6 libssl3t64 libhdf5-310 libhdf5-hl-310 libdcmtk19) ;;
+  bookworm) libraries=(libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17) ;;
+  trixie) libraries=(libssl3t64 libhdf5-310 libhdf5-hl-310 libdcmtk19) ;;
   *) echo "error: Debian 12 or 13 is needed; this is '$release'" >&2; exit 1 ;;
 esac
-run=(libopenblas0-openmp "${libraries[@]}" libseccomp2)
-build=(g++ cmake make pkg-config libtorch-dev libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
+run=("${libraries[@]}" libseccomp2)
+build=(g++ cmake make pkg-config libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
 demo=(mricron-data)
 test=(python3-h5py python3-numpy python3-torch python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
 bench=(python3-torch python3-numpy)
@@ -43,14 +43,6 @@ for group in "$@"; do
     *) echo "error: unknown group '$group' (run, build, demo, test, bench, image, prove)" >&2; exit 2 ;;
   esac
 done
-# A libtorch of the user's own, which has a BLAS, stands in for Debian's.
-if [ -n "${LIBTORCH:-}" ]; then
-  kept=()
-  for package in "${wanted[@]}"; do
-    case "$package" in libtorch* | libopenblas*) ;; *) kept+=("$package") ;; esac
-  done
-  wanted=("${kept[@]}")
-fi
 
 if [ -n "$list" ]; then
   printf '%s\n' "${wanted[@]}"

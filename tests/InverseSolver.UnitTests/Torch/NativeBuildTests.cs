@@ -18,7 +18,7 @@ public sealed class NativeBuildTests
                 File.CreateSymbolicLink(Path.Combine(tools.FullName, tool), $"/usr/bin/{tool}");
             }
 
-            (int exitCode, string output) = Repository.Run("/usr/bin/bash", [_script, "reader"], [("PATH", tools.FullName)]);
+            (int exitCode, string output) = Repository.Run("/usr/bin/bash", [_script], [("PATH", tools.FullName)]);
             Assert.Equal(1, exitCode);
             Assert.Contains("error: cmake is missing: install the Debian package cmake", output, StringComparison.Ordinal);
         }
