@@ -38,6 +38,9 @@ public static partial class Libtorch
         // NNPACK writes a line at each call on processors that it does not support. .NET's own SetEnvironmentVariable does not reach native code.
         _ = SetEnvironment("TORCH_CPP_LOG_LEVEL", "ERROR", overwrite: 0);
 
+        // OpenMP's threads wait for each other by spinning, 300,000 times by themselves: on cores that others use too, each wait then costs a time slice.
+        _ = SetEnvironment("GOMP_SPINCOUNT", "5000", overwrite: 0);
+
         // Blocks of freed memory stay in the process, where glibc would give those of large activations back to the kernel and fetch them anew, page by page, at each call.
         // 32 MiB is the most that glibc accepts for the threshold.
         _ = MallocOption(MmapThreshold, 32 << 20);
