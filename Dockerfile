@@ -1,35 +1,31 @@
 # The service as an image. docs/deployment.md says how to run it and what of this was proven how.
 #   docker build -t inverse-solver:cpu .
-#   docker build -t inverse-solver:cuda --target cuda --build-context torch=FOLDER .     FOLDER: what `pip install --target FOLDER torch` wrote, CUDA libraries included
-# What runs the networks comes from Debian 13 (docs/decisions/0022), or from FOLDER. The native part is compiled on the release that it runs on.
-# artifacts/onnxruntime goes into the image where docker/install-onnxruntime.sh has put it there.
+#   docker build -t inverse-solver:cuda --target cuda .
+# libtorch and ONNX Runtime come with TorchSharp's and Microsoft's packages. inverse_reader is compiled on the release that it runs on (docs/decisions/0022).
 
 FROM debian:trixie-slim AS native
 WORKDIR /source
 COPY docker/install-packages.sh docker/
 RUN docker/install-packages.sh build
 COPY src/InverseSolver.Native src/InverseSolver.Native
-RUN for part in torch reader; do src/InverseSolver.Native/build.sh $part || exit 1; done
+RUN src/InverseSolver.Native/build.sh
 
-FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+FROM mcr.microsoft.com/dotnet/sdk:10.0 AS source
 WORKDIR /source
 COPY . .
-COPY --from=native /source/artifacts/native/*.so /source/artifacts/native/inverse_reader artifacts/native/
+COPY --from=native /source/artifacts/native/inverse_reader artifacts/native/
+RUN mkdir /app && cp -r models LICENSE THIRD-PARTY.md /app/
+
+FROM source AS build
 RUN for project in Service Cli; do \
       dotnet publish "src/InverseSolver.$project" -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true -o /app || exit 1; \
-    done \
- && cp -r models LICENSE THIRD-PARTY.md /app/
+    done
 
-# --build-context torch=FOLDER replaces this empty stage.
-FROM scratch AS torch
-
-FROM native AS native-cuda
-COPY --from=torch / /torch/
-RUN LIBTORCH=/torch/torch src/InverseSolver.Native/build.sh torch
-# Of a Python installation only the libraries go on, at the place that the native part was linked for.
-RUN mkdir -p /kept && cd /torch \
- && find torch/lib nvidia -name '*.so*' ! -name 'libtorch_python.so' -exec cp -a --parents -t /kept {} + \
- && cp /source/artifacts/native/libinverse_torch.so /kept/
+# The same with TorchSharp's package for CUDA, whose libraries bring CUDA's along.
+FROM source AS build-cuda
+RUN for project in Service Cli; do \
+      dotnet publish "src/InverseSolver.$project" -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true -p:Torch=cuda -o /app || exit 1; \
+    done
 
 # What both images have: a user, folders, and how the service starts.
 FROM debian:trixie-slim AS base
@@ -45,11 +41,10 @@ ENTRYPOINT ["/app/InverseSolver.Service"]
 
 FROM base AS cuda
 COPY docker/install-packages.sh /tmp/
-RUN LIBTORCH=/torch/torch /tmp/install-packages.sh run image && rm -rf /tmp/* /var/lib/apt/lists/* /var/log/*.log /var/log/apt /var/cache/*
-COPY --from=build /app /app
-COPY --from=native-cuda /kept /torch
-RUN mv /torch/libinverse_torch.so /app/ && dpkg-query -W >/app/packages.txt \
- && missing=$(ldd /app/libinverse_torch.so | grep 'not found' | grep -v 'libcuda\.so' || true) && if [ -n "$missing" ]; then echo "$missing"; exit 1; fi
+RUN /tmp/install-packages.sh run image && rm -rf /tmp/* /var/lib/apt/lists/* /var/log/*.log /var/log/apt /var/cache/*
+COPY --from=build-cuda /app /app
+RUN dpkg-query -W >/app/packages.txt \
+ && missing=$(ldd /app/libtorch_cuda.so | grep 'not found' | grep -v 'libcuda\.so' || true) && if [ -n "$missing" ]; then echo "$missing"; exit 1; fi
 # The driver and its libraries are the host's (NVIDIA Container Toolkit).
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 10001:10001

@@ -2,7 +2,7 @@
 # Makes artifacts/bundle/inverse-solver-VERSION.tar.gz: all that a bare Debian 13 (amd64) without a network needs for the service and the CLI. Needs root, Debian, the .NET SDK and a network.
 # Usage: bundle.sh [MODELS...]      MODELS: further folders with model packages
 # In the bundle: the packages (.deb) that a minimal Debian 13 lacks, the programs, models, licences, documents, checksums, install.sh.
-# The native part is compiled on Debian 13, in artifacts/bundle/root, which is kept for the next time.
+# inverse_reader is compiled on Debian 13, in artifacts/bundle/root, which is kept for the next time.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 release=trixie
@@ -47,16 +47,13 @@ cp "$work/packages.list" "$bundle/packages.list"
   printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$deb" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -d ' ' -f 1)"
 done >Packages)
 
-step "the native part, on Debian 13"
+step "inverse_reader, on Debian 13"
 rm -rf "$chroot/source/src"
 mkdir -p "$chroot/source/src"
 cp -r src/InverseSolver.Native "$chroot/source/src/"
-for part in torch reader; do
-  inside /source/src/InverseSolver.Native/build.sh $part
-done
+inside /source/src/InverseSolver.Native/build.sh
 
 step "programs, models, documents"
-docker/install-onnxruntime.sh || echo "The bundle goes without ONNX Runtime."
 for project in Service Cli; do
   INVERSE_NATIVE_OUT=$chroot/source/artifacts/native dotnet publish "src/InverseSolver.$project" -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true \
     -v quiet -nologo --artifacts-path "$work/build" -o "$bundle/app"

@@ -1,48 +1,54 @@
 #!/usr/bin/env bash
 # Checks and times the service, the networks and the solvers on a GPU; without CUDA, on the CPU. Usage: gpu-check.sh [STAGE]...
-# Stages: parity determinism cancel memory graph sharing precision networks pytorch throughput; all of them where none is named.
-# libtorch: $LIBTORCH, or the CUDA build of PyTorch that python3 has, or the system's.
-# Without a .NET SDK it uses the self-contained programs in artifacts/gpu-check.tar.xz that `make gpu-bundle` made elsewhere; the native part is compiled here either way.
+# Stages: parity determinism cancel memory sharing precision networks pytorch throughput; all of them where none is named.
+# libtorch: the folder that $LIBTORCH names, or the CUDA build of PyTorch 2.10 that python3 has; else, where there is an NVIDIA GPU, TorchSharp's package for CUDA; else the packaged one.
+# Without a .NET SDK it uses the self-contained programs in artifacts/gpu-check.tar.xz that `make gpu-bundle` made elsewhere. There is no libtorch in them: LIBTORCH is needed, or PyTorch 2.10 for Python.
 # The report is artifacts/gpu-report.md ($REPORT); the exit code is that of the checks.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 archive=$root/artifacts/gpu-check.tar.xz
 bundle=$root/artifacts/gpu-check
-native=$root/artifacts/native
 report=${REPORT:-$root/artifacts/gpu-report.md}
 cd "$root"
-[ $# -gt 0 ] || set -- parity determinism cancel memory graph sharing precision networks pytorch throughput
+[ $# -gt 0 ] || set -- parity determinism cancel memory sharing precision networks pytorch throughput
 
 fail() { echo "error: $1" >&2; exit 1; }
 wanted() { local stage; for stage in "${stages[@]}"; do [ "$stage" != "$1" ] || return 0; done; return 1; }
 stages=("$@")
 
+sdk=
+! command -v dotnet >/dev/null || sdk=1
 libtorch=${LIBTORCH:-}
 if [ -z "$libtorch" ] && command -v python3 >/dev/null; then
-  libtorch=$(python3 -c 'import os, torch; print(os.path.dirname(torch.__file__) if torch.version.cuda else "")' 2>/dev/null || true)
+  libtorch=$(python3 -c 'import os, sys, torch; print(os.path.dirname(torch.__file__) if torch.__version__.startswith("2.10.") and (torch.version.cuda or not sys.argv[1]) else "")' "$sdk" 2>/dev/null || true)
 fi
 cuda=
+options=()
 if [ -n "$libtorch" ]; then
-  [ -e "$libtorch/lib/libtorch.so" ] || fail "$libtorch holds no lib/libtorch.so."
+  library=$(find "$libtorch/lib" "$libtorch" -maxdepth 1 -name libtorch_cpu.so 2>/dev/null | head -n 1)
+  [ -n "$library" ] || fail "LIBTORCH=$libtorch holds no lib/libtorch_cpu.so."
   export LIBTORCH=$libtorch
-  native=$root/artifacts/native-cuda
   echo "libtorch: $libtorch"
-  [ ! -e "$libtorch/lib/libtorch_cuda.so" ] || cuda=1
+  [ ! -e "$(dirname "$library")/libtorch_cuda.so" ] || cuda=1
+elif [ -n "$sdk" ] && compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
+  options=(-p:Torch=cuda)
+  bundle=$bundle-cuda
+  cuda=1
+  echo "libtorch: TorchSharp's package for CUDA"
 fi
-[ -n "$cuda" ] || echo "There is no libtorch with CUDA here (set LIBTORCH, or install PyTorch for Python): the check runs on the CPU."
+[ -n "$cuda" ] || echo "There is no GPU or no libtorch with CUDA here (set LIBTORCH, or install PyTorch 2.10 for Python): the check runs on the CPU."
 
 started=$SECONDS
-if command -v dotnet >/dev/null; then
+if [ -n "$sdk" ]; then
   # Of a machine with a libtorch of its own it is not known what it has and lacks: the build says so.
-  docker/install-packages.sh run build || [ -n "$libtorch" ]
+  docker/install-packages.sh run build || [ -n "$cuda" ]
   for project in Cli Service; do
-    INVERSE_NATIVE_OUT=$native dotnet build "src/InverseSolver.$project" -c Release -p:OnnxRuntime=false -v quiet -nologo --artifacts-path "$root/artifacts/gpu-build" -o "$bundle"
+    dotnet build "src/InverseSolver.$project" -c Release -v quiet -nologo "${options[@]}" --artifacts-path "$bundle-build" -o "$bundle"
   done
 else
+  [ -n "$libtorch" ] || fail "there is neither a .NET SDK nor a libtorch 2.10: set LIBTORCH to the folder of one, or install PyTorch 2.10 for Python."
   [ -x "$bundle/inverse" ] || { [ -r "$archive" ] && mkdir -p "$bundle" && tar -xJf "$archive" -C "$bundle"; } \
     || fail "there is neither a .NET SDK nor $archive: run make gpu-bundle where there is an SDK and bring that file along."
-  INVERSE_NATIVE_OUT=$native src/InverseSolver.Native/build.sh torch
-  cp "$native/libinverse_torch.so" "$bundle/"
 fi
 
 mkdir -p "$(dirname "$report")"
@@ -61,7 +67,7 @@ if wanted pytorch; then
   {
     printf '\n## pytorch\n\n'
     if [ -n "$cuda" ]; then
-      python3 tests/benchmarks/networks.py cuda
+      python3 tests/benchmarks/networks.py cuda || echo "There is no PyTorch with CUDA for Python here."
       echo
       timeout 200 python3 tests/benchmarks/networks.py cuda compile || echo "torch.compile did not work here."
     else

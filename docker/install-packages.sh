@@ -2,23 +2,22 @@
 # Installs the Debian packages that are missing. Usage: install-packages.sh [--list] [run|build|demo|test|bench|image|prove]...
 # --list only says which packages the groups are.
 #   run    what the built service and CLI need
-#   build  what building the native part needs besides
+#   build  what building inverse_reader needs besides
 #   demo   the brain scan that `make demo` reads
 #   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
-#   onnx   npm, with which install-onnxruntime.sh fetches ONNX Runtime
 #   image  what the container image needs besides run: its health check
 #   prove  what docker/prove.sh builds and runs the image with
 set -euo pipefail
 # Libraries whose packages Debian names anew with each release.
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 case "$release" in
-  bookworm) libraries=(libtorch1.13 libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17) ;;
-  trixie) libraries=(libtorch2.6 libssl3t64 libhdf5-310 libhdf5-hl-310 libdcmtk19) ;;
+  bookworm) libraries=(libssl3 libhdf5-103-1 libhdf5-hl-100 libdcmtk17) ;;
+  trixie) libraries=(libssl3t64 libhdf5-310 libhdf5-hl-310 libdcmtk19) ;;
   *) echo "error: Debian 12 or 13 is needed; this is '$release'" >&2; exit 1 ;;
 esac
-run=(libopenblas0-openmp "${libraries[@]}" libseccomp2)
-build=(g++ cmake make pkg-config libtorch-dev libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
+run=("${libraries[@]}" libseccomp2)
+build=(g++ cmake make pkg-config libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
 demo=(mricron-data)
 test=(python3-h5py python3-numpy python3-torch python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
 bench=(python3-torch python3-numpy)
@@ -40,19 +39,10 @@ for group in "$@"; do
     test) wanted+=("${test[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     image) wanted+=("${image[@]}") ;;
-    onnx) command -v npm >/dev/null || wanted+=(npm) ;;
     prove) wanted+=("${prove[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, test, bench, onnx, image, prove)" >&2; exit 2 ;;
+    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image, prove)" >&2; exit 2 ;;
   esac
 done
-# A libtorch of the user's own, which has a BLAS, stands in for Debian's.
-if [ -n "${LIBTORCH:-}" ]; then
-  kept=()
-  for package in "${wanted[@]}"; do
-    case "$package" in libtorch* | libopenblas*) ;; *) kept+=("$package") ;; esac
-  done
-  wanted=("${kept[@]}")
-fi
 
 if [ -n "$list" ]; then
   printf '%s\n' "${wanted[@]}"
@@ -71,6 +61,13 @@ if [ "$(id -u)" != 0 ]; then
   command -v sudo >/dev/null || { echo "error: run as root, or install sudo: missing packages: ${missing[*]}" >&2; exit 1; }
   sudo=sudo
 fi
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+# Another installation ends before this one begins. apt's own option waits for dpkg's lock, not for that of the lists.
+deadline=$((SECONDS + 300))
+until said=$($sudo apt-get update -qq 2>&1); do
+  if [[ "$said" != */lists/lock* || $SECONDS -ge $deadline ]]; then
+    echo "$said" >&2
+    exit 1
+  fi
+  sleep 2
+done
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -38,7 +38,6 @@ if ! stand_in $sdk; then
   podman build --isolation chroot --format docker --pull=never -q -f "$folder/sdk" -t $sdk "$(dirname "$(readlink -f "$(command -v dotnet)")")" >/dev/null
 fi
 
-docker/install-onnxruntime.sh || echo "The image goes without ONNX Runtime."
 step "podman build --target cpu"
 # Certificates and downloaded packages of this machine serve the restore: what reaches NuGet here need not be what an image of Microsoft's trusts.
 nuget=${NUGET_PACKAGES:-$HOME/.nuget/packages}
@@ -64,6 +63,7 @@ until podman exec "$container" curl --silent --fail --output /dev/null http://lo
   sleep 0.2
 done
 echo "ready after $((($(date +%s%N) - started) / 1000000)) ms"
+echo "arithmetic: $(podman exec "$container" curl --silent --fail http://localhost:8080/health/ready | grep -oE '"arithmetic": *"[^"]*"' | cut -d '"' -f 4)"
 podman healthcheck run "$container" >/dev/null || fail "the health check fails."
 [ "$(podman exec "$container" id -u)" = 10001 ] || fail "the service does not run as user 10001."
 for place in /app /etc /models /var /usr/lib /input; do

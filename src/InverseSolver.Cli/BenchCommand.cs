@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -12,7 +11,7 @@ internal static class BenchCommand
     private const string PythonOps = """
         import time, torch
         torch.set_num_threads(1)
-        a, b, n = torch.tensor([1.0]), torch.tensor([2.0]), 300000
+        a, b, n = torch.copy_of([1.0]), torch.copy_of([2.0]), 300000
         def best(f):
             times = []
             for _ in range(5):
@@ -35,8 +34,8 @@ internal static class BenchCommand
             int threads = Backend.Threads;
             Backend.Threads = 1;
             using DisposeScope scope = torch.NewDisposeScope();
-            using GradMode grad = torch.no_grad();
-            Tensor a = torch.tensor([1f]).DetachFromDisposeScope(), b = torch.tensor([2f]);
+            using IDisposable grad = torch.no_grad();
+            Tensor a = torch.copy_of([1f]).DetachFromDisposeScope(), b = torch.copy_of([2f]);
             double add = BestMicroseconds(() =>
             {
                 using DisposeScope inner = torch.NewDisposeScope();

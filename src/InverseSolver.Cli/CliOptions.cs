@@ -1,6 +1,5 @@
 using System.CommandLine;
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -42,8 +41,8 @@ internal static class CliOptions
 
         try
         {
-            Device device = torch.device(text);
-            return device.Type != DeviceType.CUDA || Math.Max(device.Index, 0) < Backend.CudaDevices
+            Device device = Backend.ParseDevice(text);
+            return device.type != DeviceType.CUDA || Math.Max(device.index, 0) < Backend.CudaDevices
                 ? device
                 : throw new CommandException($"There is no {text}: {(Backend.BuiltWithCuda ? $"{Backend.CudaDevices} GPUs are here" : "this build of libtorch has no CUDA")}.");
         }
@@ -55,11 +54,6 @@ internal static class CliOptions
 
     internal static LatentModel LoadModel(string folder, string id, Device device)
     {
-        if (Backend.BlasWarning() is { } slow)
-        {
-            Console.Error.WriteLine($"warning: {slow}");
-        }
-
         return ModelPackage.Load(FolderOf(folder, id), device);
     }
 

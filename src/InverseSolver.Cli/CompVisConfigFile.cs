@@ -2,6 +2,7 @@ using System.Globalization;
 using InverseSolver.Diffusion.Checkpoints;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
+using ScalarEvent = YamlDotNet.Core.Events.Scalar;
 
 namespace InverseSolver.Cli;
 
@@ -86,11 +87,11 @@ internal static class CompVisConfigFile
                     open.Pop();
                     Done(open);
                     break;
-                case Scalar scalar when open.TryPeek(out (string? Key, bool Mapping) top) && top is { Mapping: true, Key: null }:
+                case ScalarEvent scalar when open.TryPeek(out (string? Key, bool Mapping) top) && top is { Mapping: true, Key: null }:
                     open.Pop();
                     open.Push((scalar.Value, true));
                     break;
-                case Scalar scalar:
+                case ScalarEvent scalar:
                     if (open.Count > 0 && open.All(level => level.Mapping))
                     {
                         values[string.Join('.', open.Reverse().Select(level => level.Key))] = scalar.Value;

@@ -2,7 +2,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -22,7 +21,7 @@ internal sealed record DemoResult(DemoJob Job, ArrayData Measurement, ArrayData 
     internal static DemoResult Of(DemoJob job, ArrayData y, ArrayData image, ServiceResult result)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using var a = (LinearOperator)ProblemOperators.Create(
             job.Problem, [.. job.Truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), y, torch.CPU);
         Tensor measured = y.ToTensor(torch.CPU), truth = job.Truth.ToTensor(torch.CPU);

@@ -7,7 +7,6 @@ using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -144,7 +143,7 @@ internal sealed class Evaluation
     {
         if (problem is ParallelMri) throw new InvalidInputException("solver.type", "Of multi-coil data there is no operator without a solver's preparation.");
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         var watch = System.Diagnostics.Stopwatch.StartNew();
         using ForwardOperator unweighted = ProblemOperators.Create(
             problem, [.. truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), measurement, model.Device, OperatorFolder);

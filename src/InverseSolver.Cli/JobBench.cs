@@ -4,7 +4,6 @@ using System.Globalization;
 using InverseSolver.Cli.GpuCheck;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 

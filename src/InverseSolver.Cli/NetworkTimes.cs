@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -11,7 +10,7 @@ internal sealed record NetworkTimes(double NetworkMs, double DecoderMs, double? 
     {
         int height = model.Info.NativeHeight ?? 128, width = model.Info.NativeWidth ?? 128;
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using var generator = new Generator(1);
         Tensor z = torch.randn([batch, .. model.LatentShape(height, width)], generator, device: model.Device);
         Tensor t = torch.full([batch], 500, ScalarType.Int64, model.Device);

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using InverseSolver.Solvers.Mri;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -24,7 +23,7 @@ internal static class NufftBench
         {
             Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
             using DisposeScope scope = torch.NewDisposeScope();
-            using GradMode grad = torch.no_grad();
+            using IDisposable grad = torch.no_grad();
             double[,] trajectory = Trajectories.GoldenRadial(Rows, Columns, Spokes, Samples);
             using var nufft = new Nufft(Rows, Columns, trajectory, where);
             Tensor weights = DensityCompensation.Weights(Rows, Columns, trajectory, where);
@@ -36,7 +35,7 @@ internal static class NufftBench
             double[]? bart = Bart(x, trajectory);
             (string Name, double Ms, double? BartMs)[] rows =
             [
-                ("Cartesian transform and back", Ms(() => Centred(Centred(x, torch.fft.fft2), torch.fft.ifft2)), null),
+                ("Cartesian transform and back", Ms(() => Centred(Centred(x, forward: true), forward: false)), null),
                 ("forward", Ms(() => nufft.Forward(x)), bart?[0]),
                 ("adjoint", Ms(() => nufft.Adjoint(y)), bart?[1]),
                 ("Toeplitz normal operator", Ms(() => normal.Apply(x)), null),
@@ -57,8 +56,11 @@ internal static class NufftBench
         return command;
     }
 
-    private static Tensor Centred(Tensor x, Func<Tensor, string?, long[]?, Tensor> transform) =>
-        torch.fft.fftshift(transform(torch.fft.ifftshift(x, [-2, -1]), "ortho", null), [-2, -1]);
+    private static Tensor Centred(Tensor x, bool forward)
+    {
+        Tensor shifted = torch.fft.ifftshift(x, [-2, -1]);
+        return torch.fft.fftshift(forward ? torch.fft.fft2(shifted, norm: FFTNormType.Ortho) : torch.fft.ifft2(shifted, norm: FFTNormType.Ortho), [-2, -1]);
+    }
 
     // Forward and adjoint, ms for the coils; null without BART.
     private static double[]? Bart(Tensor x, double[,] trajectory)

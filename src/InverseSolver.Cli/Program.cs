@@ -4,7 +4,6 @@ using InverseSolver.Cli.GpuCheck;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
-using InverseSolver.Torch;
 
 var root = new RootCommand("Solves imaging inverse problems with latent diffusion models. Results are not for diagnosis.")
 {
@@ -27,8 +26,19 @@ Console.CancelKeyPress += (_, e) =>
 try
 {
     ParseResult parsed = root.Parse(args);
+
+    // Before the first tensor, and not before help.
+    if (parsed.Errors.Count == 0 && parsed.Action == parsed.CommandResult.Command.Action && Arithmetic.Warning is { } warning)
+    {
+        Console.Error.WriteLine($"warning: {warning}");
+    }
+
     int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, cancel.Token);
     return parsed.Errors.Count > 0 ? ExitCode.BadInput : code;
+}
+catch (PlatformNotSupportedException e)
+{
+    return Fail(ExitCode.Failed, e.Message);
 }
 catch (InvalidInputException e)
 {
@@ -42,9 +52,9 @@ catch (OperationCanceledException)
 {
     return Fail(ExitCode.Cancelled, "cancelled");
 }
-catch (Exception e) when (e is NativeException or HttpRequestException or IOException or ArithmeticException)
+catch (Exception e) when (e.IsFromTorch || e is HttpRequestException or IOException or ArithmeticException)
 {
-    return Fail(ExitCode.Failed, e.Message);
+    return Fail(ExitCode.Failed, e.IsFromTorch ? e.FirstLine : e.Message);
 }
 
 static int Fail(int code, string message)

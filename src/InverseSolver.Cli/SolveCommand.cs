@@ -6,7 +6,6 @@ using InverseSolver.Imaging;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Spectre.Console;
 
 namespace InverseSolver.Cli;

@@ -6,7 +6,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli;
 
@@ -67,7 +66,7 @@ internal static class SolverBench
         SolverParameters parameters = SolverCatalog.Resolve(type, preset, null);
         Problem[] problems = [new Inpainting(new RandomMask(0.7, 1)), new CartesianMri(new RandomKSpaceMask(4, 0.08, 1)), new CodedDiffraction()];
         ReconstructionRequest request = problems.Select(Request).First(Solves);
-        long before = torch.live_tensors;
+        long before = Tensor.TotalCount;
         CostReport cost = Reconstruction.Run(model, request, null, CancellationToken.None).Cost;
         return new JsonObject
         {
@@ -79,7 +78,7 @@ internal static class SolverBench
             ["networkGradients"] = cost.NetworkGradients,
             ["decoderGradients"] = cost.DecoderGradients,
             ["peakMiB"] = Process.GetCurrentProcess().PeakWorkingSet64 / 1048576.0,
-            ["tensorsLeft"] = torch.live_tensors - before,
+            ["tensorsLeft"] = Tensor.TotalCount - before,
         };
 
         bool Solves(ReconstructionRequest one)

@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
@@ -96,7 +95,7 @@ internal sealed class Conditioning : IDisposable
         {
             using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, info.File!), hash: true);
             Check(file, width, guided);
-            items = [.. (guided ? (string[])[Embedding, Unconditional] : [Embedding]).Select(name => file.Read(name).to(device, ScalarType.Float32).unsqueeze(0))];
+            items = [.. (guided ? (string[])[Embedding, Unconditional] : [Embedding]).Select(name => file.Read(name).to(ScalarType.Float32, device).unsqueeze(0))];
             sha256 = file.Sha256;
         }
 

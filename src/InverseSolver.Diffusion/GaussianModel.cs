@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
@@ -26,12 +25,12 @@ public sealed class GaussianModel : LatentModel
     /// <param name="channels">C.</param>
     /// <param name="schedule">Noise of each timestep; scaled-linear 0.0015..0.0195 where it is left out.</param>
     /// <param name="device">Where to compute.</param>
-    public GaussianModel(Func<double, double, double> spectrum, double mean = 0.5, int channels = 1, NoiseSchedule? schedule = null, Device device = default)
+    public GaussianModel(Func<double, double, double> spectrum, double mean = 0.5, int channels = 1, NoiseSchedule? schedule = null, Device? device = null)
         : base((schedule ??= NoiseSchedule.ScaledLinear()).Abar)
     {
         this.spectrum = spectrum;
         this.mean = mean;
-        Device = device;
+        Device = device ?? torch.CPU;
         Info = InfoOf("gaussian", channels, schedule);
     }
 
@@ -40,7 +39,7 @@ public sealed class GaussianModel : LatentModel
     /// <param name="covariance">(d, d) of x on [0,1], d = C·H·W, symmetric, positive semidefinite.</param>
     /// <param name="schedule">Noise of each timestep; scaled-linear 0.0015..0.0195 where it is left out.</param>
     /// <param name="device">Where to compute.</param>
-    public GaussianModel(Tensor mean, Tensor covariance, NoiseSchedule? schedule = null, Device device = default)
+    public GaussianModel(Tensor mean, Tensor covariance, NoiseSchedule? schedule = null, Device? device = null)
         : base((schedule ??= NoiseSchedule.ScaledLinear()).Abar)
     {
         if (mean.dim() != 3 || covariance.dim() != 2 || covariance.size(0) != mean.numel() || covariance.size(1) != mean.numel())
@@ -48,19 +47,19 @@ public sealed class GaussianModel : LatentModel
             throw new ArgumentException("The mean must be (C, H, W), the covariance (C·H·W, C·H·W).", nameof(covariance));
         }
 
-        Device = device;
+        Device = device ?? torch.CPU;
         Info = InfoOf("gaussian-dense", (int)mean.size(0), schedule);
         fixedSize = ((int)mean.size(1), (int)mean.size(2));
         using DisposeScope scope = torch.NewDisposeScope();
-        (Tensor values, Tensor vectors) = torch.linalg.eigh(covariance.to(torch.CPU, ScalarType.Float64));
+        (Tensor values, Tensor vectors) = torch.linalg.eigh(covariance.to(ScalarType.Float64, torch.CPU));
         if (values.min().ToDouble() < -1e-9 * values.abs().max().ToDouble())
         {
             throw new ArgumentException("The covariance is not positive semidefinite.", nameof(covariance));
         }
 
-        variances = (values.clamp(0) * 4.0).to(device).DetachFromDisposeScope();
-        basis = vectors.to(device).DetachFromDisposeScope();
-        centre = (mean.to(device, ScalarType.Float64).reshape(1, -1) * 2.0 - 1.0).DetachFromDisposeScope();
+        variances = (values.clamp(0) * 4.0).to(Device).DetachFromDisposeScope();
+        basis = vectors.to(Device).DetachFromDisposeScope();
+        centre = (mean.to(ScalarType.Float64, Device).reshape(1, -1) * 2.0 - 1.0).DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -86,7 +85,7 @@ public sealed class GaussianModel : LatentModel
             a = a.reshape(-1, 1);
             Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - a.sqrt() * centre!;
             Tensor gain = spread.reshape(-1, 1) / (a * variances! + (1.0 - a));
-            return (residual.matmul(basis) * gain).matmul(basis.t()).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
+            return (residual.Matmul(basis) * gain).Matmul(basis.t()).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
         }
 
         Tensor filter = (spread / (a * Eigenvalues((int)z.size(2), (int)z.size(3)) + (1.0 - a))).to(ScalarType.Float32);
@@ -107,7 +106,7 @@ public sealed class GaussianModel : LatentModel
             CheckFixedSize((int)z.size(2), (int)z.size(3));
             Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - centre!;
             Tensor gain = (variances! / (variances! + sigma * sigma)).sqrt();
-            return ((residual.matmul(basis) * gain).matmul(basis.t()) + centre!).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
+            return ((residual.Matmul(basis) * gain).Matmul(basis.t()) + centre!).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
         }
 
         Tensor values = Eigenvalues((int)z.size(2), (int)z.size(3)), filter = (values / (values + sigma * sigma)).sqrt().to(ScalarType.Float32);
@@ -129,7 +128,7 @@ public sealed class GaussianModel : LatentModel
         if (basis is not null)
         {
             CheckFixedSize(height, width);
-            z = (centre! + (noise.reshape(count, -1) * variances!.sqrt()).matmul(basis.t())).reshape(noise.shape);
+            z = (centre! + (noise.reshape(count, -1) * variances!.sqrt()).Matmul(basis.t())).reshape(noise.shape);
         }
         else
         {
@@ -148,11 +147,11 @@ public sealed class GaussianModel : LatentModel
         {
             CheckFixedSize(height, width);
             return (((centre! + 1.0) * 0.5).reshape(Channels, height, width).MoveToOuterDisposeScope(),
-                ((basis * variances!).matmul(basis.t()) * 0.25).MoveToOuterDisposeScope());
+                ((basis * variances!).Matmul(basis.t()) * 0.25).MoveToOuterDisposeScope());
         }
 
         // Each column is a filtered unit image.
-        Tensor units = torch.eye(d, ScalarType.Float64, Device).reshape(d, Channels, height, width);
+        Tensor units = torch.eye(d, dtype: ScalarType.Float64, device: Device).reshape(d, Channels, height, width);
         Tensor columns = torch.fft.ifft2(torch.fft.fft2(units) * Eigenvalues(height, width)).real * 0.25;
         return (torch.full([Channels, height, width], mean, ScalarType.Float64, Device).MoveToOuterDisposeScope(), columns.reshape(d, d).contiguous().MoveToOuterDisposeScope());
     }
@@ -168,12 +167,12 @@ public sealed class GaussianModel : LatentModel
     {
         using DisposeScope scope = torch.NewDisposeScope();
         (Tensor prior, Tensor c) = Moments(height, width);
-        Tensor matrix = a.to(Device, ScalarType.Float64), flat = prior.reshape(-1, 1);
-        Tensor cross = c.matmul(matrix.t());
-        Tensor system = matrix.matmul(cross) + torch.eye(matrix.size(0), ScalarType.Float64, Device) * (sigma * sigma);
+        Tensor matrix = a.to(ScalarType.Float64, Device), flat = prior.reshape(-1, 1);
+        Tensor cross = c.Matmul(matrix.t());
+        Tensor system = matrix.Matmul(cross) + torch.eye(matrix.size(0), dtype: ScalarType.Float64, device: Device) * (sigma * sigma);
         Tensor gain = torch.linalg.solve(system, cross.t()).t();
-        Tensor surprise = y.to(Device, ScalarType.Float64).reshape(-1, 1) - matrix.matmul(flat);
-        return ((flat + gain.matmul(surprise)).reshape(Channels, height, width).MoveToOuterDisposeScope(), (c - gain.matmul(cross.t())).MoveToOuterDisposeScope());
+        Tensor surprise = y.to(ScalarType.Float64, Device).reshape(-1, 1) - matrix.Matmul(flat);
+        return ((flat + gain.Matmul(surprise)).reshape(Channels, height, width).MoveToOuterDisposeScope(), (c - gain.Matmul(cross.t())).MoveToOuterDisposeScope());
     }
 
     internal override Tensor EncodeCore(Tensor x) => x.alias();
@@ -231,7 +230,7 @@ public sealed class GaussianModel : LatentModel
                 }
 
                 using DisposeScope scope = torch.NewDisposeScope();
-                values = torch.tensor(table, height, width).to(Device).DetachFromDisposeScope();
+                values = torch.copy_of(table, height, width).to(Device).DetachFromDisposeScope();
                 eigenvalues.Add((height, width), values);
             }
 

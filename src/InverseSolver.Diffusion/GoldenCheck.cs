@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
@@ -27,8 +26,9 @@ public static class GoldenCheck
     /// <param name="device">Where to compute.</param>
     /// <returns>One result for each reference; empty where the folder has no golden.safetensors.</returns>
     /// <exception cref="InvalidModelException">The folder or its references cannot be used.</exception>
-    public static IReadOnlyList<GoldenResult> Run(string folder, Device device = default)
+    public static IReadOnlyList<GoldenResult> Run(string folder, Device? device = null)
     {
+        device ??= torch.CPU;
         using DisposeScope scope = torch.NewDisposeScope();
         if (!File.Exists(Path.Combine(folder, Network.ConfigName)))
         {
@@ -153,7 +153,7 @@ public static class GoldenCheck
             }
 
             seen.Add(name);
-            return file.Read(name).to(device, entry.Type == "I64" ? ScalarType.Int64 : ScalarType.Float32);
+            return file.Read(name).to(entry.Type == "I64" ? ScalarType.Int64 : ScalarType.Float32, device);
         }
 
         internal void Check(string name, Tensor computed)
@@ -181,7 +181,7 @@ public static class GoldenCheck
             Tensor leaf = input.detach().requires_grad_();
             Tensor output = run(leaf);
             Check(name, output.detach());
-            Check(gradient, torch.autograd.grad([output], [leaf], [cotangent])[0]);
+            Check(gradient, torch.autograd.vjp(output, leaf, cotangent));
         }
 
         internal void Finish()
@@ -200,8 +200,8 @@ public static class GoldenCheck
             }
 
             using DisposeScope scope = torch.NewDisposeScope();
-            Tensor b = reference.to(torch.CPU, ScalarType.Float64);
-            double difference = (computed.to(torch.CPU, ScalarType.Float64) - b).abs().max().ToDouble(), size = b.abs().max().ToDouble();
+            Tensor b = reference.to(ScalarType.Float64, torch.CPU);
+            double difference = (computed.to(ScalarType.Float64, torch.CPU) - b).abs().max().ToDouble(), size = b.abs().max().ToDouble();
             return difference == 0 ? 0 : difference / size;
         }
     }

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion;
 
 /// <summary>
@@ -49,7 +47,7 @@ public static class ImagePadding
             return x;
         }
 
-        using Tensor index = torch.tensor([.. Enumerable.Range(0, padded).Select(i => Mirrored(i - (padded - size) / 2, size))]);
+        using Tensor index = torch.copy_of([.. Enumerable.Range(0, padded).Select(i => Mirrored(i - (padded - size) / 2, size))]);
         using Tensor there = index.to(x.device);
         return x.index_select(dim, there);
     }

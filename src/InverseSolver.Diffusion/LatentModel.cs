@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion;
 
 /// <summary>
@@ -112,14 +110,6 @@ public abstract class LatentModel : IDisposable
     /// <exception cref="NotSupportedException">The model has no consistency network.</exception>
     public virtual Tensor Consistent(Tensor z, double sigma) => throw new NotSupportedException($"The model '{Info.Id}' has no consistency network.");
 
-    /// <summary>Gives up memory that only saves time: recorded calls.</summary>
-    public virtual void Trim()
-    {
-    }
-
-    /// <summary>Calls that are recorded as CUDA graphs; null where none ever are.</summary>
-    public virtual GraphReport? Graphs => null;
-
     /// <summary>The latent at a timestep: √ᾱ z₀ + √(1−ᾱ) ε.</summary>
     /// <param name="z0">(N, c, h, w).</param>
     /// <param name="noise">ε, standard normal, shaped as z0.</param>
@@ -128,7 +118,7 @@ public abstract class LatentModel : IDisposable
     {
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor a = AbarOf(t);
-        Tensor signal = a.sqrt().to(z0.device, ScalarType.Float32), spread = (1.0 - a).sqrt().to(z0.device, ScalarType.Float32);
+        Tensor signal = a.sqrt().to(ScalarType.Float32, z0.device), spread = (1.0 - a).sqrt().to(ScalarType.Float32, z0.device);
         return (z0 * signal + noise * spread).MoveToOuterDisposeScope();
     }
 
@@ -158,7 +148,7 @@ public abstract class LatentModel : IDisposable
             throw new ArgumentException($"Timestep {bad} lies outside 0..{abar.Length - 1}.", nameof(t));
         }
 
-        return torch.tensor([.. steps.Select(s => abar[s])], steps.Length, 1, 1, 1);
+        return torch.copy_of([.. steps.Select(s => abar[s])], steps.Length, 1, 1, 1);
     }
 
     /// <summary>What the encoder takes of an image: padded, on [-1,1].</summary>
@@ -181,8 +171,8 @@ public abstract class LatentModel : IDisposable
         using (torch.no_grad())
         {
             Tensor value = result.detach();
-            Tensor[] gradients = torch.autograd.grad([result], [leaf], [cotangent(value)]);
-            return (value.MoveToOuterDisposeScope(), gradients[0].MoveToOuterDisposeScope());
+            Tensor gradient = torch.autograd.vjp(result, leaf, cotangent(value));
+            return (value.MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
         }
     }
 

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion;
 
 /// <summary>Where a loaded model stands.</summary>

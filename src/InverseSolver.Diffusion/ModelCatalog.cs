@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion;
 
 /// <summary>
@@ -17,7 +15,7 @@ public sealed class ModelCatalog : IDisposable
     private readonly long? memoryBytes;
     private readonly object gate = new();
     private readonly List<ModelCopy> copies = [];
-    private readonly Dictionary<Device, Lock> loading = [];
+    private readonly Dictionary<string, Lock> loading = [];
     private readonly Dictionary<string, string> failures = new(StringComparer.Ordinal);
 
     /// <summary>Names the folders; they are looked through with every question.</summary>
@@ -95,7 +93,7 @@ public sealed class ModelCatalog : IDisposable
             return null;
         }
 
-        if (devices.Count > 0 && devices.MaxBy(BudgetOf) is var widest && package.ExpectedBytes > BudgetOf(widest))
+        if (devices.MaxBy(BudgetOf) is { } widest && package.ExpectedBytes > BudgetOf(widest))
         {
             throw TooLarge(package, widest);
         }
@@ -126,7 +124,7 @@ public sealed class ModelCatalog : IDisposable
 
     /// <summary>Bytes that weights may take on a device.</summary>
     public long BudgetOf(Device device) => memoryBytes
-        ?? (device.Type == DeviceType.CUDA ? Backend.CudaMemory(Math.Max(device.Index, 0)).TotalOnDevice : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / 2;
+        ?? (device.type == DeviceType.CUDA ? Backend.MemoryOf(device) : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / 2;
 
     /// <summary>A model for use, loaded if it is not yet. Two who ask at once load once; where models in use take the memory, this waits.</summary>
     /// <param name="id">Its id.</param>
@@ -138,7 +136,7 @@ public sealed class ModelCatalog : IDisposable
     /// <exception cref="ModelUnavailableException">There is none of that id, it is there in another version only, or there is no memory for it.</exception>
     public ModelLease Acquire(string id, Device device, string? hash = null, bool wait = true, CancellationToken cancellation = default)
     {
-        device = device is { Type: DeviceType.CUDA, Index: < 0 } ? new Device(DeviceType.CUDA, 0) : device;
+        device = device is { type: DeviceType.CUDA, index: < 0 } ? new Device(DeviceType.CUDA, 0) : device;
         options.For(id).Check(device);
         if (hash is not null && Take(id, device, hash) is { } there)
         {
@@ -189,7 +187,7 @@ public sealed class ModelCatalog : IDisposable
     {
         lock (gate)
         {
-            ModelCopy[] those = [.. copies.Where(copy => copy.Device == device && copy.Users == 0)];
+            ModelCopy[] those = [.. copies.Where(copy => copy.Device.Is(device) && copy.Users == 0)];
             foreach (ModelCopy copy in those)
             {
                 copy.Retired = true;
@@ -228,7 +226,7 @@ public sealed class ModelCatalog : IDisposable
     {
         lock (gate)
         {
-            ModelCopy? copy = copies.Find(one => one.Id == id && one.Device == device && one.Hash == hash && !one.Retired);
+            ModelCopy? copy = copies.Find(one => one.Id == id && one.Device.Is(device) && one.Hash == hash && !one.Retired);
             copy?.Enter();
             return copy;
         }
@@ -265,9 +263,9 @@ public sealed class ModelCatalog : IDisposable
     private bool MakeRoom(Package package, Device device, bool wait)
     {
         (long needed, long budget) = (package.ExpectedBytes, BudgetOf(device));
-        while (copies.Where(copy => copy.Device == device).Sum(copy => copy.Bytes) is var taken && taken > budget - needed)
+        while (copies.Where(copy => copy.Device.Is(device)).Sum(copy => copy.Bytes) is var taken && taken > budget - needed)
         {
-            if (copies.Where(copy => copy.Device == device && copy.Users == 0).MinBy(copy => copy.LastUsed) is not { } unused)
+            if (copies.Where(copy => copy.Device.Is(device) && copy.Users == 0).MinBy(copy => copy.LastUsed) is not { } unused)
             {
                 return wait ? false : throw new ModelUnavailableException(
                     Unavailability.NoRoom, $"The weights of the model '{package.Info.Id}' take {Size(needed)} on {device}, and models in use take {Size(taken)} of the {Size(budget)} that are for all (Models:MemoryBytes).");
@@ -304,7 +302,7 @@ public sealed class ModelCatalog : IDisposable
             lock (gate)
             {
                 copies.Remove(copy);
-                failures[copy.Id] = e is InvalidModelException or NativeOutOfMemoryException ? e.Message : "It could not be loaded.";
+                failures[copy.Id] = e is InvalidModelException ? e.Message : e.IsOutOfMemory ? e.FirstLine : "It could not be loaded.";
                 copy.Fail(e);
                 Monitor.PulseAll(gate);
             }
@@ -315,7 +313,7 @@ public sealed class ModelCatalog : IDisposable
     {
         lock (gate)
         {
-            return loading.TryGetValue(device, out Lock? turn) ? turn : loading[device] = new Lock();
+            return loading.TryGetValue(device.ToString(), out Lock? turn) ? turn : loading[device.ToString()] = new Lock();
         }
     }
 

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion;
 
 /// <summary>How to load a model.</summary>
@@ -14,9 +12,6 @@ public sealed record ModelOptions
     /// <summary>Whether convolutions keep their weights, and with them all feature maps, with the channels last: faster in half precision on a GPU.</summary>
     public bool ChannelsLast { get; init; }
 
-    /// <summary>Whether calls of the denoiser and gradients of the decoder are recorded as CUDA graphs, on a GPU and on a stream of one's own.</summary>
-    public bool Graphs { get; init; } = true;
-
     internal static string NameOf(ScalarType type) => type.ToString().ToLowerInvariant();
 
     /// <summary>The options of one model.</summary>
@@ -29,7 +24,7 @@ public sealed record ModelOptions
             throw new ArgumentException($"A denoiser computes in Float32, Float16 or BFloat16, not {DenoiserType}.");
         }
 
-        if (DenoiserType != ScalarType.Float32 && device.Type == DeviceType.CPU)
+        if (DenoiserType != ScalarType.Float32 && device.type == DeviceType.CPU)
         {
             throw new ArgumentException($"On the CPU a denoiser computes in Float32, not {DenoiserType}.");
         }

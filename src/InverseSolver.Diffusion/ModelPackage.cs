@@ -5,7 +5,6 @@ using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
@@ -75,8 +74,9 @@ public static class ModelPackage
     /// <param name="device">Where to put it.</param>
     /// <param name="options">How to load it.</param>
     /// <exception cref="InvalidModelException">Something in it cannot be used; nothing stays loaded.</exception>
-    public static LatentModel Load(string folder, Device device = default, ModelOptions? options = null)
+    public static LatentModel Load(string folder, Device? device = null, ModelOptions? options = null)
     {
+        device ??= torch.CPU;
         options ??= new ModelOptions();
         options.Check(device);
         ModelInfo info = ReadInfo(folder);
@@ -138,7 +138,7 @@ public static class ModelPackage
             Backend.Synchronize(device);
             ScalarType computed = (denoiser as FileDenoiser)?.Type ?? options.DenoiserType;
             info = info with { Hash = Combined(card, parts.Select(part => hashes[part])), Precision = ModelOptions.NameOf(computed) };
-            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning, options.Graphs && device.Type == DeviceType.CUDA);
+            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning);
         }
         catch
         {

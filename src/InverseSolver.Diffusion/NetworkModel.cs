@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
@@ -10,14 +9,12 @@ internal sealed class NetworkModel : LatentModel
     private readonly double scale;
     private readonly ConsistencyNetwork? consistency;
     private readonly Conditioning? stored;
-    private readonly CapturedCalls? captured;
 
-    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency, Conditioning? stored, bool graphs)
+    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency, Conditioning? stored)
         : base(schedule.Noise.Abar)
     {
         this.consistency = consistency;
         this.stored = stored;
-        captured = graphs ? new CapturedCalls() : null;
         Info = info;
         Autoencoder = autoencoder;
         Denoiser = denoiser;
@@ -48,24 +45,8 @@ internal sealed class NetworkModel : LatentModel
     internal Tensor Predict(Tensor z, Tensor t, Tensor? conditioning = null) =>
         conditioning is null && stored is not null ? stored.Predict(z, t, Call) : Call(z, t, conditioning);
 
-    public override GraphReport? Graphs => captured?.Report;
-
-    public override void Trim() => captured?.Clear();
-
-    public override (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent) =>
-        captured is null || Autoencoder is not (AutoencoderKL or VQModel)
-            ? base.DecodeVjp(z, height, width, cotangent)
-            : captured.Vjp(leaf => Decode(leaf, height, width), (height, width), z, cotangent, w => base.DecodeVjp(z, height, width, w));
-
-    private Tensor Call(Tensor z, Tensor t, Tensor? conditioning)
-    {
-        Tensor[] arguments = conditioning is null ? [z, t] : [z, t, conditioning];
-        return captured is null || Denoiser is not UNet ? Forward(arguments) : captured.Call(Forward, arguments);
-
-        Tensor Forward(Tensor[] given) => Denoiser.NeedsClassLabels
-            ? Denoiser.Forward(given[0], given[1], null, given.ElementAtOrDefault(2))
-            : Denoiser.Forward(given[0], given[1], given.ElementAtOrDefault(2));
-    }
+    private Tensor Call(Tensor z, Tensor t, Tensor? conditioning) =>
+        Denoiser.NeedsClassLabels ? Denoiser.Forward(z, t, null, conditioning) : Denoiser.Forward(z, t, conditioning);
 
     public override Tensor Consistent(Tensor z, double sigma) => consistency?.Forward(z, sigma) ?? base.Consistent(z, sigma);
 
@@ -83,7 +64,6 @@ internal sealed class NetworkModel : LatentModel
 
     private protected override void DisposeCore()
     {
-        captured?.Dispose();
         Autoencoder?.Dispose();
         Denoiser.Dispose();
         consistency?.Dispose();
@@ -98,7 +78,7 @@ internal sealed class NetworkModel : LatentModel
         }
 
         Tensor a = AbarOf(t);
-        Tensor signal = a.sqrt().to(z.device, ScalarType.Float32), spread = (1.0 - a).sqrt().to(z.device, ScalarType.Float32);
+        Tensor signal = a.sqrt().to(ScalarType.Float32, z.device), spread = (1.0 - a).sqrt().to(ScalarType.Float32, z.device);
         return Info.PredictionType == PredictionType.VPrediction
             ? said * signal + z * spread
             : (z - said * signal) / spread;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion;
 
@@ -13,7 +12,7 @@ public sealed record WarmUp(double EncodeSeconds, double NetworkSeconds, double 
     /// <summary>Calls each network once, on the smallest image that the model takes.</summary>
     public static WarmUp Run(LatentModel model)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         ModelInfo info = model.Info;
         (int height, int width) = (info.FixedHeight ?? model.SizeMultiple, info.FixedWidth ?? model.SizeMultiple);
@@ -24,7 +23,7 @@ public sealed record WarmUp(double EncodeSeconds, double NetworkSeconds, double 
         Tensor z = x;
         double encode = Seconds(() => z = model.Encode(x)), network = Seconds(() => model.PredictNoise(z, t, conditioning));
         double decode = Seconds(() => model.Decode(z, height, width));
-        double? gradient = info.Gradients.Decoder ? Seconds(() => model.DecodeVjp(z, height, width, torch.ones_like)) : null;
+        double? gradient = info.Gradients.Decoder ? Seconds(() => model.DecodeVjp(z, height, width, image => torch.ones_like(image))) : null;
         return new WarmUp(encode, network, decode, gradient);
 
         double Seconds(Action call)

@@ -1,43 +1,28 @@
 #!/usr/bin/env bash
-# Builds one part of the native library into artifacts/native (or $INVERSE_NATIVE_OUT). Usage: build.sh torch|reader
-# LIBTORCH names an unpacked libtorch or the torch folder of a Python installation; without it the system's libtorch-dev is used.
+# Builds inverse_reader into artifacts/native (or $INVERSE_NATIVE_OUT).
 set -euo pipefail
-part=${1:?part: torch or reader}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 out=${INVERSE_NATIVE_OUT:-$root/artifacts/native}
-work=$out/build-$part
+work=$out/build-reader
 
 fail() { echo "error: $1" >&2; exit 1; }
 need() { command -v "$1" >/dev/null || fail "$1 is missing: install the Debian package $2 (docker/install-packages.sh installs all that is needed)."; }
 need cmake cmake
 need g++ g++
 need make make
-if [ "$part" = torch ]; then
-  if [ -n "${LIBTORCH:-}" ]; then
-    [ -e "$LIBTORCH/lib/libtorch.so" ] || fail "LIBTORCH=$LIBTORCH holds no lib/libtorch.so."
-  else
-    [ -e /usr/include/torch/script.h ] || fail "libtorch is missing: install the Debian package libtorch-dev (docker/install-packages.sh does it), or set LIBTORCH to an unpacked libtorch."
-  fi
-else
-  need pkg-config pkg-config
-  pkg-config --exists hdf5-serial || fail "HDF5 is missing: install the Debian package libhdf5-dev (docker/install-packages.sh does it)."
-  pkg-config --exists libseccomp || fail "libseccomp is missing: install the Debian package libseccomp-dev (docker/install-packages.sh does it)."
-  [ -e /usr/include/ismrmrd/ismrmrd.h ] || fail "ISMRMRD is missing: install the Debian package libismrmrd-dev (docker/install-packages.sh does it)."
-  [ -e /usr/include/dcmtk/dcmdata/dctk.h ] || fail "DCMTK is missing: install the Debian package libdcmtk-dev (docker/install-packages.sh does it)."
-  [ -e /usr/include/nlohmann/json.hpp ] || fail "nlohmann-json is missing: install the Debian package nlohmann-json3-dev (docker/install-packages.sh does it)."
-fi
+need pkg-config pkg-config
+pkg-config --exists hdf5-serial || fail "HDF5 is missing: install the Debian package libhdf5-dev (docker/install-packages.sh does it)."
+pkg-config --exists libseccomp || fail "libseccomp is missing: install the Debian package libseccomp-dev (docker/install-packages.sh does it)."
+[ -e /usr/include/ismrmrd/ismrmrd.h ] || fail "ISMRMRD is missing: install the Debian package libismrmrd-dev (docker/install-packages.sh does it)."
+[ -e /usr/include/dcmtk/dcmdata/dctk.h ] || fail "DCMTK is missing: install the Debian package libdcmtk-dev (docker/install-packages.sh does it)."
+[ -e /usr/include/nlohmann/json.hpp ] || fail "nlohmann-json is missing: install the Debian package nlohmann-json3-dev (docker/install-packages.sh does it)."
 
 mkdir -p "$work"
 exec 9>"$work/.lock"
 flock 9
-if [ ! -e "$work/CMakeCache.txt" ] || [ "$(cat "$work/.libtorch" 2>/dev/null || true)" != "${LIBTORCH:-}" ]; then
-  rm -rf "$work/CMakeCache.txt" "$work/CMakeFiles"
-  cmake -S "$here" -B "$work" -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release "-DPART=$part" "-DLIBTORCH=${LIBTORCH:-}" >"$work/configure.log" 2>&1 \
-    || { cat "$work/configure.log" >&2; fail "CMake could not configure the native part '$part'."; }
-  echo "${LIBTORCH:-}" >"$work/.libtorch"
+if [ ! -e "$work/CMakeCache.txt" ]; then
+  cmake -S "$here" -B "$work" -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release >"$work/configure.log" 2>&1 || { cat "$work/configure.log" >&2; fail "CMake could not configure inverse_reader."; }
 fi
-cmake --build "$work" --parallel "$(nproc)" >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "the native part '$part' does not compile."; }
-product=libinverse_$part.so
-[ "$part" != reader ] || product=inverse_reader
-cmp -s "$work/$product" "$out/$product" || { rm -f "$out/$product" && cp "$work/$product" "$out/$product"; }
+cmake --build "$work" --parallel "$(nproc)" >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "inverse_reader does not compile."; }
+cmp -s "$work/inverse_reader" "$out/inverse_reader" || { rm -f "$out/inverse_reader" && cp "$work/inverse_reader" "$out/inverse_reader"; }

@@ -4,7 +4,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
-using InverseSolver.Torch;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -68,7 +67,7 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         BadHttpRequestException error => JsonErrors.ExplainBinding(error),
         InvalidModelException error => new(StatusCodes.Status422UnprocessableEntity, "invalidModel", "model", error.Message),
         ModelUnavailableException error => Explain(error),
-        OutOfMemoryException or NativeOutOfMemoryException => new(StatusCodes.Status503ServiceUnavailable, "outOfMemory", null, "There is not enough memory for this request.")
+        { IsOutOfMemory: true } => new(StatusCodes.Status503ServiceUnavailable, "outOfMemory", null, "There is not enough memory for this request.")
         {
             RetryAfter = TimeSpan.FromSeconds(30),
         },

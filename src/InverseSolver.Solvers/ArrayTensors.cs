@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers;
 
 /// <summary>Between arrays in host memory and tensors of N items.</summary>
@@ -13,8 +11,8 @@ public static class ArrayTensors
         using var scope = torch.NewDisposeScope();
         long[] shape = [1, .. data.Shape.Select(size => (long)size)];
         Tensor tensor = data.IsComplex
-            ? torch.view_as_complex(torch.tensor(data.Values, [.. shape, 2]))
-            : torch.tensor(data.Values, shape);
+            ? torch.view_as_complex(torch.copy_of(data.Values, [.. shape, 2]))
+            : torch.copy_of(data.Values, shape);
         return tensor.to(device).MoveToOuterDisposeScope();
     }
 

@@ -6,7 +6,6 @@ using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers;
 
@@ -190,15 +189,15 @@ public static class Reconstruction
     /// <param name="cancellation">Checked between network and decoder calls.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
-    /// <exception cref="NativeOutOfMemoryException">There is not enough memory for one sample.</exception>
+    /// <exception cref="OutOfMemoryException">There is not enough memory for one sample.</exception>
     public static ReconstructionResult Run(
         LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
         (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape, NoiseReport? noise) = Validated(model.Info, request);
         var watch = Stopwatch.StartNew();
-        // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it, before the BLAS asks OpenMP.
+        // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it.
         _ = Backend.Threads;
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
         bool share = FrameStack.ShareOperator(request) || ParallelReconstruction.ShareMask(request.Problem, imageShape, frames);
         IReadOnlyList<ReconstructionRequest>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
@@ -211,11 +210,9 @@ public static class Reconstruction
             {
                 return Run(model, request, sharing, imageShape, noise, samples, batch, watch, progress, cancellation);
             }
-            catch (NativeOutOfMemoryException) when (batch > 1 && !request.Solver.JointFrames)
+            catch (Exception error) when (error.IsOutOfMemory && batch > 1 && !request.Solver.JointFrames)
             {
                 // From the start: the seeds are the samples' own, so the result is the same up to rounding.
-                model.Trim();
-                Backend.ReleaseCache(model.Device);
                 batch = (batch + 1) / 2;
             }
         }

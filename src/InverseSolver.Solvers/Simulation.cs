@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers;
 
@@ -30,7 +29,7 @@ internal static class Simulation
         if (sigma > 0 || photons is not null)
         {
             // Drawn over the whole range, measured or not, so that the noise of an entry does not depend on the mask.
-            using var generator = new Generator(seed);
+            using var generator = new Generator((ulong)seed);
             Tensor noise = torch.randn(op.IsComplexRange ? [.. y.shape, 2] : y.shape, generator);
             noise = (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma;
             y = op.Measure(x, photons is { } count ? noise + PhotonNoise.Draw(op, x, count, generator) : noise);

@@ -1,44 +1,73 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
 namespace InverseSolver.Torch;
 
-/// <summary>A TorchScript module, read from a file that <c>torch.jit.save</c> wrote.</summary>
+/// <summary>A TorchScript module for inference, read from a file that <c>torch.jit.save</c> wrote.</summary>
 public sealed class TorchScriptModule : IDisposable
 {
-    private readonly ModuleHandle _handle;
+    private const int LimitMs = 120_000;
+    private readonly torch.jit.ScriptModule module;
+    private bool optimise = true;
 
-    private TorchScriptModule(ModuleHandle handle) => _handle = handle;
+    private TorchScriptModule(torch.jit.ScriptModule module) => this.module = module;
 
-    /// <summary>Loads a module for inference.</summary>
-    /// <exception cref="NativeException">No such file, or not a module.</exception>
-    public static TorchScriptModule Load(string path, Device device = default)
+    /// <summary>Loads a module. A process of its own tries it first: what libtorch cannot read may end the process that reads it.</summary>
+    /// <exception cref="InvalidDataException">The file is no module, or not one for this libtorch.</exception>
+    public static TorchScriptModule Load(string path, Device? device = null)
     {
-        Native.Check(Native.inv_module_load(path, (int)device.Type, device.Index, out ModuleHandle handle));
-        return new TorchScriptModule(handle);
-    }
+        using var check = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "inverse_module_check"), [path])
+        {
+            RedirectStandardError = true,
+            Environment = { ["TORCH_SHOW_CPP_STACKTRACES"] = "0", ["DOTNET_DbgEnableMiniDump"] = "0" },
+        })!;
+        Task<string> said = check.StandardError.ReadToEndAsync();
+        if (!check.WaitForExit(LimitMs))
+        {
+            check.Kill();
+            throw new InvalidDataException("It takes more than two minutes to load.");
+        }
 
-    /// <summary>The declaration of <c>forward</c>, for example <c>forward(__torch__.Net self, Tensor x) -> Tensor</c>; long ones are cut.</summary>
-    /// <exception cref="NativeException">The module has no <c>forward</c>.</exception>
-    public unsafe string schema => Native.Text((buffer, capacity) => Native.inv_module_schema(_handle, "forward", buffer, capacity));
+        if (check.ExitCode != 0)
+        {
+            // Where the process was ended: "terminate called after throwing ...", "what():", and then the reason.
+            string reason = said.Result.Split('\n').Select(line => line.Replace("what():", "", StringComparison.Ordinal).Trim())
+                .FirstOrDefault(line => line.Length > 0 && !line.StartsWith("terminate called", StringComparison.Ordinal), "libtorch ends on it");
+            throw new InvalidDataException(reason);
+        }
+
+        using DisposeScope scope = torch.NewDisposeScope();
+        torch.jit.ScriptModule module = torch.jit.load(path, device?.type ?? DeviceType.CPU, device?.index ?? -1);
+        module.eval();
+
+        // Those of all inner modules are among them.
+        foreach (TorchSharp.Modules.Parameter parameter in module.parameters(recurse: false))
+        {
+            parameter.requires_grad_(false);
+        }
+
+        return new TorchScriptModule(module);
+    }
 
     /// <summary>
     /// Chooses between TorchScript's optimiser (true, as loaded) and running operator by operator as written. The optimiser profiles the first calls and then runs others, so
     /// that a result may depend on the calls before it in its last bits; but some traced modules run only with it.
     /// </summary>
-    public void optimise(bool on) => Native.Check(Native.inv_module_optimise(_handle, on ? 1 : 0));
+    public void Optimise(bool on) => optimise = on;
 
     /// <summary>Calls <c>forward</c>: the tensor that it gives, or the first of several. Gradients go to the arguments, never to the module's parameters.</summary>
-    public unsafe Tensor forward(params ReadOnlySpan<Arg> args)
+    /// <exception cref="ExternalException">The arguments do not suit the module.</exception>
+    /// <exception cref="InvalidOperationException">It does not give a tensor.</exception>
+    public Tensor forward(params Tensor[] arguments)
     {
-        Native.Value result = default;
-        Lowered.Call(0, _handle, "forward", args, &result, 1);
-        if (result.Kind == Native.Kind.Tensor)
-        {
-            return new Tensor(result.Pointer);
-        }
-
-        Op.Release(result);
-        throw new InvalidOperationException("the module's forward does not give a tensor");
+        using DisposeScope scope = torch.NewDisposeScope();
+        Symbols.SetGraphExecutorOptimize(optimise ? (byte)1 : (byte)0);
+        object result = module.forward([.. arguments]);
+        return (result as Tensor ?? (result as ITuple)?[0] as Tensor ?? (result as Tensor[])?.FirstOrDefault())?.MoveToOuterDisposeScope()
+            ?? throw new InvalidOperationException("the module's forward does not give a tensor");
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose() => module.Dispose();
 }

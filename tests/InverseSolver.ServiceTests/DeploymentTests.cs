@@ -38,7 +38,7 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
         Assert.Contains("install-packages.sh run image &&", run, StringComparison.Ordinal);
         Assert.Contains(stage.Lines, line => line.Instruction == "RUN" && line.Value.Contains("dpkg-query -W >/app/packages.txt", StringComparison.Ordinal));
         Assert.All(stage.Lines.Where(line => line.Instruction == "COPY" && line.Value.StartsWith("--from", StringComparison.Ordinal)),
-            line => Assert.Contains(line.Value, (string[])["--from=build /app /app", "--from=native-cuda /kept /torch"]));
+            line => Assert.Contains(line.Value, (string[])["--from=build /app /app", "--from=build-cuda /app /app"]));
     }
 
     [Fact]

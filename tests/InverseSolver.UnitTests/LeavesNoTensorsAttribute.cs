@@ -1,5 +1,4 @@
 using System.Reflection;
-using InverseSolver.Torch;
 using Xunit;
 using Xunit.v3;
 
@@ -11,11 +10,11 @@ public sealed class LeavesNoTensorsAttribute : BeforeAfterTestAttribute
 {
     private long _before;
 
-    public override void Before(MethodInfo methodUnderTest, IXunitTest test) => _before = torch.live_tensors;
+    public override void Before(MethodInfo methodUnderTest, IXunitTest test) => _before = Tensor.TotalCount;
 
     public override void After(MethodInfo methodUnderTest, IXunitTest test)
     {
-        Assert.True(torch.live_tensors <= _before, $"{torch.live_tensors - _before} tensors are still alive");
+        Assert.True(Tensor.TotalCount <= _before, $"{Tensor.TotalCount - _before} tensors are still alive");
         Assert.True(torch.is_grad_enabled());
     }
 }

@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Weights;
 using InverseSolver.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli.GpuCheck;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Cli.GpuCheck;
 
@@ -15,7 +14,6 @@ internal static class GpuCheckCommand
         ["determinism"] = check => check.Determinism(),
         ["cancel"] = check => check.Cancel(),
         ["memory"] = check => check.Memory(),
-        ["graph"] = check => check.Graph(),
         ["sharing"] = check => check.Sharing(),
         ["precision"] = check => check.Precision(),
         ["networks"] = check => check.Networks(),
@@ -73,8 +71,8 @@ internal static class GpuCheckCommand
 
     private static void Head(Device where, Action<string> line)
     {
-        bool cuda = where.Type == DeviceType.CUDA;
-        line(cuda ? $"GPU: {Backend.CudaName(where.Index)}" : "There is no GPU here (or this build has no CUDA): the same checks run on the CPU.");
-        line($"libtorch {Backend.Version}, {Backend.Threads} threads, {Backend.CpuCapability}{(cuda ? $", TF32 {(Backend.AllowTf32Matmul || Backend.AllowTf32Cudnn ? "on" : "off")}" : "")}");
+        bool cuda = where.type == DeviceType.CUDA;
+        line(cuda ? $"GPU: {Backend.NameOf(where)}" : "There is no GPU here (or this build has no CUDA): the same checks run on the CPU.");
+        line($"libtorch {Backend.Version}, {Backend.Threads} threads, {Backend.CpuCapability}{(cuda ? $", TF32 {(Backend.AllowTf32 ? "on" : "off")}" : "")}");
     }
 }

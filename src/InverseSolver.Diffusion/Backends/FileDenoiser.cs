@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion.Networks;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Backends;
 

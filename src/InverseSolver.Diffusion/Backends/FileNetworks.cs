@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Backends;
 

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>
@@ -56,7 +54,7 @@ internal abstract class NetworkFile(string name, Device device, InputRole[] role
     /// <param name="shapes">Shapes that the result may have.</param>
     internal virtual void Check((Tensor Sample, Tensor? T, Tensor? Context, Tensor? Labels) inputs, params long[][] shapes)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor result;
         try

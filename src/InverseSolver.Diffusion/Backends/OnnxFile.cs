@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Backends;
@@ -67,7 +68,7 @@ internal sealed class OnnxFile
 
     private void ReadModel(long end)
     {
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
@@ -93,7 +94,7 @@ internal sealed class OnnxFile
             throw reader.Error($"its graphs are nested deeper than {MaxDepth}");
         }
 
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
@@ -127,7 +128,7 @@ internal sealed class OnnxFile
     private void ReadNode(long end, int depth)
     {
         string operation = "", domain = "";
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
@@ -160,7 +161,7 @@ internal sealed class OnnxFile
 
     private void ReadAttribute(long end, int depth)
     {
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
@@ -182,7 +183,7 @@ internal sealed class OnnxFile
 
     private void ReadSparse(long end)
     {
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field is 1 or 2)
             {
@@ -197,7 +198,7 @@ internal sealed class OnnxFile
 
     private void ReadFunction(long end)
     {
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
@@ -222,7 +223,7 @@ internal sealed class OnnxFile
         string name = "";
         int element = 0;
         long?[]? shape = null;
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field == 1)
             {
@@ -247,7 +248,7 @@ internal sealed class OnnxFile
     private (int Element, long?[]? Shape) ReadType(long end)
     {
         (int Element, long?[]? Shape) tensor = (0, null);
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field != 1)
             {
@@ -280,7 +281,7 @@ internal sealed class OnnxFile
     {
         const int MaxRank = 16;
         var sizes = new List<long?>();
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field != 1)
             {

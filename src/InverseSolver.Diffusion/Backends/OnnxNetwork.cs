@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>An ONNX graph, run by ONNX Runtime on the CPU or on a CUDA GPU; without gradients. Tensors pass through host memory.</summary>
@@ -27,7 +25,7 @@ internal sealed class OnnxNetwork : NetworkFile
     /// <param name="part">The network's folder in it.</param>
     /// <param name="file">The file as it was read.</param>
     /// <param name="device">Where to compute.</param>
-    /// <exception cref="InvalidModelException">ONNX Runtime is not installed, has no provider for the device, or refuses the file; or its inputs are not those of a network.</exception>
+    /// <exception cref="InvalidModelException">ONNX Runtime has no provider for the device, or refuses the file; or its inputs are not those of a network.</exception>
     internal static OnnxNetwork Load(string package, string part, OnnxFile file, Device device)
     {
         string name = $"{part}/{OnnxFile.FileName}";

@@ -1,22 +1,18 @@
-using InverseSolver.Torch;
-#if ONNXRUNTIME
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using TensorElementType = Microsoft.ML.OnnxRuntime.Tensors.TensorElementType;
-#endif
 
 namespace InverseSolver.Diffusion.Backends;
 
-/// <summary>A session of ONNX Runtime: the only place that knows the library, and that says so where this build is without it.</summary>
+/// <summary>A session of ONNX Runtime: the only place that knows the library.</summary>
 internal sealed class OnnxSession : IDisposable
 {
-    /// <summary>Whether this build has ONNX Runtime.</summary>
-    internal static bool IsInstalled =>
-#if ONNXRUNTIME
-        true;
-#else
-        false;
-#endif
+    // The first run may take this long, what a loop in a file does with it included.
+    private static readonly TimeSpan _firstRun = TimeSpan.FromMinutes(2);
+    private readonly InferenceSession session;
+    private volatile RunOptions? limited;
+
+    private OnnxSession(InferenceSession session) => this.session = session;
 
     /// <summary>libtorch's name of an element type of ONNX; null for those that networks do not take or give.</summary>
     internal static ScalarType? TypeOf(int elementType) => elementType switch
@@ -29,22 +25,11 @@ internal sealed class OnnxSession : IDisposable
         _ => null,
     };
 
-    private static InvalidModelException NotInstalled(string name, Exception? inner = null) => new(
-        $"{name}: ONNX Runtime is not installed in this build. Run docker/install-onnxruntime.sh and build again, or build with -p:OnnxRuntimePackage=true.", inner);
-
-#if ONNXRUNTIME
-    // The first run may take this long, what a loop in a file does with it included.
-    private static readonly TimeSpan _firstRun = TimeSpan.FromMinutes(2);
-    private readonly InferenceSession session;
-    private volatile RunOptions? limited;
-
-    private OnnxSession(InferenceSession session) => this.session = session;
-
     /// <summary>Opens a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="name">The file as messages show it.</param>
     /// <param name="device">The CPU, or a CUDA GPU.</param>
-    /// <exception cref="InvalidModelException">The library is not there, has no provider for the device, or refuses the file.</exception>
+    /// <exception cref="InvalidModelException">The library has no provider for the device, or refuses the file.</exception>
     internal static OnnxSession Open(string path, string name, Device device)
     {
         try
@@ -60,21 +45,17 @@ internal sealed class OnnxSession : IDisposable
 
             // Threads that wait must not take the cores from libtorch's, which compute between two calls.
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-            if (device.Type == DeviceType.CUDA)
+            if (device.type == DeviceType.CUDA)
             {
                 if (!environment.GetAvailableProviders().Contains("CUDAExecutionProvider"))
                 {
-                    throw new InvalidModelException($"{name}: ONNX Runtime in this build computes on the CPU only; build with -p:OnnxRuntimePackage=true, or put the models on the CPU (Models:Device).");
+                    throw new InvalidModelException($"{name}: ONNX Runtime in this build computes on the CPU only; build with -p:Gpu=true, or put the models on the CPU (Models:Device).");
                 }
 
-                options.AppendExecutionProvider_CUDA(Math.Max(device.Index, 0));
+                options.AppendExecutionProvider_CUDA(Math.Max(device.index, 0));
             }
 
             return new OnnxSession(new InferenceSession(path, options));
-        }
-        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException)
-        {
-            throw NotInstalled(name, e);
         }
         catch (OnnxRuntimeException e)
         {
@@ -164,15 +145,4 @@ internal sealed class OnnxSession : IDisposable
     {
         public void Dispose() => end();
     }
-#else
-    internal static OnnxSession Open(string path, string name, Device device) => throw NotInstalled(name);
-
-    internal IDisposable Limited() => this;
-
-    internal Tensor Run(IReadOnlyDictionary<string, (Tensor Value, int ElementType, long[] Shape)> inputs, string output) => throw new NotSupportedException();
-
-    public void Dispose()
-    {
-    }
-#endif
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Google.Protobuf;
 
 namespace InverseSolver.Diffusion.Backends;
 
@@ -17,7 +18,7 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
     internal string Read(long end)
     {
         var said = new Said();
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
@@ -51,28 +52,28 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
         return said.Name;
     }
 
-    private void ReadDims(Said said, WireType type, long end)
+    private void ReadDims(Said said, WireFormat.WireType type, long end)
     {
-        long stop = type == WireType.Bytes ? reader.Nested(type, end) : 0;
+        long stop = type == WireFormat.WireType.LengthDelimited ? reader.Nested(type, end) : 0;
         do
         {
-            if (type == WireType.Bytes && reader.Position == stop)
+            if (type == WireFormat.WireType.LengthDelimited && reader.Position == stop)
             {
                 return;
             }
 
-            long size = type == WireType.Bytes ? (long)reader.Varint(stop) : reader.Integer(type, end);
+            long size = type == WireFormat.WireType.LengthDelimited ? (long)reader.Varint(stop) : reader.Integer(type, end);
             said.Elements = size >= 0 && (size == 0 || said.Elements <= MaxTotalBytes / size)
                 ? said.Elements * size
                 : throw reader.Error($"the tensor {InvalidModelException.Quote(said.Name)} has an impossible size ({size})");
         }
-        while (type == WireType.Bytes);
+        while (type == WireFormat.WireType.LengthDelimited);
     }
 
     private void ReadEntry(Said said, long end)
     {
         string key = "", value = "";
-        while (reader.Next(end, out int field, out WireType type))
+        while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field == 1)
             {

@@ -1,26 +1,19 @@
-using System.Text;
+using Google.Protobuf;
 
 namespace InverseSolver.Diffusion.Backends;
 
-/// <summary>How a field's value is written.</summary>
-internal enum WireType
-{
-    Varint = 0,
-    Fixed64 = 1,
-    Bytes = 2,
-    Fixed32 = 5,
-}
-
 /// <summary>
-/// Reads the fields of a protocol-buffer file from front to back, skipping what nobody asks for without reading it. Every length is held against the
-/// message around it, and the number of fields is bounded, so that time and memory do not depend on what a file claims.
+/// Walks over the fields of a protocol-buffer file from front to back. Google.Protobuf decodes tags, numbers and text. The walk itself seeks over what nobody asks for without reading
+/// it, which weights are; holds every length against the message around it before memory is taken; and bounds the number of fields: time and memory do not depend on what a file claims.
 /// </summary>
 internal sealed class ProtobufReader(Stream stream, string name)
 {
-    private const int MaxFields = 5_000_000;
-    private readonly byte[] buffer = new byte[1 << 16];
-    private long bufferStart;
-    private int buffered, fields;
+    private const int MaxFields = 5_000_000, MaxTextBytes = 4096;
+    // protobuf's own parsers refuse longer ones.
+    private const int MaxTagBytes = 5, MaxNumberBytes = 10;
+    private readonly byte[] window = new byte[1 << 16];
+    private long windowStart;
+    private int windowBytes, fields;
 
     /// <summary>Bytes before the next one.</summary>
     internal long Position { get; private set; }
@@ -29,7 +22,7 @@ internal sealed class ProtobufReader(Stream stream, string name)
     /// <param name="end">Where the message ends.</param>
     /// <param name="field">The field's number.</param>
     /// <param name="type">How its value is written.</param>
-    internal bool Next(long end, out int field, out WireType type)
+    internal bool Next(long end, out int field, out WireFormat.WireType type)
     {
         (field, type) = (0, default);
         if (Position == end)
@@ -42,122 +35,99 @@ internal sealed class ProtobufReader(Stream stream, string name)
             throw Error($"it has more than {MaxFields} fields");
         }
 
-        ulong tag = Varint(end);
-        (ulong number, type) = (tag >> 3, (WireType)(tag & 7));
-        if (number is 0 or > 536_870_911 || !Enum.IsDefined(type))
-        {
-            throw Error($"there is no field at byte {Position}");
-        }
-
-        field = (int)number;
-        return true;
+        uint tag = Decode(MaxTagBytes, end, input => input.ReadTag());
+        (field, type) = (WireFormat.GetTagFieldNumber(tag), WireFormat.GetTagWireType(tag));
+        // ONNX has no groups.
+        return type is WireFormat.WireType.Varint or WireFormat.WireType.Fixed64 or WireFormat.WireType.LengthDelimited or WireFormat.WireType.Fixed32
+            ? true : throw Error($"there is no field before byte {Position}");
     }
 
     /// <summary>A number of up to 64 bits.</summary>
-    internal ulong Varint(long end)
-    {
-        ulong value = 0;
-        for (int shift = 0; shift < 70; shift += 7)
-        {
-            byte next = Byte(end);
-            value |= shift < 64 ? (ulong)(next & 127) << shift : 0;
-            if (next < 128)
-            {
-                return value;
-            }
-        }
-
-        throw Error($"the number before byte {Position} has no end");
-    }
+    internal ulong Varint(long end) => Decode(MaxNumberBytes, end, input => input.ReadUInt64());
 
     /// <summary>The end of a nested message or text that begins here; refuses one that reaches beyond the message around it.</summary>
-    internal long Nested(WireType type, long end)
+    internal long Nested(WireFormat.WireType type, long end)
     {
-        if (type != WireType.Bytes)
+        if (type != WireFormat.WireType.LengthDelimited)
         {
             throw Error($"the field before byte {Position} has the wrong form");
         }
 
+        // Of all 64 bits: CodedInputStream.ReadLength drops the upper half.
         ulong length = Varint(end);
         return length <= (ulong)(end - Position) ? Position + (long)length : throw Error($"the part at byte {Position} is longer than what is left");
     }
 
     /// <summary>A whole number of a field that holds one.</summary>
-    internal long Integer(WireType type, long end) =>
-        type == WireType.Varint ? unchecked((long)Varint(end)) : throw Error($"the field before byte {Position} has the wrong form");
+    internal long Integer(WireFormat.WireType type, long end) =>
+        type == WireFormat.WireType.Varint ? unchecked((long)Varint(end)) : throw Error($"the field before byte {Position} has the wrong form");
 
     /// <summary>Short text.</summary>
-    internal string Text(WireType type, long end)
+    internal string Text(WireFormat.WireType type, long end)
     {
-        const int MaxBytes = 4096;
-        long stop = Nested(type, end);
-        if (stop - Position > MaxBytes)
+        long start = Position, stop = Nested(type, end);
+        if (stop - Position > MaxTextBytes)
         {
-            throw Error($"the text at byte {Position} is longer than {MaxBytes} bytes");
+            throw Error($"the text at byte {Position} is longer than {MaxTextBytes} bytes");
         }
 
-        byte[] bytes = new byte[stop - Position];
-        for (int i = 0; i < bytes.Length; i++)
-        {
-            bytes[i] = Byte(stop);
-        }
-
-        try
-        {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new InvalidModelException($"{name} cannot be used: the text before byte {Position} is not UTF-8.", e);
-        }
+        Position = start;
+        return Decode((int)(stop - start), stop, input => input.ReadString());
     }
 
     /// <summary>Passes over a field's value; its length in bytes.</summary>
-    internal long Skip(WireType type, long end)
+    internal long Skip(WireFormat.WireType type, long end)
     {
-        long start = Position, stop = type switch
+        if (type == WireFormat.WireType.Varint)
         {
-            WireType.Fixed32 => Position + 4,
-            WireType.Fixed64 => Position + 8,
-            WireType.Bytes => Nested(type, end),
-            _ => -1,
-        };
-        if (type == WireType.Varint)
-        {
+            long start = Position;
             Varint(end);
             return Position - start;
         }
 
-        if (stop > end)
+        long bytes = type switch
         {
-            throw Error("it ends in the middle of a number");
-        }
-
-        start = type == WireType.Bytes ? Position : start;
-        Position = stop;
-        return stop - start;
+            WireFormat.WireType.Fixed32 => 4,
+            WireFormat.WireType.Fixed64 => 8,
+            _ => Nested(type, end) - Position,
+        };
+        Position += bytes <= end - Position ? bytes : throw Error("it ends in the middle of a number");
+        return bytes;
     }
 
     /// <summary>A message about this file.</summary>
     internal InvalidModelException Error(string what) => new($"{name} cannot be used: {what}.");
 
-    private byte Byte(long end)
+    private T Decode<T>(int most, long end, Func<CodedInputStream, T> read)
     {
-        if (Position >= end)
+        int bytes = (int)Math.Min(most, end - Position);
+        int start = Load(bytes);
+        using var input = new CodedInputStream(window, start, bytes);
+        try
         {
-            throw Error("it ends in the middle of a number");
+            T value = read(input);
+            Position += input.Position - start;
+            return value;
         }
-
-        if (Position < bufferStart || Position >= bufferStart + buffered)
+        catch (InvalidProtocolBufferException e)
         {
-            stream.Position = bufferStart = Position;
-            buffered = stream.Read(buffer);
-            if (buffered == 0)
+            throw new InvalidModelException($"{name} cannot be used: at byte {Position} is no field, number or text of a protocol buffer.", e);
+        }
+    }
+
+    // Has so many of the next bytes in the window; where in it they begin.
+    private int Load(int bytes)
+    {
+        if (Position < windowStart || Position + bytes > windowStart + windowBytes)
+        {
+            stream.Position = windowStart = Position;
+            windowBytes = stream.ReadAtLeast(window, bytes, throwOnEndOfStream: false);
+            if (windowBytes < bytes)
             {
                 throw Error("it became shorter while it was read");
             }
         }
 
-        return buffer[Position++ - bufferStart];
+        return (int)(Position - windowStart);
     }
 }

@@ -1,10 +1,12 @@
 using System.IO.Compression;
+using System.Text;
+using System.Text.RegularExpressions;
 using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>Looks at a TorchScript file, a zip archive, before libtorch does.</summary>
-internal static class TorchScriptArchive
+internal static partial class TorchScriptArchive
 {
     internal const string FileName = "model.pt";
     private const int MaxEntries = 100_000;
@@ -29,6 +31,62 @@ internal static class TorchScriptArchive
             throw new InvalidModelException($"{name} is no TorchScript file: it is not a whole zip archive.", e);
         }
     }
+
+    /// <summary>The names of what <c>forward</c> must be given, as the archive's code declares it; arguments with a default are left out.</summary>
+    /// <param name="path">A file that libtorch can load.</param>
+    /// <param name="name">The file as messages show it.</param>
+    /// <exception cref="InvalidModelException">The module has no forward.</exception>
+    internal static IEnumerable<string> Arguments(string path, string name)
+    {
+        using var archive = new ZipArchive(new FileStream(ModelFile.Open(path, name), FileAccess.Read), ZipArchiveMode.Read);
+        string root = archive.Entries[0].FullName.Split('/')[0] + "/";
+
+        // The pickle begins with the protocol and the name of the module's class: c__torch__.package\nNet\n. The code of a class lies in the file of its package.
+        string pickle = Text(archive.GetEntry(root + "data.pkl")!, 4096);
+        Match type = PickledType().Match(pickle);
+        string file = $"{root}code/{type.Groups[1].Value.Replace('.', '/')}.py";
+        string code = type.Success && archive.GetEntry(file) is { } entry ? Text(entry, (int)Math.Min(entry.Length, MaxGrowth)) : "";
+        int start = code.IndexOf($"def forward(self: {type.Groups[1].Value}.{type.Groups[2].Value}", StringComparison.Ordinal);
+        if (start < 0)
+        {
+            throw new InvalidModelException($"{name} has no forward.");
+        }
+
+        return Arguments(code[start..]);
+    }
+
+    // def forward(self: __torch__.Net, sample: Tensor, context: Optional[Tensor]=None) -> Tensor
+    private static List<string> Arguments(string declaration)
+    {
+        var names = new List<string>();
+        int depth = 0, start = declaration.IndexOf('(', StringComparison.Ordinal) + 1;
+        for (int i = start; i < declaration.Length && depth >= 0; i++)
+        {
+            depth += declaration[i] is '(' or '[' ? 1 : declaration[i] is ')' or ']' ? -1 : 0;
+            if (depth < 0 || (depth == 0 && declaration[i] == ','))
+            {
+                string argument = declaration[start..i].Trim();
+                start = i + 1;
+                string argumentName = argument.Split(':')[0].Trim();
+                if (argumentName is not ("self" or "") && !argument.Contains('=', StringComparison.Ordinal))
+                {
+                    names.Add(argumentName);
+                }
+            }
+        }
+
+        return names;
+    }
+
+    private static string Text(ZipArchiveEntry entry, int most)
+    {
+        using Stream stream = entry.Open();
+        byte[] bytes = new byte[most];
+        return Encoding.Latin1.GetString(bytes, 0, stream.ReadAtLeast(bytes, most, throwOnEndOfStream: false));
+    }
+
+    [GeneratedRegex(@"^\x80.c(__torch__[\w.]*)\n(\w+)\n", RegexOptions.Singleline)]
+    private static partial Regex PickledType();
 
     private static void Check(ZipArchive archive, long size, string name)
     {

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>
@@ -33,12 +31,12 @@ internal sealed class TorchScriptNetwork : NetworkFile
         try
         {
             module = TorchScriptModule.Load(path, device);
-            return new TorchScriptNetwork(name, device, module, InputRoles.Of(name, [.. Arguments(module.schema).Select(argument => (argument, (int?)null))]));
+            return new TorchScriptNetwork(name, device, module, InputRoles.Of(name, [.. TorchScriptArchive.Arguments(path, name).Select(argument => (argument, (int?)null))]));
         }
-        catch (NativeException e)
+        catch (Exception e) when (e.IsFromTorch || e is InvalidDataException)
         {
             module?.Dispose();
-            throw new InvalidModelException($"{name} cannot be loaded by libtorch {Backend.Version}: {InvalidModelException.Quote(e.Message.Replace(path, name, StringComparison.Ordinal).Split('\n')[0])}.", e);
+            throw new InvalidModelException($"{name} cannot be loaded by libtorch {Backend.Version}: {InvalidModelException.Quote(e.FirstLine.Replace(path, name, StringComparison.Ordinal))}.", e);
         }
         catch
         {
@@ -54,7 +52,7 @@ internal sealed class TorchScriptNetwork : NetworkFile
         foreach ((bool optimised, (ScalarType, ScalarType) candidate) in wanted.Select(candidate => (false, candidate)).Concat(wanted.Select(candidate => (true, candidate))))
         {
             (types, OneByOne) = (candidate, false);
-            module.optimise(optimised);
+            module.Optimise(optimised);
             try
             {
                 base.Check(inputs, shapes);
@@ -78,40 +76,20 @@ internal sealed class TorchScriptNetwork : NetworkFile
     private protected override Tensor RunTogether(Tensor sample, Tensor? t, Tensor? context, Tensor? labels)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Arg[] arguments = [.. Roles.Select(role => (Arg)(role switch
+        Tensor[] arguments = [.. Roles.Select(role => role switch
         {
-            InputRole.Timestep => t!.to(Device, types.Time),
+            InputRole.Timestep => t!.to(types.Time, Device),
             InputRole.Context => context!.to(types.Type),
             InputRole.Labels => labels!,
             _ => sample.to(types.Type),
-        }))];
+        })];
         try
         {
             return module.forward(arguments).to(ScalarType.Float32).MoveToOuterDisposeScope();
         }
-        catch (Exception e) when (e is NativeException or InvalidOperationException)
+        catch (Exception e) when (e.IsFromTorch || e is InvalidOperationException)
         {
             throw NetworkFailedException.Of(e);
-        }
-    }
-
-    // forward(__torch__.Net self, Tensor sample, Tensor timestep, Tensor? context=None) -> Tensor: the names without a default, self left out.
-    private static IEnumerable<string> Arguments(string schema)
-    {
-        int depth = 0, start = schema.IndexOf('(', StringComparison.Ordinal) + 1;
-        for (int i = start; i < schema.Length && depth >= 0; i++)
-        {
-            depth += schema[i] is '(' or '[' ? 1 : schema[i] is ')' or ']' ? -1 : 0;
-            if (depth < 0 || (depth == 0 && schema[i] == ','))
-            {
-                string argument = schema[start..i].Trim();
-                start = i + 1;
-                string argumentName = argument[(argument.LastIndexOf(' ') + 1)..];
-                if (argumentName is not ("self" or "") && !argumentName.Contains('=', StringComparison.Ordinal))
-                {
-                    yield return argumentName;
-                }
-            }
         }
     }
 }

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Batching;
 
 /// <summary>Which of a model's functions a call is of.</summary>

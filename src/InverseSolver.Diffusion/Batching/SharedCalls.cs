@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Batching;
 
 /// <summary>
@@ -138,7 +136,7 @@ public sealed class SharedCalls : IDisposable
 
         if (call.Error is { } error)
         {
-            throw error is NativeOutOfMemoryException ? new NativeOutOfMemoryException(error.Message) : new InvalidOperationException("A shared network call failed.", error);
+            throw error.IsOutOfMemory ? new InsufficientMemoryException(error.FirstLine) : new InvalidOperationException("A shared network call failed.", error);
         }
     }
 
@@ -222,7 +220,7 @@ public sealed class SharedCalls : IDisposable
         {
             run();
         }
-        catch (NativeOutOfMemoryException) when (calls.Length > 1 && calls[0].Batch is null)
+        catch (Exception error) when (error.IsOutOfMemory && calls.Length > 1 && calls[0].Batch is null)
         {
             // Half as many at a time, from now on.
             mostItems = Math.Max(1, calls.Sum(call => call.Items) / 2);
@@ -235,7 +233,7 @@ public sealed class SharedCalls : IDisposable
             lock (gate)
             {
                 // Halved for what comes; a graph that was too large is not built again.
-                mostItems = error is NativeOutOfMemoryException ? Math.Max(1, calls.Sum(call => call.Items) / 2) : mostItems;
+                mostItems = error.IsOutOfMemory ? Math.Max(1, calls.Sum(call => call.Items) / 2) : mostItems;
                 foreach (SharedCall call in calls.Where(call => call.Error is null && !call.Abandoned))
                 {
                     call.Error = error;
@@ -260,7 +258,7 @@ public sealed class SharedCalls : IDisposable
             if (gradient)
             {
                 Tensor leaf = input.requires_grad_();
-                using GradMode on = torch.enable_grad();
+                using IDisposable on = torch.enable_grad();
                 Tensor result = Compute(calls[0], leaf, t);
                 outputs = Parts(calls, result.detach());
                 batch = new SharedBatch(calls, leaf.DetachFromDisposeScope(), result.DetachFromDisposeScope());
@@ -300,9 +298,9 @@ public sealed class SharedCalls : IDisposable
         }
 
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode off = torch.no_grad();
+        using IDisposable off = torch.no_grad();
         Tensor cotangent = torch.cat([.. batch.Calls.Select((call, i) => call.Cotangent?.detach() ?? torch.zeros_like(Part(batch.Calls, batch.Result.detach(), i)))]);
-        Tensor[] gradients = Parts(batch.Calls, torch.autograd.grad([batch.Result], [batch.Leaf], [cotangent])[0]);
+        Tensor[] gradients = Parts(batch.Calls, torch.autograd.vjp(batch.Result, batch.Leaf, cotangent));
         lock (gate)
         {
             foreach ((SharedCall call, Tensor gradient) in batch.Calls.Zip(gradients))

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Batching;
 
 /// <summary>A model as one solver sees it whose network calls go out together with those of others (<see cref="SharedCalls"/>). For one thread; disposing it leaves the model loaded.</summary>
@@ -92,7 +90,7 @@ public sealed class SharedModel : LatentModel
         Tensor x, Func<Tensor, Tensor>? before, Func<Tensor, SharedCall> toCall, Func<Tensor, Tensor>? after, Func<Tensor, Tensor> cotangent)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode off = torch.no_grad();
+        using IDisposable off = torch.no_grad();
         (Tensor leaf, Tensor input) = Recorded(x, before);
         SharedCall call = toCall(input.detach());
         Tensor answer = calls.Forward(call), whole, value, w;
@@ -100,7 +98,7 @@ public sealed class SharedModel : LatentModel
         {
             (whole, value) = Recorded(answer, after);
             w = cotangent(value.detach());
-            w = after is null ? w : torch.autograd.grad([value], [whole], [w])[0];
+            w = after is null ? w : torch.autograd.vjp(value, whole, w);
         }
         catch
         {
@@ -109,7 +107,7 @@ public sealed class SharedModel : LatentModel
         }
 
         Tensor gradient = calls.Backward(call, w);
-        gradient = before is null ? gradient : torch.autograd.grad([input], [leaf], [gradient])[0];
+        gradient = before is null ? gradient : torch.autograd.vjp(input, leaf, gradient);
         return (value.detach().MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
     }
 
@@ -121,7 +119,7 @@ public sealed class SharedModel : LatentModel
         }
 
         Tensor leaf = x.detach().requires_grad_();
-        using GradMode on = torch.enable_grad();
+        using IDisposable on = torch.enable_grad();
         return (leaf, function(leaf));
     }
 }

@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
-using F = InverseSolver.Torch.torch.nn.functional;
+using F = TorchSharp.torch.nn.functional;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -8,8 +7,6 @@ namespace InverseSolver.Diffusion.Networks;
 internal sealed class Activation
 {
     internal static readonly Activation Silu = new("silu");
-    private static readonly Op SiluInPlace = new("aten::silu_", "");
-    private static readonly Op Mish = new("aten::mish", "");
     private readonly string name;
 
     private Activation(string name) => this.name = name;
@@ -23,7 +20,7 @@ internal sealed class Activation
 
     internal Tensor Forward(Tensor x) => name switch
     {
-        "mish" => Mish.Call(x),
+        "mish" => F.mish(x),
         "gelu" => F.gelu(x),
         "relu" => F.relu(x),
         _ => F.silu(x),
@@ -34,8 +31,7 @@ internal sealed class Activation
     {
         if (!x.requires_grad && name is ("silu" or "swish"))
         {
-            SiluInPlace.Invoke(x);
-            return x;
+            return F.silu(x, inplace: true);
         }
 
         Tensor y = Forward(x);

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Networks;
 
 /// <summary>An autoencoder on images in [-1,1].</summary>

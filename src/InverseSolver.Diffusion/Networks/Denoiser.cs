@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Networks;
 
 /// <summary>A denoising network: (sample, timestep, context, class) -> whatever it was trained to predict.</summary>

@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
-using F = InverseSolver.Torch.torch.nn.functional;
+using F = TorchSharp.torch.nn.functional;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -35,5 +34,5 @@ internal sealed class Upsample2D(WeightScope w, int channels)
     }
 
     internal static Tensor Nearest(Tensor x, (long Height, long Width)? size) =>
-        F.interpolate_nearest(x, size is { } s ? [s.Height, s.Width] : [2 * x.size(2), 2 * x.size(3)]);
+        F.upsample_nearest2d(x, size is { } s ? [s.Height, s.Width] : [2 * x.size(2), 2 * x.size(3)]);
 }

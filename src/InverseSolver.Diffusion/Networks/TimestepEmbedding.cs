@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -65,7 +64,7 @@ internal sealed class TimestepFeatures
     internal Tensor Forward(Tensor t)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor time = t.to(frequencies.device, ScalarType.Float32);
+        Tensor time = t.to(ScalarType.Float32, frequencies.device);
         if (logarithm)
         {
             time = time.log();

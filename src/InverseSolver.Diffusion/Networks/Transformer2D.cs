@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
-using F = InverseSolver.Torch.torch.nn.functional;
+using F = TorchSharp.torch.nn.functional;
 
 namespace InverseSolver.Diffusion.Networks;
 

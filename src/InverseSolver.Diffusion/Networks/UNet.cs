@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -77,7 +76,7 @@ public abstract class UNet : Denoiser
 
         h = NormOut is null ? h : OutActivation.Consume(NormOut.Forward(h));
         h = ConvOut.Forward(h).to(ScalarType.Float32);
-        return DivideByTime ? h / t.to(h.device, ScalarType.Float32).reshape(-1, 1, 1, 1) : h;
+        return DivideByTime ? h / t.to(ScalarType.Float32, h.device).reshape(-1, 1, 1, 1) : h;
     }
 
     private protected override void DisposeCore() => weights.Dispose();

@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -101,6 +100,6 @@ public sealed class VQModel : Autoencoder
     private Tensor Nearest(Tensor pixels)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        return (pixels.matmul(codebook.t()) - halfSquares).argmax(1).MoveToOuterDisposeScope();
+        return (pixels.Matmul(codebook.t()) - halfSquares).argmax(1).MoveToOuterDisposeScope();
     }
 }

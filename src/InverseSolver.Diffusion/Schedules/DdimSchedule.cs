@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Diffusion.Schedules;
 

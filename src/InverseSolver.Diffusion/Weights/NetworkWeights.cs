@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Weights;
 
 /// <summary>
@@ -53,10 +51,10 @@ internal sealed class NetworkWeights : IDisposable
         }
 
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor tensor = file.Read(name).to(Device, Type);
+        Tensor tensor = file.Read(name).to(Type, Device);
 
         // What a convolution gives has its weights' order, so this one place decides for all feature maps.
-        tensor = (channelsLast && shape.Length == 4 ? tensor.contiguous(MemoryFormat.ChannelsLast) : tensor).DetachFromDisposeScope();
+        tensor = (channelsLast && shape.Length == 4 ? tensor.channels_last() : tensor).DetachFromDisposeScope();
         owned.Add(tensor);
         unused.Remove(name);
         return tensor;

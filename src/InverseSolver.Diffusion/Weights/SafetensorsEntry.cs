@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Weights;
 
 /// <summary>One tensor as a safetensors header declares it.</summary>
@@ -17,7 +15,7 @@ public sealed record SafetensorsEntry(string Name, string Type, IReadOnlyList<lo
     internal static int ElementBytes(ScalarType type) => type switch
     {
         ScalarType.Float64 or ScalarType.Int64 or ScalarType.ComplexFloat32 => 8,
-        ScalarType.Float32 or ScalarType.Int32 or ScalarType.ComplexFloat16 => 4,
+        ScalarType.Float32 or ScalarType.Int32 => 4,
         ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Int16 => 2,
         ScalarType.ComplexFloat64 => 16,
         _ => 1,

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using InverseSolver.Torch;
 using Microsoft.Win32.SafeHandles;
 
 namespace InverseSolver.Diffusion.Weights;

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Diffusion.Weights;
 
 /// <summary>The weights under one prefix, as <c>down_blocks.0.resnets.1</c>.</summary>

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 namespace InverseSolver.Service.Access;
 
 /// <summary>Tells what keeps the service from starting in one sentence, before the host would in thirty lines.</summary>
-internal static class StartCheck
+internal static partial class StartCheck
 {
     private const int InvalidOption = 2;
 
@@ -16,6 +16,7 @@ internal static class StartCheck
         try
         {
             services.GetRequiredService<IStartupValidator>().Validate();
+            TestArithmetic(services);
             services.GetRequiredService<ModelCatalog>();
         }
         catch (OptionsValidationException invalid)
@@ -39,6 +40,28 @@ internal static class StartCheck
         }
     }
 
+    // Before the first tensor.
+    private static void TestArithmetic(IServiceProvider services)
+    {
+        try
+        {
+            ILogger log = services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(Arithmetic));
+            ArithmeticOutcome outcome = Arithmetic.Verify();
+            if (Arithmetic.Warning is { } warning)
+            {
+                ArithmeticIsSlow(log, warning);
+            }
+            else
+            {
+                ArithmeticIsRight(log, Backend.Version, outcome);
+            }
+        }
+        catch (Exception error) when (error is PlatformNotSupportedException or InvalidOperationException or DllNotFoundException)
+        {
+            throw new StartRefusedException(error.Message, InvalidOption);
+        }
+    }
+
     // "QueueCapacity: The field JobOptions.QueueCapacity must be …" as "Jobs:QueueCapacity must be …".
     private static string Sentence(string failure, Type options)
     {
@@ -46,4 +69,10 @@ internal static class StartCheck
         int at = failure.IndexOf(name, StringComparison.Ordinal);
         return at < 0 ? failure : $"{options.GetField("Section")?.GetRawConstantValue()}:{failure[(at + name.Length)..]}";
     }
+
+    [LoggerMessage(3001, LogLevel.Information, "The arithmetic of libtorch {Version} was tested: {Outcome}")]
+    private static partial void ArithmeticIsRight(ILogger log, string version, ArithmeticOutcome outcome);
+
+    [LoggerMessage(3002, LogLevel.Warning, "{Warning}")]
+    private static partial void ArithmeticIsSlow(ILogger log, string warning);
 }

@@ -14,7 +14,6 @@ internal sealed class JobDatabase : IDisposable
 
     static JobDatabase()
     {
-        SqliteLibrary.Use();
         DefaultTypeMap.MatchNamesWithUnderscores = true;
     }
 

@@ -41,6 +41,7 @@ internal sealed record JobReport(
     bool Reproducible,
     SharingReport? Sharing,
     Fingerprint Fingerprint,
+    IReadOnlyList<string> Warnings,
     IReadOnlyDictionary<string, string> Versions)
 {
     /// <summary>Indented: people read it.</summary>
@@ -84,6 +85,7 @@ internal sealed record JobReport(
         stored.Reproducible,
         sharing,
         Fingerprint.Of(model.Device, result.Batch),
+        Fingerprint.Warnings,
         new Dictionary<string, string>
         {
             ["service"] = typeof(JobReport).Assembly.GetName().Version!.ToString(3),

@@ -7,7 +7,6 @@ using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -35,7 +34,7 @@ internal sealed class JobRun(
         {
             result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
         }
-        catch (NativeOutOfMemoryException) when (shared is not null)
+        catch (Exception error) when (error.IsOutOfMemory && shared is not null)
         {
             // Others' work may have taken what one image alone needs.
             (model, shared) = (shared.Alone, null);
@@ -91,9 +90,8 @@ internal sealed class JobRun(
         {
             return act();
         }
-        catch (NativeOutOfMemoryException) when (models.UnloadUnused(device) > 0)
+        catch (Exception error) when (error.IsOutOfMemory && models.UnloadUnused(device) > 0)
         {
-            Backend.ReleaseCache(device);
             return act();
         }
     }

@@ -21,7 +21,7 @@ internal sealed class JobStore(JobDatabase database)
 
     private const string Held = "id = @id AND epoch = @epoch AND state = 'running'";
 
-    // SQLite takes one writer at a time, and this build of it lets the others sleep for whole seconds. There is no other process.
+    // SQLite takes one writer at a time; the others would sleep, try again, and fail where they had no luck for the busy timeout. There is no other process.
     private readonly Lock writing = new();
 
     /// <summary>Stores a job.</summary>

@@ -3,7 +3,6 @@ using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
 using InverseSolver.Service.Models;
-using InverseSolver.Torch;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -40,9 +39,8 @@ internal sealed partial class JobWorker(
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
         {
-            using CudaStream? stream = device.Type == DeviceType.CUDA ? new CudaStream(device.Index) : null;
-            Prepare(stream, alone: true);
-            Work(new Slot(device, stream), stopping);
+            SolverThread.LowerPriority(options.Value.Nice);
+            Work(device, stopping);
             done.SetResult();
         })
         {
@@ -54,14 +52,7 @@ internal sealed partial class JobWorker(
         return done.Task;
     }
 
-    // All threads of a slot give their work to one stream, so what one of them makes the others can use.
-    private void Prepare(CudaStream? stream, bool alone)
-    {
-        SolverThread.LowerPriority(options.Value.Nice);
-        stream?.Use(alone);
-    }
-
-    private void Work(Slot slot, CancellationToken stopping)
+    private void Work(Device device, CancellationToken stopping)
     {
         WaitHandle[] wakers = [signals.Doorbell, stopping.WaitHandle];
         while (!stopping.IsCancellationRequested && !deviceLost)
@@ -74,11 +65,11 @@ internal sealed partial class JobWorker(
                     signals.Doorbell.Set();
                     if (job.Sharing is not null && options.Value.SharedJobs > 1)
                     {
-                        RunShared(job, slot, stopping);
+                        RunShared(job, device, stopping);
                     }
                     else
                     {
-                        Run(job, slot.Device, stopping);
+                        Run(job, device, stopping);
                     }
 
                     continue;
@@ -110,7 +101,7 @@ internal sealed partial class JobWorker(
     /// Runs a job that may share its network calls, and with it further ones as long as the next in line may share them too: each on a thread of its own, their calls
     /// on one. Others wait no longer than if this slot ran one job after the other.
     /// </summary>
-    private void RunShared(JobRow first, Slot slot, CancellationToken stopping)
+    private void RunShared(JobRow first, Device device, CancellationToken stopping)
     {
         ModelLease lease;
         using (var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping))
@@ -120,18 +111,18 @@ internal sealed partial class JobWorker(
             try
             {
                 using Timer kept = KeepLease(first, cancel);
-                lease = run.Acquire(first, slot.Device, cancel.Token);
+                lease = run.Acquire(first, device, cancel.Token);
             }
             catch (Exception)
             {
                 // Alone it meets the same and says so.
-                Run(first, slot.Device, stopping);
+                Run(first, device, stopping);
                 return;
             }
         }
 
         using ModelLease held = lease;
-        using var calls = new SharedCalls(lease.Model, options.Value.SharedWindow, options.Value.SharedItems, () => Prepare(slot.Stream, alone: false));
+        using var calls = new SharedCalls(lease.Model, options.Value.SharedWindow, options.Value.SharedItems, () => SolverThread.LowerPriority(options.Value.Nice));
         using var ended = new AutoResetEvent(initialState: false);
         var running = new List<Thread>();
         try
@@ -165,10 +156,10 @@ internal sealed partial class JobWorker(
             SharedModel view = calls.Join();
             var thread = new Thread(() =>
             {
-                Prepare(slot.Stream, alone: false);
+                SolverThread.LowerPriority(options.Value.Nice);
                 try
                 {
-                    Run(job, slot.Device, stopping, view);
+                    Run(job, device, stopping, view);
                 }
                 catch (Exception error)
                 {
@@ -227,7 +218,7 @@ internal sealed partial class JobWorker(
                     store.Release(job.Id, job.Epoch);
                 }
             }
-            catch (Exception error) when (error is NativeException or { InnerException: NativeException } && Backend.IsLost(device))
+            catch (Exception error) when ((error.IsFromTorch || error.InnerException?.IsFromTorch == true) && Backend.IsLost(device))
             {
                 // The first job stays this process's, and its attempt counts: one that breaks the device each time fails for good in the end. Others only met it.
                 if (deviceLost)
@@ -281,8 +272,6 @@ internal sealed partial class JobWorker(
             lease / 4,
             lease / 4);
     }
-
-    private sealed record Slot(Device Device, CudaStream? Stream);
 
     private static string ToJson<T>(T value) => JsonSerializer.Serialize(value, ApiJson.Options);
 

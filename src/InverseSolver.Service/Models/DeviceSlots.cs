@@ -1,5 +1,4 @@
 using InverseSolver.Service.Access;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Service.Models;
 
@@ -8,23 +7,23 @@ namespace InverseSolver.Service.Models;
 internal sealed record DeviceSlots(IReadOnlyList<Device> Devices)
 {
     /// <summary>Each device once.</summary>
-    public IReadOnlyList<Device> Distinct { get; } = [.. Devices.Distinct()];
+    public IReadOnlyList<Device> Distinct { get; } = [.. Devices.DistinctBy(device => device.ToString())];
 
     /// <summary>The slots that <c>Models:Device</c> asks for.</summary>
     /// <param name="options">The options.</param>
     /// <exception cref="StartRefusedException">A device is not there, or cannot compute in the precision.</exception>
     public static DeviceSlots From(ModelFolderOptions options)
     {
-        Device[] devices = options.Device != "auto" ? [.. options.Device.Split(',', StringSplitOptions.TrimEntries).Select(Device.Parse)]
+        Device[] devices = options.Device != "auto" ? [.. options.Device.Split(',', StringSplitOptions.TrimEntries).Select(Backend.ParseDevice)]
             : Backend.CudaDevices > 0 ? [.. Enumerable.Range(0, Backend.CudaDevices).Select(index => new Device(DeviceType.CUDA, index))]
             : [torch.CPU];
-        if (devices.Any(device => device.Type == DeviceType.CUDA && device.Index >= Backend.CudaDevices))
+        if (devices.Any(device => device.type == DeviceType.CUDA && device.index >= Backend.CudaDevices))
         {
             throw new StartRefusedException(
                 $"Models:Device is {options.Device}, but {(Backend.BuiltWithCuda ? $"there are {Backend.CudaDevices} GPUs" : "this build of libtorch has no CUDA")}.", 2);
         }
 
-        bool cpu = devices.Any(device => device.Type == DeviceType.CPU);
+        bool cpu = devices.Any(device => device.type == DeviceType.CPU);
         if (cpu && options.Precision != "float32")
         {
             throw new StartRefusedException($"Models:Precision is {options.Precision}, which needs a GPU; on the CPU it is float32.", 2);

@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Requests;
-using InverseSolver.Torch;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
@@ -41,12 +40,7 @@ internal static partial class ModelEndpoints
             throw new StartRefusedException($"Models:Folders names {missing}, which is no folder.", 2);
         }
 
-        (Backend.AllowTf32Matmul, Backend.AllowTf32Cudnn) = (options.Tf32, options.Tf32);
-        foreach (Device gpu in provider.GetRequiredService<DeviceSlots>().Distinct.Where(device => device.Type == DeviceType.CUDA))
-        {
-            Backend.LimitCudaMemory(gpu.Index, options.GpuShare);
-        }
-
+        Backend.AllowTf32 = options.Tf32;
         var catalog = new ModelCatalog(
             options.Searched,
             new ModelOptions
@@ -54,15 +48,9 @@ internal static partial class ModelEndpoints
                 DenoiserType = Enum.Parse<ScalarType>(options.Precision, ignoreCase: true),
                 DenoiserTypes = options.Precisions.ToDictionary(one => one.Key, one => Enum.Parse<ScalarType>(one.Value.ToString())),
                 ChannelsLast = options.ChannelsLast,
-                Graphs = options.Graphs,
             },
             options.MemoryBytes > 0 ? options.MemoryBytes : null);
         ILogger log = provider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ModelEndpoints));
-        if (Backend.BlasWarning() is { } slow)
-        {
-            BlasIsSlow(log, slow);
-        }
-
         foreach (BrokenModel broken in catalog.Broken)
         {
             ModelIsBroken(log, broken.Name, broken.Reason);
@@ -80,7 +68,7 @@ internal static partial class ModelEndpoints
     private static Ok<ModelList> List([FromServices] ModelCatalog catalog, [FromServices] DeviceSlots slots) => TypedResults.Ok(new ModelList(
         [.. catalog.Models.Select(model => ToModel(model, catalog, null))],
         catalog.Broken,
-        [.. slots.Distinct.Select(device => new ModelMemory(device.ToString(), slots.Devices.Count(one => one == device), catalog.BudgetOf(device)))]));
+        [.. slots.Distinct.Select(device => new ModelMemory(device.ToString(), slots.Devices.Count(one => one.Is(device)), catalog.BudgetOf(device)))]));
 
     /// <summary>Shows a model with its card, configs, files and memory.</summary>
     /// <remarks>A model whose card declares no hashes is read for them the first time.</remarks>
@@ -199,8 +187,6 @@ internal static partial class ModelEndpoints
         : failure is not null ? ModelState.Failed
         : ModelState.Unloaded;
 
-    [LoggerMessage(3002, LogLevel.Warning, "{Warning}")]
-    private static partial void BlasIsSlow(ILogger log, string warning);
 
     [LoggerMessage(3001, LogLevel.Warning, "The model package {Name} cannot be used: {Reason}")]
     private static partial void ModelIsBroken(ILogger log, string name, string reason);

@@ -40,12 +40,6 @@ internal sealed class ModelFolderOptions
     /// <summary>Whether feature maps have their channels last in memory: on a GPU often faster in half precision.</summary>
     public bool ChannelsLast { get; init; }
 
-    /// <summary>Whether repeated network calls on a GPU are recorded and replayed as CUDA graphs, where a replay gives what the call gives.</summary>
-    public bool Graphs { get; init; } = true;
-
-    /// <summary>Share of a GPU's memory that this process may take, weights and work together.</summary>
-    [Range(0.01, 1.0)] public double GpuShare { get; init; } = 1;
-
     /// <summary>Threads that share one operator on the CPU; 0: the cores over the number of slots. By itself libtorch takes half of the cores.</summary>
     [Range(0, 1024)] public int Threads { get; init; }
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Service.Models;
 

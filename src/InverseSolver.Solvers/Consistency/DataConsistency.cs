@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 
@@ -63,7 +62,7 @@ internal sealed class DataConsistency
 
     private static Tensor Chosen(bool[] first, Tensor a, Tensor b)
     {
-        Tensor mask = torch.tensor([.. first.Select(one => one ? 1f : 0)], first.Length, 1, 1, 1).to(a.device);
+        Tensor mask = torch.copy_of([.. first.Select(one => one ? 1f : 0)], first.Length, 1, 1, 1).to(a.device);
         return torch.where(mask.gt(0.5), a, b);
     }
 
@@ -87,7 +86,7 @@ internal sealed class DataConsistency
         (ForwardOperator a, Tensor y) = (_input.A, _input.Y);
         double enough = a.MeasuredComponents * _input.Sigma * _input.Sigma;
         Tensor x = x0.clone();
-        using var optimizer = new torch.optim.Adam([x], LearningRate);
+        using var optimizer = new Adam([x], LearningRate);
         var stop = new ItemStop(x.size(0), Iterations, window: 20);
         for (int k = 0; k < Iterations; k++)
         {

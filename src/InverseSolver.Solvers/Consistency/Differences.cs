@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Consistency;
 
 /// <summary>D, the forward differences of an image's neighbouring pixels, inside the image only.</summary>

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 
@@ -23,7 +22,7 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
     internal Tensor? Solve(Tensor x0, Tensor y, double correlation)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         if (a.Linearise(x0, y) is not { } at)
         {
@@ -31,7 +30,7 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
         }
 
         Tensor rows = GaussianConditioning.Correlation(a.Domain[1], correlation, x0.device), columns = GaussianConditioning.Correlation(a.Domain[2], correlation, x0.device);
-        Tensor Covariance(Tensor x) => rows.matmul(x).matmul(columns);
+        Tensor Covariance(Tensor x) => rows.Matmul(x).Matmul(columns);
 
         double[] residual2 = ForwardOperator.SquaresPerItem(at.Residual).ToDoubles(), trace = Trace(at, Covariance, x0);
         double[] rho = [.. residual2.Zip(trace, Rho)];
@@ -108,5 +107,5 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
     }
 
     private static Tensor PerItem(double[] values, Tensor like) =>
-        torch.tensor([.. values.Select(value => (float)value)], [values.Length, .. Enumerable.Repeat(1L, like.dim() - 1)]).to(like.device);
+        torch.copy_of([.. values.Select(value => (float)value)], [values.Length, .. Enumerable.Repeat(1L, (int)like.dim() - 1)]).to(like.device);
 }

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 
@@ -28,16 +27,16 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
     internal Tensor Solve(Tensor x0, Tensor y, double correlation)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor rows = Correlation(a.Domain[1], correlation, x0.device), columns = Correlation(a.Domain[2], correlation, x0.device);
-        Tensor Covariance(Tensor x) => rows.matmul(x).matmul(columns);
+        Tensor Covariance(Tensor x) => rows.Matmul(x).Matmul(columns);
 
         Tensor residual = a.Measured(y) - a.Apply(x0);
         double trace = Trace(Covariance, x0.device);
         double[] residual2 = LinearOperator.SquaresPerItem(residual).ToDoubles();
         float[] rho = [.. residual2.Select(r2 => (float)Rho(r2, trace))];
-        Tensor rhos = torch.tensor(rho, [rho.Length, .. Enumerable.Repeat(1L, Real(residual).ndim - 1)]).to(x0.device);
+        Tensor rhos = torch.copy_of(rho, [rho.Length, .. Enumerable.Repeat(1L, (int)Real(residual).ndim - 1)]).to(x0.device);
 
         Tensor Normal(Tensor v) => Real(a.Apply(Covariance(a.Adjoint(Complex(v))))) + v * rhos;
         Tensor dual = ConjugateGradients.Solve(Normal, Real(residual), Tolerance, Iterations);
@@ -57,7 +56,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
         long[] shape = [Probes, .. a.Range, .. a.IsComplexRange ? new[] { 2L } : []];
         Tensor signs = torch.rand(shape, generator, device: device).ge(0.5).to(ScalarType.Float32) * 2 - 1;
         Tensor back = a.Adjoint(Complex(signs));
-        return back.dot(covariance(back)).ToDouble() / Probes;
+        return (back * covariance(back)).sum().ToDouble() / Probes;
     }
 
     internal static Tensor Correlation(long size, double r, Device device)
@@ -68,7 +67,7 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
             values[i] = (float)Math.Pow(r, Math.Abs(i / size - i % size));
         }
 
-        return torch.tensor(values, size, size).to(device);
+        return torch.copy_of(values, size, size).to(device);
     }
 
     private Tensor Real(Tensor measurement) => a.IsComplexRange ? torch.view_as_real(measurement) : measurement;

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 
@@ -11,7 +10,7 @@ internal static class OperatorNorm
     /// <summary>‖A‖², from below; always from the same start, so that a run draws no random number for it. 1 where A sees nothing.</summary>
     internal static double Squared(LinearOperator a, Device device)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         using var generator = new Generator(0);
         Tensor x = torch.randn([1, .. a.Domain], generator, ScalarType.Float32, device);

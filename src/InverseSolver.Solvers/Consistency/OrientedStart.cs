@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 
@@ -15,7 +14,7 @@ internal static class OrientedStart
     /// <param name="cancellation">Checked between iterations and calls.</param>
     internal static Tensor? Of(LatentModel model, ForwardOperator a, Tensor y, bool twins, CancellationToken cancellation)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         if ((a as NonlinearOperator)?.GlobalStart(a.Measured(y), cancellation) is not { } start)
         {

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Consistency;
 
 /// <summary>
@@ -16,7 +14,7 @@ internal sealed class OrthogonalWavelet : IDisposable
 
     internal OrthogonalWavelet(long height, long width, Device device)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         _details = torch.ones([height, width], device: device);
         while (height >= Taps && width >= Taps)
@@ -44,7 +42,7 @@ internal sealed class OrthogonalWavelet : IDisposable
         foreach ((Tensor rows, Tensor columns, long height, long width) in _levels)
         {
             Tensor block = Block(result, height, width);
-            block.copy_(rows.matmul(block).matmul(columns.t()));
+            block.copy_(rows.Matmul(block).Matmul(columns.t()));
         }
 
         return result;
@@ -58,7 +56,7 @@ internal sealed class OrthogonalWavelet : IDisposable
         foreach ((Tensor rows, Tensor columns, long height, long width) in Enumerable.Reverse(_levels))
         {
             Tensor block = Block(result, height, width);
-            block.copy_(rows.t().matmul(block).matmul(columns));
+            block.copy_(rows.t().Matmul(block).Matmul(columns));
         }
 
         return result;
@@ -99,6 +97,6 @@ internal sealed class OrthogonalWavelet : IDisposable
             values[half * size + even] = 1;
         }
 
-        return torch.tensor(values, size, size);
+        return torch.copy_of(values, size, size);
     }
 }

@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 
@@ -15,7 +14,7 @@ internal static class PriorLoss
     /// <param name="cancellation">Checked before each call.</param>
     internal static double[] Of(LatentModel model, Tensor images, CancellationToken cancellation)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         using var generator = new Generator(0);
         Tensor z = model.Encode(images.clamp(0, 1).contiguous());

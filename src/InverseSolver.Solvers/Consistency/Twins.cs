@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Consistency;
 

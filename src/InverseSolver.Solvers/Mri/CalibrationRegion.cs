@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>A fully measured rectangle in the centre of k-space: of n rows, those from size / 2 − n / 2 on (integer divisions), so that frequency 0 is in it.</summary>

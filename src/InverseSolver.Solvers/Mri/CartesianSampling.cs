@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -26,7 +25,7 @@ internal sealed class CartesianSampling : KSpaceSampling
         Mask = new ArrayData([(int)rows, (int)columns], Array.ConvertAll(mask, m => m ? 1f : 0f));
         lines = Enumerable.Range(0, mask.Length).All(i => mask[i] == mask[i % (int)columns]);
         using var scope = torch.NewDisposeScope();
-        this.mask = torch.tensor(Array.ConvertAll(mask, m => m ? 1f : 0f), [rows, columns]).to(device).DetachFromDisposeScope();
+        this.mask = torch.copy_of(Array.ConvertAll(mask, m => m ? 1f : 0f), [rows, columns]).to(device).DetachFromDisposeScope();
         measured = this.mask.gt(0.5).DetachFromDisposeScope();
         density = torch.fft.ifftshift(this.mask, Plane).contiguous().DetachFromDisposeScope();
         zero = torch.zeros([1], ScalarType.ComplexFloat32, device).DetachFromDisposeScope();

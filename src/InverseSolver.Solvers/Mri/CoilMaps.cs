@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>Sensitivities of coils with the certainty that a pixel holds signal.</summary>

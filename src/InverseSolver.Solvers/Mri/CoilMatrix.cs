@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>Matrices that mix the coils of multi-coil data.</summary>
@@ -22,8 +20,8 @@ public static class CoilMatrix
     /// <summary>The same of (…, coils, samples).</summary>
     internal static Tensor Mix(Tensor matrix, Tensor samples)
     {
-        using Tensor like = matrix.to(samples.device, samples.dtype);
-        return like.matmul(samples);
+        using Tensor like = matrix.to(samples.dtype, samples.device);
+        return like.Matmul(samples);
     }
 
     /// <summary>All samples of all slices as columns: (coils, samples).</summary>
@@ -38,7 +36,7 @@ public static class CoilMatrix
     /// <summary>Eigenvalues, ascending, and eigenvectors, as columns, of Σ d dᴴ over the samples d, complex float64 (coils, coils).</summary>
     internal static (Tensor Values, Tensor Vectors) Principal(Tensor data)
     {
-        using Tensor columns = Columns(data), wide = columns.to(ScalarType.ComplexFloat64), adjoint = Adjoint(wide), gram = wide.matmul(adjoint);
+        using Tensor columns = Columns(data), wide = columns.to(ScalarType.ComplexFloat64), adjoint = Adjoint(wide), gram = wide.Matmul(adjoint);
         return torch.linalg.eigh(gram);
     }
 

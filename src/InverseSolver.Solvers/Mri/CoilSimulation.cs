@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -56,5 +55,5 @@ public static class CoilSimulation
     }
 
     // From −1 to below 1, 0 at size / 2.
-    private static Tensor Axis(long size) => torch.tensor([.. Enumerable.Range(0, (int)size).Select(i => (i - (size / 2)) * 2.0 / size)], size);
+    private static Tensor Axis(long size) => torch.copy_of([.. Enumerable.Range(0, (int)size).Select(i => (i - (size / 2)) * 2.0 / size)], size);
 }

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>
@@ -60,7 +58,7 @@ public static class Espirit
         var shifted = new Tensor[kernel * kernel];
         for (int i = 0; i < shifted.Length; i++) shifted[i] = data.narrow(1, i / kernel, rows).narrow(2, i % kernel, columns);
         Tensor patches = torch.stack(shifted, 1).reshape(coils * kernel * kernel, rows * columns);
-        (Tensor values, Tensor vectors) = torch.linalg.eigh(patches.matmul(CoilMatrix.Adjoint(patches)));
+        (Tensor values, Tensor vectors) = torch.linalg.eigh(patches.Matmul(CoilMatrix.Adjoint(patches)));
         double[] ascending = values.ToDoubles();
         long signal = ascending.LongCount(value => value > threshold * ascending[^1]);
         return vectors.narrow(1, ascending.Length - signal, signal).reshape(coils, kernel, kernel, signal);
@@ -72,17 +70,17 @@ public static class Espirit
         (long coils, long kernel, long count) = (basis.size(0), basis.size(1), basis.size(3));
         long grid = (2 * kernel) - 1;
         Tensor spread = torch.nn.functional.pad(basis.permute(3, 0, 1, 2), [0, kernel - 1, 0, kernel - 1]);
-        Tensor fields = torch.fft.ifft2(spread, norm: "forward").permute(2, 3, 1, 0).reshape(grid * grid, coils, count);
+        Tensor fields = torch.fft.ifft2(spread, norm: FFTNormType.Forward).permute(2, 3, 1, 0).reshape(grid * grid, coils, count);
         // Each sample lies in kernel² neighbourhoods, whose projections are averaged.
-        Tensor matrices = fields.matmul(CoilMatrix.Adjoint(fields)) / (kernel * kernel);
-        return torch.fft.fft2(matrices.reshape(grid, grid, coils * coils), norm: "forward", dims: [0, 1]);
+        Tensor matrices = fields.Matmul(CoilMatrix.Adjoint(fields)) / (kernel * kernel);
+        return torch.fft.fft2(matrices.reshape(grid, grid, coils * coils), dim: [0, 1], norm: FFTNormType.Forward);
     }
 
     // (sets, coils, rows, columns) of norm 1 in each pixel, and (sets, rows, columns).
     private static (Tensor Vectors, Tensor Values) Eigenvectors(Tensor polynomial, long rows, long columns, int sets)
     {
         long grid = polynomial.size(0), squared = polynomial.size(2), coils = (long)Math.Round(Math.Sqrt(squared));
-        Tensor across = Waves(columns, grid, polynomial.device).matmul(polynomial).reshape(grid, columns * squared), down = Waves(rows, grid, polynomial.device);
+        Tensor across = Waves(columns, grid, polynomial.device).Matmul(polynomial).reshape(grid, columns * squared), down = Waves(rows, grid, polynomial.device);
         long step = Math.Clamp(ChunkElements / (columns * squared), 1, rows);
         var vectors = new List<Tensor>();
         var values = new List<Tensor>();
@@ -90,7 +88,7 @@ public static class Espirit
         {
             using var scope = torch.NewDisposeScope();
             long count = Math.Min(step, rows - row);
-            Tensor matrices = down.narrow(0, row, count).matmul(across).reshape(count * columns, coils, coils);
+            Tensor matrices = down.narrow(0, row, count).Matmul(across).reshape(count * columns, coils, coils);
             (Tensor ascending, Tensor basis) = torch.linalg.eigh(matrices);
             vectors.Add(basis.narrow(2, coils - sets, sets).flip(2).permute(2, 1, 0).reshape(sets, coils, count, columns).MoveToOuterDisposeScope());
             values.Add(ascending.narrow(1, coils - sets, sets).flip(1).permute(1, 0).reshape(sets, count, columns).MoveToOuterDisposeScope());
@@ -108,6 +106,6 @@ public static class Espirit
             double angle = 2 * Math.PI * ((d <= grid / 2 ? d : d - grid) * ((i / grid) - (size / 2))) / size;
             (pairs[2 * i], pairs[(2 * i) + 1]) = ((float)Math.Cos(angle), (float)Math.Sin(angle));
         }
-        return torch.view_as_complex(torch.tensor(pairs, [size, grid, 2])).to(device);
+        return torch.view_as_complex(torch.copy_of(pairs, [size, grid, 2])).to(device);
     }
 }

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>Which samples of the coil images' Fourier transforms were measured: the part M F of y = M F S x.</summary>

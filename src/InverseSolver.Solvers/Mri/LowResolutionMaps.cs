@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -46,6 +45,6 @@ public static class LowResolutionMaps
     private static Tensor Hann(long size, Device device)
     {
         double half = (size / 2) + 1;
-        return torch.tensor([.. Enumerable.Range(0, (int)size).Select(i => (float)(0.5 * (1 + Math.Cos(Math.PI * (i - (size / 2)) / half))))], size).to(device);
+        return torch.copy_of([.. Enumerable.Range(0, (int)size).Select(i => (float)(0.5 * (1 + Math.Cos(Math.PI * (i - (size / 2)) / half))))], size).to(device);
     }
 }

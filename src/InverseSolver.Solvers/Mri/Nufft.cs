@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -40,8 +39,8 @@ public sealed class Nufft : IDisposable
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         interpolation = Interpolation.Matrix(row, column, trajectory, device, Own);
-        Tensor factors = torch.outer(torch.tensor(row.Deapodisation()), torch.tensor(column.Deapodisation()));
-        deapodisation = Own(factors.unsqueeze(2).to(device, ScalarType.Float32));
+        Tensor factors = torch.outer(torch.copy_of(row.Deapodisation()), torch.copy_of(column.Deapodisation()));
+        deapodisation = Own(factors.unsqueeze(2).to(ScalarType.Float32, device));
     }
 
     /// <summary>Rows of the image.</summary>
@@ -105,8 +104,8 @@ public sealed class Nufft : IDisposable
         Tensor y = weights is null ? samples.resolve_conj() : samples * weights;
         Tensor values = interpolation.Transposed(Pairs(y.reshape(-1, Samples).transpose(0, 1).contiguous(), Samples));
         Tensor x = Complex(values, row.Grid, column.Grid, -1);
-        x = torch.fft.ifft(x, dim: 0, norm: "forward").narrow(0, row.Offset, Rows);
-        x = torch.fft.ifft(x, dim: 1, norm: "forward").narrow(1, column.Offset, Columns) * deapodisation;
+        x = torch.fft.ifft(x, dim: 0, norm: FFTNormType.Forward).narrow(0, row.Offset, Rows);
+        x = torch.fft.ifft(x, dim: 1, norm: FFTNormType.Forward).narrow(1, column.Offset, Columns) * deapodisation;
         return x.permute(2, 0, 1).contiguous().reshape([.. samples.shape[..^1], Rows, Columns]).MoveToOuterDisposeScope();
     }
 

@@ -3,7 +3,6 @@ using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -28,7 +27,7 @@ internal static class ParallelSimulation
         if (sigma > 0)
         {
             // Drawn over the whole range, measured or not, so that the noise of an entry does not depend on the mask.
-            using var generator = new Generator(seed);
+            using var generator = new Generator((ulong)seed);
             y += torch.view_as_complex(torch.randn([.. y.shape, 2], generator)) * sigma;
         }
 

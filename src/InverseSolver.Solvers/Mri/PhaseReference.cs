@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>Maps are known up to a phase in each pixel. Relative to a virtual coil that is strong everywhere their phase is smooth.</summary>

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>
@@ -32,7 +30,7 @@ public static class Prewhitening
     {
         if (noise.ndim != 2 || !noise.is_complex()) throw new ArgumentException("Noise is complex (coils, samples).", nameof(noise));
         if (noise.size(1) < noise.size(0)) throw new ArgumentException($"{noise.size(1)} samples are too few for the noise of {noise.size(0)} coils.", nameof(noise));
-        using Tensor wide = noise.to(ScalarType.ComplexFloat64), adjoint = CoilMatrix.Adjoint(wide), sum = wide.matmul(adjoint);
+        using Tensor wide = noise.to(ScalarType.ComplexFloat64), adjoint = CoilMatrix.Adjoint(wide), sum = wide.Matmul(adjoint);
         return sum / noise.size(1);
     }
 
@@ -51,7 +49,7 @@ public static class Prewhitening
             throw new ArgumentException("A noise covariance is (coils, coils).", nameof(covariance));
         }
         long coils = covariance.size(0);
-        Tensor psi = covariance.to(torch.CPU, ScalarType.ComplexFloat64);
+        Tensor psi = covariance.to(ScalarType.ComplexFloat64, torch.CPU);
         if (psi.abs().isfinite().all().ToInt64() == 0) throw new ArgumentException("The noise covariance holds a value that is not a finite number.", nameof(covariance));
         Tensor adjoint = CoilMatrix.Adjoint(psi);
         if ((psi - adjoint).norm().abs().ToDouble() > Asymmetry * psi.norm().abs().ToDouble()) throw new ArgumentException("The noise covariance is not Hermitian.", nameof(covariance));
@@ -59,11 +57,11 @@ public static class Prewhitening
 
         double[] variances = Variances(psi);
         double mean = variances.Average();
-        Tensor identity = torch.eye(coils, ScalarType.ComplexFloat64);
-        psi += identity * torch.tensor(Array.ConvertAll(variances, v => v > 0 ? 0 : mean));
-        Tensor scale = torch.tensor(Array.ConvertAll(variances, v => Math.Sqrt(v > 0 ? v : mean)));
+        Tensor identity = torch.eye(coils, dtype: ScalarType.ComplexFloat64);
+        psi += identity * torch.copy_of(Array.ConvertAll(variances, v => v > 0 ? 0 : mean));
+        Tensor scale = torch.copy_of(Array.ConvertAll(variances, v => Math.Sqrt(v > 0 ? v : mean)));
         Tensor correlation = psi / (scale.unsqueeze(0) * scale.unsqueeze(1));
-        double least = torch.linalg.eigh(correlation).Values.min().ToDouble();
+        double least = torch.linalg.eigh(correlation).Item1.min().ToDouble();
         if (least < -Negative) throw new ArgumentException("The noise covariance is not positive: a combination of coils would have a negative variance.", nameof(covariance));
         Tensor regular = correlation + identity * Math.Max(0, LeastEigenvalue - least);
         Tensor inverse = torch.linalg.solve_triangular(torch.linalg.cholesky(regular), identity, upper: false);
@@ -92,7 +90,7 @@ public static class Prewhitening
             // nᴴ Ψ⁻¹ n, of Gaussian noise Gamma(coils, 1) with the median coils − 1/3 + 0.02 / coils.
             Tensor distance = CoilMatrix.Mix(Matrix(psi), samples).abs().square().sum([0]) / 2;
             Tensor kept = samples * distance.le(Far * distance.median(0).ToDouble());
-            psi = kept.matmul(CoilMatrix.Adjoint(kept)) / count;
+            psi = kept.Matmul(CoilMatrix.Adjoint(kept)) / count;
             Tensor after = CoilMatrix.Mix(Matrix(psi), samples).abs().square().sum([0]) / 2;
             psi *= after.median(0).ToDouble() / (coils - (1 / 3.0) + (0.02 / coils));
         }
@@ -106,7 +104,7 @@ public static class Prewhitening
         Tensor level = RootVariance(samples);
         if (level.max().ToDouble() <= 0) throw new ArgumentException("More than half of the outer samples are 0 in each coil.", nameof(samples));
         Tensor even = samples / torch.where(level.gt(0), level, torch.ones_like(level)).unsqueeze(1);
-        Tensor turned = even * torch.complex(torch.tensor(0, ScalarType.Float64), torch.tensor(1, ScalarType.Float64));
+        Tensor turned = even * torch.complex(torch.full([], 0, ScalarType.Float64), torch.full([], 1, ScalarType.Float64));
         var rows = new Tensor[coils];
         for (long coil = 0; coil < coils; coil++)
         {
@@ -131,7 +129,7 @@ public static class Prewhitening
         long slices = all.size(0), fewest = Math.Max(1, Math.Max(FewestSamples, SamplesPerCoil * coils) / slices);
         long count = Math.Min(measured.LongLength, Math.Clamp((long)(OuterShare * measured.LongLength), fewest, Math.Max(fewest, MostSamples / slices)));
         if (count == 0) throw new ArgumentException("Nothing was measured.", nameof(mask));
-        return all.index_select(2, torch.tensor(measured.AsSpan(0, (int)count), count)).permute(1, 0, 2).reshape(coils, -1).to(ScalarType.ComplexFloat64);
+        return all.index_select(2, torch.copy_of(measured.AsSpan(0, (int)count), count)).permute(1, 0, 2).reshape(coils, -1).to(ScalarType.ComplexFloat64);
     }
 
     // Of the position from frequency 0, sides being 1.
@@ -149,7 +147,7 @@ public static class Prewhitening
     private static Tensor Positive(Tensor matrix)
     {
         (Tensor values, Tensor vectors) = torch.linalg.eigh(matrix);
-        return (vectors * values.clamp(min: 0)).matmul(CoilMatrix.Adjoint(vectors));
+        return (vectors * values.clamp(min: 0)).Matmul(CoilMatrix.Adjoint(vectors));
     }
 
     private static double[] Variances(Tensor psi)

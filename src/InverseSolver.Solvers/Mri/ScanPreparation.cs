@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -57,7 +56,7 @@ internal static class ScanPreparation
             (Tensor calibration, bool enough) = Calibration(problem, frames, whitening is null ? y : Mixed(whitening, y), whitening, sampling, mask, rows, columns);
             Tensor? given = first.Files.ContainsKey("maps") ? torch.cat([.. frames.Select(frame => frame.Files["maps"].ToTensor(device))]).unsqueeze(1) : null;
             (Tensor compression, Tensor back) = VirtualCoils.Find(calibration, whitening, problem.VirtualCoils ?? long.MaxValue);
-            Tensor mixing = whitening is null ? compression : compression.to(torch.CPU).matmul(whitening);
+            Tensor mixing = whitening is null ? compression : compression.to(torch.CPU).Matmul(whitening);
             y = sampling.Measured(Mixed(mixing, y));
             calibration = Mixed(compression, calibration);
             check();
@@ -116,7 +115,7 @@ internal static class ScanPreparation
             }
 
             Tensor whitening = Prewhitening.Matrix(covariance);
-            double level = Math.Sqrt((covariance.to(ScalarType.ComplexFloat64).real * torch.eye(covariance.size(0), ScalarType.Float64)).sum().ToDouble() / covariance.size(0) / 2);
+            double level = Math.Sqrt((covariance.to(ScalarType.ComplexFloat64).real * torch.eye(covariance.size(0), dtype: ScalarType.Float64)).sum().ToDouble() / covariance.size(0) / 2);
             return (whitening * level, level, samples is null ? "covariance" : "estimated", samples);
         }
         catch (ArgumentException error) when (error is not ArgumentOutOfRangeException)

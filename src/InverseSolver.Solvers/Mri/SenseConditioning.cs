@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -40,7 +39,7 @@ internal sealed class SenseConditioning
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
     internal Tensor Solve(Tensor x0, Tensor y, double correlation)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         return SolveComplex(x0, y, correlation, 1).real.contiguous().MoveToOuterDisposeScope();
     }
@@ -52,7 +51,7 @@ internal sealed class SenseConditioning
     /// <param name="sets">Sets of maps that are used.</param>
     internal Tensor SolveComplex(Tensor x0, Tensor y, double correlation, long sets)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor turn = _a.Phase!.unsqueeze(1), back = turn.conj().resolve_conj();
         Tensor residual = _a.Measured(y) - _a.Apply(x0);
@@ -122,14 +121,14 @@ internal sealed class SenseConditioning
         {
             Tensor signs = (torch.rand([1, 1, _a.Domain[1], _a.Domain[2]], generator, device: like.device).ge(0.5).to(ScalarType.Float32) * 2 - 1).expand(like.size(0), -1, -1, -1);
             Tensor normal = _a.Normal(signs);
-            sum = sum + ForwardOperator.SumPerItem(normal * rows.matmul(signs).matmul(columns));
+            sum = sum + ForwardOperator.SumPerItem(normal * rows.Matmul(signs).Matmul(columns));
         }
 
         return [.. sum.ToDoubles().Select(value => Math.Max(value / GaussianConditioning.Probes, double.Epsilon))];
     }
 
     private static Tensor PerItem(double[] values, Tensor like) =>
-        torch.tensor([.. values.Select(value => (float)value)], values.Length, 1, 1, 1).to(like.device);
+        torch.copy_of([.. values.Select(value => (float)value)], values.Length, 1, 1, 1).to(like.device);
 
     // C⁻¹ of r^|i-j| along rows and columns.
     private sealed class Metric
@@ -145,7 +144,7 @@ internal sealed class SenseConditioning
         // Of the circulant continuation, (rows, columns), frequency 0 first.
         internal Tensor Eigenvalues { get; }
 
-        internal Tensor Inverse(Tensor x) => _rows.matmul(x).matmul(_columns);
+        internal Tensor Inverse(Tensor x) => _rows.Matmul(x).Matmul(_columns);
 
         private static Tensor Inverse(long size, double r)
         {
@@ -158,10 +157,10 @@ internal sealed class SenseConditioning
             }
 
             if (size == 1) values[0] = 1;
-            return torch.tensor(values, size, size);
+            return torch.copy_of(values, size, size);
         }
 
         private static Tensor Spectrum(long size, double r) =>
-            torch.tensor([.. Enumerable.Range(0, (int)size).Select(k => (float)((1 + (r * r) - (2 * r * Math.Cos(2 * Math.PI * k / size))) / (1 - (r * r))))], size);
+            torch.copy_of([.. Enumerable.Range(0, (int)size).Select(k => (float)((1 + (r * r) - (2 * r * Math.Cos(2 * Math.PI * k / size))) / (1 - (r * r))))], size);
     }
 }

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -48,7 +47,7 @@ public sealed class SenseOperator : LinearOperator
     internal SenseOperator Frames(params long[] frames)
     {
         using var scope = torch.NewDisposeScope();
-        Tensor index = torch.tensor(frames, frames.LongLength).to(Maps.device);
+        Tensor index = torch.copy_of(frames, frames.LongLength).to(Maps.device);
         return new SenseOperator(sampling, Maps.index_select(0, index), Phase?.index_select(0, index), owns: false);
     }
 
@@ -89,7 +88,7 @@ public sealed class SenseOperator : LinearOperator
     internal Tensor CirculantEigenvalues()
     {
         using var scope = torch.NewDisposeScope();
-        Tensor spectra = torch.fft.fft2(Maps.select(1, 0), norm: "ortho").abs().square().sum([1], keepdim: true);
+        Tensor spectra = torch.fft.fft2(Maps.select(1, 0), norm: FFTNormType.Ortho).abs().square().sum([1], keepdim: true);
         // Σ_q M(q) |Ŝ(q − k)|² / n, a correlation.
         Tensor product = torch.fft.fft2(sampling.Density) * torch.fft.fft2(spectra).conj();
         return (torch.fft.ifft2(product).real / (Maps.size(3) * Maps.size(4))).clamp(min: 0).MoveToOuterDisposeScope();

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -48,5 +47,5 @@ internal static class SmoothPhase
     }
 
     private static Tensor Hann(long size, double half) =>
-        torch.tensor([.. Enumerable.Range(0, (int)size).Select(i => Math.Abs(i - (size / 2)) < half ? (float)(0.5 * (1 + Math.Cos(Math.PI * (i - (size / 2)) / half))) : 0f)], size);
+        torch.copy_of([.. Enumerable.Range(0, (int)size).Select(i => Math.Abs(i - (size / 2)) < half ? (float)(0.5 * (1 + Math.Cos(Math.PI * (i - (size / 2)) / half))) : 0f)], size);
 }

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Mri;
 
@@ -35,7 +34,7 @@ internal static class SparseRefinement
     /// <param name="check">Called before each iteration; may throw.</param>
     internal static Tensor Refine(SenseOperator a, Tensor start, Tensor y, double sigma, long seed, Action check)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         using var wavelet = new OrthogonalWavelet(a.Domain[1], a.Domain[2], y.device);
         double step = 1 / (OperatorNorm.Squared(a, y.device) * Margin), threshold = step * Power * sigma * sigma / Epsilon, t = 1;
@@ -46,7 +45,7 @@ internal static class SparseRefinement
         for (int i = 0; i < Shifts; i++)
         {
             shifts[i] = [(long)random.Uniform(0, Period), (long)random.Uniform(0, Period)];
-            limits[i] = wavelet.Details * threshold / (Sizes(wavelet.Forward(origin.roll(shifts[i], [2, 3]))) / Epsilon + 1);
+            limits[i] = wavelet.Details * threshold / (Sizes(wavelet.Forward(origin.roll(shifts[i], (long[])[2, 3]))) / Epsilon + 1);
         }
 
         for (int k = 0; k < Iterations; k++)
@@ -55,7 +54,7 @@ internal static class SparseRefinement
             using DisposeScope inner = torch.NewDisposeScope();
             long[] shift = shifts[k % Shifts];
             Tensor moved = ahead - (a.Normal(ahead) - backprojected) * step;
-            Tensor c = wavelet.Forward(moved.roll(shift, [2, 3])), size = Sizes(c);
+            Tensor c = wavelet.Forward(moved.roll(shift, (long[])[2, 3])), size = Sizes(c);
             Tensor shrunk = Pairs(c) * ((size - limits[k % Shifts]).relu() / size.clamp(min: 1e-12));
             Tensor next = wavelet.Inverse(shrunk.reshape(c.shape)).roll([-shift[0], -shift[1]], [2, 3]);
             double following = (1 + Math.Sqrt(1 + 4 * t * t)) / 2;

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>Samples along a trajectory.</summary>
@@ -25,7 +23,7 @@ internal sealed class TrajectorySampling : KSpaceSampling
             (long row, long column) = (Nearest(trajectory[j, 0], rows), Nearest(trajectory[j, 1], columns));
             counts[(row * columns) + column]++;
         }
-        using Tensor host = torch.tensor(counts, rows, columns);
+        using Tensor host = torch.copy_of(counts, rows, columns);
         density = host.to(device).clone().DetachFromDisposeScope();
         NetAcceleration = rows * columns / (double)nufft.Samples;
     }

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Mri;
 
 /// <summary>
@@ -17,12 +15,12 @@ internal sealed record VirtualCoils(Tensor Matrix, Tensor Back)
     public static VirtualCoils Find(Tensor white, Tensor? whitening, long most)
     {
         using var scope = torch.NewDisposeScope();
-        Tensor all = CoilCompression.Matrix(white, 1), samples = CoilMatrix.Columns(white).to(torch.CPU, ScalarType.ComplexFloat64);
-        Tensor coils = whitening is null ? samples : torch.linalg.inv(whitening).matmul(samples);
+        Tensor all = CoilCompression.Matrix(white, 1), samples = CoilMatrix.Columns(white).to(ScalarType.ComplexFloat64, torch.CPU);
+        Tensor coils = whitening is null ? samples : torch.linalg.inv(whitening).Matmul(samples);
         all = all.to(torch.CPU);
         // Samples of different virtual coils are uncorrelated, so each predicts a part of its own.
-        Tensor virtualSamples = all.matmul(samples), power = virtualSamples.abs().square().sum([1]).clamp(min: double.Epsilon);
-        Tensor back = coils.matmul(CoilMatrix.Adjoint(virtualSamples)) / power;
+        Tensor virtualSamples = all.Matmul(samples), power = virtualSamples.abs().square().sum([1]).clamp(min: double.Epsilon);
+        Tensor back = coils.Matmul(CoilMatrix.Adjoint(virtualSamples)) / power;
         double[] predicted = (back.abs().square().sum([0]) * power).ToDoubles();
         double needed = CoilCompression.DefaultEnergy * coils.abs().square().sum().ToDouble(), sum = 0;
         long count = Math.Min(most, CoilCompression.Matrix(white).size(0));

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>
@@ -29,12 +27,12 @@ public sealed class CartesianMriOperator : LinearOperator
         : base("mri", [1, height, width], [height, width], 2 * mask.LongCount(m => m), isComplexRange: true)
     {
         using var scope = torch.NewDisposeScope();
-        this.mask = Own(torch.tensor(Array.ConvertAll(mask, m => m ? 1f : 0f), [height, width]).to(device));
+        this.mask = Own(torch.copy_of(Array.ConvertAll(mask, m => m ? 1f : 0f), [height, width]).to(device));
         measured = Own(this.mask.gt(0.5));
-        weights = Own(torch.tensor(Weights(mask, height, width), [height, width]).to(device));
+        weights = Own(torch.copy_of(Weights(mask, height, width), [height, width]).to(device));
         zero = Own(torch.zeros([1], ScalarType.ComplexFloat32, device));
         if (phase is null) return;
-        Tensor angle = torch.tensor(phase, [height, width]).to(device);
+        Tensor angle = torch.copy_of(phase, [height, width]).to(device);
         this.phase = Own(torch.complex(angle.cos(), angle.sin()));
     }
 

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>Convolution with any kernel on an image that repeats itself: a product in the Fourier domain, so that everything has a closed form.</summary>
@@ -23,9 +21,9 @@ public sealed class CircularBlur : LinearOperator
         Tensor k = Fourier.Transfer(kernel, height, width), squares = k.real.square() + k.imag.square();
         Tensor seen = squares.ge(squares.max() * (RelativeCutoff * RelativeCutoff));
         Tensor reciprocal = torch.where(seen, k.reciprocal(), torch.zeros_like(k));
-        transfer = Own(k.to(device, ScalarType.ComplexFloat32));
-        power = Own(squares.to(device, ScalarType.Float32));
-        inverse = Own(reciprocal.to(device, ScalarType.ComplexFloat32));
+        transfer = Own(k.to(ScalarType.ComplexFloat32, device));
+        power = Own(squares.to(ScalarType.Float32, device));
+        inverse = Own(reciprocal.to(ScalarType.ComplexFloat32, device));
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>
@@ -25,7 +23,7 @@ public sealed class ClippingOperator : NonlinearOperator
         (this.gain, this.low, this.high) = (gain, low, high);
         if (censored is null) return;
         using var scope = torch.NewDisposeScope();
-        Tensor sides = torch.tensor(Array.ConvertAll(censored, side => (float)side), [1, .. shape]).to(device);
+        Tensor sides = torch.copy_of(Array.ConvertAll(censored, side => (float)side), [1, .. shape]).to(device);
         atLow = Own(sides.lt(-0.5));
         atHigh = Own(sides.gt(0.5));
     }

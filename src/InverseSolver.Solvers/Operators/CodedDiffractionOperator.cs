@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>y_l = |F (m_l x)| with phase masks m_l and F the centred orthonormal transform. Σ_l of what is inside the magnitudes is an isometry but for a factor: SᴴS = L.</summary>
@@ -26,7 +24,7 @@ public sealed class CodedDiffractionOperator : NonlinearOperator
         var angles = new float[count * height * width];
         for (long i = 0; i < angles.Length; i++) angles[i] = (float)random.Uniform(-Math.PI, Math.PI);
         using var scope = torch.NewDisposeScope();
-        Tensor angle = torch.tensor(angles, 1, count, 1, height, width).to(device);
+        Tensor angle = torch.copy_of(angles, 1, count, 1, height, width).to(device);
         masks = Own(torch.polar(torch.ones_like(angle), angle));
         conjugates = Own(torch.polar(torch.ones_like(angle), -angle));
     }

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>A = A_k … A₂ A₁, each part's domain the range of the one before. Its proximal step is solved by conjugate gradients.</summary>

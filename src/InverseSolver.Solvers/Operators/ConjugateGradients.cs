@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>Conjugate gradients for B x = b with B symmetric and positive (semi)definite (Hestenes and Stiefel 1952).</summary>
@@ -42,5 +40,5 @@ internal static class ConjugateGradients
 
     // Kept as (N, 1, ..., 1), so that it multiplies items without a reshape.
     private static Tensor Dot(Tensor a, Tensor b) =>
-        (a.is_complex() ? (a.conj() * b).real : a * b).sum([.. Enumerable.Range(1, a.dim() - 1).Select(i => (long)i)], true);
+        (a.is_complex() ? (a.conj() * b).real : a * b).sum([.. Enumerable.Range(1, (int)a.dim() - 1).Select(i => (long)i)], true);
 }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -45,13 +44,13 @@ internal static class Fourier
 
     /// <summary>Orthonormal transform of the last two dimensions with position and frequency 0 at size / 2.</summary>
     public static Tensor Centred(Tensor x) =>
-        torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(x, Plane), norm: "ortho"), Plane);
+        torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(x, Plane), norm: FFTNormType.Ortho), Plane);
 
     /// <summary>The inverse of <see cref="Centred"/>, which is its adjoint.</summary>
     public static Tensor CentredInverse(Tensor k) =>
-        torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(k, Plane), norm: "ortho"), Plane);
+        torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(k, Plane), norm: FFTNormType.Ortho), Plane);
 
     /// <summary>A float64 matrix on the CPU.</summary>
     public static Tensor Matrix(double[,] matrix) =>
-        torch.tensor(MemoryMarshal.CreateReadOnlySpan(ref matrix[0, 0], matrix.Length), [matrix.GetLength(0), matrix.GetLength(1)]);
+        torch.copy_of(MemoryMarshal.CreateReadOnlySpan(ref matrix[0, 0], matrix.Length), [matrix.GetLength(0), matrix.GetLength(1)]);
 }

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>A linear <see cref="ForwardOperator"/>, with its adjoint and its proximal step.</summary>

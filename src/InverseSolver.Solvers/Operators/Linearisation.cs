@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>The residual r(x) of a forward model near an image, and its Jacobian there.</summary>

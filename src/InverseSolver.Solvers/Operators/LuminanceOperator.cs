@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -19,7 +18,7 @@ public sealed class LuminanceOperator : LinearOperator
     {
         using var scope = torch.NewDisposeScope();
         float[] w = luminance == Luminance.Mean ? [1 / 3f, 1 / 3f, 1 / 3f] : [0.299f, 0.587f, 0.114f];
-        weights = Own(torch.tensor(w, 1, 3, 1, 1).to(device));
+        weights = Own(torch.copy_of(w, 1, 3, 1, 1).to(device));
         power = w.Sum(value => (double)value * value);
     }
 

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>y = mask · x, the same pixels in all channels: inpainting, and denoising where everything is measured.</summary>
@@ -25,7 +23,7 @@ public sealed class MaskOperator : LinearOperator
     {
         using var scope = torch.NewDisposeScope();
         float[] values = Array.ConvertAll(mask, m => m ? 1f : 0f);
-        this.mask = Own(torch.tensor(values, [1, 1, shape[1], shape[2]]).to(device));
+        this.mask = Own(torch.copy_of(values, [1, 1, shape[1], shape[2]]).to(device));
         measured = Own(this.mask.gt(0.5));
         zero = Own(torch.zeros([1], ScalarType.Float32, device));
     }

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>A <see cref="ForwardOperator"/> that is not linear; its gradient is autograd's.</summary>
@@ -37,7 +35,7 @@ public abstract class NonlinearOperator : ForwardOperator
 
         using (torch.no_grad())
         {
-            return torch.autograd.grad([residual], [leaf], [residual.detach()])[0];
+            return torch.autograd.vjp(residual, leaf, residual.detach());
         }
     }
 }

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -42,11 +41,11 @@ public sealed class QuantisationOperator : NonlinearOperator
         }
 
         steps = Own(Steps(quality, shape).to(device));
-        cosines = Own(Fourier.Matrix(SensingOperator.Cosine(Block)).to(device, ScalarType.Float32));
-        shift = Own(torch.tensor((ReadOnlySpan<float>)(shape[0] == 1 ? [128 / 255f] : [128 / 255f, 0, 0]), 1, shape[0], 1, 1).to(device));
+        cosines = Own(Fourier.Matrix(SensingOperator.Cosine(Block)).to(ScalarType.Float32, device));
+        shift = Own(torch.copy_of((ReadOnlySpan<float>)(shape[0] == 1 ? [128 / 255f] : [128 / 255f, 0, 0]), 1, shape[0], 1, 1).to(device));
         if (shape[0] == 1) return;
-        colours = Own(Fourier.Matrix(ToYCbCr).to(device, ScalarType.Float32));
-        coloursBack = Own(torch.linalg.inv(Fourier.Matrix(ToYCbCr)).to(device, ScalarType.Float32));
+        colours = Own(Fourier.Matrix(ToYCbCr).to(ScalarType.Float32, device));
+        coloursBack = Own(torch.linalg.inv(Fourier.Matrix(ToYCbCr)).to(ScalarType.Float32, device));
     }
 
     /// <summary>Pixels rounded to levels from 0 to 1.</summary>
@@ -101,7 +100,7 @@ public sealed class QuantisationOperator : NonlinearOperator
         Tensor luminance = Tiled(Table(false, quality));
         return shape[0] == 1 ? luminance : torch.cat([luminance, Tiled(Table(true, quality)), Tiled(Table(true, quality))], 1);
 
-        Tensor Tiled(int[] table) => torch.tensor(Array.ConvertAll(table, entry => entry / 255f), 1, 1, Block, Block).repeat(1, 1, shape[1] / Block, shape[2] / Block);
+        Tensor Tiled(int[] table) => torch.copy_of(Array.ConvertAll(table, entry => entry / 255f), 1, 1, Block, Block).repeat(1, 1, shape[1] / Block, shape[2] / Block);
     }
 
     private Tensor Rounded(Tensor coefficients)
@@ -122,10 +121,10 @@ public sealed class QuantisationOperator : NonlinearOperator
     private static Tensor Cosines(Tensor x, Tensor d)
     {
         long[] s = x.shape;
-        Tensor rows = d.matmul(x.reshape(s[0], s[1], s[2] / Block, Block, s[3]));
-        return rows.reshape(s[0], s[1], s[2], s[3] / Block, Block).matmul(d.transpose(0, 1)).reshape(s);
+        Tensor rows = d.Matmul(x.reshape(s[0], s[1], s[2] / Block, Block, s[3]));
+        return rows.reshape(s[0], s[1], s[2], s[3] / Block, Block).Matmul(d.transpose(0, 1)).reshape(s);
     }
 
     private static Tensor Colours(Tensor x, Tensor? matrix) =>
-        matrix is null ? x : matrix.matmul(x.reshape(x.size(0), 3, -1)).reshape(x.shape);
+        matrix is null ? x : matrix.Matmul(x.reshape(x.size(0), 3, -1)).reshape(x.shape);
 }

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -29,16 +28,16 @@ public sealed class ReflectBlur : LinearOperator
         // Convolution with the centre at taps / 2 reads taps − 1 − taps / 2 pixels before a position.
         (top, left) = (rows - 1 - (rows / 2), columns - 1 - (columns / 2));
         (fullHeight, fullWidth) = (Fourier.FastSize(height + rows - 1), Fourier.FastSize(width + columns - 1));
-        extendRows = Own(Fourier.Matrix(Borders.Extension(height, top, fullHeight, rows, Boundary.Reflect)).to(device, ScalarType.Float32));
+        extendRows = Own(Fourier.Matrix(Borders.Extension(height, top, fullHeight, rows, Boundary.Reflect)).to(ScalarType.Float32, device));
         Tensor extendColumns = Fourier.Matrix(Borders.Extension(width, left, fullWidth, columns, Boundary.Reflect));
-        extendColumnsT = Own(extendColumns.transpose(0, 1).contiguous().to(device, ScalarType.Float32));
-        transfer = Own(Fourier.Transfer(kernel, fullHeight, fullWidth).to(device, ScalarType.ComplexFloat32));
+        extendColumnsT = Own(extendColumns.transpose(0, 1).contiguous().to(ScalarType.Float32, device));
+        transfer = Own(Fourier.Transfer(kernel, fullHeight, fullWidth).to(ScalarType.ComplexFloat32, device));
     }
 
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x)
     {
-        Tensor blurred = Fourier.Filter(extendRows.matmul(x).matmul(extendColumnsT), transfer, fullHeight, fullWidth);
+        Tensor blurred = Fourier.Filter(extendRows.Matmul(x).Matmul(extendColumnsT), transfer, fullHeight, fullWidth);
         return blurred.narrow(2, top, Domain[1]).narrow(3, left, Domain[2]);
     }
 
@@ -47,7 +46,7 @@ public sealed class ReflectBlur : LinearOperator
     {
         Tensor padded = torch.nn.functional.pad(y, [left, fullWidth - left - Domain[2], top, fullHeight - top - Domain[1]]);
         Tensor spread = Fourier.Filter(padded, transfer.conj(), fullHeight, fullWidth);
-        return extendRows.transpose(0, 1).matmul(spread).matmul(extendColumnsT.transpose(0, 1));
+        return extendRows.transpose(0, 1).Matmul(spread).Matmul(extendColumnsT.transpose(0, 1));
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>Laying images on each other that are known up to a shift and, where asked for, half a turn.</summary>

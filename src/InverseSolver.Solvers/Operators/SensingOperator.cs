@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -27,16 +26,16 @@ public sealed class SensingOperator : LinearOperator
         (long rows, long columns) = (Range[1], Range[2]);
         orthonormal = (rows, columns) == (height, width);
         Func<long, double[,]> transform = problem.Transform == SensingTransform.Hadamard ? Hadamard : Cosine;
-        left = Own(Fourier.Matrix(transform(rows)).narrow(1, 0, height).contiguous().to(device, ScalarType.Float32));
-        rightT = Own(Fourier.Matrix(transform(columns)).narrow(1, 0, width).transpose(0, 1).contiguous().to(device, ScalarType.Float32));
+        left = Own(Fourier.Matrix(transform(rows)).narrow(1, 0, height).contiguous().to(ScalarType.Float32, device));
+        rightT = Own(Fourier.Matrix(transform(columns)).narrow(1, 0, width).transpose(0, 1).contiguous().to(ScalarType.Float32, device));
 
         var random = new SplitMix64(problem.Seed);
         var chosen = new float[rows * columns];
         foreach (long i in random.Choose(Count(problem, height, width), rows * columns)) chosen[i] = 1;
         var s = new float[height * width];
         for (long i = 0; i < s.LongLength; i++) s[i] = (random.Next() >> 63) == 0 ? 1 : -1;
-        signs = Own(torch.tensor(s, height, width).to(device));
-        mask = Own(torch.tensor(chosen, rows, columns).to(device));
+        signs = Own(torch.copy_of(s, height, width).to(device));
+        mask = Own(torch.copy_of(chosen, rows, columns).to(device));
         measured = Own(mask.gt(0.5));
         zero = Own(torch.zeros([1], ScalarType.Float32, device));
     }
@@ -73,10 +72,10 @@ public sealed class SensingOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => left.matmul(x * signs).matmul(rightT) * mask;
+    protected override Tensor ApplyCore(Tensor x) => left.Matmul(x * signs).Matmul(rightT) * mask;
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => left.transpose(0, 1).matmul(y * mask).matmul(rightT.transpose(0, 1)) * signs;
+    protected override Tensor AdjointCore(Tensor y) => left.transpose(0, 1).Matmul(y * mask).Matmul(rightT.transpose(0, 1)) * signs;
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) =>

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -19,8 +18,8 @@ public sealed class SeparableOperator : LinearOperator
             channels * rows.GetLength(0) * columns.GetLength(0))
     {
         using var scope = torch.NewDisposeScope();
-        this.rows = Own(Fourier.Matrix(rows).to(device, ScalarType.Float32));
-        columnsT = Own(Fourier.Matrix(columns).transpose(0, 1).contiguous().to(device, ScalarType.Float32));
+        this.rows = Own(Fourier.Matrix(rows).to(ScalarType.Float32, device));
+        columnsT = Own(Fourier.Matrix(columns).transpose(0, 1).contiguous().to(ScalarType.Float32, device));
         // Only the proximal step needs it, and for large images it takes seconds.
         spectrum = new(() => Decompose(rows, columns, device));
     }
@@ -52,10 +51,10 @@ public sealed class SeparableOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => rows.matmul(x).matmul(columnsT);
+    protected override Tensor ApplyCore(Tensor x) => rows.Matmul(x).Matmul(columnsT);
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => rows.transpose(0, 1).matmul(y).matmul(columnsT.transpose(0, 1));
+    protected override Tensor AdjointCore(Tensor y) => rows.transpose(0, 1).Matmul(y).Matmul(columnsT.transpose(0, 1));
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho)
@@ -63,7 +62,7 @@ public sealed class SeparableOperator : LinearOperator
         (Tensor ut, Tensor v, Tensor p, Tensor wt, Tensor values, Tensor inverse) = spectrum.Value;
         Tensor filter = rho == 0 ? inverse : values / (values.square() + rho);
         Tensor residual = y - ApplyCore(x0);
-        return x0 + v.matmul(ut.matmul(residual).matmul(p) * filter).matmul(wt);
+        return x0 + v.Matmul(ut.Matmul(residual).Matmul(p) * filter).Matmul(wt);
     }
 
     private Spectrum Decompose(double[,] rows, double[,] columns, Device device)
@@ -77,12 +76,12 @@ public sealed class SeparableOperator : LinearOperator
         Tensor inverse = torch.where(values.ge(smallest), values.reciprocal(), torch.zeros_like(values));
         return new(Keep(u.transpose(0, 1)), Keep(vt.transpose(0, 1)), Keep(p), Keep(wt), Keep(values), Keep(inverse));
 
-        Tensor Keep(Tensor t) => Own(t.contiguous().to(device, ScalarType.Float32));
+        Tensor Keep(Tensor t) => Own(t.contiguous().to(ScalarType.Float32, device));
     }
 
     private static (Tensor U, Tensor S, Tensor Vt) Svd(double[,] matrix)
     {
-        (Tensor u, Tensor s, Tensor vt) = torch.linalg.svd(Fourier.Matrix(matrix));
+        (Tensor u, Tensor s, Tensor vt) = torch.linalg.svd(Fourier.Matrix(matrix), fullMatrices: false);
         long rank = s.size(0);
         return (u.narrow(1, 0, rank), s, vt.narrow(0, 0, rank));
     }

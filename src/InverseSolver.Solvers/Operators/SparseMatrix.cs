@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>
@@ -8,9 +6,6 @@ namespace InverseSolver.Solvers.Operators;
 /// </summary>
 internal sealed class SparseMatrix
 {
-    // Σ over a bag of rows of a table, weighted: a product in compressed rows.
-    private static readonly Op Bags = new("aten::embedding_bag");
-
     private readonly (Tensor Columns, Tensor Starts, Tensor Weights) forward, backward;
 
     /// <summary>Takes entries over.</summary>
@@ -52,8 +47,8 @@ internal sealed class SparseMatrix
 
         (Tensor, Tensor, Tensor) Keep(int[] indices, long[] offsets, float[] weights) => (
             own(torch.from_bytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>(indices), [indices.LongLength], ScalarType.Int32).to(device)),
-            own(torch.tensor(offsets).to(device, ScalarType.Int32)),
-            own(torch.tensor(weights, weights.LongLength).to(device)));
+            own(torch.copy_of(offsets).to(ScalarType.Int32, device)),
+            own(torch.copy_of(weights, weights.LongLength).to(device)));
     }
 
     /// <summary>M x of vectors as rows, (K, columns): (K, rows). Differentiable.</summary>
@@ -69,10 +64,7 @@ internal sealed class SparseMatrix
         backward.Weights.mul_(factor);
     }
 
-    private static Tensor Product((Tensor Columns, Tensor Starts, Tensor Weights) m, Tensor vectors)
-    {
-        Tensor[] results = Bags.CallMany(4, vectors.transpose(0, 1).contiguous(), m.Columns, m.Starts, false, 0, false, m.Weights);
-        for (int i = 1; i < results.Length; i++) results[i].Dispose();
-        return results[0].transpose(0, 1);
-    }
+    // Σ over a bag of rows of a table, weighted: a product in compressed rows.
+    private static Tensor Product((Tensor Columns, Tensor Starts, Tensor Weights) m, Tensor vectors) =>
+        torch.nn.functional.embedding_bag(m.Columns, vectors.transpose(0, 1).contiguous(), m.Starts, m.Weights).transpose(0, 1);
 }

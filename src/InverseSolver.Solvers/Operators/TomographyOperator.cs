@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -30,7 +29,7 @@ public sealed class TomographyOperator : LinearOperator
         using var _ = torch.no_grad();
         Func<double, int, (int[], float[])[]> project = problem.Projector == Projector.Mean ? ProjectionGeometry.Means : ProjectionGeometry.LineIntegrals;
         matrix = new SparseMatrix([.. ProjectionGeometry.Angles(problem).AsParallel().AsOrdered().SelectMany(angle => project(angle, size))], (long)size * size, device, Own);
-        ramp = Own(torch.tensor(Ramp(size), size, size).to(device));
+        ramp = Own(torch.copy_of(Ramp(size), size, size).to(device));
         double unit = 1.0 / size;
         if (problem.Projector == Projector.Radon)
         {
@@ -48,7 +47,7 @@ public sealed class TomographyOperator : LinearOperator
     internal override double? Attenuation => attenuation;
 
     /// <summary>Filtered back-projection with the ramp filter (Ram and Lak 1971; Kak and Slaney 1988, eq. 3.61).</summary>
-    private protected override Tensor DirectCore(Tensor y) => AdjointCore(y.matmul(ramp)) * scale;
+    private protected override Tensor DirectCore(Tensor y) => AdjointCore(y.Matmul(ramp)) * scale;
 
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x) =>

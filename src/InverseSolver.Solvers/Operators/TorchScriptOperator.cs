@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Operators;
 
@@ -33,7 +32,7 @@ public sealed class TorchScriptOperator : NonlinearOperator
             module.Dispose();
             throw new InvalidInputException("problem.module", "The module does not give float32 of the shape (N, channels, height, width).");
         }
-        catch (Exception error) when (error is NativeException or InvalidOperationException)
+        catch (Exception error) when (error.IsFromTorch || error is InvalidOperationException or InvalidDataException)
         {
             module?.Dispose();
             throw new InvalidInputException(

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Operators;
 
 /// <summary>W A with W = diag(w), w above 0: a linear A whose measurement was whitened.</summary>

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -84,7 +83,7 @@ public sealed class ConstrainedAdmm : Solver
             }
 
             Tensor v = Project(at.Residual + u);
-            Tensor g = w + at.Adjoint(at.Residual - v + u) * _p.Penalty, cg = rows.matmul(g).matmul(columns);
+            Tensor g = w + at.Adjoint(at.Residual - v + u) * _p.Penalty, cg = rows.Matmul(g).Matmul(columns);
             Tensor length = StepLength(Dot(g, cg), ForwardOperator.SquaresPerItem(at.Apply(cg)));
             w.sub_(g * length);
             x.sub_(cg * length);

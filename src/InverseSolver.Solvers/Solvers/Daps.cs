@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Consistency;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 

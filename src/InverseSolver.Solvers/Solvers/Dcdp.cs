@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -160,7 +159,7 @@ public sealed class Dcdp : Solver
     private Tensor Descend(Tensor start, Func<Tensor, (double[] Residual2, Tensor Gradient)> evaluate)
     {
         Tensor v = start.clone();
-        using var optimizer = new torch.optim.SGD([v], _p.StepSize, Momentum);
+        using var optimizer = new SGD([v], _p.StepSize, Momentum);
         var stop = new ItemStop(v.size(0), _p.Iterations, window: int.MaxValue);
         for (int i = 0; i < _p.Iterations; i++)
         {

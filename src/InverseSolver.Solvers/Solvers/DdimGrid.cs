@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -11,9 +10,12 @@ namespace InverseSolver.Solvers.Solvers;
 /// </summary>
 internal sealed class DdimGrid
 {
-    /// <summary>A grid of <paramref name="steps"/> steps in the spacing of the model's scheduler, ending as that one does.</summary>
-    internal DdimGrid(LatentModel model, int steps)
-        : this(model.Abar, OfModel(model, steps), model.Info.SetAlphaToOne ? 1 : model.Abar[0])
+    /// <summary>
+    /// A grid of <paramref name="steps"/> steps in the spacing of the model's scheduler, ending as that one does; <paramref name="reference"/>: where that spacing is
+    /// even, the reference's own for numbers of steps that divide the timesteps.
+    /// </summary>
+    internal DdimGrid(LatentModel model, int steps, bool reference = false)
+        : this(model.Abar, OfModel(model, steps, reference), model.Info.SetAlphaToOne ? 1 : model.Abar[0])
     {
     }
 
@@ -62,22 +64,23 @@ internal sealed class DdimGrid
         return new DdimGrid(abar, timesteps, abar[0]);
     }
 
-    private static int[] OfModel(LatentModel model, int steps)
+    private static int[] OfModel(LatentModel model, int steps, bool reference)
     {
         int length = Checked(model.Abar.Length, steps);
-        return model.Info.TimestepSpacing == TimestepSpacing.Leading ? Linear(length, steps)
+        return model.Info.TimestepSpacing == TimestepSpacing.Leading ? Linear(length, steps, reference)
 
             // A single step of Linspace would be timestep 0, from which nothing can start.
             : steps == 1 ? [length - 1]
             : [.. DdimSchedule.Timesteps(model.Info.TimestepSpacing, length, steps).Reverse()];
     }
 
-    private static int[] Linear(int length, int steps)
+    private static int[] Linear(int length, int steps, bool reference = false)
     {
         int last = Checked(length, steps) - 1;
         return [.. Enumerable.Range(0, steps).Select(i =>
             steps == 1 ? last
             : steps == length ? i
+            : reference && length % steps == 0 ? i * (length / steps) + 1
             : (int)Math.Round((double)i * (last - 1) / (steps - 1), MidpointRounding.AwayFromZero) + 1)];
     }
 

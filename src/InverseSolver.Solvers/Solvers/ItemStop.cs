@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>Which items of a batch have stopped optimising: each by its own residuals, so that an item's result does not depend on the others.</summary>

@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -25,7 +24,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     {
         cancellation.ThrowIfCancellationRequested();
         Network++;
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using Tensor timesteps = torch.full([z.size(0)], t, ScalarType.Int64, z.device);
         return model.PredictNoise(z, timesteps);
     }
@@ -35,7 +34,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     {
         cancellation.ThrowIfCancellationRequested();
         Network++;
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         return model.Consistent(z, sigma);
     }
 
@@ -68,7 +67,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     {
         cancellation.ThrowIfCancellationRequested();
         Decoder++;
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         return model.Decode(z, height, width);
     }
 
@@ -84,7 +83,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     {
         cancellation.ThrowIfCancellationRequested();
         Encoder++;
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         return model.Encode(x);
     }
 

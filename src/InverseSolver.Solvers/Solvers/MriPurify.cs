@@ -2,7 +2,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -34,7 +33,7 @@ public sealed class MriPurify : Solver
     /// <summary>The latent of the aliased image: Aᵀ y, along a trajectory with density compensation.</summary>
     public override SolverState Start(params long[] seeds)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         SolverState state = SolverState.Start(seeds, Y.device);
         state.Latent = Calls.Encode(A.Direct(Y));

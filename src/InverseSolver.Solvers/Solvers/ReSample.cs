@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -21,13 +20,17 @@ public sealed class ReSample : Solver
     private readonly DdimGrid _grid;
     private readonly DataConsistency _consistency;
 
+    // The authors add noise to all of y, also where nothing was measured, and their residuals count it; ours are without it, whatever stands there. This is its expected square.
+    private readonly double _unmeasured;
+
     /// <summary>A run on <paramref name="input"/>.</summary>
     public ReSample(SolverInput input, ReSampleParameters parameters)
         : base(input)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model, parameters.Steps);
+        _grid = new DdimGrid(Model, parameters.Steps, parameters.ReferenceTimesteps);
         _consistency = new DataConsistency(input, parameters);
+        _unmeasured = Math.Max(0, (A.IsComplexRange ? 2 : 1) * Elements - A.MeasuredComponents) * Sigma * Sigma;
     }
 
     /// <summary>DDIM's, and one for what comes after them.</summary>
@@ -108,7 +111,7 @@ public sealed class ReSample : Solver
     {
         (Tensor image, Tensor gradient) = Calls.DecodeVjp(z0, x =>
         {
-            Tensor norm = A.Residual2(x, Y).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
+            Tensor norm = (A.Residual2(x, Y) + _unmeasured).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
             return A.Gradient(x, Y) / norm;
         });
         return (zNext - gradient * (2 * _p.LdpsScale * Math.Sqrt(_grid.Abar[index])), image);
@@ -136,7 +139,7 @@ public sealed class ReSample : Solver
 
         // AdamW on the [-1,1] image, loss = mean of the squared residuals there.
         Tensor u = x0 * 2 - 1;
-        using var optimizer = new torch.optim.AdamW([u], _p.PixelLearningRate, weight_decay: _p.WeightDecay);
+        using var optimizer = new AdamW([u], _p.PixelLearningRate, weight_decay: _p.WeightDecay);
         var stop = new ItemStop(Y.size(0), _p.PixelIterations, window: int.MaxValue);
         for (int k = 0; k < _p.PixelIterations; k++)
         {
@@ -157,7 +160,7 @@ public sealed class ReSample : Solver
     internal Tensor LatentConsistency(Tensor z0, int iterations)
     {
         Tensor z = z0.clone();
-        using var optimizer = new torch.optim.AdamW([z], _p.LatentLearningRate, weight_decay: _p.WeightDecay);
+        using var optimizer = new AdamW([z], _p.LatentLearningRate, weight_decay: _p.WeightDecay);
         var stop = new ItemStop(z.size(0), iterations, _p.Window);
         for (int k = 0; k < iterations; k++)
         {
@@ -178,7 +181,7 @@ public sealed class ReSample : Solver
     }
 
     // One update, and whether any item goes on. By the discrepancy principle an item stops where it is good enough; the reference updates it once more.
-    private bool Optimise(torch.optim.AdamW optimizer, Tensor variable, Tensor gradient, int k, double[] residual2, ItemStop stop)
+    private bool Optimise(AdamW optimizer, Tensor variable, Tensor gradient, int k, double[] residual2, ItemStop stop)
     {
         bool testFirst = _p.DiscrepancyFactor is not null;
         if (testFirst)
@@ -211,7 +214,7 @@ public sealed class ReSample : Solver
 
     private bool Enough(double residual2) => _p.DiscrepancyFactor is { } factor
         ? residual2 <= factor * factor * Expected
-        : 4 * residual2 / Elements < 1e-6;
+        : 4 * (residual2 + _unmeasured) / Elements < 1e-6;
 
     private static long[] Shape(Tensor z) => z.shape[1..];
 

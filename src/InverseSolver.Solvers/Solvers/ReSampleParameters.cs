@@ -63,12 +63,18 @@ public sealed record ReSampleParameters : DiffusionParameters
 
     /// <summary>
     /// An optimiser stops when the sum of squared residuals is at most this squared times m sigma^2 (the discrepancy principle); null:
-    /// when the mean squared residual on the [-1,1] scale is below 1e-6, as in the reference.
+    /// when the mean squared residual on the [-1,1] scale is below 1e-6, as in the reference. There the mean runs over all of y, and what was not measured counts with sigma^2.
     /// </summary>
     [Range(0.0, 100.0)] public double? DiscrepancyFactor { get; init; } = 1;
 
     /// <summary>The formula of the clean estimate that events start from.</summary>
     public Tweedie Tweedie { get; init; } = Tweedie.Exact;
+
+    /// <summary>
+    /// Whether the timesteps are the reference's 1, 1 + c, 1 + 2c, ..., where the steps are the model's timesteps divided by a whole c; the last then lies below
+    /// the schedule's end. Else, and for other numbers of steps, they are even up to it. With 500 of 1000 the two are the same.
+    /// </summary>
+    public bool ReferenceTimesteps { get; init; }
 
     /// <summary>Whether time travel pairs each timestep with the coefficients of the step before, as the reference does.</summary>
     public bool TravelOffByOne { get; init; }

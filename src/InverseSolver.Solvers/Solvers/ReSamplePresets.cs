@@ -8,6 +8,7 @@ public static class ReSamplePresets
     {
         Samples = 1,
         Steps = 500,
+        ReferenceTimesteps = true,
         ConsistencyEvery = 10,
         ConsistencyStart = 2.0 / 3,
         LatentFraction = 1.0 / 3,

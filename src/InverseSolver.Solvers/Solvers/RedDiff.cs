@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -32,7 +31,7 @@ public sealed class RedDiff : Solver
     /// <summary>The latent of the image that is nearest to grey, in the metric of an estimate from pure noise, and explains the measurement: a regularised A⁺ y.</summary>
     public override SolverState Start(params long[] seeds)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         SolverState state = SolverState.Start(seeds, Y.device);
         Tensor grey = torch.full([seeds.Length, .. A.Domain], 0.5, ScalarType.Float32, Y.device);

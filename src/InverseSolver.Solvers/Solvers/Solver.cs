@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -79,7 +78,7 @@ public abstract class Solver
     /// <summary>Advances a state by one step.</summary>
     public void Advance(SolverState state)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         int step = state.Step;
         if (step >= Steps)

@@ -1,5 +1,3 @@
-using InverseSolver.Torch;
-
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
@@ -11,7 +9,14 @@ public sealed class SolverState : IDisposable
     private readonly Dictionary<string, Tensor> _tensors = [];
     private readonly Device _device;
 
-    private SolverState(int step, Generator[] generators, Device device) => (Step, Generators, _device) = (step, generators, device);
+    private SolverState(int step, Generator[] generators, Device device)
+    {
+        (Step, Generators, _device) = (step, generators, device);
+        Noise = Draw;
+    }
+
+    /// <summary>Standard normal noise, (N, ...shape).</summary>
+    internal delegate Tensor NoiseSource(params long[] shape);
 
     /// <summary>Steps done.</summary>
     public int Step { get; internal set; }
@@ -24,6 +29,9 @@ public sealed class SolverState : IDisposable
 
     /// <summary>One generator for each item, on the host.</summary>
     public IReadOnlyList<Generator> Generators { get; }
+
+    /// <summary>The one way in which noise is drawn: from the generators, each item from its own. A recorded run is followed with the noise that was drawn there.</summary>
+    internal NoiseSource Noise { get; set; }
 
     /// <summary>What else a solver keeps from step to step, float32, (N, ...). The state owns what is set.</summary>
     internal Tensor this[string name]
@@ -41,7 +49,7 @@ public sealed class SolverState : IDisposable
     }
 
     /// <summary>A state without tensors.</summary>
-    internal static SolverState Start(long[] seeds, Device device) => new(0, [.. seeds.Select(seed => new Generator(seed))], device);
+    internal static SolverState Start(long[] seeds, Device device) => new(0, [.. seeds.Select(seed => new Generator((ulong)seed))], device);
 
     /// <summary>z ~ N(0, I), each item from its own seed.</summary>
     internal static SolverState StartFromNoise(long[] latentShape, long[] seeds, Device device)
@@ -51,8 +59,7 @@ public sealed class SolverState : IDisposable
         return state;
     }
 
-    /// <summary>Standard normal noise, (N, ...shape), each item from its own generator.</summary>
-    internal Tensor Noise(params long[] shape)
+    private Tensor Draw(params long[] shape)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         return torch.stack([.. Generators.Select(g => torch.randn(shape, g, ScalarType.Float32, _device))]).MoveToOuterDisposeScope();
@@ -78,14 +85,14 @@ public sealed class SolverState : IDisposable
         {
             var generator = new Generator(0);
             using Tensor state = torch.from_bytes(bytes, [bytes.Length], ScalarType.Byte);
-            generator.set_state(state);
+            generator.Restore(state);
             return generator;
         });
         var loaded = new SolverState(saved.Step, [.. generators], device);
         foreach ((string name, SavedTensor tensor) in saved.Tensors)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            loaded[name] = torch.tensor(tensor.Values, tensor.Shape).to(device);
+            loaded[name] = torch.copy_of(tensor.Values, tensor.Shape).to(device);
         }
 
         return loaded;

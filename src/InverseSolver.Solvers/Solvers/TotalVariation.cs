@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 

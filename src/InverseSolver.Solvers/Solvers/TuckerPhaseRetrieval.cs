@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -39,7 +38,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     /// <summary>The spectral start and its HOSVD; it draws no random number.</summary>
     public override SolverState Start(params long[] seeds)
     {
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor x = SpectralStart().squeeze(1);
         SolverState state = SolverState.Start(seeds, Y.device);
@@ -53,7 +52,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int round)
     {
         Tensor basis = Orthonormal(torch.einsum("cab,ha,wb->chw", state["core"], state["rows"], state["columns"]), out Tensor mixing);
-        Tensor coefficients = Flow(basis, round == 0 ? ReducedSpectralStart(basis) : state["frames"].matmul(mixing));
+        Tensor coefficients = Flow(basis, round == 0 ? ReducedSpectralStart(basis) : state["frames"].Matmul(mixing));
 
         // x_k = Σ_c f_kc basis_c from now on; D and E are orthonormal here.
         state["frames"] = coefficients;
@@ -100,7 +99,7 @@ public sealed class TuckerPhaseRetrieval : Solver
         Tensor y2 = Y.square(), weights = y2 * y2.le(y2.mean([1, 2, 3], true) * Truncation).to(ScalarType.Float32);
         Tensor reduced = torch.view_as_real(_s.Spectrum(basis.unsqueeze(1))).contiguous();
         Tensor matrices = torch.einsum("clhwr,klhw,dlhwr->kcd", reduced, weights, reduced);
-        Tensor leading = torch.linalg.eigh(matrices).Vectors.select(2, basis.size(0) - 1);
+        Tensor leading = torch.linalg.eigh(matrices).Item2.select(2, basis.size(0) - 1);
         Tensor sum = torch.einsum("kc,chw->k", leading, basis).reshape(-1, 1);
         return leading * (y2.sum([1, 2, 3]) / _s.Count).sqrt().reshape(-1, 1) * torch.where(sum.lt(0), -torch.ones_like(sum), torch.ones_like(sum));
     }
@@ -141,7 +140,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     // D and E with orthonormal columns, which keeps the next least squares well conditioned; X stays.
     private static void Balance(SolverState state)
     {
-        (Tensor U, Tensor S, Tensor Vh) rows = torch.linalg.svd(state["rows"]), columns = torch.linalg.svd(state["columns"]);
+        (Tensor U, Tensor S, Tensor Vh) rows = torch.linalg.svd(state["rows"], fullMatrices: false), columns = torch.linalg.svd(state["columns"], fullMatrices: false);
         Tensor toRows = rows.S.reshape(-1, 1) * rows.Vh, toColumns = columns.S.reshape(-1, 1) * columns.Vh;
         state["core"] = torch.einsum("cab,pa,qb->cpq", state["core"], toRows, toColumns).contiguous();
         state["rows"] = rows.U.contiguous();
@@ -152,7 +151,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     private static Tensor Orthonormal(Tensor images, out Tensor mixing)
     {
         Tensor flat = images.reshape(images.size(0), -1);
-        (Tensor u, Tensor s, Tensor vh) = torch.linalg.svd(flat);
+        (Tensor u, Tensor s, Tensor vh) = torch.linalg.svd(flat, fullMatrices: false);
         mixing = u * s;
         return vh.reshape(images.shape);
     }
@@ -161,7 +160,7 @@ public sealed class TuckerPhaseRetrieval : Solver
     private static Tensor Leading(Tensor x, int rank)
     {
         Tensor flat = x.reshape(x.size(0), -1).to(ScalarType.Float64);
-        Tensor vectors = torch.linalg.eigh(flat.matmul(flat.t())).Vectors;
+        Tensor vectors = torch.linalg.eigh(flat.Matmul(flat.t())).Item2;
         return vectors.narrow(1, vectors.size(1) - rank, rank).to(ScalarType.Float32).contiguous();
     }
 

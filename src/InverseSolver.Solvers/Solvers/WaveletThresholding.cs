@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -44,7 +43,7 @@ public sealed class WaveletThresholding : Solver
     public override SolverState Start(params long[] seeds)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using var wavelet = new OrthogonalWavelet(Height, Width, Y.device);
         SolverState state = SolverState.Start(seeds, Y.device);
         Tensor x = torch.zeros([seeds.Length, .. A.Domain], device: Y.device);
@@ -106,7 +105,7 @@ public sealed class WaveletThresholding : Solver
         // One by one: products of matrices round differently with the size of a batch, which many steps with momentum would amplify.
         return torch.stack([.. shifts.Select((shift, i) =>
         {
-            Tensor c = wavelet.Forward(x.select(0, i).roll(shift, [1, 2]));
+            Tensor c = wavelet.Forward(x.select(0, i).roll(shift, (long[])[1, 2]));
             Tensor limit = threshold.select(0, i) * wavelet.Details;
             Tensor shrunk = complex ? Together(c, limit) : c.sign() * (c.abs() - limit).relu();
             return wavelet.Inverse(shrunk).roll([-shift[0], -shift[1]], [1, 2]);

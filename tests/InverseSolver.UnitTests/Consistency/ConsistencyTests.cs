@@ -2,7 +2,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 
@@ -20,7 +19,7 @@ public sealed class ConsistencyTests : IDisposable
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = new MaskOperator(1, 2, 2, [true, true, false, true], torch.CPU);
-        Tensor x = torch.tensor([1f, 2, 3, 4, 0, 0, 0, 0], 2, 1, 2, 2), y = torch.tensor([1f, 2, 99, 5, 0, 0, 99, 0], 2, 1, 2, 2);
+        Tensor x = torch.copy_of([1f, 2, 3, 4, 0, 0, 0, 0], 2, 1, 2, 2), y = torch.copy_of([1f, 2, 99, 5, 0, 0, 99, 0], 2, 1, 2, 2);
         ConsistencyReport[] reports = ConsistencyMeasure.Report(op, x, y, 0.5);
         Assert.Equal(2, reports.Length);
         Assert.Equal(3, reports[0].MeasuredComponents);
@@ -43,7 +42,7 @@ public sealed class ConsistencyTests : IDisposable
         long pixels = op.Domain.Aggregate(1L, (a, b) => a * b);
         Tensor columns = op.Apply(torch.eye(pixels).reshape([pixels, .. op.Domain]));
         Tensor dense = (op.IsComplexRange ? torch.view_as_real(columns) : columns).reshape(pixels, -1).to(ScalarType.Float64);   // Aᵀ
-        (Tensor u, Tensor s, _) = torch.linalg.svd(dense);
+        (Tensor u, Tensor s, _) = torch.linalg.svd(dense, fullMatrices: false);
         long rank = (long)s.ge(s.max().ToDouble() * LinearOperator.RelativeCutoff).to(ScalarType.Float64).sum().ToDouble();
         Tensor flat = x.reshape(1, -1).to(ScalarType.Float64), seen = flat.mm(u.narrow(1, 0, rank));
         double expected = 1 - (OperatorList.Dot(seen, seen) / OperatorList.Dot(flat, flat));
@@ -61,7 +60,7 @@ public sealed class ConsistencyTests : IDisposable
         Tensor down = smooth.narrow(2, 1, smooth.size(2) - 1) - smooth.narrow(2, 0, smooth.size(2) - 1);
         Tensor across = smooth.narrow(3, 1, smooth.size(3) - 1) - smooth.narrow(3, 0, smooth.size(3) - 1);
         Tensor cost = op.Residual2(smooth, y).sum() + (down.square().sum() + across.square().sum()) * 0.1;
-        Tensor gradient = torch.autograd.grad([cost], [smooth], [torch.ones_like(cost)])[0];
+        Tensor gradient = torch.autograd.vjp(cost, smooth, torch.ones_like(cost));
         Assert.True(OperatorList.Norm(gradient) <= 1e-3 * OperatorList.Norm(right), $"{OperatorList.Norm(gradient) / OperatorList.Norm(right):e2}");
 
         Tensor energy = LeastSquares.Solve(op, y, 0.1, Penalty.Energy);

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 
@@ -29,7 +28,7 @@ public sealed class GaussNewtonTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using var op = new ClippingOperator("hdr", [1, 1, 4], 2, 0, 1, [1, 1, 0, -1], torch.CPU);
-        Tensor x0 = torch.tensor([0.3f, 0.8f, 0.2f, 0.4f], 1, 1, 1, 4), y = torch.tensor([1f, 1, 0.6f, 0], 1, 1, 1, 4);
+        Tensor x0 = torch.copy_of([0.3f, 0.8f, 0.2f, 0.4f], 1, 1, 1, 4), y = torch.copy_of([1f, 1, 0.6f, 0], 1, 1, 1, 4);
         double[] x = new GaussNewton(op, 0, Tau, default).Solve(x0, y, 0)!.ToDoubles();
         Assert.All(x.Zip([0.5, 0.8, 0.3, 0]), pair => Assert.Equal(pair.Second, pair.First, 1e-3));
     }

@@ -4,7 +4,6 @@ using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -20,7 +19,7 @@ public sealed class PhaseRetrievalTests
     public void An_image_is_laid_on_its_shifted_and_turned_twin_and_into_the_middle()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor blob = torch.tensor([1f, 2, 3, 4, 9, 5], 1, 1, 2, 3);
+        Tensor blob = torch.copy_of([1f, 2, 3, 4, 9, 5], 1, 1, 2, 3);
         Tensor x = torch.nn.functional.pad(blob, [1, 6, 0, 7]), middle = torch.nn.functional.pad(blob, [3, 4, 3, 4]);
         Tensor turned = torch.nn.functional.pad(blob.flip(2, 3), [5, 2, 4, 3]);
         Assert.Equal(middle.ToFloats(), Registration.Onto(x, middle, turns: false).ToFloats());

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
@@ -117,11 +116,11 @@ public sealed class BadModelTests
         try
         {
             spoil(folder);
-            long before = torch.live_tensors;
+            long before = Tensor.TotalCount;
             InvalidModelException e = Assert.Throws<InvalidModelException>(() => load(folder));
             Assert.Contains(message, e.Message, StringComparison.Ordinal);
             Assert.DoesNotContain(folder, e.Message, StringComparison.Ordinal);
-            Assert.True(torch.live_tensors <= before, "a refused model left tensors behind");
+            Assert.True(Tensor.TotalCount <= before, "a refused model left tensors behind");
         }
         finally
         {

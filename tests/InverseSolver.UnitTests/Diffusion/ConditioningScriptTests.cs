@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

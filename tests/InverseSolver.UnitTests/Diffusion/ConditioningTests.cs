@@ -6,7 +6,6 @@ using InverseSolver.Diffusion.Weights;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -24,7 +23,7 @@ public sealed class ConditioningTests : IDisposable
     public void A_folder_of_Stable_Diffusion_with_a_stored_embedding_needs_no_card()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = Load();
         Assert.Equal((3, 4, 4, 8), (model.Channels, model.Info.LatentChannels, model.Info.LatentDownsampling, model.SizeMultiple));
         Assert.Equal((24, 0.18215, PredictionType.Epsilon), (model.Info.ContextChannels, model.Info.LatentScale, model.Info.PredictionType));
@@ -60,18 +59,18 @@ public sealed class ConditioningTests : IDisposable
         using LatentModel model = Load();
         Assert.Equal(new ConditioningInfo { File = "conditioning.safetensors", Prompt = "a photo", GuidanceScale = scale }, model.Info.Conditioning);
         using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors"));
-        Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.tensor([300L, 800L]), w = Toy.Normal([2, 4, 8, 8], 2);
+        Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.copy_of([300L, 800L]), w = Toy.Normal([2, 4, 8, 8], 2);
         Tensor wanted = Context("embedding"), other = Context("unconditional");
         Tensor leaf = z.detach().requires_grad_();
         Tensor c = model.PredictNoise(leaf, t, wanted), u = model.PredictNoise(leaf, t, other), expected = u + (c - u) * scale;
         (Tensor noise, Tensor gradient) = model.PredictNoiseVjp(z, t, _ => w);
         Assert.True(Toy.Error(noise, expected.detach()) < 1e-5);
-        Assert.True(Toy.Error(gradient, torch.autograd.grad([expected], [leaf], [w])[0]) < 1e-5);
+        Assert.True(Toy.Error(gradient, torch.autograd.vjp(expected, leaf, w)) < 1e-5);
         Assert.True(Toy.Error(c.detach(), u.detach()) > 1e-3);
 
         // One timestep for all items is the same as that timestep for each.
-        using GradMode grad = torch.no_grad();
-        Assert.Equal(model.PredictNoise(z, torch.tensor([300L, 300L])).ToFloats(), model.PredictNoise(z, torch.tensor([300L])).ToFloats());
+        using IDisposable grad = torch.no_grad();
+        Assert.Equal(model.PredictNoise(z, torch.copy_of([300L, 300L])).ToFloats(), model.PredictNoise(z, torch.copy_of([300L])).ToFloats());
 
         Tensor Context(string name) => stored.Read(name).unsqueeze(0).expand(2, 7, 24);
     }
@@ -80,10 +79,10 @@ public sealed class ConditioningTests : IDisposable
     public void Without_guidance_the_network_gets_the_batch_as_it_is()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = Load();
         using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors"));
-        Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.tensor([300L, 800L]);
+        Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.copy_of([300L, 800L]);
         Assert.Equal(model.PredictNoise(z, t, stored.Read("embedding").unsqueeze(0).expand(2, 7, 24)).ToFloats(), model.PredictNoise(z, t).ToFloats());
     }
 
@@ -91,14 +90,14 @@ public sealed class ConditioningTests : IDisposable
     public void A_network_says_the_same_noise_whatever_it_was_trained_to_predict()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
-        Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.tensor([300L, 800L]);
+        using IDisposable grad = torch.no_grad();
+        Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.copy_of([300L, 800L]);
         Tensor said = Noise(StableDiffusionPackage.Pndm), v = Noise(StableDiffusionPackage.VPrediction);
         Tensor clean = Noise(StableDiffusionPackage.VPrediction.Replace("v_prediction", "sample", StringComparison.Ordinal));
 
         // By v = √ᾱ ε - √(1-ᾱ) z₀ and z = √ᾱ z₀ + √(1-ᾱ) ε.
         double[] abar = [Abar(300), Abar(800)];
-        Tensor a = torch.tensor(abar, 2, 1, 1, 1).to(ScalarType.Float32), s = a.sqrt(), n = (1.0 - a).sqrt();
+        Tensor a = torch.copy_of(abar, 2, 1, 1, 1).to(ScalarType.Float32), s = a.sqrt(), n = (1.0 - a).sqrt();
         Tensor z0OfV = (z - v * n) / s, z0OfSample = (z - clean * n) / s;
         Assert.True(Toy.Error(v * s - z0OfV * n, said) < 1e-5);
         Assert.True(Toy.Error(z0OfSample, said) < 1e-5);
@@ -244,19 +243,19 @@ public sealed class ConditioningTests : IDisposable
         CardRefused("""{"conditioning": {"file": "x.safetensors"}}""", "a file, but the denoiser takes classes");
 
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
-        Tensor z = Toy.Normal([2, 3, 8, 12], 1), t = torch.tensor([300L, 800L]);
+        using IDisposable grad = torch.no_grad();
+        Tensor z = Toy.Normal([2, 3, 8, 12], 1), t = torch.copy_of([300L, 800L]);
         package.Card("""{"conditioning": {"classLabel": 2}}""");
         using (LatentModel model = Load())
         {
-            Assert.Equal(model.PredictNoise(z, t, torch.tensor([2L, 2L])).ToFloats(), model.PredictNoise(z, t).ToFloats());
-            Assert.NotEqual(model.PredictNoise(z, t, torch.tensor([3L, 3L])).ToFloats(), model.PredictNoise(z, t).ToFloats());
+            Assert.Equal(model.PredictNoise(z, t, torch.copy_of([2L, 2L])).ToFloats(), model.PredictNoise(z, t).ToFloats());
+            Assert.NotEqual(model.PredictNoise(z, t, torch.copy_of([3L, 3L])).ToFloats(), model.PredictNoise(z, t).ToFloats());
         }
 
         package.Card("""{"conditioning": {"classLabel": 2, "unconditionalClass": 4, "guidanceScale": 1.5}}""");
         using (LatentModel model = Load())
         {
-            Tensor c = model.PredictNoise(z, t, torch.tensor([2L, 2L])), u = model.PredictNoise(z, t, torch.tensor([4L, 4L]));
+            Tensor c = model.PredictNoise(z, t, torch.copy_of([2L, 2L])), u = model.PredictNoise(z, t, torch.copy_of([4L, 4L]));
             Assert.True(Toy.Error(model.PredictNoise(z, t), u + (c - u) * 1.5) < 1e-5);
         }
 

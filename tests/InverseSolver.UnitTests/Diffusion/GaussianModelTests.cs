@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
@@ -16,7 +15,7 @@ public sealed class GaussianModelTests
         using DisposeScope scope = torch.NewDisposeScope();
         using var generator = new Generator(5);
         Tensor root = torch.randn([12, 12], generator, ScalarType.Float64) * 0.1;
-        return new GaussianModel(torch.rand([1, 3, 4], generator, ScalarType.Float64), root.matmul(root.t()));
+        return new GaussianModel(torch.rand([1, 3, 4], generator, ScalarType.Float64), root.Matmul(root.t()));
     }
 
     public static TheoryData<bool, int, int> Models => new() { { true, 3, 4 }, { false, 3, 4 } };
@@ -31,17 +30,17 @@ public sealed class GaussianModelTests
         double a = model.Abar[T];
         long[] shape = [1, .. model.LatentShape(height, width)];
         Tensor z = torch.randn(shape, generator);
-        double[] noise = model.PredictNoise(z, torch.tensor([(long)T])).ToDoubles();
+        double[] noise = model.PredictNoise(z, torch.copy_of([(long)T])).ToDoubles();
 
         (Tensor mean, Tensor covariance) = model.Moments(height, width);
         long d = covariance.size(0);
-        Tensor precision = torch.linalg.inv(covariance * (4 * a) + torch.eye(d, ScalarType.Float64) * (1 - a));
+        Tensor precision = torch.linalg.inv(covariance * (4 * a) + torch.eye(d, dtype: ScalarType.Float64) * (1 - a));
         Tensor centre = (mean.reshape(-1) * 2.0 - 1.0) * Math.Sqrt(a);
         double LogDensity(double[] at)
         {
             using DisposeScope inner = torch.NewDisposeScope();
-            Tensor r = torch.tensor(at) - centre;
-            return -0.5 * r.dot(precision.matmul(r.reshape(-1, 1))).ToDouble();
+            Tensor r = torch.copy_of(at) - centre;
+            return -0.5 * (r.reshape(-1, 1) * precision.Matmul(r.reshape(-1, 1))).sum().ToDouble();
         }
 
         double[] point = z.ToDoubles();
@@ -62,7 +61,7 @@ public sealed class GaussianModelTests
         using GaussianModel model = dense ? Dense() : Stationary();
         using var generator = new Generator(1);
         (Tensor mean, Tensor covariance) = model.Moments(height, width);
-        Tensor centre = mean.reshape(1, -1) * 2.0 - 1.0, c = covariance * 4, one = torch.eye(c.size(0), ScalarType.Float64);
+        Tensor centre = mean.reshape(1, -1) * 2.0 - 1.0, c = covariance * 4, one = torch.eye(c.size(0), dtype: ScalarType.Float64);
         Tensor start = torch.randn([1, .. model.LatentShape(height, width)], generator);
 
         // dz/dσ = σ (C + σ² I)⁻¹ (z - μ), by small midpoint steps from σ = 2 to 0. The function is the same along the path, and the identity at its end.
@@ -110,7 +109,7 @@ public sealed class GaussianModelTests
             int t = (int)Math.Round(i * 999.0 / (Steps - 1));
             double a = model.Abar[t], before = i == 0 ? 1 : model.Abar[(int)Math.Round((i - 1) * 999.0 / (Steps - 1))];
             using DisposeScope step = torch.NewDisposeScope();
-            Tensor e = model.PredictNoise(z, torch.tensor([(long)t]));
+            Tensor e = model.PredictNoise(z, torch.copy_of([(long)t]));
             z = ((z - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before)).MoveToOuterDisposeScope();
         }
 
@@ -129,8 +128,8 @@ public sealed class GaussianModelTests
         // The same in information form: P = C⁻¹ + AᵀA/σ², P m = C⁻¹ μ + Aᵀy/σ².
         (Tensor prior, Tensor c) = model.Moments(3, 4);
         Tensor inverse = torch.linalg.inv(c);
-        Tensor precision = inverse + a.t().matmul(a) / 0.09;
-        Tensor right = inverse.matmul(prior.reshape(-1, 1)) + a.t().matmul(y.reshape(-1, 1)) / 0.09;
+        Tensor precision = inverse + a.t().Matmul(a) / 0.09;
+        Tensor right = inverse.Matmul(prior.reshape(-1, 1)) + a.t().Matmul(y.reshape(-1, 1)) / 0.09;
         Assert.True((torch.linalg.solve(precision, right).reshape(-1) - mean.reshape(-1)).abs().max().ToDouble() < 1e-10);
         Assert.True((torch.linalg.inv(precision) - covariance).abs().max().ToDouble() < 1e-10);
     }
@@ -154,6 +153,6 @@ public sealed class GaussianModelTests
         Tensor centred = flat - average;
         double scale = covariance.abs().max().ToDouble();
         Assert.True((average.reshape(-1) - mean.reshape(-1)).abs().max().ToDouble() < 0.04 * Math.Sqrt(scale));
-        Assert.True((centred.t().matmul(centred) / x.size(0) - covariance).abs().max().ToDouble() < 0.05 * scale);
+        Assert.True((centred.t().Matmul(centred) / x.size(0) - covariance).abs().max().ToDouble() < 0.05 * scale);
     }
 }

@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
@@ -46,7 +45,7 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void Those_who_ask_at_once_share_one_copy()
     {
-        long before = torch.live_tensors;
+        long before = Tensor.TotalCount;
         using var catalog = new ModelCatalog([root]);
         var leases = new ModelLease[8];
         Parallel.For(0, leases.Length, new ParallelOptions { MaxDegreeOfParallelism = leases.Length }, i => leases[i] = catalog.Acquire("a", torch.CPU));
@@ -55,16 +54,16 @@ public sealed class ModelCatalogTests : IDisposable
         Array.ForEach(leases, lease => lease.Dispose());
         Assert.Equal(0, Assert.Single(catalog.LoadedOf("a")).Users);
         catalog.Dispose();
-        Assert.Equal(before, torch.live_tensors);
+        Assert.Equal(before, Tensor.TotalCount);
     }
 
     [Fact]
     public void A_model_unloaded_in_use_goes_with_its_last_lease()
     {
-        long before = torch.live_tensors;
+        long before = Tensor.TotalCount;
         using var catalog = new ModelCatalog([root]);
         ModelLease first = catalog.Acquire("a", torch.CPU), second = catalog.Acquire("a", torch.CPU);
-        long loaded = torch.live_tensors;
+        long loaded = Tensor.TotalCount;
         Assert.Equal(1, catalog.Unload("a"));
         Assert.Equal(LoadState.Unloading, Assert.Single(catalog.LoadedOf("a")).State);
         first.Dispose();
@@ -85,7 +84,7 @@ public sealed class ModelCatalogTests : IDisposable
         Assert.Equal(1, catalog.Unload("a"));
         Assert.Empty(catalog.LoadedOf("a"));
         Assert.Equal(0, catalog.Unload("a"));
-        Assert.InRange(torch.live_tensors, before, loaded - 1);
+        Assert.InRange(Tensor.TotalCount, before, loaded - 1);
     }
 
     [Fact]
@@ -108,12 +107,12 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void A_model_larger_than_all_the_memory_is_refused_with_both_sizes_and_unread()
     {
-        long before = torch.live_tensors;
+        long before = Tensor.TotalCount;
         using var catalog = new ModelCatalog([root], memoryBytes: bytes - 1);
         var e = Assert.Throws<ModelUnavailableException>(() => catalog.Acquire("a", torch.CPU));
         Assert.Equal(Unavailability.TooLarge, e.Reason);
         Assert.Equal($"The weights of the model 'a' take {bytes} bytes on cpu; all models together may take {bytes - 1} bytes there (Models:MemoryBytes).", e.Message);
-        Assert.Equal(before, torch.live_tensors);
+        Assert.Equal(before, Tensor.TotalCount);
         Assert.Empty(catalog.LoadedOf("a"));
     }
 
@@ -145,13 +144,13 @@ public sealed class ModelCatalogTests : IDisposable
         string weights = Path.Combine(Folder("a"), "unet", Network.WeightsName);
         byte[] good = File.ReadAllBytes(weights);
         File.WriteAllBytes(weights, [.. good[..^4], 0, 0, 0xC0, 0x7F]);
-        long before = torch.live_tensors;
+        long before = Tensor.TotalCount;
         Exception?[] errors = new Exception?[4];
         Parallel.For(0, errors.Length, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i => errors[i] = Record.Exception(() => catalog.Acquire("a", torch.CPU)));
         Assert.All(errors, e => Assert.Contains("holds a NaN", Assert.IsType<InvalidModelException>(e).Message, StringComparison.Ordinal));
         Assert.Contains("holds a NaN", catalog.FailureOf("a"), StringComparison.Ordinal);
         Assert.Empty(catalog.LoadedOf("a"));
-        Assert.Equal(before, torch.live_tensors);
+        Assert.Equal(before, Tensor.TotalCount);
         File.WriteAllBytes(weights, good);
         catalog.Acquire("a", torch.CPU).Dispose();
         Assert.Null(catalog.FailureOf("a"));
@@ -181,12 +180,12 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void The_version_is_known_without_weights_and_covers_the_card()
     {
-        long before = torch.live_tensors;
+        long before = Tensor.TotalCount;
         using var catalog = new ModelCatalog([root]);
         Assert.Null(catalog.Find("a")!.Hash);
         string hash = catalog.FindVersion("a")!.Hash!;
         Assert.Equal(hash, catalog.Find("a")!.Hash);
-        Assert.Equal(before, torch.live_tensors);
+        Assert.Equal(before, Tensor.TotalCount);
         using (LatentModel loaded = ModelPackage.Load(Folder("a")))
         {
             Assert.Equal(hash, loaded.Info.Hash);

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
@@ -23,7 +22,7 @@ public sealed class ModelCycleTests(ITestOutputHelper output)
             byte[] bytes = File.ReadAllBytes(weights);
             File.WriteAllBytes(weights, [.. bytes[..^4], 0xFF, 0xFF, 0xFF, 0xFF]);
             using var catalog = new ModelCatalog([TestData.Brain, bad]);
-            long tensors = torch.live_tensors, start = Stopwatch.GetTimestamp();
+            long tensors = Tensor.TotalCount, start = Stopwatch.GetTimestamp();
             (long Bytes, int Files, int Maps) settled = default, now = default;
             int failed = 0;
             for (int cycle = 0; cycle < Cycles; cycle++)
@@ -39,7 +38,7 @@ public sealed class ModelCycleTests(ITestOutputHelper output)
                     Assert.Equal(1, catalog.Unload("brain-mri-128"));
                 }
 
-                Assert.Equal(tensors, torch.live_tensors);
+                Assert.Equal(tensors, Tensor.TotalCount);
                 if (cycle % Settled == Settled - 1)
                 {
                     now = Figures();

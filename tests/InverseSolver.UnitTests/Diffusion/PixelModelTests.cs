@@ -6,7 +6,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -21,7 +20,7 @@ public sealed class PixelModelTests
     public void The_latent_is_the_image_between_minus_one_and_one(int channels) => With(channels, channels, folder =>
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(folder);
         Assert.Equal((channels, channels, 1, 4), (model.Channels, model.Info.LatentChannels, model.Info.LatentDownsampling, model.SizeMultiple));
         Assert.Equal((1.0, PredictionType.Epsilon, 1000), (model.Info.LatentScale, model.Info.PredictionType, model.Info.TrainTimesteps));
@@ -40,7 +39,7 @@ public sealed class PixelModelTests
     public void Any_size_is_padded_to_what_the_network_takes() => With(1, 1, folder =>
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(folder);
         Assert.Equal([1L, 16, 20], model.LatentShape(14, 17));
         Tensor x = Toy.Normal([1, 1, 14, 17], 1), z = model.Encode(x);
@@ -52,10 +51,10 @@ public sealed class PixelModelTests
     public void The_noise_is_what_the_network_says() => With(1, 1, folder =>
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(folder);
         using UNet network = Network.LoadUNet(Path.Combine(folder, "unet"), torch.CPU);
-        Tensor z = Toy.Normal([2, 1, 16, 16], 1), t = torch.tensor([10L, 700L]), said = network.Forward(z, t, null);
+        Tensor z = Toy.Normal([2, 1, 16, 16], 1), t = torch.copy_of([10L, 700L]), said = network.Forward(z, t, null);
         Assert.Equal(said.ToFloats(), model.PredictNoise(z, t).ToFloats());
         Assert.True(said.abs().max().ToDouble() > 1e-3);
     });
@@ -108,13 +107,13 @@ public sealed class PixelModelTests
         using DisposeScope scope = torch.NewDisposeScope();
         using LatentModel model = ModelPackage.Load(folder);
         using UNet network = Network.LoadUNet(Path.Combine(folder, "unet"), torch.CPU);
-        Tensor z = Toy.Normal([2, 3, 16, 16], 1), t = torch.tensor([10L, 700L]), w = Toy.Normal([2, 3, 16, 16], 2);
+        Tensor z = Toy.Normal([2, 3, 16, 16], 1), t = torch.copy_of([10L, 700L]), w = Toy.Normal([2, 3, 16, 16], 2);
         Tensor leaf = z.detach().requires_grad_(), said = network.Forward(leaf, t, null);
         Assert.Equal(6, said.size(1));
         Tensor first = said.split(3, 1)[0];
         (Tensor noise, Tensor gradient) = model.PredictNoiseVjp(z, t, _ => w);
         Assert.Equal(first.detach().ToFloats(), noise.ToFloats());
-        Assert.True(Toy.Error(gradient, torch.autograd.grad([first], [leaf], [w])[0]) < 1e-6);
+        Assert.True(Toy.Error(gradient, torch.autograd.vjp(first, leaf, w)) < 1e-6);
 
         // A whole job, of a size that has to be padded.
         float[] truth = Toy.Normal([3, 22, 17], 2).sigmoid().ToFloats();
@@ -191,7 +190,7 @@ public sealed class PixelModelTests
         const double Sigma = 0.05;
         using var op = new CartesianMriOperator(14, 16, Masks.Random(14, 16, 0.6, 3), null, torch.CPU);
         Tensor truth = Toy.Normal([1, 1, 14, 16], 2).sigmoid(), y = op.Apply(truth);
-        Tensor x = torch.tensor(Toy.Run(model, op, y, Sigma, SolverCatalog.Resolve(type, "fast", null), 1), 1, 1, 14, 16);
+        Tensor x = torch.copy_of(Toy.Run(model, op, y, Sigma, SolverCatalog.Resolve(type, "fast", null), 1), 1, 1, 14, 16);
         Assert.All(x.ToFloats(), v => Assert.True(float.IsFinite(v)));
         double residual = op.Residual2(x, y).ToDoubles()[0], before = op.Residual2(torch.full([1, 1, 14, 16], 0.5), y).ToDoubles()[0];
         Assert.True(residual < 0.3 * before, $"{residual} of {before}");
@@ -204,7 +203,7 @@ public sealed class PixelModelTests
         using LatentModel model = ModelPackage.Load(folder);
         using var op = new MaskOperator(1, 16, 16, Masks.Random(16, 16, 0.6, 3), torch.CPU);
         Tensor y = op.Apply(Toy.Normal([1, 1, 16, 16], 2).sigmoid());
-        Tensor x = torch.tensor(Toy.Run(model, op, y, 0, DdnmParameters.Paper with { Steps = 20 }, 1), 1, 1, 16, 16);
+        Tensor x = torch.copy_of(Toy.Run(model, op, y, 0, DdnmParameters.Paper with { Steps = 20 }, 1), 1, 1, 16, 16);
         Assert.True((op.Apply(x) - y).abs().max().ToDouble() < 1e-5);
     });
 

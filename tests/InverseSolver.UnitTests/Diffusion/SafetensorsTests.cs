@@ -1,6 +1,5 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

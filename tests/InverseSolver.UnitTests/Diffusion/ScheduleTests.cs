@@ -2,7 +2,6 @@ using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
@@ -102,7 +101,7 @@ public sealed class ScheduleTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         DdimSchedule schedule = FromJson("""{"prediction_type":"sample","thresholding":true,"dynamic_thresholding_ratio":0.5,"sample_max_value":10}""");
-        Tensor said = torch.tensor([0.5, -2.0, 4.0, 8.0, 0.1, 0.2, -0.3, 0.4], 2, 4).to(ScalarType.Float32);
+        Tensor said = torch.copy_of([0.5, -2.0, 4.0, 8.0, 0.1, 0.2, -0.3, 0.4], 2, 4).to(ScalarType.Float32);
         (_, Tensor original) = schedule.Step(said, 500, torch.zeros_like(said), 10);
         Assert.Equal([0.5 / 3, -2.0 / 3, 1, 1, 0.1, 0.2, -0.3, 0.4], original.ToDoubles(), (a, b) => Math.Abs(a - b) < 1e-6);
     }

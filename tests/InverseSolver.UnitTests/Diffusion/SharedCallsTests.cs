@@ -5,7 +5,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -131,7 +130,7 @@ public sealed class SharedCallsTests
     {
         using GaussianModel inner = Toy.Gaussian();
         bool broken = true;
-        using var model = new TappedModel(inner) { OnPredict = _ => { if (broken) { throw new NativeException("no such luck"); } } };
+        using var model = new TappedModel(inner) { OnPredict = _ => { if (broken) { throw new InvalidOperationException("no such luck"); } } };
         using var calls = new SharedCalls(model, Forever, 16);
         string[] texts = Together(calls, [0, 1], (view, seed) => Assert.Throws<InvalidOperationException>(() => Predict(view, 1, 8, seed)).InnerException!.Message);
         Assert.Equal(["no such luck", "no such luck"], texts);
@@ -143,7 +142,7 @@ public sealed class SharedCallsTests
     public void Where_memory_is_short_batches_become_smaller_and_a_call_that_fits_alone_succeeds()
     {
         using GaussianModel inner = Toy.Gaussian();
-        using var model = new TappedModel(inner) { OnPredict = z => { if (z.size(0) > 2) { throw new NativeOutOfMemoryException("full"); } } };
+        using var model = new TappedModel(inner) { OnPredict = z => { if (z.size(0) > 2) { throw new InsufficientMemoryException("full"); } } };
         using var calls = new SharedCalls(model, Forever, 16);
         float[][] results = Together(calls, [0, 1, 2, 3, 4, 5, 6, 7], (view, seed) => Predict(view, 1, 8, seed));
         foreach ((int seed, float[] values) in results.Index())
@@ -151,7 +150,7 @@ public sealed class SharedCallsTests
             Assert.True(Largest(Predict(inner, 1, 8, seed), values) < 1e-6);
         }
 
-        Assert.Throws<NativeOutOfMemoryException>(() => Together(calls, [0], (view, seed) => Predict(view, 3, 8, seed)));
+        Assert.Throws<InsufficientMemoryException>(() => Together(calls, [0], (view, seed) => Predict(view, 3, 8, seed)));
     }
 
     [Fact]
@@ -214,7 +213,7 @@ public sealed class SharedCallsTests
     private static float[] Predict(LatentModel model, int items, int side, int seed)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode off = torch.no_grad();
+        using IDisposable off = torch.no_grad();
         return model.PredictNoise(Toy.Normal([items, 1, side, side], seed), torch.full([1], 300, ScalarType.Int64)).ToFloats();
     }
 
@@ -222,7 +221,7 @@ public sealed class SharedCallsTests
     private static double Compare(LatentModel model, LatentModel view, int height, int width, long timestep, int seed)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode off = torch.no_grad();
+        using IDisposable off = torch.no_grad();
         Tensor z = Toy.Normal([2, .. model.LatentShape(height, width)], seed), x = Toy.Normal([2, 1, height, width], seed + 1);
         Tensor t = torch.full([2], timestep, ScalarType.Int64);
         Tensor again = z.clone();

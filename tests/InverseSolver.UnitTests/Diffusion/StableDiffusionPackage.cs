@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 
 namespace InverseSolver.UnitTests.Diffusion;
 

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
@@ -190,10 +189,10 @@ public sealed class WeightFilesTests : IDisposable
     private float[] Noise()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(package.Folder);
         using var generator = new Generator(1);
         Tensor z = torch.randn([1, 4, 8, 6], generator);
-        return [.. model.PredictNoise(z, torch.tensor([500L])).ToFloats(), .. model.Decode(z, 32, 24).ToFloats()];
+        return [.. model.PredictNoise(z, torch.copy_of([500L])).ToFloats(), .. model.Decode(z, 32, 24).ToFloats()];
     }
 }

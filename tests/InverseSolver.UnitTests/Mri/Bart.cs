@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;
@@ -56,6 +55,6 @@ internal sealed class Bart : IDisposable
         long[] dims = [.. File.ReadAllLines(path + ".hdr")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => long.Parse(text, CultureInfo.InvariantCulture))];
         float[] values = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(path + ".cfl")).ToArray();
         long[] shape = dims[4] > 1 ? [dims[4], dims[3], dims[2], dims[0] * dims[1]] : [dims[3], dims[2], dims[0] * dims[1]];
-        return torch.view_as_complex(torch.tensor(values, [.. shape, 2])).transpose(-2, -1).contiguous().MoveToOuterDisposeScope();
+        return torch.view_as_complex(torch.copy_of(values, [.. shape, 2])).transpose(-2, -1).contiguous().MoveToOuterDisposeScope();
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;

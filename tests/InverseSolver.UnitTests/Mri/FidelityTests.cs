@@ -3,7 +3,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SimulatedScan;

@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Mri;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;
@@ -69,7 +68,7 @@ public sealed class NufftBartTests(ITestOutputHelper output)
     {
         double[] angles = [.. Enumerable.Range(0, trajectory.GetLength(0)).Select(j =>
             Math.PI * ((rows % 2 * trajectory[j, 0] / rows) + (columns % 2 * trajectory[j, 1] / columns)))];
-        Tensor angle = torch.tensor(angles).to(ScalarType.Float32);
+        Tensor angle = torch.copy_of(angles).to(ScalarType.Float32);
         return torch.complex(angle.cos(), angle.sin());
     }
 
@@ -79,7 +78,7 @@ public sealed class NufftBartTests(ITestOutputHelper output)
         long samples = trajectory.GetLength(0);
         var values = new double[3 * samples];
         for (long j = 0; j < samples; j++) (values[j], values[samples + j]) = (trajectory[j, 0], trajectory[j, 1]);
-        Tensor real = torch.tensor(values, 3, samples).to(ScalarType.Float32);
+        Tensor real = torch.copy_of(values, 3, samples).to(ScalarType.Float32);
         bart.Write("trajectory", torch.complex(real, torch.zeros_like(real)));
     }
 }

@@ -6,7 +6,6 @@ using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -237,7 +236,7 @@ public sealed class ParallelMriTests
         using DisposeScope scope = torch.NewDisposeScope();
         int side = image.Shape[^1];
         Tensor x = image.ToTensor(torch.CPU), k = Fourier.Centred(torch.complex(x, torch.zeros_like(x)));
-        Tensor beyond = torch.tensor([.. Enumerable.Range(0, side * side).Select(i => double.Hypot((i / side) - (side / 2), (i % side) - (side / 2)) > side / 2 ? 1f : 0f)], side, side);
+        Tensor beyond = torch.copy_of([.. Enumerable.Range(0, side * side).Select(i => double.Hypot((i / side) - (side / 2), (i % side) - (side / 2)) > side / 2 ? 1f : 0f)], side, side);
         return (k * beyond).abs().norm().ToDouble() / k.abs().norm().ToDouble();
     }
 

@@ -2,7 +2,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SimulatedScan;
@@ -31,7 +30,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         Assert.Equal(scan.NoiseSigma * Math.Sqrt(scan.Report.ModelError), scan.Sigma, 1e-12);
 
         // M Ψ Mᴴ = 2 σ² 1.
-        Tensor mixing = Mixing(scan, made.KSpace), psi = mixing.matmul(made.Covariance.to(ScalarType.ComplexFloat64)).matmul(mixing.conj().t()) / (2 * scan.Noise.Sigma * scan.Noise.Sigma);
+        Tensor mixing = Mixing(scan, made.KSpace), psi = mixing.Matmul(made.Covariance.to(ScalarType.ComplexFloat64)).Matmul(mixing.conj().t()) / (2 * scan.Noise.Sigma * scan.Noise.Sigma);
         double off = (psi - torch.eye(psi.size(0))).abs().max().ToDouble();
         output.WriteLine($"white but for {off:e2}");
         Assert.True(off < (given ? 1e-3 : 0.35), $"{off:e2}");
@@ -45,7 +44,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         PreparedScan scan = Prepare(made.Request() with { Sigma = 3 });
         using SenseOperator a = scan.A;
         Assert.Equal(("sigma", 3.0, false), (scan.Report.Noise, scan.Noise.Sigma, scan.Noise.SigmaEstimated));
-        Tensor mixing = Mixing(scan, made.KSpace), gram = mixing.matmul(mixing.conj().t());
+        Tensor mixing = Mixing(scan, made.KSpace), gram = mixing.Matmul(mixing.conj().t());
         Assert.True((gram - torch.eye(gram.size(0))).abs().max().ToDouble() < 1e-4);
     }
 
@@ -105,7 +104,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         SimulatedScan made = Create();
         PreparedScan scan = Prepare(made.Request(Lines(3, 24), null, ("covariance", made.Covariance), ("maps", made.Coils)));
         using SenseOperator a = scan.A;
-        Tensor raw = made.KSpace * torch.tensor(Array.ConvertAll(Lines(3, 24), m => m ? 1f : 0f), Rows, Columns);
+        Tensor raw = made.KSpace * torch.copy_of(Array.ConvertAll(Lines(3, 24), m => m ? 1f : 0f), Rows, Columns);
         Assert.True(SenseScans.Error(a.Maps.reshape(-1, Rows, Columns), CoilMatrix.Apply(Mixing(scan, raw), made.Coils)) < 1e-3);
     }
 
@@ -122,7 +121,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         Assert.Equal("problem.maps", Assert.Throws<InvalidInputException>(() => Prepare(made.Request(few, new ParallelMri(Maps: MapSource.Espirit), ("covariance", made.Covariance)))).Field);
 
         // As a scan of its own, of twice the intensity, that is zero beside its centre.
-        Tensor centre = torch.tensor(Array.ConvertAll(Lines(Columns, 20), m => m ? 2f : 0f), Rows, Columns);
+        Tensor centre = torch.copy_of(Array.ConvertAll(Lines(Columns, 20), m => m ? 2f : 0f), Rows, Columns);
         PreparedScan with = Prepare(made.Request(few, null, ("covariance", made.Covariance), ("calibration", made.KSpace * centre)));
         using SenseOperator better = with.A;
         Assert.Equal(("espirit", 24, 20), (with.Report.Maps, with.Report.CalibrationRows, with.Report.CalibrationLines));
@@ -193,7 +192,7 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         SimulatedScan made = Create(noise: 2e-4);
         double[,] path = Trajectories.GoldenRadial(Rows, Columns, 110, Rows);
         using var sampling = new TrajectorySampling(Rows, Columns, path, torch.CPU);
-        Tensor samples = sampling.Forward((made.Coils * made.Image).unsqueeze(0)).squeeze(0), positions = torch.tensor([.. path.Cast<double>()], path.GetLength(0), 2);
+        Tensor samples = sampling.Forward((made.Coils * made.Image).unsqueeze(0)).squeeze(0), positions = torch.copy_of([.. path.Cast<double>()], path.GetLength(0), 2);
         var problem = new ParallelMri(Rows: Rows, Columns: Columns);
         ReconstructionRequest request = made.Request(null, problem, ("trajectory", positions)) with { Measurement = Data(samples) };
         Assert.Equal("sigma", Assert.Throws<InvalidInputException>(() => Prepare(request)).Field);

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SenseScans;
 
@@ -53,7 +52,7 @@ public sealed class SenseOperatorTests
         static Tensor Axis(double[,] frequencies, int axis, long size)
         {
             double[] values = [.. from f in Enumerable.Range(0, frequencies.GetLength(0)) from r in Enumerable.Range(0, (int)size) select -2 * Math.PI * frequencies[f, axis] * (r - size / 2) / size];
-            return torch.tensor(values, frequencies.GetLength(0), size);
+            return torch.copy_of(values, frequencies.GetLength(0), size);
         }
     }
 
@@ -70,7 +69,7 @@ public sealed class SenseOperatorTests
         using SenseOperator masked = Cartesian(9, 10, mask);
         using var free = new SenseOperator(new TrajectorySampling(9, 10, trajectory, torch.CPU), masked.Maps, null, owns: true);
         Tensor u = Complex(1, 2, 1, 9, 10);
-        Tensor index = torch.tensor([.. used.Select(i => (long)i)], used.Length);
+        Tensor index = torch.copy_of([.. used.Select(i => (long)i)], used.Length);
         Assert.True(Error(free.ApplyComplex(u), masked.ApplyComplex(u).reshape(2, 3, 90).index_select(2, index)) < 1e-5);
         Assert.True(Error(free.NormalComplex(u), masked.NormalComplex(u)) < 1e-4);
         Assert.True(Error(free.CirculantEigenvalues(), masked.CirculantEigenvalues()) < 1e-5);
@@ -109,7 +108,7 @@ public sealed class SenseOperatorTests
         (long rows, long columns) = (op.Domain[1], op.Domain[2]);
         long pixels = rows * columns;
         // Column k of Fᴴ, and the first set's AᴴA of it.
-        Tensor waves = torch.fft.ifft2(torch.eye(pixels).to(ScalarType.ComplexFloat32).reshape(pixels, 1, rows, columns), norm: "ortho");
+        Tensor waves = torch.fft.ifft2(torch.eye(pixels).to(ScalarType.ComplexFloat32).reshape(pixels, 1, rows, columns), norm: FFTNormType.Ortho);
         using var first = new SenseOperator(op.Sampling, op.Maps.narrow(1, 0, 1), null, owns: false);
         Tensor diagonal = (waves.conj() * first.NormalComplex(waves)).real.sum([1, 2, 3]);
         double error = Error(op.CirculantEigenvalues().reshape(-1), diagonal);

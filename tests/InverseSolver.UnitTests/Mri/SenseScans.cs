@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 
 namespace InverseSolver.UnitTests.Mri;
@@ -37,7 +36,7 @@ internal static class SenseScans
     public static Tensor Complex(long seed, params long[] shape)
     {
         using var scope = torch.NewDisposeScope();
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.view_as_complex(torch.randn([.. shape, 2], generator)).clone().MoveToOuterDisposeScope();
     }
 

@@ -3,7 +3,6 @@ using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 
 namespace InverseSolver.UnitTests.Mri;
 
@@ -28,11 +27,11 @@ internal sealed record SimulatedScan(Tensor Image, Tensor Coils, Tensor Covarian
         Tensor angle = CoilSimulation.ObjectPhase(Rows, Columns, seed, radians);
         Tensor image = EspiritTests.Ellipse(Rows, Columns, 0.8, 0.7).reshape(Rows, Columns) * torch.polar(torch.ones_like(angle), angle) * Peak;
         Tensor coils = CoilSimulation.Coils(CoilCount, Rows, Columns, seed);
-        Tensor levels = torch.tensor([.. Enumerable.Range(0, CoilCount).Select(i => (float)Math.Pow(3, i / (CoilCount - 1.0)))], CoilCount, 1);
+        Tensor levels = torch.copy_of([.. Enumerable.Range(0, CoilCount).Select(i => (float)Math.Pow(3, i / (CoilCount - 1.0)))], CoilCount, 1);
         Tensor mixing = (SenseScans.Complex(seed + 1, CoilCount, CoilCount) * 0.4 + torch.eye(CoilCount)) * levels;
-        Tensor psi = mixing.matmul(mixing.conj().t()) * 2;
+        Tensor psi = mixing.Matmul(mixing.conj().t()) * 2;
         double level = Math.Sqrt((psi.real * torch.eye(CoilCount)).sum().ToDouble() / CoilCount / 2), factor = noise * Peak / level;
-        Tensor samples = (mixing * factor).matmul(SenseScans.Complex(seed + 2, CoilCount, Rows * Columns)).reshape(CoilCount, Rows, Columns);
+        Tensor samples = (mixing * factor).Matmul(SenseScans.Complex(seed + 2, CoilCount, Rows * Columns)).reshape(CoilCount, Rows, Columns);
         return new SimulatedScan(image, coils, (psi * (factor * factor)).resolve_conj(), Fourier.Centred(coils * image) + samples);
     }
 
@@ -40,7 +39,7 @@ internal sealed record SimulatedScan(Tensor Image, Tensor Coils, Tensor Covarian
     public ReconstructionRequest Request(bool[]? mask = null, ParallelMri? problem = null, params (string Name, Tensor File)[] files) => new()
     {
         Problem = problem ?? new ParallelMri(),
-        Measurement = Data(mask is null ? KSpace : KSpace * torch.tensor(Array.ConvertAll(mask, m => m ? 1f : 0f), Rows, Columns)),
+        Measurement = Data(mask is null ? KSpace : KSpace * torch.copy_of(Array.ConvertAll(mask, m => m ? 1f : 0f), Rows, Columns)),
         Files = files.ToDictionary(file => file.Name, file => Data(file.File)),
         Sigma = null,
         Solver = SolverCatalog.Resolve("leastSquares", "balanced", null),
@@ -56,7 +55,7 @@ internal sealed record SimulatedScan(Tensor Image, Tensor Coils, Tensor Covarian
     {
         Tensor y = (scan.Y * scan.Scale).reshape(scan.Y.size(1), -1).to(ScalarType.ComplexFloat64), raw = kSpace.reshape(kSpace.size(0), -1).to(ScalarType.ComplexFloat64);
         Tensor back = raw.conj().t().resolve_conj();
-        return y.matmul(back).matmul(torch.linalg.inv(raw.matmul(back)));
+        return y.Matmul(back).Matmul(torch.linalg.inv(raw.Matmul(back)));
     }
 
     /// <summary>Shape and values, complex or real.</summary>

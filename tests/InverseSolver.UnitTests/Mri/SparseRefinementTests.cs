@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SenseScans;
@@ -118,7 +117,7 @@ public sealed class SparseRefinementTests(ITestOutputHelper output)
             long[] shift = [(long)random.Uniform(0, 16), (long)random.Uniform(0, 16)];
             penalty += (Sizes(x) / (Sizes(start) / Epsilon + 1) * wavelet.Details).sum().ToDouble() / 8;
 
-            Tensor Sizes(Tensor image) => (wavelet.Forward(image.real.roll(shift, [2, 3])).square() + wavelet.Forward(torch.view_as_real(image).select(-1, 1).contiguous().roll(shift, [2, 3])).square()).sqrt();
+            Tensor Sizes(Tensor image) => (wavelet.Forward(image.real.roll(shift, (long[])[2, 3])).square() + wavelet.Forward(torch.view_as_real(image).select(-1, 1).contiguous().roll(shift, (long[])[2, 3])).square()).sqrt();
         }
 
         double residual = OperatorList.Norm(torch.view_as_real(op.ApplyComplex(x) - y));

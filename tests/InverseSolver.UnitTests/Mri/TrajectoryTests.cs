@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Mri;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;
@@ -105,7 +104,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
         };
         using var nufft = new Nufft(N, N, trajectory, torch.CPU);
         float[] spectrum = [.. Enumerable.Range(0, trajectory.GetLength(0)).Select(j => (float)(Disc(Hypot(trajectory[j, 0], trajectory[j, 1]) / N, Radius) / N))];
-        Tensor real = torch.tensor(spectrum), y = torch.complex(real, torch.zeros_like(real));
+        Tensor real = torch.copy_of(spectrum), y = torch.complex(real, torch.zeros_like(real));
         float[] image = nufft.Adjoint(y, DensityCompensation.Weights(N, N, trajectory, torch.CPU)).real.ToFloats();
         Dictionary<int, double> profile = [];
         double error = 0, power = 0;

@@ -3,7 +3,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -56,7 +55,7 @@ public sealed class WaveletBartTests(ITestOutputHelper output)
         Tensor theirs = bart.Read("image", 2).reshape(1, 1, rows, columns);
         using GaussianModel model = Toy.Gaussian();
         float[] values = Toy.Run(model, op, y, 0.02, new WaveletParameters { Weight = weight, Steps = Iterations }, 1);
-        Tensor mine = op.ToComplex(torch.tensor(values, 1, 2, rows, columns));
+        Tensor mine = op.ToComplex(torch.copy_of(values, 1, 2, rows, columns));
         double error = SenseScans.Error(mine, theirs);
         bart.Run([.. arguments, "-i", "600", "@k", "@maps", "@longer"]);
         Tensor longer = bart.Read("longer", 2).reshape(1, 1, rows, columns);

@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;
@@ -15,8 +14,8 @@ public sealed class ForwardModelTests : IDisposable
     public void Dispose() => scope.Dispose();
 
     [Theory]
-    [InlineData(Boundary.Reflect, "reflect"), InlineData(Boundary.Circular, "circular")]
-    public void A_blur_is_the_convolution_of_the_padded_image(Boundary boundary, string mode)
+    [InlineData(Boundary.Reflect, PaddingModes.Reflect), InlineData(Boundary.Circular, PaddingModes.Circular)]
+    public void A_blur_is_the_convolution_of_the_padded_image(Boundary boundary, PaddingModes mode)
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = boundary == Boundary.Reflect
@@ -48,13 +47,13 @@ public sealed class ForwardModelTests : IDisposable
     }
 
     [Theory]
-    [InlineData(Boundary.Reflect, "reflect"), InlineData(Boundary.Circular, "circular")]
-    public void Gaussian_blur_is_the_convolution_with_the_outer_product_of_its_taps(Boundary boundary, string mode)
+    [InlineData(Boundary.Reflect, PaddingModes.Reflect), InlineData(Boundary.Circular, PaddingModes.Circular)]
+    public void Gaussian_blur_is_the_convolution_with_the_outer_product_of_its_taps(Boundary boundary, PaddingModes mode)
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = SeparableOperator.GaussianBlur(3, 20, 17, 1.5, boundary, torch.CPU);
         double[] taps = GaussianKernel.Taps(1.5);
-        Tensor line = torch.tensor(taps).to(ScalarType.Float32), kernel = torch.outer(line, line).reshape(1, 1, 13, 13).repeat(3, 1, 1, 1);
+        Tensor line = torch.copy_of(taps).to(ScalarType.Float32), kernel = torch.outer(line, line).reshape(1, 1, 13, 13).repeat(3, 1, 1, 1);
         Tensor x = OperatorList.Image(op, 2, 1);
         Tensor expected = torch.nn.functional.conv2d(torch.nn.functional.pad(x, [6, 6, 6, 6], mode), kernel, groups: 3);
         Assert.True((op.Apply(x) - expected).abs().max().ToDouble() < 1e-5);
@@ -104,7 +103,7 @@ public sealed class ForwardModelTests : IDisposable
     public void A_grey_image_has_the_weights_of_its_channels()
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
-        Tensor x = torch.tensor([1f, 0, 0, 1, 0, 0, 0, 1, 0.5f], 3, 3, 1, 1);
+        Tensor x = torch.copy_of([1f, 0, 0, 1, 0, 0, 0, 1, 0.5f], 3, 3, 1, 1);
         using var rec = new LuminanceOperator(1, 1, Luminance.Rec601, torch.CPU);
         using var mean = new LuminanceOperator(1, 1, Luminance.Mean, torch.CPU);
         Assert.All(rec.Apply(x).ToDoubles().Zip([0.299, 0.299, 0.587 + 0.057]), pair => Assert.Equal(pair.Second, pair.First, 1e-6));

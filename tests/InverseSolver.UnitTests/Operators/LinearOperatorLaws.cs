@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 using static InverseSolver.UnitTests.Operators.OperatorList;
 
@@ -53,7 +52,7 @@ public sealed class LinearOperatorLaws : IDisposable
     {
         using LinearOperator op = All[name]();
         Tensor x = Image(op, Items, 1).requires_grad_(), y = op.Measured(Measurement(op, Items, 2)), ax = op.Apply(x);
-        Tensor gradient = torch.autograd.grad([ax], [x], [y])[0];
+        Tensor gradient = torch.autograd.vjp(ax, x, y);
         Close(gradient, op.Adjoint(y), 1e-5);
     }
 
@@ -75,7 +74,7 @@ public sealed class LinearOperatorLaws : IDisposable
         Tensor x0 = Image(op, Items, 1), y = Measurement(op, Items, 2);
         Tensor flat0 = x0.reshape(Items, -1).to(ScalarType.Float64), normal = a.transpose(0, 1).mm(a);
         Tensor right = Components(op.Measured(y)).mm(a) + flat0 * rho;
-        Tensor expected = torch.linalg.solve(normal + torch.eye(a.size(1), ScalarType.Float64) * rho, right.transpose(0, 1)).transpose(0, 1);
+        Tensor expected = torch.linalg.solve(normal + torch.eye(a.size(1), dtype: ScalarType.Float64) * rho, right.transpose(0, 1)).transpose(0, 1);
         double error = Norm(op.Prox(x0, y, rho).reshape(Items, -1) - expected) / Norm(expected);
         Assert.True(error <= 1e-4, $"{error:e2}");
     }
@@ -86,7 +85,7 @@ public sealed class LinearOperatorLaws : IDisposable
         using LinearOperator op = All[name]();
         Tensor x0 = Image(op, Items, 1), y = Measurement(op, Items, 2), x = op.Prox(x0, y, 0);
         Tensor a = Dense(op);
-        (_, Tensor values, Tensor vh) = torch.linalg.svd(a);
+        (_, Tensor values, Tensor vh) = torch.linalg.svd(a, fullMatrices: false);
         double largest = values.max().ToDouble(), step = Norm(y - op.Apply(x0));
 
         double gradient = Norm(op.Adjoint(op.Apply(x) - op.Measured(y))) / (largest * step);
@@ -154,7 +153,7 @@ public sealed class LinearOperatorLaws : IDisposable
     [Theory, MemberData(nameof(Names))]
     public void No_tensor_is_left_behind(string name)
     {
-        long before = torch.live_tensors;
+        long before = Tensor.TotalCount;
         using (torch.NewDisposeScope())
         {
             using LinearOperator op = All[name]();
@@ -165,7 +164,7 @@ public sealed class LinearOperatorLaws : IDisposable
             op.Residual2(x, y);
             op.Measured(y);
         }
-        Assert.True(torch.live_tensors <= before, $"{torch.live_tensors - before}");
+        Assert.True(Tensor.TotalCount <= before, $"{Tensor.TotalCount - before}");
     }
 
     [Theory, MemberData(nameof(Names))]

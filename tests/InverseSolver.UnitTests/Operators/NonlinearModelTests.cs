@@ -1,5 +1,4 @@
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;
@@ -20,7 +19,7 @@ public sealed class NonlinearModelTests : IDisposable
         Assert.Equal(new sbyte[] { -1, 0, 1, 1 }, ClippingOperator.Censored([0.02f, 0.5f, 0.98f, 1.01f], 0, 1, 0.03));
         using var op = new ClippingOperator("hdr", [1, 1, 4], 2, 0, 1, censored, torch.CPU);
         Assert.Equal(1, op.MeasuredComponents);
-        Tensor x = torch.tensor([0.1f, 0.3f, 0.4f, 0.9f, -3, 0.6f, 0.5f, 7], 2, 1, 1, 4), y = torch.tensor([.. measured, .. measured], 2, 1, 1, 4);
+        Tensor x = torch.copy_of([0.1f, 0.3f, 0.4f, 0.9f, -3, 0.6f, 0.5f, 7], 2, 1, 1, 4), y = torch.copy_of([.. measured, .. measured], 2, 1, 1, 4);
 
         // 2 x is 0.2 0.6 0.8 1.8 and -6 1.2 1 14.
         Assert.All(op.Residual2(x, y).ToDoubles().Zip([0.04 + 0.01 + 0.04, 0.49]), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
@@ -32,9 +31,9 @@ public sealed class NonlinearModelTests : IDisposable
     public void A_rounded_pixel_stands_for_its_cell()
     {
         using QuantisationOperator op = QuantisationOperator.Levels([1, 1, 5], 3, torch.CPU);
-        Tensor x = torch.tensor([-2f, 0.2f, 0.3f, 0.8f, 4], 1, 1, 1, 5);
+        Tensor x = torch.copy_of([-2f, 0.2f, 0.3f, 0.8f, 4], 1, 1, 1, 5);
         Assert.Equal([0f, 0, 0.5f, 1, 1], op.Apply(x).ToFloats());
-        Tensor y = torch.tensor([0f, 0.5f, 0, 1, 1], 1, 1, 1, 5);
+        Tensor y = torch.copy_of([0f, 0.5f, 0, 1, 1], 1, 1, 1, 5);
         // Cells: below 0.25, 0.25 to 0.75, above 0.75.
         Assert.All(op.Gradient(x, y).ToDoubles().Zip([0, -0.05, 0.05, 0, 0]), pair => Assert.Equal(pair.Second, pair.First, 1e-6));
         Assert.Equal(0.005, op.Residual2(x, y).ToDouble(), 1e-6);

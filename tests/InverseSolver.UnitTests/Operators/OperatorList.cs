@@ -1,7 +1,6 @@
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Mri;
 
 namespace InverseSolver.UnitTests.Operators;
@@ -94,7 +93,7 @@ internal static class OperatorList
     /// <summary>N random images in [0,1].</summary>
     public static Tensor Unit(IReadOnlyList<long> shape, long items, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.rand([items, .. shape], generator);
     }
 
@@ -117,7 +116,7 @@ internal static class OperatorList
     {
         using var scope = torch.NewDisposeScope();
         Tensor maps = torch.stack([.. Enumerable.Range(0, sets).Select(set => CoilSimulation.Coils(coils, height, width, 1 + set))]).unsqueeze(0);
-        Tensor angle = torch.tensor(Phase(height, width), 1, height, width);
+        Tensor angle = torch.copy_of(Phase(height, width), 1, height, width);
         return new SenseOperator(sampling, maps, phase ? torch.complex(angle.cos(), angle.sin()) : null, owns: true);
     }
 
@@ -152,7 +151,7 @@ internal static class OperatorList
 
     private static Tensor Random(long[] shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.randn(shape, generator);
     }
 

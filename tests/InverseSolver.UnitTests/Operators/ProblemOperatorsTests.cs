@@ -1,7 +1,6 @@
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;

@@ -1,7 +1,6 @@
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;
@@ -24,7 +23,7 @@ public sealed class TorchScriptOperatorTests : IDisposable
         Tensor leaf = x.clone().requires_grad_(), expected = torch.nn.functional.silu(torch.nn.functional.conv2d(leaf, kernel, padding: [1, 1]));
         Assert.True((op.Apply(x) - expected).abs().max().ToDouble() < 1e-5);
         Tensor y = op.Apply(OperatorList.Unit([1, 6, 5], 2, 2)), half = (expected - y).square().sum() / 2;
-        Tensor gradient = torch.autograd.grad([half], [leaf], [torch.ones_like(half)])[0];
+        Tensor gradient = torch.autograd.vjp(half, leaf, torch.ones_like(half));
         Assert.True((op.Gradient(x, y) - gradient).abs().max().ToDouble() < 1e-4);
     }
 

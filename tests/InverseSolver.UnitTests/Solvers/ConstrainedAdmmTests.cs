@@ -2,7 +2,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -63,8 +62,8 @@ public sealed class ConstrainedAdmmTests
 
         // Karush, Kuhn, Tucker: on the sphere, and x - x_d along C Aᵀ (y - A x).
         Assert.Equal(1, op.Residual2(x, y).ToDoubles()[0] / (op.MeasuredComponents * Sigma * Sigma), 0.02);
-        Tensor moved = x - anchor, normal = c.matmul(op.Adjoint(y - op.Apply(x))).matmul(c);
-        double cosine = moved.dot(normal).ToDouble() / (moved.norm().ToDouble() * normal.norm().ToDouble());
+        Tensor moved = x - anchor, normal = c.Matmul(op.Adjoint(y - op.Apply(x))).Matmul(c);
+        double cosine = (moved * normal).sum().ToDouble() / (moved.norm().ToDouble() * normal.norm().ToDouble());
         Assert.True(cosine > 0.999, $"{cosine:f5}");
     }
 

@@ -3,7 +3,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -54,7 +53,7 @@ public sealed class DcdpTests
         // y on the [-1,1] scale is what A makes of 2x - 1.
         Tensor leaf = (x * 2 - 1).requires_grad_(), signed = y * 2 - op.Apply(torch.ones_like(x));
         Tensor loss = (op.Apply(leaf) - signed).square().mean();
-        Tensor expected = leaf.detach() - torch.autograd.grad([loss], [leaf], [torch.ones_like(loss)])[0] * Rate;
+        Tensor expected = leaf.detach() - torch.autograd.vjp(loss, leaf, torch.ones_like(loss)) * Rate;
 
         DcdpParameters parameters = Steps with { Iterations = 1, StepSize = DcdpParameters.Normalised(Rate, y.numel()) };
         var solver = new Dcdp(new SolverInput(model, op, y, 0.02), parameters);
@@ -165,7 +164,7 @@ public sealed class DcdpTests
         (Tensor, Tensor) Clean(Tensor noisy, int t)
         {
             double a = model.Abar[t];
-            Tensor clean = ((noisy - model.PredictNoise(noisy, torch.tensor([(long)t])) * Math.Sqrt(1 - a)) / Math.Sqrt(a)).clamp(-1, 1);
+            Tensor clean = ((noisy - model.PredictNoise(noisy, torch.copy_of([(long)t])) * Math.Sqrt(1 - a)) / Math.Sqrt(a)).clamp(-1, 1);
             return (clean, (noisy - clean * Math.Sqrt(a)) / Math.Sqrt(1 - a));
         }
     }
@@ -176,20 +175,20 @@ public sealed class DcdpTests
     public void Purification_of_latents_neither_clips_nor_ends_without_noise(int time, double scale, int[] timesteps)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         using LinearOperator op = Toy.Operators["denoising"](16);
         Tensor z = Toy.Normal([1, 4, 4, 4], 3) * scale, noisy = Noisy(model, z, time), at = noisy;
         for (int i = 0; i < timesteps.Length; i++)
         {
             double a = model.Abar[timesteps[i]], before = model.Abar[i + 1 == timesteps.Length ? 0 : timesteps[i + 1]];
-            Tensor e = model.PredictNoise(at, torch.tensor([(long)timesteps[i]]));
+            Tensor e = model.PredictNoise(at, torch.copy_of([(long)timesteps[i]]));
             at = (at - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before);
         }
 
         Assert.True(Toy.Error(Purify(model, op, Steps, z, time), at) < 1e-5);
         double first = model.Abar[time - 1];
-        Tensor once = noisy / Math.Sqrt(first) - model.PredictNoise(noisy, torch.tensor([time - 1L])) * Math.Sqrt(1 / first - 1);
+        Tensor once = noisy / Math.Sqrt(first) - model.PredictNoise(noisy, torch.copy_of([time - 1L])) * Math.Sqrt(1 / first - 1);
         Assert.True(Toy.Error(Purify(model, op, Steps with { Purifier = Purifier.Tweedie }, z, time), once) < 1e-5);
     }
 

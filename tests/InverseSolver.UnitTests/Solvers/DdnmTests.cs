@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -54,7 +53,7 @@ public sealed class DdnmTests
 
         // Timestep 500 after 999. √ᾱ' 2σ lies far below √(1-ᾱ') there: λ = 1, and 1/(1+ρ) of the residual with ρ = ᾱ'σ²/(1-ᾱ').
         double a = model.Abar[999], next = model.Abar[500], gain = 1 / (1 + next * sigma * sigma / (1 - next));
-        Tensor e = model.PredictNoise(z, torch.tensor([999L, 999L]));
+        Tensor e = model.PredictNoise(z, torch.copy_of([999L, 999L]));
         Tensor x0 = (z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a), mask = op.Apply(torch.ones([2, 1, 8, 8]));
         Tensor x = x0 + (op.Measured(y) * 2 - mask - x0 * mask) * gain;
         Assert.True(Toy.Error(state.Latent, x * Math.Sqrt(next) + e * Math.Sqrt(1 - next - next * 4 * sigma * sigma)) < 1e-5);
@@ -68,7 +67,7 @@ public sealed class DdnmTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators[name](8);
         const double Sigma = 0.05, Before = 0.9;
-        (_, Tensor s, Tensor vt) = torch.linalg.svd(Toy.Dense(op));
+        (_, Tensor s, Tensor vt) = torch.linalg.svd(Toy.Dense(op), fullMatrices: false);
         long d = s.size(0);
 
         // The linear part of the step in the singular vectors: 1 - λ s²/(s²+ρ). Its gain for y is that over s.
@@ -97,7 +96,7 @@ public sealed class DdnmTests
         using LinearOperator op = Toy.Operators["inpainting"](Side);
         (_, Tensor y) = Toy.Measure(model, op, 0, 1, 5);
         DdnmParameters parameters = DdnmParameters.Paper with { Steps = N, Eta = eta, TravelLength = length, TravelRepeat = repeat };
-        Tensor x = torch.tensor(Toy.Run(model, op, y, 0, parameters, 1), 1, 1, Side, Side);
+        Tensor x = torch.copy_of(Toy.Run(model, op, y, 0, parameters, 1), 1, 1, Side, Side);
         Assert.True((op.Apply(x) - op.Measured(y)).abs().max().ToDouble() < 1e-6);
         double[] missing = [.. x.ToDoubles().Zip(op.Apply(torch.ones_like(x)).ToDoubles()).Where(p => p.Second == 0).Select(p => p.First)];
         double mean = missing.Average(), variance = missing.Sum(v => Math.Pow(v - mean, 2)) / (missing.Length - 1);
@@ -134,7 +133,7 @@ public sealed class DdnmTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators[name](12);
         (_, Tensor y) = Toy.Measure(model, op, 0, 1, 5);
-        Tensor x = torch.tensor(Toy.Run(model, op, y, 0, DdnmParameters.Paper with { Steps = 20 }, 1), 1, 1, 12, 12);
+        Tensor x = torch.copy_of(Toy.Run(model, op, y, 0, DdnmParameters.Paper with { Steps = 20 }, 1), 1, 1, 12, 12);
         double size = op.Residual2(torch.zeros_like(x), y).ToDoubles()[0];
         Assert.True(op.Residual2(x, y).ToDoubles()[0] < 1e-8 * size);
     }

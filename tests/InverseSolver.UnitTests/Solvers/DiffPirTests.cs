@@ -2,7 +2,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -63,7 +62,7 @@ public sealed class DiffPirTests
 
         // On [-1,1]: x₀, the proximal step (mask y + ρ x₀)/(mask + ρ), ê, and the next level, timestep 948 after 999.
         double a = model.Abar[999], next = model.Abar[948], rho = Lambda * 0.1 * 0.1 / ((1 - a) / a);
-        Tensor x0 = (z - model.PredictNoise(z, torch.tensor([999L, 999L])) * Math.Sqrt(1 - a)) / Math.Sqrt(a);
+        Tensor x0 = (z - model.PredictNoise(z, torch.copy_of([999L, 999L])) * Math.Sqrt(1 - a)) / Math.Sqrt(a);
         Tensor mask = op.Apply(torch.ones([2, 1, 8, 8])), signed = op.Measured(y) * 2 - mask;
         Tensor x = (signed + x0 * rho) / (mask + rho);
         Tensor e = (z - x * Math.Sqrt(a)) / Math.Sqrt(1 - a);
@@ -103,7 +102,7 @@ public sealed class DiffPirTests
         using LinearOperator op = Toy.Operators["inpainting"](Side);
         (_, Tensor y) = Toy.Measure(model, op, 0, 1, 5);
         DiffPirParameters parameters = DiffPirParameters.Paper with { Zeta = 0, Steps = 500, Spacing = StepSpacing.Linear };
-        Tensor x = torch.tensor(Toy.Run(model, op, y, 0, parameters, 1), 1, 1, Side, Side);
+        Tensor x = torch.copy_of(Toy.Run(model, op, y, 0, parameters, 1), 1, 1, Side, Side);
         Assert.True((op.Apply(x) - y).abs().max().ToDouble() < 2e-3);
         double[] missing = [.. x.ToDoubles().Zip(op.Apply(torch.ones_like(x)).ToDoubles()).Where(p => p.Second == 0).Select(p => p.First)];
         double mean = missing.Average(), variance = missing.Sum(v => Math.Pow(v - mean, 2)) / (missing.Length - 1);

@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -104,7 +103,7 @@ public sealed class EventTests
 
         // Index 250 of 500: t = 501, ᾱ = 0.114005, ᾱ' = 0.115844.
         const double A = 0.114005, Before = 0.115844;
-        Tensor e = model.PredictNoise(z, torch.tensor([501L]));
+        Tensor e = model.PredictNoise(z, torch.copy_of([501L]));
         (Tensor next, Tensor clean) = exact.Ddim(z, 501, 250, state);
         (Tensor sameNext, Tensor quirk) = reference.Ddim(z, 501, 250, state);
         Tensor z0 = (z - e * Math.Sqrt(1 - A)) / Math.Sqrt(A);
@@ -128,7 +127,7 @@ public sealed class EventTests
         (Tensor next, _) = solver.Ddim(z, 201, 100, state);
         double a = model.Abar[201], before = model.Abar[199];
         double s2 = 0.64 * (1 - before) / (1 - a) * (1 - a / before);
-        Tensor e = model.PredictNoise(z, torch.tensor([201L]));
+        Tensor e = model.PredictNoise(z, torch.copy_of([201L]));
         Tensor mean = (z - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before - s2);
         Tensor noise = next - mean;
         Assert.Equal(s2, noise.var([0, 1, 2, 3]).ToDouble(), 4 * s2 * Math.Sqrt(2.0 / (Side * Side)));
@@ -160,7 +159,7 @@ public sealed class EventTests
             {
                 int timestep = 2 * (Index - k) + 1, coefficient = quirk ? timestep + 2 : timestep;
                 double a = model.Abar[coefficient], before = model.Abar[coefficient - 2];
-                Tensor e = model.PredictNoise(at, torch.tensor([(long)timestep]));
+                Tensor e = model.PredictNoise(at, torch.copy_of([(long)timestep]));
                 clean = (at - e * (1 - a)) / Math.Sqrt(a);
                 at = (at - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before);
             }

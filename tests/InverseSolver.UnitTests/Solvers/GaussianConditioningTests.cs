@@ -1,6 +1,5 @@
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 
@@ -70,7 +69,7 @@ public sealed class GaussianConditioningTests
         using DisposeScope scope = torch.NewDisposeScope();
         using LinearOperator op = Toy.Operators[name](24);
         Tensor a = Toy.Dense(op), c = Covariance(24, correlation);
-        double trace = (a.matmul(c) * a).sum().ToDouble();
+        double trace = (a.Matmul(c) * a).sum().ToDouble();
         Assert.InRange(Trace(new GaussianConditioning(op, 0.02, Tau), op, correlation) / trace, 1 - tolerance, 1 + tolerance);
     }
 
@@ -141,11 +140,11 @@ public sealed class GaussianConditioningTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         int n = (int)op.Domain[1];
-        Tensor a = Toy.Dense(op), c = Covariance(n, correlation), cross = c.matmul(a.t()), eye = torch.eye(a.size(0), ScalarType.Float64);
-        Tensor start = x0.reshape(2, -1).to(ScalarType.Float64), residual = Toy.Flat(op, y) - start.matmul(a.t());
+        Tensor a = Toy.Dense(op), c = Covariance(n, correlation), cross = c.Matmul(a.t()), eye = torch.eye(a.size(0), dtype: ScalarType.Float64);
+        Tensor start = x0.reshape(2, -1).to(ScalarType.Float64), residual = Toy.Flat(op, y) - start.Matmul(a.t());
         double[] rho = Rho(op, conditioning, x0, y, correlation);
         Tensor[] items = [.. Enumerable.Range(0, 2).Select(i =>
-            start.select(0, i) + cross.matmul(torch.linalg.solve(a.matmul(cross) + eye * rho[i], residual.select(0, i).reshape(-1, 1))).reshape(-1))];
+            start.select(0, i) + cross.Matmul(torch.linalg.solve(a.Matmul(cross) + eye * rho[i], residual.select(0, i).reshape(-1, 1))).reshape(-1))];
         return torch.stack(items).reshape(2, 1, n, n).MoveToOuterDisposeScope();
     }
 
@@ -160,7 +159,7 @@ public sealed class GaussianConditioningTests
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor rows = GaussianConditioning.Correlation(op.Domain[1], correlation, torch.CPU);
         Tensor columns = GaussianConditioning.Correlation(op.Domain[2], correlation, torch.CPU);
-        return conditioning.Trace(x => rows.matmul(x).matmul(columns), torch.CPU);
+        return conditioning.Trace(x => rows.Matmul(x).Matmul(columns), torch.CPU);
     }
 
     // r^(vertical distance + horizontal distance) between the pixels of an n x n image.
@@ -173,6 +172,6 @@ public sealed class GaussianConditioningTests
             values[i] = Math.Pow(r, Math.Abs(p / n - q / n) + Math.Abs(p % n - q % n));
         }
 
-        return torch.tensor(values, n * n, n * n);
+        return torch.copy_of(values, n * n, n * n);
     }
 }

@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -54,8 +53,8 @@ public sealed class ItemStopTests
         using DisposeScope scope = torch.NewDisposeScope();
         var stop = new ItemStop(3, 10, window: 100);
         stop.Observe(0, [0, 5, 0], r => r < 1);
-        Tensor variable = torch.tensor([1f, 2, 3, 4, 5, 6], 3, 2);
-        stop.Restore(variable, torch.tensor([10f, 20, 30, 40, 50, 60], 3, 2));
+        Tensor variable = torch.copy_of([1f, 2, 3, 4, 5, 6], 3, 2);
+        stop.Restore(variable, torch.copy_of([10f, 20, 30, 40, 50, 60], 3, 2));
         Assert.Equal([10f, 20, 3, 4, 50, 60], variable.ToFloats());
     }
 
@@ -121,17 +120,22 @@ public sealed class ItemStopTests
     }
 
     [Fact]
-    public void Without_a_discrepancy_the_image_is_fitted_to_a_millionth()
+    public void Without_a_discrepancy_the_image_is_fitted_to_a_millionth_of_all_of_y()
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["inpainting"](8);
         (_, Tensor y) = Toy.Measure(model, op, 0.1, 1, 1);
-        var solver = new ReSample(new SolverInput(model, op, y, 0.1), ReSamplePresets.Paper with { WeightDecay = 0 });
-        Tensor x = solver.PixelConsistency(torch.full([1, 1, 8, 8], 0.5), 0);
 
-        // The mean over all entries of y, on the [-1,1] scale.
-        Assert.InRange(4 * op.Residual2(x, y).ToDoubles()[0] / 64, 1e-7, 1e-6);
+        // The mean over all entries of y, on the [-1,1] scale. With noise, also where nothing was measured, it never falls so far.
+        Assert.InRange(Loss(0), 1e-7, 1e-6);
+        Assert.InRange(Loss(0.1), 0, 1e-9);
+
+        double Loss(double sigma)
+        {
+            var solver = new ReSample(new SolverInput(model, op, y, sigma), ReSamplePresets.Paper with { WeightDecay = 0 });
+            return 4 * op.Residual2(solver.PixelConsistency(torch.full([1, 1, 8, 8], 0.5), 0), y).ToDoubles()[0] / 64;
+        }
     }
 
     [Fact]

@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
@@ -55,7 +54,7 @@ public sealed class LatentDpsTests
         Tensor residual = op.Apply(model.Decode(z0, height, width) * 2 - 1) - signed;
         Tensor components = op.IsComplexRange ? torch.view_as_real(residual) : residual;
         Tensor loss = components.reshape(2, -1).square().sum([1]).sqrt().sum() * (scale * a);
-        Tensor expected = torch.autograd.grad([loss], [z], [torch.ones_like(loss)])[0];
+        Tensor expected = torch.autograd.vjp(loss, z, torch.ones_like(loss));
 
         var solver = new ReSample(new SolverInput(model, op, y, 0.01), ReSamplePresets.Paper with { LdpsScale = scale });
         (Tensor next, Tensor estimate) = solver.LdpsStep(torch.zeros(shape), z0.detach(), index);

@@ -3,7 +3,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -92,7 +91,7 @@ public sealed class MriSolverTests
             SolverParameters parameters = type == "mriPurify"
                 ? MriPurifyParameters.Paper with { Rounds = 10 }
                 : DdpmConsistencyParameters.Paper with { Steps = 30 };
-            Tensor x = torch.tensor(Toy.Run(model, op, y, 0, parameters, 1), 1, 1, 12, 12);
+            Tensor x = torch.copy_of(Toy.Run(model, op, y, 0, parameters, 1), 1, 1, 12, 12);
             Assert.True(op.Residual2(x, y).ToDoubles()[0] < 1e-7 * op.Residual2(torch.zeros_like(x), y).ToDoubles()[0]);
         }
     }
@@ -124,9 +123,9 @@ public sealed class MriSolverTests
         solver.Advance(state);
 
         Tensor z = (op.Adjoint(y) * 2 - 1) * Math.Sqrt(model.Abar[400]) + same.Noise(1, 8, 8) * Math.Sqrt(1 - model.Abar[400]);
-        Tensor e = model.PredictNoise(z, torch.tensor([400L]));
+        Tensor e = model.PredictNoise(z, torch.copy_of([400L]));
         z = Clean(z, e, 400) * Math.Sqrt(model.Abar[200]) + e * Math.Sqrt(1 - model.Abar[200]);
-        Tensor x = (Clean(z, model.PredictNoise(z, torch.tensor([200L])), 200) + 1) / 2;
+        Tensor x = (Clean(z, model.PredictNoise(z, torch.copy_of([200L])), 200) + 1) / 2;
         Assert.True(Toy.Error(state.Latent, op.Prox(x, y, 0) * 2 - 1) < 1e-4);
 
         Tensor Clean(Tensor noisy, Tensor noise, int t) => (noisy - noise * Math.Sqrt(1 - model.Abar[t])) / Math.Sqrt(model.Abar[t]);

@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -59,12 +58,12 @@ public sealed class PosteriorTests
         parameters = parameters with { PriorStandardDeviation = 0.05 };
         float[] drawn = Toy.Run(model, op, ys, Sigma, parameters, [.. Enumerable.Range(0, Samples).Select(i => (long)i)]);
         Assert.All(drawn, v => Assert.True(float.IsFinite(v)));
-        Tensor x = torch.tensor(drawn, Samples, 1, Side, Side);
+        Tensor x = torch.copy_of(drawn, Samples, 1, Side, Side);
         (Tensor posterior, Tensor covariance) = model.Posterior(Toy.Dense(op), Toy.Flat(op, y), Sigma, Side, Side);
 
         double error = Rmse(x.mean([0], keepdim: true)), prior = Rmse(torch.full([1], 0.5)), zeroFilled = Rmse(op.Adjoint(y));
         double spread = Math.Sqrt(x.var([0]).mean().ToDouble());
-        double deviation = Math.Sqrt((covariance * torch.eye(Side * Side, ScalarType.Float64)).sum().ToDouble() / (Side * Side));
+        double deviation = Math.Sqrt((covariance * torch.eye(Side * Side, dtype: ScalarType.Float64)).sum().ToDouble() / (Side * Side));
         double ratio = op.Residual2(x, ys).mean().ToDouble() / (op.MeasuredComponents * Sigma * Sigma);
         string report = $"{preset} {name}: error {error:f4}, prior {prior:f4}, zero-filled {zeroFilled:f4}, spread {spread:f4} of {deviation:f4}, residual {ratio:f2}";
         Assert.True(error < 1.5 * measured + 0.005, report);

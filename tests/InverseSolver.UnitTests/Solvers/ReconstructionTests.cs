@@ -5,7 +5,6 @@ using InverseSolver.Solvers.Metrics;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -92,7 +91,7 @@ public sealed class ReconstructionTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator a = Toy.Operators[name](16);
         Tensor y = Toy.Measure(model, a, 0, 1, 4).Y;
-        Tensor x = torch.tensor(Toy.Run(model, a, y, 0, Quick, 1), 1, 1, 16, 16);
+        Tensor x = torch.copy_of(Toy.Run(model, a, y, 0, Quick, 1), 1, 1, 16, 16);
         double relative = Math.Sqrt(a.Residual2(x, y).ToDoubles()[0] / LinearOperator.SquaresPerItem(y).ToDoubles()[0]);
         // What A shrinks to less than a thousandth (LinearOperator.RelativeCutoff) stays as it is.
         Assert.True(relative < 1e-4, $"{relative:e2}");

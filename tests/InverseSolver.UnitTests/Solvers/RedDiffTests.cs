@@ -1,7 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -74,7 +73,7 @@ public sealed class RedDiffTests
         // On [-1,1] residuals are twice as large; the paper's mean runs over y's elements, measured or not.
         double elements = op.Range.Aggregate(1.0, (p, q) => p * q);
         Tensor loss = (components * 2).square().sum() * (0.5 / elements);
-        Tensor expected = torch.autograd.grad([loss], [mu], [torch.ones([])])[0];
+        Tensor expected = torch.autograd.vjp(loss, mu, torch.ones([]));
         var solver = new RedDiff(new SolverInput(model, op, y, 0.01), RedDiffParameters.Paper);
         Assert.True(Toy.Error(solver.MeasurementGradient(mu.detach()).Gradient, expected) < 1e-4);
     }
@@ -90,14 +89,14 @@ public sealed class RedDiffTests
         var solver = new RedDiff(new SolverInput(model, op, y, 0.05), parameters);
         using SolverState state = solver.Start(9), same = solver.Start(9);
         Tensor mu = state.Latent.clone();
-        using var adam = new torch.optim.Adam([mu], 0.05, 0.9, 0.99);
+        using var adam = new Adam([mu], 0.05, 0.9, 0.99);
         for (int step = 0; step < 3; step++)
         {
             solver.Advance(state);
             int index = 3 - step;
             double a = new DdimGrid(model.Abar, 4).Abar[index];
             Tensor n = same.Noise(1, Side, Side);
-            Tensor e = model.PredictNoise(mu * Math.Sqrt(a) + n * Math.Sqrt(1 - a), torch.tensor([(long)new DdimGrid(model.Abar, 4).Timestep[index]]));
+            Tensor e = model.PredictNoise(mu * Math.Sqrt(a) + n * Math.Sqrt(1 - a), torch.copy_of([(long)new DdimGrid(model.Abar, 4).Timestep[index]]));
             Tensor fit = op.Adjoint(op.Apply((mu + 1) / 2) - y) * (2.0 / (Side * Side));
             adam.step(fit * 2 + (e - n) * (0.4 * Math.Sqrt((1 - a) / a) / (Side * Side)));
             Assert.True(Toy.Error(state.Latent, mu) < 1e-3, $"{step}: {Toy.Error(state.Latent, mu)}");

@@ -41,7 +41,7 @@ public sealed class SolverCatalogTests
     {
         var paper = (ReSampleParameters)SolverCatalog.Resolve("reSample", "paper", null);
         Assert.Equal((1, 500, 0.0, 40.0), (paper.Samples, paper.Steps, paper.Eta, paper.Gamma));
-        Assert.Equal((10, 5, true), (paper.ConsistencyEvery, paper.TravelSteps, paper.TravelOffByOne));
+        Assert.Equal((10, 5, true, true), (paper.ConsistencyEvery, paper.TravelSteps, paper.TravelOffByOne, paper.ReferenceTimesteps));
         Assert.Equal(2.0 / 3, paper.ConsistencyStart, 12);
         Assert.Equal(1.0 / 3, paper.LatentFraction, 12);
         Assert.Equal(0.5, paper.LdpsScale);

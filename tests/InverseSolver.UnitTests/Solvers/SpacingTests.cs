@@ -4,7 +4,6 @@ using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -62,6 +61,17 @@ public sealed class SpacingTests : IDisposable
         Assert.Equal(new DdimGrid(model.Abar, 20).AbarBefore, new DdimGrid(model, 20).AbarBefore);
     }
 
+    [Fact]
+    public void The_reference_s_timesteps_stand_where_the_steps_divide_the_schedule_evenly_spaced()
+    {
+        using LatentModel leading = Load("leading"), trailing = Load("trailing");
+        Assert.Equal(Enumerable.Range(0, 40).Select(i => 25 * i + 1), new DdimGrid(leading, 40, reference: true).Timestep);
+        Assert.Equal([1, 501], new DdimGrid(leading, 2, reference: true).Timestep);
+        Assert.Equal(leading.Abar[951], new DdimGrid(leading, 40, reference: true).AbarBefore[39]);
+        Assert.All((int[])[1, 3, 30, 500, 999, 1000], steps => Assert.Equal(new DdimGrid(leading, steps).Timestep, new DdimGrid(leading, steps, reference: true).Timestep));
+        Assert.Equal(new DdimGrid(trailing, 40).Timestep, new DdimGrid(trailing, 40, reference: true).Timestep);
+    }
+
     [Theory]
     [InlineData("epsilon", false, false)]
     [InlineData("epsilon", true, false)]
@@ -77,7 +87,7 @@ public sealed class SpacingTests : IDisposable
         const int Steps = 5;
         var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 3, 30, 24]), 0.1), TRegPresets.Paper with { Steps = Steps, ConsistencyEnd = 0, FinalProximalStep = false });
         using SolverState state = solver.Start(7);
-        using GradMode grad = torch.no_grad();
+        using IDisposable grad = torch.no_grad();
         Tensor z = state.Latent.clone();
         Assert.Equal([1L, 4, 8, 6], z.shape);
         solver.Run(state);
@@ -88,7 +98,7 @@ public sealed class SpacingTests : IDisposable
         DdimSchedule schedule = DdimSchedule.Read(Path.Combine(package.Folder, "scheduler", "scheduler_config.json"));
         foreach (int t in schedule.Timesteps(Steps))
         {
-            (z, _) = schedule.Step(network.Forward(z, torch.tensor([(long)t]), context), t, z, Steps);
+            (z, _) = schedule.Step(network.Forward(z, torch.copy_of([(long)t]), context), t, z, Steps);
         }
 
         // Of no signal at all a little is kept, 2^-24, whose root is 2.4e-4.
@@ -112,7 +122,7 @@ public sealed class SpacingTests : IDisposable
         foreach (string preset in (string[])["fast", "paper"])
         {
             SolverParameters parameters = SolverCatalog.Resolve(type, "fast", null);
-            Tensor x = torch.tensor(Toy.Run(model, op, y, 0.05, preset == "fast" ? parameters : Published(parameters), 1), 1, 3, 30, 24);
+            Tensor x = torch.copy_of(Toy.Run(model, op, y, 0.05, preset == "fast" ? parameters : Published(parameters), 1), 1, 3, 30, 24);
             Assert.All(x.ToFloats(), value => Assert.True(float.IsFinite(value), preset));
             double residual = op.Residual2(x, y).ToDoubles()[0], before = op.Residual2(torch.full([1, 3, 30, 24], 0.5), y).ToDoubles()[0];
             Assert.True(preset == "paper" || residual < 0.5 * before, $"{residual} of {before}");

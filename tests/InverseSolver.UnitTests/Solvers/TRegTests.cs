@@ -2,7 +2,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -48,7 +47,7 @@ public sealed class TRegTests
         (_, Tensor y) = Toy.Measure(model, op, 0.05, 1, 1);
         Tensor x0 = Toy.Normal([1, 1, 12, 12], 2), r = op.Adjoint(y - op.Apply(x0));
         Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegPresets.Paper with { ConjugateGradients = 1, Weight = 0.2 }).Consistent(x0, 0.5);
-        double length = r.dot(r).ToDouble() / (op.Apply(r).square().sum().ToDouble() + 0.2 * r.dot(r).ToDouble());
+        double length = r.square().sum().ToDouble() / (op.Apply(r).square().sum().ToDouble() + 0.2 * r.square().sum().ToDouble());
         Assert.True(Toy.Error(x, x0 + r * length) < 1e-5);
     }
 
@@ -65,7 +64,7 @@ public sealed class TRegTests
         var grid = new DdimGrid(model.Abar, 2);
         Assert.Equal([1, 999], grid.Timestep);
         double a = model.Abar[999], before = model.Abar[1];
-        Tensor e = model.PredictNoise(twin.Latent, torch.tensor([999L])), z0 = (twin.Latent - e * Math.Sqrt(1 - a)) / Math.Sqrt(a);
+        Tensor e = model.PredictNoise(twin.Latent, torch.copy_of([999L])), z0 = (twin.Latent - e * Math.Sqrt(1 - a)) / Math.Sqrt(a);
         Tensor zy = op.Prox((z0 + 1) / 2, y, 1e-4) * 2 - 1, n = twin.Noise(1, 12, 12);
         Tensor expected = (zy * before + z0 * (1 - before)) * Math.Sqrt(before) + e * (1 - before) + n * Math.Sqrt((1 - before) * before);
         solver.Advance(state);

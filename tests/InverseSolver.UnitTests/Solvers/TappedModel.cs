@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Torch;
 
 namespace InverseSolver.UnitTests.Solvers;
 

@@ -3,7 +3,6 @@ using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -28,7 +27,7 @@ internal static class Toy
     public static (Tensor Truth, Tensor Y) Measure(GaussianModel model, ForwardOperator op, double sigma, int items, long seed)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         Tensor x = model.Sample(items, (int)op.Domain[1], (int)op.Domain[2], generator);
         Tensor y = op.Measured(op.Apply(x) + OperatorList.Measurement(op, items, seed + 1) * sigma);
         return (x.MoveToOuterDisposeScope(), y.MoveToOuterDisposeScope());
@@ -60,7 +59,7 @@ internal static class Toy
 
     public static Tensor Normal(long[] shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.randn(shape, generator);
     }
 
@@ -109,7 +108,7 @@ internal static class Toy
         (_, Tensor y) = Measure(model, op, sigma, 1, 21);
         Tensor ys = torch.cat([.. Enumerable.Repeat(y, samples)]);
         SolverParameters parameters = (DiffusionParameters)SolverCatalog.Resolve(type, preset, null) with { PriorStandardDeviation = 0.05 };
-        Tensor x = torch.tensor(Run(model, op, ys, sigma, parameters, [.. Enumerable.Range(0, samples).Select(i => (long)i)]), samples, 1, side, side);
+        Tensor x = torch.copy_of(Run(model, op, ys, sigma, parameters, [.. Enumerable.Range(0, samples).Select(i => (long)i)]), samples, 1, side, side);
         (Tensor posterior, _) = model.Posterior(Dense(op), Flat(op, y), sigma, side, side);
         return (Rmse(x.mean([0], keepdim: true)), Rmse(op.Prox(torch.full([1, 1, side, side], 0.5), y, 0)), Rmse(torch.full([1], 0.5)));
 

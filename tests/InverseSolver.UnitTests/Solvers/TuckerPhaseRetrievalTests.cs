@@ -2,7 +2,6 @@ using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
-using InverseSolver.Torch;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 
@@ -73,7 +72,7 @@ public sealed class TuckerPhaseRetrievalTests
 
     private static Tensor Uniform(long[] shape, long seed)
     {
-        using var generator = new Generator(seed);
+        using var generator = new Generator((ulong)seed);
         return torch.rand(shape, generator);
     }
 }

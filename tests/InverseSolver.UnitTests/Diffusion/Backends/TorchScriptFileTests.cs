@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Text;
 using InverseSolver.Diffusion;
 using Xunit;
 
@@ -68,6 +69,39 @@ public sealed class TorchScriptFileTests : IDisposable
             Add(archive, "archive/code/x.py", [1]);
         });
         Assert.StartsWith("unet/model.pt cannot be loaded by libtorch ", Refused(), StringComparison.Ordinal);
+    }
+
+    // libtorch ends the process that reads either: an operator of a newer PyTorch, and a version that is no number.
+    [Theory]
+    [InlineData("code/__torch__", "torch.", "torch.newer_", "Unknown builtin op: aten::newer_")]
+    [InlineData("version", "3", "99999999999999999999999", "stoull")]
+    public void A_module_that_would_end_the_process_is_refused_in_libtorchs_words(string entry, string text, string other, string said)
+    {
+        Dictionary<string, byte[]> entries;
+        using (ZipArchive whole = ZipFile.OpenRead(Path.Combine(TestData.Root, "tests", "InverseSolver.UnitTests", "Torch", "fixtures", "conv-silu.pt")))
+        {
+            entries = whole.Entries.ToDictionary(one => one.FullName, Bytes);
+        }
+
+        Write(archive =>
+        {
+            foreach ((string name, byte[] bytes) in entries)
+            {
+                bool changed = name.Contains('/' + entry, StringComparison.Ordinal) && !name.EndsWith("debug_pkl", StringComparison.Ordinal);
+                Add(archive, name, changed ? Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(bytes).Replace(text + (entry == "version" ? "" : "conv2d"), other + (entry == "version" ? "" : "conv2d"), StringComparison.Ordinal)) : bytes);
+            }
+        });
+        string refusal = Refused();
+        Assert.StartsWith("unet/model.pt cannot be loaded by libtorch 2.10.0", refusal, StringComparison.Ordinal);
+        Assert.Contains(said, refusal, StringComparison.Ordinal);
+    }
+
+    private static byte[] Bytes(ZipArchiveEntry entry)
+    {
+        using Stream stream = entry.Open();
+        using var bytes = new MemoryStream();
+        stream.CopyTo(bytes);
+        return bytes.ToArray();
     }
 
     [Fact]

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Checkpoints;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Torch;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion.Checkpoints;

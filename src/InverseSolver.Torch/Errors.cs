@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+
+namespace InverseSolver.Torch;
+
+/// <summary>Errors of libtorch. TorchSharp throws each as an <see cref="ExternalException"/> whose text goes on with thousands of characters of C++ frames.</summary>
+public static class Errors
+{
+    // The CPU's allocator, the GPU's, and cuDNN, cuBLAS and cuFFT without workspace.
+    private static readonly string[] OutOfMemory =
+        ["not enough memory", "can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUFFT_ALLOC_FAILED"];
+
+    extension(Exception error)
+    {
+        /// <summary>Whether it comes from libtorch. Exceptions of sockets and of the operating system derive from the same class.</summary>
+        public bool IsFromTorch => error.GetType() == typeof(ExternalException);
+
+        /// <summary>Whether there was not enough memory on the host or the device.</summary>
+        public bool IsOutOfMemory => error is OutOfMemoryException
+            || (error.IsFromTorch && OutOfMemory.Any(text => error.FirstLine.Contains(text, StringComparison.OrdinalIgnoreCase)));
+
+        /// <summary>PyTorch's own words: the first line, or of an error in a TorchScript module the line that names it.</summary>
+        public string FirstLine
+        {
+            get
+            {
+                string[] lines = error.Message.Split('\n');
+                return Array.FindLast(lines, line => line.StartsWith("RuntimeError: ", StringComparison.Ordinal)) ?? lines[0].TrimEnd();
+            }
+        }
+    }
+}
