@@ -11,7 +11,7 @@ public sealed class TorchScriptModule : IDisposable
     private const int LimitMs = 120_000;
     private static readonly FieldInfo Handle = typeof(torch.nn.Module).GetField("handle", BindingFlags.Instance | BindingFlags.NonPublic)!;
     private readonly torch.jit.ScriptModule module;
-    private bool optimise = true;
+    private bool optimise = true, disposed;
 
     private TorchScriptModule(torch.jit.ScriptModule module) => this.module = module;
 
@@ -59,10 +59,12 @@ public sealed class TorchScriptModule : IDisposable
     public void Optimise(bool on) => optimise = on;
 
     /// <summary>Calls <c>forward</c>: the tensor that it gives, or the first of several. Gradients go to the arguments, never to the module's parameters.</summary>
+    /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     /// <exception cref="ExternalException">The arguments do not suit the module.</exception>
     /// <exception cref="InvalidOperationException">It does not give a tensor.</exception>
     public Tensor forward(params Tensor[] arguments)
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         using DisposeScope scope = torch.NewDisposeScope();
         Symbols.SetGraphExecutorOptimize(optimise ? (byte)1 : (byte)0);
         object result = module.forward([.. arguments]);
@@ -74,6 +76,7 @@ public sealed class TorchScriptModule : IDisposable
     public void Dispose()
     {
         // nn.Module's own Dispose makes an object of every inner module, and of each of them all tensors.
+        disposed = true;
         ((SafeHandle)Handle.GetValue(module)!).Dispose();
         GC.SuppressFinalize(module);
     }

@@ -45,6 +45,7 @@ public sealed class CollectionTests(ITestOutputHelper output)
             {
                 GC.Collect(0, GCCollectionMode.Forced, blocking: true);
                 collections++;
+                Thread.Sleep(1);
             }
         });
         var failures = new List<string>();

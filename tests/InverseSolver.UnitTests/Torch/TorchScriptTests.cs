@@ -30,7 +30,7 @@ public sealed class TorchScriptTests
         Assert.Contains("forward() is missing value for argument 'x'", Assert.Throws<ExternalException>(() => module.forward()).Message, StringComparison.Ordinal);
         Assert.Throws<ExternalException>(() => module.forward(torch.ones([2, 2])));
         module.Dispose();
-        Assert.ThrowsAny<Exception>(() => module.forward(torch.ones([1, 1, 4, 4])));
+        Assert.Throws<ObjectDisposedException>(() => module.forward(torch.ones([1, 1, 4, 4])));
     }
 
     [Fact]
