@@ -11,7 +11,7 @@ internal static class BenchCommand
     private const string PythonOps = """
         import time, torch
         torch.set_num_threads(1)
-        a, b, n = torch.copy_of([1.0]), torch.copy_of([2.0]), 300000
+        a, b, n = torch.tensor([1.0]), torch.tensor([2.0]), 300000
         def best(f):
             times = []
             for _ in range(5):
@@ -67,15 +67,16 @@ internal static class BenchCommand
     private static Command Networks()
     {
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
+        var batches = new Option<int[]>("--batches") { Description = "Images in a call.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 2, 4] };
         Option<string?> json = CliOptions.Json();
-        var command = new Command("networks", "UNet, decoder, decoder gradient and encoder at the model's native size.") { modelId, models, device, json };
+        var command = new Command("networks", "UNet, decoder, decoder gradient and encoder at the model's native size.") { batches, modelId, models, device, json };
         command.SetAction(arguments =>
         {
             using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
             var rows = new List<object>();
             Console.WriteLine("| batch | UNet ms | decoder ms | decoder with gradient ms | encoder ms |");
             Console.WriteLine("|---:|---:|---:|---:|---:|");
-            for (int batch = 1; batch <= 4; batch *= 2)
+            foreach (int batch in arguments.GetValue(batches)!)
             {
                 NetworkTimes t = NetworkTimes.Of(model, batch, 15);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {t.NetworkMs:F1} | {t.DecoderMs:F1} | {(t.GradientMs is { } gradient ? gradient.ToString("F1", CultureInfo.InvariantCulture) : "-")} | {t.EncoderMs:F1} |"));

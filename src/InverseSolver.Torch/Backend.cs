@@ -39,17 +39,17 @@ public static class Backend
     /// <summary>GPUs that can be used.</summary>
     public static int CudaDevices => torch.cuda.is_available() ? torch.cuda.device_count() : 0;
 
-    /// <summary>Refuse operators that do not give the same bits every time.</summary>
-    public static bool DeterministicAlgorithms
+    /// <summary>Whether cuDNN takes only algorithms that give the same bits every time: set where libtorch is loaded.</summary>
+    public static bool DeterministicCudnn
     {
-        get => Symbols.DeterministicAlgorithms(Context) != 0;
-        set => Symbols.SetDeterministicAlgorithms(Context, value ? (byte)1 : (byte)0, 0);
+        get => Symbols.DeterministicCuDNN(Context) != 0;
+        set => Symbols.SetDeterministicCuDNN(Context, value ? (byte)1 : (byte)0);
     }
 
-    /// <summary>TF32 in matrix products and convolutions on a GPU.</summary>
+    /// <summary>TF32 in matrix products and convolutions on a GPU: switched off where libtorch is loaded.</summary>
     public static bool AllowTf32
     {
-        get => torch.backends.cuda.matmul.allow_tf32;
+        get => torch.backends.cuda.matmul.allow_tf32 || torch.backends.cudnn.allow_tf32;
         set => (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) = (value, value);
     }
 

@@ -19,7 +19,14 @@ public static partial class Libtorch
     /// Sets before that what libtorch and malloc read only at their start. Call it, or <see cref="Arithmetic.Verify"/>, before anything of TorchSharp.
     /// </summary>
     /// <exception cref="InvalidOperationException">LIBTORCH names a folder without the libtorch that is needed, or libtorch is already loaded.</exception>
-    public static void Load() => _ = Handle.Value;
+    public static void Load()
+    {
+        if (!Handle.IsValueCreated)
+        {
+            _ = Handle.Value;
+            (Backend.DeterministicCudnn, Backend.AllowTf32) = (true, false);
+        }
+    }
 
     private static nint LoadOnce()
     {
@@ -30,6 +37,9 @@ public static partial class Libtorch
 
         // NNPACK writes a line at each call on processors that it does not support. .NET's own SetEnvironmentVariable does not reach native code.
         _ = SetEnvironment("TORCH_CPP_LOG_LEVEL", "ERROR", overwrite: 0);
+
+        // OpenMP's threads wait for each other by spinning, 300,000 times by themselves: on cores that others use too, each wait then costs a time slice.
+        _ = SetEnvironment("GOMP_SPINCOUNT", "5000", overwrite: 0);
 
         // Blocks of freed memory stay in the process, where glibc would give those of large activations back to the kernel and fetch them anew, page by page, at each call.
         // 32 MiB is the most that glibc accepts for the threshold.

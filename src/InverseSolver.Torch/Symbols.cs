@@ -17,14 +17,11 @@ internal static unsafe partial class Symbols
     [LibraryImport(Torch, EntryPoint = "_ZN2at13globalContextEv")]
     internal static partial nint Context();
 
-    [LibraryImport(Torch, EntryPoint = "_ZN2at7Context26setDeterministicAlgorithmsEbb")]
-    internal static partial void SetDeterministicAlgorithms(nint context, byte on, byte warnOnly);
+    [LibraryImport(Torch, EntryPoint = "_ZN2at7Context21setDeterministicCuDNNEb")]
+    internal static partial void SetDeterministicCuDNN(nint context, byte on);
 
-    [LibraryImport(Torch, EntryPoint = "_ZNK2at7Context23deterministicAlgorithmsEv")]
-    internal static partial byte DeterministicAlgorithms(nint context);
-
-    [LibraryImport(Torch, EntryPoint = "_ZN2at7Context17setBenchmarkCuDNNEb")]
-    internal static partial void SetBenchmarkCuDNN(nint context, byte on);
+    [LibraryImport(Torch, EntryPoint = "_ZNK2at7Context18deterministicCuDNNEv")]
+    internal static partial byte DeterministicCuDNN(nint context);
 
     [LibraryImport(Torch, EntryPoint = "_ZN5torch3jit24setGraphExecutorOptimizeEb")]
     internal static partial void SetGraphExecutorOptimize(byte on);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -8,6 +9,7 @@ namespace InverseSolver.Torch;
 public sealed class TorchScriptModule : IDisposable
 {
     private const int LimitMs = 120_000;
+    private static readonly FieldInfo Handle = typeof(torch.nn.Module).GetField("handle", BindingFlags.Instance | BindingFlags.NonPublic)!;
     private readonly torch.jit.ScriptModule module;
     private bool optimise = true;
 
@@ -69,5 +71,10 @@ public sealed class TorchScriptModule : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => module.Dispose();
+    public void Dispose()
+    {
+        // nn.Module's own Dispose makes an object of every inner module, and of each of them all tensors.
+        ((SafeHandle)Handle.GetValue(module)!).Dispose();
+        GC.SuppressFinalize(module);
+    }
 }

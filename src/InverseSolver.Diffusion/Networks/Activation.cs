@@ -1,5 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using F = TorchSharp.torch.nn.functional;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -20,10 +20,10 @@ internal sealed class Activation
 
     internal Tensor Forward(Tensor x) => name switch
     {
-        "mish" => F.mish(x),
-        "gelu" => F.gelu(x),
-        "relu" => F.relu(x),
-        _ => F.silu(x),
+        "mish" => mish(x),
+        "gelu" => gelu(x),
+        "relu" => relu(x),
+        _ => silu(x),
     };
 
     /// <summary>Applies it to a tensor that nobody else holds: in place where no gradient is wanted.</summary>
@@ -31,7 +31,7 @@ internal sealed class Activation
     {
         if (!x.requires_grad && name is ("silu" or "swish"))
         {
-            return F.silu(x, inplace: true);
+            return silu_(x);
         }
 
         Tensor y = Forward(x);

@@ -1,5 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using F = TorchSharp.torch.nn.functional;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -35,7 +35,7 @@ internal sealed class Attention
         using DisposeScope scope = torch.NewDisposeScope();
         context ??= tokens;
         Tensor q = Split(query.Forward(tokens)), k = Split(key.Forward(context)), v = Split(value.Forward(context));
-        Tensor mixed = F.scaled_dot_product_attention(q, k, v);
+        Tensor mixed = scaled_dot_product_attention(q, k, v);
         return output.Forward(mixed.transpose(1, 2).flatten(2)).MoveToOuterDisposeScope();
     }
 

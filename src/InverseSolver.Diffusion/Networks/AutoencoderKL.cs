@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion.Weights;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -56,7 +57,7 @@ public sealed class AutoencoderKL : Autoencoder
         Tensor moments = encoder.Forward(x);
         moments = quantConv?.Forward(moments) ?? moments;
         Tensor[] halves = moments.chunk(2, 1);
-        return (halves[0].contiguous().MoveToOuterDisposeScope(), halves[1].clamp(-30, 20).MoveToOuterDisposeScope());
+        return (halves[0].contiguous().MoveToOuterDisposeScope(), clamp_log_variance(halves[1]).MoveToOuterDisposeScope());
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion.Weights;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -28,10 +29,10 @@ internal sealed class ClassEmbedding
                 return append ? throw config.Error("class_embeddings_concat", "needs class_embed_type or num_class_embeds") : null;
             case null:
                 Tensor table = w.Take("class_embedding.weight", classes.Value, width);
-                return new((labels, _) => table.index_select(0, labels.to(ScalarType.Int64).to(table.device)), append);
+                return new((labels, _) => embedding(labels, table), append);
             case "timestep":
-                var embedding = new TimestepEmbedding(w.At("class_embedding"), featureCount, width, activation);
-                return new((labels, dtype) => embedding.Forward(features.Forward(labels).to(dtype)), append);
+                var steps = new TimestepEmbedding(w.At("class_embedding"), featureCount, width, activation);
+                return new((labels, dtype) => steps.Forward(features.Forward(labels).to(dtype)), append);
             case "identity":
                 return new((labels, dtype) => labels.to(dtype), append);
             case "projection" when conditional && projectionFeatures is { } count:

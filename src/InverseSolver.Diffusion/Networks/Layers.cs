@@ -1,5 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using F = TorchSharp.torch.nn.functional;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -17,7 +17,7 @@ internal sealed class Conv2d
         this.padding = [padding, padding];
     }
 
-    internal Tensor Forward(Tensor x) => F.conv2d(x, weight, bias, stride, padding);
+    internal Tensor Forward(Tensor x) => conv2d(x, weight, bias, stride, padding);
 }
 
 /// <summary>A matrix applied to the last dimension.</summary>
@@ -32,7 +32,7 @@ internal sealed class Linear
         bias = hasBias ? w.Take("bias", outFeatures) : null;
     }
 
-    internal Tensor Forward(Tensor x) => F.linear(x, weight, bias);
+    internal Tensor Forward(Tensor x) => linear(x, weight, bias);
 }
 
 /// <summary>Normalisation over groups of channels, with scale and shift.</summary>
@@ -55,21 +55,19 @@ internal sealed class GroupNorm
         this.eps = eps;
     }
 
-    internal Tensor Forward(Tensor x) => F.group_norm(x, groups, weight, bias, eps);
+    internal Tensor Forward(Tensor x) => group_norm(x, groups, weight, bias, eps);
 }
 
 /// <summary>Normalisation over the last dimension, with scale and shift; ε is PyTorch's default.</summary>
 internal sealed class LayerNorm
 {
     private readonly Tensor weight, bias;
-    private readonly long[] shape;
 
     internal LayerNorm(WeightScope w, int features)
     {
         weight = w.Take("weight", features);
         bias = w.Take("bias", features);
-        shape = [features];
     }
 
-    internal Tensor Forward(Tensor x) => F.layer_norm(x, shape, weight, bias, 1e-5);
+    internal Tensor Forward(Tensor x) => layer_norm(x, weight, bias, 1e-5);
 }

@@ -1,5 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using F = TorchSharp.torch.nn.functional;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -15,7 +15,7 @@ internal sealed class Downsample2D(WeightScope w, int channels, int padding)
             return conv.Forward(x);
         }
 
-        using Tensor padded = F.pad(x, [0, 1, 0, 1]);
+        using Tensor padded = pad_below_and_right(x);
         return conv.Forward(padded);
     }
 }
@@ -34,5 +34,5 @@ internal sealed class Upsample2D(WeightScope w, int channels)
     }
 
     internal static Tensor Nearest(Tensor x, (long Height, long Width)? size) =>
-        F.upsample_nearest2d(x, size is { } s ? [s.Height, s.Width] : [2 * x.size(2), 2 * x.size(3)]);
+        upsample_nearest2d(x, size?.Height ?? 2 * x.size(2), size?.Width ?? 2 * x.size(3));
 }

@@ -1,5 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using F = TorchSharp.torch.nn.functional;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -79,7 +79,7 @@ internal sealed class ResnetBlock2D
 
     private Tensor Resized(Tensor x) => resize switch
     {
-        Resize.Half => F.avg_pool2d(x, [2, 2]),
+        Resize.Half => avg_pool2d(x),
         Resize.Double => Upsample2D.Nearest(x, null),
         _ => x,
     };

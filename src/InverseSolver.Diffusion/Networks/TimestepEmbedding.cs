@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion.Weights;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -20,17 +21,18 @@ internal sealed class TimestepEmbedding(WeightScope w, int inFeatures, int featu
 internal sealed class TimestepFeatures
 {
     private readonly Tensor frequencies;
-    private readonly bool logarithm, cosineFirst, oddWidth;
+    private readonly bool logarithm, turns, cosineFirst, oddWidth;
 
-    private TimestepFeatures(Tensor frequencies, bool logarithm, bool cosineFirst, bool oddWidth)
+    private TimestepFeatures(Tensor frequencies, bool logarithm, bool turns, bool cosineFirst, bool oddWidth)
     {
         this.frequencies = frequencies;
         this.logarithm = logarithm;
+        this.turns = turns;
         this.cosineFirst = cosineFirst;
         this.oddWidth = oddWidth;
     }
 
-    /// <summary>Geometric frequencies from 1 down to 1/10000. In float32 throughout, as the networks were trained.</summary>
+    /// <summary>Geometric frequencies.</summary>
     internal static TimestepFeatures Positional(NetworkWeights weights, NetworkConfig config, int width, int defaultShift, bool defaultFlip)
     {
         double shift = config.Number("freq_shift", defaultShift);
@@ -42,9 +44,8 @@ internal sealed class TimestepFeatures
         }
 
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor exponent = torch.arange(half, dtype: ScalarType.Float32) * -Math.Log(10000) / (half - shift);
-        Tensor frequencies = exponent.exp().to(weights.Device);
-        return new TimestepFeatures(weights.Own(frequencies.unsqueeze(0)), false, flip, width % 2 == 1);
+        Tensor frequencies = timestep_frequencies(half, shift).to(weights.Device);
+        return new TimestepFeatures(weights.Own(frequencies), logarithm: false, turns: false, cosineFirst: flip, oddWidth: width % 2 == 1);
     }
 
     /// <summary>Stored random frequencies.</summary>
@@ -56,33 +57,8 @@ internal sealed class TimestepFeatures
         w.Weights.Ignore(w.At("W").Prefix);
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor frequencies = stored.to(ScalarType.Float32).unsqueeze(0);
-        return new TimestepFeatures(w.Weights.Own(frequencies), logarithm, cosineFirst, false) { Fourier2Pi = true };
+        return new TimestepFeatures(w.Weights.Own(frequencies), logarithm, turns: true, cosineFirst, oddWidth: false);
     }
 
-    private bool Fourier2Pi { get; init; }
-
-    internal Tensor Forward(Tensor t)
-    {
-        using DisposeScope scope = torch.NewDisposeScope();
-        Tensor time = t.to(ScalarType.Float32, frequencies.device);
-        if (logarithm)
-        {
-            time = time.log();
-        }
-
-        Tensor phase = time.unsqueeze(1) * frequencies;
-        if (Fourier2Pi)
-        {
-            phase = phase * 2.0 * Math.PI;
-        }
-
-        Tensor sine = phase.sin(), cosine = phase.cos();
-        Tensor[] parts = cosineFirst ? [cosine, sine] : [sine, cosine];
-        if (oddWidth)
-        {
-            parts = [.. parts, torch.zeros([t.size(0), 1], dtype: ScalarType.Float32, device: frequencies.device)];
-        }
-
-        return torch.cat(parts, 1).MoveToOuterDisposeScope();
-    }
+    internal Tensor Forward(Tensor t) => timestep_embedding(t, frequencies, logarithm, turns, cosineFirst, oddWidth);
 }

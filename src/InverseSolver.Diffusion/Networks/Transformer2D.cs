@@ -1,5 +1,5 @@
 using InverseSolver.Diffusion.Weights;
-using F = TorchSharp.torch.nn.functional;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -88,6 +88,6 @@ internal sealed class TransformerBlock
         Tensor h = attention1.Forward(norm1.Forward(x), onlyCrossAttention ? context : null) + x;
         h = attention2.Forward(norm2.Forward(h), context) + h;
         Tensor[] parts = gate.Forward(norm3.Forward(h)).chunk(2, -1);
-        return (output.Forward(parts[0] * F.gelu(parts[1])) + h).MoveToOuterDisposeScope();
+        return (output.Forward(parts[0] * gelu(parts[1])) + h).MoveToOuterDisposeScope();
     }
 }

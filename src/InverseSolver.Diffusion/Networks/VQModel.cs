@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion.Weights;
+using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
@@ -20,8 +21,7 @@ public sealed class VQModel : Autoencoder
         this.quantConv = quantConv;
         this.postQuantConv = postQuantConv;
         this.codebook = codebook;
-        using DisposeScope scope = torch.NewDisposeScope();
-        halfSquares = weights.Own(codebook.square().sum([1]) * 0.5);
+        halfSquares = weights.Own(half_squares(codebook));
     }
 
     /// <inheritdoc/>
@@ -79,27 +79,7 @@ public sealed class VQModel : Autoencoder
 
     /// <summary>The nearest codebook entry of every latent pixel, with the gradient of the identity.</summary>
     /// <param name="z">(N, code, h, w).</param>
-    public Tensor Quantize(Tensor z)
-    {
-        using DisposeScope scope = torch.NewDisposeScope();
-        Tensor codes;
-        using (torch.no_grad())
-        {
-            // argmin ||z - e||² = argmax <z, e> - ||e||²/2, in pieces that keep the table of products small.
-            Tensor pixels = z.detach().permute(0, 2, 3, 1).reshape(-1, z.size(1));
-            long step = Math.Max(1, (1L << 24) / codebook.size(0));
-            Tensor[] indices = [.. pixels.split(step).Select(Nearest)];
-            codes = codebook.index_select(0, torch.cat(indices)).reshape(z.size(0), z.size(2), z.size(3), z.size(1)).permute(0, 3, 1, 2).contiguous();
-        }
-
-        return (z.requires_grad ? z + (codes - z.detach()) : codes).MoveToOuterDisposeScope();
-    }
+    public Tensor Quantize(Tensor z) => vector_quantize(z, codebook, halfSquares);
 
     private protected override void DisposeCore() => weights.Dispose();
-
-    private Tensor Nearest(Tensor pixels)
-    {
-        using DisposeScope scope = torch.NewDisposeScope();
-        return (pixels.Matmul(codebook.t()) - halfSquares).argmax(1).MoveToOuterDisposeScope();
-    }
 }

@@ -40,6 +40,8 @@ internal sealed class JpegScans
         {
             byte marker = JpegContents.Marker(_file, ref _position);
             if (marker == 0xD9) break;
+            // Restart markers that no scan asked for are here as well.
+            if (marker is not (0xC0 or 0xC1 or 0xC2 or 0xC4 or 0xDA or 0xDB or 0xDD or 0xEE)) throw ImageContents.Damaged();
             int length = (_file[_position] << 8) | _file[_position + 1];
             ReadOnlySpan<byte> segment = _file.AsSpan(_position + 2, length - 2);
             _position += length;

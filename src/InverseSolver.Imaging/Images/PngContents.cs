@@ -69,10 +69,11 @@ internal sealed class PngContents : ImageContents
 
     internal override float[] Decode()
     {
+        List<(Pass Pass, byte[] Data)> images = Inflate();
         float[] values = new float[(long)Header.Channels * Header.Height * Header.Width];
         int plane = Header.Height * Header.Width;
         ushort[]? key = Key();
-        foreach ((Pass pass, byte[] data) in Inflate())
+        foreach ((Pass pass, byte[] data) in images)
         {
             (int height, int width) = (pass.Rows(Header.Height), pass.Columns(Header.Width));
             Pixels.Decode<Rgba64>(File(height, width, data), height, width, (y, row) =>

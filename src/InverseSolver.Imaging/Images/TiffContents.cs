@@ -42,13 +42,13 @@ internal sealed class TiffContents : ImageContents
     {
         // Samples in the order of the file: by pixel, or, in planes, by plane.
         if (_layout.Packing == Packing.Jpeg) return DecodeJpeg();
+        CheckStrips();
         int pixels = _layout.Height * _layout.Width, words = _layout.Words;
         float[] values = new float[(long)_layout.Channels * pixels];
         int perPlane = _strips.Length / _layout.Planes, samples = _layout.SamplesInPlane;
         for (int plane = 0; plane < _layout.Planes; plane++)
         {
             ReadOnlyMemory<byte[]> strips = _strips.AsMemory(plane * perPlane, perPlane);
-            CheckStrips(strips.Span);
             int first = plane;
             Pixels.Decode<L16>(File(strips.Span), _layout.Height, _layout.Width * samples * words, (y, row) =>
             {
@@ -154,19 +154,20 @@ internal sealed class TiffContents : ImageContents
     }
 
     // The decoder leaves a strip as it was where its data end early.
-    private void CheckStrips(ReadOnlySpan<byte[]> strips)
+    private void CheckStrips()
     {
         if (_layout.RowBytes > int.MaxValue / 16 || _layout.RowBytes * _layout.RowsInStrip > MaxStripBytes)
             throw new InvalidMeasurementException("The TIFF image's strips are too large: save it with fewer rows in a strip.");
-        for (int i = 0; i < strips.Length; i++)
+        for (int i = 0; i < _strips.Length; i++)
         {
-            long needed = _layout.RowBytes * _layout.RowsOf(i);
+            byte[] strip = _strips[i];
+            long needed = _layout.RowBytes * _layout.RowsOf(i % _layout.StripsInPlane);
             bool isWhole = _layout.Packing switch
             {
-                Packing.None => strips[i].Length >= needed,
-                Packing.PackBits => TiffStrip.HasPackBits(strips[i], needed),
-                Packing.Lzw => TiffStrip.HasLzw(strips[i], needed),
-                _ => TiffStrip.HasDeflate(strips[i], needed, _layout.RowBytes * _layout.RowsInStrip),
+                Packing.None => strip.Length >= needed,
+                Packing.PackBits => TiffStrip.HasPackBits(strip, needed),
+                Packing.Lzw => TiffStrip.HasLzw(strip, needed),
+                _ => TiffStrip.HasDeflate(strip, needed, _layout.RowBytes * _layout.RowsInStrip),
             };
             if (!isWhole) throw Damaged();
         }

@@ -126,6 +126,8 @@ public class DamagedImageTests
     [Fact]
     public void A_restart_marker_out_of_turn_is_refused()
     {
+        byte[] jpeg = Fixtures.Read("blocks.jpg");
+        Refused([.. jpeg[..^2], 0xFF, 0xD0, 0xFF, 0xD9]);
         byte[] file = Fixtures.Read("codecs/rgb.jpg");
         int second = file.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xD1]);
         file[second + 1] = 0xD2;

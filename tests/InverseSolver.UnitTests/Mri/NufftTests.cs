@@ -209,5 +209,5 @@ public sealed class NufftTests(ITestOutputHelper output)
         return torch.complex(angle.cos(), angle.sin());
     }
 
-    private static Tensor Inner(Tensor a, Tensor b) => a.to(ScalarType.ComplexFloat64).dot(b.conj().resolve_conj().to(ScalarType.ComplexFloat64));
+    private static Tensor Inner(Tensor a, Tensor b) => (a.to(ScalarType.ComplexFloat64) * b.conj().resolve_conj().to(ScalarType.ComplexFloat64)).sum();
 }

@@ -44,14 +44,14 @@ public sealed class ArithmeticTests
         int before = get_num_threads();
         try
         {
-            set_num_threads(2);
+            Backend.Threads = 2;
             Arithmetic.Case right = Arithmetic.Cases[0];
             Arithmetic.Case wrong = right with { Layer = (x, w) => get_num_threads() == threads ? WithLastElement(right.Layer(x, w), 0) : right.Layer(x, w) };
             Assert.Contains($"threads {threads}:", Arithmetic.FirstFault([wrong]), StringComparison.Ordinal);
         }
         finally
         {
-            set_num_threads(before);
+            Backend.Threads = before;
         }
     }
 
@@ -62,7 +62,7 @@ public sealed class ArithmeticTests
         long tensors = Tensor.TotalCount;
         try
         {
-            set_num_threads(3);
+            Backend.Threads = 3;
             using IDisposable none = no_grad();
             Assert.Null(Arithmetic.FirstFault(Arithmetic.Cases));
             Assert.Equal(3, get_num_threads());
@@ -73,7 +73,7 @@ public sealed class ArithmeticTests
         }
         finally
         {
-            set_num_threads(before);
+            Backend.Threads = before;
         }
     }
 

@@ -242,6 +242,7 @@ public sealed class TensorTests
     public void Float32_is_float32_unless_somebody_asks_for_less()
     {
         Assert.False(Backend.AllowTf32);
+        Assert.True(Backend.DeterministicCudnn);
     }
 
     [Fact]
