@@ -25,8 +25,9 @@ fi
 cuda=
 options=()
 if [ -n "$libtorch" ]; then
-  library=$(find "$libtorch/lib" "$libtorch" -maxdepth 1 -name libtorch_cpu.so 2>/dev/null | head -n 1)
-  [ -n "$library" ] || fail "LIBTORCH=$libtorch holds no lib/libtorch_cpu.so."
+  library=$libtorch/lib/libtorch_cpu.so
+  [ -e "$library" ] || library=$libtorch/libtorch_cpu.so
+  [ -e "$library" ] || fail "LIBTORCH=$libtorch holds no lib/libtorch_cpu.so."
   export LIBTORCH=$libtorch
   echo "libtorch: $libtorch"
   [ ! -e "$(dirname "$library")/libtorch_cuda.so" ] || cuda=1
