@@ -14,7 +14,7 @@ public sealed class LayerFunctionTests
 
     // What is asked of a tensor, and how long it lives.
     private static readonly string[] Bookkeeping =
-        ["size", "dim", "get_shape", "get_device", "get_requires_grad", "op_Implicit", "no_grad", "NewDisposeScope", "MoveToOuterDisposeScope", "Dispose"];
+        ["size", "dim", "get_shape", "get_device", "get_requires_grad", "no_grad", "NewDisposeScope", "MoveToOuterDisposeScope", "Dispose"];
 
     private static readonly Dictionary<short, OpCode> Codes = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
 
