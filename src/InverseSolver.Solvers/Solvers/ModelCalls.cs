@@ -17,12 +17,16 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     /// <summary>Calls of the encoder, with gradient or without.</summary>
     internal int Encoder { get; private set; }
 
-    internal void ThrowIfCancelled() => cancellation.ThrowIfCancellationRequested();
+    internal void ThrowIfCancelled()
+    {
+        cancellation.ThrowIfCancellationRequested();
+        Libtorch.ReleaseScalars();
+    }
 
     /// <summary>ε(z, t), the same t for all items.</summary>
     internal Tensor PredictNoise(Tensor z, int t)
     {
-        cancellation.ThrowIfCancellationRequested();
+        ThrowIfCancelled();
         Network++;
         using IDisposable grad = torch.no_grad();
         using Tensor timesteps = torch.full([z.size(0)], t, ScalarType.Int64, z.device);
@@ -32,7 +36,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     /// <summary>f(z, σ) of the model's consistency network, the same σ for all items; a network call.</summary>
     internal Tensor Consistent(Tensor z, double sigma)
     {
-        cancellation.ThrowIfCancellationRequested();
+        ThrowIfCancelled();
         Network++;
         using IDisposable grad = torch.no_grad();
         return model.Consistent(z, sigma);
@@ -41,7 +45,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     /// <summary>ε(z, t) and J_ε(z)ᵀ w, where <paramref name="cotangent"/> makes w from ε.</summary>
     internal (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, int t, Func<Tensor, Tensor> cotangent)
     {
-        cancellation.ThrowIfCancellationRequested();
+        ThrowIfCancelled();
         NetworkGradient++;
         using Tensor timesteps = torch.full([z.size(0)], t, ScalarType.Int64, z.device);
         return model.PredictNoiseVjp(z, timesteps, cotangent);
@@ -65,7 +69,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
 
     internal Tensor Decode(Tensor z)
     {
-        cancellation.ThrowIfCancellationRequested();
+        ThrowIfCancelled();
         Decoder++;
         using IDisposable grad = torch.no_grad();
         return model.Decode(z, height, width);
@@ -74,14 +78,14 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     /// <summary>x = D(z) and J_D(z)ᵀ w, where <paramref name="cotangent"/> makes w from x.</summary>
     internal (Tensor Image, Tensor Gradient) DecodeVjp(Tensor z, Func<Tensor, Tensor> cotangent)
     {
-        cancellation.ThrowIfCancellationRequested();
+        ThrowIfCancelled();
         DecoderGradient++;
         return model.DecodeVjp(z, height, width, cotangent);
     }
 
     internal Tensor Encode(Tensor x)
     {
-        cancellation.ThrowIfCancellationRequested();
+        ThrowIfCancelled();
         Encoder++;
         using IDisposable grad = torch.no_grad();
         return model.Encode(x);
@@ -90,7 +94,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     /// <summary>E(x) and J_E(x)ᵀ w, where <paramref name="cotangent"/> makes w from E(x).</summary>
     internal (Tensor Latent, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent)
     {
-        cancellation.ThrowIfCancellationRequested();
+        ThrowIfCancelled();
         Encoder++;
         return model.EncodeVjp(x, cotangent);
     }

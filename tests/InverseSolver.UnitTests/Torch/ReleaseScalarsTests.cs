@@ -1,0 +1,15 @@
+using Xunit;
+
+namespace InverseSolver.UnitTests.Torch;
+
+public sealed class ReleaseScalarsTests
+{
+    [Fact]
+    public void Objects_of_a_thread_are_collected_long_before_the_collector_would()
+    {
+        Libtorch.ReleaseScalars();
+        WeakReference[] made = [.. Enumerable.Range(0, 20_000).Select(_ => new WeakReference(new object()))];
+        Libtorch.ReleaseScalars();
+        Assert.DoesNotContain(made, reference => reference.IsAlive);
+    }
+}
