@@ -68,11 +68,12 @@ internal static class BenchCommand
     {
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         var batches = new Option<int[]>("--batches") { Description = "Images in a call.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 2, 4] };
+        var channelsLast = new Option<bool>("--channels-last") { Description = "Feature maps with their channels last in memory, as Models:ChannelsLast has the service do." };
         Option<string?> json = CliOptions.Json();
-        var command = new Command("networks", "UNet, decoder, decoder gradient and encoder at the model's native size.") { batches, modelId, models, device, json };
+        var command = new Command("networks", "UNet, decoder, decoder gradient and encoder at the model's native size.") { batches, channelsLast, modelId, models, device, json };
         command.SetAction(arguments =>
         {
-            using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
+            using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!), new ModelOptions { ChannelsLast = arguments.GetValue(channelsLast) });
             var rows = new List<object>();
             Console.WriteLine("| batch | UNet ms | decoder ms | decoder with gradient ms | encoder ms |");
             Console.WriteLine("|---:|---:|---:|---:|---:|");

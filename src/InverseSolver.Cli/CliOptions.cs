@@ -52,9 +52,9 @@ internal static class CliOptions
         }
     }
 
-    internal static LatentModel LoadModel(string folder, string id, Device device)
+    internal static LatentModel LoadModel(string folder, string id, Device device, ModelOptions? options = null)
     {
-        return ModelPackage.Load(FolderOf(folder, id), device);
+        return ModelPackage.Load(FolderOf(folder, id), device, options);
     }
 
     /// <summary>The folder of the package with an id, whatever the folder's own name is.</summary>
