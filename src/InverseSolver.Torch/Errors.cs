@@ -1,9 +1,10 @@
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 
 namespace InverseSolver.Torch;
 
 /// <summary>Errors of libtorch. TorchSharp throws each as an <see cref="ExternalException"/> whose text goes on with thousands of characters of C++ frames.</summary>
-public static class Errors
+public static partial class Errors
 {
     // The CPU's allocator, the GPU's, and cuDNN, cuBLAS and cuFFT without workspace.
     private static readonly string[] OutOfMemory =
@@ -18,14 +19,18 @@ public static class Errors
         public bool IsOutOfMemory => error is OutOfMemoryException
             || (error.IsFromTorch && OutOfMemory.Any(text => error.FirstLine.Contains(text, StringComparison.OrdinalIgnoreCase)));
 
-        /// <summary>PyTorch's own words: the first line, or of an error in a TorchScript module the line that names it.</summary>
+        /// <summary>A library's own words: the first line, or of an error with a traceback, as in a TorchScript module, the line that names it.</summary>
         public string FirstLine
         {
             get
             {
-                string[] lines = error.Message.Split('\n');
-                return Array.FindLast(lines, line => line.StartsWith("RuntimeError: ", StringComparison.Ordinal)) ?? lines[0].TrimEnd();
+                string[] lines = error.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+                return Array.FindLast(lines, NamesAnError().IsMatch) ?? lines.FirstOrDefault("");
             }
         }
     }
+
+    // "RuntimeError: ...", but not "frame #0: c10::Error::Error(...".
+    [GeneratedRegex(@"^[\w.]*Error: ")]
+    private static partial Regex NamesAnError();
 }

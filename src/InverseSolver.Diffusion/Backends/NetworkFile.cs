@@ -97,10 +97,5 @@ internal abstract class NetworkFile(string name, Device device, InputRole[] role
 internal sealed class NetworkFailedException(string message, Exception inner) : Exception(message, inner)
 {
     /// <summary>What a library said, in a line fit for a message.</summary>
-    internal static NetworkFailedException Of(Exception e)
-    {
-        string[] lines = e.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        string line = lines.LastOrDefault(text => text.Contains("Error:", StringComparison.Ordinal)) ?? lines.FirstOrDefault("");
-        return new NetworkFailedException(InvalidModelException.Quote(line), e);
-    }
+    internal static NetworkFailedException Of(Exception e) => new(InvalidModelException.Quote(e.FirstLine), e);
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using InverseSolver.Diffusion.Backends;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Torch;
@@ -13,6 +14,7 @@ public sealed class TensorTests
         Tensor a = torch.ones([2, 3]), b = torch.ones([4, 5]);
         Exception error = Assert.Throws<ExternalException>(() => a.Matmul(b));
         Assert.Equal("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)", error.FirstLine);
+        Assert.Equal("'mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)'", NetworkFailedException.Of(error).Message);
         Assert.True(error.IsFromTorch);
         Assert.False(error.IsOutOfMemory);
         Assert.StartsWith("The size of tensor a (3) must match the size of tensor b (5)", Assert.Throws<ExternalException>(() => a + b).FirstLine, StringComparison.Ordinal);
