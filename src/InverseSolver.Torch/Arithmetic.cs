@@ -92,7 +92,7 @@ public static class Arithmetic
     /// <summary>The first case whose output or input gradient in single precision is not that of double precision, at one thread or at all; null when all are right.</summary>
     internal static string? FirstFault(IReadOnlyList<Case> cases)
     {
-        int threads = get_num_threads();
+        int threads = Backend.Threads;
         using DisposeScope scope = NewDisposeScope();
         using IDisposable gradients = enable_grad();
         try
@@ -102,12 +102,12 @@ public static class Arithmetic
             {
                 var random = new Random(1);
                 float[] input = Uniform(random, c.Input), weight = Uniform(random, c.Weight);
-                set_num_threads(1);
-                (Tensor rightOutput, Tensor rightGradient) = Run(c.Reference, tensor(input, c.Input, float64), tensor(weight, c.Weight, float64));
+                Backend.Threads = 1;
+                (Tensor rightOutput, Tensor rightGradient) = Run(c.Reference, Of(input, c.Input, float64), Of(weight, c.Weight, float64));
                 foreach (int count in new[] { 1, threads }.Distinct())
                 {
-                    set_num_threads(count);
-                    (Tensor output, Tensor gradient) = Run(c.Layer, tensor(input, c.Input), tensor(weight, c.Weight));
+                    Backend.Threads = count;
+                    (Tensor output, Tensor gradient) = Run(c.Layer, torch.copy_of(input, c.Input), torch.copy_of(weight, c.Weight));
                     double forward = Error(output, rightOutput), backward = Error(gradient, rightGradient);
                     if (!(forward <= Tolerance && backward <= Tolerance))
                     {
@@ -120,18 +120,19 @@ public static class Arithmetic
         }
         finally
         {
-            set_num_threads(threads);
+            Backend.Threads = threads;
         }
     }
 
-    // An output and the gradient by its input of a random sum of it. A fresh leaf, and backward() rather than grad(): an error of grad() ends the process.
+    // An output and the gradient by its input of a random sum of it.
     private static (Tensor Output, Tensor Gradient) Run(Func<Tensor, Tensor, Tensor> layer, Tensor input, Tensor weight)
     {
         Tensor leaf = input.requires_grad_();
         Tensor output = layer(leaf, weight);
-        autograd.backward([output], [tensor(Uniform(new Random(2), output.shape), output.shape, output.dtype)], inputs: [leaf]);
-        return (output.detach(), leaf.grad!);
+        return (output.detach(), torch.autograd.vjp(output, leaf, Of(Uniform(new Random(2), output.shape), output.shape, output.dtype)));
     }
+
+    private static Tensor Of(float[] values, long[] shape, ScalarType type) => torch.copy_of(values, shape).to(type);
 
     private static float[] Uniform(Random random, long[] shape)
     {
@@ -147,8 +148,8 @@ public static class Arithmetic
     // Largest difference, relative to the largest element. NaN where a value is NaN.
     private static double Error(Tensor tested, Tensor reference)
     {
-        float[] values = tested.contiguous().data<float>().ToArray();
-        double[] right = reference.contiguous().data<double>().ToArray();
+        float[] values = tested.ToFloats();
+        double[] right = reference.ToDoubles();
         double worst = 0, largest = 0;
         for (int i = 0; i < right.Length; i++)
         {

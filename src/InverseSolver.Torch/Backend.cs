@@ -15,8 +15,7 @@ public static class Backend
         get
         {
             const string Label = "CPU capability usage: ";
-            Libtorch.Load();
-            string text = Symbols.Configuration();
+            string text = Configuration;
             int start = text.IndexOf(Label, StringComparison.Ordinal);
             return start < 0 ? "unknown" : text[(start + Label.Length)..].Split('\n')[0].Trim();
         }
@@ -30,8 +29,7 @@ public static class Backend
     {
         get
         {
-            Libtorch.Load();
-            string text = Symbols.Configuration();
+            string text = Configuration;
             return text.Contains("USE_CUDA=1", StringComparison.Ordinal) || text.Contains("USE_CUDA=ON", StringComparison.Ordinal);
         }
     }
@@ -61,6 +59,23 @@ public static class Backend
         }
     }
 
+    // The driver's handle of a GPU.
+    private static int Open(Device gpu)
+    {
+        Cuda(Symbols.cuInit(0));
+        Cuda(Symbols.cuDeviceGet(out int handle, Math.Max(gpu.index, 0)));
+        return handle;
+    }
+
+    private static string Configuration
+    {
+        get
+        {
+            Libtorch.Load();
+            return Symbols.Configuration();
+        }
+    }
+
     private static nint Context
     {
         get
@@ -80,9 +95,7 @@ public static class Backend
     /// <exception cref="InvalidOperationException">There is no such GPU.</exception>
     public static long MemoryOf(Device gpu)
     {
-        Cuda(Symbols.cuInit(0));
-        Cuda(Symbols.cuDeviceGet(out int handle, Math.Max(gpu.index, 0)));
-        Cuda(Symbols.cuDeviceTotalMem(out nuint bytes, handle));
+        Cuda(Symbols.cuDeviceTotalMem(out nuint bytes, Open(gpu)));
         return (long)bytes;
     }
 
@@ -90,10 +103,8 @@ public static class Backend
     /// <exception cref="InvalidOperationException">There is no such GPU.</exception>
     public static string NameOf(Device gpu)
     {
-        Cuda(Symbols.cuInit(0));
-        Cuda(Symbols.cuDeviceGet(out int handle, Math.Max(gpu.index, 0)));
         Span<byte> name = stackalloc byte[256];
-        Cuda(Symbols.cuDeviceGetName(name, name.Length, handle));
+        Cuda(Symbols.cuDeviceGetName(name, name.Length, Open(gpu)));
         return Encoding.UTF8.GetString(name[..name.IndexOf((byte)0)]);
     }
 

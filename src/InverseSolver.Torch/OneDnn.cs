@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace InverseSolver.Torch;
@@ -9,7 +8,7 @@ namespace InverseSolver.Torch;
 /// makes that three levels of one byte each; reorders then leave parts of blocked layouts unwritten, and convolutions over channels that fill no block give wrong numbers or NaN.
 /// With no level in the table oneDNN takes sizes of its own.
 /// </summary>
-internal static unsafe partial class OneDnn
+internal static unsafe class OneDnn
 {
     // libtorch_cpu.so of the package libtorch-cpu-linux-x64 2.10.0. `nm -C libtorch_cpu.so` says where dnnl::impl::cpu::x64::cpu()::cpu_ and dnnl_set_primitive_cache_capacity lie;
     // get_per_core_cache_size(int), disassembled, what lies in cpu_ at 0x1c: bytes of up to ten levels, the cores that share each, the count of levels. The guard of cpu_ lies before it.
@@ -20,8 +19,8 @@ internal static unsafe partial class OneDnn
     /// <summary>Whether libtorch may call oneDNN.</summary>
     internal static bool Enabled
     {
-        get => UserEnabledMkldnn(GlobalContext());
-        set => SetUserEnabledMkldnn(GlobalContext(), value);
+        get => Symbols.UserEnabledMkldnn(Symbols.Context()) != 0;
+        set => Symbols.SetUserEnabledMkldnn(Symbols.Context(), value ? (byte)1 : (byte)0);
     }
 
     /// <summary>Empties the table where it holds sizes that no cache has. False where it does not, or where this libtorch is not the one whose offsets are known.</summary>
@@ -70,14 +69,4 @@ internal static unsafe partial class OneDnn
             _ = setCapacity(1024);
         }
     }
-
-    [LibraryImport("torch_cpu", EntryPoint = "_ZN2at13globalContextEv")]
-    private static partial nint GlobalContext();
-
-    [LibraryImport("torch_cpu", EntryPoint = "_ZNK2at7Context17userEnabledMkldnnEv")]
-    [return: MarshalAs(UnmanagedType.U1)]
-    private static partial bool UserEnabledMkldnn(nint context);
-
-    [LibraryImport("torch_cpu", EntryPoint = "_ZN2at7Context20setUserEnabledMkldnnEb")]
-    private static partial void SetUserEnabledMkldnn(nint context, [MarshalAs(UnmanagedType.U1)] bool on);
 }

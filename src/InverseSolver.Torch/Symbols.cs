@@ -23,6 +23,12 @@ internal static unsafe partial class Symbols
     [LibraryImport(Torch, EntryPoint = "_ZNK2at7Context18deterministicCuDNNEv")]
     internal static partial byte DeterministicCuDNN(nint context);
 
+    [LibraryImport(Torch, EntryPoint = "_ZN2at7Context20setUserEnabledMkldnnEb")]
+    internal static partial void SetUserEnabledMkldnn(nint context, byte on);
+
+    [LibraryImport(Torch, EntryPoint = "_ZNK2at7Context17userEnabledMkldnnEv")]
+    internal static partial byte UserEnabledMkldnn(nint context);
+
     [LibraryImport(Torch, EntryPoint = "_ZN5torch3jit24setGraphExecutorOptimizeEb")]
     internal static partial void SetGraphExecutorOptimize(byte on);
 
