@@ -44,7 +44,7 @@ COPY docker/install-packages.sh /tmp/
 RUN /tmp/install-packages.sh run image && rm -rf /tmp/* /var/lib/apt/lists/* /var/log/*.log /var/log/apt /var/cache/*
 COPY --from=build-cuda /app /app
 RUN dpkg-query -W >/app/packages.txt \
- && missing=$(ldd /app/libtorch_cuda.so | grep 'not found' | grep -v 'libcuda\.so' || true) && if [ -n "$missing" ]; then echo "$missing"; exit 1; fi
+ && libraries=$(ldd /app/libtorch_cuda.so) && missing=$(echo "$libraries" | grep 'not found' | grep -v 'libcuda\.so' || true) && if [ -n "$missing" ]; then echo "$missing"; exit 1; fi
 # The driver and its libraries are the host's (NVIDIA Container Toolkit).
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 10001:10001

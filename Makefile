@@ -1,4 +1,4 @@
-# The one prerequisite is the .NET SDK; everything else that is missing is installed from Debian's packages.
+# The prerequisites are make and the .NET SDK; everything else that is missing is installed from Debian's packages.
 SHELL := /bin/bash
 CONFIGURATION ?= Release
 SERVICE := src/InverseSolver.Service/bin/$(CONFIGURATION)/net10.0/InverseSolver.Service
@@ -57,7 +57,7 @@ gpu-check:
 gpu-bundle: build
 	@rm -rf artifacts/gpu-check artifacts/gpu-check.tar.xz
 	for project in Cli Service; do dotnet publish src/InverseSolver.$$project -c Release -r linux-x64 --self-contained -p:DebugType=none -v quiet -nologo --artifacts-path artifacts/gpu-build -o artifacts/gpu-check || exit 1; done
-	@rm -f artifacts/gpu-check/libmscor*.so artifacts/gpu-check/Microsoft.VisualBasic.Core.dll artifacts/gpu-check/*.xml artifacts/gpu-check/libinverse_*.so artifacts/gpu-check/inverse_reader artifacts/gpu-check/libonnxruntime*.so artifacts/gpu-check/libSkiaSharp.so
+	@rm -f artifacts/gpu-check/libmscor*.so artifacts/gpu-check/Microsoft.VisualBasic.Core.dll artifacts/gpu-check/*.xml artifacts/gpu-check/inverse_reader artifacts/gpu-check/libonnxruntime*.so artifacts/gpu-check/libSkiaSharp.so
 	@rm -rf artifacts/gpu-check/libtorch
 	tar -cJf artifacts/gpu-check.tar.xz -C artifacts/gpu-check .
 	@size=$$(stat -c %s artifacts/gpu-check.tar.xz); echo "artifacts/gpu-check.tar.xz: $$((size >> 20)) MiB, without libtorch: set LIBTORCH to one where it runs"; [ $$size -le $$((40 << 20)) ] || { echo "error: more than 40 MiB" >&2; exit 1; }

@@ -33,7 +33,6 @@ internal static class CliOptions
 
     internal static Device ParseDevice(string text)
     {
-        UseAllCores();
         if (text == "auto")
         {
             return Backend.CudaDevices > 0 ? new Device(DeviceType.CUDA, 0) : torch.CPU;
@@ -68,12 +67,24 @@ internal static class CliOptions
     internal static ModelCatalog Catalog(string folder) =>
         Directory.Exists(folder) ? new ModelCatalog([folder]) : throw new CommandException($"There is no folder {folder}.");
 
-    /// <summary>By itself libtorch takes half of the cores; OMP_NUM_THREADS is what its users set.</summary>
-    internal static void UseAllCores()
+    /// <summary>Loads libtorch, takes all cores (by itself it takes half of them; OMP_NUM_THREADS is what its users set) and tests what will compute.</summary>
+    /// <returns>What is to be said of it; null: nothing.</returns>
+    /// <exception cref="CommandException">There is no libtorch that can be used.</exception>
+    internal static string? TestArithmetic()
     {
-        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")))
+        try
         {
-            Backend.Threads = Environment.ProcessorCount;
+            Libtorch.Load();
+            if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")))
+            {
+                Backend.Threads = Environment.ProcessorCount;
+            }
+
+            return Arithmetic.Warning;
+        }
+        catch (Exception error) when (error is InvalidOperationException or DllNotFoundException)
+        {
+            throw new CommandException(error.FirstLine);
         }
     }
 }

@@ -28,7 +28,6 @@ internal static class ConvertModelCommand
         };
         command.SetAction((arguments, cancellation) =>
         {
-            CliOptions.UseAllCores();
             ConversionReport report = CheckpointConversion.Run(arguments.GetRequiredValue(checkpoint), arguments.GetRequiredValue(output), new ConversionOptions
             {
                 Config = arguments.GetValue(config) is { } file ? CompVisConfigFile.Read(file) : null,

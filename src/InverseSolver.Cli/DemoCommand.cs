@@ -34,7 +34,6 @@ internal static class DemoCommand
         };
         command.SetAction(async (arguments, cancellation) =>
         {
-            CliOptions.UseAllCores();
             string file = arguments.GetRequiredValue(volume);
             DemoJob[] jobs = DemoJob.Plan(
                 Nifti.Read(File.ReadAllBytes(file), MaxVoxels),

@@ -28,7 +28,7 @@ try
     ParseResult parsed = root.Parse(args);
 
     // Before the first tensor, and not before help.
-    if (parsed.Errors.Count == 0 && parsed.Action == parsed.CommandResult.Command.Action && Arithmetic.Warning is { } warning)
+    if (parsed.Errors.Count == 0 && parsed.Action == parsed.CommandResult.Command.Action && CliOptions.TestArithmetic() is { } warning)
     {
         Console.Error.WriteLine($"warning: {warning}");
     }

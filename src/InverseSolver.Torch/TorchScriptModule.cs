@@ -9,6 +9,7 @@ namespace InverseSolver.Torch;
 public sealed class TorchScriptModule : IDisposable
 {
     private const int LimitMs = 120_000;
+    private const string NoTensor = "the module's forward does not give a dense tensor";
     private static readonly FieldInfo Handle = typeof(torch.nn.Module).GetField("handle", BindingFlags.Instance | BindingFlags.NonPublic)!;
     private readonly torch.jit.ScriptModule module;
     private bool optimise = true, disposed;
@@ -61,15 +62,25 @@ public sealed class TorchScriptModule : IDisposable
     /// <summary>Calls <c>forward</c>: the tensor that it gives, or the first of several. Gradients go to the arguments, never to the module's parameters.</summary>
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     /// <exception cref="ExternalException">The arguments do not suit the module.</exception>
-    /// <exception cref="InvalidOperationException">It does not give a tensor.</exception>
+    /// <exception cref="InvalidOperationException">It does not give a dense tensor.</exception>
     public Tensor forward(params Tensor[] arguments)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         using DisposeScope scope = torch.NewDisposeScope();
         Symbols.SetGraphExecutorOptimize(optimise ? (byte)1 : (byte)0);
-        object result = module.forward([.. arguments]);
-        return (result as Tensor ?? (result as ITuple)?[0] as Tensor ?? (result as Tensor[])?.FirstOrDefault())?.MoveToOuterDisposeScope()
-            ?? throw new InvalidOperationException("the module's forward does not give a tensor");
+        object? result;
+        try
+        {
+            result = module.forward([.. arguments]);
+        }
+        catch (Exception error) when (!error.IsFromTorch)
+        {
+            // TorchSharp knows tensors, numbers and flat lists and tuples of them; of others it throws what it happens to.
+            throw new InvalidOperationException(NoTensor, error);
+        }
+
+        Tensor? tensor = result as Tensor ?? (result as ITuple)?[0] as Tensor ?? (result as Tensor[])?.FirstOrDefault();
+        return tensor is { is_sparse: false } ? tensor.MoveToOuterDisposeScope() : throw new InvalidOperationException(NoTensor);
     }
 
     /// <inheritdoc/>

@@ -67,6 +67,7 @@ public sealed class ArchitectureTests
     [InlineData("InverseSolver.Diffusion")]
     [InlineData("InverseSolver.Solvers")]
     [InlineData("InverseSolver.UnitTests")]
+    [InlineData("inverse")]
     public void Calls_of_libtorch_that_can_end_the_process_are_not_used(string assembly)
     {
         using var file = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly + ".dll")));
@@ -74,7 +75,7 @@ public sealed class ArchitectureTests
         string[] used = [.. metadata.MemberReferences.Select(metadata.GetMemberReference)
             .Where(member => member.Parent.Kind == HandleKind.TypeReference)
             .Select(member => $"{metadata.GetString(metadata.GetTypeReference((TypeReferenceHandle)member.Parent).Name)}.{metadata.GetString(member.Name)}")];
-        Assert.Contains("torch.zeros", used);
+        Assert.Contains(used, name => name.StartsWith("torch.", StringComparison.Ordinal));
         Assert.Empty(used.Intersect(Unguarded));
     }
 

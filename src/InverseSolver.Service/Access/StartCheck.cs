@@ -1,5 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Models;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Access;
@@ -46,6 +47,9 @@ internal static partial class StartCheck
         try
         {
             ILogger log = services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(Arithmetic));
+            // First, so that what is tested is what computes.
+            Libtorch.Load();
+            Backend.Threads = services.GetRequiredService<DeviceSlots>().Threads(services.GetRequiredService<IOptions<ModelFolderOptions>>().Value.Threads);
             ArithmeticOutcome outcome = Arithmetic.Verify();
             if (Arithmetic.Warning is { } warning)
             {
@@ -58,7 +62,7 @@ internal static partial class StartCheck
         }
         catch (Exception error) when (error is PlatformNotSupportedException or InvalidOperationException or DllNotFoundException)
         {
-            throw new StartRefusedException(error.Message, InvalidOption);
+            throw new StartRefusedException(error.FirstLine, InvalidOption);
         }
     }
 

@@ -10,7 +10,7 @@ namespace InverseSolver.Service.Health;
 
 /// <summary>How the service is.</summary>
 /// <param name="Status"><c>live</c>, <c>ready</c> or <c>notReady</c>.</param>
-/// <param name="Checks">What was looked at: <c>ok</c> or <c>failed</c>; the log has the cause. <c>notInstalled</c>: the service does without it, and takes and gives .npy files only.</param>
+/// <param name="Checks">What was looked at: <c>ok</c> or <c>failed</c>; the log has the cause. <c>arithmetic</c> is <c>ok</c>, <c>mended</c> (oneDNN computed wrongly and computes rightly now) or a warning: results are right, and come slowly.</param>
 internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Checks);
 
 /// <summary>Health over HTTP.</summary>

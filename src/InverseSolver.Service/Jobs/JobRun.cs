@@ -113,7 +113,7 @@ internal sealed class JobRun(
 
             (stage, lastReport) = (progress.Stage, Stopwatch.GetTimestamp());
             var report = new JobProgress(
-                progress.Stage, progress.Step, progress.Of, progress.Residual, progress.Elapsed.TotalSeconds, progress.Eta?.TotalSeconds, progress.Frames);
+                progress.Stage, progress.Step, progress.Of, progress.Residual is { } residual && double.IsFinite(residual) ? residual : null, progress.Elapsed.TotalSeconds, progress.Eta?.TotalSeconds, progress.Frames);
             if (store.Report(job.Id, job.Epoch, JsonSerializer.Serialize(report, ApiJson.Options)) is not { } version)
             {
                 cancel.Cancel();

@@ -37,7 +37,9 @@ internal sealed record DeviceSlots(IReadOnlyList<Device> Devices)
         return new DeviceSlots(devices);
     }
 
-    /// <summary>Threads that share one operator, so that all slots together have the cores.</summary>
+    /// <summary>Threads that share one operator: those that were asked for, else what OMP_NUM_THREADS says, else so many that all slots together have the cores.</summary>
     /// <param name="asked">What was asked for; 0 leaves it to this.</param>
-    public int Threads(int asked) => asked > 0 ? asked : Math.Max(1, Environment.ProcessorCount / Devices.Count);
+    public int Threads(int asked) => asked > 0 ? asked
+        : string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")) ? Math.Max(1, Environment.ProcessorCount / Devices.Count)
+        : Backend.Threads;
 }

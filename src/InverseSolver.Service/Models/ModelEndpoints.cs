@@ -34,7 +34,6 @@ internal static partial class ModelEndpoints
     private static ModelCatalog Open(IServiceProvider provider)
     {
         ModelFolderOptions options = provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value;
-        Backend.Threads = provider.GetRequiredService<DeviceSlots>().Threads(options.Threads);
         if (options.Folders.FirstOrDefault(folder => !Directory.Exists(folder)) is { } missing)
         {
             throw new StartRefusedException($"Models:Folders names {missing}, which is no folder.", 2);

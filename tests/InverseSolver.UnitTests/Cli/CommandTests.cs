@@ -16,6 +16,20 @@ public sealed class CommandTests : IDisposable
     private static (int ExitCode, string Output) Inverse(params string[] arguments) =>
         Repository.Run(Repository.File("src", "InverseSolver.Cli", "bin", Repository.Configuration, "net10.0", "inverse"), arguments);
 
+    [Fact]
+    public void A_libtorch_that_cannot_be_used_is_one_sentence()
+    {
+        string program = Repository.File("src", "InverseSolver.Cli", "bin", Repository.Configuration, "net10.0", "inverse");
+        File.WriteAllBytes(PathOf("libtorch_cpu.so"), [1, 2, 3]);
+        foreach ((string folder, string words) in new[] { (PathOf("none"), "error: There is no libtorch_cpu.so in "), (_folder.FullName, "error: Unable to load shared library") })
+        {
+            (int code, string output) = Repository.Run(program, ["models", "list"], [("LIBTORCH", folder)]);
+            Assert.Equal(2, code);
+            Assert.StartsWith(words, output, StringComparison.Ordinal);
+            Assert.Single(output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+    }
+
     // A disc with a smaller, darker one in it.
     private void WritePhantom(string name, int side = 64)
     {

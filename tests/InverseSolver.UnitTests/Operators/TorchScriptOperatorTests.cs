@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -50,5 +51,40 @@ public sealed class TorchScriptOperatorTests : IDisposable
         ArrayData y = Reconstruction.Simulate(new TorchScript("conv-silu"), image, None, 0, 0, Folder).Measurement;
         double[] expected = [0.316379, 0.586954, 0.796192, 0.480356];
         Assert.All(expected.Zip(y.Values), pair => Assert.Equal(pair.First, pair.Second, 2e-6));
+    }
+
+    [Theory]
+    [InlineData("str", "\"x\"", "cannot be applied")]
+    [InlineData("List[str]", "[\"x\"]", "cannot be applied")]
+    [InlineData("Tuple[Tuple[Tensor, Tensor], Tensor]", "((x, x), x)", "cannot be applied")]
+    [InlineData("Tensor", "torch.to_sparse(x)", "cannot be applied")]
+    [InlineData("Tensor", "torch.slice(x, 3, 0, 0)", "does not give float32 of the shape")]
+    [InlineData("Tensor", "torch.detach(x)", "has no gradient by the image")]
+    [InlineData("Tensor", "torch.mul_(x, x)", "cannot be applied")]
+    public void A_module_that_gives_no_image_with_a_gradient_is_refused(string type, string result, string words)
+    {
+        string folder = Directory.CreateTempSubdirectory().FullName, file = Path.Combine(folder, "changed.pt");
+        try
+        {
+            File.Copy(Path.Combine(Folder, "conv-silu.pt"), file);
+            using (ZipArchive archive = ZipFile.Open(file, ZipArchiveMode.Update))
+            {
+                ZipArchiveEntry code = archive.GetEntry("conv-silu/code/__torch__.py")!;
+                string text;
+                using (var reader = new StreamReader(code.Open())) text = reader.ReadToEnd();
+                code.Delete();
+                text = text.Replace("-> Tensor", $"-> {type}", StringComparison.Ordinal).Replace("return _0", $"return {result}", StringComparison.Ordinal);
+                using var writer = new StreamWriter(archive.CreateEntry("conv-silu/code/__torch__.py", CompressionLevel.NoCompression).Open());
+                writer.Write(text);
+            }
+
+            InvalidInputException error = Assert.Throws<InvalidInputException>(() => ProblemOperators.Create(new TorchScript("changed"), [1, 6, 5], None, null, torch.CPU, folder));
+            Assert.Equal("problem.module", error.Field);
+            Assert.Contains(words, error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 }
