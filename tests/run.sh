@@ -8,7 +8,7 @@ trap 'rm -rf "$logs"' EXIT
 run() { # NAME PROJECT [OPTION...]
   dotnet test "tests/$2" -c "${CONFIGURATION:-Release}" --no-build --nologo --logger "console;verbosity=minimal" --blame-hang-timeout 15m --results-directory "$logs/$1" "${@:3}" 2>&1 | tee "$logs/$1.log"
 }
-half='FullyQualifiedName~UnitTests.Solvers.|FullyQualifiedName~UnitTests.Mri.'
+half='FullyQualifiedName~UnitTests.Solvers.|FullyQualifiedName~UnitTests.Mri.|FullyQualifiedName~UnitTests.Imaging.'
 status=0
 OMP_NUM_THREADS=1 run first InverseSolver.UnitTests --filter "$half" & first=$!
 OMP_NUM_THREADS=1 run second InverseSolver.UnitTests --filter "$(sed 's/~/!~/g; s/|/\&/g' <<<"$half")" & second=$!

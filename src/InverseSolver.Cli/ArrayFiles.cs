@@ -19,28 +19,39 @@ internal static class ArrayFiles
     /// <summary>A measurement and all that its file holds besides.</summary>
     /// <param name="reader">Parses HDF5 and DICOM.</param>
     /// <param name="problem">What is to be solved.</param>
-    /// <param name="path">The file.</param>
+    /// <param name="paths">The file; or those of a DICOM series, or their folder.</param>
     /// <param name="header">The .hdr file of a .cfl; null: the one of the same name where there is one.</param>
     /// <param name="withMask">Whether the problem's mask is not sent.</param>
-    internal static ImportedMeasurement ReadMeasurement(FormatReader reader, Problem problem, string path, string? header, bool withMask)
+    /// <param name="convention">How the directions of an ISMRMRD file are understood.</param>
+    /// <param name="trajectory">The file with the trajectory; null: none was named.</param>
+    internal static ImportedMeasurement ReadMeasurement(FormatReader reader, Problem problem, string[] paths, string? header, bool withMask, VendorConvention convention, string? trajectory)
     {
+        MeasurementKind kind = problem is ParallelMri ? MeasurementKind.MultiCoil : Reconstruction.IsKSpace(problem) ? MeasurementKind.SingleCoil : MeasurementKind.Image;
+        var import = new FileImport(reader, MaxPixels);
+        if (paths is not [var path] || Directory.Exists(path)) return Named(paths[0], () => import.ReadSeries(kind, FilesOf(paths, import.MaxSeriesBytes)));
+        if (path.EndsWith(".img", StringComparison.OrdinalIgnoreCase) && File.Exists(Path.ChangeExtension(path, ".hdr")))
+            throw new CommandException($"{Path.GetFileName(path)}: It is half of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
         string beside = Path.ChangeExtension(path, ".hdr");
         header ??= path.EndsWith(".cfl", StringComparison.OrdinalIgnoreCase) && File.Exists(beside) ? beside : null;
-        MeasurementKind kind = problem is ParallelMri ? MeasurementKind.MultiCoil : Reconstruction.IsKSpace(problem) ? MeasurementKind.SingleCoil : MeasurementKind.Image;
-        return Named(path, () => new FileImport(reader, MaxPixels).ReadMeasurement(
-            kind, File.ReadAllBytes(path), header is null ? null : File.ReadAllBytes(header), withMask && Reconstruction.NeededFiles(problem).Contains("mask")));
+        return Named(path, () => import.ReadMeasurement(
+            kind,
+            File.ReadAllBytes(path),
+            header is null ? null : File.ReadAllBytes(header),
+            withMask && Reconstruction.NeededFiles(problem).Contains("mask"),
+            trajectory is null ? null : File.ReadAllBytes(trajectory),
+            (RawTrajectoryUnit?)(problem as ParallelMri)?.TrajectoryUnit,
+            convention));
     }
 
     /// <summary>One of the other files by its name in requests.</summary>
     internal static ArrayData Read(FormatReader reader, string name, string path, MeasurementOrigin origin) =>
         Named(path, () => ToArrayData(new FileImport(reader, MaxPixels).Read(name, File.ReadAllBytes(path), origin).Array));
 
-    /// <summary>A DICOM file that a series can refer to.</summary>
-    internal static byte[] ReadReference(FormatReader reader, string path) => Named(path, () =>
+    /// <summary>A DICOM or NIfTI file that a series can refer to, and the measurement's origin with what is to be said of it.</summary>
+    internal static (byte[] File, MeasurementOrigin Origin) ReadReference(FormatReader reader, string path, MeasurementOrigin origin, bool force) => Named(path, () =>
     {
         byte[] file = File.ReadAllBytes(path);
-        DerivedFiles.CheckReference(reader, file);
-        return file;
+        return (file, ReferenceCheck.Check(reader, file, origin, force));
     });
 
     internal static ArrayData ToArrayData(NpyArray array) => new(array.Shape, array.Values, array.IsComplex);
@@ -53,6 +64,18 @@ internal static class ArrayFiles
         image.Shape.Length == 3 ? ToImage(image) : Montage.Draw([.. Enumerable.Range(0, image.Shape[0]).Select(i => ToImage(image.Frame(i)))]), bitDepth));
 
     internal static Image ToImage(ArrayData image) => new(image.Shape[0], image.Shape[1], image.Shape[2], image.Values);
+
+    // Files and the files of folders, those in folders of theirs too; hidden ones are left out. In the order of their names, which the places' order replaces.
+    private static IEnumerable<byte[]> FilesOf(string[] paths, long maxBytes)
+    {
+        var all = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint };
+        string[] files = [.. paths.SelectMany(path => Directory.Exists(path) ? Directory.EnumerateFiles(path, "*", all).Order(StringComparer.Ordinal) : (IEnumerable<string>)[path]).Take(DicomArchive.MaxFiles + 1)];
+        if (files.Length == 0) throw new InvalidMeasurementException("The folder holds no files.");
+        if (files.Length > DicomArchive.MaxFiles) throw new InvalidMeasurementException($"There are more than {DicomArchive.MaxFiles} files.");
+        long bytes = files.Sum(file => new FileInfo(file).Length);
+        if (bytes > maxBytes) throw new InvalidMeasurementException($"The files have {bytes} bytes; at most {maxBytes} are read.");
+        return files.Select(File.ReadAllBytes);
+    }
 
     private static T Named<T>(string path, Func<T> read)
     {

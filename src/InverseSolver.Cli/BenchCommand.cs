@@ -67,7 +67,7 @@ internal static class BenchCommand
     private static Command Networks()
     {
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
-        var batches = new Option<int[]>("--batches") { Description = "Images in a call.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 2, 4] };
+        Option<int[]> batches = CliOptions.Numbers("--batches", "Images in a call.", [1, 2, 4]);
         var channelsLast = new Option<bool>("--channels-last") { Description = "Feature maps with their channels last in memory, as Models:ChannelsLast has the service do." };
         Option<string?> json = CliOptions.Json();
         var command = new Command("networks", "UNet, decoder, decoder gradient and encoder at the model's native size.") { batches, channelsLast, modelId, models, device, json };

@@ -1,12 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Cli;
 
 /// <summary>JSON as the command line reads and writes it: camelCase, strict, indented.</summary>
-internal static class CliJson
+internal static partial class CliJson
 {
     internal static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
     {
@@ -43,6 +44,11 @@ internal static class CliJson
             }
 
             string value = setting[(equals + 1)..];
+            if (DecimalComma().IsMatch(value))
+            {
+                throw new CommandException($"--set {setting}: a number has a decimal point, as in 0.01.");
+            }
+
             JsonNode? node;
             try
             {
@@ -73,4 +79,8 @@ internal static class CliJson
         File.WriteAllText(temporary, text + "\n");
         File.Move(temporary, path, overwrite: true);
     }
+
+    // No list: those stand in brackets.
+    [GeneratedRegex(@"^\s*[-+]?\d*,\d+(e[-+]?\d+)?\s*$", RegexOptions.IgnoreCase)]
+    private static partial Regex DecimalComma();
 }

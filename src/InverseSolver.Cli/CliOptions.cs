@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Numerics;
 using InverseSolver.Diffusion;
 
 namespace InverseSolver.Cli;
@@ -18,16 +21,39 @@ internal static class CliOptions
 
     internal static Option<long> Seed()
     {
-        var seed = new Option<long>("--seed") { Description = "Seed of every random number, 0 or more.", DefaultValueFactory = _ => 0 };
-        seed.Validators.Add(result =>
+        const string Name = "--seed";
+        Option<long> seed = Number(Name, "Seed of every random number, 0 or more.", 0L);
+        seed.CustomParser = result =>
         {
-            if (result.Tokens.Count > 0 && result.GetValueOrDefault<long>() < 0)
+            long value = Parsed<long>(result, Name);
+            if (value < 0)
             {
-                result.AddError("--seed is 0 or more.");
+                result.AddError($"{Name} is 0 or more.");
             }
-        });
+
+            return value;
+        };
         return seed;
     }
+
+    /// <summary>An option that may be left out and is a number, read in the same way whatever the language of the machine is.</summary>
+    /// <typeparam name="T">double, int or long.</typeparam>
+    internal static Option<T?> Number<T>(string name, string description)
+        where T : struct, INumber<T> => new(name) { Description = description, CustomParser = result => Parsed<T>(result, name) };
+
+    /// <summary>The same with a value that stands for it where it is left out.</summary>
+    internal static Option<T> Number<T>(string name, string description, T fallback)
+        where T : struct, INumber<T> => new(name) { Description = description, CustomParser = result => Parsed<T>(result, name), DefaultValueFactory = _ => fallback };
+
+    /// <summary>The same with several values.</summary>
+    internal static Option<T[]> Numbers<T>(string name, string description, T[] fallback)
+        where T : struct, INumber<T> => new(name)
+        {
+            Description = description,
+            AllowMultipleArgumentsPerToken = true,
+            CustomParser = result => [.. result.Tokens.Select(token => Parsed<T>(token.Value, name, result))],
+            DefaultValueFactory = _ => fallback,
+        };
 
     internal static Option<string[]> Set() => new("--set") { Description = "Replace one of the solver's parameters: name=value. May be given several times.", AllowMultipleArgumentsPerToken = true };
 
@@ -61,7 +87,7 @@ internal static class CliOptions
     {
         using ModelCatalog catalog = Catalog(folder);
         return catalog.FolderOf(id)
-            ?? throw new CommandException($"There is no model '{id}' in {folder}. There is: {string.Join(", ", catalog.Models.Select(m => m.Id))}.");
+            ?? throw new CommandException($"There is no model '{id}' in {folder}. {(catalog.Models is [_, ..] all ? $"There is: {string.Join(", ", all.Select(m => m.Id))}" : "There is none")}.");
     }
 
     internal static ModelCatalog Catalog(string folder) =>
@@ -86,5 +112,23 @@ internal static class CliOptions
         {
             throw new CommandException(error.FirstLine);
         }
+    }
+
+    private static T Parsed<T>(ArgumentResult result, string name)
+        where T : struct, INumber<T> => result.Tokens is [var token] ? Parsed<T>(token.Value, name, result) : default;
+
+    // A comma is never a decimal point, and never a mark of thousands: 0,01 would be 1.
+    private static T Parsed<T>(string text, string name, ArgumentResult result)
+        where T : struct, INumber<T>
+    {
+        bool whole = typeof(T) != typeof(double);
+        NumberStyles style = whole ? NumberStyles.AllowLeadingSign : NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        if (T.TryParse(text, style, CultureInfo.InvariantCulture, out T value) && T.IsFinite(value))
+        {
+            return value;
+        }
+
+        result.AddError($"{name} is a {(whole ? "whole number" : text.Contains(',', StringComparison.Ordinal) ? "number with a decimal point, as in 0.01" : "number")}, not '{text}'.");
+        return default;
     }
 }

@@ -45,8 +45,17 @@ internal static class CompVisConfigFile
         {
             Heads = Count("unet_config.params.num_heads"),
             HeadChannels = Count("unet_config.params.num_head_channels"),
-            NewAttentionOrder = string.Equals(Text("unet_config.params.use_new_attention_order"), "true", StringComparison.OrdinalIgnoreCase),
+            NewAttentionOrder = Text("unet_config.params.use_new_attention_order") is { } order ? string.Equals(order, "true", StringComparison.OrdinalIgnoreCase) : null,
             LatentScale = Number("scale_factor"),
+            Steps = Count("timesteps"),
+            BetaSchedule = Text("beta_schedule") switch
+            {
+                null => null,
+                "linear" => "scaled_linear",
+                "sqrt_linear" => "linear",
+                "cosine" => "cosine",
+                var other => throw new CommandException($"{name}: model.params.beta_schedule is '{other}'; linear, sqrt_linear and cosine are known."),
+            },
             BetaStart = Number("linear_start"),
             BetaEnd = Number("linear_end"),
             LatentSize = Text("image_size") is { } size && size.All(char.IsAsciiDigit) ? Count("image_size") : null,

@@ -12,7 +12,7 @@ internal static class DemoCommand
     private const long MaxVoxels = 512L * 512 * 512;
 
     // Of what is left when the user has asked to stop.
-    private static readonly TimeSpan _cancelWithin = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan _cancelWithin = TimeSpan.FromSeconds(1);
 
     internal static Command Create()
     {
@@ -22,7 +22,7 @@ internal static class DemoCommand
         var slices = new Option<string>("--slices") { Description = "Comma-separated: axial, coronal, sagittal (the middle one), or with an index as in axial:90.", DefaultValueFactory = _ => "axial,coronal,sagittal" };
         var everySlice = new Option<bool>("--every-slice") { Description = "Solve every problem on every slice, not on one slice each." };
         var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}.", DefaultValueFactory = _ => string.Join(',', DemoJob.Problems) };
-        var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the simulated noise.", DefaultValueFactory = _ => 0.01 };
+        Option<double> sigma = CliOptions.Number("--sigma", "Standard deviation of the simulated noise.", 0.01);
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         Option<string> model = CliOptions.Model();
         Option<string[]> set = CliOptions.Set();

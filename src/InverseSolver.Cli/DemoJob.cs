@@ -1,3 +1,4 @@
+using System.Globalization;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
@@ -40,7 +41,7 @@ internal sealed record DemoJob(string ProblemName, Problem Problem, string Slice
         string[] parts = slice.Split(':');
         int index = -1;
         if (parts.Length > 2 || !Enum.TryParse(parts[0], ignoreCase: true, out Plane plane) || !Enum.IsDefined(plane)
-            || (parts.Length == 2 && !int.TryParse(parts[1], out index)))
+            || (parts.Length == 2 && !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index)))
         {
             throw new CommandException($"'{slice}' is no slice: axial, coronal or sagittal was expected, with or without :index.");
         }

@@ -15,13 +15,13 @@ internal static class EvaluateCommand
         var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}, or JSON files.", Required = true };
         var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers, or 'all'. Beside them, what looks at the truth: leastSquaresBest (least squares at its best weight) and roundTrip (the truth encoded and decoded).", DefaultValueFactory = _ => "leastSquaresBest,roundTrip,reSample" };
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "balanced" };
-        var sigma = new Option<double>("--sigma") { Description = "Standard deviation of the simulated noise.", DefaultValueFactory = _ => 0.01 };
-        var photons = new Option<double?>("--photons") { Description = "Photons per unit of the simulated measurement, where it is counted; --sigma is then the read-out's noise." };
+        Option<double> sigma = CliOptions.Number("--sigma", "Standard deviation of the simulated noise.", 0.01);
+        Option<double?> photons = CliOptions.Number<double>("--photons", "Photons per unit of the simulated measurement, where it is counted; --sigma is then the read-out's noise.");
         var estimate = new Option<bool>("--estimate-sigma") { Description = "Solvers estimate the noise level instead of being given it." };
-        var limit = new Option<int>("--limit") { Description = "Images to take, evenly spaced in the folder.", DefaultValueFactory = _ => 8 };
+        Option<int> limit = CliOptions.Number("--limit", "Images to take, evenly spaced in the folder.", 8);
         var sheet = new Option<string?>("--sheet") { Description = "PNG with truths, measurements and results." };
         var bestOf = new Option<string?>("--best-of") { Description = "JSON file with the rows of an earlier evaluation: for each problem only those of the solvers are taken that did best in it." };
-        var best = new Option<int>("--best") { Description = "How many of them.", DefaultValueFactory = _ => 3 };
+        Option<int> best = CliOptions.Number("--best", "How many of them.", 3);
         var resume = new Option<string?>("--resume") { Description = "JSON file that rows are added to; what it holds already is not run again." };
         var means = new Option<string?>("--means") { Description = "File for the table as JSON." };
         var markdown = new Option<string?>("--markdown") { Description = "File for the table." };

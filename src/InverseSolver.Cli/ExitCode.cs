@@ -11,7 +11,11 @@ internal static class ExitCode
     /// <summary>A file, an argument or a model cannot be used.</summary>
     internal const int BadInput = 2;
 
+    /// <summary>SIGINT, as Ctrl+C sends it, ended it.</summary>
     internal const int Cancelled = 130;
+
+    /// <summary>SIGTERM ended it.</summary>
+    internal const int Terminated = 143;
 }
 
 /// <summary>Something the caller has to change; the text says what.</summary>

@@ -17,7 +17,7 @@ internal static class JobBench
         var solver = new Option<string>("--solver") { Description = "The solver.", DefaultValueFactory = _ => "redDiff" };
         var preset = new Option<string>("--preset") { Description = "Its preset.", DefaultValueFactory = _ => "fast" };
         var concurrency = new Option<string>("--concurrency") { Description = "Comma-separated numbers of jobs that are sent at once.", DefaultValueFactory = _ => "1,2,4,8,16" };
-        var rounds = new Option<int>("--rounds") { Description = "Jobs that each of those sends, one after the other.", DefaultValueFactory = _ => 2 };
+        Option<int> rounds = CliOptions.Number("--rounds", "Jobs that each of those sends, one after the other.", 2);
         Option<string?> json = CliOptions.Json();
         var command = new Command("jobs", "Jobs a minute through a running service: random inpainting of the model's reference image.") { server, modelId, models, solver, preset, concurrency, rounds, json };
         command.SetAction(async (arguments, cancellation) =>

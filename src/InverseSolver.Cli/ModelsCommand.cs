@@ -25,17 +25,24 @@ internal static class ModelsCommand
             }
 
             using ModelCatalog catalog = CliOptions.Catalog(arguments.GetValue(models)!);
-            foreach (ModelInfo model in catalog.Models)
+            IReadOnlyList<ModelInfo> usable = catalog.Models;
+            IReadOnlyList<BrokenModel> unusable = catalog.Broken;
+            if (usable.Count + unusable.Count == 0)
+            {
+                Console.WriteLine($"There is no model package in {arguments.GetValue(models)}.");
+            }
+
+            foreach (ModelInfo model in usable)
             {
                 Console.WriteLine($"{model.Id,-24} {model.Channels} channel(s), {Sizes(model)}  {Networks(model)}  {model.Title}{(model.Missing is { } missing ? $"  ({missing})" : "")}");
             }
 
-            foreach (BrokenModel broken in catalog.Broken)
+            foreach (BrokenModel broken in unusable)
             {
                 Console.WriteLine($"{broken.Name,-24} cannot be used: {broken.Reason}");
             }
 
-            CliJson.Write(arguments.GetValue(json), catalog.Models);
+            CliJson.Write(arguments.GetValue(json), usable);
             return ExitCode.Done;
         });
         return command;
@@ -80,7 +87,7 @@ internal static class ModelsCommand
             IReadOnlyList<GoldenResult> results = GoldenCheck.Run(path, CliOptions.ParseDevice(arguments.GetValue(device)!));
             foreach (GoldenResult result in results)
             {
-                Console.WriteLine($"{result.Tensor,-28} {result.RelativeError,10:E2}  {(result.Passes() ? "ok" : $"above {GoldenCheck.Tolerance:E0}")}");
+                Console.WriteLine($"{result.Tensor,-28} {(result.Reason is { } reason ? $"cannot be compared: {reason}" : $"{result.RelativeError,10:E2}  {(result.Passes() ? "ok" : $"above {GoldenCheck.Tolerance:E0}")}")}");
             }
 
             if (results.Count == 0)
@@ -88,7 +95,7 @@ internal static class ModelsCommand
                 Console.WriteLine($"Loads. There is no {GoldenCheck.FileName} to compare with.");
             }
 
-            CliJson.Write(arguments.GetValue(json), results);
+            CliJson.Write(arguments.GetValue(json), results.Select(r => new { r.Tensor, RelativeError = double.IsFinite(r.RelativeError) ? r.RelativeError : (double?)null, r.Reason }));
             return results.All(r => r.Passes()) ? ExitCode.Done : ExitCode.Failed;
         });
         return command;

@@ -1,10 +1,15 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Globalization;
 using InverseSolver.Cli;
 using InverseSolver.Cli.GpuCheck;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
 
+// Numbers are read and written in one way, whatever the language of the machine is.
+CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
+using var interruption = new Interruption();
 var root = new RootCommand("Solves imaging inverse problems with latent diffusion models. Results are not for diagnosis.")
 {
     SolveCommand.Create(),
@@ -14,13 +19,6 @@ var root = new RootCommand("Solves imaging inverse problems with latent diffusio
     DemoCommand.Create(),
     BenchCommand.Create(),
     GpuCheckCommand.Create(),
-};
-
-using var cancel = new CancellationTokenSource();
-Console.CancelKeyPress += (_, e) =>
-{
-    e.Cancel = true;
-    cancel.Cancel();
 };
 
 try
@@ -33,8 +31,23 @@ try
         Console.Error.WriteLine($"warning: {warning}");
     }
 
-    int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }, cancel.Token);
+    // A command that lacks its subcommand gets help, any other error its sentence.
+    if (parsed.Action is ParseErrorAction error && parsed.CommandResult.Command.Subcommands.Count == 0)
+    {
+        error.ShowHelp = false;
+    }
+
+    int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interruption.Token);
     return parsed.Errors.Count > 0 ? ExitCode.BadInput : code;
+}
+catch (Exception) when (interruption.Token.IsCancellationRequested)
+{
+    interruption.End();
+    return ExitCode.Cancelled;
+}
+catch (OperationCanceledException)
+{
+    return Fail(ExitCode.Failed, "The service did not answer in time.");
 }
 catch (PlatformNotSupportedException e)
 {
@@ -47,10 +60,6 @@ catch (InvalidInputException e)
 catch (Exception e) when (e is CommandException or InvalidMeasurementException or InvalidModelException or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
 {
     return Fail(ExitCode.BadInput, e.Message);
-}
-catch (OperationCanceledException)
-{
-    return Fail(ExitCode.Cancelled, "cancelled");
 }
 catch (Exception e) when (e.IsFromTorch || e is HttpRequestException or IOException or ArithmeticException)
 {

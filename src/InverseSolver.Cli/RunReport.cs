@@ -51,7 +51,6 @@ internal static class RunReport
             ["cost"] = JsonSerializer.SerializeToNode(result.Cost, CliJson.Options),
             ["times"] = new JsonObject { ["started"] = started, ["finished"] = DateTimeOffset.UtcNow },
             ["fingerprint"] = JsonSerializer.SerializeToNode(Fingerprint.Of(model.Device, result.Batch), CliJson.Options),
-            ["warnings"] = JsonSerializer.SerializeToNode(Fingerprint.Warnings, CliJson.Options),
             ["versions"] = new JsonObject
             {
                 ["inverse"] = typeof(RunReport).Assembly.GetName().Version!.ToString(3),

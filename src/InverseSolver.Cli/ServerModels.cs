@@ -12,6 +12,11 @@ internal static class ServerModels
     {
         using var client = new ServiceClient(server);
         JsonObject list = await client.AskAsync(HttpMethod.Get, "v1/models", cancellation);
+        if (list["items"]!.AsArray().Count + list["broken"]!.AsArray().Count == 0)
+        {
+            Console.WriteLine("The service has no model package.");
+        }
+
         foreach (JsonNode? model in list["items"]!.AsArray())
         {
             string copies = string.Join(", ", model!["copies"]!.AsArray().Select(copy => $"{copy!["device"]} {MiB((long)copy["bytes"]!)}, {copy["users"]} users"));

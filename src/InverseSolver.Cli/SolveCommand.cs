@@ -17,20 +17,21 @@ internal static class SolveCommand
     {
         var problem = new Option<string>("--problem") { Description = "JSON file with the problem, as the service takes it.", Required = true };
         var inputs = new SolveInputs();
-        var sigma = new Option<double?>("--sigma") { Description = "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement." };
-        var photons = new Option<double?>("--photons") { Description = "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise." };
+        Option<double?> sigma = CliOptions.Number<double>("--sigma", "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement.");
+        Option<double?> photons = CliOptions.Number<double>("--photons", "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise.");
         var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type))}." };
-        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json, for several samples deviation.npy and deviation.png, of scans result.nii and result-0000.dcm ..., of parallelMri complex.npy, maps.npy, kspace.npy and mask.npy, and baseline-NAME.npy and baseline-NAME.png.", Required = true };
+        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json, where there is a mask mask.png (white is measured), for several samples deviation.npy and deviation.png, of scans result.nii and result-0000.dcm ..., of parallelMri complex.npy, maps.npy, kspace.npy and mask.npy, and baseline-NAME.npy and baseline-NAME.png.", Required = true };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
+        var luminance = new Option<bool>("--luminance") { Description = "Take the luminance of a coloured measurement or truth, where the model is for grey images." };
         Option<string[]> set = CliOptions.Set();
         Option<string?> operators = CliOptions.Operators();
         Option<long> seed = CliOptions.Seed();
         Option<string?> json = CliOptions.Json();
         var command = new Command("solve", "Solves one problem locally.")
         {
-            problem, sigma, photons, modelId, models, solver, preset, set, baselines, seed, output, operators, device, json,
+            problem, sigma, photons, modelId, models, solver, preset, set, baselines, luminance, seed, output, operators, device, json,
         };
         foreach (Option file in inputs.Options) command.Options.Add(file);
         command.SetAction((arguments, cancellation) => Task.Run(
@@ -52,23 +53,29 @@ internal static class SolveCommand
                     Seed = arguments.GetValue(seed),
                     OperatorFolder = arguments.GetValue(operators),
                     Truth = loaded.Truth,
+                    Luminance = arguments.GetValue(luminance),
                 };
                 IReadOnlyList<Baseline> beside = Baseline.Resolve(arguments.GetValue(baselines)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? []);
                 Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
                 using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, where);
-                Reconstruction.Validate(model.Info, request);
+                request = Reconstruction.Suited(model.Info, request);
+                IReadOnlyList<string> warnings = [.. Fingerprint.Warnings, .. Reconstruction.Validate(model.Info, request), .. loaded.Origin.Remarks];
+                Warn(warnings);
                 Baseline.Validate(model.Info, request, beside);
 
                 DateTimeOffset started = DateTimeOffset.UtcNow;
-                ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, request, progress, cancellation));
+                ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, request, progress, cancellation)).Cropped(loaded.Origin.Crop);
                 (Baseline Baseline, ReconstructionResult Result)[] compared = [.. beside.Select(one =>
-                    (one, WithProgressBar(progress => one.Run(model, request, progress, cancellation))))];
+                    (one, WithProgressBar(progress => one.Run(model, request, progress, cancellation)).Cropped(loaded.Origin.Crop)))];
                 JsonObject report = RunReport.Of(model, request, solverType, arguments.GetValue(preset)!, arguments.GetValue(sigma), result, started);
 
                 string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;
                 SolveOutputs.WriteArrays(folder, result);
                 report["origin"] = JsonSerializer.SerializeToNode(loaded.Origin.Report(), CliJson.Options);
-                report["dicom"] = JsonSerializer.SerializeToNode(SolveOutputs.WriteDerived(folder, reader, loaded, result, solverType, model), CliJson.Options);
+                DerivedReport? derived = SolveOutputs.WriteDerived(folder, reader, loaded, result, solverType, model);
+                report["dicom"] = JsonSerializer.SerializeToNode(derived, CliJson.Options);
+                string[] all = [.. Fingerprint.Warnings, .. result.Warnings, .. loaded.Origin.Remarks, .. derived?.Remarks ?? []];
+                report["warnings"] = JsonSerializer.SerializeToNode(all, CliJson.Options);
                 report["baselines"] = compared.Length == 0 ? null : new JsonArray([.. compared.Select(one => RunReport.OfBaseline(one.Baseline, one.Result))]);
                 foreach ((Baseline baseline, ReconstructionResult image) in compared)
                 {
@@ -84,6 +91,7 @@ internal static class SolveCommand
                     Console.WriteLine($"{baseline.Solver,-13} {(image.Quality is { } q ? $"PSNR {q.PsnrDb:F2} dB, SSIM {q.Ssim:F4}, " : string.Empty)}relative residual {image.Consistency.RelativeResidual:G4}, {image.Cost.Seconds:F1} s");
                 }
 
+                Warn(all.Except(warnings));
                 Console.WriteLine("Not for diagnosis.");
                 return ExitCode.Done;
             },
@@ -105,6 +113,12 @@ internal static class SolveCommand
                 task.Value = progress.Step;
             });
         });
+
+    // Also where the output goes to a file.
+    private static void Warn(IEnumerable<string> warnings)
+    {
+        foreach (string warning in warnings) Console.Error.WriteLine($"warning: {warning}");
+    }
 
     private static void Print(ReconstructionResult result)
     {

@@ -21,6 +21,7 @@ internal static class SolveOutputs
             if (mri.Mask is { } used) ArrayFiles.WriteNpy(Path.Combine(folder, "mask.npy"), used);
         }
 
+        if (result.Mask is { } mask) ArrayFiles.WritePng(Path.Combine(folder, "mask.png"), mask);
         if (result.Deviation is { } deviation)
         {
             ArrayFiles.WriteNpy(Path.Combine(folder, "deviation.npy"), deviation);
@@ -48,6 +49,7 @@ internal static class SolveOutputs
             Model = model.Info.Id,
             ModelHash = model.Info.Hash,
             Ratio = result.Consistency.Ratio,
+            Warnings = result.Warnings,
             SoftwareVersion = typeof(SolveOutputs).Assembly.GetName().Version!.ToString(3),
         });
         foreach (DerivedFile file in files) File.WriteAllBytes(Path.Combine(folder, file.Name), file.Bytes);

@@ -25,7 +25,7 @@ internal static class SolverBench
         {
             solvers, presets, sizes, modelId, models, device, json,
         };
-        command.SetAction(arguments =>
+        command.SetAction((arguments, cancellation) =>
         {
             string folder = arguments.GetValue(models)!, model = arguments.GetValue(modelId)!, on = arguments.GetValue(device)!;
             string[] types = arguments.GetValue(solvers) is { } named ? List(named) : [.. SolverCatalog.All.Select(solver => solver.Type)];
@@ -44,8 +44,8 @@ internal static class SolverBench
             foreach ((string solver, string preset, string side) in jobs)
             {
                 JsonNode row = jobs.Length == 1
-                    ? Run(folder, model, on, solver, preset, side)
-                    : InChild(["--models", folder, "--model", model, "--device", on, "--solvers", solver, "--presets", preset, "--sizes", side]);
+                    ? Run(folder, model, on, solver, preset, side, cancellation)
+                    : InChild(["--models", folder, "--model", model, "--device", on, "--solvers", solver, "--presets", preset, "--sizes", side], cancellation);
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
                     $"| {solver} | {preset} | {row["size"]} | {(double)row["seconds"]!:F1} | {row["networkCalls"]} | {row["networkGradients"]} | {row["decoderGradients"]} | {(double)row["peakMiB"]!:F0} | {row["tensorsLeft"]} |"));
@@ -53,12 +53,12 @@ internal static class SolverBench
             }
 
             CliJson.Write(arguments.GetValue(json), rows);
-            return rows.All(row => (long)row!["tensorsLeft"]! == 0) ? ExitCode.Done : ExitCode.Failed;
+            return Task.FromResult(rows.All(row => (long)row!["tensorsLeft"]! == 0) ? ExitCode.Done : ExitCode.Failed);
         });
         return command;
     }
 
-    private static JsonObject Run(string folder, string modelId, string device, string type, string preset, string side)
+    private static JsonObject Run(string folder, string modelId, string device, string type, string preset, string side, CancellationToken cancellation)
     {
         using LatentModel model = CliOptions.LoadModel(folder, modelId, CliOptions.ParseDevice(device));
         int height = Side(side, model.Info.NativeHeight ?? 128), width = Side(side, model.Info.NativeWidth ?? 128);
@@ -67,7 +67,7 @@ internal static class SolverBench
         Problem[] problems = [new Inpainting(new RandomMask(0.7, 1)), new CartesianMri(new RandomKSpaceMask(4, 0.08, 1)), new CodedDiffraction()];
         ReconstructionRequest request = problems.Select(Request).First(Solves);
         long before = Tensor.TotalCount;
-        CostReport cost = Reconstruction.Run(model, request, null, CancellationToken.None).Cost;
+        CostReport cost = Reconstruction.Run(model, request, null, cancellation).Cost;
         return new JsonObject
         {
             ["solver"] = type,
@@ -105,7 +105,7 @@ internal static class SolverBench
     }
 
     // The same command for one job, by the program that runs.
-    private static JsonNode InChild(string[] arguments)
+    private static JsonNode InChild(string[] arguments, CancellationToken cancellation)
     {
         string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
@@ -117,8 +117,10 @@ internal static class SolverBench
             }
 
             using Process child = Process.Start(start)!;
+            using CancellationTokenRegistration stopped = cancellation.Register(child.Kill);
             child.StandardOutput.ReadToEnd();
             child.WaitForExit();
+            cancellation.ThrowIfCancellationRequested();
             return File.Exists(file)
                 ? JsonNode.Parse(File.ReadAllText(file))![0]!.DeepClone()
                 : throw new CommandException($"The run of {string.Join(' ', arguments)} ended with {child.ExitCode}.");

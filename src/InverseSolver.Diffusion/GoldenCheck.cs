@@ -1,3 +1,4 @@
+using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Weights;
 
@@ -6,7 +7,8 @@ namespace InverseSolver.Diffusion;
 /// <summary>How far one tensor lies from its reference.</summary>
 /// <param name="Tensor">Its name in golden.safetensors.</param>
 /// <param name="RelativeError">max |a − b| / max |b|; not a number or infinite where it cannot be compared.</param>
-public sealed record GoldenResult(string Tensor, double RelativeError)
+/// <param name="Reason">Why it cannot be compared; null where it can.</param>
+public sealed record GoldenResult(string Tensor, double RelativeError, string? Reason = null)
 {
     /// <summary>Whether it lies within a tolerance; what cannot be compared does not.</summary>
     public bool Passes(double tolerance = GoldenCheck.Tolerance) => RelativeError <= tolerance;
@@ -24,12 +26,17 @@ public static class GoldenCheck
     /// <summary>Loads the folder and compares.</summary>
     /// <param name="folder">A network's folder (config.json at its top) or a model package.</param>
     /// <param name="device">Where to compute.</param>
-    /// <returns>One result for each reference; empty where the folder has no golden.safetensors.</returns>
-    /// <exception cref="InvalidModelException">The folder or its references cannot be used.</exception>
+    /// <returns>One result for each reference, also for those that do not fit the network; empty where the folder has no golden.safetensors.</returns>
+    /// <exception cref="InvalidModelException">The folder or the file with its references cannot be used.</exception>
     public static IReadOnlyList<GoldenResult> Run(string folder, Device? device = null)
     {
         device ??= torch.CPU;
         using DisposeScope scope = torch.NewDisposeScope();
+        if (PackageLayout.IsFlat(folder))
+        {
+            throw PackageLayout.Flat();
+        }
+
         if (!File.Exists(Path.Combine(folder, Network.ConfigName)))
         {
             using LatentModel model = ModelPackage.Load(folder, device);
@@ -67,9 +74,9 @@ public static class GoldenCheck
     {
         if (golden.Input("x") is { } x)
         {
-            (Tensor mean, Tensor logVariance) = network.EncodeMoments(x);
-            golden.Check("mean", mean);
-            golden.Check("logvar", logVariance);
+            (Tensor Mean, Tensor LogVariance)? moments = null;
+            golden.Check("mean", () => (moments ??= network.EncodeMoments(x)).Mean);
+            golden.Check("logvar", () => (moments ??= network.EncodeMoments(x)).LogVariance);
         }
 
         if (golden.Input("z") is { } z)
@@ -80,12 +87,7 @@ public static class GoldenCheck
 
     private static void Vq(VQModel network, Golden golden)
     {
-        Tensor? latents = golden.Input("x") is { } x ? network.Encode(x) : null;
-        if (latents is not null)
-        {
-            golden.Check("latents", latents);
-        }
-
+        Tensor? latents = golden.Input("x") is { } x ? golden.Check("latents", () => network.Encode(x)) : null;
         if ((golden.Input("z") ?? golden.Input("latents") ?? latents) is { } z)
         {
             golden.CheckWithGradient("decoded", "grad_z", z, network.Decode);
@@ -106,20 +108,21 @@ public static class GoldenCheck
     {
         if (golden.Input("image") is { } image)
         {
-            using Tensor unit = (image + 1.0) * 0.5;
-            golden.Check("latent", model.Encode(unit));
+            golden.Check("latent", () => model.Encode((image + 1.0) * 0.5));
         }
 
         Tensor? latent = golden.Input("latent");
         if (latent is not null)
         {
             int side = model.Info.LatentDownsampling;
-            golden.Check("decoded", model.Decode(latent, (int)latent.size(2) * side, (int)latent.size(3) * side) * 2.0 - 1.0);
+            golden.Check("decoded", () => latent.shape is [_, _, var height, var width]
+                ? model.Decode(latent, (int)height * side, (int)width * side) * 2.0 - 1.0
+                : throw new ArgumentException($"A latent is (N, {model.Info.LatentChannels}, h, w), not ({string.Join(", ", latent.shape)})."));
         }
 
         if (model.HasConsistencyNetwork && golden.Input("consistency_z") is { } z && golden.Input("consistency_sigma") is { } sigma)
         {
-            golden.Check("consistency_out", model.Consistent(z, sigma.ToDoubles()[0]));
+            golden.Check("consistency_out", () => model.Consistent(z, sigma.ToDoubles()[0]));
         }
 
         if (golden.Input("t") is not { } t)
@@ -129,12 +132,13 @@ public static class GoldenCheck
 
         if (latent is not null && golden.Input("noise") is { } noise)
         {
-            golden.Check("noisy_latent", model.AddNoise(latent, noise, t));
+            golden.Check("noisy_latent", () => model.AddNoise(latent, noise, t));
         }
 
         if (golden.Input("noisy_latent") is { } noisy)
         {
-            golden.Check("predicted_noise", model.Predict(noisy, t, golden.Input("encoder_hidden_states") ?? golden.Input("class_labels")));
+            Tensor? told = golden.Input("encoder_hidden_states") ?? golden.Input("class_labels");
+            golden.Check("predicted_noise", () => model.Predict(noisy, t, told));
         }
     }
 
@@ -156,11 +160,29 @@ public static class GoldenCheck
             return file.Read(name).to(entry.Type == "I64" ? ScalarType.Int64 : ScalarType.Float32, device);
         }
 
-        internal void Check(string name, Tensor computed)
+        /// <summary>Computes and compares where there is a reference; a reference for what the network cannot take is a result too.</summary>
+        /// <returns>What was computed; null where it could not be.</returns>
+        internal Tensor? Check(string name, Func<Tensor> compute)
         {
-            if (Input(name) is { } reference)
+            Tensor? reference = Input(name);
+            try
             {
-                Results.Add(new GoldenResult(name, RelativeError(computed, reference)));
+                Tensor computed = compute();
+                if (reference is not null)
+                {
+                    Results.Add(Compared(name, computed, reference));
+                }
+
+                return computed;
+            }
+            catch (Exception e) when (e is ArgumentException or IndexOutOfRangeException or InvalidOperationException or OverflowException || e.IsFromTorch)
+            {
+                if (reference is not null)
+                {
+                    Results.Add(new GoldenResult(name, double.PositiveInfinity, Sentence(e)));
+                }
+
+                return null;
             }
         }
 
@@ -171,7 +193,7 @@ public static class GoldenCheck
                 if (file.Entries.ContainsKey(name))
                 {
                     using var off = torch.no_grad();
-                    Check(name, run(input));
+                    Check(name, () => run(input));
                 }
 
                 return;
@@ -179,30 +201,32 @@ public static class GoldenCheck
 
             using var on = torch.enable_grad();
             Tensor leaf = input.detach().requires_grad_();
-            Tensor output = run(leaf);
-            Check(name, output.detach());
-            Check(gradient, torch.autograd.vjp(output, leaf, cotangent));
+            Tensor? output = null;
+            Check(name, () => (output = run(leaf)).detach());
+            Check(gradient, () => torch.autograd.vjp(output ?? run(leaf), leaf, cotangent));
         }
 
         internal void Finish()
         {
             if (file.Entries.Keys.Where(name => !seen.Contains(name)).Order(StringComparer.Ordinal).FirstOrDefault() is { } unknown)
             {
-                throw new InvalidModelException($"{FileName}: tensor {InvalidModelException.Quote(unknown)} is no reference that is known for this network.");
+                throw new InvalidModelException($"{FileName}: tensor {InvalidModelException.Quote(unknown)} is no reference that is known for this network, or what it was computed from is not there.");
             }
         }
 
-        private static double RelativeError(Tensor computed, Tensor reference)
+        private static string Sentence(Exception e) => e is ArgumentException { ParamName: { } parameter } ? e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal) : e.FirstLine;
+
+        private static GoldenResult Compared(string name, Tensor computed, Tensor reference)
         {
             if (!computed.shape.AsSpan().SequenceEqual(reference.shape))
             {
-                return double.PositiveInfinity;
+                return new GoldenResult(name, double.PositiveInfinity, $"The reference has the shape ({string.Join(", ", reference.shape)}); the network gives ({string.Join(", ", computed.shape)}).");
             }
 
             using DisposeScope scope = torch.NewDisposeScope();
             Tensor b = reference.to(ScalarType.Float64, torch.CPU);
             double difference = (computed.to(ScalarType.Float64, torch.CPU) - b).abs().max().ToDouble(), size = b.abs().max().ToDouble();
-            return difference == 0 ? 0 : difference / size;
+            return new GoldenResult(name, difference == 0 ? 0 : difference / size);
         }
     }
 }

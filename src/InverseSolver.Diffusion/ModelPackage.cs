@@ -16,8 +16,8 @@ public static class ModelPackage
 {
     private const string SchedulerFile = "scheduler/scheduler_config.json", IndexFile = "model_index.json";
 
-    /// <summary>Whether a folder looks like a package.</summary>
-    public static bool IsPackage(string folder) => File.Exists(Path.Combine(folder, ModelCard.FileName)) || PackageLayout.HasDenoiser(folder);
+    /// <summary>Whether a folder looks like a package, or like a repository that would be one with its files in the right places.</summary>
+    public static bool IsPackage(string folder) => File.Exists(Path.Combine(folder, ModelCard.FileName)) || PackageLayout.HasDenoiser(folder) || PackageLayout.IsFlat(folder);
 
     /// <summary>Reads what a package says of itself, without its weights.</summary>
     /// <param name="folder">The package's folder.</param>
@@ -256,7 +256,9 @@ public static class ModelPackage
         bool learned = denoiser.OutChannels == 2 * denoiser.InChannels && schedule.LearnedVariance;
         if (denoiser.InChannels != info.LatentChannels || (denoiser.OutChannels != info.LatentChannels && !learned))
         {
-            throw new InvalidModelException($"{denoiser.Name}: the denoiser goes from {denoiser.InChannels} to {denoiser.OutChannels} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}.");
+            string more = denoiser.InChannels > denoiser.OutChannels
+                ? " (in_channels): it takes an image or a mask beside the latent, as for inpainting, super-resolution, depth or image conditioning; such models are not supported" : "";
+            throw new InvalidModelException($"{denoiser.Name}: the denoiser goes from {denoiser.InChannels} to {denoiser.OutChannels} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}{more}.");
         }
 
         if (info.PredictionType == PredictionType.Epsilon && schedule.Noise.Abar[^1] == 0)

@@ -32,7 +32,7 @@ public sealed record PackageDetails(ModelInfo Info, JsonObject? Card, IReadOnlyD
 
     private static JsonObject Json(string folder, string file)
     {
-        using JsonDocument document = StrictJson.ParseFile(Path.Combine(folder, file), file);
+        using JsonDocument document = StrictJson.ParseConfig(Path.Combine(folder, file), file);
         JsonObject json = JsonObject.Create(document.RootElement.Clone())!;
         json.Remove("_name_or_path");
         return json;

@@ -17,6 +17,9 @@ public sealed record FrameGeometry(
     double? SliceThicknessMm = null,
     double? SliceSpacingMm = null)
 {
+    // Directions are taken as they are where they are as good as this, and mended where they are as good as that.
+    private const double ExactDirection = 1e-3, RoundedDirection = 1e-2 + 1e-9;
+
     /// <summary>The slice's normal: <see cref="AlongRow"/> x <see cref="AlongColumn"/>.</summary>
     public PatientVector Normal => AlongRow.Cross(AlongColumn);
 
@@ -30,5 +33,18 @@ public sealed record FrameGeometry(
         double row = RowSpacingMm * rows / newRows, column = ColumnSpacingMm * columns / newColumns;
         PatientVector position = Position + (0.5 * (column - ColumnSpacingMm) * AlongRow) + (0.5 * (row - RowSpacingMm) * AlongColumn);
         return this with { Position = position, RowSpacingMm = row, ColumnSpacingMm = column };
+    }
+
+    /// <summary>Two directions of length 1 at a right angle, made of two that are nearly so.</summary>
+    /// <param name="alongRow">Where the column index grows.</param>
+    /// <param name="alongColumn">Where the row index grows.</param>
+    /// <returns>The directions, and whether they had to be mended; null where a length or the cosine between them is off by more than 0.01.</returns>
+    internal static (PatientVector AlongRow, PatientVector AlongColumn, bool Mended)? Directions(PatientVector alongRow, PatientVector alongColumn)
+    {
+        double off = Math.Max(Math.Abs(alongRow.Dot(alongColumn)), Math.Max(Math.Abs(alongRow.Norm - 1), Math.Abs(alongColumn.Norm - 1)));
+        if (off <= ExactDirection) return (alongRow, alongColumn, false);
+        if (!(off <= RoundedDirection)) return null;
+        PatientVector row = (1 / alongRow.Norm) * alongRow, upright = alongColumn - (row.Dot(alongColumn) * row);
+        return (row, (1 / upright.Norm) * upright, true);
     }
 }

@@ -1,7 +1,7 @@
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// What a raw-data header says about patient, study and acquisition, as far as a derived DICOM series can carry it. Texts are those of the header; dates are
+/// What a raw-data header says about patient, study and acquisition, as far as a derived DICOM series can carry it, and a DICOM file, as far as a reference is compared. Texts are those of the header; dates are
 /// DICOM's (YYYYMMDD), times too (HHMMSS.FFFFFF). Null: not said. It names a patient: no log and no report holds it.
 /// </summary>
 public sealed record StudyInformation

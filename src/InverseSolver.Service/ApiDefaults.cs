@@ -14,11 +14,12 @@ internal static class ApiDefaults
     /// <summary>Adds JSON, limits, errors, access rules and Swagger.</summary>
     public static void AddApiDefaults(this WebApplicationBuilder builder)
     {
+        ConfigurationKeys.Check(builder.Configuration);
         ListenRule.Check(builder.Configuration);
-        // On loopback no page of another site may reach the service under a name of its own. Beyond it the names are not known here.
-        builder.Configuration["AllowedHosts"] ??= builder.Configuration.GetValue<bool>("Access:AllowAnonymous") ? "*" : "localhost;127.0.0.1;[::1]";
-        builder.Services.Configure<HostFilteringOptions>(hosts => hosts.IncludeFailureMessage = false);
         IServiceCollection services = builder.Services;
+        services.AddSingleton(static provider => new HostRule(HostRule.Names(provider.GetRequiredService<IConfiguration>()), provider.GetRequiredService<ILogger<HostRule>>()));
+        // ASP.NET Core's own rule says neither the caller nor the log why it refuses.
+        services.Configure<HostFilteringOptions>(hosts => hosts.AllowedHosts = ["*"]);
         services.AddOptions<LimitOptions>().BindConfiguration(LimitOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
         services.AddOptions<FormatOptions>().BindConfiguration(FormatOptions.Section).ValidateOnStart();
@@ -47,6 +48,7 @@ internal static class ApiDefaults
     {
         app.UseExceptionHandler(static _ => { });
         app.UseStatusCodePages(ErrorMap.WriteBareAsync);
+        app.Use(app.Services.GetRequiredService<HostRule>().Check);
         app.Use(AnswerHead);
         app.UseRouting();
         app.Use(CrossSiteRule.Check);

@@ -4,7 +4,6 @@ using InverseSolver.Service.Health;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
-using Microsoft.AspNetCore.Connections;
 
 try
 {
@@ -12,14 +11,15 @@ try
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
     builder.AddApiDefaults();
     builder.Services.AddModels().AddJobs();
-    var app = builder.Build();
+    await using WebApplication app = builder.Build();
     StartCheck.Run(app.Services);
     app.UseApiDefaults();
     app.MapJobs();
     app.MapModels();
     app.MapProblems();
     app.MapHealth();
-    app.Run();
+    StartCheck.Listen(app);
+    app.WaitForShutdown();
     return Environment.ExitCode;
 }
 catch (StartRefusedException refused)
@@ -27,8 +27,13 @@ catch (StartRefusedException refused)
     Console.Error.WriteLine(refused.Message);
     return refused.ExitCode;
 }
-catch (IOException error) when (error.InnerException is AddressInUseException)
+catch (InvalidOperationException unreadable) when (unreadable.InnerException is FormatException or ArgumentException)
 {
-    Console.Error.WriteLine(error.Message);
-    return 1;
+    Console.Error.WriteLine($"Invalid configuration: {unreadable.Message}");
+    return 2;
+}
+catch (InvalidDataException unreadable)
+{
+    Console.Error.WriteLine($"{unreadable.Message} {unreadable.InnerException?.Message}");
+    return 2;
 }

@@ -16,4 +16,15 @@ public sealed record ArrayData(int[] Shape, float[] Values, bool IsComplex = fal
         int size = Values.Length / Shape[0];
         return new ArrayData(Shape[1..], Values[(frame * size)..((frame + 1) * size)], IsComplex);
     }
+
+    /// <summary>The middle of real images (..., height, width): the pixel (height/2, width/2) stays the one in the middle.</summary>
+    /// <param name="height">Rows to be left, at most as many as there are.</param>
+    /// <param name="width">Columns to be left.</param>
+    public ArrayData Middle(int height, int width)
+    {
+        (int rows, int columns) = (Shape[^2], Shape[^1]);
+        int first = ((rows / 2) - (height / 2)) * columns + (columns / 2) - (width / 2);
+        return new ArrayData([.. Shape[..^2], height, width], [.. Enumerable.Range(0, Values.Length / rows / columns * height).SelectMany(i =>
+            Values.AsSpan((i / height * rows * columns) + first + (i % height * columns), width).ToArray())]);
+    }
 }

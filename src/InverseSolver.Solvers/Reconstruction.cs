@@ -41,6 +41,12 @@ public sealed record ReconstructionRequest
 
     /// <summary>Folder of the modules of <see cref="TorchScript"/>; null where there are none.</summary>
     public string? OperatorFolder { get; init; }
+
+    /// <summary>Whether <see cref="Reconstruction.Suited"/> takes the luminance of a coloured measurement or truth where the model is for grey images; else it refuses them.</summary>
+    public bool Luminance { get; init; }
+
+    /// <summary>What a reader of the result should know of what was done to the files, in sentences; the result's warnings begin with them.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
 }
 
 /// <summary>How well an image explains its measurement.</summary>
@@ -131,8 +137,19 @@ public sealed record ReconstructionResult(
     /// <summary>Of multi-coil MRI, how the measurement was prepared.</summary>
     public MriReport? Mri { get; init; }
 
+    /// <summary>1 where the measurement was used, 0 elsewhere, of problems with a mask: (1, height, width), or (frames, 1, height, width) where frames have masks of their own.</summary>
+    public ArrayData? Mask { get; init; }
+
+    /// <summary>What may be wrong with the result or the files that it was made from, and what was done to them, in sentences.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
     /// <summary>Of multi-coil MRI, the complex image and what it was made of; null else.</summary>
     public MriArrays? MriArrays { get; init; }
+
+    /// <summary>The same result with the middle of its image and deviation, where the scan is measured in a larger field of view than its image is wanted in; <see cref="MriArrays"/> stay as solved.</summary>
+    /// <param name="size">Rows and columns, at most the image's; null: all.</param>
+    public ReconstructionResult Cropped((int Rows, int Columns)? size) =>
+        size is { } s ? this with { Image = Image.Middle(s.Rows, s.Columns), Deviation = Deviation?.Middle(s.Rows, s.Columns) } : this;
 
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
@@ -151,7 +168,11 @@ internal sealed record FrameResult(ArrayData Image, ArrayData? Deviation, FrameR
 /// <summary>A measurement made from a known image.</summary>
 /// <param name="Measurement">y = A(x) + n.</param>
 /// <param name="Files">What the problem's generators drew (mask, kernel), by name, for looking at.</param>
-public sealed record SimulatedMeasurement(ArrayData Measurement, IReadOnlyDictionary<string, ArrayData> Files);
+public sealed record SimulatedMeasurement(ArrayData Measurement, IReadOnlyDictionary<string, ArrayData> Files)
+{
+    /// <summary>What the caller should know of the image and the files, in sentences.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}
 
 /// <summary>Solves and simulates problems: the one door to this library for the service and the command line.</summary>
 public static class Reconstruction
@@ -168,8 +189,15 @@ public static class Reconstruction
     /// <summary>Checks everything that can be checked without a network: parameters, shapes, channels, files. Cheap; allocates no large memory.</summary>
     /// <param name="model">What is known of the model that will solve it.</param>
     /// <param name="request">What to solve.</param>
+    /// <returns>What the caller should know besides, as the result's warnings have it.</returns>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
-    public static void Validate(ModelInfo model, ReconstructionRequest request) => _ = Validated(model, request);
+    public static IReadOnlyList<string> Validate(ModelInfo model, ReconstructionRequest request) => Validated(model, request).Warnings;
+
+    /// <summary>Brings what says the same in another form to the one that the model takes: grey images of three channels, masks. To be called before all else; the warnings say what was done.</summary>
+    /// <param name="model">What is known of the model that will solve it.</param>
+    /// <param name="request">What to solve.</param>
+    /// <exception cref="InvalidInputException">An image is coloured, the model is for grey ones, and <see cref="ReconstructionRequest.Luminance"/> is false.</exception>
+    public static ReconstructionRequest Suited(ModelInfo model, ReconstructionRequest request) => InputForms.Suited(model, request);
 
     /// <summary>Frames of the measurement, null where it is not a stack, and (channels, height, width) of the image of each.</summary>
     /// <exception cref="InvalidInputException">The measurement's shape does not suit the problem.</exception>
@@ -193,7 +221,8 @@ public static class Reconstruction
     public static ReconstructionResult Run(
         LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
-        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape, NoiseReport? noise) = Validated(model.Info, request);
+        Checked valid = Validated(model.Info, request);
+        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape) = (valid.Frames, valid.ImageShape);
         var watch = Stopwatch.StartNew();
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it.
         _ = Backend.Threads;
@@ -208,7 +237,7 @@ public static class Reconstruction
         {
             try
             {
-                return Run(model, request, sharing, imageShape, noise, samples, batch, watch, progress, cancellation);
+                return Run(model, request, sharing, valid, samples, batch, watch, progress, cancellation);
             }
             catch (Exception error) when (error.IsOutOfMemory && batch > 1 && !request.Solver.JointFrames)
             {
@@ -219,11 +248,12 @@ public static class Reconstruction
     }
 
     private static ReconstructionResult Run(
-        LatentModel model, ReconstructionRequest request, IReadOnlyList<ReconstructionRequest>[] sharing, long[] imageShape, NoiseReport? noise, int samples, int batch,
+        LatentModel model, ReconstructionRequest request, IReadOnlyList<ReconstructionRequest>[] sharing, Checked valid, int samples, int batch,
         Stopwatch watch, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
         int batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), done = 0, frameCount = sharing.Sum(group => group.Count);
         var cost = new CostReport(0, 0, 0, 0, 0);
+        (long[] imageShape, NoiseReport? noise) = (valid.ImageShape, valid.Noise);
         var solved = new List<FrameResult>();
         var noises = new List<NoiseReport>();
         foreach (IReadOnlyList<ReconstructionRequest> group in sharing)
@@ -267,7 +297,7 @@ public static class Reconstruction
                 : Conclude(model, frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), sigma, cancellation)));
         }
 
-        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise ?? noises[0] with { Sigma = Math.Sqrt(noises.Average(one => one.Sigma * one.Sigma)) });
+        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise ?? noises[0] with { Sigma = Math.Sqrt(noises.Average(one => one.Sigma * one.Sigma)) }, valid);
     }
 
     private static Prepared Prepare(
@@ -322,10 +352,11 @@ public static class Reconstruction
         return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons }, quality, twin), (a as TorchScriptOperator)?.Hash);
     }
 
-    private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch, NoiseReport noise)
+    private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch, NoiseReport noise, Checked valid)
     {
         (MriReport? mri, MriArrays? arrays) = ParallelReconstruction.Together(frames, stack);
         if (arrays is not null) frames = ParallelReconstruction.OnOneScale(frames, mri!.Scale);
+        string[] warnings = [.. valid.Warnings, .. mri is null ? [] : ParallelReconstruction.Warnings(mri)];
         if (!stack)
         {
             FrameResult one = frames[0];
@@ -336,6 +367,8 @@ public static class Reconstruction
                 OperatorHash = one.OperatorHash,
                 Mri = mri,
                 MriArrays = arrays,
+                Mask = valid.Mask,
+                Warnings = warnings,
             };
         }
 
@@ -351,6 +384,8 @@ public static class Reconstruction
             OperatorHash = frames[0].OperatorHash,
             Mri = mri,
             MriArrays = arrays,
+            Mask = valid.Mask,
+            Warnings = warnings,
         };
     }
 
@@ -368,14 +403,18 @@ public static class Reconstruction
         Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null, double? photons = null, int? coils = null)
     {
         ProblemChecks.CheckArray(image, "files.image");
+        var said = new List<string>();
+        if (IsKSpace(problem)) image = InputForms.Grey(image, "image", luminance: null, "an MR image has 1", said);
+        files = InputForms.Files(problem, files, null, said);
+        if (InputForms.ImageScale(image) is { } scale) said.Add(scale);
         if (image.Shape.Length != 4)
         {
-            return Simulation.Run(problem, image, files, sigma, seed, operatorFolder, photons, coils);
+            return Simulation.Run(problem, image, files, sigma, seed, operatorFolder, photons, coils) with { Warnings = said };
         }
 
         SimulatedMeasurement[] frames = [.. Enumerable.Range(0, image.Shape[0]).Select(i =>
             Simulation.Run(problem, image.Frame(i), files, sigma, FrameStack.Seed(seed, i), operatorFolder, photons, coils, seed))];
-        return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files);
+        return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files) { Warnings = said };
     }
 
     // The noise as given, or as estimated; one level for all frames, the root mean square of theirs.
@@ -407,15 +446,20 @@ public static class Reconstruction
     // The first sample has the request's own seed; the others are spread over all seeds.
     private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);
 
-    private static (IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport? Noise) Validated(ModelInfo model, ReconstructionRequest request)
+    // A request that can be solved: its frames, (channels, height, width) of each one's image, the noise where it is known before, which pixels are used, and what is to be said.
+    private sealed record Checked(IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport? Noise, ArrayData? Mask, IReadOnlyList<string> Warnings);
+
+    private static Checked Validated(ModelInfo model, ReconstructionRequest request)
     {
         IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
         long[] shape = [];
+        var masks = new List<UsedMask?>();
         for (int i = 0; i < frames.Count; i++)
         {
             try
             {
-                shape = ValidatedImageShape(model, frames[i]);
+                (shape, UsedMask? used) = ValidatedImage(model, frames[i]);
+                masks.Add(used);
             }
             catch (InvalidInputException error) when (frames.Count > 1 && error.Field.StartsWith("files.", StringComparison.Ordinal))
             {
@@ -423,10 +467,16 @@ public static class Reconstruction
             }
         }
 
-        return (frames, shape, Noise(request, frames, shape));
+        NoiseReport? noise = Noise(request, frames, shape);
+        string?[] said =
+        [
+            noise is null ? null : InputForms.Scale(request.Problem, frames.Zip(masks, (frame, mask) => (frame.Measurement, mask is { OfMeasurement: true } ? mask.Measured : null)), noise),
+            request.Truth is { } truth ? InputForms.TruthScale(request.Problem, truth) : null,
+        ];
+        return new Checked(frames, shape, noise, UsedMask.Together(masks), [.. request.Warnings, .. said.OfType<string>()]);
     }
 
-    private static long[] ValidatedImageShape(ModelInfo model, ReconstructionRequest request)
+    private static (long[] Shape, UsedMask? Mask) ValidatedImage(ModelInfo model, ReconstructionRequest request)
     {
         if (request.Sigma is { } sigma && (!double.IsFinite(sigma) || sigma < 0))
         {
@@ -450,7 +500,7 @@ public static class Reconstruction
         }
 
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
-        ProblemOperators.Validate(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
+        ProblemParts parts = ProblemChecks.Check(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
         PhotonNoise.Check(request.Problem, request.Photons);
         if (shape[0] != model.Channels)
         {
@@ -475,6 +525,6 @@ public static class Reconstruction
             ImageQuality.CheckTruth(truth, [.. shape.Select(n => (int)n)]);
         }
 
-        return shape;
+        return (shape, UsedMask.Of(request.Problem, shape, parts));
     }
 }

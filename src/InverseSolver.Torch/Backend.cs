@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 
@@ -125,6 +126,15 @@ public static class Backend
         {
             torch.cuda.synchronize(device);
         }
+    }
+
+    /// <summary>Ends the process as it is: destructors, libtorch's among them, fail where other threads still compute.</summary>
+    /// <param name="code">What the process returns.</param>
+    [DoesNotReturn]
+    public static void Exit(int code)
+    {
+        Symbols.ExitProcess(code);
+        throw new InvalidOperationException();
     }
 
     /// <summary>

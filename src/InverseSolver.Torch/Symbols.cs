@@ -58,6 +58,10 @@ internal static unsafe partial class Symbols
     [LibraryImport(Driver)]
     internal static partial int cuDeviceGetName(Span<byte> name, int length, int device);
 
+    // Not exit: that runs destructors.
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    internal static partial void ExitProcess(int code);
+
     /// <summary>An owned handle of a tensor, as <see cref="aoti_torch_call_dispatcher"/> takes it over.</summary>
     internal static ulong Handle(Tensor tensor)
     {

@@ -189,7 +189,19 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
     {
         using var message = new HttpRequestMessage(HttpMethod.Get, "/v1/jobs") { Headers = { Host = "rebound.example" } };
         using HttpResponseMessage response = await service.Client.SendAsync(message);
-        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        await ProblemAsync(response, 400, "unknownHost", "Host");
+        Assert.Contains("'rebound.example'", (string)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["detail"]!, StringComparison.Ordinal);
+        Assert.Contains(service.Log, line => line.Contains("rebound.example", StringComparison.Ordinal) && line.Contains("localhost;127.0.0.1;[::1]", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("solver.hospital.example", 200), InlineData("SOLVER.hospital.example:8443", 200), InlineData("mr1.ward.example", 200), InlineData("localhost", 400), InlineData("ward.example", 400)]
+    public async Task Hosts_are_those_that_the_configuration_lists(string host, int status)
+    {
+        using var named = new Service(null, ("AllowedHosts", "solver.hospital.example; *.ward.example"));
+        using var message = new HttpRequestMessage(HttpMethod.Get, "/health/live") { Headers = { Host = host } };
+        using HttpResponseMessage response = await named.Client.SendAsync(message);
+        Assert.Equal(status, (int)response.StatusCode);
     }
 
     [Fact]

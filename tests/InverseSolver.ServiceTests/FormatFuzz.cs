@@ -8,7 +8,7 @@ namespace InverseSolver.ServiceTests;
 
 /// <summary>
 /// Damaged scans over HTTP: each is refused with 422 or becomes a job that ends, and no job fails for a reason of the service's own. INVERSESOLVER_FUZZ says how many of each
-/// format are sent (50). NIfTI is written and not read.
+/// format are sent (50).
 /// </summary>
 public sealed class FormatFuzz(FormatFuzz.HurriedService service) : IClassFixture<FormatFuzz.HurriedService>
 {
@@ -27,6 +27,8 @@ public sealed class FormatFuzz(FormatFuzz.HurriedService service) : IClassFixtur
         ["cfl"] = () => Bart("measurement"),
         ["hdr"] = () => Bart("header"),
         ["dicom"] = () => ("denoising", "measurement", [("measurement", Dicom())]),
+        ["dicom-series"] = () => ("denoising", "measurement", [("measurement", DicomArchive.Pack([Dicom()]))]),
+        ["nifti"] = () => ("denoising", "measurement", [("measurement", NiftiWriter.Write(KSpace.Values.AsSpan(0, 2 * Side * Side), 2, Side, Side, null))]),
         ["dicom-reference"] = () => ("denoising", "reference", [("measurement", Requests.Png(Side)), ("reference", Dicom())]),
     };
 

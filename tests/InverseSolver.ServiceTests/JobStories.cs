@@ -25,7 +25,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.NotNull(job["result"]!["quality"]);
 
         string[] names = [.. job["result"]!["artefacts"]!.AsArray().Select(file => (string)file!["name"]!)];
-        Assert.Equal(["result.npy", "result.png", "result16.png", "deviation.npy", "deviation.png", "measurement.npy", "measurement.png", "report.json"], names);
+        Assert.Equal(["result.npy", "result.png", "result16.png", "deviation.npy", "deviation.png", "mask.png", "measurement.npy", "measurement.png", "report.json"], names);
         string artefacts = (string)job["links"]!["artefacts"]!;
         NpyArray result = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/result.npy"), 1 << 20);
         Assert.Equal([1, 32, 32], result.Shape);

@@ -134,7 +134,11 @@ public sealed class RestartStories : IDisposable
     [InlineData("Models__Device", "cuda:99", 2)]
     [InlineData("Models__Folders__0", "/nowhere", 2)]
     [InlineData("Limits__Uploads", "0", 2)]
-    [InlineData("Jobs__DataFolder", "/proc/nowhere", 1)]
+    [InlineData("Jobs__DataFolder", "/proc/nowhere", 2)]
+    [InlineData("Jobs__QueueCapcity", "10", 2)]
+    [InlineData("Access__AllowAnonymous", "yes", 2)]
+    [InlineData("Limits__Uploads", "1,5", 2)]
+    [InlineData("Jobs__TimeLimit", "00:00:02,5", 2)]
     public async Task A_wrong_option_keeps_the_service_from_starting_with_one_sentence(string name, string value, int expected)
     {
         using var refused = new ServiceProcess(folder, settings: (name, value));
@@ -142,5 +146,48 @@ public sealed class RestartStories : IDisposable
         Assert.Equal(expected, code);
         Assert.Contains(name.Split("__")[1], error);
         Assert.Single(error.Trim().Split('\n'));
+    }
+
+    // Where nothing can be written: a folder of the system that even root cannot write, and one below a file.
+    [Theory]
+    [InlineData("/sys")]
+    [InlineData("file/data")]
+    public async Task A_data_folder_that_cannot_be_written_is_named_and_nobody_is_blamed(string data)
+    {
+        File.WriteAllText(Path.Combine(folder, "file"), "");
+        using var refused = new ServiceProcess(folder, settings: ("Jobs__DataFolder", data));
+        (int code, string error) = await refused.ExitAsync();
+        Assert.Equal(2, code);
+        Assert.StartsWith("The data folder (Jobs:DataFolder) cannot be used: ", error);
+        Assert.DoesNotContain("Another process", error);
+        Assert.Single(error.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public async Task A_database_that_is_damaged_or_none_is_named()
+    {
+        File.WriteAllText(Path.Combine(folder, "jobs.db"), new string('x', 5000));
+        using var refused = new ServiceProcess(folder);
+        (int code, string error) = await refused.ExitAsync();
+        Assert.Equal(2, code);
+        Assert.StartsWith("The database jobs.db in the data folder (Jobs:DataFolder) cannot be used (SQLite Error 26: 'file is not a database'): restore it, or move it away", error);
+        Assert.Single(error.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public async Task An_address_that_encrypts_needs_a_certificate_that_can_be_used()
+    {
+        foreach (((string, string)[] settings, string said) in new ((string, string)[], string)[]
+        {
+            ([], "https://127.0.0.1:0 needs a certificate, and none is configured: name one by Kestrel:Certificates:Default:Path"),
+            ([("Kestrel__Certificates__Default__Path", "/nowhere/a.pfx")], "The certificate for https://127.0.0.1:0 (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: "),
+        })
+        {
+            using var refused = new ServiceProcess(folder, "https://127.0.0.1:0", [.. settings, ("HOME", folder)]);
+            (int code, string error) = await refused.ExitAsync();
+            Assert.Equal(2, code);
+            Assert.StartsWith(said, error);
+            Assert.Single(error.Trim().Split('\n'));
+        }
     }
 }

@@ -94,8 +94,44 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         FrameGeometry place = result.Frames[0].Geometry!;
         Assert.Equal(spacing, place.RowSpacingMm, 1e-6);
         Assert.Equal(10 - ((1 - spacing) / 2), place.Position.X, 1e-4);
-        Assert.Equal(source.Values.Average(), result.Values.Average(), 0.05 * source.Largest);
+        Assert.Equal(source.Values.Average(), result.Values.Average(), 0.05 * source.Values.Max());
         await NobodyIsNamedAsync(job);
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public async Task The_files_of_a_series_are_one_job_and_one_series_in_the_order_of_their_places(bool zipped)
+    {
+        byte[][] files = Series(12, -8, 2);
+        (string, byte[])[] sent = zipped ? [("measurement", DicomArchive.Pack(files))] : [.. files.Select(file => ("measurement", file))];
+        JsonObject job = await SolveAsync(Job("denoising", "adjoint"), sent);
+        JsonObject report = await ReportAsync(job);
+        Assert.Equal(("dicom", "measurement", 3), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
+        Assert.Contains("a series of 3 DICOM files", report["origin"]!["remarks"]!.ToJsonString(), StringComparison.Ordinal);
+        using var reader = new FormatReader(ReaderLimits.Default);
+        DicomImage[] written = [DicomFile.Read(reader, await ArtefactAsync(job, "result-0000.dcm")), DicomFile.Read(reader, await ArtefactAsync(job, "result-0001.dcm")), DicomFile.Read(reader, await ArtefactAsync(job, "result-0002.dcm"))];
+        Assert.Equal([-8.0, 2, 12], written.Select(image => image.Frames[0].Geometry!.Position.Z));
+        // The first file is at 12 mm and the brightest at its first pixel, the second at -8 mm the darkest.
+        Assert.True(written[2].Values[0] > 1.4 * written[1].Values[0] && written[1].Values[0] > 1.7 * written[0].Values[0]);
+        await NobodyIsNamedAsync(job);
+    }
+
+    [Fact]
+    public async Task A_NIfTI_volume_is_solved_in_its_place_and_another_gives_a_place()
+    {
+        float[] values = [.. Enumerable.Range(0, 2 * 32 * 24).Select(i => 500f + (400f * MathF.Sin(i / 24 * 0.2f)))];
+        FrameGeometry place = new(new(10, 20, 30), new(1, 0, 0), new(0, 1, 0), 1, 1.5, 3, 3);
+        byte[] volume = NiftiWriter.Write(values, 2, 32, 24, [place], compressed: true);
+        JsonObject job = await SolveAsync(Job("denoising", "adjoint"), ("measurement", volume));
+        JsonObject report = await ReportAsync(job);
+        Assert.Equal(("nifti", "measurement", 2), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
+        Volume before = Nifti.Read(volume, 1 << 20), after = Nifti.Read(await ArtefactAsync(job, "result.nii"), 1 << 20);
+        Assert.Equal(before.Affine, after.Affine);
+        for (int i = 0; i < values.Length; i++) Assert.Equal(before.Values[i], after.Values[i], 1f);
+
+        JsonObject placed = await SolveAsync(Job("denoising", "adjoint"), ("measurement", Npy.Write(new NpyArray([2, 1, 32, 24], [.. values.Select(value => value / 900)]))), ("reference", volume));
+        Assert.Equal(("new", "reference"), ((string)(await ReportAsync(placed))["dicom"]!["identifiers"]!, (string)(await ReportAsync(placed))["dicom"]!["geometry"]!));
+        Assert.Equal(before.Affine, Nifti.Read(await ArtefactAsync(placed, "result.nii"), 1 << 20).Affine);
     }
 
     [Fact]
@@ -113,23 +149,94 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     [Fact]
     public async Task A_raw_data_header_s_patient_is_in_the_DICOM_files_and_nowhere_else()
     {
-        string folder = Directory.CreateTempSubdirectory("inverse-scan-").FullName, file = Path.Combine(folder, "scan.h5");
-        try
+        JsonObject job = await SolveAsync(Job("parallelMri", "adjoint"), ("measurement", Written("study")));
+        Assert.Equal("header", (string?)(await ReportAsync(job))["dicom"]!["identifiers"]);
+        string written = Encoding.Latin1.GetString(await ArtefactAsync(job, "result-0000.dcm"));
+        Assert.Contains("Doe^Jane", written, StringComparison.Ordinal);
+        Assert.DoesNotContain("Clinic", written, StringComparison.Ordinal);
+        await NobodyIsNamedAsync(job, "Jane", "X-7", "Clinic");
+    }
+
+    /// <remarks>The scan 'study' is Jane Doe's, X-7; the reference is somebody else's.</remarks>
+    [Fact]
+    public async Task A_reference_of_another_patient_is_refused_before_anything_is_computed_unless_it_is_forced()
+    {
+        byte[] scan = Written("study"), reference = Dicom(24);
+        JsonObject request = Job("parallelMri", "adjoint");
+        using (MultipartFormDataContent form = Requests.Form(request, ("measurement", scan), ("reference", reference)))
         {
-            using Process python = Process.Start("/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), "study", file]);
-            await python.WaitForExitAsync();
-            Assert.Equal(0, python.ExitCode);
-            JsonObject job = await SolveAsync(Job("parallelMri", "adjoint"), ("measurement", await File.ReadAllBytesAsync(file)));
-            Assert.Equal("header", (string?)(await ReportAsync(job))["dicom"]!["identifiers"]);
-            string written = Encoding.Latin1.GetString(await ArtefactAsync(job, "result-0000.dcm"));
-            Assert.Contains("Doe^Jane", written, StringComparison.Ordinal);
-            Assert.DoesNotContain("Clinic", written, StringComparison.Ordinal);
-            await NobodyIsNamedAsync(job, "Jane", "X-7", "Clinic");
+            using HttpResponseMessage response = await service.Client.PostAsync("/v1/jobs", form);
+            string body = await response.Content.ReadAsStringAsync();
+            Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
+            Assert.Equal("files.reference", (string?)JsonNode.Parse(body)!["field"]);
+            Assert.Contains("differ in the patient ID, the study instance UID", (string)JsonNode.Parse(body)!["detail"]!, StringComparison.Ordinal);
+            Assert.All(["Mallory", "4711-", "Jane", "X-7", "1.2.3"], secret => Assert.DoesNotContain(secret, body, StringComparison.OrdinalIgnoreCase));
         }
-        finally
+
+        request["reference"] = "force";
+        JsonObject job = await SolveAsync(request, ("measurement", scan), ("reference", reference));
+        Assert.Equal("force", (string?)job["request"]!["reference"]);
+        const string said = "The reference was forced, although it and the measurement differ in the patient ID";
+        Assert.Contains(said, (string)(await ReportAsync(job))["origin"]!["remarks"]!.AsArray()[^1]!, StringComparison.Ordinal);
+        string written = Encoding.Latin1.GetString(await ArtefactAsync(job, "result-0000.dcm"));
+        Assert.Contains(said, written, StringComparison.Ordinal);
+        Assert.Contains(Patient, written, StringComparison.Ordinal);
+        await NobodyIsNamedAsync(job, "Jane", "X-7", "Clinic");
+
+        using MultipartFormDataContent none = Requests.Form(request, ("measurement", scan));
+        using HttpResponseMessage refused = await service.Client.PostAsync("/v1/jobs", none);
+        Assert.Equal("files.reference", (string?)JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["field"]);
+    }
+
+    [Theory]
+    [InlineData(null, -1.0, "vendor convention applied, not verified on a scan of this site")]
+    [InlineData("none", 1.0, "vendor convention not applied")]
+    public async Task A_vendor_s_convention_is_a_choice_of_the_request_and_is_reported(string? convention, double direction, string remark)
+    {
+        JsonObject request = Job("parallelMri", "adjoint");
+        if (convention is not null) request["vendorConvention"] = convention;
+        JsonObject job = await SolveAsync(request, ("measurement", Written("siemens")));
+        JsonNode origin = (await ReportAsync(job))["origin"]!;
+        Assert.Contains(origin["remarks"]!.AsArray(), text => ((string)text!).Contains(remark, StringComparison.Ordinal));
+        byte[] written = await ArtefactAsync(job, "result-0000.dcm");
+        Assert.Contains(remark, Encoding.Latin1.GetString(written), StringComparison.Ordinal);
+        using var reader = new FormatReader(ReaderLimits.Default);
+        Assert.Equal(direction, DicomFile.Read(reader, written).Frames[0].Geometry!.AlongColumn.Y, 1e-9);
+    }
+
+    [Fact]
+    public async Task Another_word_for_a_convention_or_a_reference_is_refused()
+    {
+        foreach ((string member, string value) in ((string, string)[])[("vendorConvention", "philips"), ("reference", "maybe")])
         {
-            Directory.Delete(folder, recursive: true);
+            JsonObject request = Job("denoising", "adjoint");
+            request[member] = value;
+            using MultipartFormDataContent form = Requests.Form(request, ("measurement", Requests.Png()));
+            using HttpResponseMessage response = await service.Client.PostAsync("/v1/jobs", form);
+            Assert.Equal((HttpStatusCode.BadRequest, member), (response.StatusCode, (string?)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["field"]));
         }
+    }
+
+    /// <remarks>One coil's k-space of a spot in the middle, on 40 spokes of 32 samples; sizes and unit come from BART's trajectory.</remarks>
+    [Fact]
+    public async Task BART_s_k_space_is_solved_along_BART_s_trajectory()
+    {
+        const int Samples = 32, Spokes = 40;
+        var trajectory = new List<float>();
+        var kSpace = new List<float>();
+        for (int i = 0; i < Samples * Spokes; i++)
+        {
+            double radius = (i % Samples) + 0.5 - (Samples / 2), angle = Math.PI * (i / Samples) / Spokes;
+            trajectory.AddRange([(float)(radius * Math.Cos(angle)), 0, (float)(radius * Math.Sin(angle)), 0, 0, 0]);
+            kSpace.AddRange([(float)(10 * Math.Exp(-radius * radius / 50)), 0]);
+        }
+
+        static byte[] Bytes(List<float> values) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values.ToArray()).ToArray();
+        JsonObject job = await SolveAsync(
+            Job("parallelMri", "leastSquares"), ("measurement", Bytes(kSpace)), ("header", [.. "# Dimensions\n1 32 40 1\n"u8]), ("trajectory", Bytes(trajectory)));
+        NpyArray result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20);
+        Assert.Equal([1, Samples, Samples], result.Shape);
+        Assert.Equal((Samples / 2 * Samples) + (Samples / 2), result.Values.Index().MaxBy(pixel => pixel.Item).Index);
     }
 
     /// <summary>Problem, files, the field that is named, and a word of what is said.</summary>
@@ -145,6 +252,10 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         { "parallelMri", "cflWithBadHeader", "files.measurement", ".hdr" },
         { "denoising", "referenceIsPng", "files.reference", "DICOM" },
         { "denoising", "maskIsDicom", "files.mask", "DICOM" },
+        { "denoising", "twoPngs", "files.measurement", "None of the files is a DICOM image" },
+        { "denoising", "twoSeries", "files.measurement", "2 series" },
+        { "denoising", "niftiPair", "files.measurement", ".nii file" },
+        { "mri", "nifti", "files.measurement", "no k-space" },
     };
 
     [Theory, MemberData(nameof(Bad))]
@@ -158,6 +269,10 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
             "zip" => [("measurement", [.. "PK\x03\x04 and nothing else"u8])],
             "otherName" => [("measurement", Npz.Write(new Dictionary<string, NpyArray> { [Patient] = new([2], [1, 2]) }))],
             "cflWithBadHeader" => [("measurement", new byte[64]), ("header", [.. "# Dimensions\n2 -1\n"u8])],
+            "twoPngs" => [("measurement", Requests.Png()), ("measurement", Requests.Png(16))],
+            "twoSeries" => [("measurement", Dicom()), ("measurement", Dicom())],
+            "niftiPair" => [("measurement", new byte[4 * 16]), ("header", [.. BitConverter.GetBytes(348), .. new byte[340], .. "ni1\0"u8])],
+            "nifti" => [("measurement", NiftiWriter.Write(new float[16], 1, 4, 4, null))],
             "referenceIsPng" => [("measurement", Requests.Png()), ("reference", Requests.Png())],
             _ => [("measurement", Requests.Png()), ("mask", Dicom())],
         };
@@ -214,6 +329,42 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
             Solver = "none",
             SoftwareVersion = "1",
         })[0];
+    }
+
+    // A scan of ismrmrd_write.py.
+    private static byte[] Written(string scan)
+    {
+        string folder = Directory.CreateTempSubdirectory("inverse-scan-").FullName, file = Path.Combine(folder, "scan.h5");
+        try
+        {
+            using Process python = Process.Start("/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), scan, file]);
+            python.WaitForExit();
+            Assert.Equal(0, python.ExitCode);
+            return File.ReadAllBytes(file);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    // Slices of 16 x 16 at these places; the first is the brightest.
+    private static byte[][] Series(params double[] places)
+    {
+        using var reader = new FormatReader(ReaderLimits.Default);
+        const int pixels = 16 * 16;
+        int[] brightness = [300, 100, 200];
+        return [.. DicomSeries.Write(reader, new DerivedSeries
+        {
+            Values = [.. Enumerable.Range(0, places.Length * pixels).Select(i => brightness[i / pixels] + (50f * MathF.Sin(i % 16 * 0.3f)))],
+            Slices = places.Length,
+            Rows = 16,
+            Columns = 16,
+            Geometry = [.. places.Select(place => new FrameGeometry(new(0, 0, place), new(1, 0, 0), new(0, 1, 0), 1, 1, 5))],
+            Study = new StudyInformation { PatientName = Patient, PatientId = "4711-Mallory", PatientBirthDate = "19700101", StudyInstanceUid = "1.2.3.4", FrameOfReferenceUid = "1.2.3.5" },
+            Solver = "none",
+            SoftwareVersion = "1",
+        })];
     }
 
     private static byte[] Raw(params string[] path)

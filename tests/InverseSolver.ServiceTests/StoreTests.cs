@@ -170,6 +170,29 @@ public sealed class StoreTests : IDisposable
         Assert.Equal("queued", new JobStore(again).Get(id)!.State);
     }
 
+    // A page in the middle is overwritten: the header, and with it the file's opening, stays good.
+    [Fact]
+    public void A_database_with_a_damaged_page_is_not_opened()
+    {
+        for (int i = 0; i < 90; i++)
+        {
+            Add();
+        }
+
+        database.Dispose();
+        string file = Path.Combine(folder, "jobs.db");
+        byte[] bytes = File.ReadAllBytes(file);
+        bytes.AsSpan(bytes.Length / 8192 * 4096, 4096).Fill(0xA5);
+        File.WriteAllBytes(file, bytes);
+        Microsoft.Data.Sqlite.SqliteException refused = Assert.Throws<Microsoft.Data.Sqlite.SqliteException>(Open);
+        Assert.Equal(11, refused.SqliteErrorCode);
+        Assert.DoesNotContain("\n", refused.Message);
+
+        // And the folder is free again.
+        File.Delete(file);
+        Open().Dispose();
+    }
+
     private JobDatabase Open() => new(Options.Create(new JobOptions { DataFolder = folder }));
 
     private string Add(string? key = null) => store.Add(New(key), 100)!.Id;

@@ -49,10 +49,23 @@ internal sealed record PackageLayout(NetworkPart Denoiser, NetworkPart? Encoder,
     internal static bool HasDenoiser(string folder) =>
         new[] { Network.ConfigName, TorchScriptArchive.FileName, OnnxFile.FileName }.Any(file => Exists(folder, UNetFolder, file));
 
+    /// <summary>Whether a folder is a repository of the first diffusers versions, with network and scheduler at its top: no package until they are moved.</summary>
+    internal static bool IsFlat(string folder) =>
+        !HasDenoiser(folder) && Exists(folder, "", Network.ConfigName) && Exists(folder, "", "scheduler_config.json");
+
+    /// <summary>What mends such a folder.</summary>
+    internal static InvalidModelException Flat() => new(
+        $"Everything lies at the top of the folder, as in early repositories; in it, `mkdir {UNetFolder} scheduler && mv {Network.ConfigName} diffusion_pytorch_model* {UNetFolder}/ && mv scheduler_config.json scheduler/` makes a package of it.");
+
     /// <summary>Finds the networks of a package.</summary>
     /// <exception cref="InvalidModelException">One is missing, or the card asks for what is not there.</exception>
     internal static PackageLayout Read(string folder, ModelCard card)
     {
+        if (IsFlat(folder))
+        {
+            throw Flat();
+        }
+
         if (!HasDenoiser(folder))
         {
             throw new InvalidModelException($"{UNetFolder}/{Network.ConfigName} is missing: this is not a model package in the diffusers layout.");

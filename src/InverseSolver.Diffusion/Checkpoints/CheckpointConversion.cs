@@ -27,7 +27,7 @@ public static class CheckpointConversion
     /// <param name="checkpoint">The file: .ckpt, .pt, .pth as torch.save writes them, or a safetensors copy with the same names.</param>
     /// <param name="output">The package's folder, which must not exist; its name becomes the model's id.</param>
     /// <param name="options">What the file does not say.</param>
-    /// <param name="cancellation">Looked at before each tensor.</param>
+    /// <param name="cancellation">Looked at before each tensor; what was written is removed at once.</param>
     /// <exception cref="InvalidModelException">The file cannot be converted, or the folder exists; nothing is left behind.</exception>
     public static ConversionReport Run(string checkpoint, string output, ConversionOptions? options = null, CancellationToken cancellation = default)
     {
@@ -42,18 +42,35 @@ public static class CheckpointConversion
         using Checkpoint file = Checkpoint.Open(checkpoint);
         string parent = Directory.CreateDirectory(Path.GetDirectoryName(target)!).FullName, folder = Path.Combine(parent, $".{id}.{Guid.NewGuid():N}");
         Directory.CreateDirectory(folder);
+
+        // The process may be ended before this method has come to its end.
+        using CancellationTokenRegistration stopped = cancellation.Register(() => Discard(folder));
         try
         {
             var conversion = new Conversion(file, options, folder, id, cancellation);
             ConversionReport report = conversion.Write();
             ModelPackage.Load(folder).Dispose();
+            cancellation.ThrowIfCancellationRequested();
             Directory.Move(folder, target);
             return report;
         }
         catch
         {
-            Directory.Delete(folder, recursive: true);
+            Discard(folder);
+            cancellation.ThrowIfCancellationRequested();
             throw;
+        }
+    }
+
+    private static void Discard(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (IOException)
+        {
+            // It is gone, or somebody writes into it, who comes here next.
         }
     }
 
@@ -69,7 +86,9 @@ public static class CheckpointConversion
             var denoiser = new CheckpointPart(file, pixels ? "" : Denoiser, averaged && !pixels);
             if (denoiser.IsEmpty)
             {
-                throw new InvalidModelException($"{file.Name} has no denoiser: no tensor's name begins with {Denoiser} or input_blocks.");
+                const string First = "input_blocks.0.0.weight";
+                string latents = NetworkWeights.Prefixed(Denoiser + First, file.Tensors.Keys), wrapped = latents.Length > 0 ? latents : NetworkWeights.Prefixed(First, file.Tensors.Keys);
+                throw new InvalidModelException($"{file.Name} has no denoiser: no tensor's name begins with {Denoiser} or input_blocks{wrapped}.");
             }
 
             var unet = new CompVisUNet(denoiser);
@@ -77,10 +96,10 @@ public static class CheckpointConversion
             CompVisAutoencoder? autoencoder = pixels ? null : !first.IsEmpty ? new CompVisAutoencoder(first)
                 : throw new InvalidModelException($"{file.Name} has no autoencoder: no tensor's name begins with {FirstStage}");
             bool classes = file.Tensors.ContainsKey(ClassTable);
-            var settings = new CompVisSettings(file, CompVisFamily.Of(unet, autoencoder, classes), options);
+            var settings = new CompVisSettings(file, unet, CompVisFamily.Of(unet, autoencoder, classes), options);
             string weights = averaged ? "ema" : "raw";
             Describe(unet, autoencoder, weights);
-            ConvertedNetwork network = unet.Convert(settings.Heads, options.Config?.NewAttentionOrder ?? false);
+            ConvertedNetwork network = unet.Convert(settings.Heads, settings.NewAttentionOrder);
             ConvertedNetwork? vae = autoencoder?.Convert(settings.LatentScale);
             Bound(network.Bytes + (vae?.Bytes ?? 0));
             WriteNetwork("unet", network);

@@ -10,7 +10,7 @@ public sealed record CompVisConfig
     public int? HeadChannels { get; init; }
 
     /// <summary>Whether q, k and v of all heads lie one after the other (use_new_attention_order).</summary>
-    public bool NewAttentionOrder { get; init; }
+    public bool? NewAttentionOrder { get; init; }
 
     /// <summary>What latents are multiplied by (scale_factor).</summary>
     public double? LatentScale { get; init; }
@@ -20,6 +20,12 @@ public sealed record CompVisConfig
 
     /// <summary>The last β (linear_end).</summary>
     public double? BetaEnd { get; init; }
+
+    /// <summary>linear, scaled_linear or cosine (beta_schedule, where they are called sqrt_linear, linear and cosine).</summary>
+    public string? BetaSchedule { get; init; }
+
+    /// <summary>Training timesteps (timesteps).</summary>
+    public int? Steps { get; init; }
 
     /// <summary>epsilon, v_prediction or sample (parameterization).</summary>
     public string? Prediction { get; init; }

@@ -7,7 +7,11 @@ namespace InverseSolver.Diffusion.Checkpoints;
 /// <param name="Betas">First and last β.</param>
 /// <param name="BetaSchedule">How β goes from one to the other.</param>
 /// <param name="Prediction">What the denoiser predicts.</param>
-internal sealed record CompVisFamily(string Name, AttentionHeads? Heads, double? LatentScale, (double Start, double End)? Betas, string BetaSchedule, string? Prediction)
+/// <param name="AttentionOrder">How q, k and v of several heads lie in one matrix.</param>
+/// <param name="Steps">Training timesteps.</param>
+/// <param name="IsPixels">Whether there is no autoencoder.</param>
+internal sealed record CompVisFamily(
+    string Name, AttentionHeads? Heads, double? LatentScale, (double Start, double End)? Betas, string? BetaSchedule, string? Prediction, string? AttentionOrder = "old", int? Steps = 1000, bool IsPixels = false)
 {
     private static readonly (double, double) _latentDiffusion = (0.0015, 0.0195), _stableDiffusion = (0.00085, 0.012);
 
@@ -20,7 +24,8 @@ internal sealed record CompVisFamily(string Name, AttentionHeads? Heads, double?
         const string Scaled = "scaled_linear", Epsilon = "epsilon";
         if (autoencoder is null)
         {
-            return new("guided diffusion on pixels", new(null, 64), 1, (1e-4, 0.02), "linear", Epsilon);
+            // Published models differ in all of it, but for what they predict.
+            return new("guided diffusion on pixels", null, 1, null, null, Epsilon, AttentionOrder: null, Steps: null, IsPixels: true);
         }
 
         // Latents of a codebook are not scaled; those of a KL autoencoder are, by a factor of each model's own.

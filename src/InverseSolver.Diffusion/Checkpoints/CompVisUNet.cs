@@ -58,6 +58,10 @@ internal sealed class CompVisUNet
 
     internal bool LinearProjection => part.Has("middle_block.1.proj_in.weight") && part.Peek("middle_block.1.proj_in.weight").Shape.Length == 2;
 
+    /// <summary>Whether one matrix holds q, k and v of several heads, whose order no shape tells.</summary>
+    internal bool HasSeveralHeads(AttentionHeads heads) =>
+        ContextChannels is null && Enumerable.Range(0, Levels).Any(level => (HasMixer(level) || level == Levels - 1) && heads.Of(Channels[level], part) > 1);
+
     /// <param name="heads">How attention is split.</param>
     /// <param name="blockwise">Whether q, k and v of all heads lie one after the other, instead of q, k and v of one head.</param>
     internal ConvertedNetwork Convert(AttentionHeads heads, bool blockwise)

@@ -33,7 +33,11 @@ public sealed class AutoencoderKL : Autoencoder
         int latent = config.Int("latent_channels", 4);
         config.Refuse("latents_mean");
         config.Refuse("latents_std");
-        config.Refuse("shift_factor", "0");
+        if (config.Number("shift_factor", 0) is not 0 and var shift)
+        {
+            throw config.Error("shift_factor", FormattableString.Invariant($"is {shift}, which is not supported: the latent is scaled, not shifted"));
+        }
+
         bool hasQuant = config.Bool("use_quant_conv", true), hasPostQuant = config.Bool("use_post_quant_conv", true);
         return new AutoencoderKL(
             weights,

@@ -11,6 +11,9 @@ public static class Network
     /// <summary>The weights' file name, where they are one file in full precision.</summary>
     public const string WeightsName = "diffusion_pytorch_model.safetensors";
 
+    // How a moving average was taken: diffusers' EMAModel saves it in the averaged network's config.
+    private static readonly string[] _averaging = ["decay", "inv_gamma", "min_decay", "optimization_step", "power", "update_after_step", "use_ema_warmup"];
+
     /// <summary>Loads an AutoencoderKL or a VQModel, in float32.</summary>
     /// <param name="folder">The network's folder.</param>
     /// <param name="device">Where to put it.</param>
@@ -57,6 +60,7 @@ public static class Network
         try
         {
             T network = build(config, weights);
+            config.Ignore(_averaging);
             config.Finish();
             weights.Finish();
             files.CheckUnchanged();

@@ -23,9 +23,11 @@ public sealed class UNet2DModel : UNet
 
         // One number in diffusers; a list, one number for each level, serves networks that have so many heads everywhere.
         int[] headChannels = config.IsNull("attention_head_dim") ? channels : config.PerLevel("attention_head_dim", levels) ?? [.. Enumerable.Repeat(8, levels)];
-        config.Ignore("sample_size", "dropout", "flip_sin_to_cos", "freq_shift");
 
-        int timeWidth = 4 * channels[0], featureCount = fourier ? 2 * channels[0] : channels[0];
+        // num_train_timesteps is for a table of times that was learned, which is refused.
+        config.Ignore("sample_size", "dropout", "flip_sin_to_cos", "freq_shift", "num_train_timesteps");
+
+        int timeWidth = config.OptionalInt("time_embedding_dim") ?? 4 * channels[0], featureCount = fourier ? 2 * channels[0] : channels[0];
         TimestepFeatures features = fourier
             ? TimestepFeatures.Fourier(root.At("time_proj"), channels[0], logarithm: true, cosineFirst: false)
             : TimestepFeatures.Positional(weights, config, channels[0], defaultShift: 0, defaultFlip: true);
@@ -58,11 +60,17 @@ public sealed class UNet2DModel : UNet
         };
     }
 
-    private static MidBlock Mid(NetworkConfig config, WeightScope w, int channels, int headChannels, ResnetOptions options)
+    private static MidBlock? Mid(NetworkConfig config, WeightScope w, int channels, int headChannels, ResnetOptions options)
     {
         double scale = config.Number("mid_block_scale_factor", 1);
         bool attention = config.Bool("add_attention", true);
         int groups = config.Int("attn_norm_num_groups", options.Groups);
+        config.OneOf("mid_block_type", "UNetMidBlock2D", "UNetMidBlock2D");
+        if (config.IsNull("mid_block_type"))
+        {
+            return null;
+        }
+
         ResnetOptions o = options with { OutputScale = scale };
         var first = new ResnetBlock2D(w.At("resnets.0"), channels, channels, o);
 

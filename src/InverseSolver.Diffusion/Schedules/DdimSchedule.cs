@@ -5,11 +5,20 @@ namespace InverseSolver.Diffusion.Schedules;
 /// <summary>The DDIMScheduler of diffusers: a noise schedule, the timesteps to visit, and the step between two of them.</summary>
 public sealed class DdimSchedule
 {
-    // Samplers of the same noise schedules, whose own options say nothing about the network. Sampling here is always DDIM.
+    // Samplers of the same noise schedules. Sampling here is always DDIM.
     private static readonly string[] _otherSamplers =
     [
         "DEISMultistepScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler",
         "HeunDiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "LMSDiscreteScheduler", "UniPCMultistepScheduler",
+    ];
+
+    // How some sampler of diffusers samples: configs keep such options whatever class they were saved by last, and the solvers sample in their own way.
+    private static readonly string[] _howToSample =
+    [
+        "algorithm_type", "correct_steps", "disable_corrector", "eta", "euler_at_final", "final_sigmas_type", "flow_shift", "interpolation_type", "lambda_min_clipped",
+        "lower_order_final", "noise_sampler_seed", "original_inference_steps", "predict_x0", "rho", "sampling_eps", "set_alpha_to_zero", "sigma_data", "sigma_max", "sigma_min",
+        "sigma_schedule", "skip_prk_steps", "snr", "solver_order", "solver_p", "solver_type", "time_shift_type", "timestep_scaling", "use_beta_sigmas", "use_exponential_sigmas",
+        "use_karras_sigmas", "use_lu_lambdas",
     ];
 
     private readonly int stepsOffset;
@@ -19,12 +28,24 @@ public sealed class DdimSchedule
     private DdimSchedule(NetworkConfig config)
     {
         Noise = NoiseSchedule.Read(config);
-        PredictionType = config.OneOf("prediction_type", "epsilon", "epsilon", "v_prediction", "sample") switch
+
+        // The first versions said by predict_epsilon whether it is the noise or the clean sample.
+        bool noise = config.Bool("predict_epsilon", true);
+        PredictionType = config.OneOf("prediction_type", noise ? "epsilon" : "sample", "epsilon", "v_prediction", "sample") switch
         {
             "v_prediction" => PredictionType.VPrediction,
             "sample" => PredictionType.Sample,
             _ => PredictionType.Epsilon,
         };
+        if (!noise && PredictionType != PredictionType.Sample)
+        {
+            throw config.Error("predict_epsilon", "is false, but prediction_type is not 'sample'");
+        }
+
+        // Networks of flow matching, and those that are told a noise level in place of a timestep, are called in another way.
+        config.Refuse("use_flow_sigmas");
+        config.Refuse("use_dynamic_shifting");
+        config.OneOf("timestep_type", "discrete", "discrete");
         Spacing = config.OneOf("timestep_spacing", "leading", "leading", "linspace", "trailing") switch
         {
             "linspace" => TimestepSpacing.Linspace,
@@ -45,8 +66,8 @@ public sealed class DdimSchedule
 
         threshold = config.Bool("thresholding", false) ? (ratio, max) : null;
 
-        // Configs of Stable Diffusion carry PNDM's option whatever their class is; the first versions said which kind of array they want.
-        config.Ignore("skip_prk_steps", "tensor_format");
+        // The first versions said which kind of array they want.
+        config.Ignore([.. _howToSample, "tensor_format"]);
         if (!_otherSamplers.Contains(config.ClassName))
         {
             config.Finish();

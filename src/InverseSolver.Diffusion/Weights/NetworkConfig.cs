@@ -25,7 +25,7 @@ internal sealed class NetworkConfig
 
     internal static NetworkConfig Read(string path, string name)
     {
-        using JsonDocument document = StrictJson.ParseFile(path, name);
+        using JsonDocument document = StrictJson.ParseConfig(path, name);
         return new NetworkConfig(document.RootElement.Clone(), name);
     }
 

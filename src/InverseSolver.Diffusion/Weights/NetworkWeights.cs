@@ -35,7 +35,7 @@ internal sealed class NetworkWeights : IDisposable
     {
         if (!files.Tensors.TryGetValue(name, out (SafetensorsFile File, SafetensorsEntry Entry) found))
         {
-            throw new InvalidModelException($"{files.Name}: tensor {InvalidModelException.Quote(name)} is missing.");
+            throw new InvalidModelException($"{files.Name}: tensor {InvalidModelException.Quote(name)} is missing{Prefixed(name, files.Tensors.Keys)}.");
         }
 
         (SafetensorsFile file, SafetensorsEntry entry) = found;
@@ -58,6 +58,14 @@ internal sealed class NetworkWeights : IDisposable
         owned.Add(tensor);
         unused.Remove(name);
         return tensor;
+    }
+
+    /// <summary>The end of a message on a missing tensor, where it is there behind a prefix that all names have: what wraps a network for training leaves one.</summary>
+    internal static string Prefixed(string name, IEnumerable<string> names)
+    {
+        string? prefix = names.FirstOrDefault(other => other.EndsWith("." + name, StringComparison.Ordinal))?[..^name.Length];
+        return prefix is null || !names.All(other => other.StartsWith(prefix, StringComparison.Ordinal)) ? ""
+            : $"; all names begin with {InvalidModelException.Quote(prefix)}{(prefix == "module." ? ", as PyTorch's DataParallel has it" : "")}: save the network that is wrapped (in Python, model.module), or take that prefix off the names";
     }
 
     /// <summary>Keeps a tensor that was made rather than read, with the weights.</summary>

@@ -1,13 +1,19 @@
+using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace InverseSolver.Diffusion.Weights;
 
 /// <summary>JSON from files of strangers: no duplicate keys, no comments, bounded depth and size.</summary>
-internal static class StrictJson
+internal static partial class StrictJson
 {
     private const int MaxConfigBytes = 1 << 20;
 
     internal static JsonDocument ParseFile(string path, string name) => Parse(ReadFile(path, name), name);
+
+    /// <summary>A config as Python writes it: NaN, Infinity and -Infinity, which are no JSON, become texts, so that only an option that needs a number refuses them.</summary>
+    internal static JsonDocument ParseConfig(string path, string name) => Parse(
+        Encoding.Latin1.GetBytes(PythonNumbers().Replace(Encoding.Latin1.GetString(ReadFile(path, name)), found => found.Value[0] == '"' ? found.Value : $"\"{found.Value}\"")), name);
 
     internal static byte[] ReadFile(string path, string name) => ModelFile.ReadAll(path, name, MaxConfigBytes);
 
@@ -61,4 +67,10 @@ internal static class StrictJson
             throw new InvalidModelException($"{name} holds a name that is not Unicode.", e);
         }
     }
+
+    // A string, which is left alone, or one of those numbers. Latin-1 takes every byte for a character and gives it back.
+    [GeneratedRegex("""
+        "(?>[^"\\]+|\\.)*"?|-?Infinity|NaN
+        """, RegexOptions.Singleline)]
+    private static partial Regex PythonNumbers();
 }

@@ -122,16 +122,10 @@ internal sealed class WeightFiles : IDisposable
         {
             throw new InvalidModelException($"{index.Name} says that the tensor {InvalidModelException.Quote(lost)} is in {where}, which has none of that name.");
         }
-
-        long bytes = tensors.Values.Sum(t => t.Entry.Length);
-        if (index.TotalSize is { } said && said != bytes)
-        {
-            throw new InvalidModelException($"{index.Name}: metadata.total_size is {said}, but the tensors of the shards have {bytes} bytes.");
-        }
     }
 
-    /// <summary>Which shard holds which tensor.</summary>
-    private sealed record Index(string Name, string Sha256, IReadOnlyDictionary<string, string> Map, IReadOnlyList<string> Shards, long? TotalSize)
+    /// <summary>Which shard holds which tensor. Its metadata say nothing that the shards do not say themselves; total_size is often an earlier version's.</summary>
+    private sealed record Index(string Name, string Sha256, IReadOnlyDictionary<string, string> Map, IReadOnlyList<string> Shards)
     {
         internal static Index Read(string folder, string name)
         {
@@ -150,7 +144,7 @@ internal sealed class WeightFiles : IDisposable
 
             string[] shards = [.. map.Values.Distinct().Order(StringComparer.Ordinal)];
             return shards.Length is > 0 and <= MaxShards
-                ? new Index(name, Convert.ToHexStringLower(SHA256.HashData(bytes)), map, shards, Total(document.RootElement, name))
+                ? new Index(name, Convert.ToHexStringLower(SHA256.HashData(bytes)), map, shards)
                 : throw new InvalidModelException($"{name}: weight_map names {shards.Length} shards; 1 to {MaxShards} are read.");
         }
 
@@ -160,20 +154,6 @@ internal sealed class WeightFiles : IDisposable
             return shard.EndsWith(".safetensors", StringComparison.Ordinal) && !shard.StartsWith('.') && !shard.Any(c => c is '/' or '\\' || char.IsControl(c))
                 ? shard
                 : throw new InvalidModelException($"{name}: weight_map names the shard {InvalidModelException.Quote(value.ToString())}; it must be the name of a .safetensors file in the same folder.");
-        }
-
-        // Absent in hand-made indices.
-        private static long? Total(JsonElement root, string name)
-        {
-            if (!root.TryGetProperty("metadata", out JsonElement metadata) || metadata.ValueKind != JsonValueKind.Object || !metadata.TryGetProperty("total_size", out JsonElement total))
-            {
-                return null;
-            }
-
-            // Some writers have it as 1234.0.
-            return total.ValueKind == JsonValueKind.Number && total.TryGetDouble(out double bytes) && bytes is >= 0 and <= 1L << 53 && bytes == Math.Floor(bytes)
-                ? (long)bytes
-                : throw new InvalidModelException($"{name}: metadata.total_size must be a number of bytes.");
         }
     }
 }

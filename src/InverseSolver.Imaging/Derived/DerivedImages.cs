@@ -27,7 +27,7 @@ public sealed record DerivedImages
     /// <summary>Where the measurement comes from.</summary>
     public required MeasurementOrigin Origin { get; init; }
 
-    /// <summary>A DICOM file of the patient and study that the result belongs to; empty: none was sent.</summary>
+    /// <summary>A DICOM file of the patient and study that the result belongs to, or a NIfTI volume whose place it has; empty: none was sent.</summary>
     public ReadOnlyMemory<byte> Reference { get; init; }
 
     /// <summary>The solver's name.</summary>
@@ -41,6 +41,9 @@ public sealed record DerivedImages
 
     /// <summary>Sum of squared residuals over what noise explains; null where the noise level is 0.</summary>
     public double? Ratio { get; init; }
+
+    /// <summary>What may be wrong with the image, in sentences; the series' comments have them before the origin's remarks.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
 
     /// <summary>The software's version.</summary>
     public required string SoftwareVersion { get; init; }

@@ -8,10 +8,11 @@ namespace InverseSolver.Imaging;
 /// <param name="Channels">1 or 3.</param>
 /// <param name="Rows">Height.</param>
 /// <param name="Columns">Width.</param>
-/// <param name="Frames">Where each frame lies, and how it is to be shown.</param>
-/// <param name="BitsStored">Bits of a stored sample.</param>
-/// <param name="Smallest">The smallest of the values.</param>
-/// <param name="Largest">The largest of the values.</param>
+/// <param name="Frames">What each frame says of itself: its place, window and type.</param>
+/// <param name="Padding">
+/// As <paramref name="Values"/>: which of them are padding (PixelPaddingValue, PixelPaddingRangeLimit and those of floating-point pixels) and measure nothing; null: none.
+/// </param>
+/// <param name="BitsStored">Bits of a stored sample; 32 and 64 for floating-point pixels.</param>
 /// <param name="Modality">MR, CT, ...</param>
 /// <param name="ImageType">ORIGINAL\PRIMARY\M\...; empty where the file does not say.</param>
 /// <param name="PhotometricInterpretation">As the file has it.</param>
@@ -22,15 +23,17 @@ namespace InverseSolver.Imaging;
 /// <param name="StudyInstanceUid">The study's UID.</param>
 /// <param name="SeriesInstanceUid">The series' UID.</param>
 /// <param name="FrameOfReferenceUid">The coordinate system of the positions; empty where the file names none.</param>
+/// <param name="InstanceNumber">The image's number within its series; null where the file does not say.</param>
+/// <param name="IsMosaic">Whether a Siemens scanner tiled several slices into this one picture, so that its geometry is that of no slice.</param>
+/// <param name="Remarks">What was assumed or mended in reading, in sentences.</param>
 public sealed record DicomImage(
     float[] Values,
     int Channels,
     int Rows,
     int Columns,
     IReadOnlyList<DicomFrame> Frames,
+    bool[]? Padding,
     int BitsStored,
-    float Smallest,
-    float Largest,
     string Modality,
     string ImageType,
     string PhotometricInterpretation,
@@ -40,7 +43,10 @@ public sealed record DicomImage(
     string SopInstanceUid,
     string StudyInstanceUid,
     string SeriesInstanceUid,
-    string FrameOfReferenceUid)
+    string FrameOfReferenceUid,
+    double? InstanceNumber,
+    bool IsMosaic,
+    IReadOnlyList<string> Remarks)
 {
     /// <summary>(frames, channels, rows, columns).</summary>
     public int[] Shape => [Frames.Count, Channels, Rows, Columns];

@@ -20,22 +20,28 @@ public static class DicomSeries
         if (series.Slices < 1 || series.Rows is < 1 or > Largest || series.Columns is < 1 or > Largest || series.Values.Length != (long)series.Slices * series.Rows * series.Columns)
             throw new ArgumentException("The values are not (slices, rows, columns).", nameof(series));
         if (series.Geometry is { } given && given.Count != series.Slices) throw new ArgumentException("There must be a geometry for each slice.", nameof(series));
+        if (series.Details is { } details && details.Count != series.Slices) throw new ArgumentException("There must be details for each slice.", nameof(series));
+        if (series.Padding is { } marks && marks.Length != series.Values.Length) throw new ArgumentException("There must be a mark for each value.", nameof(series));
+        if (series.Sources is { } sources && sources.Count != series.Slices) throw new ArgumentException("There must be a source for each slice.", nameof(series));
         if (!series.Values.All(float.IsFinite)) throw new ArgumentException("A value is not finite.", nameof(series));
+        if (series.Padding is not null) series = series with { Values = WithoutPadding(series.Values, series.Padding) };
 
         IReadOnlyList<FrameGeometry>? geometry = series.Geometry ?? OfReference(reader, series);
-        (double slope, double intercept) = Scale(series.Values);
+        (double slope, double intercept) = Scale(series.Values, series.Padding is null ? 0 : 1);
         var arguments = new JsonObject
         {
             ["rows"] = series.Rows,
             ["columns"] = series.Columns,
             ["slope"] = slope,
             ["intercept"] = intercept,
+            ["isPadded"] = series.Padding is not null,
+            ["sources"] = new JsonArray([.. (series.Sources ?? []).Select(source => new JsonArray(source.SopClassUid, source.SopInstanceUid))]),
             ["texts"] = DicomSeriesTexts.Common(series, geometry is not null, slope, intercept),
             ["scanner"] = series.Reference.IsEmpty ? DicomSeriesTexts.Scanner(series.Study) : [],
             ["missing"] = new JsonObject { ["0020,000d"] = DicomText.NewUid(), ["0020,0052"] = DicomText.NewUid() },
-            ["instances"] = new JsonArray([.. Enumerable.Range(0, series.Slices).Select(i => DicomSeriesTexts.Slice(i, geometry))]),
+            ["instances"] = new JsonArray([.. Enumerable.Range(0, series.Slices).Select(i => DicomSeriesTexts.Slice(i, geometry, series.PixelMm, series.Details?[i]))]),
         };
-        ReaderAnswer answer = reader.Call("dicom-write", [Store(series.Values, slope, intercept), series.Reference], arguments);
+        ReaderAnswer answer = reader.Call("dicom-write", [Store(series, slope, intercept), series.Reference], arguments);
         return [.. Enumerable.Range(0, series.Slices).Select(i => answer.Arrays[i.ToString(CultureInfo.InvariantCulture)].Bytes)];
     }
 
@@ -48,18 +54,30 @@ public static class DicomSeries
         return frames.Contains(null) ? null : [.. frames.Select(frame => frame!)];
     }
 
-    // value = stored * slope + intercept; zero stays zero where nothing is below it.
-    private static (double Slope, double Intercept) Scale(float[] values)
+    // Padding takes the value of some pixel, so that it has no part in the scale.
+    private static float[] WithoutPadding(float[] values, bool[] padding)
     {
-        double low = Math.Min(0, values.Min()), high = values.Max();
-        return (high > low ? (high - low) / Largest : 1, low);
+        int first = Array.IndexOf(padding, false);
+        float value = first < 0 ? 0 : values[first];
+        return [.. values.Select((own, i) => padding[i] ? value : own)];
     }
 
-    private static byte[] Store(float[] values, double slope, double intercept)
+    // value = stored * slope + intercept; the lowest is stored as the first number, and zero stays zero where nothing is below it.
+    private static (double Slope, double Intercept) Scale(float[] values, int first)
     {
-        byte[] stored = new byte[2L * values.Length];
-        for (int i = 0; i < values.Length; i++)
-            BinaryPrimitives.WriteUInt16LittleEndian(stored.AsSpan(2 * i), (ushort)Math.Clamp(Math.Round((values[i] - intercept) / slope), 0, Largest));
+        double low = Math.Min(0, values.Min()), high = values.Max(), slope = high > low ? (high - low) / (Largest - first) : 1;
+        return (slope, low - (first * slope));
+    }
+
+    private static byte[] Store(DerivedSeries series, double slope, double intercept)
+    {
+        byte[] stored = new byte[2L * series.Values.Length];
+        for (int i = 0; i < series.Values.Length; i++)
+        {
+            double number = series.Padding?[i] == true ? 0 : Math.Clamp(Math.Round((series.Values[i] - intercept) / slope), series.Padding is null ? 0 : 1, Largest);
+            BinaryPrimitives.WriteUInt16LittleEndian(stored.AsSpan(2 * i), (ushort)number);
+        }
+
         return stored;
     }
 }

@@ -36,6 +36,7 @@ internal static class DicomSeriesTexts
             ["0028,0301"] = "NO",
         };
         if (series.Reference.IsEmpty) AddStudy(texts, series.Study);
+        Add(texts, "0020,0052", DicomText.Uid(series.FrameOfReferenceUid));
         if (!isPlaced)
         {
             // Placeholders are in no coordinate system of the patient's.
@@ -47,9 +48,10 @@ internal static class DicomSeriesTexts
     }
 
     /// <summary>What a slice has of its own.</summary>
-    internal static JsonObject Slice(int index, IReadOnlyList<FrameGeometry>? geometry)
+    internal static JsonObject Slice(int index, IReadOnlyList<FrameGeometry>? geometry, (double Row, double Column, double Slice) pixelMm, FrameDetails? details)
     {
-        FrameGeometry slice = geometry?[index] ?? new(new(0, 0, index), new(1, 0, 0), new(0, 1, 0), 1, 1);
+        FrameGeometry slice = geometry?[index]
+            ?? new(new(0, 0, index), new(1, 0, 0), new(0, 1, 0), pixelMm.Row > 0 ? pixelMm.Row : 1, pixelMm.Column > 0 ? pixelMm.Column : 1, pixelMm.Slice > 0 ? pixelMm.Slice : null);
         PatientVector row = slice.AlongRow, column = slice.AlongColumn, position = slice.Position;
         var texts = new JsonObject
         {
@@ -62,6 +64,15 @@ internal static class DicomSeriesTexts
         };
         if (slice.SliceSpacingMm is { } spacing) texts["0018,0088"] = DicomText.Decimal(spacing);
         if (geometry is not null) texts["0020,1041"] = DicomText.Decimal(position.Dot(slice.Normal));
+        if (details is null) return texts;
+        AddVarying(texts, "0018,0080", details.RepetitionTimeMs);
+        AddVarying(texts, "0018,0081", details.EchoTimeMs);
+        AddVarying(texts, "0018,0082", details.InversionTimeMs);
+        AddVarying(texts, "0018,1314", details.FlipAngleDegrees);
+        Add(texts, "0018,0086", details.EchoNumber?.ToString(CultureInfo.InvariantCulture));
+        Add(texts, "0020,0012", details.AcquisitionNumber?.ToString(CultureInfo.InvariantCulture));
+        Add(texts, "0020,0100", details.TemporalPosition?.ToString(CultureInfo.InvariantCulture));
+        Add(texts, "0020,0105", details.TemporalPositions?.ToString(CultureInfo.InvariantCulture));
         return texts;
     }
 
@@ -117,11 +128,17 @@ internal static class DicomSeriesTexts
 
     private static string Comments(DerivedSeries series, bool isPlaced, string derivation)
     {
-        string place = isPlaced ? "" : " Geometry not known: position, orientation and spacing are placeholders.";
+        string place = isPlaced ? "" : series.PixelMm.Row > 0 ? " Place not known: position and orientation are placeholders." : " Geometry not known: position, orientation and spacing are placeholders.";
         return DicomText.Ascii($"{Disclaimer}{place} {derivation} {string.Join(' ', series.Remarks)}".TrimEnd(), 10240);
     }
 
     private static string? Decimal(double? value) => value is { } number && double.IsFinite(number) ? DicomText.Decimal(number) : null;
+
+    // What varies and is not known takes away what is said of the whole scan, a null.
+    private static void AddVarying(JsonObject texts, string tag, double? value)
+    {
+        if (value is { } number) texts[tag] = double.IsNaN(number) ? null : DicomText.Decimal(number);
+    }
 
     private static void Add(JsonObject texts, string tag, string? value)
     {

@@ -1,6 +1,6 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>The checksum of PNG's chunks (ISO 3309).</summary>
+/// <summary>The checksum of PNG's chunks and of ZIP archives (ISO 3309).</summary>
 internal static class Crc32
 {
     private static readonly uint[] Table = [.. Enumerable.Range(0, 256).Select(index =>

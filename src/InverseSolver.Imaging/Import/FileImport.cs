@@ -13,36 +13,63 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
 
     private readonly long maxElements = Math.Max(3 * maxPixels, reader.Limits.Elements);
 
-    /// <summary>Reads a measurement: an image, .npy, .npz, ISMRMRD, fastMRI, BART or DICOM.</summary>
+    /// <summary>Bytes of the files of a series, at most.</summary>
+    public long MaxSeriesBytes => DicomStack.MaxBytes(reader.Limits);
+
+    /// <summary>Reads a measurement: an image, .npy, .npz, ISMRMRD, fastMRI, BART, DICOM (a ZIP archive of a series too) or NIfTI.</summary>
     /// <param name="kind">What the problem takes.</param>
     /// <param name="file">The file.</param>
     /// <param name="header">The .hdr file of a .cfl; null for all others.</param>
     /// <param name="withMask">Whether the problem asks for the file <c>mask</c>.</param>
-    /// <exception cref="InvalidMeasurementException">The file is damaged, too large, or not for this problem.</exception>
-    public ImportedMeasurement ReadMeasurement(MeasurementKind kind, byte[] file, byte[]? header, bool withMask)
+    /// <param name="trajectory">The file <c>trajectory</c> that was sent with it; BART's is read with its k-space, others by <see cref="Read"/>.</param>
+    /// <param name="unit">What the numbers of a trajectory in a raw-data file count; null: to be told from how large they are.</param>
+    /// <param name="convention">How the directions of an ISMRMRD file are understood.</param>
+    /// <exception cref="InvalidMeasurementException">The file is damaged, too large, not for this problem, or has no directions that the convention could be applied to.</exception>
+    public ImportedMeasurement ReadMeasurement(
+        MeasurementKind kind, byte[] file, byte[]? header, bool withMask, byte[]? trajectory = null, RawTrajectoryUnit? unit = null, VendorConvention convention = VendorConvention.Auto)
     {
-        if (header is not null) return BartImport.Import(header, file, kind, maxElements);
-        if (RawMriFile.IsHdf5(file)) return RawMriImport.Import(RawMriFile.Read(reader, file), kind, withMask);
-        if (Npz.IsZip(file)) return ReadNpz(file);
+        if (header is null) RawMriFile.RefuseMatlab(file);
+        RawMri? raw = header is null && RawMriFile.IsHdf5(file) ? RawMriFile.Read(reader, file, unit, convention) : null;
+        if (convention == VendorConvention.Siemens && raw?.Layout != "ismrmrd")
+            throw new InvalidMeasurementException("vendorConvention siemens is about the directions in an ISMRMRD file, and the measurement is none: leave it out, or send auto or none.");
+        if (raw is not null) return RawMriImport.Import(raw, kind, withMask);
+        if (header is not null && Nifti.IsNifti(header)) throw new InvalidMeasurementException("The header is that of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
+        if (header is not null) return trajectory is null ? BartImport.Import(header, file, kind, maxElements) : BartImport.Import(header, file, kind, maxElements, trajectory);
+        if (Npz.IsZip(file)) return DicomArchive.IsArchive(file) ? ReadSeries(kind, DicomArchive.Files(file, MaxSeriesBytes)) : ReadNpz(file);
+        if (Nifti.IsNifti(file)) return NiftiImport.Import(file, kind, maxElements);
         if (DicomFile.IsDicom(file)) return DicomImport.Import(reader, file, kind);
         ImportedFile array = Read("measurement", file);
         return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = array }, OfArray(array.Array, "array"));
     }
 
-    /// <summary>Reads one of the other files: an image or .npy; a truth may be DICOM.</summary>
+    /// <summary>Reads the DICOM files of one series as one stack of slices in the order of their places; other files among them are left out.</summary>
+    /// <param name="kind">What the problem takes.</param>
+    /// <param name="files">The files, in any order.</param>
+    /// <exception cref="InvalidMeasurementException">A file is damaged, they are too many or too large, not one series with one image at each place, or not for this problem.</exception>
+    public ImportedMeasurement ReadSeries(MeasurementKind kind, IEnumerable<byte[]> files) => DicomImport.ImportSeries(reader, files, kind);
+
+    /// <summary>Reads one of the other files: an image or .npy; a truth may be DICOM or NIfTI.</summary>
     /// <param name="name">Its name: masks, kernels and phases have no channels.</param>
     /// <param name="file">The file.</param>
-    /// <param name="origin">The measurement's, whose scale a DICOM truth takes over; null: the file stands for itself.</param>
+    /// <param name="origin">The measurement's, whose scale a DICOM or NIfTI truth takes over where that is one too; null: the file stands for itself.</param>
     /// <exception cref="InvalidMeasurementException">The file is damaged, too large, or of a kind that does not belong there.</exception>
     public ImportedFile Read(string name, byte[] file, MeasurementOrigin? origin = null)
     {
         bool flat = name is "mask" or "psf" or "phase";
+        RawMriFile.RefuseMatlab(file);
         if (Npy.IsNpy(file)) return new ImportedFile(Checked(Npy.Read(file, maxElements), name), 0);
         if (DicomFile.IsDicom(file))
         {
             return name is not "truth" ? throw new InvalidMeasurementException("A DICOM image can be the measurement, the truth or the reference only.")
-                : origin is { Format: "dicom" } ? DicomImport.Import(reader, file, origin)
+                : origin is { Format: "dicom" or "nifti" } ? DicomImport.Import(reader, file, origin)
                 : DicomImport.Import(reader, file, MeasurementKind.Image).Files["measurement"];
+        }
+
+        if (Nifti.IsNifti(file))
+        {
+            return name is not "truth" ? throw new InvalidMeasurementException("A NIfTI volume can be the measurement, the truth or the reference only.")
+                : origin is { Format: "dicom" or "nifti" } ? NiftiImport.Import(file, origin, maxElements)
+                : NiftiImport.Import(file, MeasurementKind.Image, maxElements).Files["measurement"];
         }
 
         if (RawMriFile.IsHdf5(file) || Npz.IsZip(file)) throw new InvalidMeasurementException("HDF5 and .npz can be the measurement only; this file is an image or .npy.");

@@ -1,7 +1,7 @@
 namespace InverseSolver.Imaging;
 
 /// <summary>What a report tells of a measurement's file.</summary>
-/// <param name="Format">array, npz, bart, ismrmrd, fastmri or dicom.</param>
+/// <param name="Format">array, npz, bart, ismrmrd, fastmri, dicom or nifti.</param>
 /// <param name="Scale">The measurement is the file's values less the offset, over this.</param>
 /// <param name="Offset">In the file's units.</param>
 /// <param name="Remarks">What was done to the data, in sentences.</param>

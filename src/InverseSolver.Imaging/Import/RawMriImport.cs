@@ -20,6 +20,10 @@ internal static class RawMriImport
             Rows = raw.Rows,
             Columns = raw.Columns,
             Geometry = [.. raw.FrameList.Select(frame => frame.Geometry)],
+            Details = raw.FrameList.All(frame => frame.Details is null) ? null : [.. raw.FrameList.Select(frame => frame.Details)],
+            FrameOfReferenceUid = raw.Study.FrameOfReferenceUid,
+            PixelMm = raw.PixelMm,
+            Crop = raw.Crop,
             Study = raw.Study,
             Remarks = raw.Remarks,
         };

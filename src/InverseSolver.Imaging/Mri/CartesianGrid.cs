@@ -52,11 +52,12 @@ internal sealed class CartesianGrid
     }
 
     /// <summary>Averages, brings phase encoding and partitions to their final size and turns partitions into slices.</summary>
-    /// <param name="phase">The phase-encoding axis of other data whose grid this is to share; null: this grid's own.</param>
-    /// <exception cref="InvalidMeasurementException">A 3-D scan whose partitions are not all measured alike.</exception>
+    /// <param name="phase">The phase-encoding axis of an image whose calibration lines these are; null: these are the image.</param>
+    /// <exception cref="InvalidMeasurementException">A 3-D scan whose partitions are not all measured alike, but for missing outer ones.</exception>
     internal CartesianData Finish(KSpaceAxis? phase = null)
     {
         double noise = Average();
+        (int firstPartition, int partitions) = Partitions(isImage: phase is null);
         bool full = LinesAreComplete();
         phase ??= KSpaceAxis.Between(_encoding.Encoded.Y, _encoding.Recon.Y, full);
         int frames = _volumes * _partitions, columns = phase.Final;
@@ -72,19 +73,18 @@ internal sealed class CartesianGrid
         KSpaceAxis third = _partitions > 1 ? KSpaceAxis.Between(_encoding.Encoded.Z, _encoding.Recon.Z, mayCrop: true) : KSpaceAxis.Unchanged(1, _encoding.Recon.Z.Mm);
         if (_partitions > 1)
         {
-            RequireFullPartitions();
             data = third.Apply(data, _volumes, _coils * _rows * columns);
             KSpaceAxis.ToImage(data, _volumes, third.Final, _coils * _rows * columns);
             // Partitions that are filled with zeros bring no noise, and the transform spreads that of the others over all slices.
-            noise *= Math.Min(1, (double)third.Cropped / third.Final);
+            noise *= Math.Min(1, (double)third.Cropped / third.Final) * partitions / _partitions;
             mask = Repeat(mask, _rows * columns, third.Final);
         }
         int slices = _partitions > 1 ? third.Final : 1;
         Clear(data, mask, _volumes * slices, columns);
-        return new CartesianData(data, mask, slices, _rows, columns, _readout, phase, third, noise, averaged);
+        return new CartesianData(data, mask, slices, _rows, columns, _readout, phase, third, (firstPartition, partitions), noise, averaged);
     }
 
-    private static int Place(int step, (int Minimum, int Maximum, int Centre)? limit, int size, string name)
+    private static int Place(int step, KSpaceLimits? limit, int size, string name)
     {
         int centre = limit?.Centre ?? size / 2;
         if (limit is { } l && (step < l.Minimum || step > l.Maximum)) throw new InvalidMeasurementException($"A {name} counter of the ISMRMRD file is {step}, outside the header's limits {l.Minimum} to {l.Maximum}.");
@@ -94,7 +94,7 @@ internal sealed class CartesianGrid
         return place >= 0 && place < size ? place : throw new InvalidMeasurementException($"A {name} counter of the ISMRMRD file ({step}, with {centre} in the centre) lies outside the encoded matrix of {size}.");
     }
 
-    // One line on the encoded grid. A line that was measured backwards is turned first; its centre then counts from its new beginning.
+    // One line on the encoded grid. The centre of a line that was measured backwards counts from its beginning, too.
     private (float[] Data, bool[] Measured) Encoded(Acquisition line, float[] samples)
     {
         int size = _encoding.Encoded.X.Size;
@@ -102,8 +102,7 @@ internal sealed class CartesianGrid
         bool[] measured = new bool[size];
         for (int s = line.DiscardPre; s < line.Samples - line.DiscardPost; s++)
         {
-            int turned = line.Has(AcquisitionFlags.Reverse) ? line.Samples - 1 - s : s;
-            int at = (size / 2) + turned - line.CentreSample;
+            int at = (size / 2) + (line.Has(AcquisitionFlags.Reverse) ? line.CentreSample - s : s - line.CentreSample);
             if (at < 0 || at >= size)
                 throw new InvalidMeasurementException($"A line of the ISMRMRD file ({line.Samples} samples, centre at {line.CentreSample}) reaches beyond the encoded matrix of {size}.");
             measured[at] = true;
@@ -148,21 +147,28 @@ internal sealed class CartesianGrid
         return true;
     }
 
-    private void RequireFullPartitions()
+    // The partitions that are measured, all alike, in one piece around the centre; those outside of it count as zeros. Of an image it is half of them at least.
+    private (int First, int Count) Partitions(bool isImage)
     {
         int plane = _rows * _columns;
-        for (int i = 0; i < _counts.Length; i++)
-        {
-            int first = (i / (plane * _partitions) * plane * _partitions) + (i % plane);
-            if (_counts[i] > 0 != _counts[first] > 0)
-                throw new InvalidMeasurementException("The 3-D scan is undersampled along its partitions (kspace_encode_step_2). Such scans are not supported: every line must be measured in all partitions or in none.");
-        }
+        bool[] measured = [.. Enumerable.Range(0, _partitions).Select(p => Enumerable.Range(0, _volumes).Any(v => Plane(v, p).ContainsAnyExcept((ushort)0)))];
+        int first = Array.IndexOf(measured, true), count = Array.LastIndexOf(measured, true) - first + 1, centre = _partitions / 2;
+        bool fits = first >= 0 && first <= centre && first + count > centre && (!isImage || 2 * count >= _partitions);
+        for (int v = 0; fits && v < _volumes; v++)
+            for (int p = first; fits && p < first + count; p++)
+                for (int i = 0; fits && i < plane; i++)
+                    fits = Plane(v, p)[i] > 0 == Plane(v, centre)[i] > 0;
+        return fits || _partitions == 1
+            ? (first, count)
+            : throw new InvalidMeasurementException("The 3-D scan is undersampled along its partitions (kspace_encode_step_2). Such scans are not supported: every line must be measured in all partitions or in none, but for outer partitions that are missing altogether.");
+
+        ReadOnlySpan<ushort> Plane(int volume, int partition) => _counts.AsSpan(((volume * _partitions) + partition) * plane, plane);
     }
 
     private bool[] Repeat(bool[] mask, int plane, int slices)
     {
         bool[] repeated = new bool[(long)_volumes * slices * plane];
-        for (int i = 0; i < _volumes * slices; i++) Array.Copy(mask, (long)(i / slices) * _partitions * plane, repeated, (long)i * plane, plane);
+        for (int i = 0; i < _volumes * slices; i++) Array.Copy(mask, (((long)(i / slices) * _partitions) + (_partitions / 2)) * plane, repeated, (long)i * plane, plane);
         return repeated;
     }
 

@@ -7,7 +7,8 @@ internal static class CartesianSorter
 {
     internal static RawMri Sort(IsmrmrdScan scan, long maxElements)
     {
-        var order = new FrameOrder(scan.Image);
+        KSpaceCentre.Settle(scan);
+        var order = new FrameOrder(scan);
         var grid = new CartesianGrid(order.Lines.Count, scan.Coils, scan.Encoding, maxElements);
         foreach (Acquisition line in scan.Image) grid.Add(order.Of(line), line, scan.Samples);
         CartesianData data = grid.Finish();
@@ -22,7 +23,7 @@ internal static class CartesianSorter
             Mask = data.Mask,
             NoiseCovariance = scan.NoiseCovariance(data.NoiseFactor),
             Calibration = Calibration(scan, order, data, maxElements),
-            FrameList = Frames(order, data),
+            FrameList = Frames(order, data, scan.IsTurned),
             Study = scan.Header.Study,
             Remarks = scan.Remarks,
         };
@@ -39,14 +40,14 @@ internal static class CartesianSorter
         return new CalibrationLines(data.KSpace, data.Mask, [.. order.Lines.SelectMany(line => Enumerable.Range(order.SliceOf(line) * data.Slices, data.Slices))]);
     }
 
-    private static MriFrame[] Frames(FrameOrder order, CartesianData data)
+    private static MriFrame[] Frames(FrameOrder order, CartesianData data, bool isTurned)
     {
         // The slices of a 2-D scan lie apart as their positions do; those of a 3-D scan fill the slab.
         double? spacing = SliceGeometry.Spacing([.. order.Slices.Select(slice => order.Lines.First(line => line.Slice == slice))]);
         if (data.Slices > 1) spacing = data.Third.PixelMm;
         return
         [
-            .. order.Lines.SelectMany(line => Enumerable.Range(0, data.Slices).Select(slice => new MriFrame(
+            .. order.Lines.SelectMany((line, i) => Enumerable.Range(0, data.Slices).Select(slice => new MriFrame(
                 (order.SliceOf(line) * data.Slices) + slice,
                 line.Contrast,
                 line.Phase,
@@ -58,7 +59,9 @@ internal static class CartesianSorter
                     (data.Columns, data.Phase.PixelMm),
                     (slice - (data.Slices / 2)) * (data.Slices > 1 ? data.Third.PixelMm : 0),
                     data.Third.PixelMm,
-                    spacing)))),
+                    spacing,
+                    isTurned),
+                order.Details[i]))),
         ];
     }
 
@@ -74,6 +77,8 @@ internal static class CartesianSorter
         {
             Explain(scan, data.Third, "partition");
             scan.Remarks.Add($"The 3-D scan is transformed into {data.Slices} slices.");
+            if (data.Partitions.Count < data.Third.Encoded)
+                scan.Remarks.Add($"Slice partial Fourier: of {data.Third.Encoded} partitions {data.Partitions.First} to {data.Partitions.First + data.Partitions.Count - 1} are measured, the others are taken as 0.");
         }
         if (data.Averaged) scan.Remarks.Add("Lines that were measured several times are averaged.");
         Unmeasured(scan, data);

@@ -3,6 +3,9 @@ namespace InverseSolver.Imaging;
 /// <summary>Raw data in fastMRI's HDF5 layout (Zbontar et al., arXiv:1811.08839): datasets kspace, ismrmrd_header and, where lines are missing, mask.</summary>
 public static class FastMriFile
 {
+    // The part of the samples of lines which a few zeros by chance leave.
+    private const double WholeLines = 0.95;
+
     /// <summary>Reads a file.</summary>
     /// <param name="reader">The process that parses it.</param>
     /// <param name="file">The whole file.</param>
@@ -25,14 +28,17 @@ public static class FastMriFile
         IsmrmrdHeader? header = answer.Head.TryGetProperty("xml", out var xml) ? IsmrmrdHeader.Parse(xml.GetString()!) : null;
         if (header is null) remarks.Add("The file has no header: nothing is known of field of view and oversampling.");
 
-        bool[] mask = Mask(answer, kspace, slices * coils, rows, columns);
-        KSpaceAxis readout = Readout(header, rows, columns, remarks);
-        kspace = readout.Apply(kspace, slices * coils, columns);
-        bool[] grid = new bool[(long)readout.Final * columns];
-        bool[] all = readout.Apply([.. Enumerable.Repeat(true, rows)]);
-        for (int i = 0; i < grid.Length; i++) grid[i] = mask[i % columns] && all[i / columns];
+        bool[] mask = Mask(answer, kspace, rows, columns);
+        MriEncoding? encoding = header?.Encodings[0];
+        int[] wanted = Reconstructed(answer);
+        (KSpaceAxis readout, int rowsLeft) = Axis((encoding?.Encoded.X, encoding?.Recon.X), rows, wanted[0], InOnePiece(mask, (columns, 1), (rows, columns)), "readout", remarks);
+        (KSpaceAxis phase, int columnsLeft) = Axis((encoding?.Encoded.Y, encoding?.Recon.Y), columns, wanted[1], InOnePiece(mask, (rows, columns), (columns, 1)), "phase-encoding", remarks);
+        kspace = phase.Apply(readout.Apply(kspace, slices * coils, columns), slices * coils * readout.Final, 1);
+        bool[] grid = Applied(mask, readout, phase);
         for (long i = 0; i < kspace.LongLength / 2; i++)
             if (!grid[i % grid.Length]) kspace[2 * i] = kspace[(2 * i) + 1] = 0;
+        bool isSized = encoding is not null && !encoding.Recon.IsTooSmall && !encoding.Encoded.IsTooSmall;
+        if (encoding is not null && !isSized) remarks.Add(encoding.Recon.TooSmall());
 
         StudyInformation study = header?.Study ?? new StudyInformation();
         if (Text(answer, "acquisition") is { } acquisition) study = study with { SeriesDescription = study.SeriesDescription ?? acquisition };
@@ -42,40 +48,92 @@ public static class FastMriFile
             Frames = slices,
             Coils = coils,
             Rows = readout.Final,
-            Columns = columns,
+            Columns = phase.Final,
             KSpace = kspace,
             Mask = grid,
+            PixelMm = isSized && readout.PixelMm > 0 && phase.PixelMm > 0 ? (readout.PixelMm, phase.PixelMm, encoding!.Recon.Z.Size == 1 ? encoding.Recon.Z.Mm : 0) : default,
+            Crop = (rowsLeft, columnsLeft) == (readout.Final, phase.Final) ? null : (rowsLeft, columnsLeft),
             FrameList = [.. Enumerable.Range(0, slices).Select(slice => new MriFrame(slice, 0, 0, 0, 0, null))],
             Study = study,
             Remarks = remarks,
         };
     }
 
-    // The mask names phase-encoding lines. Without one the lines that hold nothing are those that were not measured (or zeros that fill k-space).
-    private static bool[] Mask(ReaderAnswer answer, float[] kspace, int planes, int rows, int columns)
+    // (rows, columns). The mask names phase-encoding lines, or positions. Without one, what holds nothing was not measured (or fills k-space with zeros): whole lines, and where
+    // a good part of the lines' samples is missing, these.
+    private static bool[] Mask(ReaderAnswer answer, float[] kspace, int rows, int columns)
     {
-        bool[] mask = new bool[columns];
-        for (long i = 0; i < kspace.LongLength; i++)
-            if (kspace[i] != 0) mask[i / 2 % columns] = true;
+        bool[] mask = new bool[rows * columns], lines = new bool[columns];
+        for (long i = 0; i < kspace.LongLength / 2; i++)
+            if (kspace[2 * i] != 0 || kspace[(2 * i) + 1] != 0) mask[i % mask.Length] = lines[i % columns] = true;
+        if (mask.Count(there => there) > WholeLines * rows * lines.Count(there => there))
+            for (int i = 0; i < mask.Length; i++) mask[i] = lines[i % columns];
         if (!answer.Arrays.TryGetValue("mask", out ReaderArray? array)) return mask;
         float[] given = array.ToFloats();
-        if (array.Shape.Length == 0 || array.Shape[^1] != columns || given.Length != columns) throw new InvalidMeasurementException($"The fastMRI file's mask does not name {columns} lines.");
-        for (int i = 0; i < columns; i++) mask[i] &= given[i] != 0;
+        int[] shape = [.. array.Shape.Where(size => size > 1)], line = columns > 1 ? [columns] : [];
+        if (!shape.SequenceEqual(line) && !shape.SequenceEqual([rows, columns]))
+            throw new InvalidMeasurementException($"The fastMRI file's mask has the shape ({string.Join(", ", array.Shape)}); it names {columns} lines or {rows} x {columns} positions.");
+        for (int i = 0; i < mask.Length; i++) mask[i] &= given[i % given.Length] != 0;
         return mask;
     }
 
-    private static KSpaceAxis Readout(IsmrmrdHeader? header, int rows, int columns, List<string> remarks)
+    // Whether along each line of an axis what is measured lies in one piece: its image can be cropped then.
+    private static bool InOnePiece(bool[] mask, (int Count, int Stride) lines, (int Count, int Stride) axis)
     {
-        if (header is null) return KSpaceAxis.Unchanged(rows, 0);
-        MriEncoding encoding = header.Encodings[0];
-        if (encoding.Encoded.X.Size != rows)
+        for (int line = 0; line < lines.Count; line++)
         {
-            remarks.Add($"The header's encoded matrix ({encoding.Encoded.X.Size}) is not that of the file ({rows}): oversampling is left as it is.");
-            return KSpaceAxis.Unchanged(rows, 0);
+            int ends = 0;
+            for (int i = 0; i < axis.Count; i++)
+                if (At(line, i) && (i + 1 == axis.Count || !At(line, i + 1))) ends++;
+            if (ends > 1) return false;
         }
-        KSpaceAxis axis = KSpaceAxis.Between(encoding.Encoded.X, encoding.Recon.X, mayCrop: true);
-        if (axis.Cropped < axis.Encoded) remarks.Add(FormattableString.Invariant($"The readout direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
-        return axis;
+        return true;
+
+        bool At(int line, int i) => mask[(line * lines.Stride) + (i * axis.Stride)];
+    }
+
+    private static bool[] Applied(bool[] mask, KSpaceAxis readout, KSpaceAxis phase)
+    {
+        bool[] columns = new bool[readout.Final * phase.Encoded], result = new bool[readout.Final * phase.Final];
+        for (int c = 0; c < phase.Encoded; c++)
+        {
+            bool[] column = readout.Apply([.. Enumerable.Range(0, readout.Encoded).Select(r => mask[(r * phase.Encoded) + c])]);
+            for (int r = 0; r < readout.Final; r++) columns[(r * phase.Encoded) + c] = column[r];
+        }
+        for (int r = 0; r < readout.Final; r++) phase.Apply(columns[(r * phase.Encoded)..((r + 1) * phase.Encoded)]).CopyTo(result, r * phase.Final);
+        return result;
+    }
+
+    // Rows and columns of the file's own reconstruction; 0: it has none.
+    private static int[] Reconstructed(ReaderAnswer answer) =>
+        answer.Head.TryGetProperty("reconstruction", out var sizes) ? [.. sizes.EnumerateArray().Select(size => size.GetInt32())] : [0, 0];
+
+    // As the header says, where it is this file's; else as large as the file's own reconstruction, which is cut out of the image. With gaps between its lines the image is cut
+    // after it is solved; how many pixels are left then.
+    private static (KSpaceAxis Axis, int Left) Axis(((int Size, double Mm)? Encoded, (int Size, double Mm)? Recon) header, int size, int wanted, bool mayCrop, string name, List<string> remarks)
+    {
+        KSpaceAxis axis = KSpaceAxis.Unchanged(size, 0);
+        int left = wanted > 0 ? wanted : size;
+        if (header is { Encoded: { } encoded, Recon: { } recon })
+        {
+            if (encoded.Size != size)
+            {
+                remarks.Add($"The header's encoded matrix ({encoded.Size}) is not that of the file ({size}) along the {name} direction: oversampling is left as it is.");
+            }
+            else
+            {
+                axis = KSpaceAxis.Between(encoded, recon, mayCrop);
+                left = axis.PixelMm > 0 ? recon.Size : left;
+            }
+        }
+        if (axis is { ChangesNothing: true, PixelMm: 0 } && left < size)
+            axis = (mayCrop ? KSpaceAxis.Between((size, size), (left, left), mayCrop) : axis).With(header.Recon is { } own && own.Size == left ? own.Mm / own.Size : 0);
+        left = Math.Min(left, axis.Final);
+        if (axis.Cropped < axis.Encoded) remarks.Add(FormattableString.Invariant($"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
+        if (axis.Final != axis.Cropped) remarks.Add($"k-space is {(axis.Final > axis.Cropped ? "filled with zeros" : "cropped")} along the {name} direction, from {axis.Cropped} to {axis.Final}.");
+        if (left < axis.Final) remarks.Add($"The scan is undersampled along the {name} direction: {axis.Final} pixels are solved for, and the image is cut to {left} afterwards.");
+        if (wanted > 0 && left != wanted) remarks.Add($"The file's own reconstruction has {wanted} pixels along the {name} direction, this image {left}.");
+        return (axis, left);
     }
 
     private static string? Text(ReaderAnswer answer, string name) => answer.Head.GetProperty(name).GetString() is { Length: > 0 and <= 1024 } text ? text : null;

@@ -1,23 +1,29 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>The images that a scan's lines belong to, in order: contrasts, phases, repetitions and sets, and within each the slices.</summary>
+/// <summary>The images that a scan's lines belong to, in order: contrasts, phases, repetitions and sets, and within each the slices as they lie in space.</summary>
 internal sealed class FrameOrder
 {
     private readonly Dictionary<(int, int, int, int, int), int> _index = [];
 
-    internal FrameOrder(IEnumerable<Acquisition> lines)
+    internal FrameOrder(IsmrmrdScan scan)
     {
         Dictionary<(int, int, int, int, int), Acquisition> first = [];
-        foreach (Acquisition line in lines) first.TryAdd(Key(line), line);
-        Lines = [.. first.OrderBy(pair => pair.Key).Select(pair => pair.Value)];
+        foreach (Acquisition line in scan.Image) first.TryAdd(Key(line), line);
+        // The partitions of a 3-D scan follow the turned direction, and slabs do as their partitions.
+        Slices = SliceGeometry.InSpace(first.Values, scan.IsTurned && scan.Encoding.Encoded.Z.Size > 1);
+        if (!Slices.Order().SequenceEqual(Slices)) scan.Remarks.Add("The slices are in the order of their places, not of the file's counters.");
+        Lines = [.. first.Values.OrderBy(line => (line.Contrast, line.Phase, line.Repetition, line.Set)).ThenBy(SliceOf)];
         foreach (Acquisition line in Lines) _index.Add(Key(line), _index.Count);
-        Slices = [.. Lines.Select(line => line.Slice).Distinct().Order()];
+        Details = scan.Header.Sequence.Describe(Lines, scan.Remarks);
     }
 
     /// <summary>For each image the line of it that comes first in the file.</summary>
     internal IReadOnlyList<Acquisition> Lines { get; }
 
-    /// <summary>The slice counters that occur.</summary>
+    /// <summary>For each image what the header says of it.</summary>
+    internal IReadOnlyList<FrameDetails?> Details { get; }
+
+    /// <summary>The slice counters that occur, in the order of the slices' places.</summary>
     internal IReadOnlyList<int> Slices { get; }
 
     internal int Of(Acquisition line) => _index[Key(line)];

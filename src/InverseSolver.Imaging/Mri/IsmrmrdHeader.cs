@@ -6,11 +6,16 @@ namespace InverseSolver.Imaging;
 
 /// <summary>The XML header of ISMRMRD (ismrmrd.xsd), as far as it matters here; what the schema demands and this does not need may be missing.</summary>
 /// <param name="Encodings">At least one.</param>
+/// <param name="ReceiverChannels">How many receivers the scan has; null: not said.</param>
 /// <param name="RelativeNoiseBandwidth">Noise bandwidth of the receiver over its nominal one; null: not said.</param>
 /// <param name="Study">Patient, study and acquisition.</param>
-internal sealed record IsmrmrdHeader(IReadOnlyList<MriEncoding> Encodings, double? RelativeNoiseBandwidth, StudyInformation Study)
+/// <param name="Sequence">Times and angles of each contrast.</param>
+internal sealed record IsmrmrdHeader(IReadOnlyList<MriEncoding> Encodings, double? ReceiverChannels, double? RelativeNoiseBandwidth, StudyInformation Study, SequenceLists Sequence)
 {
     private const int MaxCharacters = 16 << 20;
+
+    // Some writers compute whole numbers in floating point.
+    private const double Rounding = 0.01;
 
     internal static IsmrmrdHeader Parse(string xml)
     {
@@ -18,8 +23,9 @@ internal sealed record IsmrmrdHeader(IReadOnlyList<MriEncoding> Encodings, doubl
         if (root.Name.LocalName != "ismrmrdHeader") throw Invalid("its root is not ismrmrdHeader");
         MriEncoding[] encodings = [.. root.Elements().Where(e => e.Name.LocalName == "encoding").Take(64).Select(Encoding)];
         if (encodings.Length == 0) throw Invalid("it has no encoding");
+        double? channels = Number(root, "acquisitionSystemInformation", "receiverChannels");
         double? bandwidth = Number(root, "acquisitionSystemInformation", "relativeReceiverNoiseBandwidth");
-        return new IsmrmrdHeader(encodings, bandwidth, IsmrmrdStudy.Read(root));
+        return new IsmrmrdHeader(encodings, channels, bandwidth, IsmrmrdStudy.Read(root), SequenceLists.Read(root));
     }
 
     /// <summary>The text of an element below <paramref name="from"/>; null where it is missing or empty.</summary>
@@ -36,7 +42,7 @@ internal sealed record IsmrmrdHeader(IReadOnlyList<MriEncoding> Encodings, doubl
         if (Text(from, path) is not { } text) return null;
         return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
             ? value
-            : throw Invalid($"{path[^1]} is not a number");
+            : throw Invalid($"{(path.IsEmpty ? from.Name.LocalName : path[^1])} is not a number");
     }
 
     private static XElement Load(string xml)
@@ -65,17 +71,24 @@ internal sealed record IsmrmrdHeader(IReadOnlyList<MriEncoding> Encodings, doubl
         (Size(encoding, name, "y"), Length(encoding, name, "y")),
         (Size(encoding, name, "z"), Length(encoding, name, "z")));
 
-    private static int Size(XElement encoding, string space, string axis) =>
-        Number(encoding, space, "matrixSize", axis) is { } size && size is >= 1 and <= 65535 && size == Math.Floor(size) ? (int)size : throw Invalid($"the matrix size of {space} is not from 1 to 65535");
+    private static int Size(XElement encoding, string space, string axis)
+    {
+        if (Number(encoding, space, "matrixSize", axis) is not { } size || Math.Round(size) is not (>= 1 and <= 65535)) throw Invalid($"the matrix size of {space} is not from 1 to 65535");
+        if (Math.Abs(size - Math.Round(size)) > Rounding) throw Invalid(string.Create(CultureInfo.InvariantCulture, $"the matrix size {axis} of {space} is {size:R}, not a whole number"));
+        return (int)Math.Round(size);
+    }
 
     private static double Length(XElement encoding, string space, string axis) =>
         Number(encoding, space, "fieldOfView_mm", axis) is not { } length ? 0 : length is >= 0 and <= 1e5 ? length : throw Invalid($"the field of view of {space} is not a length");
 
-    private static (int Minimum, int Maximum, int Centre)? Limit(XElement encoding, string name)
+    private static KSpaceLimits? Limit(XElement encoding, string name)
     {
         if (Text(encoding, "encodingLimits", name) is null) return null;
-        int Value(string part) => Number(encoding, "encodingLimits", name, part) is { } value && value is >= 0 and <= 65535 ? (int)value : throw Invalid($"the limits of {name} are not from 0 to 65535");
-        return (Value("minimum"), Value("maximum"), Value("center"));
+        int Value(string part) =>
+            Number(encoding, "encodingLimits", name, part) is { } value && value is >= 0 and <= 65535 ? (int)Math.Floor(value + Rounding) : throw Invalid($"the limits of {name} are not from 0 to 65535");
+        int maximum = Value("maximum"), centre = Text(encoding, "encodingLimits", name, "center") is null ? 0 : Value("center");
+        // Writers that do not know the centre leave it at 0, which is the first line.
+        return new KSpaceLimits(Value("minimum"), maximum, centre > 0 || maximum == 0 ? centre : null);
     }
 
     private static InvalidMeasurementException Invalid(string reason) => new($"The ISMRMRD header is not valid: {reason}.");

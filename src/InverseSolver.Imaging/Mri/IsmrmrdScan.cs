@@ -36,13 +36,27 @@ internal sealed class IsmrmrdScan
         Calibration = [.. measured.Where(a => IsCalibration(a) && a.Encoding == encoding)];
 
         Coils = Image[0].Channels;
-        if (Image.Any(a => a.Channels != Coils)) throw new InvalidMeasurementException("The lines of the ISMRMRD file are from different numbers of coils.");
+        if (Image.Any(a => a.Channels != Coils))
+        {
+            // Lines of the body coil lie between those of the receivers where images are to be normalised.
+            Coils = header.ReceiverChannels is { } receivers && Image.Any(a => a.Channels == receivers)
+                ? (int)receivers
+                : throw new InvalidMeasurementException("The lines of the ISMRMRD file are from different numbers of coils, and the header's receiverChannels does not say which of them are the image's.");
+            Remarks.Add($"{Image.RemoveAll(a => a.Channels != Coils)} lines of another number of coils than the header's {Coils} receiver channels left out.");
+        }
+        if (Noise.Any(a => a.Channels == Coils) && Noise.RemoveAll(a => a.Channels != Coils) > 0) Remarks.Add("Noise scans of another number of coils left out.");
         if (Calibration.RemoveAll(a => a.Channels != Coils) > 0) Remarks.Add("Calibration lines from another number of coils left out.");
+        if (Encoding.Encoded.Z.Size > 1 && Image.All(a => a.Step2 == Image[0].Step2 && (IsCartesian || a.TrajectoryDimensions == 2)))
+        {
+            Remarks.Add($"The header encodes {Encoding.Encoded.Z.Size} partitions and all lines are of one: the scan is taken as 2-D.");
+            Encoding = Encoding with { Encoded = Encoding.Encoded with { Z = (1, Encoding.Recon.Z.Mm) }, Step2 = new(Image[0].Step2, Image[0].Step2, Image[0].Step2) };
+        }
     }
 
     internal IsmrmrdHeader Header { get; }
 
-    internal MriEncoding Encoding { get; }
+    /// <summary>The encoding of the lines, corrected where they say something else.</summary>
+    internal MriEncoding Encoding { get; set; }
 
     internal float[] Samples { get; }
 
@@ -56,6 +70,9 @@ internal sealed class IsmrmrdScan
     internal int Coils { get; }
 
     internal List<string> Remarks { get; } = [];
+
+    /// <summary>Whether pixels go against the directions of the file (<see cref="VendorConvention.Siemens"/>).</summary>
+    internal bool IsTurned { get; init; }
 
     internal bool IsCartesian => Encoding.Trajectory is "cartesian" or "epi";
 

@@ -35,6 +35,9 @@ internal sealed class KSpaceAxis
     /// <summary>An axis as it is.</summary>
     internal static KSpaceAxis Unchanged(int size, double fieldOfViewMm) => new(size, size, size, fieldOfViewMm / size);
 
+    /// <summary>The same axis with pixels of another size.</summary>
+    internal KSpaceAxis With(double pixelMm) => new(Encoded, Cropped, Final, pixelMm);
+
     /// <summary>The way from the header's encoded to its reconstructed space.</summary>
     /// <param name="encoded">Matrix size and field of view as encoded.</param>
     /// <param name="recon">Matrix size and field of view as reconstructed.</param>

@@ -3,12 +3,18 @@ namespace InverseSolver.Imaging;
 /// <summary>One encoding of an ISMRMRD header.</summary>
 /// <param name="Encoded">What was measured.</param>
 /// <param name="Recon">What is to be reconstructed.</param>
-/// <param name="Step1">The phase-encoding counter's smallest, largest and central value; null: not said.</param>
+/// <param name="Step1">The phase-encoding counter's limits; null: not said.</param>
 /// <param name="Step2">The same of the partition counter.</param>
 /// <param name="Trajectory">cartesian, epi, radial, goldenangle, spiral or other.</param>
 internal sealed record MriEncoding(
     MriSpace Encoded,
     MriSpace Recon,
-    (int Minimum, int Maximum, int Centre)? Step1,
-    (int Minimum, int Maximum, int Centre)? Step2,
+    KSpaceLimits? Step1,
+    KSpaceLimits? Step2,
     string Trajectory);
+
+/// <summary>The values of a counter of lines.</summary>
+/// <param name="Minimum">The smallest.</param>
+/// <param name="Maximum">The largest.</param>
+/// <param name="Centre">The one in the centre of k-space; null: not said.</param>
+internal sealed record KSpaceLimits(int Minimum, int Maximum, int? Centre);

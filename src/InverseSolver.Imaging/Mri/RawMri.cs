@@ -51,6 +51,14 @@ public sealed record RawMri
     /// <summary>What each frame is.</summary>
     public required IReadOnlyList<MriFrame> FrameList { get; init; }
 
+    /// <summary>The size of a pixel and the slices' thickness, where the file says that but not where its slices lie (fastMRI); 0: not known.</summary>
+    public (double Row, double Column, double Slice) PixelMm { get; init; }
+
+    /// <summary>
+    /// Rows and columns that the solved image is cut to, around its middle: of a scan with gaps between its lines the whole field of view overlaps until it is solved. Null: the image is as it is to be.
+    /// </summary>
+    public (int Rows, int Columns)? Crop { get; init; }
+
     /// <summary>Patient, study and acquisition.</summary>
     public StudyInformation Study { get; init; } = new();
 

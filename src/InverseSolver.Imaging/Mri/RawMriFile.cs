@@ -16,14 +16,24 @@ public static class RawMriFile
     /// <summary>Reads a file of either layout.</summary>
     /// <param name="reader">The process that parses it.</param>
     /// <param name="file">The whole file.</param>
+    /// <param name="unit">What a trajectory's numbers count; null: to be told from how large they are.</param>
+    /// <param name="convention">How the directions of an ISMRMRD file are understood; fastMRI's layout has none.</param>
     /// <exception cref="InvalidMeasurementException">The file is damaged, too large, or holds a scan that is not supported; the text says what.</exception>
-    public static RawMri Read(FormatReader reader, byte[] file) => Read(reader, file, layout: null);
+    public static RawMri Read(FormatReader reader, byte[] file, RawTrajectoryUnit? unit = null, VendorConvention convention = VendorConvention.Auto) => Read(reader, file, layout: null, unit, convention);
 
-    internal static RawMri Read(FormatReader reader, byte[] file, string? layout)
+    /// <summary>Refuses the files that MATLAB saves, be they HDF5 (7.3) or not.</summary>
+    /// <exception cref="InvalidMeasurementException">It is one.</exception>
+    internal static void RefuseMatlab(ReadOnlySpan<byte> file)
     {
+        if (file.StartsWith("MATLAB "u8)) throw new InvalidMeasurementException("It is a MATLAB file (.mat), which does not say what its arrays' dimensions are. Save k-space as complex .npy (coils, rows, columns), or as BART's .cfl.");
+    }
+
+    internal static RawMri Read(FormatReader reader, byte[] file, string? layout, RawTrajectoryUnit? unit = null, VendorConvention convention = VendorConvention.Auto)
+    {
+        RefuseMatlab(file);
         ReaderAnswer answer = reader.Call("raw-hdf5", [file]);
         string found = answer.Head.GetProperty("layout").GetString()!;
         if (layout is not null && layout != found) throw new InvalidMeasurementException($"The HDF5 file has the layout of {found}, not of {layout}.");
-        return found == "fastmri" ? FastMriFile.From(answer) with { Layout = found } : IsmrmrdFile.From(answer, reader.Limits.Elements);
+        return found == "fastmri" ? FastMriFile.From(answer) with { Layout = found } : IsmrmrdFile.From(answer, unit, convention, reader.Limits.Elements);
     }
 }

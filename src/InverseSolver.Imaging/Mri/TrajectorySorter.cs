@@ -2,20 +2,25 @@ namespace InverseSolver.Imaging;
 
 /// <summary>
 /// Acquisitions of a non-Cartesian scan to samples and their places. ISMRMRD leaves the trajectory's unit open; what is in use is cycles per pixel of the encoded
-/// matrix, from -0.5 to 0.5, and cycles per field of view. The larger of the numbers tells them apart. A third dimension of a 2-D scan holds density weights.
+/// matrix, from -0.5 to 0.5, and cycles per encoded or reconstructed field of view. Trajectories reach the edge of k-space: where that tells which it is, it need not be said.
+/// A third dimension of a 2-D scan holds density weights.
 /// </summary>
 internal static class TrajectorySorter
 {
-    private const double Slack = 1.02;
+    // How far a trajectory may reach, where 1 is the edge of the encoded k-space. Fields of view differ by two in most oversampled scans; cycles per pixel are far from both.
+    private const double Slack = 1.02, LeastReach = 0.7, LeastReachPerPixel = 0.5;
 
-    internal static RawMri Sort(IsmrmrdScan scan, float[] trajectories, long maxElements)
+    // Beyond this a stated unit is wrong.
+    private const double MostReach = 1.5;
+
+    internal static RawMri Sort(IsmrmrdScan scan, float[] trajectories, RawTrajectoryUnit? unit, long maxElements)
     {
         if (scan.Encoding.Encoded.Z.Size > 1) throw new InvalidMeasurementException("Non-Cartesian 3-D scans are not supported.");
         int dimensions = scan.Image[0].TrajectoryDimensions;
         if (dimensions is not (2 or 3) || scan.Image.Any(line => line.TrajectoryDimensions != dimensions))
             throw new InvalidMeasurementException($"The scan's trajectory is '{Name(scan)}', but its acquisitions do not all hold one of 2 dimensions (or 3, the last of them density weights).");
-        double[] scale = Scale(scan, trajectories);
-        var order = new FrameOrder(scan.Image);
+        double[] scale = Scale(scan, trajectories, unit);
+        var order = new FrameOrder(scan);
         FrameSamples[] frames = [.. order.Lines.Select(_ => new FrameSamples())];
         int rows = scan.Encoding.Recon.X.Size, columns = scan.Encoding.Recon.Y.Size, outside = 0;
         foreach (Acquisition line in scan.Image) outside += Collect(frames[order.Of(line)], line, trajectories, scale, (rows, columns));
@@ -27,7 +32,7 @@ internal static class TrajectorySorter
     private static string Name(IsmrmrdScan scan) => scan.Encoding.Trajectory is "radial" or "goldenangle" or "spiral" ? scan.Encoding.Trajectory : "other";
 
     // What the file's numbers are multiplied with for cycles per reconstructed field of view, along readout and phase encoding.
-    private static double[] Scale(IsmrmrdScan scan, float[] trajectories)
+    private static double[] Scale(IsmrmrdScan scan, float[] trajectories, RawTrajectoryUnit? unit)
     {
         double[] largest = [0, 0];
         foreach (Acquisition line in scan.Image)
@@ -42,23 +47,56 @@ internal static class TrajectorySorter
                 }
             }
         }
-        MriEncoding e = scan.Encoding;
-        (int Size, double Mm)[] encoded = [e.Encoded.X, e.Encoded.Y], recon = [e.Recon.X, e.Recon.Y];
         double most = Math.Max(largest[0], largest[1]);
-        bool perPixel = most <= 0.5 * Slack;
-        bool perField = most >= encoded.Min(axis => axis.Size) / 8.0 && most <= encoded.Max(axis => axis.Size) / 2.0 * Slack;
-        if (most == 0 || (!perPixel && !perField))
-            throw new InvalidMeasurementException("The ISMRMRD trajectory is neither in cycles per pixel (-0.5 to 0.5) nor in cycles per field of view (up to half the encoded matrix).");
-        scan.Remarks.Add(perPixel ? "The trajectory is taken as cycles per pixel of the encoded matrix." : "The trajectory is taken as cycles per encoded field of view.");
-        return
-        [
-            .. Enumerable.Range(0, 2).Select(axis =>
-            {
-                double fields = encoded[axis].Mm > 0 && recon[axis].Mm > 0 ? recon[axis].Mm / encoded[axis].Mm : 1;
-                return fields * (perPixel ? encoded[axis].Size : 1);
-            }),
-        ];
+        unit ??= Unit(scan.Encoding, most);
+        double reach = Reach(scan.Encoding, unit.Value, most);
+        if (!(reach is > 0 and <= MostReach))
+            throw new InvalidMeasurementException(FormattableString.Invariant($"The ISMRMRD trajectory's largest number is {most:G4}; as {Name(unit.Value)} that is {reach:G3} times the edge of the encoded k-space, so its unit is another one."));
+        scan.Remarks.Add($"The trajectory is taken as {Name(unit.Value)}.");
+        return Factors(scan.Encoding, unit.Value);
     }
+
+    // The one unit in which the trajectory reaches the edge of k-space and not beyond.
+    private static RawTrajectoryUnit Unit(MriEncoding e, double most)
+    {
+        bool oversampled = Fields(e).Any(field => Math.Abs(field - 1) > Slack - 1);
+        RawTrajectoryUnit[] fitting =
+        [
+            .. Enum.GetValues<RawTrajectoryUnit>().Where(one => (oversampled || one != RawTrajectoryUnit.CyclesPerFieldOfView)
+                && Reach(e, one, most) <= Slack && Reach(e, one, most) >= (one == RawTrajectoryUnit.CyclesPerPixel ? LeastReachPerPixel : LeastReach)),
+        ];
+        return fitting is [var found] ? found : throw Ambiguous(e, most);
+    }
+
+    private static double Reach(MriEncoding e, RawTrajectoryUnit unit, double most) => Factors(e, unit).Zip(Edges(e), (factor, edge) => most * factor / edge).Min();
+
+    private static InvalidMeasurementException Ambiguous(MriEncoding e, double most) => new(FormattableString.Invariant(
+        $"The unit of the ISMRMRD trajectory is not clear. Its largest number is {most:G4}: not one only of cycles per pixel (up to 0.5), per encoded field of view (up to {e.Encoded.X.Size / 2}) and per reconstructed field of view (up to {Edges(e)[0]:0.#}) makes it end at the edge of k-space. Say the unit as the problem's trajectoryUnit: cyclesPerPixel, cyclesPerEncodedFieldOfView or cyclesPerFieldOfView."));
+
+    private static string Name(RawTrajectoryUnit unit) => unit switch
+    {
+        RawTrajectoryUnit.CyclesPerPixel => "cycles per pixel of the encoded matrix",
+        RawTrajectoryUnit.CyclesPerFieldOfView => "cycles per reconstructed field of view",
+        _ => "cycles per encoded field of view",
+    };
+
+    // Along readout and phase encoding, what the file's numbers are multiplied with for cycles per reconstructed field of view.
+    private static double[] Factors(MriEncoding e, RawTrajectoryUnit unit) =>
+    [
+        .. Fields(e).Zip([e.Encoded.X.Size, e.Encoded.Y.Size], (field, size) => unit switch
+        {
+            RawTrajectoryUnit.CyclesPerPixel => field * size,
+            RawTrajectoryUnit.CyclesPerFieldOfView => 1,
+            _ => field,
+        }),
+    ];
+
+    // The edge of the encoded k-space in cycles per reconstructed field of view.
+    private static double[] Edges(MriEncoding e) => [.. Factors(e, RawTrajectoryUnit.CyclesPerPixel).Select(factor => factor / 2)];
+
+    // Reconstructed over encoded fields of view.
+    private static double[] Fields(MriEncoding e) =>
+        [.. new[] { (e.Encoded.X, e.Recon.X), (e.Encoded.Y, e.Recon.Y) }.Select(axis => axis.Item1.Mm > 0 && axis.Item2.Mm > 0 ? axis.Item2.Mm / axis.Item1.Mm : 1)];
 
     private static int Collect(FrameSamples frame, Acquisition line, float[] trajectories, double[] scale, (int Rows, int Columns) size)
     {
@@ -118,7 +156,8 @@ internal static class TrajectorySorter
             Trajectory = [.. distinct.SelectMany(frame => frame.Places)],
             Density = areWeights ? weights : null,
             NoiseCovariance = scan.NoiseCovariance(1),
-            FrameList = [.. order.Lines.Select(line => new MriFrame(order.SliceOf(line), line.Contrast, line.Phase, line.Repetition, line.Set, SliceGeometry.Of(line, rows, columns, 0, e.Recon.Z.Mm, spacing)))],
+            FrameList = [.. order.Lines.Select((line, i) => new MriFrame(
+                order.SliceOf(line), line.Contrast, line.Phase, line.Repetition, line.Set, SliceGeometry.Of(line, rows, columns, 0, e.Recon.Z.Mm, spacing, scan.IsTurned), order.Details[i]))],
             Study = scan.Header.Study,
             Remarks = scan.Remarks,
         };

@@ -8,6 +8,22 @@ public static class Nifti
     // Deflate cannot do better than 1032 to 1.
     private const long MaxCompression = 1032;
 
+    /// <summary>Whether a file, or what is compressed in it, begins as a NIfTI or Analyze header does: by its size of 348 bytes (540 in NIfTI-2).</summary>
+    public static bool IsNifti(byte[] file)
+    {
+        if (!IsGzip(file)) return NiftiHeader.IsHeader(file);
+        try
+        {
+            byte[] start = new byte[NiftiHeader.Length];
+            using var stream = new GZipStream(new MemoryStream(file, writable: false), CompressionMode.Decompress);
+            return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && NiftiHeader.IsHeader(start);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Reads a volume; the sform is preferred to the qform, and the stored scaling is applied.</summary>
     /// <param name="file">The whole file.</param>
     /// <param name="maxVoxels">The most voxels that are read; a compressed file is unpacked no further than its voxels.</param>
@@ -17,7 +33,16 @@ public static class Nifti
     /// </exception>
     public static Volume Read(byte[] file, long maxVoxels)
     {
-        bool compressed = file.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]);
+        (NiftiHeader header, float[] values) = ReadVoxels(file, maxVoxels);
+        if (header.Rank < 3) throw NiftiHeader.Invalid("it does not have 3 dimensions");
+        return new Volume(header.Sizes[0], header.Sizes[1], header.Sizes[2], values, header.Affine ?? throw NiftiHeader.Invalid("it has no orientation (qform_code and sform_code are 0), so left and right cannot be told"));
+    }
+
+    /// <summary>Reads a header and its voxels, the first axis fastest, scaled; they need no orientation.</summary>
+    /// <exception cref="InvalidMeasurementException">As for <see cref="Read"/>.</exception>
+    internal static (NiftiHeader Header, float[] Values) ReadVoxels(byte[] file, long maxVoxels)
+    {
+        bool compressed = IsGzip(file);
         using Stream memory = new MemoryStream(file, writable: false);
         using Stream stream = compressed ? new GZipStream(memory, CompressionMode.Decompress) : memory;
         try
@@ -29,16 +54,20 @@ public static class Nifti
                 throw NiftiHeader.Invalid($"it has {header.Voxels} voxels where at most {maxVoxels} are allowed");
             if (header.DataOffset + (header.Voxels * header.Bytes) > file.Length * (compressed ? MaxCompression : 1)) throw Truncated();
 
-            Fill(stream, new byte[header.DataOffset - NiftiHeader.Length]);
+            byte[] between = new byte[header.DataOffset - NiftiHeader.Length];
+            Fill(stream, between);
+            if (header.IsOffsetAssumed && between[0] != 0) throw NiftiHeader.Invalid("it has extensions and does not say where its voxels begin (vox_offset is 0)");
             byte[] data = new byte[header.Voxels * header.Bytes];
             Fill(stream, data);
-            return new Volume(header.Sizes[0], header.Sizes[1], header.Sizes[2], Values(header, data), header.Affine);
+            return (header, Values(header, data));
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
             throw NiftiHeader.Invalid("its compression is damaged");
         }
     }
+
+    private static bool IsGzip(ReadOnlySpan<byte> file) => file.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]);
 
     private static float[] Values(NiftiHeader header, byte[] data)
     {

@@ -2,25 +2,46 @@ using System.Buffers.Binary;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>The 348 bytes of a NIfTI-1 header, checked; field offsets are those of the standard's nifti1.h.</summary>
-internal sealed record NiftiHeader(int[] Sizes, char Kind, int Bytes, bool IsBigEndian, int DataOffset, double Slope, double Intercept, double[] Affine)
+/// <summary>The 348 bytes of a NIfTI-1 header, checked; field offsets are those of the standard's nifti1.h. </summary>
+/// <param name="Sizes">Columns, rows and slices; one slice where the file has two dimensions.</param>
+/// <param name="Rank">Dimensions of the file, those of size 1 at its end included.</param>
+/// <param name="Kind">u, i or f: what a voxel's number is.</param>
+/// <param name="Bytes">Of a voxel.</param>
+/// <param name="IsBigEndian">Their order.</param>
+/// <param name="DataOffset">Where the voxels begin.</param>
+/// <param name="IsOffsetAssumed">Whether the file leaves that open (0), so that the voxels follow the header.</param>
+/// <param name="Slope">A value is the voxel's number times this ...</param>
+/// <param name="Intercept">... plus this.</param>
+/// <param name="Affine">Voxels to RAS millimetres, 4 x 4; null: the file does not say where it lies.</param>
+/// <param name="IsTemplate">Whether these are a template's millimetres (sform_code 3 or 4).</param>
+internal sealed record NiftiHeader(
+    int[] Sizes, int Rank, char Kind, int Bytes, bool IsBigEndian, int DataOffset, bool IsOffsetAssumed, double Slope, double Intercept, double[]? Affine, bool IsTemplate)
 {
     internal const int Length = 348;
+    private const int Length2 = 540; // of NIfTI-2
+    private const int FirstData = 352;
     private const int MaxDataOffset = 16 * 1024 * 1024;
 
     internal long Voxels => (long)Sizes[0] * Sizes[1] * Sizes[2];
 
+    /// <summary>Whether bytes begin with the size of a header in either byte order.</summary>
+    internal static bool IsHeader(ReadOnlySpan<byte> file) =>
+        file.Length >= Length && (BinaryPrimitives.ReadInt32LittleEndian(file) is Length or Length2 || BinaryPrimitives.ReadInt32BigEndian(file) is Length or Length2);
+
     internal static NiftiHeader Parse(ReadOnlySpan<byte> header)
     {
         bool big = BinaryPrimitives.ReadInt32BigEndian(header) == Length;
+        if (BinaryPrimitives.ReadInt32LittleEndian(header) == Length2 || BinaryPrimitives.ReadInt32BigEndian(header) == Length2)
+            throw new InvalidMeasurementException("The file is NIfTI-2, which is not read: convert it to NIfTI-1 (nifti_tool, or NiBabel's Nifti1Image).");
         if (!big && BinaryPrimitives.ReadInt32LittleEndian(header) != Length) throw new InvalidMeasurementException("The file is not a NIfTI-1 volume.");
         if (header[344..348].SequenceEqual("ni1\0"u8)) throw Invalid("its voxels are in a second file (.img): convert it to one .nii file");
+        if (header[344..348].SequenceEqual("\0\0\0\0"u8)) throw new InvalidMeasurementException("The file is not a NIfTI-1 volume but an Analyze header, whose voxels are in a second file (.img): convert it to one .nii file.");
         if (!header[344..348].SequenceEqual("n+1\0"u8)) throw new InvalidMeasurementException("The file is not a NIfTI-1 volume.");
         var reader = new Reader(header, big);
 
         int rank = reader.Short(40);
-        if (rank is < 3 or > 7) throw Invalid("it does not have 3 dimensions");
-        int[] sizes = [reader.Short(42), reader.Short(44), reader.Short(46)];
+        if (rank is < 2 or > 7) throw Invalid("it does not have 3 dimensions");
+        int[] sizes = [reader.Short(42), reader.Short(44), rank == 2 ? 1 : reader.Short(46)];
         if (sizes.Any(size => size < 1)) throw Invalid("a dimension is not positive");
         for (int axis = 4; axis <= rank; axis++)
             if (reader.Short(40 + (2 * axis)) != 1) throw Invalid("it holds more than one volume: send one");
@@ -40,17 +61,17 @@ internal sealed record NiftiHeader(int[] Sizes, char Kind, int Bytes, bool IsBig
         if (reader.Short(72) != bytes * 8) throw Invalid("its data type and bits per voxel disagree");
 
         float offset = reader.Float(108);
-        if (!(offset >= Length + 4 && offset <= MaxDataOffset) || offset != MathF.Floor(offset)) throw Invalid("the place of its voxels is out of range");
+        bool assumed = offset == 0; // some writers' way to say "after the header"
+        if (assumed) offset = FirstData;
+        if (!(offset >= FirstData && offset <= MaxDataOffset) || offset != MathF.Floor(offset)) throw Invalid("the place of its voxels is out of range");
         double slope = reader.Float(112), intercept = reader.Float(116);
         if (slope == 0 || !double.IsFinite(slope)) (slope, intercept) = (1, 0); // the standard's, and some writers', way to say "not scaled"
         if (!double.IsFinite(intercept)) throw Invalid("its scaling is not finite");
 
         double unit = (header[123] & 7) switch { 1 => 1000, 3 => 0.001, _ => 1 }; // metres, micrometres, millimetres
-        double[] affine = reader.Short(254) > 0 ? FromRows(reader)
-            : reader.Short(252) > 0 ? FromQuaternion(reader)
-            : throw Invalid("it has no orientation (qform_code and sform_code are 0), so left and right cannot be told");
-        for (int i = 0; i < 12; i++) affine[i] *= unit;
-        return new NiftiHeader(sizes, kind, bytes, big, (int)offset, slope, intercept, affine);
+        double[]? affine = reader.Short(254) > 0 ? FromRows(reader) : reader.Short(252) > 0 ? FromQuaternion(reader) : null;
+        for (int i = 0; affine is not null && i < 12; i++) affine[i] *= unit;
+        return new NiftiHeader(sizes, rank, kind, bytes, big, (int)offset, assumed, slope, intercept, affine, reader.Short(254) is 3 or 4);
     }
 
     private static double[] FromRows(Reader reader)

@@ -1,4 +1,4 @@
-// DICOM images: pixel values in modality units, and the geometry of every frame. Decoding is DCMTK's.
+// DICOM images: pixel values in modality units, which of them are padding, and what every frame says of itself. Decoding is DCMTK's.
 #include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmimage/diregist.h>
 #include <dcmtk/dcmimgle/dcmimage.h>
@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
-#include <type_traits>
+#include <optional>
 
-#include "dicom_parse.h"
+#include "dicom_fragments.h"
+#include "dicom_frames.h"
 #include "formats.h"
 
 namespace reader {
@@ -19,44 +21,17 @@ namespace {
 
 constexpr long most_frames = 16384;
 
-struct Layout {
-  uint16_t rows = 0, columns = 0, samples = 1, allocated = 0, stored = 0, high = 0, is_signed = 0;
-  long frames = 1;
-  std::string colours;
-
-  bool is_grey() const { return colours == "MONOCHROME1" || colours == "MONOCHROME2"; }
-  size_t pixels() const { return size_t{rows} * columns; }
-  size_t channels() const { return is_grey() ? 1 : 3; }
-};
-
 uint16_t number_of(DcmItem& item, const DcmTagKey& tag, uint16_t missing) {
   Uint16 value = missing;
   return item.findAndGetUint16(tag, value).good() ? value : missing;
 }
 
-// As many numbers as asked for, finite; otherwise null.
-json numbers_of(DcmItem& item, const DcmTagKey& tag, unsigned long count) {
-  json values = json::array();
-  for (unsigned long i = 0; i < count; ++i) {
-    Float64 value = 0;
-    if (item.findAndGetFloat64(tag, value, i).bad() || !std::isfinite(value)) return nullptr;
-    values.push_back(value);
-  }
-  return values;
-}
-
-json first_of(DcmItem& item, const DcmTagKey& tag) {
-  const json values = numbers_of(item, tag, 1);
-  return values.is_null() ? values : values[0];
-}
-
 Layout layout_of(DcmDataset& data, const Request& request) {
-  if (!data.tagExists(DCM_PixelData)) {
-    if (data.tagExists(DCM_FloatPixelData) || data.tagExists(DCM_DoubleFloatPixelData))
-      throw Refusal("The DICOM object's pixels are floating-point numbers, which are not read: convert it to NIfTI or .npy.");
-    throw Refusal("The DICOM object holds no pixels: it is a report, a document, a structure set or the like. Send an image.");
-  }
   Layout layout;
+  const bool is_single = data.tagExists(DCM_FloatPixelData), is_double = data.tagExists(DCM_DoubleFloatPixelData);
+  layout.is_float = !data.tagExists(DCM_PixelData) && (is_single || is_double);
+  if (!layout.is_float && !data.tagExists(DCM_PixelData))
+    throw Refusal("The DICOM object holds no pixels: it is a report, a document, a structure set or the like. Send an image.");
   layout.rows = number_of(data, DCM_Rows, 0);
   layout.columns = number_of(data, DCM_Columns, 0);
   layout.samples = number_of(data, DCM_SamplesPerPixel, 1);
@@ -65,12 +40,20 @@ Layout layout_of(DcmDataset& data, const Request& request) {
   layout.high = number_of(data, DCM_HighBit, layout.stored > 0 ? layout.stored - 1 : 0);
   layout.is_signed = number_of(data, DCM_PixelRepresentation, 0);
   layout.colours = text_of(data, DCM_PhotometricInterpretation);
+  if (layout.colours.empty())
+    throw Refusal("The DICOM image has no PhotometricInterpretation (0028,0004), so whether larger numbers are brighter is not known: "
+                  "add MONOCHROME2, or what is true of the image, to the file.");
   Sint32 frames = 1;
   if (data.tagExistsWithValue(DCM_NumberOfFrames) && data.findAndGetSint32(DCM_NumberOfFrames, frames).bad()) frames = 0;
   layout.frames = frames;
   if (layout.rows == 0 || layout.columns == 0 || frames < 1) throw Refusal("The DICOM image's header gives it no rows, columns or frames.");
   if (frames > most_frames) throw Refusal("The DICOM image has more than " + std::to_string(most_frames) + " frames.");
   request.check_elements(uint64_t{layout.pixels()} * static_cast<uint64_t>(frames) * layout.channels());
+  if (layout.is_float) {
+    layout.allocated = layout.stored = is_single ? 32 : 64;
+    if (!layout.is_grey() || layout.samples != 1) throw Refusal("The DICOM object's floating-point pixels are to be one sample of grey each.");
+    return layout;
+  }
   if (layout.allocated != 8 && layout.allocated != 16 && layout.allocated != 32)
     throw Refusal("The DICOM image allocates " + std::to_string(layout.allocated) + " bits to a pixel; 8, 16 and 32 are read.");
   if (layout.stored == 0 || layout.stored > layout.allocated || layout.high >= layout.allocated || layout.high + 1 < layout.stored)
@@ -80,7 +63,7 @@ Layout layout_of(DcmDataset& data, const Request& request) {
   return layout;
 }
 
-void check_compression(DcmDataset& data) {
+void check_compression(DcmDataset& data, const Layout& layout) {
   const DcmXfer syntax(data.getOriginalXfer());
   DcmElement* element = nullptr;
   data.findAndGetElement(DCM_PixelData, element);
@@ -89,77 +72,74 @@ void check_compression(DcmDataset& data) {
   if (!pixels->canChooseRepresentation(EXS_LittleEndianExplicit, nullptr))
     throw Refusal(std::string("The DICOM image is compressed by ") + syntax.getXferName() + " (" + syntax.getXferID() +
                   "), which is not read: convert it to an uncompressed transfer syntax.");
+  join_fragments(*pixels, syntax.getXfer(), {static_cast<size_t>(layout.frames), layout.pixels(), size_t{layout.samples} * (layout.allocated / 8u),
+                                             syntax.getXfer() == EXS_RLELossless});
 }
 
-// Where a frame's numbers stand: its own functional group, the one of all frames, or the data set itself.
-class FrameItems {
- public:
-  FrameItems(DcmDataset& data, long frame) : data_(data), frame_(frame) {}
+// The values that are no measurement, as stored: one, or those between two.
+struct Padding {
+  double low = 0, high = 0;
 
-  // In an enhanced object, the macro; in any other, the data set where that speaks of every frame.
-  DcmItem* find(const DcmTagKey& macro, bool of_every_frame) {
-    for (const auto& [groups, at] : {std::pair{DCM_PerFrameFunctionalGroupsSequence, frame_}, std::pair{DCM_SharedFunctionalGroupsSequence, 0L}}) {
-      DcmItem *group = nullptr, *item = nullptr;
-      if (data_.findAndGetSequenceItem(groups, group, at).good() && group->findAndGetSequenceItem(macro, item, 0).good()) return item;
-    }
-    return of_every_frame || frame_ == 0 ? &data_ : nullptr;
+  bool holds(double stored) const { return (stored >= low && stored <= high) || (std::isnan(stored) && std::isnan(low)); }
+};
+
+// Sixteen bits that the file may call signed or not: as the pixels are.
+std::optional<double> stored_number(DcmDataset& data, const DcmTagKey& tag, const Layout& layout) {
+  Uint16 bits = 0;
+  Sint16 number = 0;
+  if (data.findAndGetUint16(tag, bits).bad()) {
+    if (data.findAndGetSint16(tag, number).bad()) return std::nullopt;
+    bits = static_cast<Uint16>(number);
   }
-
- private:
-  DcmDataset& data_;
-  long frame_;
-};
-
-json frame_of(DcmDataset& data, long frame) {
-  FrameItems items(data, frame);
-  json found = {{"position", nullptr}};
-  DcmItem* measures = items.find(DCM_PixelMeasuresSequence, true);
-  found["pixelSpacing"] = numbers_of(*measures, DCM_PixelSpacing, 2);
-  found["sliceThickness"] = first_of(*measures, DCM_SliceThickness);
-  found["sliceSpacing"] = first_of(*measures, DCM_SpacingBetweenSlices);
-  found["orientation"] = numbers_of(*items.find(DCM_PlaneOrientationSequence, true), DCM_ImageOrientationPatient, 6);
-  if (DcmItem* place = items.find(DCM_PlanePositionSequence, false)) found["position"] = numbers_of(*place, DCM_ImagePositionPatient, 3);
-  DcmItem* window = items.find(DCM_FrameVOILUTSequence, true);
-  found["windowCentre"] = first_of(*window, DCM_WindowCenter);
-  found["windowWidth"] = first_of(*window, DCM_WindowWidth);
-  return found;
+  return layout.is_signed ? static_cast<double>(static_cast<Sint16>(bits)) : static_cast<double>(bits);
 }
 
-struct Rescale {
-  double slope = 1, intercept = 0;
-};
-
-Rescale rescale_of(DcmDataset& data, long frame) {
-  DcmItem& item = *FrameItems(data, frame).find(DCM_PixelValueTransformationSequence, true);
-  if (item.tagExists(DCM_ModalityLUTSequence)) throw Refusal("The DICOM image has a modality lookup table, which is not applied here.");
-  const json slope = first_of(item, DCM_RescaleSlope), intercept = first_of(item, DCM_RescaleIntercept);
-  if ((slope.is_null() && item.tagExistsWithValue(DCM_RescaleSlope)) || (intercept.is_null() && item.tagExistsWithValue(DCM_RescaleIntercept)) ||
-      (slope.is_number() && slope.get<double>() == 0))
-    throw Refusal("The DICOM image's rescale slope or intercept is not a number.");
-  Rescale rescale;
-  if (slope.is_number()) rescale.slope = slope.get<double>();
-  if (intercept.is_number()) rescale.intercept = intercept.get<double>();
-  return rescale;
+std::optional<double> float_number(DcmDataset& data, const DcmTagKey& single, const DcmTagKey& twice) {
+  Float32 number = 0;
+  Float64 wide = 0;
+  if (data.findAndGetFloat32(single, number).good()) return number;
+  if (data.findAndGetFloat64(twice, wide).good()) return wide;
+  return std::nullopt;
 }
+
+std::optional<Padding> padding_of(DcmDataset& data, const Layout& layout) {
+  if (!layout.is_grey()) return std::nullopt;
+  const std::optional<double> value = layout.is_float ? float_number(data, DCM_FloatPixelPaddingValue, DCM_DoubleFloatPixelPaddingValue)
+                                                      : stored_number(data, DCM_PixelPaddingValue, layout);
+  if (!value) return std::nullopt;
+  const double limit = (layout.is_float ? float_number(data, DCM_FloatPixelPaddingRangeLimit, DCM_DoubleFloatPixelPaddingRangeLimit)
+                                        : stored_number(data, DCM_PixelPaddingRangeLimit, layout))
+                           .value_or(*value);
+  return Padding{std::min(*value, limit), std::max(*value, limit)};
+}
+
+// A frame's values, and a mark for each that is padding.
+struct Target {
+  float* values;
+  uint8_t* marks;  // none: nothing is padding
+};
 
 template <class T>
-void convert(const void* from, const Layout& layout, const Rescale& rescale, float* to) {
+void convert(const void* from, const Layout& layout, const Units& units, const std::optional<Padding>& padding, const Target& to) {
   const unsigned shift = layout.high + 1u - layout.stored;
   const uint64_t mask = (uint64_t{1} << layout.stored) - 1, sign = layout.is_signed ? uint64_t{1} << (layout.stored - 1) : 0;
-  // What is brightest in MONOCHROME1 is the smallest number: the range that the bits span is turned over.
-  const double sum = layout.colours == "MONOCHROME1" ? (layout.is_signed ? -1.0 : static_cast<double>(mask)) : 0;
-  const double direction = layout.colours == "MONOCHROME1" ? -1 : 1;
   const auto* bytes = static_cast<const uint8_t*>(from);
   for (size_t i = 0; i < layout.pixels(); ++i) {
     T raw;
     std::memcpy(&raw, bytes + (i * sizeof(T)), sizeof(T));
     const uint64_t bits = (static_cast<uint64_t>(raw) >> shift) & mask;
-    const auto value = static_cast<double>(static_cast<int64_t>(bits ^ sign) - static_cast<int64_t>(sign));
-    to[i] = static_cast<float>(((sum + (direction * value)) * rescale.slope) + rescale.intercept);
+    const auto stored = static_cast<double>(static_cast<int64_t>(bits ^ sign) - static_cast<int64_t>(sign));
+    to.values[i] = static_cast<float>(units.of(stored));
+    if (padding) to.marks[i] = padding->holds(stored) ? 1 : 0;
   }
 }
 
-void read_grey(DcmDataset& data, const Layout& layout, float* to) {
+Target frame_at(const Target& all, const Layout& layout, long frame) {
+  const size_t start = static_cast<size_t>(frame) * layout.pixels();
+  return {all.values + start, all.marks == nullptr ? nullptr : all.marks + start};
+}
+
+void read_grey(DcmDataset& data, const Layout& layout, const std::optional<Padding>& padding, const Target& all) {
   DcmElement* element = nullptr;
   data.findAndGetElement(DCM_PixelData, element);
   auto& pixels = dynamic_cast<DcmPixelData&>(*element);
@@ -171,11 +151,33 @@ void read_grey(DcmDataset& data, const Layout& layout, float* to) {
     OFString model;
     if (pixels.getUncompressedFrame(&data, static_cast<Uint32>(i), fragment, frame.data(), static_cast<Uint32>(frame.size()), model).bad())
       throw Refusal("The DICOM image's pixels are damaged, or there are fewer than its header says.");
-    const Rescale rescale = rescale_of(data, i);
-    float* const values = to + (static_cast<size_t>(i) * layout.pixels());
-    if (layout.allocated == 8) convert<uint8_t>(frame.data(), layout, rescale, values);
-    else if (layout.allocated == 16) convert<uint16_t>(frame.data(), layout, rescale, values);
-    else convert<uint32_t>(frame.data(), layout, rescale, values);
+    const Units units = units_of(data, layout, i);
+    const Target to = frame_at(all, layout, i);
+    if (layout.allocated == 8) convert<uint8_t>(frame.data(), layout, units, padding, to);
+    else if (layout.allocated == 16) convert<uint16_t>(frame.data(), layout, units, padding, to);
+    else convert<uint32_t>(frame.data(), layout, units, padding, to);
+  }
+}
+
+void read_floats(DcmDataset& data, const Layout& layout, const std::optional<Padding>& padding, const Target& all) {
+  const Float32* single = nullptr;
+  const Float64* twice = nullptr;
+  unsigned long count = 0;
+  const bool found = layout.allocated == 32 ? data.findAndGetFloat32Array(DCM_FloatPixelData, single, &count).good()
+                                            : data.findAndGetFloat64Array(DCM_DoubleFloatPixelData, twice, &count).good();
+  if (!found || count < layout.pixels() * static_cast<size_t>(layout.frames)) throw Refusal("The DICOM image's pixels are damaged, or there are fewer than its header says.");
+  if (layout.is_inverted()) throw Refusal("The DICOM image is MONOCHROME1 with floating-point pixels, whose range is not known: convert it to MONOCHROME2.");
+  for (long i = 0; i < layout.frames; ++i) {
+    const Units units = units_of(data, layout, i);
+    const Target to = frame_at(all, layout, i);
+    const size_t start = static_cast<size_t>(i) * layout.pixels();
+    for (size_t k = 0; k < layout.pixels(); ++k) {
+      const double stored = single != nullptr ? static_cast<double>(single[start + k]) : twice[start + k];
+      const bool is_padding = padding && padding->holds(stored);
+      if (is_padding) to.marks[k] = 1;
+      // Padding that is no number has none in the answer either.
+      to.values[k] = is_padding && !std::isfinite(stored) ? 0 : static_cast<float>(units.of(stored));
+    }
   }
 }
 
@@ -200,9 +202,20 @@ int read_colours(DcmDataset& data, const Layout& layout, float* to) {
   return bits;
 }
 
-std::string image_type(DcmDataset& data) {
-  OFString value;
-  return data.findAndGetOFStringArray(DCM_ImageType, value).good() ? std::string(value.c_str()) : std::string();
+// How many slices a Siemens scanner tiled into one picture, by its private elements or in its CSA header; 0 where neither says.
+long mosaic_images(DcmDataset& data) {
+  Uint16 count = 0;
+  if (text_of(data, DcmTagKey(0x0019, 0x0010)) == "SIEMENS MR HEADER" && data.findAndGetUint16(DcmTagKey(0x0019, 0x100a), count).good()) return count;
+  const Uint8* header = nullptr;
+  unsigned long size = 0;
+  if (data.findAndGetUint8Array(DcmTagKey(0x0029, 0x1010), header, &size).bad() || header == nullptr) return 0;
+  // A tag of the header: 64 bytes of name, 20 of type; then of its first item four lengths and the text.
+  const std::string name("NumberOfImagesInMosaic", sizeof "NumberOfImagesInMosaic");
+  const Uint8* const end = header + size;
+  const Uint8* const tag = std::search(header, end, name.begin(), name.end());
+  constexpr long text_at = 64 + 20 + 16, text_bytes = 8;
+  if (end - tag < text_at + text_bytes) return 0;
+  return std::strtol(std::string(reinterpret_cast<const char*>(tag) + text_at, text_bytes).c_str(), nullptr, 10);
 }
 
 }  // namespace
@@ -220,11 +233,15 @@ Answer read_dicom(const Request& request) {
   const std::unique_ptr<DcmFileFormat> file = parse_dicom(request.blob.data(), request.blob.size());
   DcmDataset& data = *file->getDataset();
   const Layout layout = layout_of(data, request);
-  check_compression(data);
+  if (!layout.is_float) check_compression(data, layout);
+  const std::optional<Padding> padding = padding_of(data, layout);
 
   std::vector<float> values(layout.pixels() * layout.channels() * static_cast<size_t>(layout.frames));
+  std::vector<uint8_t> marks(padding ? values.size() : 0);
+  const Target all{values.data(), padding ? marks.data() : nullptr};
   int bits = layout.stored;
-  if (layout.is_grey()) read_grey(data, layout, values.data());
+  if (layout.is_float) read_floats(data, layout, padding, all);
+  else if (layout.is_grey()) read_grey(data, layout, padding, all);
   else bits = read_colours(data, layout, values.data());
   if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }))
     throw Refusal("The DICOM image's rescaled values are not finite in single precision.");
@@ -235,18 +252,24 @@ Answer read_dicom(const Request& request) {
                                   {"frameOfReferenceUid", DCM_FrameOfReferenceUID}})
     answer.head[name] = text_of(data, tag);
   answer.head["photometricInterpretation"] = layout.colours;
-  answer.head["imageType"] = image_type(data);
+  answer.head["imageType"] = texts_of(data, DCM_ImageType);
   answer.head["transferSyntaxUid"] = DcmXfer(data.getOriginalXfer()).getXferID();
   answer.head["bitsStored"] = bits;
   answer.head["isSigned"] = layout.is_signed != 0;
   answer.head["isLossy"] = text_of(data, DCM_LossyImageCompression) == "01";
-  const auto [smallest, largest] = std::minmax_element(values.begin(), values.end());
-  answer.head["smallest"] = *smallest;
-  answer.head["largest"] = *largest;
+  Sint32 number = 0;
+  answer.head["instanceNumber"] = data.findAndGetSint32(DCM_InstanceNumber, number).good() ? json(number) : json();
+  answer.head["mosaicImages"] = mosaic_images(data);
+  json remarks = json::array();
+  if (!layout.is_float && !data.tagExistsWithValue(DCM_PixelRepresentation))
+    remarks.push_back("The DICOM image has no PixelRepresentation (0028,0103): its pixels were read as numbers without sign.");
+  answer.head["remarks"] = std::move(remarks);
   json frames = json::array();
-  for (long i = 0; i < layout.frames; ++i) frames.push_back(frame_of(data, i));
+  for (long i = 0; i < layout.frames; ++i) frames.push_back(frame_of(data, layout, i));
   answer.head["frames"] = std::move(frames);
-  answer.add("values", "f4", {layout.frames, static_cast<int64_t>(layout.channels()), layout.rows, layout.columns}, std::move(values));
+  const std::vector<int64_t> shape = {layout.frames, static_cast<int64_t>(layout.channels()), layout.rows, layout.columns};
+  if (std::find(marks.begin(), marks.end(), 1) != marks.end()) answer.add("padding", "u1", shape, std::move(marks));
+  answer.add("values", "f4", shape, std::move(values));
   return answer;
 }
 

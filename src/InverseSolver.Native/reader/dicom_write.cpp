@@ -66,9 +66,12 @@ DcmTag tag_of(const std::string& key) {
   return {static_cast<Uint16>(group), static_cast<Uint16>(element)};
 }
 
-// {"0008,0060": "MR", ...}; an empty text is an element without a value.
+// {"0008,0060": "MR", ...}; an empty text is an element without a value, null takes the element away.
 void put_texts(const json& texts, DcmItem& to) {
-  for (const auto& [key, value] : texts.items()) check(to.putAndInsertString(tag_of(key), value.get_ref<const std::string&>().c_str()));
+  for (const auto& [key, value] : texts.items()) {
+    if (value.is_null()) to.findAndDeleteElement(tag_of(key));
+    else check(to.putAndInsertString(tag_of(key), value.get_ref<const std::string&>().c_str()));
+  }
 }
 
 void put_missing(DcmItem& to, const DcmTagKey& tag, const char* value) {
@@ -91,9 +94,10 @@ DcmItem& add_scanner(DcmItem& to) {
   return *scanner;
 }
 
-// The image that the derived ones come from, and the scanner that made it.
-void put_source(DcmItem& from, DcmItem& to) {
-  const std::string type = text_of(from, DCM_SOPClassUID), instance = text_of(from, DCM_SOPInstanceUID);
+// The image that the derived one comes from, [class, instance] or the reference itself, and the scanner that made it.
+void put_source(DcmItem& from, const json& named, DcmItem& to) {
+  const std::string type = named.is_array() ? named.at(0).get<std::string>() : text_of(from, DCM_SOPClassUID);
+  const std::string instance = named.is_array() ? named.at(1).get<std::string>() : text_of(from, DCM_SOPInstanceUID);
   if (!type.empty() && !instance.empty()) {
     DcmItem* source = nullptr;
     check(to.findOrCreateSequenceItem(DCM_SourceImageSequence, source, -2));
@@ -106,7 +110,7 @@ void put_source(DcmItem& from, DcmItem& to) {
   copy(kept, from, add_scanner(to));
 }
 
-void put_reference(DcmItem& from, DcmItem& to) {
+void put_reference(DcmItem& from, const json& source, DcmItem& to) {
   const DcmTagKey characters[] = {DCM_SpecificCharacterSet};
   copy(characters, from, to);
   copy(patient, from, to);
@@ -114,7 +118,7 @@ void put_reference(DcmItem& from, DcmItem& to) {
   copy(acquisition, from, to);
   if (text_of(from, DCM_Modality) == "MR") copy(magnetic_resonance, from, to);
   remove_private(to);
-  put_source(from, to);
+  put_source(from, source, to);
 }
 
 // What the standard wants to be there, known or not: type 1 with the value that says the least, type 2 empty.
@@ -136,7 +140,7 @@ struct Scale {
   double slope, intercept;
 };
 
-void put_pixels(const uint16_t* pixels, uint16_t rows, uint16_t columns, const Scale& scale, DcmItem& to) {
+void put_pixels(const uint16_t* pixels, uint16_t rows, uint16_t columns, const Scale& scale, bool is_padded, DcmItem& to) {
   const size_t count = size_t{rows} * columns;
   for (const auto& [tag, value] : {std::pair<DcmTagKey, Uint16>{DCM_SamplesPerPixel, 1}, {DCM_Rows, rows}, {DCM_Columns, columns}, {DCM_BitsAllocated, 16},
                                    {DCM_BitsStored, 16}, {DCM_HighBit, 15}, {DCM_PixelRepresentation, 0}})
@@ -147,9 +151,11 @@ void put_pixels(const uint16_t* pixels, uint16_t rows, uint16_t columns, const S
   check(to.putAndInsertUint16(DCM_LargestImagePixelValue, *largest));
   check(to.putAndInsertUint16Array(DCM_PixelData, pixels, static_cast<unsigned long>(count)));
 
+  if (is_padded) check(to.putAndInsertUint16(DcmTag(DCM_PixelPaddingValue, EVR_US), 0));
+
   DcmItem* real = nullptr;
   check(to.findOrCreateSequenceItem(DCM_RealWorldValueMappingSequence, real, -2));
-  check(real->putAndInsertUint16(DcmTag(DCM_RealWorldValueFirstValueMapped, EVR_US), 0));
+  check(real->putAndInsertUint16(DcmTag(DCM_RealWorldValueFirstValueMapped, EVR_US), is_padded ? 1 : 0));
   check(real->putAndInsertUint16(DcmTag(DCM_RealWorldValueLastValueMapped, EVR_US), 65535));
   check(real->putAndInsertFloat64(DCM_RealWorldValueIntercept, scale.intercept));
   check(real->putAndInsertFloat64(DCM_RealWorldValueSlope, scale.slope));
@@ -179,6 +185,7 @@ Answer write_dicom(const Request& request) {
   const json& head = request.head;
   const json& instances = head.at("instances");
   const auto rows = head.at("rows").get<uint16_t>(), columns = head.at("columns").get<uint16_t>();
+  const json& sources = head.at("sources");
   const Scale scale{head.at("slope").get<double>(), head.at("intercept").get<double>()};
   const size_t pixels = size_t{rows} * columns, bytes = instances.size() * pixels * sizeof(uint16_t);
   if (pixels == 0 || instances.empty() || request.blob.size() < bytes) throw BadCall("The slices do not fit their sizes.");
@@ -192,7 +199,7 @@ Answer write_dicom(const Request& request) {
   for (size_t i = 0; i < instances.size(); ++i) {
     DcmFileFormat file;
     DcmDataset& data = *file.getDataset();
-    if (reference) put_reference(*reference->getDataset(), data);
+    if (reference) put_reference(*reference->getDataset(), sources.empty() ? json() : sources.at(i), data);
     put_texts(head.at("texts"), data);
     put_texts(instances[i], data);
     if (!head.at("scanner").empty()) put_texts(head["scanner"], add_scanner(data));
@@ -200,7 +207,7 @@ Answer write_dicom(const Request& request) {
       if (!data.tagExistsWithValue(tag_of(key))) put_texts({{key, value}}, data);
     put_required(data);
     std::copy_n(request.blob.data() + (i * pixels * 2), pixels * 2, reinterpret_cast<uint8_t*>(slice.data()));
-    put_pixels(slice.data(), rows, columns, scale, data);
+    put_pixels(slice.data(), rows, columns, scale, head.at("isPadded").get<bool>(), data);
     std::vector<uint8_t> written = bytes_of(file);
     const auto size = static_cast<int64_t>(written.size());
     answer.add(std::to_string(i), "u1", {size}, std::move(written));

@@ -1,5 +1,7 @@
-// fastMRI's layout: datasets "kspace" (slices, coils, rows, columns) or (slices, rows, columns), "mask", "ismrmrd_header", and attributes.
+// fastMRI's layout: datasets "kspace" (slices, coils, rows, columns) or (slices, rows, columns), "mask", "ismrmrd_header", "reconstruction_rss" or "reconstruction_esc"
+// (slices, rows, columns), of which only the sizes are read, and attributes.
 #include <complex>
+#include <cstdint>
 
 #include "formats.h"
 #include "hdf5file.h"
@@ -47,6 +49,7 @@ void add_mask(hid_t file, const Request& request, Answer& answer) {
 
 Answer read_fastmri(hid_t file, const Request& request) {
   const Id dataset = open_dataset(file, "kspace");
+  if (H5Aexists(dataset, "MATLAB_class") > 0) throw Refusal("MATLAB wrote the HDF5 file, which has the order of dimensions reversed. Save k-space as complex .npy (coils, rows, columns), or as BART's .cfl.");
   const std::vector<int64_t> shape = checked_extent(dataset, request);
   const Id type = complex_type(Id(H5Dget_type(dataset), H5Tclose));
   Answer answer;
@@ -55,6 +58,11 @@ Answer read_fastmri(hid_t file, const Request& request) {
   answer.add("kspace", "c8", shape, std::move(kspace));
   if (has(file, "mask", H5O_TYPE_DATASET)) add_mask(file, request, answer);
   if (has(file, "ismrmrd_header", H5O_TYPE_DATASET)) answer.head["xml"] = read_text(open_dataset(file, "ismrmrd_header"));
+  for (const char* name : {"reconstruction_rss", "reconstruction_esc"}) {
+    if (!has(file, name, H5O_TYPE_DATASET)) continue;
+    const std::vector<hsize_t> sizes = extent(open_dataset(file, name));
+    if (sizes.size() >= 2 && sizes.back() <= INT32_MAX && sizes[sizes.size() - 2] <= INT32_MAX) answer.head["reconstruction"] = {sizes[sizes.size() - 2], sizes.back()};
+  }
   answer.head["acquisition"] = read_text_attribute(file, "acquisition");
   answer.head["patientId"] = read_text_attribute(file, "patient_id");
   return answer;

@@ -9,6 +9,7 @@ Answer read_raw_hdf5(const Request& request);  // k-space, as ISMRMRD or as fast
 
 void prepare_dicom();  // before the sandbox closes
 Answer read_dicom(const Request& request);
+Answer read_dicom_study(const Request& request);
 Answer write_dicom(const Request& request);
 
 }  // namespace reader

@@ -26,6 +26,7 @@ const std::map<std::string, Operation>& operations() {
       {"hello", hello},
       {"raw-hdf5", read_raw_hdf5},
       {"dicom", read_dicom},
+      {"dicom-study", read_dicom_study},
       {"dicom-write", write_dicom},
   };
   return all;

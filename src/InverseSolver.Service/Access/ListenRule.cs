@@ -14,7 +14,7 @@ internal static class ListenRule
             throw new StartRefusedException($"{nonsense} is not an address to listen on; http://localhost:8080 is one.", 2);
         }
 
-        if (configuration.GetValue<bool>("Access:AllowAnonymous"))
+        if (AllowsAnonymous(configuration))
         {
             return;
         }
@@ -26,7 +26,11 @@ internal static class ListenRule
         }
     }
 
-    private static IEnumerable<string> Addresses(IConfiguration configuration)
+    /// <summary>Whether <c>Access:AllowAnonymous</c> is set.</summary>
+    public static bool AllowsAnonymous(IConfiguration configuration) => configuration.GetSection(AccessOptions.Section).Get<AccessOptions>()?.AllowAnonymous ?? false;
+
+    /// <summary>What is to be listened on.</summary>
+    public static IEnumerable<string> Addresses(IConfiguration configuration)
     {
         IEnumerable<string?> endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"]);
         IEnumerable<string> ports = Split(configuration["http_ports"]).Concat(Split(configuration["https_ports"])).Select(port => $"http://*:{port}");

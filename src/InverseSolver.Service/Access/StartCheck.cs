@@ -1,6 +1,10 @@
+using System.Net.Sockets;
+using System.Security.Cryptography;
 using InverseSolver.Diffusion;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Access;
@@ -24,10 +28,6 @@ internal static partial class StartCheck
         {
             throw new StartRefusedException(string.Join(" ", invalid.Failures.Select(failure => Sentence(failure, invalid.OptionsType))), InvalidOption);
         }
-        catch (InvalidOperationException unreadable) when (unreadable.InnerException is FormatException or ArgumentException)
-        {
-            throw new StartRefusedException($"Invalid configuration: {unreadable.Message}", InvalidOption);
-        }
 
         try
         {
@@ -37,9 +37,58 @@ internal static partial class StartCheck
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be used: {error.Message}");
+            throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be used: {error.Message}", InvalidOption);
+        }
+        catch (SqliteException error)
+        {
+            throw new StartRefusedException($"The database jobs.db in the data folder (Jobs:DataFolder) cannot be used ({error.Message.TrimEnd('.')}): restore it, or move it away to begin without jobs.", InvalidOption);
         }
     }
+
+    /// <summary>Starts the service; an address or a certificate that cannot be used is named.</summary>
+    /// <param name="app">The service.</param>
+    public static void Listen(WebApplication app)
+    {
+        try
+        {
+            Start(app);
+        }
+        catch (IOException error) when (error.InnerException is AddressInUseException)
+        {
+            throw new StartRefusedException(error.Message);
+        }
+        catch (Exception error) when (Encrypted(app.Configuration) is { } address && error is InvalidOperationException or CryptographicException or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            throw new StartRefusedException(
+                HasCertificate(app.Configuration)
+                    ? $"The certificate for {address} (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: {error.FirstLine}"
+                    : $"{address} needs a certificate, and none is configured: name one by Kestrel:Certificates:Default:Path and Kestrel:Certificates:Default:Password, or listen on http behind a proxy that encrypts.",
+                InvalidOption);
+        }
+        catch (Exception error) when (error is IOException or SocketException or ArgumentOutOfRangeException)
+        {
+            throw new StartRefusedException($"The service cannot listen on {string.Join(", ", ListenRule.Addresses(app.Configuration))}: {error.FirstLine}");
+        }
+    }
+
+    // Workers start before the server listens. Where it cannot, they end first: they wait on what the host disposes.
+    private static void Start(WebApplication app)
+    {
+        try
+        {
+            app.Start();
+        }
+        catch
+        {
+            app.StopAsync().GetAwaiter().GetResult();
+            throw;
+        }
+    }
+
+    private static string? Encrypted(IConfiguration configuration) => ListenRule.Addresses(configuration).FirstOrDefault(address => address.StartsWith("https:", StringComparison.OrdinalIgnoreCase));
+
+    private static bool HasCertificate(IConfiguration configuration) =>
+        configuration.GetSection("Kestrel:Certificates").GetChildren().Any() || configuration.GetSection("Kestrel:Endpoints").GetChildren().Any(endpoint => endpoint.GetSection("Certificate").GetChildren().Any());
 
     // Before the first tensor.
     private static void TestArithmetic(IServiceProvider services)

@@ -75,8 +75,8 @@ internal sealed class OperationDetails : IOperationFilter
 
     private static string Formats(string file) => file switch
     {
-        "measurement" => "PNG, JPEG, TIFF, WebP, .npy, .npz, DICOM, ISMRMRD or fastMRI HDF5, or BART's .cfl with its header.",
-        "reference" => "DICOM.",
+        "measurement" => "PNG, JPEG, TIFF, WebP, .npy, .npz, DICOM, NIfTI, ISMRMRD or fastMRI HDF5, or BART's .cfl with its header. A DICOM series is a ZIP archive of its files, or several parts of this name.",
+        "reference" => "DICOM, or NIfTI for the place alone.",
         "header" => "BART's .hdr.",
         _ => "PNG, JPEG, TIFF, WebP or .npy.",
     };

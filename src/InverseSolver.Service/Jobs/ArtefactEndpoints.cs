@@ -27,6 +27,7 @@ internal static class ArtefactEndpoints
     /// `result.npy` is the image as float32 (channels, height, width) on the [0,1] scale, not clipped; `result.png` and `result16.png` are clipped;
     /// `deviation.npy` is the standard deviation over the samples, where there were several, and `deviation.png` a picture of it whose white is the report's `deviationWhite`;
     /// `result.nii` and `result-0000.dcm`, `result-0001.dcm`, ... (a derived MR series) are there where the measurement is a scan or a `reference` was sent, in the measurement's units;
+    /// `mask.png` is white where the measurement was used, of problems with a mask;
     /// of `parallelMri` `complex.npy`, `maps.npy`, `kspace.npy` and `mask.npy` hold the complex image and what explains it;
     /// `report.json` has the consistency figures and the provenance; `measurement.npy` is what was solved.
     /// </remarks>

@@ -1,4 +1,7 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using InverseSolver.Imaging;
+using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Problems;
@@ -37,6 +40,10 @@ internal enum JobState
 /// <param name="Progress">How far it is, while it runs.</param>
 /// <param name="Result">The figures, once it succeeded.</param>
 /// <param name="Error">What went wrong, where it failed.</param>
+/// <param name="Warnings">
+/// What may be wrong with the result or with the files, and what was done to them, in sentences to show to whoever looks at the result. What the files say is there from the start; once the job
+/// has succeeded they are those of the report.
+/// </param>
 /// <param name="Links">Where to go from here.</param>
 internal sealed record Job(
     string Id,
@@ -50,6 +57,7 @@ internal sealed record Job(
     JobProgress? Progress,
     JobResult? Result,
     JobError? Error,
+    IReadOnlyList<string> Warnings,
     JobLinks Links);
 
 /// <summary>A request as it was accepted: without files, with every solver parameter resolved.</summary>
@@ -82,14 +90,31 @@ internal sealed record StoredRequest
     /// <summary>Whether the same request gives the same bits again; else its network calls may be shared with other jobs.</summary>
     public bool Reproducible { get; init; } = true;
 
+    /// <summary>Whether the luminance of coloured files is taken where the model is for grey images.</summary>
+    public bool Luminance { get; init; }
+
     /// <summary>Whether the event stream carries previews.</summary>
     public required bool Previews { get; init; }
 
     /// <summary>The caller's label.</summary>
     public string? Name { get; init; }
 
+    /// <summary>How the directions of an ISMRMRD measurement are understood, where the caller said so.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public VendorConvention? VendorConvention { get; init; }
+
+    /// <summary>What becomes of a reference that does not belong to the measurement, where the caller said so.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ReferenceRule? Reference { get; init; }
+
     /// <summary>SHA-256 of each file that was sent, by name.</summary>
     public required IReadOnlyDictionary<string, string> Files { get; init; }
+
+    /// <summary>Its files as arrays.</summary>
+    /// <param name="decoder">Reads them.</param>
+    /// <param name="files">Their bytes by name.</param>
+    public DecodedFiles Decode(FileDecoder decoder, IReadOnlyDictionary<string, byte[]> files) =>
+        decoder.DecodeAll(Problem, files, convention: VendorConvention ?? Imaging.VendorConvention.Auto, forceReference: Reference == ReferenceRule.Force);
 }
 
 /// <summary>A solver with all its parameters.</summary>

@@ -9,6 +9,11 @@ namespace InverseSolver.Service.Jobs;
 /// <summary>The SQLite file, its schema, and the lock that keeps a second process off the data folder.</summary>
 internal sealed class JobDatabase : IDisposable
 {
+    // What the system answers where another process has the lock.
+    private const int Busy = 11;
+
+    private const int SqliteDamaged = 11;
+
     private readonly string connectionString;
     private readonly FileStream folderLock;
 
@@ -27,7 +32,7 @@ internal sealed class JobDatabase : IDisposable
         {
             folderLock = new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException)
+        catch (IOException error) when (error.HResult == Busy)
         {
             throw new StartRefusedException($"Another process uses the data folder {folder} (Jobs:DataFolder); a folder belongs to one process.");
         }
@@ -37,9 +42,24 @@ internal sealed class JobDatabase : IDisposable
             DataSource = Path.Combine(folder, "jobs.db"),
             DefaultTimeout = 10,
         }.ToString();
-        using SqliteConnection connection = Open();
-        connection.Execute("PRAGMA journal_mode = WAL;");
-        Migrate(connection);
+        try
+        {
+            using SqliteConnection connection = Open();
+            connection.Execute("PRAGMA journal_mode = WAL;");
+            if (connection.ExecuteScalar<string>("PRAGMA quick_check(1)") is not "ok" and var damage)
+            {
+                throw new SqliteException($"it is damaged: {damage?.Split('\n')[^1]}", SqliteDamaged);
+            }
+
+            // A file that may only be read says so here, and not to the first who submits a job.
+            connection.Execute("BEGIN IMMEDIATE; COMMIT;");
+            Migrate(connection);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>A connection from the pool.</summary>

@@ -50,7 +50,7 @@ internal sealed record JobReport(
     /// <summary>Puts a report together.</summary>
     public static JobReport Of(
         JobRow job, StoredRequest stored, ReconstructionRequest request, ReconstructionResult result, IReadOnlyList<BaselineReport>? baselines, LatentModel model,
-        IReadOnlyList<Artefact> artefacts, OriginReport origin, DerivedReport? dicom, SharingReport? sharing) => new(
+        IReadOnlyList<Artefact> artefacts, OriginReport origin, DerivedReport? dicom, SharingReport? sharing, IReadOnlyList<string> warnings) => new(
         "Not for diagnosis.",
         job.Id,
         stored.Name,
@@ -85,7 +85,7 @@ internal sealed record JobReport(
         stored.Reproducible,
         sharing,
         Fingerprint.Of(model.Device, result.Batch),
-        Fingerprint.Warnings,
+        warnings,
         new Dictionary<string, string>
         {
             ["service"] = typeof(JobReport).Assembly.GetName().Version!.ToString(3),

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers.Problems;
 
@@ -51,11 +52,31 @@ internal sealed record JobRequest : IRequestWithFiles
     /// </summary>
     public bool Reproducible { get; init; } = true;
 
+    /// <summary>
+    /// Whether a coloured measurement or truth becomes its luminance, 0.299 R + 0.587 G + 0.114 B, where the model is for grey images; else it is refused. `sigma` is then that of the luminance.
+    /// A grey image in a file of colours (red, green and blue the same) is taken as it is, with a warning; an opaque alpha channel is left aside, transparent pixels are refused.
+    /// </summary>
+    public bool Luminance { get; init; }
+
     /// <summary>Whether the event stream carries previews.</summary>
     public bool Previews { get; init; } = true;
 
     /// <summary>A label of the caller's own. No patient data, please: it is stored and listed as it is, and never logged.</summary>
     [MaxLength(200, ErrorMessage = "It has at most 200 characters.")] public string? Name { get; init; }
+
+    /// <summary>
+    /// Which way the directions in an ISMRMRD measurement go: `auto` (absent), `none`, or `siemens`: turned by 180 degrees, as images of that vendor's converter lie. `auto` turns where the header
+    /// names Siemens. It changes where DICOM and NIfTI lie, not the pixels; what was applied stands in the job's warnings and the DICOM files, and is to be checked once at each site.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public VendorConvention? VendorConvention { get; init; }
+
+    /// <summary>
+    /// What becomes of a file `reference` that names another patient, study, frame of reference or place than the measurement: `check` (absent) refuses it, `force` takes it, which report and
+    /// DICOM files then say.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ReferenceRule? Reference { get; init; }
 
     /// <summary>The files as data URIs, where they are not sent as parts.</summary>
     public JobFiles? Files { get; init; }
@@ -78,6 +99,16 @@ internal sealed record JobRequest : IRequestWithFiles
     };
 }
 
+/// <summary>What becomes of a reference that names another patient, study, frame of reference or place than the measurement: check (absent) refuses it, force takes it, and report and DICOM files then say so.</summary>
+internal enum ReferenceRule
+{
+    /// <summary>It is refused.</summary>
+    Check,
+
+    /// <summary>It is taken.</summary>
+    Force,
+}
+
 /// <summary>Which solver, and how.</summary>
 internal sealed record SolverChoice
 {
@@ -92,19 +123,23 @@ internal sealed record SolverChoice
 }
 
 /// <summary>
-/// A job's files as data URIs: PNG, JPEG, TIFF, WebP or .npy. The measurement may also be a DICOM image, raw MR data (ISMRMRD, fastMRI, BART's .cfl with its .hdr as <c>header</c>) or
+/// A job's files as data URIs: PNG, JPEG, TIFF, WebP or .npy. The measurement may also be a DICOM image, a ZIP archive of a DICOM series, a NIfTI volume, raw MR data (ISMRMRD, fastMRI, BART's .cfl with its .hdr as <c>header</c>) or
 /// an .npz whose arrays are named like these files. What such a file holds besides (covariance, calibration lines, trajectory) is used where the file of that name is not sent.
 /// </summary>
 internal sealed record JobFiles
 {
     /// <summary>
-    /// y: an image, or for MRI complex k-space as .npy. A .npy with one more leading dimension, (frames, channels, height, width) or for k-space
+    /// y: an image, or for MRI complex k-space as .npy. Images are on [0,1]: a .npy of other values is solved as it is, and `warnings` says so. A .npy with one more leading dimension, (frames, channels, height, width) or for k-space
     /// (frames, height, width), is a sequence: a stack of frames or slices that are solved in one job. A DICOM image is brought to [0,1] by a scale and an offset, which the
-    /// report has; so is raw data of one coil for <c>mri</c>, whose <c>sigma</c> is in the file's units. Required here or as a part.
+    /// report has; so is raw data of one coil for <c>mri</c>, whose <c>sigma</c> is in the file's units. The files of one DICOM series, in a ZIP archive or as several parts
+    /// named <c>measurement</c>, are a stack in the order of their places; so are the slices of a NIfTI volume (.nii, .nii.gz) along its third axis. Required here or as a part.
     /// </summary>
     public string? Measurement { get; init; }
 
-    /// <summary>Which pixels or k-space positions were measured, where the problem's mask is <c>file</c>. For a sequence a .npy (frames, height, width) has one for each frame; so have <c>psf</c> and <c>phase</c>.</summary>
+    /// <summary>
+    /// Which pixels or k-space positions were measured, where the problem's mask is <c>file</c>: white, values above 0.5, was measured, black is missing. Where a file has the values 0 and one
+    /// up to 0.5 only (0 and 1 of 255), the latter was measured. (height, width), with leading dimensions of size 1 too; of k-space also (width). What was used is the artefact `mask.png`. For a sequence a .npy (frames, height, width) has one for each frame; so have <c>psf</c> and <c>phase</c>.
+    /// </summary>
     public string? Mask { get; init; }
 
     /// <summary>The blur kernel of <c>pointSpread</c>.</summary>
@@ -125,10 +160,13 @@ internal sealed record JobFiles
     /// <summary>k-space that only coil sensitivities are estimated from: complex .npy like the measurement.</summary>
     public string? Calibration { get; init; }
 
-    /// <summary>Positions of the measurement's samples, .npy (samples, 2): along rows and columns, in cycles per field of view.</summary>
+    /// <summary>Positions of the measurement's samples, .npy (samples, 2): along rows and columns, in cycles per field of view or in the problem's <c>trajectoryUnit</c>. Of BART's k-space also BART's .cfl (3, samples, spokes); its sizes are the k-space's.</summary>
     public string? Trajectory { get; init; }
 
-    /// <summary>A DICOM image of the patient and study that the result belongs to: the job then also writes a derived DICOM series of it.</summary>
+    /// <summary>
+    /// A DICOM image of the patient and study that the result belongs to: the job then also writes a derived DICOM series of it. It is compared with what the measurement names, and refused where
+    /// they differ. Or a NIfTI volume of as many columns, rows and slices, whose place the result has; it names no patient.
+    /// </summary>
     public string? Reference { get; init; }
 
     /// <summary>The true image, where it is known; the report then has PSNR, SSIM and NMSE. A stack for a sequence.</summary>

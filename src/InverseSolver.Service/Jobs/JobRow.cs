@@ -44,6 +44,9 @@ internal sealed record JobRow
     /// <summary>A <see cref="JobError"/> as JSON.</summary>
     public string? Error { get; init; }
 
+    /// <summary>What its reader should know, a list of sentences as JSON.</summary>
+    public string? Warnings { get; init; }
+
     /// <summary>Identifies what was sent under an idempotency key.</summary>
     public string BodyHash { get; init; } = "";
 
@@ -69,6 +72,7 @@ internal sealed record JobRow
             Read<JobProgress>(Progress),
             Read<JobResult>(Result),
             Read<JobError>(Error),
+            Read<string[]>(Warnings) ?? [],
             new JobLinks(self, self + "/events", self + "/artefacts", IsFinal ? null : self + "/cancel"));
     }
 

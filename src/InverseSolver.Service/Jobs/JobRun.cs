@@ -20,14 +20,15 @@ internal sealed class JobRun(
     /// <param name="device">Where to solve it.</param>
     /// <param name="cancel">Stops the run; the run also cancels it itself once the job is no longer its own.</param>
     /// <param name="shared">The job's model, where its network calls are shared; the caller owns it.</param>
-    public JobResult Execute(JobRow job, Device device, CancellationTokenSource cancel, SharedModel? shared = null)
+    /// <returns>What was found, and what its reader should know, as the report has it.</returns>
+    public (JobResult Result, IReadOnlyList<string> Warnings) Execute(JobRow job, Device device, CancellationTokenSource cancel, SharedModel? shared = null)
     {
         StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
         Dictionary<string, byte[]> inputs = stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name));
-        DecodedFiles files = decoder.DecodeAll(stored.Problem, inputs);
-        ReconstructionRequest request = ToReconstruction(stored, files, operators.Value.Folder);
+        DecodedFiles files = stored.Decode(decoder, inputs);
         using ModelLease? lease = shared is null ? Acquire(stored, device, cancel.Token) : null;
         LatentModel model = shared ?? lease!.Model;
+        ReconstructionRequest request = Reconstruction.Suited(model.Info, ToReconstruction(stored, files, operators.Value.Folder));
         Action<SolverProgress> reporter = Reporter(job, stored.Previews, cancel);
         ReconstructionResult result;
         try
@@ -41,19 +42,21 @@ internal sealed class JobRun(
             result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
         }
 
+        result = result.Cropped(files.Origin.Crop);
         (ResolvedSolver Solver, ReconstructionResult Result)[] baselines = [.. (stored.Baselines ?? []).Select(one =>
-            (one, new Baseline(one.Type, ToParameters(one)).Run(model, request, reporter, cancel.Token)))];
+            (one, new Baseline(one.Type, ToParameters(one)).Run(model, request, reporter, cancel.Token).Cropped(files.Origin.Crop)))];
         cancel.Token.ThrowIfCancellationRequested();
         SharingReport? sharing = shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, shared.Largest, calls) : null;
         BaselineReport[]? reports = stored.Baselines is null ? null
             : [.. baselines.Select(one => new BaselineReport(one.Solver.Type, one.Solver.Parameters, one.Result.Consistency, one.Result.Quality, one.Result.Cost))];
         List<Artefact> artefacts = WriteArtefacts(job, request, result, baselines);
         DerivedReport? dicom = WriteDerived(job, stored, result, files.Origin, inputs.GetValueOrDefault("reference"), model, artefacts);
-        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom, sharing);
+        IReadOnlyList<string> warnings = [.. Fingerprint.Warnings, .. result.Warnings, .. files.Origin.Remarks, .. dicom?.Remarks ?? []];
+        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom, sharing, warnings);
         artefacts.Add(folder.WriteArtefact(job.Id, job.Epoch, "report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options)));
-        return new JobResult(
+        return (new JobResult(
             result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, reports, result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri,
-            device.ToString(), sharing);
+            device.ToString(), sharing), warnings);
     }
 
     /// <summary>Whether a job waits until models in use give up their memory.</summary>
@@ -81,6 +84,7 @@ internal sealed class JobRun(
         Seed = stored.Seed,
         Truth = files.Files.GetValueOrDefault("truth")?.Array,
         OperatorFolder = operatorFolder,
+        Luminance = stored.Luminance,
     };
 
     // Where the device has no memory left, the models that nobody uses give theirs.
@@ -160,6 +164,8 @@ internal sealed class JobRun(
             Add("mask.npy", "application/octet-stream", mri.Mask is { } used ? Pictures.ToNpy(used) : null);
         }
 
+        Add("mask.png", "image/png", result.Mask is { } mask ? Pictures.ToPng(mask, 8) : null);
+
         foreach ((ResolvedSolver solver, ReconstructionResult baseline) in baselines)
         {
             Add($"baseline-{solver.Type}.npy", "application/octet-stream", Pictures.ToNpy(baseline.Image));
@@ -204,6 +210,7 @@ internal sealed class JobRun(
             Model = model.Info.Id,
             ModelHash = model.Info.Hash,
             Ratio = result.Consistency.Ratio,
+            Warnings = result.Warnings,
             SoftwareVersion = typeof(JobRun).Assembly.GetName().Version!.ToString(3),
         });
         artefacts.AddRange(files.Select(file => folder.WriteArtefact(job.Id, job.Epoch, file.Name, file.ContentType, file.Bytes)));

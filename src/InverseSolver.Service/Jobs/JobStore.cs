@@ -9,7 +9,8 @@ namespace InverseSolver.Service.Jobs;
 /// <param name="IdempotencyKey">The caller's key.</param>
 /// <param name="BodyHash">Identifies what was sent.</param>
 /// <param name="Sharing">The model and version whose network calls it may share with other jobs; null where it may not.</param>
-internal sealed record NewJob(string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null);
+/// <param name="Warnings">What is to be said of its files, a list of sentences as JSON.</param>
+internal sealed record NewJob(string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null, string? Warnings = null);
 
 /// <summary>
 /// The jobs and the queue, which are one table. A claim raises the epoch, and whatever a worker writes later holds only while
@@ -34,13 +35,13 @@ internal sealed class JobStore(JobDatabase database)
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
-            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing)
-            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing
+            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings)
+            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings
             WHERE (SELECT COUNT(*) FROM jobs WHERE state = 'queued') < @capacity
             ON CONFLICT (idempotency_key) DO NOTHING
             RETURNING *
             """,
-            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, job.Sharing, capacity });
+            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, job.Sharing, job.Warnings, capacity });
     }
 
     /// <summary>One job.</summary>
@@ -156,8 +157,12 @@ internal sealed class JobStore(JobDatabase database)
     }
 
     /// <summary>Running to succeeded.</summary>
-    public bool Succeed(string id, long epoch, string result) =>
-        Finish("state = 'succeeded', result = @text", Held, id, epoch, result);
+    /// <param name="id">The job.</param>
+    /// <param name="epoch">Its epoch.</param>
+    /// <param name="result">A <see cref="JobResult"/> as JSON.</param>
+    /// <param name="warnings">What its reader should know, a list of sentences as JSON.</param>
+    public bool Succeed(string id, long epoch, string result, string warnings = "[]") =>
+        Finish("state = 'succeeded', result = @text, warnings = @warnings", Held, id, epoch, result, warnings);
 
     /// <summary>Running to failed.</summary>
     public bool Fail(string id, long epoch, string error) =>
@@ -211,12 +216,12 @@ internal sealed class JobStore(JobDatabase database)
             "DELETE FROM jobs WHERE id = @id AND state IN ('succeeded', 'failed', 'cancelled')", new { id }) == 1;
     }
 
-    private bool Finish(string change, string condition, string id, long epoch, string? text)
+    private bool Finish(string change, string condition, string id, long epoch, string? text, string? warnings = null)
     {
         using Lock.Scope turn = writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute(
             $"UPDATE jobs SET {change}, finished = {Now}, version = version + 1, lease_owner = NULL, lease_until = NULL WHERE {condition}",
-            new { id, epoch, text }) == 1;
+            new { id, epoch, text, warnings }) == 1;
     }
 }

@@ -49,13 +49,13 @@ internal sealed class JobSubmission(
             return earlier;
         }
 
-        StoredRequest stored = Check(upload, hashes);
+        (StoredRequest stored, IReadOnlyList<string> warnings) = Check(upload, hashes);
         string id = Guid.CreateVersion7().ToString();
         try
         {
             folder.WriteInputs(id, upload.Files);
-            string json = JsonSerializer.Serialize(stored, ApiJson.Options);
-            if (store.Add(new NewJob(id, json, key, bodyHash, stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}"), options.Value.QueueCapacity) is { } added)
+            string json = JsonSerializer.Serialize(stored, ApiJson.Options), said = JsonSerializer.Serialize(warnings, ApiJson.Options);
+            if (store.Add(new NewJob(id, json, key, bodyHash, stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}", said), options.Value.QueueCapacity) is { } added)
             {
                 signals.Doorbell.Set();
                 return added;
@@ -71,7 +71,7 @@ internal sealed class JobSubmission(
         return Earlier(key, bodyHash) ?? throw QueueFull();
     }
 
-    private StoredRequest Check(Upload<JobRequest> upload, Dictionary<string, string> hashes)
+    private (StoredRequest Request, IReadOnlyList<string> Warnings) Check(Upload<JobRequest> upload, Dictionary<string, string> hashes)
     {
         JobRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
@@ -105,14 +105,21 @@ internal sealed class JobSubmission(
             Baselines = baselines.Count == 0 ? null : [.. baselines.Select(one => new ResolvedSolver(one.Solver, Baseline.Preset, SolverCatalog.ToJson(one.Parameters)))],
             Seed = request.Seed,
             Reproducible = request.Reproducible,
+            Luminance = request.Luminance,
             Previews = request.Previews,
             Name = request.Name,
+            VendorConvention = request.VendorConvention,
+            Reference = request.Reference,
             Files = hashes,
         };
-        decoder.CheckReference(upload.Files);
-        DecodedFiles files = decoder.DecodeAll(request.Problem, upload.Files);
+        if (request.Reference == ReferenceRule.Force && !upload.Files.ContainsKey("reference"))
+        {
+            throw RequestChecks.Unprocessable("missingFile", "files.reference", "\"reference\": \"force\" is about the file reference, and there is none.");
+        }
+
+        DecodedFiles files = stored.Decode(decoder, upload.Files);
         stored = stored with { Problem = files.Problem };
-        ReconstructionRequest reconstruction = JobRun.ToReconstruction(stored, files, operators.Value.Folder);
+        ReconstructionRequest reconstruction = Reconstruction.Suited(model, JobRun.ToReconstruction(stored, files, operators.Value.Folder));
         (int? frames, long[] image) = Reconstruction.Shape(reconstruction);
         if (frames > limits.Value.Frames)
         {
@@ -125,12 +132,12 @@ internal sealed class JobSubmission(
                 "limitExceeded", "files.measurement", $"The image to be solved for has {image[1]} x {image[2]} pixels; at most {limits.Value.ImagePixels} are solved here.");
         }
 
-        Reconstruction.Validate(model, reconstruction);
+        IReadOnlyList<string> warnings = [.. Reconstruction.Validate(model, reconstruction), .. files.Origin.Remarks];
         Baseline.Validate(model, reconstruction, baselines);
 
         // Last, because a model whose card has no hashes is read for it, once.
         string? hash = models.FindVersion(request.Model, slots.Distinct)?.Hash;
-        return stored with { ModelHash = hash ?? throw RequestChecks.Unprocessable("unknownModel", "model", "The model is there no more.") };
+        return (stored with { ModelHash = hash ?? throw RequestChecks.Unprocessable("unknownModel", "model", "The model is there no more.") }, warnings);
     }
 
     /// <summary>The job that was stored under the key, if the same was sent then.</summary>

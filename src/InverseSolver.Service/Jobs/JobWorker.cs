@@ -195,8 +195,8 @@ internal sealed partial class JobWorker(
         {
             try
             {
-                JobResult result = run.Execute(job, device, cancel, shared);
-                succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result));
+                (JobResult result, IReadOnlyList<string> warnings) = run.Execute(job, device, cancel, shared);
+                succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result), ToJson(warnings));
                 if (succeeded)
                 {
                     JobSucceeded(job.Id, Stopwatch.GetElapsedTime(started).TotalSeconds);

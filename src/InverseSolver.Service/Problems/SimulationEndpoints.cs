@@ -22,6 +22,7 @@ internal static class SimulationEndpoints
     /// <remarks>
     /// Answers with a .npy file (float32, or complex64 for k-space) that can be submitted as a measurement; with `Accept: image/png`, with a picture of it;
     /// with `Accept: application/zip`, with an .npz of it and of what was drawn for it (mask, kernel; of `parallelMri` mask and maps), which can be submitted as a measurement as well.
+    /// An image that is not on [0,1] is measured as it is; the header `Measurement-Warnings` says so, and what else there is to be said of the files.
     /// The header `Measurement-Sigma` has the noise that was added, `Measurement-Effective-Sigma` that and the quantisation of an 8-bit image; `Measurement-Photons` the photons per unit, where they were counted.
     /// </remarks>
     /// <response code="200">The measurement.</response>
@@ -63,6 +64,11 @@ internal static class SimulationEndpoints
         http.Response.Headers["Measurement-Sigma"] = request.Sigma.ToString("R", CultureInfo.InvariantCulture);
         http.Response.Headers["Measurement-Effective-Sigma"] =
             files.EffectiveSigma(request.Sigma, "image").ToString("R", CultureInfo.InvariantCulture);
+        if (simulated.Warnings.Count > 0)
+        {
+            http.Response.Headers["Measurement-Warnings"] = string.Join(' ', simulated.Warnings);
+        }
+
         if (request.Photons is { } photons)
         {
             http.Response.Headers["Measurement-Photons"] = photons.ToString("R", CultureInfo.InvariantCulture);

@@ -51,7 +51,7 @@ internal sealed record SimulationFiles
     /// <summary>The clean image, or a stack of frames as .npy (frames, channels, height, width). Required here or as a part.</summary>
     public string? Image { get; init; }
 
-    /// <summary>The mask, where the problem's mask is <c>file</c>.</summary>
+    /// <summary>The mask, where the problem's mask is <c>file</c>: white, values above 0.5, is measured, black is missing.</summary>
     public string? Mask { get; init; }
 
     /// <summary>The blur kernel of <c>pointSpread</c>.</summary>

@@ -17,45 +17,37 @@ internal sealed class FileDecoder(FormatReader reader, IOptions<LimitOptions> op
     /// <param name="problem">What it asks for.</param>
     /// <param name="files">The files by name.</param>
     /// <param name="main">The one that the others belong to: the measurement, or the image to be measured.</param>
-    public DecodedFiles DecodeAll(Problem problem, IReadOnlyDictionary<string, byte[]> files, string main = "measurement")
+    /// <param name="convention">How the directions of an ISMRMRD file are understood.</param>
+    /// <param name="forceReference">Whether a reference of another patient, study or place is taken nevertheless.</param>
+    public DecodedFiles DecodeAll(
+        Problem problem, IReadOnlyDictionary<string, byte[]> files, string main = "measurement", VendorConvention convention = VendorConvention.Auto, bool forceReference = false)
     {
         MeasurementKind kind = main != "measurement" ? MeasurementKind.Image
             : problem is ParallelMri ? MeasurementKind.MultiCoil
             : Reconstruction.IsKSpace(problem) ? MeasurementKind.SingleCoil
             : MeasurementKind.Image;
         bool withMask = Reconstruction.NeededFiles(problem).Contains("mask") && !files.ContainsKey("mask");
-        ImportedMeasurement measurement = Named(main, () => import.ReadMeasurement(kind, files[main], files.GetValueOrDefault(Header), withMask));
+        ImportedMeasurement measurement = Named(main, () => import.ReadMeasurement(
+            kind, files[main], files.GetValueOrDefault(Header), withMask, files.GetValueOrDefault("trajectory"), (RawTrajectoryUnit?)(problem as ParallelMri)?.TrajectoryUnit, convention));
+        MeasurementOrigin origin = measurement.Origin;
+        if (files.TryGetValue(Reference, out byte[]? reference)) origin = Named(Reference, () => ReferenceCheck.Check(reader, reference, measurement.Origin, forceReference));
         var decoded = new Dictionary<string, DecodedFile>();
         foreach ((string name, ImportedFile file) in measurement.Files)
         {
             decoded[name == "measurement" ? main : name] = ToDecoded(file);
         }
 
-        foreach ((string name, byte[] bytes) in files.Where(file => file.Key != main && file.Key is not (Header or Reference)))
+        foreach ((string name, byte[] bytes) in files.Where(file => file.Key != main && file.Key is not (Header or Reference) && !measurement.Includes(file.Key)))
         {
-            decoded[name] = ToDecoded(Named(name, () => import.Read(name, bytes, measurement.Origin)));
+            decoded[name] = ToDecoded(Named(name, () => import.Read(name, bytes, origin)));
         }
 
-        if (problem is ParallelMri parallel && decoded.ContainsKey("trajectory") && main == "measurement" && measurement.Origin.IsScan)
+        if (problem is ParallelMri parallel && decoded.ContainsKey("trajectory") && main == "measurement" && measurement.KnowsImageSize)
         {
-            problem = parallel with { Rows = parallel.Rows ?? measurement.Origin.Rows, Columns = parallel.Columns ?? measurement.Origin.Columns };
+            problem = parallel.OfScan(origin.Rows, origin.Columns, ownTrajectory: measurement.Includes("trajectory") || !files.ContainsKey("trajectory"));
         }
 
-        return new DecodedFiles(decoded, measurement.Origin, problem);
-    }
-
-    /// <summary>Refuses a file that cannot be the reference of a DICOM series.</summary>
-    /// <param name="files">A request's files.</param>
-    public void CheckReference(IReadOnlyDictionary<string, byte[]> files)
-    {
-        if (files.TryGetValue(Reference, out byte[]? bytes))
-        {
-            Named(Reference, () =>
-            {
-                DerivedFiles.CheckReference(reader, bytes);
-                return true;
-            });
-        }
+        return new DecodedFiles(decoded, origin, problem);
     }
 
     private static T Named<T>(string name, Func<T> read)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InverseSolver.Imaging;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -21,6 +22,10 @@ internal interface IRequestWithFiles
 internal sealed class UploadReader(IOptions<LimitOptions> options)
 {
     private const string RequestPart = "request";
+
+    // The one file that may be sent as several parts: those of a DICOM series, which become one archive.
+    private const string Series = "measurement";
+
     private readonly LimitOptions limits = options.Value;
 
     /// <summary>Reads a body.</summary>
@@ -78,6 +83,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
         }
 
         byte[]? json = null;
+        var series = new List<byte[]>();
         long total = 0;
         try
         {
@@ -106,6 +112,15 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
                 {
                     json = bytes;
                 }
+                else if (bytes.Length > 0 && name == Series)
+                {
+                    if (series.Count == DicomArchive.MaxFiles)
+                    {
+                        throw Malformed("tooManyFiles", field, $"At most {DicomArchive.MaxFiles} files of a series are taken here.");
+                    }
+
+                    series.Add(bytes);
+                }
                 else if (bytes.Length > 0)
                 {
                     // Forms send a part of no bytes for a file that was not chosen.
@@ -116,6 +131,11 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
         catch (Exception error) when (error is InvalidDataException or IOException and not BadHttpRequestException)
         {
             throw Malformed("malformedMultipart", null, "The multipart body is broken off or malformed.");
+        }
+
+        if (series.Count > 0)
+        {
+            files.Add(Series, series.Count == 1 ? series[0] : DicomArchive.Pack(series));
         }
 
         return json ?? throw Malformed("missingPart", RequestPart, "The part 'request' with the JSON is missing.");

@@ -49,26 +49,31 @@ internal static class ParallelMriChecks
         if (!trajectory)
         {
             if (files.ContainsKey("trajectory")) throw new InvalidInputException("problem.rows", "With a trajectory the problem says how many rows and columns the image has.");
+            if (problem.TrajectoryUnit is not null) throw new InvalidInputException("problem.trajectoryUnit", "The measurement lies along no trajectory.");
             return Mask(problem, rows, columns, files, measurement);
         }
 
         if (problem.Mask is not null || files.ContainsKey("mask")) throw new InvalidInputException("problem.mask", "Along a trajectory there is no mask.");
         if (problem.Rows is null || problem.Columns is null) throw new InvalidInputException(problem.Rows is null ? "problem.rows" : "problem.columns", "With a trajectory both rows and columns are given.");
         if (!files.TryGetValue("trajectory", out ArrayData? path)) throw new InvalidInputException("files.trajectory", "Rows and columns are given, so the measurement lies along a trajectory: it is needed.");
-        CheckTrajectory(path, rows, columns);
-        if (path.Shape[0] != measurement.Shape[1]) throw new InvalidInputException("files.trajectory", $"It has {path.Shape[0]} positions; the measurement has {measurement.Shape[1]} samples.");
+        if (path.Shape is [_, 2] && path.Shape[0] != measurement.Shape[1]) throw new InvalidInputException("files.trajectory", $"It has {path.Shape[0]} positions; the measurement has {measurement.Shape[1]} samples.");
+        CheckTrajectory(path, rows, columns, problem.TrajectoryUnit);
         return null;
     }
 
     /// <summary>Positions that an image of these sizes can be measured at.</summary>
-    /// <exception cref="InvalidInputException">Says what is wrong with the file.</exception>
-    public static void CheckTrajectory(ArrayData path, long rows, long columns)
+    /// <exception cref="InvalidInputException">Says what is wrong with the file or with its unit.</exception>
+    public static void CheckTrajectory(ArrayData path, long rows, long columns, TrajectoryUnit? unit)
     {
         if (path.Shape is not [_, 2]) throw new InvalidInputException("files.trajectory", $"Its shape is {ProblemChecks.Text(path.Shape)}; needed is (samples, 2).");
+        if (unit == TrajectoryUnit.CyclesPerEncodedFieldOfView) throw new InvalidInputException("problem.trajectoryUnit", "The file 'trajectory' knows no encoded field of view; take cyclesPerPixel or cyclesPerFieldOfView.");
+        if (unit is null && path.Values.All(value => Math.Abs(value) <= 1))
+            throw new InvalidInputException("problem.trajectoryUnit", "All numbers of the file 'trajectory' are 1 at most: within one cycle per field of view there is no image. Take cyclesPerPixel where that is their unit, else cyclesPerFieldOfView.");
+        double[,] positions = Trajectory(path, rows, columns, unit);
         try
         {
-            Nufft.Check(2 * rows, 2 * columns, Doubled(Trajectory(path)));
-            Nufft.Check(rows, columns, Trajectory(path));
+            Nufft.Check(2 * rows, 2 * columns, Doubled(positions));
+            Nufft.Check(rows, columns, positions);
         }
         catch (ArgumentException error)
         {
@@ -76,11 +81,11 @@ internal static class ParallelMriChecks
         }
     }
 
-    /// <summary>A checked trajectory.</summary>
-    public static double[,] Trajectory(ArrayData file)
+    /// <summary>A checked trajectory in cycles per field of view.</summary>
+    public static double[,] Trajectory(ArrayData file, long rows, long columns, TrajectoryUnit? unit)
     {
         var positions = new double[file.Shape[0], 2];
-        for (int i = 0; i < file.Values.Length; i++) positions[i / 2, i % 2] = file.Values[i];
+        for (int i = 0; i < file.Values.Length; i++) positions[i / 2, i % 2] = file.Values[i] * (unit == TrajectoryUnit.CyclesPerPixel ? (double)(i % 2 == 0 ? rows : columns) : 1);
         return positions;
     }
 

@@ -9,6 +9,9 @@ namespace InverseSolver.Solvers.Mri;
 /// <summary>What multi-coil MRI does before and after a solver: <see cref="ScanPreparation"/>, and the last step, in which the image is complex.</summary>
 internal static class ParallelReconstruction
 {
+    // Of right data, see docs/results/mri.md. The second keeps a noise level that is a little off from being taken for a wrong model.
+    internal const double LargestUnexplained = 0.02, LargestModelError = 2, LargestNoise = 0.5;
+
     /// <summary>Solvers with a network see a real image with a phase, those without a complex one.</summary>
     private static bool IsComplex(SolverParameters solver) => solver is not DiffusionParameters;
 
@@ -62,6 +65,8 @@ internal static class ParallelReconstruction
         {
             Scale = reports.Max(one => one.Scale),
             ModelError = reports.Max(one => one.ModelError),
+            Unexplained = reports.Max(one => one.Unexplained),
+            NoiseShare = reports.Max(one => one.NoiseShare),
             CoilRatios = [.. first.Report.CoilRatios.Select((_, coil) => reports.Average(one => coil < one.CoilRatios.Count ? one.CoilRatios[coil] : double.NaN))],
         };
         if (!stack) return (report, first.Arrays);
@@ -72,6 +77,19 @@ internal static class ParallelReconstruction
             : new MriArrays(Stacked(one => one.Image), first.Arrays.Maps, first.Arrays.KSpace, first.Arrays.Mask));
 
         ArrayData Stacked(Func<MriArrays, ArrayData> of) => FrameStack.Stack([.. arrays.Select(of)]);
+    }
+
+    /// <summary>What a reader of the image should know.</summary>
+    public static IEnumerable<string> Warnings(MriReport report)
+    {
+        if (report.NoiseSamples is not null && report.NoiseShare > LargestNoise)
+        {
+            yield return FormattableString.Invariant($"The image may be wrong: what the outermost samples hold is taken for noise, which then makes {report.NoiseShare:p0} of the measurement's energy. Check that the centre of k-space is in the middle of the array (rows / 2, columns / 2), or give sigma.");
+        }
+
+        // Without noise there is no ratio, and it is 1.
+        if (report.Unexplained <= LargestUnexplained || report.ModelError is > 1 and <= LargestModelError) yield break;
+        yield return FormattableString.Invariant($"The image may be wrong: no image explains {report.Unexplained:p1} of the measurement's energy with these coils, where right data leave less than {LargestUnexplained:p0} besides the noise. Check the centre of k-space, the order and direction of its lines, the order of coils in each file, the unit of a trajectory, a given sigma, and whether the patient moved.");
     }
 
     /// <summary>All frames' images over one scale.</summary>

@@ -39,7 +39,7 @@ internal static class ParallelSimulation
 
     private static KSpaceSampling Sampling(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files)
     {
-        if (files.TryGetValue("trajectory", out ArrayData? path)) return new TrajectorySampling(rows, columns, ParallelMriChecks.Trajectory(path), torch.CPU);
+        if (files.TryGetValue("trajectory", out ArrayData? path)) return new TrajectorySampling(rows, columns, ParallelMriChecks.Trajectory(path, rows, columns, problem.TrajectoryUnit), torch.CPU);
         bool[] mask = problem.Mask is null && !files.ContainsKey("mask")
             ? [.. Enumerable.Repeat(true, (int)(rows * columns))]
             : ProblemChecks.KSpaceMask(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem");
@@ -77,6 +77,6 @@ internal static class ParallelSimulation
         }
 
         if (problem.Mask is not null || files.ContainsKey("mask")) throw new InvalidInputException("problem.mask", "Along a trajectory there is no mask.");
-        ParallelMriChecks.CheckTrajectory(path, rows, columns);
+        ParallelMriChecks.CheckTrajectory(path, rows, columns, problem.TrajectoryUnit);
     }
 }

@@ -41,7 +41,7 @@ internal static class ScanPreparation
         (long rows, long columns) = (image[1], image[2]);
         Tensor y = torch.cat([.. frames.Select(frame => frame.Measurement.ToTensor(device))]);
         KSpaceSampling sampling = mask is null
-            ? new TrajectorySampling(rows, columns, ParallelMriChecks.Trajectory(first.Files["trajectory"]), device)
+            ? new TrajectorySampling(rows, columns, ParallelMriChecks.Trajectory(first.Files["trajectory"], rows, columns, problem.TrajectoryUnit), device)
             : new CartesianSampling(rows, columns, mask, device);
         try
         {
@@ -72,7 +72,7 @@ internal static class ScanPreparation
             Tensor channels = SenseConditioning.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
             // Where no coil sees anything the iteration leaves what the preconditioner spread there.
             Tensor x = (free.ToComplex(channels) * free.Support()).select(1, 0);
-            double unexplained = Unexplained(free, channels, y, sigma, check);
+            (double unexplained, double share, double noise) = Unexplained(free, channels, y, sigma, check);
             double scale = Quantile(x.abs().ToFloats());
             if (!(scale > 0) || !double.IsFinite(scale)) throw new InvalidInputException("files.measurement", "The image of it is zero nearly everywhere.");
             Tensor? phase = complexImage ? null
@@ -81,7 +81,7 @@ internal static class ScanPreparation
 
             var report = new MriReport(
                 (int)coils, (int)y.size(1), source, samples, given is not null ? "file" : enough ? "espirit" : "lowResolution", (int)maps.size(1), given is null ? (int)calibration.size(2) : 0,
-                given is null ? (int)calibration.size(3) : 0, phase is null ? "none" : first.Files.ContainsKey("phase") ? "file" : "lowResolution", sampling.NetAcceleration, scale, Math.Max(1, unexplained), []);
+                given is null ? (int)calibration.size(3) : 0, phase is null ? "none" : first.Files.ContainsKey("phase") ? "file" : "lowResolution", sampling.NetAcceleration, scale, Math.Max(1, unexplained), share, noise, []);
             var op = new SenseOperator(sampling, maps.contiguous(), phase, owns: true);
             string? method = samples is { } count ? $"{count} outermost samples of all coils" : null;
             return new PreparedScan(op, (y / scale).MoveToOuterDisposeScope(), new NoiseReport(sigma, samples is not null, method, null), report);
@@ -166,14 +166,15 @@ internal static class ScanPreparation
         return (data, enough && problem.Maps != MapSource.LowResolution);
     }
 
-    // Squared residual over what noise explains. What the first image leaves because its iteration stops early is no error of the model, so it goes on where that could matter.
-    private static double Unexplained(SenseOperator a, Tensor x, Tensor y, double sigma, Action check)
+    // Squared residual over what noise explains, 1 where there is no noise, and the shares of the measurement's energy that lie beyond the noise and that are noise. What the first image leaves
+    // because its iteration stops early is no error of the model, so it goes on where that could matter.
+    private static (double Ratio, double Share, double Noise) Unexplained(SenseOperator a, Tensor x, Tensor y, double sigma, Action check)
     {
-        if (sigma == 0) return 1;
-        double first = Ratio(x);
-        return first <= 1 ? first : Math.Min(first, Ratio(SenseConditioning.Prox(a, x, y, UnexplainedRho, UnexplainedTolerance, UnexplainedIterations, check)));
+        double expected = x.size(0) * a.MeasuredComponents * sigma * sigma, energy = torch.view_as_real(y.resolve_conj()).square().sum().ToDouble(), residual = Residual(x);
+        if (residual > expected) residual = Math.Min(residual, Residual(SenseConditioning.Prox(a, x, y, UnexplainedRho, UnexplainedTolerance, UnexplainedIterations, check)));
+        return (expected > 0 ? residual / expected : 1, energy > 0 ? Math.Max(0, residual - expected) / energy : 0, energy > 0 ? Math.Min(1, expected / energy) : 0);
 
-        double Ratio(Tensor image) => a.Residual2(image, y).sum().ToDouble() / (x.size(0) * a.MeasuredComponents * sigma * sigma);
+        double Residual(Tensor image) => a.Residual2(image, y).sum().ToDouble();
     }
 
     // Of the coils as they came.

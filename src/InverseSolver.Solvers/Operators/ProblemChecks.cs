@@ -199,7 +199,8 @@ internal static class ProblemChecks
         bool[]? lines = mask switch
         {
             not UploadedKSpaceMask => KSpaceMasks.Draw(mask, height, width, $"{field}.mask"),
-            _ when files["mask"].Shape is [var size] && size == width => Array.ConvertAll(files["mask"].Values, value => value > 0.5f),
+            // (width), with any dimensions of size 1: fastMRI writes (1, 1, width, 1).
+            _ when files["mask"].Count == width && files["mask"].Shape.Count(size => size != 1) <= 1 => Array.ConvertAll(files["mask"].Values, value => value > 0.5f),
             _ => null,
         };
         if (lines is null && files["mask"].Shape is [var length])
@@ -283,7 +284,7 @@ internal static class ProblemChecks
         if (largest > 16 * scale)
         {
             throw new InvalidInputException("files.measurement", isImage
-                ? $"Its largest value is {largest:g4}; images in .npy are on [0,1]. Scale it (8-bit values: divide by 255)."
+                ? $"Its largest value is {largest:g4}; images are on [0,1]. Scale it (8-bit values: divide by 255)."
                 : $"Its largest value is {largest:g4}; of an image on [0,1] no value is above {scale:g4}. Scale it.");
         }
     }

@@ -13,6 +13,14 @@ internal static class ProblemShapes
         _ => false,
     };
 
+    /// <summary>Whether y is an image on [0,1] where x is one.</summary>
+    public static bool IsImage(Problem problem) => problem switch
+    {
+        Composition c => c.Parts.All(IsImage),
+        Denoising or Inpainting or SuperResolution or GaussianBlur or MotionBlur or PointSpread or Colourisation or HighDynamicRange or Clipping or Quantisation or Jpeg => true,
+        _ => false,
+    };
+
     /// <summary>Shape of y for an image; not known for a module, which is taken to keep it.</summary>
     public static long[] Measurement(Problem problem, long[] image) => problem switch
     {

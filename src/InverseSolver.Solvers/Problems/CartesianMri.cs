@@ -38,7 +38,7 @@ public enum PhaseSource
 [JsonDerivedType(typeof(PoissonDiscKSpaceMask), "poissonDisc")]
 public abstract record KSpaceMask;
 
-/// <summary>The uploaded file <c>mask</c>: (width) for lines or (height, width); values above 0.5 were measured.</summary>
+/// <summary>The uploaded file <c>mask</c>: (width) for lines or (height, width); white (values above 0.5) was measured, black is missing.</summary>
 public sealed record UploadedKSpaceMask : KSpaceMask;
 
 /// <summary>A fully measured centre and random lines beside it.</summary>

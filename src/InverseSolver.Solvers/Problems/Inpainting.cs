@@ -14,7 +14,7 @@ public sealed record Inpainting([property: Required] PixelMask Mask) : Problem;
 [JsonDerivedType(typeof(RandomMask), "random")]
 public abstract record PixelMask;
 
-/// <summary>The mask is the uploaded file <c>mask</c>: an image or .npy of the measurement's height and width, values above 0.5 were measured.</summary>
+/// <summary>The mask is the uploaded file <c>mask</c>: an image or .npy of the measurement's height and width, white (values above 0.5) was measured, black is missing.</summary>
 public sealed record UploadedMask : PixelMask;
 
 /// <summary>A rectangle is missing.</summary>

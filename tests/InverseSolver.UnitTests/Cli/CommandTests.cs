@@ -91,6 +91,106 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(2, Inverse("convert", PathOf("a.npy"), PathOf("c.png")).ExitCode);
     }
 
+    /// <remarks>48 x 32 with every second column measured, of which the file's own reconstruction has 24 x 20 pixels of 10 mm.</remarks>
+    [Fact]
+    public void The_image_of_an_undersampled_fastMRI_file_is_as_large_as_the_file_s_own()
+    {
+        Imaging.RawData.Python("fastmri_cropped_undersampled", PathOf("scan.h5"));
+        File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
+        (int exitCode, string output) = Inverse("solve", "--problem", PathOf("p.json"), "--measurement", PathOf("scan.h5"), "--sigma", "0.01", "--solver", "adjoint", "--baselines", "leastSquares", "--out", PathOf("out"));
+        Assert.True(exitCode == 0, output);
+        int[] Shape(string name) => Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), name)), 1 << 20).Shape;
+        Assert.Equal([3, 1, 24, 20], Shape("result.npy"));
+        Assert.Equal([3, 1, 24, 20], Shape("baseline-leastSquares.npy"));
+        Assert.Equal([3, 24, 32], Shape("complex.npy"));
+        byte[] nifti = File.ReadAllBytes(Path.Combine(PathOf("out"), "result.nii"));
+        Assert.Equal([20, 24, 3], Enumerable.Range(1, 3).Select(i => (int)BitConverter.ToInt16(nifti, 40 + (2 * i))));
+        Assert.Equal(10f, BitConverter.ToSingle(nifti, 80));
+    }
+
+    /// <remarks>k-space and maps as the service writes them, of the phantom of four coils.</remarks>
+    [Fact]
+    public void Converted_k_space_and_maps_are_solved_by_BART_as_by_us()
+    {
+        using var bart = new Mri.BartProgram();
+        string[] names = ["kspace", "maps"];
+        foreach (string name in names)
+        {
+            string npy = Repository.File("tests", "InverseSolver.UnitTests", "Imaging", "fixtures", name + ".npy");
+            (int code, string said) = Inverse("convert", npy, PathOf(name + ".cfl"));
+            Assert.True(code == 0, said);
+            Assert.StartsWith("# Dimensions\n48 64 1 4 1", File.ReadAllText(PathOf(name + ".hdr")), StringComparison.Ordinal);
+            Assert.Equal(0, Inverse("convert", PathOf(name + ".cfl"), PathOf(name + ".npy")).ExitCode);
+            NpyArray before = Npy.Read(File.ReadAllBytes(npy), 1 << 20), after = Npy.Read(File.ReadAllBytes(PathOf(name + ".npy")), 1 << 20);
+            Assert.Equal(before.Shape, after.Shape);
+            Assert.Equal(before.Values, after.Values);
+        }
+
+        bart.Run("pics", "-r", "0.001", PathOf("kspace"), PathOf("maps"), PathOf("image"));
+        Assert.Equal(0, Inverse("convert", PathOf("image.cfl"), PathOf("image.npy")).ExitCode);
+        File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
+        (int exitCode, string output) = Inverse(
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("kspace.npy"), "--maps", PathOf("maps.npy"), "--sigma", "1", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
+        Assert.True(exitCode == 0, output);
+        NpyArray theirs = Npy.Read(File.ReadAllBytes(PathOf("image.npy")), 1 << 20), ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
+        Assert.Equal([64, 48], theirs.Shape);
+        Assert.InRange(Correlation(theirs, ours), 0.999, 1);
+    }
+
+    [Fact]
+    public void Whatever_is_neither_k_space_nor_maps_is_converted_as_it_is()
+    {
+        float[] values = [.. Enumerable.Range(0, 120).Select(i => (float)i)];
+        void Convert(int[] shape, bool complex, string dimensions, params string[] options)
+        {
+            File.WriteAllBytes(PathOf("a.npy"), Npy.Write(new NpyArray(shape, values[..(shape.Aggregate(1, (a, b) => a * b) * (complex ? 2 : 1))], complex)));
+            Assert.Equal(0, Inverse(["convert", PathOf("a.npy"), PathOf("a.cfl"), .. options]).ExitCode);
+            Assert.StartsWith($"# Dimensions\n{dimensions} 1", File.ReadAllText(PathOf("a.hdr")), StringComparison.Ordinal);
+        }
+
+        Convert([2, 3, 4], false, "4 3 2 1");
+        Convert([2, 3, 4], true, "4 3 2 1", "--as-is");
+        Convert([2, 1, 3, 4], true, "4 3 1 2");
+        Convert([3, 4], true, "4 3 1 1");
+        // Slices are BART's dimension 13.
+        Convert([5, 2, 2, 3], true, "3 2 1 2 1 1 1 1 1 1 1 1 1 5");
+        Assert.Equal(0, Inverse("convert", PathOf("a.cfl"), PathOf("b.npy")).ExitCode);
+        Assert.Equal(File.ReadAllBytes(PathOf("a.npy")), File.ReadAllBytes(PathOf("b.npy")));
+    }
+
+    /// <remarks>The truth is BART's phantom on the grid, as its coils see it; its k-space along the spokes is computed, so nothing of a transform is shared.</remarks>
+    [Fact]
+    public void BART_s_k_space_is_solved_along_BART_s_trajectory()
+    {
+        using var bart = new Mri.BartProgram();
+        bart.Run("traj", "-r", "-x48", "-y60", PathOf("tr"));
+        bart.Run("phantom", "-k", "-s4", "-t", PathOf("tr"), PathOf("kr"));
+        bart.Run("phantom", "-x48", "-s4", PathOf("coils"));
+        bart.Run("rss", "8", PathOf("coils"), PathOf("truth"));
+        Assert.Equal(0, Inverse("convert", PathOf("truth.cfl"), PathOf("truth.npy")).ExitCode);
+        File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
+        (int exitCode, string output) = Inverse(
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("kr.cfl"), "--trajectory", PathOf("tr.cfl"), "--sigma", "0.01", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
+        Assert.True(exitCode == 0, output);
+        NpyArray ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
+        Assert.Equal([48, 48], ours.Shape);
+        // The .npy of BART's image has its rows as columns.
+        NpyArray truth = Npy.Read(File.ReadAllBytes(PathOf("truth.npy")), 1 << 20);
+        float[] turned = [.. Enumerable.Range(0, 48 * 48).SelectMany(i => (float[])[truth.Values[2 * ((i % 48 * 48) + (i / 48))], truth.Values[(2 * ((i % 48 * 48) + (i / 48))) + 1]])];
+        // 0.926; of BART's own gridding of such spokes 0.919, of k-space that is taken as Cartesian 0.1.
+        Assert.InRange(Correlation(truth with { Values = turned }, ours), 0.91, 1);
+    }
+
+    // Of magnitudes.
+    private static double Correlation(NpyArray a, NpyArray b)
+    {
+        double[] Magnitudes(NpyArray array) => [.. Enumerable.Range(0, array.Values.Length / 2).Select(i => double.Hypot(array.Values[2 * i], array.Values[(2 * i) + 1]))];
+        double[] x = Magnitudes(a), y = Magnitudes(b);
+        Assert.Equal(x.Length, y.Length);
+        double mx = x.Average(), my = y.Average();
+        return x.Zip(y, (p, q) => (p - mx) * (q - my)).Sum() / Math.Sqrt(x.Sum(p => (p - mx) * (p - mx)) * y.Sum(q => (q - my) * (q - my)));
+    }
+
     [Fact]
     public void A_BART_file_is_solved_into_a_scan_that_BART_can_check()
     {
@@ -119,6 +219,90 @@ public sealed class CommandTests : IDisposable
         bart.Run("nrmse", "-t", "0.1", PathOf("kspace"), PathOf("explained"));
     }
 
+    /// <remarks>The scan 'study' is of X-7 in the study 1.2.3; the reference of ID-4711.</remarks>
+    [Fact]
+    public void A_reference_of_another_patient_and_a_vendor_s_convention_are_the_user_s_to_force()
+    {
+        File.WriteAllBytes(PathOf("scan.h5"), UnitTests.Imaging.RawData.Write("study").File);
+        File.WriteAllBytes(PathOf("vendor.h5"), UnitTests.Imaging.RawData.Write("siemens").File);
+        File.WriteAllBytes(PathOf("other.dcm"), UnitTests.Imaging.DicomSeeds.File("mr-unsigned"));
+        File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
+        string[] Arguments(string file, params string[] more) => ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf(file), "--sigma", "0.01", "--solver", "adjoint", "--out", PathOf("out"), .. more];
+        JsonArray Remarks() => JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!["origin"]!["remarks"]!.AsArray();
+
+        (int exitCode, string output) = Inverse(Arguments("scan.h5", "--reference", PathOf("other.dcm")));
+        Assert.True(exitCode == 2, output);
+        Assert.Contains("they differ in the patient ID", output, StringComparison.Ordinal);
+        Assert.All(["4711", "X-7", "1.2.3"], secret => Assert.DoesNotContain(secret, output, StringComparison.Ordinal));
+        Assert.False(Directory.Exists(PathOf("out")));
+        (exitCode, output) = Inverse(Arguments("scan.h5", "--reference", PathOf("other.dcm"), "--force-reference"));
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("The reference was forced", (string)Remarks()[^1]!, StringComparison.Ordinal);
+
+        (exitCode, output) = Inverse(Arguments("vendor.h5", "--vendor-convention", "none"));
+        Assert.True(exitCode == 0, output);
+        Assert.Contains(Remarks(), text => ((string)text!).Contains("vendor convention not applied", StringComparison.Ordinal));
+        Assert.Equal(2, Inverse(Arguments("vendor.h5", "--vendor-convention", "philips")).ExitCode);
+        Assert.Equal(2, Inverse(Arguments("vendor.h5", "--force-reference")).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("files"), InlineData("folder"), InlineData("zip")]
+    public void The_files_of_a_DICOM_series_are_one_measurement(string how)
+    {
+        string[] files = [.. ((double[])[6, 0, 3]).Select((place, i) => Path.Combine(Directory.CreateDirectory(PathOf(i == 0 ? "s" : "s/deeper")).FullName, $"{i}.dcm"))];
+        foreach ((int i, string file) in files.Index())
+            File.WriteAllBytes(file, Imaging.DicomBuilder.Mr(16, 16, [.. Enumerable.Repeat((ushort)(100 * (i + 1)), 256)]).At(0, 0, ((double[])[6, 0, 3])[i]).Text(0x00080018, "UI", $"1.2.3.4.{i}").File());
+        if (how == "zip") File.WriteAllBytes(PathOf("s.zip"), DicomArchive.Pack([.. files.Select(File.ReadAllBytes)]));
+        else File.WriteAllText(Path.Combine(PathOf("s"), "notes.txt"), "no image");
+        string[] measurement = how switch { "files" => files, "folder" => [PathOf("s")], _ => [PathOf("s.zip")] };
+        File.WriteAllText(PathOf("p.json"), """{ "type": "denoising" }""");
+        (int exitCode, string output) = Inverse(["solve", "--problem", PathOf("p.json"), "--measurement", .. measurement, "--solver", "adjoint", "--preset", "fast", "--sigma", "0.01", "--out", PathOf("out")]);
+        Assert.True(exitCode == 0, output);
+        JsonNode report = JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!;
+        Assert.Equal(how == "folder" ? 2 : 1, report["origin"]!["remarks"]!.AsArray().Count);
+        Assert.Equal(3, (int)report["dicom"]!["instances"]!);
+        // Places 0, 3 and 6 mm are those of the second, third and first file.
+        Volume volume = Nifti.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "result.nii")), 768);
+        Assert.Equal([200, 300, 100], ((int[])[0, 256, 512]).Select(i => (int)Math.Round(volume.Values[i])));
+        Assert.Equal(3, volume.VoxelMm.Z);
+    }
+
+    [Theory]
+    [InlineData("None of the files is a DICOM image", "a.npy", "b.npy"), InlineData("holds no files", "empty"), InlineData("(.hdr and .img)", "pair.img")]
+    public void What_is_no_series_and_no_measurement_is_refused(string words, params string[] names)
+    {
+        foreach (string name in (string[])["a.npy", "b.npy", "pair.img", "pair.hdr"]) WritePhantom(name, 8);
+        Directory.CreateDirectory(PathOf("empty"));
+        File.WriteAllText(PathOf("p.json"), """{ "type": "denoising" }""");
+        (int exitCode, string output) = Inverse(["solve", "--problem", PathOf("p.json"), "--measurement", .. names.Select(PathOf), "--out", PathOf("out")]);
+        Assert.Equal(2, exitCode);
+        Assert.Contains(words, output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(PathOf("out")));
+    }
+
+    /// <remarks>Colours whose luminance, 0.299 · 0.8 + 0.587 · 0.4 + 0.114 · 0.2, is 0.4968; a mask that leaves nothing out.</remarks>
+    [Fact]
+    public void What_may_be_wrong_is_printed_and_in_the_report()
+    {
+        float[] colours = [.. Enumerable.Range(0, 3 * 256).Select(i => 0.8f / (1 << (i / 256)))];
+        File.WriteAllBytes(PathOf("y.png"), ImageFile.WritePng(new Image(3, 16, 16, colours), 16));
+        File.WriteAllBytes(PathOf("mask.png"), ImageFile.WritePng(new Image(1, 16, 16, [.. Enumerable.Repeat(1f, 256)])));
+        File.WriteAllText(PathOf("p.json"), """{ "type": "inpainting", "mask": { "type": "file" } }""");
+        string[] arguments = ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.png"), "--mask", PathOf("mask.png"), "--solver", "adjoint", "--sigma", "0.01", "--out", PathOf("out")];
+        (int exitCode, string output) = Inverse(arguments);
+        Assert.Equal(2, exitCode);
+        Assert.Contains("--luminance", output, StringComparison.Ordinal);
+        (exitCode, output) = Inverse([.. arguments, "--luminance"]);
+        Assert.True(exitCode == 0, output);
+        string[] warnings = [.. JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!["warnings"]!.AsArray().Select(text => (string)text!)];
+        Assert.Contains(warnings, text => text.Contains("luminance", StringComparison.Ordinal));
+        Assert.Contains(warnings, text => text.Contains("leaves nothing out", StringComparison.Ordinal));
+        Assert.All(warnings, text => Assert.Contains($"warning: {text}\n", output, StringComparison.Ordinal));
+        Assert.All(Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "result.npy")), 1000).Values, value => Assert.Equal(0.4968, value, 1e-3));
+        Assert.All(ImageFile.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "mask.png")), new ImageLimits(1000)).Values, value => Assert.Equal(1, value));
+    }
+
     [Theory]
     [InlineData("solver.parameters.steps", "--set", "steps=0")]
     [InlineData("solver.parameters.stepps", "--set", "stepps=5")]
@@ -128,7 +312,10 @@ public sealed class CommandTests : IDisposable
     [InlineData("no model 'other'", "--model", "other")]
     [InlineData("'tpu'", "--device", "tpu")]
     [InlineData("name=value", "--set", "steps")]
-    [InlineData("--seed", "--seed", "-1")]
+    [InlineData("--seed is 0 or more", "--seed", "-1")]
+    [InlineData("--seed is a whole number, not 'abc'", "--seed", "abc")]
+    [InlineData("--sigma is a number with a decimal point, as in 0.01, not '0,01'", "--sigma", "0,01")]
+    [InlineData("--set xi=0,5: a number has a decimal point", "--set", "xi=0,5")]
     [InlineData("cuda:77", "--device", "cuda:77")]
     [InlineData("nowhere", "--models", "/nowhere")]
     [InlineData("--bogus", "--bogus", "1")]
@@ -141,6 +328,10 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(2, exitCode);
         Assert.Contains(named, output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+
+        // Of an option that is unknown, those that it may have been meant for follow.
+        string[] lines = [.. output.Trim().Split('\n').Where(line => !line.StartsWith("warning: ", StringComparison.Ordinal))];
+        Assert.True(lines.Length == 1 || option == "--bogus", output);
         Assert.False(Directory.Exists(PathOf("out")));
     }
 
@@ -186,8 +377,18 @@ public sealed class CommandTests : IDisposable
         }
 
         Assert.Equal(1, Inverse("models", "check", PathOf("other")).ExitCode);
+
+        // A reference that does not fit: one sentence for it, and what is written is JSON.
+        File.WriteAllBytes(
+            Path.Combine(PathOf("other"), "golden.safetensors"),
+            new Diffusion.SafetensorsBuilder().Add("x", "F32", [1, 4, 8, 8], new byte[1024]).Add("t", "I64", [1], new byte[8]).Add("out", "F32", [1, 3, 8, 8], new byte[768]).ToBytes());
+        (exitCode, output) = Inverse("models", "check", PathOf("other"), "--json", PathOf("misfit.json"));
+        Assert.Equal(1, exitCode);
+        Assert.Matches("^out +cannot be compared: The network takes \\(N, 3, H, W\\), not \\(1, 4, 8, 8\\)\\.\n$", output);
+        Assert.Null(Assert.Single(JsonNode.Parse(File.ReadAllText(PathOf("misfit.json")))!.AsArray())!["relativeError"]);
         Assert.Equal(2, Inverse("models", "check", PathOf("nowhere")).ExitCode);
         Assert.Contains("brain-mri-128", Inverse("models", "list").Output, StringComparison.Ordinal);
+        Assert.Equal((0, $"There is no model package in {Directory.CreateDirectory(PathOf("empty")).FullName}.\n"), Inverse("models", "list", "--models", PathOf("empty")));
     }
 
     [Fact]

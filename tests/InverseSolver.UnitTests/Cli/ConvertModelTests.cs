@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Imaging;
+using InverseSolver.UnitTests.Diffusion;
 using InverseSolver.UnitTests.Diffusion.Checkpoints;
 using Xunit;
 
@@ -87,6 +88,7 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
     [InlineData("a: &x [1]\nb: *x", "anchors and aliases are not read")]
     [InlineData("model: {params: {scale_factor: big}}", "model.params.scale_factor is no number")]
     [InlineData("model: {params: {parameterization: w}}", "model.params.parameterization is 'w'; eps, v and x0 are known")]
+    [InlineData("model: {params: {beta_schedule: sqrt}}", "model.params.beta_schedule is 'sqrt'; linear, sqrt_linear and cosine are known")]
     [InlineData("model: [", "is no YAML (line")]
     [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "is nested deeper than 32 levels")]
     public void A_configuration_that_is_none_ends_with_2_and_says_why(string yaml, string text)
@@ -108,6 +110,27 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
         (exitCode, output) = Inverse("models", "convert", checkpoints.File("none.ckpt"), Path.Combine(checkpoints.NewFolder(), "m"));
         Assert.Equal(2, exitCode);
         Assert.Contains("none.ckpt is missing.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_configurations_schedule_counts_where_the_checkpoint_has_none_and_a_guided_one_is_asked_for_its_flags()
+    {
+        string folder = checkpoints.NewFolder(), config = Path.Combine(folder, "c.yaml"), bare = Path.Combine(folder, "bare.safetensors"), package = Path.Combine(folder, "m");
+        File.WriteAllBytes(bare, SafetensorsBuilder.From(checkpoints.File("vq4-new-order.safetensors")).With("betas", _ => null).ToBytes());
+        File.WriteAllText(config, "model: {params: {timesteps: 2000, beta_schedule: sqrt_linear, linear_start: 0.001, linear_end: 0.01, unet_config: {params: {use_new_attention_order: True}}}}");
+        (int exitCode, string output) = Inverse("models", "convert", bare, package, "--config", config);
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("qkv order      new  [config]", output, StringComparison.Ordinal);
+        JsonNode scheduler = JsonNode.Parse(File.ReadAllText(Path.Combine(package, "scheduler", "scheduler_config.json")))!;
+        Assert.Equal(("linear", 2000, 0.001, 0.01), ((string)scheduler["beta_schedule"]!, (int)scheduler["num_train_timesteps"]!, (double)scheduler["beta_start"]!, (double)scheduler["beta_end"]!));
+
+        string[] guided = ["models", "convert", checkpoints.File("pixels-heads.ckpt"), Path.Combine(folder, "g")];
+        (exitCode, output) = Inverse(guided);
+        Assert.Equal(2, exitCode);
+        Assert.Contains("its attention, qkv order, beta schedule and steps are not known", output, StringComparison.Ordinal);
+        (exitCode, output) = Inverse([.. guided, "--heads", "4", "--attention-order", "new", "--beta-schedule", "linear", "--steps", "4000", "--rescale-timesteps", "true"]);
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("time           t * 1000 / 4000  [option]", output, StringComparison.Ordinal);
     }
 
     private static (int ExitCode, string Output) Inverse(params string[] arguments) =>

@@ -73,7 +73,13 @@ public sealed class ScheduleTests
     [InlineData("""{"beta_schedule":"cosine"}""", "beta_schedule")]
     [InlineData("""{"prediction_type":"x"}""", "prediction_type")]
     [InlineData("""{"timestep_spacing":"karras"}""", "timestep_spacing")]
-    [InlineData("""{"use_karras_sigmas":true}""", "use_karras_sigmas")]
+    [InlineData("""{"use_carras_sigmas":true}""", "use_carras_sigmas")]
+    [InlineData("""{"use_flow_sigmas":true}""", "use_flow_sigmas")]
+    [InlineData("""{"_class_name":"EulerDiscreteScheduler","timestep_type":"continuous"}""", "timestep_type")]
+    [InlineData("""{"_class_name":"DPMSolverMultistepScheduler","use_flow_sigmas":true}""", "use_flow_sigmas")]
+    [InlineData("""{"_class_name":"DPMSolverMultistepScheduler","beta_end":Infinity}""", "'beta_end' must be a number")]
+    [InlineData("""{"trained_betas":[0.1, NaN],"num_train_timesteps":2}""", "trained_betas")]
+    [InlineData("""{"predict_epsilon":false,"prediction_type":"epsilon"}""", "predict_epsilon")]
     [InlineData("""{"num_train_timesteps":0}""", "num_train_timesteps")]
     [InlineData("""{"trained_betas":[0.1, 0.2]}""", "trained_betas")]
     [InlineData("""{"beta_start":-1}""", "beta_start")]
@@ -85,6 +91,12 @@ public sealed class ScheduleTests
     [InlineData("""{"_class_name":"EulerDiscreteScheduler","interpolation_type":"linear","use_karras_sigmas":true,"prediction_type":"v_prediction","timestep_spacing":"trailing"}""", PredictionType.VPrediction, TimestepSpacing.Trailing)]
     [InlineData("""{"_class_name":"DPMSolverMultistepScheduler","algorithm_type":"dpmsolver++","solver_order":2,"timestep_spacing":"linspace"}""", PredictionType.Epsilon, TimestepSpacing.Linspace)]
     [InlineData("""{"_class_name":"DDIMScheduler","tensor_format":"pt","skip_prk_steps":true}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
+    [InlineData("""{"_class_name":"DPMSolverMultistepScheduler","lambda_min_clipped":-Infinity,"variance_type":null,"a \"NaN\" text":"-Infinity","timestep_spacing":"linspace"}""", PredictionType.Epsilon, TimestepSpacing.Linspace)]
+    [InlineData("""{"_class_name":"DDIMScheduler","interpolation_type":"linear","skip_prk_steps":true,"use_karras_sigmas":true,"final_sigmas_type":"zero","lambda_min_clipped":-Infinity}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
+    [InlineData("""{"_class_name":"DDPMScheduler","solver_order":2,"algorithm_type":"dpmsolver++","solver_type":"midpoint","lower_order_final":true,"sigma_min":null,"use_flow_sigmas":false,"flow_shift":1.0}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
+    [InlineData("""{"_class_name":"PNDMScheduler","timestep_type":"discrete","predict_x0":true,"solver_p":null,"disable_corrector":[],"euler_at_final":true,"eta":0.5}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
+    [InlineData("""{"_class_name":"DDPMScheduler","predict_epsilon":false}""", PredictionType.Sample, TimestepSpacing.Leading)]
+    [InlineData("""{"_class_name":"DDPMScheduler","predict_epsilon":true}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
     public void Of_other_samplers_the_schedule_is_taken(string json, PredictionType prediction, TimestepSpacing spacing)
     {
         DdimSchedule schedule = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,""" + json[1..]);

@@ -148,13 +148,19 @@ public sealed class WeightFilesTests : IDisposable
         },
         $"Tensor 'conv_in.bias' is both in {First} and in {Second}");
 
+    // Of fine-tuned and quantised copies the total is often that of the original.
     [Theory]
-    [InlineData("1", "metadata.total_size is 1, but the tensors of the shards have")]
-    [InlineData("-1", "total_size must be a number of bytes")]
-    [InlineData("\"x\"", "total_size must be a number of bytes")]
-    [InlineData("1e300", "total_size must be a number of bytes")]
-    public void A_total_that_is_not_that_of_the_shards_is_refused(string total, string message) =>
-        Spoiled(index => index["metadata"]!["total_size"] = JsonNode.Parse(total), message);
+    [InlineData("1"), InlineData("-1"), InlineData("\"x\""), InlineData("1e300"), InlineData("null")]
+    public void A_stale_total_changes_nothing(string total)
+    {
+        float[] whole = Noise();
+        StableDiffusionPackage.Split(package.Weights("unet"), 3);
+        string path = Path.Combine(package.Folder, "unet", Index);
+        JsonNode index = JsonNode.Parse(File.ReadAllText(path))!;
+        index["metadata"]!["total_size"] = JsonNode.Parse(total);
+        File.WriteAllText(path, index.ToJsonString());
+        Assert.Equal(whole, Noise());
+    }
 
     [Fact]
     public void An_index_without_shards_is_refused()

@@ -34,6 +34,56 @@ public sealed class FileImportTests : IDisposable
         Assert.Contains("BART", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false)).Message, StringComparison.Ordinal);
     }
 
+    /// <remarks>Two samples of three spokes by two coils: sample s of spoke p of coil c is number s + 2 p + 6 c, at (s, p) in cycles per field of view less (5, 2).</remarks>
+    [Fact]
+    public void BART_s_trajectory_is_that_of_its_k_space()
+    {
+        byte[] header = [.. "# Dimensions\n1 2 3 2\n"u8], data = Bytes([.. Enumerable.Range(0, 12).SelectMany(i => (float[])[i, 0])]);
+        byte[] trajectory = Bytes([.. Enumerable.Range(0, 6).SelectMany(i => (float[])[(i % 2) - 5, 0, (i / 2) - 2, 0, 0, 0])]);
+        ImportedMeasurement read = Import.ReadMeasurement(MeasurementKind.MultiCoil, data, header, false, trajectory);
+        Assert.Equal([2, 6], Measurement(read).Shape);
+        Assert.Equal(Enumerable.Range(0, 12).Select(i => (float)i), Enumerable.Range(0, 12).Select(i => Measurement(read).Values[2 * i]));
+        Assert.Equal([6, 2], read.Files["trajectory"].Array.Shape);
+        Assert.Equal([-5, -2, -4, -2, -5, -1, -4, -1, -5, 0, -4, 0], read.Files["trajectory"].Array.Values);
+        Assert.Equal((10, 8), (read.Origin.Rows, read.Origin.Columns));
+
+        // Two frames with one trajectory, and with one each.
+        header = [.. "# Dimensions\n1 2 3 1 1 1 1 1 1 1 2\n"u8];
+        Assert.Equal([2, 1, 6], Measurement(Import.ReadMeasurement(MeasurementKind.MultiCoil, data, header, false, trajectory)).Shape);
+        Assert.Equal([2, 6, 2], Import.ReadMeasurement(MeasurementKind.MultiCoil, data, header, false, [.. trajectory, .. trajectory]).Files["trajectory"].Array.Shape);
+    }
+
+    [Fact]
+    public void BART_s_k_space_with_a_first_dimension_of_1_is_Cartesian_with_a_warning_or_has_a_trajectory()
+    {
+        byte[] header = [.. "# Dimensions\n1 3 2 2\n"u8];
+        Assert.Contains("samples and spokes", Assert.Single(Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false).Origin.Remarks), StringComparison.Ordinal);
+        Assert.Empty(Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], [.. "# Dimensions\n3 1 2 2\n"u8], false).Origin.Remarks);
+    }
+
+    [Theory]
+    [InlineData("3 2 1 2", 144, 0, "here the first is 3")]
+    [InlineData("1 2 3 2", 120, 0, "144 bytes; the file 'trajectory' has 120")]
+    [InlineData("1 2 3 2", 144, 1, "positions are real")]
+    [InlineData("1 2 3 2", 144, 4, "0 as the third coordinate")]
+    public void Trajectories_that_are_not_BART_s_are_refused(string sizes, int bytes, int wrong, string reason)
+    {
+        float[] values = new float[bytes / 4];
+        values[wrong] = 1;
+        byte[] header = [.. "# Dimensions\n"u8, .. System.Text.Encoding.ASCII.GetBytes(sizes + "\n")];
+        InvalidMeasurementException error = Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false, Bytes(values)));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MATLAB_s_files_are_refused_by_name()
+    {
+        byte[] file = new byte[2048];
+        "MATLAB 5.0 MAT-file, Platform: GLNXA64"u8.CopyTo(file);
+        Assert.Contains("MATLAB", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false)).Message, StringComparison.Ordinal);
+        Assert.Contains("MATLAB", Assert.Throws<InvalidMeasurementException>(() => Import.Read("mask", file)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void BART_s_real_file_is_the_npy_of_it()
     {
@@ -102,7 +152,7 @@ public sealed class FileImportTests : IDisposable
         Assert.Equal([1, DicomSeeds.Rows, DicomSeeds.Columns], Measurement(read).Shape);
         Assert.Equal(1, Measurement(read).Values.Max(), 1e-6);
         Assert.True(Measurement(read).Values.Min() >= 0);
-        Assert.Equal(Math.Min(0, image.Smallest), read.Origin.Offset);
+        Assert.Equal(Math.Min(0, image.Values.Min()), read.Origin.Offset);
         for (int i = 0; i < image.Values.Length; i++) Assert.Equal(image.Values[i], (Measurement(read).Values[i] * read.Origin.Scale) + read.Origin.Offset, 1e-3);
         Assert.Equal(DicomFile.NoKSpace, Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false)).Message);
         // Another DICOM image is put on the scale of the measurement.
@@ -124,7 +174,8 @@ public sealed class FileImportTests : IDisposable
     public void A_result_is_written_in_the_units_of_its_scan()
     {
         var origin = new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 4, Geometry = [new(new(0, 0, 0), new(1, 0, 0), new(0, 1, 0), 1, 1, 5)] };
-        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, [.. Enumerable.Range(0, 16).Select(i => i / 16f)]));
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, [.. Enumerable.Range(0, 16).Select(i => i / 16f)]) with { Warnings = ["It may be wrong."] });
+        Assert.Contains("It may be wrong.", System.Text.Encoding.Latin1.GetString(files[0].Bytes), StringComparison.Ordinal);
         Assert.Equal(["result-0000.dcm", "result.nii"], files.Select(file => file.Name));
         Assert.Equal(("new", "measurement", 1, 0), (report.Identifiers, report.Geometry, report.Instances, report.Remarks.Count));
         DicomImage dicom = DicomFile.Read(_reader, files[0].Bytes);
@@ -143,13 +194,124 @@ public sealed class FileImportTests : IDisposable
     }
 
     [Fact]
-    public void Repetitions_of_one_slice_are_no_volume_in_space()
+    public void Several_echoes_and_repetitions_become_one_series_and_a_4_D_NIfTI_with_its_place()
+    {
+        ImportedMeasurement read = Import.ReadMeasurement(MeasurementKind.MultiCoil, RawData.Write("multi").File, null, false);
+        float[] values = [.. Enumerable.Range(0, 12 * 48).Select(i => (i / 48) + (i % 48 / 100f))];
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(read.Origin, values) with { Slices = 12, Rows = 8, Columns = 6 });
+        Assert.Equal(("new", "measurement", 12), (report.Identifiers, report.Geometry, report.Instances));
+        Assert.Empty(report.Remarks);
+        RawData.InFolder(folder =>
+        {
+            foreach (DerivedFile file in files) File.WriteAllBytes(Path.Combine(folder, file.Name), file.Bytes);
+            const string dicom = """
+                import sys, pydicom
+                for i in range(12):
+                    d = pydicom.dcmread(f"{sys.argv[1]}/result-{i:04}.dcm")
+                    print(d.InstanceNumber, d.EchoTime, d.EchoNumbers, d.RepetitionTime, d.FlipAngle, d.TemporalPositionIdentifier, d.NumberOfTemporalPositions, d.ImagePositionPatient[2], d.SeriesInstanceUID == pydicom.dcmread(f"{sys.argv[1]}/result-0000.dcm").SeriesInstanceUID)
+                """;
+            Assert.Equal(
+                Enumerable.Range(0, 12).Select(i => $"{i + 1} {(i < 6 ? 10 : 30)} {(i / 6) + 1} 500 70 {(i / 3 % 2) + 1} 2 {(6 * (i % 3)) - 6} True"),
+                Judge.Python("pydicom", dicom, folder).Replace(".0", "", StringComparison.Ordinal).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            string found = Judge.Try("dciodvfy", Path.Combine(folder, "result-0007.dcm")).Text;
+            Assert.DoesNotContain("Error", found, StringComparison.Ordinal);
+            const string nifti = """
+                import sys, nibabel
+                n = nibabel.load(sys.argv[1] + "/result.nii")
+                print(*n.shape, int(n.header["sform_code"]), int(n.header["qform_code"]), *[int(v) for v in n.affine.ravel()])
+                data = n.get_fdata()
+                print(*[round(float(data[1, 2, s, v]), 2) for v in range(4) for s in range(3)])
+                """;
+            // Pixels of 10 mm, rows along x, columns along y, slices 6 mm apart; RAS turns x and y over. The first pixel's centre is at (-40, -30, -6).
+            Assert.Equal(
+                ["6 8 3 4 1 1 0 -10 0 40 -10 0 0 30 0 0 6 -6 0 0 0 1", string.Join(' ', Enumerable.Range(0, 12).Select(i => FormattableString.Invariant($"{(100.0 * i) + 13:0.0}")))],
+                Judge.Python("nibabel", nifti, folder).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            return 0;
+        });
+    }
+
+    [Fact]
+    public void Repetitions_of_one_slice_have_the_place_of_the_slice()
     {
         var place = new FrameGeometry(new(0, 0, 0), new(1, 0, 0), new(0, 1, 0), 1, 1, 5);
         var origin = new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 4, Geometry = [place, place] };
         (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, new float[32]) with { Slices = 2 });
         Assert.Equal(["result-0000.dcm", "result-0001.dcm", "result.nii"], files.Select(file => file.Name));
+        Assert.Empty(report.Remarks);
+        // Four dimensions, 4 x 4 x 1 x 2, with an sform.
+        Assert.Equal([4, 4, 4, 1, 2, 1], [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(files[2].Bytes, 40 + (2 * i))), BitConverter.ToInt16(files[2].Bytes, 254)]);
+    }
+
+    /// <remarks>Slices at 0, 12 and 6 mm; those of a second echo in the same order.</remarks>
+    [Fact]
+    public void Frames_in_the_order_in_which_they_were_measured_become_volumes_in_the_order_of_their_places()
+    {
+        FrameGeometry[] geometry = [.. new[] { 0, 12, 6, 0, 12, 6 }.Select(z => new FrameGeometry(new(0, 0, z), new(1, 0, 0), new(0, 1, 0), 1, 1, 5))];
+        var origin = new MeasurementOrigin { Format = "dicom", Rows = 4, Columns = 4, Geometry = geometry };
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, [.. Enumerable.Range(0, 96).Select(i => i / 16 / 100f)]) with { Slices = 6 });
+        byte[] nifti = files[^1].Bytes;
+        Assert.Equal([4, 4, 4, 3, 2, 1], [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(nifti, 40 + (2 * i))), BitConverter.ToInt16(nifti, 254)]);
+        Assert.Equal([0, 2, 1, 3, 5, 4], Enumerable.Range(0, 6).Select(i => MathF.Round(BitConverter.ToSingle(nifti, 352 + (64 * i)))));
+        Assert.Contains("order of their places", Assert.Single(report.Remarks), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Slices_whose_places_are_not_filled_in_are_no_repetitions()
+    {
+        var place = new FrameGeometry(new(0, 0, 0), new(1, 0, 0), new(0, 1, 0), 1, 1, 5);
+        var origin = new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 4, Geometry = [place, place, place, place], Details = [.. new[] { 0, 0, 1, 1 }.Select(volume => new FrameDetails { Volume = volume })] };
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, new float[64]) with { Slices = 4 });
+        Assert.Equal([4, 4, 4, 2, 2, 0], [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(files[^1].Bytes, 40 + (2 * i))), BitConverter.ToInt16(files[^1].Bytes, 254)]);
         Assert.Contains("no place in space", Assert.Single(report.Remarks), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_measurement_that_says_where_it_lies_lies_there_whatever_the_reference_of_its_sizes_says()
+    {
+        FrameGeometry own = new(new(-20, -30, 5), new(1, 0, 0), new(0, 1, 0), 1, 1, 5), there = own with { Position = own.Position + new PatientVector(0, 0, 40) };
+        byte[] Reference(FrameGeometry geometry) => DicomSeries.Write(_reader, new DerivedSeries { Values = new float[16], Slices = 1, Rows = 4, Columns = 4, Geometry = [geometry], Solver = "none", SoftwareVersion = "1", Study = new StudyInformation { FrameOfReferenceUid = "1.2.9" } })[0];
+        foreach ((FrameGeometry reference, string source) in ((FrameGeometry, string)[])[(own, "reference"), (own with { Position = own.Position + new PatientVector(0.5, 0.5, 0) }, "reference"), (there, "measurement"), (own with { AlongRow = new(-1, 0, 0) }, "measurement")])
+        {
+            var origin = new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 4, Geometry = [own], FrameOfReferenceUid = "1.2.7" };
+            (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, new float[16]) with { Reference = Reference(reference) });
+            DicomImage written = DicomFile.Read(_reader, files[0].Bytes);
+            Assert.Equal(source, report.Geometry);
+            Assert.Equal(source == "reference" ? (reference, "1.2.9") : (own, "1.2.7"), (written.Frames[0].Geometry, written.FrameOfReferenceUid));
+            Assert.Equal(source == "measurement", report.Remarks.Any(remark => remark.Contains("lies elsewhere", StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
+    public void What_varies_and_is_not_known_is_not_taken_from_the_reference()
+    {
+        byte[] reference = DicomSeeds.File("mr-signed"); // TE 4.6, TR 500
+        FrameDetails[] details = [new() { Volume = 0, EchoTimeMs = 10 }, new() { Volume = 1, EchoTimeMs = double.NaN }];
+        DerivedSeries series = DicomSeriesTests.Series() with { Values = new float[384], Slices = 2, Reference = reference, Geometry = DicomSeriesTests.Geometry()[..2], Details = details };
+        IReadOnlyList<byte[]> files = DicomSeries.Write(_reader, series);
+        RawData.InFolder(folder =>
+        {
+            foreach ((int i, string time) in ((int, string)[])[(0, "[10]"), (1, "(no value available)")])
+            {
+                string path = Path.Combine(folder, $"{i}.dcm");
+                File.WriteAllBytes(path, files[i]);
+                string found = Judge.Run("dcmdump", path);
+                Assert.Contains($"(0018,0081) DS {time}", found, StringComparison.Ordinal);
+                Assert.Contains("(0018,0080) DS [500]", found, StringComparison.Ordinal);
+            }
+
+            return 0;
+        });
+    }
+
+    [Fact]
+    public void A_vendor_s_convention_is_for_files_with_directions()
+    {
+        byte[] array = Npy.Write(new NpyArray([2, 4, 4], new float[64], IsComplex: true));
+        foreach (byte[] file in (byte[][])[array, RawData.Write("tiny_fastmri").File])
+        {
+            Assert.Contains("vendorConvention", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false, convention: VendorConvention.Siemens)).Message, StringComparison.Ordinal);
+            Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false, convention: VendorConvention.None);
+        }
     }
 
     private static DerivedImages Images(MeasurementOrigin origin, float[] values) => new()
@@ -165,6 +327,21 @@ public sealed class FileImportTests : IDisposable
         Model = "none",
         SoftwareVersion = "1",
     };
+
+    private static byte[] Bytes(float[] values) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values).ToArray();
+
+    [Fact]
+    public void Pixels_of_a_known_size_without_a_place_are_written_as_large_as_they_are()
+    {
+        var origin = new MeasurementOrigin { Format = "fastmri", Rows = 4, Columns = 4, PixelMm = (2.1875, 1.5, 5), Geometry = [null] };
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, [.. Enumerable.Range(0, 16).Select(i => i / 16f)]));
+        Assert.Equal("unknown", report.Geometry);
+        DicomImage dicom = DicomFile.Read(_reader, files[0].Bytes);
+        Assert.Equal((2.1875, 1.5, 5.0), (dicom.Frames[0].Geometry!.RowSpacingMm, dicom.Frames[0].Geometry!.ColumnSpacingMm, dicom.Frames[0].Geometry!.SliceThicknessMm!.Value));
+        byte[] nifti = files[1].Bytes;
+        Assert.Equal([1.5f, 2.1875f, 5f], Enumerable.Range(1, 3).Select(i => BitConverter.ToSingle(nifti, 76 + (4 * i))));
+        Assert.Equal((0, 0), (BitConverter.ToInt16(nifti, 252), BitConverter.ToInt16(nifti, 254)));
+    }
 
     private static NpyArray Measurement(ImportedMeasurement read) => read.Files["measurement"].Array;
 }

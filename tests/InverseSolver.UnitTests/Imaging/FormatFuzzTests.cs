@@ -32,12 +32,20 @@ public sealed class FormatFuzzTests
         ("dicom-jpeg-colours", () => DicomSeeds.File("rgb", "dcmcjpeg +eb"), ReadDicom),
         ("dicom-jpeg-ls", () => DicomSeeds.File("mr-unsigned", "dcmcjpls +el"), ReadDicom),
         ("dicom-enhanced", () => DicomSeeds.File("enhanced"), ReadDicom),
+        ("dicom-fragments", Fragments, ReadDicom),
         ("dicom-reference", () => DicomSeeds.File("mr-signed"), (reader, file) => DicomSeries.Write(reader, DicomSeriesTests.Series() with { Reference = file })),
         ("nifti", () => Fixtures.Read("big-endian.nii"), (_, file) => Nifti.Read(file, Elements)),
         ("nifti-gz", () => Fixtures.Read("sform.nii.gz"), (_, file) => Nifti.Read(file, Elements)),
     ];
 
     private static void ReadDicom(FormatReader reader, byte[] file) => DicomFile.Read(reader, file);
+
+    // Two frames in three fragments, which only the data tell apart.
+    private static byte[] Fragments()
+    {
+        byte[] first = DicomBuilder.RleFrame([.. Enumerable.Range(0, 48).Select(i => (ushort)(900 * i))]), second = DicomBuilder.RleFrame(new ushort[48]);
+        return DicomBuilder.Mr(6, 8).Text(0x00280008, "IS", "2").Fragments([], first[..80], first[80..], second).File(DicomBuilder.Rle);
+    }
 
     private static NpyArray Array => new([2, 3, 4], [.. Enumerable.Range(0, 48).Select(i => (float)i)], IsComplex: true);
 

@@ -24,6 +24,26 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("phase_oversampling_undersampled", "an undersampled scan cannot be cropped")]
     [InlineData("zero_fill", "filled with zeros along the phase-encoding direction, from 20 to 26")]
     [InlineData("left_out", "2 phase-correction acquisitions left out")]
+    [InlineData("reversed_asymmetric", "Lines that were measured backwards are turned")]
+    [InlineData("reversed_asymmetric_turned", "measured backwards is around sample 23, which is taken as their centre; their center_sample is 10")]
+    [InlineData("wrong_centre", "around phase-encoding step 4, which is taken as its centre; the header says 10")]
+    [InlineData("missing_centre", "around phase-encoding step 4, which is taken as its centre; the header names none")]
+    [InlineData("no_limits", "around phase-encoding step 4, which is taken as its centre; the header names none")]
+    [InlineData("zero_centre", "names no central phase-encoding step; 10 is taken")]
+    [InlineData("centre_off_by_one", "With the central phase-encoding step 9 lines would lie outside the encoded matrix; 10 is taken")]
+    [InlineData("center_sample_zero", "center_sample of the readouts is 0, which says nothing; sample 24")]
+    [InlineData("one_of_two_partitions", "the scan is taken as 2-D")]
+    [InlineData("nearly_whole", null)]
+    [InlineData("more_lines", "more than the header's matrix of 18; 20 are taken")]
+    [InlineData("body_coil", "20 lines of another number of coils than the header's 4 receiver channels left out")]
+    [InlineData("metres", "perhaps it is in metres")]
+    [InlineData("volume_partial", "of 6 partitions 2 to 5 are measured")]
+    [InlineData("fastmri_positions", null)]
+    [InlineData("fastmri_positions_without_mask", null)]
+    [InlineData("fastmri_mask_with_ones", "oversampling of 2 is removed")]
+    [InlineData("fastmri_cropped", "phase-encoding direction's oversampling of 1.6 is removed")]
+    [InlineData("fastmri_cropped_undersampled", "32 pixels are solved for, and the image is cut to 20 afterwards")]
+    [InlineData("fastmri_cropped_without_header", "no header")]
     [InlineData("fastmri", "oversampling of 2 is removed")]
     [InlineData("fastmri_without_mask", "oversampling of 2 is removed")]
     public void Each_rule_gives_the_k_space_that_NumPy_computes(string scan, string? remark)
@@ -37,6 +57,62 @@ public sealed class IsmrmrdTests : IDisposable
         AssertZeroWhereNotMeasured(read);
         Assert.Equal(read.Frames, read.FrameList.Count);
         if (remark is not null) Assert.Contains(remark, string.Join(' ', read.Remarks), StringComparison.Ordinal);
+    }
+
+    /// <remarks>The peak of the first moves as a field gradient moves it; the spike and the tags are stronger than all else.</remarks>
+    [Theory]
+    [InlineData("moved_peak"), InlineData("spike"), InlineData("tagging")]
+    public void A_centre_that_may_be_right_is_left_as_it_is(string scan)
+    {
+        (byte[] file, byte[] expected) = RawData.Write(scan);
+        RawMri read = IsmrmrdFile.Read(_reader, file);
+        Assert.InRange(RawData.Distance(Npz.Read(expected, "kspace", 1 << 24).Values, read.KSpace), 0, 1e-6);
+        Assert.DoesNotContain("energy", string.Join(' ', read.Remarks), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_centre_of_readouts_that_is_clearly_wrong_is_where_the_energy_is()
+    {
+        (byte[] file, byte[] expected) = RawData.Write("center_sample_wrong");
+        RawMri read = IsmrmrdFile.Read(_reader, file);
+        Assert.Contains(read.Remarks, remark => remark.Contains("their center_sample is 2", StringComparison.Ordinal));
+        AssertMask(Npz.Read(expected, "mask", 1 << 24), read.Mask);
+    }
+
+    [Theory]
+    [InlineData(2, false), InlineData(3, false), InlineData(9, true)]
+    public void A_peak_counts_where_it_is_clearly_away_from_the_stated_centre(int away, bool counts)
+    {
+        // Energy over the squared distance from a centre, as of edges; the least reach is 3 lines.
+        double[] energy = [.. Enumerable.Range(0, 64).Select(i => 1 / (0.1 + Math.Pow(i - 32 - away, 2)))];
+        Assert.Equal(counts ? 32 + away : null, KSpaceCentre.Peak(energy, 32));
+    }
+
+    [Fact]
+    public void Missing_partitions_bring_no_noise()
+    {
+        (byte[] file, byte[] expected) = RawData.Write("volume_partial");
+        Assert.InRange(RawData.Distance(Npz.Read(expected, "covariance", 100).Values, IsmrmrdFile.Read(_reader, file).NoiseCovariance!), 0, 1e-5);
+    }
+
+    [Fact]
+    public void A_field_of_view_in_metres_places_nothing()
+    {
+        (byte[] file, _) = RawData.Write("metres");
+        Assert.Null(Assert.Single(IsmrmrdFile.Read(_reader, file).FrameList).Geometry);
+    }
+
+    [Fact]
+    public void A_fastMRI_header_says_how_large_pixels_are()
+    {
+        (byte[] file, _) = RawData.Write("fastmri_cropped");
+        Assert.Equal((10.0, 10.0, 4.0), FastMriFile.Read(_reader, file).PixelMm);
+        Assert.Null(FastMriFile.Read(_reader, file).Crop);
+        (file, _) = RawData.Write("fastmri_cropped_undersampled");
+        RawMri undersampled = FastMriFile.Read(_reader, file);
+        Assert.Equal(((10.0, 10.0, 4.0), (24, 20)), (undersampled.PixelMm, undersampled.Crop!.Value));
+        (file, _) = RawData.Write("fastmri_cropped_without_header");
+        Assert.Equal(default, FastMriFile.Read(_reader, file).PixelMm);
     }
 
     [Fact]
@@ -105,6 +181,25 @@ public sealed class IsmrmrdTests : IDisposable
         else Assert.InRange(RawData.Distance(Npz.Read(expected, "density", 1 << 20).Values, read.Density!), 0, 1e-7);
     }
 
+    [Theory]
+    [InlineData("radial_oversampled", "cycles per reconstructed field of view", null)]
+    [InlineData("radial_oversampled_encoded", "cycles per encoded field of view", null)]
+    [InlineData("radial_unclear", "cycles per pixel", RawTrajectoryUnit.CyclesPerPixel)]
+    public void A_trajectory_s_unit_is_the_one_in_which_it_ends_at_the_edge_of_k_space_or_the_stated_one(string scan, string remark, RawTrajectoryUnit? unit)
+    {
+        (byte[] file, byte[] expected) = RawData.Write(scan);
+        RawMri read = RawMriFile.Read(_reader, file, unit);
+        Assert.Contains(remark, read.Remarks[0], StringComparison.Ordinal);
+        Assert.InRange(RawData.Distance(Npz.Read(expected, "trajectory", 1 << 20).Values, read.Trajectory!), 0, 1e-6);
+        if (unit is not null)
+        {
+            Assert.Contains("trajectoryUnit", Assert.Throws<InvalidMeasurementException>(() => RawMriFile.Read(_reader, file)).Message, StringComparison.Ordinal);
+            return;
+        }
+
+        Assert.Contains("its unit is another one", Assert.Throws<InvalidMeasurementException>(() => RawMriFile.Read(_reader, file, RawTrajectoryUnit.CyclesPerPixel)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Frames_are_in_order_and_lie_where_the_header_says()
     {
@@ -124,6 +219,81 @@ public sealed class IsmrmrdTests : IDisposable
         IReadOnlyList<MriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
         for (int i = 0; i < 4; i++)
             Assert.Equal(new FrameGeometry(new(1 - 120, 2 - 100, 3 + (3 * (i - 2))), new(0, 1, 0), new(1, 0, 0), 10, 10, 3, 3), frames[i].Geometry);
+    }
+
+    [Fact]
+    public void Slices_are_in_the_order_of_their_places_and_each_image_has_its_own_echo_and_time()
+    {
+        (byte[] file, byte[] expected) = RawData.Write("multi");
+        RawMri read = IsmrmrdFile.Read(_reader, file);
+        Assert.InRange(RawData.Distance(Npz.Read(expected, "kspace", 1 << 20).Values, read.KSpace), 0, 1e-6);
+        Assert.Equal([.. Enumerable.Range(0, 12).Select(i => (6.0 * (i % 3)) - 6)], read.FrameList.Select(frame => frame.Geometry!.Position.Z));
+        Assert.Equal([.. Enumerable.Range(0, 12).Select(i => i % 3)], read.FrameList.Select(frame => frame.Slice));
+        Assert.Equal("The slices are in the order of their places, not of the file's counters.", Assert.Single(read.Remarks));
+        for (int i = 0; i < 12; i++)
+        {
+            Assert.Equal(
+                new FrameDetails { Volume = i / 3, EchoNumber = (i / 6) + 1, EchoTimeMs = i < 6 ? 10 : 30, TemporalPosition = (i / 3 % 2) + 1, TemporalPositions = 2 }, read.FrameList[i].Details);
+        }
+    }
+
+    /// <summary>Lists of TE, TI and flip angles ("-": none), the counters of the images' contrasts, repetitions and sets, and TE, TI and flip angle of each ("?": varies and is not known, "-": as the scan).</summary>
+    [Theory]
+    [InlineData("10,30", "-", "20", "000 100", "10 30", "- -", "- -")]
+    [InlineData("10,30", "-", "20", "100", "30", "-", "-")]
+    [InlineData("10,30", "-", "20", "000 100 200", "10 30 ?", "- - -", "- - -")]
+    [InlineData("10", "-", "20", "000 100", "10 ?", "- -", "- -")]
+    [InlineData("10", "100,900", "20", "000 100", "- -", "100 900", "- -")]
+    [InlineData("10", "-", "5,15", "000 100", "- -", "- -", "5 15")]
+    [InlineData("10,30", "-", "20", "000 010", "? ?", "- -", "- -")]
+    [InlineData("10", "-", "5,15", "000 001", "- -", "- -", "? ?")]
+    [InlineData("10", "-", "5,15,25", "000 001", "- -", "- -", "- -")]
+    [InlineData("0,30", "-", "20", "000 100", "? 30", "- -", "- -")]
+    public void Lists_of_a_header_go_to_the_contrasts(string te, string ti, string flip, string images, string echoTimes, string inversionTimes, string flipAngles)
+    {
+        string Elements(string name, string list) => list == "-" ? "" : string.Concat(list.Split(',').Select(value => $"<{name}>{value}</{name}>"));
+        var lists = SequenceLists.Read(System.Xml.Linq.XElement.Parse($"<h><sequenceParameters>{Elements("TE", te)}{Elements("TI", ti)}{Elements("flipAngle_deg", flip)}</sequenceParameters></h>"));
+        List<string> remarks = [];
+        FrameDetails?[] details = lists.Describe([.. images.Split(' ').Select(counters => new Acquisition { Contrast = counters[0] - '0', Repetition = counters[1] - '0', Set = counters[2] - '0' })], remarks);
+        string Text(double? value) => value is double.NaN ? "?" : value?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "-";
+        Assert.Equal(echoTimes, string.Join(' ', details.Select(one => Text(one!.EchoTimeMs))));
+        Assert.Equal(inversionTimes, string.Join(' ', details.Select(one => Text(one!.InversionTimeMs))));
+        Assert.Equal(flipAngles, string.Join(' ', details.Select(one => Text(one!.FlipAngleDegrees))));
+        Assert.Equal($"{echoTimes}{inversionTimes}{flipAngles}".Contains('?') ? 1 : 0, remarks.Count);
+    }
+
+    [Fact]
+    public void Sets_and_contrasts_that_are_no_echoes_are_numbered_apart()
+    {
+        FrameDetails?[] Of(string xml, params Acquisition[] images) => SequenceLists.Read(System.Xml.Linq.XElement.Parse($"<h><sequenceParameters>{xml}</sequenceParameters></h>")).Describe(images, []);
+        Assert.Equal([1, 2], Of("<TE>10</TE>", new Acquisition(), new Acquisition { Set = 3 }).Select(one => one!.AcquisitionNumber));
+        FrameDetails?[] inverted = Of("<TI>100</TI><TI>900</TI>", new Acquisition(), new Acquisition { Contrast = 1 });
+        Assert.Equal([(1, null), (2, null)], inverted.Select(one => (one!.AcquisitionNumber, one.EchoNumber)));
+        Assert.Equal([(1, 1), (2, 1), (1, 2), (2, 2)], Of("", new Acquisition(), new Acquisition { Phase = 1 }, new Acquisition { Contrast = 1 }, new Acquisition { Contrast = 1, Phase = 1 }).Select(one => (one!.TemporalPosition, one.EchoNumber)));
+        Assert.Null(Assert.Single(Of("<TE>10</TE><TE>30</TE>", new Acquisition())));
+    }
+
+    /// <remarks>The place of the bright pixel is NumPy's, of a k-space whose image is its forward transform, as images of Siemens are.</remarks>
+    [Theory]
+    [InlineData("siemens", VendorConvention.Auto, true)]
+    [InlineData("siemens_volume", VendorConvention.Auto, true)]
+    [InlineData("siemens", VendorConvention.None, false)]
+    [InlineData("other_vendor", VendorConvention.Auto, false)]
+    [InlineData("other_vendor", VendorConvention.Siemens, true)]
+    public void A_pixel_lies_where_the_vendor_s_convention_puts_it(string scan, VendorConvention convention, bool turned)
+    {
+        (byte[] file, byte[] expected) = RawData.Write(scan);
+        float[] truth = Npz.Read(expected, "place", 3).Values;
+        RawMri read = IsmrmrdFile.Read(_reader, file, convention);
+        float[][] images = [.. Enumerable.Range(0, read.Frames).Select(frame => RawData.RootSumOfSquares(read, frame))];
+        int bright = Enumerable.Range(0, read.Frames).MaxBy(frame => images[frame].Max()), pixel = Array.IndexOf(images[bright], images[bright].Max());
+        FrameGeometry frame = read.FrameList[bright].Geometry!;
+        PatientVector place = frame.Position + (pixel / read.Columns * frame.RowSpacingMm * frame.AlongColumn) + (pixel % read.Columns * frame.ColumnSpacingMm * frame.AlongRow);
+        double off = (place - new PatientVector(truth[0], truth[1], truth[2])).Norm;
+        Assert.InRange(off, turned ? 0 : 70, turned ? 1e-3 : 80);
+        const string applied = "vendor convention applied, not verified on a scan of this site", not = "vendor convention not applied";
+        Assert.Equal(turned, read.Remarks.Any(remark => remark.Contains(applied, StringComparison.Ordinal)));
+        Assert.Equal(!turned && scan == "siemens", read.Remarks.Any(remark => remark.Contains(not, StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -181,8 +351,15 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("other-encoding", "an encoding that its header does not describe")]
     [InlineData("not-finite", "not finite")]
     [InlineData("no-trajectory", "do not all hold one of 2 dimensions")]
-    [InlineData("radial_nonsense", "neither in cycles per pixel")]
+    [InlineData("radial_nonsense", "unit of the ISMRMRD trajectory is not clear")]
     [InlineData("volume_undersampled", "undersampled along its partitions")]
+    [InlineData("volume_gap", "undersampled along its partitions")]
+    [InlineData("volume_off_centre", "undersampled along its partitions")]
+    [InlineData("half-matrix", "y of encodedSpace is 19.5, not a whole number")]
+    [InlineData("many-lines", "outside the encoded matrix of 12")]
+    [InlineData("matlab", "MATLAB file")]
+    [InlineData("matlab_without_text", "MATLAB wrote the HDF5 file")]
+    [InlineData("fastmri_bad_mask", "20 lines or 24 x 20 positions")]
     [InlineData("doctype", "has a document type")]
     [InlineData("not-xml", "not well-formed")]
     [InlineData("huge-matrix", "at most 16777216 are allowed")]

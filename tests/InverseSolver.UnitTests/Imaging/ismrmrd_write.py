@@ -28,6 +28,10 @@ def transform(image, axes):
     return np.fft.fftshift(np.fft.fftn(np.fft.ifftshift(image, axes), axes=axes, norm="ortho"), axes)
 
 
+def inverse(k, axes):
+    return np.fft.fftshift(np.fft.ifftn(np.fft.ifftshift(k, axes), axes=axes, norm="ortho"), axes)
+
+
 def pad(image, axis, size):
     before = size // 2 - image.shape[axis] // 2
     widths = [(0, 0)] * image.ndim
@@ -147,6 +151,135 @@ def partial_fourier(path):
     return {"kspace": wanted * mask, "mask": mask}
 
 
+def blob(*more, cycles=0.0):
+    """Images as images are, with the energy of k-space around its centre, or that many columns beside it."""
+    r, c = np.mgrid[:ROWS, :COLUMNS]
+    disc = np.exp(-((r - 13) ** 2 / 30 + (c - 9) ** 2 / 20)) * np.exp(2j * np.pi * cycles * (c - COLUMNS // 2) / COLUMNS)
+    image = disc * (1 + 0.2 * randc(*more, COILS, 1, 1)) + 0.003 * randc(*more, COILS, ROWS, COLUMNS)
+    return transform(image, (-2, -1)), transform(pad(image, image.ndim - 2, 2 * ROWS), (-2, -1))
+
+
+def reversed_asymmetric(path, turned=False):
+    """The read-out's first 14 samples are missing. The centre counts in the order of acquisition, or (turned) as if the line had been turned already."""
+    k = blob()[1]
+    encoded = BOTH[0]
+    kept = k[:, 14:]
+    centre = ROWS - 14
+    lines = [line(kept[:, ::-1, c], c, flags=[REVERSE], center=centre if turned else 2 * ROWS - 14 - 1 - centre) if c % 2 else line(kept[:, :, c], c, center=centre) for c in range(COLUMNS)]
+    write(path, header(encoding(encoded, encoded, STEPS)), lines)
+    k[:, :14] = 0
+    return {"kspace": k, "mask": np.arange(2 * ROWS)[None, :, None].repeat(COLUMNS, 2) >= 14}
+
+
+def reversed_asymmetric_turned(path):
+    return reversed_asymmetric(path, turned=True)
+
+
+def partial_limits(path, limits, first=6):
+    wanted, k = blob()
+    write(path, header(encoding(*BOTH, limits)), [line(k[:, :, c], c - first) for c in range(first, COLUMNS)])
+    mask = np.arange(COLUMNS)[None, None, :].repeat(ROWS, 1) >= first
+    return {"kspace": wanted * mask, "mask": mask}
+
+
+def wrong_centre(path):
+    return partial_limits(path, limit("kspace_encoding_step_1", 0, 13, 10))
+
+
+def missing_centre(path):
+    return partial_limits(path, limit("kspace_encoding_step_1", 0, 13, 4).replace("<center>4</center>", ""))
+
+
+def no_limits(path):
+    return partial_limits(path, "")
+
+
+def centre_off_by_one(path):
+    """All lines, and a centre with which the last would lie outside the matrix."""
+    return partial_limits(path, limit("kspace_encoding_step_1", 0, COLUMNS - 1, COLUMNS // 2 - 1), 0)
+
+
+def zero_centre(path):
+    """Noise, in which nothing says where the centre is."""
+    wanted, k = brain()
+    write(path, header(encoding(*BOTH, limit("kspace_encoding_step_1", 0, COLUMNS - 1, 0))), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def moved_peak(path, spike=0.0):
+    """A field gradient moves the echo by two lines and a half; or a spike is stronger than all the image."""
+    wanted, k = blob(cycles=0 if spike else 2.5)
+    k[:, 30, 17] += spike
+    encoded = BOTH[0]
+    write(path, header(encoding(encoded, encoded, STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": k, "mask": np.ones((1, 2 * ROWS, COLUMNS))}
+
+
+def spike(path):
+    return moved_peak(path, 1000)
+
+
+def tagging(path):
+    """Two equal peaks beside the centre, which is as good as empty."""
+    ahead, behind = blob(cycles=6)[1], blob(cycles=-6)[1]
+    k = ahead + 1.05 * behind
+    write(path, header(encoding(BOTH[0], BOTH[0], STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": k, "mask": np.ones((1, 2 * ROWS, COLUMNS))}
+
+
+def center_sample_zero(path):
+    wanted, k = blob()
+    write(path, header(encoding(*BOTH, STEPS)), [line(k[:, :, c], c, center=0) for c in range(COLUMNS)])
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def center_sample_wrong(path):
+    wanted, k = blob()
+    write(path, header(encoding(*BOTH, STEPS)), [line(k[:, 14:, c], c, center=2) for c in range(COLUMNS)])
+    return {"mask": (2 * np.arange(ROWS)[None, :, None].repeat(COLUMNS, 2) - 2) >= 14}
+
+
+def one_of_two_partitions(path):
+    wanted, k = brain()
+    encoded = (2 * ROWS, COLUMNS, 2), (480, 200, 10)
+    write(path, header(encoding(encoded, BOTH[1], STEPS + limit("kspace_encoding_step_2", 0, 0, 0))), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def nearly_whole(path):
+    wanted, k = brain()
+    encoded, recon = ((2 * ROWS - 1e-5, COLUMNS + 2e-5, 0.99998), (480, 200, 5)), ((ROWS, COLUMNS, 1.00002), (240, 200, 5))
+    write(path, header(encoding(encoded, recon, limit("kspace_encoding_step_1", 0, COLUMNS - 1.00001, COLUMNS / 2 - 1e-5))), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def more_lines(path):
+    """20 lines where the header encodes 18."""
+    wanted, k = brain()
+    encoded, recon = ((2 * ROWS, 18, 1), (480, 200, 5)), ((ROWS, 18, 1), (240, 200, 5))
+    write(path, header(encoding(encoded, recon, STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": wanted[:, :, 1:19], "mask": np.ones((1, ROWS, 18))}
+
+
+def body_coil(path):
+    """Each line once more by two channels of the body coil; the noise scan too."""
+    wanted, k = brain()
+    lines = [line(randc(n, 512), 0, flags=[NOISE]) for n in (2, COILS)]
+    for c in range(COLUMNS):
+        lines += [line(1000 * randc(2, 2 * ROWS), c), line(k[:, :, c], c)]
+    system = f"<acquisitionSystemInformation><receiverChannels>{COILS}</receiverChannels></acquisitionSystemInformation>"
+    write(path, header(encoding(*BOTH, STEPS), before=system), lines)
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def metres(path):
+    wanted, k = brain()
+    encoded, recon = ((2 * ROWS, COLUMNS, 1), (0.48, 0.2, 0.005)), ((ROWS, COLUMNS, 1), (0.24, 0.2, 0.005))
+    place = dict(position=(1, 2, 3), read_dir=(1, 0, 0), phase_dir=(0, 1, 0), slice_dir=(0, 0, 1))
+    write(path, header(encoding(encoded, recon, STEPS)), [line(k[:, :, c], c, **place) for c in range(COLUMNS)])
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
 def fine_noise(coils, samples, mixing):
     return mixing @ randc(coils, samples)
 
@@ -210,6 +343,27 @@ def volume(path, keep=lambda c, p: True):
     return {"kspace": transform(image, (2, 3)).transpose(1, 0, 2, 3), "mask": np.ones((4, ROWS, COLUMNS))}
 
 
+def volume_partial(path):
+    """The first two of six partitions are missing."""
+    image = randc(COILS, 4, ROWS, COLUMNS)
+    k = transform(pad(pad(image, 1, 6), 2, 2 * ROWS), (1, 2, 3))
+    k[:, :2] = 0
+    encoded, recon = ((2 * ROWS, COLUMNS, 6), (480, 200, 18)), ((ROWS, COLUMNS, 4), (240, 200, 12))
+    scan = randc(COILS, 512)
+    lines = [line(scan, 0, flags=[NOISE])] + [line(k[:, p, :, c], c, kspace_encode_step_2=p - 2) for p in range(2, 6) for c in range(COLUMNS)]
+    write(path, header(encoding(encoded, recon, STEPS + limit("kspace_encoding_step_2", 0, 3, 1))), lines)
+    blurred = inverse(k, (1, 2, 3))[:, 1:5, ROWS // 2:ROWS // 2 + ROWS]
+    return {"kspace": transform(blurred, (2, 3)).transpose(1, 0, 2, 3), "mask": np.ones((4, ROWS, COLUMNS)), "covariance": scan @ scan.conj().T / 512 * 4 / 6}
+
+
+def volume_gap(path):
+    return volume(path, lambda c, p: p != 2)
+
+
+def volume_off_centre(path):
+    return volume(path, lambda c, p: p > 3)
+
+
 def volume_undersampled(path):
     return volume(path, lambda c, p: (c + p) % 2 == 0)
 
@@ -224,6 +378,40 @@ def frames(path):
     recon = (ROWS, COLUMNS, 3), (240, 200, 5)  # some converters count the slices of a 2-D scan here
     write(path, header(encoding(BOTH[0], recon, STEPS)), lines)
     return {"kspace": wanted.reshape(12, COILS, ROWS, COLUMNS), "mask": np.ones((12, ROWS, COLUMNS))}
+
+
+def multi(path):
+    """Two echoes, two repetitions and three slices, whose counters 0, 1, 2 lie at 6, -6 and 0 mm along the slice direction; 8 x 6 pixels of 10 mm."""
+    k = randc(2, 2, 3, 2, 8, 6)
+    same = ((8, 6, 1), (80, 60, 5))
+    place = dict(read_dir=(1, 0, 0), phase_dir=(0, 1, 0), slice_dir=(0, 0, 1))
+    lines = [line(k[e, r, s, :, :, c], c, contrast=e, repetition=r, slice=s, position=(0, 0, (6, -6, 0)[s]), **place)
+             for r in range(2) for e in range(2) for s in range(3) for c in range(6)]
+    after = "<sequenceParameters><TR>500</TR><TE>10</TE><TE>30</TE><flipAngle_deg>70</flipAngle_deg></sequenceParameters>"
+    write(path, header(encoding(same, same), after=after), lines)
+    return {"kspace": k[:, :, [1, 2, 0]].reshape(12, 2, 8, 6)}
+
+
+def siemens(path, vendor="SIEMENS", partitions=1):
+    """A grey image with one bright pixel, 3 rows along the read direction, 2 columns against the phase direction and 1 partition along the slice direction from the centre; images of this vendor come from k-space by the forward transform."""
+    image = np.full((2, partitions, 12, 10), 0.2, complex)
+    image[:, partitions // 2 + (partitions > 1), 6 + 3, 5 - 2] = 1
+    k = np.fft.fftshift(np.fft.ifftn(np.fft.ifftshift(image, (1, 2, 3)), axes=(1, 2, 3), norm="ortho"), (1, 2, 3))
+    read, phase, normal, position = np.array([0, 1, 0]), np.array([0.6, 0, 0.8]), np.array([0.8, 0, -0.6]), np.array([10, 20, 30])
+    place = dict(position=position, read_dir=read, phase_dir=phase, slice_dir=normal)
+    lines = [line(k[:, p, :, c], c, kspace_encode_step_2=p, **place) for p in range(partitions) for c in range(10)]
+    same = ((12, 10, partitions), (120, 100, 4 * partitions))
+    limits = limit("kspace_encoding_step_2", 0, partitions - 1, partitions // 2)
+    write(path, header(encoding(same, same, limits), before=f"<acquisitionSystemInformation><systemVendor>{vendor}</systemVendor></acquisitionSystemInformation>"), lines)
+    return {"place": position + 30 * read - 20 * phase + 4 * normal * (partitions > 1)}
+
+
+def siemens_volume(path):
+    return siemens(path, "Siemens Healthineers", 4)
+
+
+def other_vendor(path):
+    return siemens(path, "Acme")
 
 
 def phase_oversampling(path, every=1):
@@ -280,6 +468,30 @@ def radial_nonsense(path):
     return radial(path, 1e4)
 
 
+def radial_unclear(path):
+    """Cycles per pixel that end at 0.3 of the edge, if that is what they are."""
+    made = radial(path, 0.3)
+    return made | {"trajectory": 0.3 * made["trajectory"]}
+
+
+def radial_oversampled(path, field=240):
+    """An encoded matrix of 48 for 480 mm, of which 24 for 240 mm are wanted; numbers in cycles per field of view of that many mm."""
+    encoded, recon = ((48, 48, 1), (480, 480, 5)), ((24, 24, 1), (240, 240, 5))
+    lines, places, values = [], [], []
+    radius = (np.arange(48) - 24) / 48 / 10
+    for i in range(9):
+        traj = np.stack([radius * np.cos(np.pi * i / 9), radius * np.sin(np.pi * i / 9)], 1)
+        values.append(randc(COILS, 48))
+        lines.append(line(values[-1], i, traj=traj * field, center=24))
+        places.append(traj * 240)
+    write(path, header(encoding(encoded, recon, trajectory="radial")), lines)
+    return {"kspace": np.concatenate(values, 1), "trajectory": np.concatenate(places)}
+
+
+def radial_oversampled_encoded(path):
+    return radial_oversampled(path, 480)
+
+
 def left_out(path):
     wanted, k = brain()
     lines = [line(k[:, :, c], c) for c in range(COLUMNS)]
@@ -324,7 +536,9 @@ BAD = {
     "no-trajectory": lambda p: bad(p, header(encoding(*BOTH, trajectory="spiral"))),
     "doctype": lambda p: bad(p, '<!DOCTYPE a [<!ENTITY b "c">]>' + header(encoding(*BOTH))[21:]),
     "not-xml": lambda p: bad(p, "<ismrmrdHeader>"),
-    "huge-matrix": lambda p: bad(p, header(encoding(((48, 65535, 65535), (480, 200, 5)), ((24, 65535, 65535), (240, 200, 5))))),
+    "huge-matrix": lambda p: bad(p, header(encoding(((48, 65535, 65535), (480, 200, 5)), ((24, 65535, 65535), (240, 200, 5)))), [line(randc(2, 48), c, kspace_encode_step_2=c) for c in range(2)]),
+    "half-matrix": lambda p: bad(p, header(encoding(((48, 19.5, 1), (480, 200, 5)), BOTH[1]))),
+    "many-lines": lambda p: bad(p, header(encoding(((48, 12, 1), (480, 200, 5)), BOTH[1]))),
     "odd-recon": lambda p: bad(p, header(encoding(BOTH[0], ((24, 60000, 1), (240, 200, 5))))),
 }
 
@@ -376,6 +590,85 @@ def fastmri(path, name="mask"):
 
 def fastmri_without_mask(path):
     return fastmri(path, None)
+
+
+def fastmri_positions(path, given=True):
+    """Two thirds of all positions, in no lines; three slices."""
+    k = randc(3, COILS, ROWS, COLUMNS)
+    mask = rng.uniform(size=(ROWS, COLUMNS)) < 0.67
+    same = ((ROWS, COLUMNS, 1), (240, 200, 5))
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=k if given else (k * mask).astype("c8"))
+        file.create_dataset("ismrmrd_header", data=header(encoding(same, same, STEPS)))
+        if given:
+            file.create_dataset("mask", data=mask.astype("f4"))
+    return {"kspace": k * mask, "mask": mask[None]}
+
+
+def fastmri_positions_without_mask(path):
+    return fastmri_positions(path, False)
+
+
+def fastmri_mask_with_ones(path):
+    """Lines as (1, columns, 1), as they are multiplied with real and imaginary parts."""
+    wanted, k = brain(2)
+    mask = np.arange(COLUMNS) % 3 == 1
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=k.astype("c8"))
+        file.create_dataset("ismrmrd_header", data=header(encoding(*BOTH, STEPS)))
+        file.create_dataset("mask", data=mask[None, :, None].astype("f4"))
+    return {"kspace": wanted * mask, "mask": mask[None, None, :].repeat(ROWS, 1)}
+
+
+def fastmri_cropped(path, with_header=True, every=1):
+    """48 x 32 for 480 x 320 mm; the file's own reconstruction has 24 x 20 pixels."""
+    image = randc(3, COILS, ROWS, COLUMNS)
+    k = transform(pad(pad(image, 2, 2 * ROWS), 3, 32), (2, 3)) * (np.arange(32) % every == 0)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=k.astype("c8"))
+        file.create_dataset("reconstruction_rss", data=np.sqrt((np.abs(image) ** 2).sum(1)).astype("f4"))
+        if with_header:
+            file.create_dataset("ismrmrd_header", data=header(encoding(((2 * ROWS, 32, 1), (480, 320, 4)), ((ROWS, COLUMNS, 1), (240, 200, 4)))))
+    if every > 1:
+        return {"kspace": transform(pad(image, 3, 32), (2, 3)) * (np.arange(32) % every == 0), "mask": (np.arange(32) % every == 0)[None, None].repeat(ROWS, 1)}
+    return {"kspace": transform(image, (2, 3)), "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def fastmri_cropped_undersampled(path):
+    return fastmri_cropped(path, every=2)
+
+
+def fastmri_cropped_without_header(path):
+    return fastmri_cropped(path, False)
+
+
+def fastmri_bad_mask(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", data=randc(2, COILS, ROWS, COLUMNS))
+        file.create_dataset("mask", data=np.ones((ROWS, COLUMNS - 1), "f4"))
+    return {}
+
+
+def matlab(path, block=512):
+    """As MATLAB 7.3 saves a complex array (rows, columns, coils): the dimensions reversed, text before the HDF5 file, an attribute."""
+    with h5py.File(path, "w", userblock_size=block) as file:
+        k = file.create_dataset("kspace", data=pairs(COILS, COLUMNS, ROWS))
+        k.attrs["MATLAB_class"] = np.bytes_("double")
+    if block:
+        with open(path, "r+b") as file:
+            file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
+    return {}
+
+
+def pairs(*shape):
+    values = randc(*shape)
+    made = np.empty(shape, [("real", "<f8"), ("imag", "<f8")])
+    made["real"], made["imag"] = values.real, values.imag
+    return made
+
+
+def matlab_without_text(path):
+    return matlab(path, 0)
 
 
 def fastmri_single_coil(path):

@@ -40,6 +40,10 @@ public sealed class ParallelMriRefusalTests
         ["trajectory of other samples"] = ("files.trajectory", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1, 5, 2))]),
         ["trajectory beyond the band"] = ("files.trajectory", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1e6f, 4, 2))]),
         ["complex trajectory"] = ("files.trajectory", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Complex(1, 4, 2))]),
+        ["trajectory in cycles per pixel by the looks of it"] = ("problem.trajectoryUnit", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(0.5f, 4, 2))]),
+        ["trajectory in a unit of other files"] = ("problem.trajectoryUnit", new(Rows: 8, Columns: 8, TrajectoryUnit: TrajectoryUnit.CyclesPerEncodedFieldOfView), Complex(1, Coils, 4), [("trajectory", Real(3, 4, 2))]),
+        ["trajectory beyond the band by its unit"] = ("files.trajectory", new(Rows: 8, Columns: 8, TrajectoryUnit: TrajectoryUnit.CyclesPerPixel), Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2))]),
+        ["a unit without a trajectory"] = ("problem.trajectoryUnit", new(TrajectoryUnit: TrajectoryUnit.CyclesPerPixel), KSpace, []),
         ["mask along a trajectory"] = ("problem.mask", new(new EquispacedKSpaceMask(), Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2))]),
         ["mask file along a trajectory"] = ("problem.mask", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2)), ("mask", Real(1, 8))]),
     };
@@ -73,6 +77,17 @@ public sealed class ParallelMriRefusalTests
 
         bool[] Mask(params (string Name, ArrayData File)[] files) =>
             ParallelMriChecks.Check(new ParallelMri(), [1, Rows, Columns], files.ToDictionary(file => file.Name, file => file.File), measurement)!;
+    }
+
+    [Fact]
+    public void Positions_in_cycles_per_pixel_are_multiplied_by_the_image_s_sizes()
+    {
+        ArrayData path = new([2, 2], [-0.5f, 0.25f, 0.125f, -0.5f]);
+        ParallelMriChecks.CheckTrajectory(path, Rows, Columns, TrajectoryUnit.CyclesPerPixel);
+        Assert.Equal(new[,] { { -4, 2.5 }, { 1, -5 } }, ParallelMriChecks.Trajectory(path, Rows, Columns, TrajectoryUnit.CyclesPerPixel));
+        Assert.Equal(new[,] { { -0.5, 0.25 }, { 0.125, -0.5 } }, ParallelMriChecks.Trajectory(path, Rows, Columns, TrajectoryUnit.CyclesPerFieldOfView));
+        // Raw-data files are read by units of the same names.
+        Assert.Equal(Enum.GetNames<InverseSolver.Imaging.RawTrajectoryUnit>(), Enum.GetNames<TrajectoryUnit>());
     }
 
     private static ArrayData Real(float value, params int[] shape) => new(shape, [.. Enumerable.Repeat(value, shape.Aggregate(1, (a, b) => a * b))]);

@@ -190,6 +190,14 @@ public sealed class SequenceTests
         };
     }
 
+    [Fact]
+    public void The_middle_of_images_keeps_their_middle_pixel()
+    {
+        ArrayData middle = new ArrayData([2, 1, 3, 4], [.. Enumerable.Range(0, 24).Select(i => (float)i)]).Middle(2, 3);
+        Assert.Equal([2, 1, 2, 3], middle.Shape);
+        Assert.Equal([1, 2, 3, 5, 6, 7, 13, 14, 15, 17, 18, 19], middle.Values);
+    }
+
     private static ArrayData Frame(ArrayData stack, int frame)
     {
         int size = stack.Values.Length / stack.Shape[0];

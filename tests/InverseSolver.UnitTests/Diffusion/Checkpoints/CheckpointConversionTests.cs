@@ -19,9 +19,13 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         ["sd1"] = new(),
         ["sd2"] = new() { Prediction = "v_prediction" },
         ["kl8"] = new(),
-        ["pixels"] = new(),
-        ["pixels-classes"] = new() { ClassLabel = 3 },
+        ["pixels"] = Guided,
+        ["pixels-heads"] = Guided with { HeadChannels = null, Heads = 4, AttentionOrder = "new", BetaSchedule = "cosine" },
+        ["pixels-classes"] = Guided with { ClassLabel = 3 },
     };
+
+    // The flags of most of guided diffusion's own.
+    private static ConversionOptions Guided => new() { HeadChannels = 64, AttentionOrder = "old", BetaSchedule = "linear", Steps = 1000 };
 
     public static TheoryData<string> Names => [.. _options.Keys];
 
@@ -66,7 +70,7 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         Assert.Equal(
             [
                 "weights: moving average (EMA) [checkpoint]", "denoiser: 32, 64, 64 channels, 2 blocks a level [shapes]", "autoencoder: KL-8, latent of 4 channels [shapes]",
-                "attention: 8 heads [assumed: unconditional latent diffusion, KL]", "latent scale: 0.22765929 [checkpoint]",
+                "attention: 8 heads [assumed: unconditional latent diffusion, KL]", "qkv order: old [assumed: unconditional latent diffusion, KL]", "latent scale: 0.22765929 [checkpoint]",
                 "prediction: epsilon [assumed: unconditional latent diffusion, KL]", "betas: scaled_linear, 0.0015 to 0.0155, 1000 steps [checkpoint]",
             ],
             report.Findings.Select(finding => $"{finding.Name}: {finding.Value} [{finding.Source}]"));
@@ -98,9 +102,44 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     [Fact]
     public void The_schedule_is_that_of_the_papers()
     {
-        using LatentModel latents = ModelPackage.Load(Convert("vq4.ckpt", new()).Folder), pixels = ModelPackage.Load(Convert("pixels.ckpt", new()).Folder);
+        using LatentModel latents = ModelPackage.Load(Convert("vq4.ckpt", new()).Folder), pixels = ModelPackage.Load(Convert("pixels.ckpt", Guided).Folder);
         Assert.Equal([0.99850000, 0.82311704, 0.11492200, 0.00014230], new[] { 0, 100, 500, 999 }.Select(t => Math.Round(latents.Abar[t], 8)));
         Assert.Equal([0.99990000, 0.89514159, 0.07779666, 0.00004036], new[] { 0, 100, 500, 999 }.Select(t => Math.Round(pixels.Abar[t], 8)));
+    }
+
+    /// <remarks>Cosine by the formula of Nichol and Dhariwal 2021, ᾱ = f(t + 1) / f(0), f(t) = cos²((t/T + 0.008) / 1.008 · π/2), far from where β is clipped.</remarks>
+    [Fact]
+    public void Other_schedules_and_numbers_of_steps_are_those_that_guided_diffusion_computes()
+    {
+        static double Cosine(double t, int steps) => Math.Pow(Math.Cos((t / steps + 0.008) / 1.008 * Math.PI / 2), 2);
+        using LatentModel cosine = Loaded(Guided with { BetaSchedule = "cosine" }), many = Loaded(Guided with { BetaSchedule = "cosine", Steps = 4000, RescaleTimesteps = false }),
+            rescaled = Loaded(Guided with { BetaSchedule = "cosine", Steps = 4000, RescaleTimesteps = true }), few = Loaded(Guided with { Steps = 500, RescaleTimesteps = false });
+        Assert.Equal([1000, 4000, 1000, 500], new[] { cosine, many, rescaled, few }.Select(model => model.Abar.Length));
+        foreach (int t in new[] { 0, 100, 500, 900 })
+        {
+            Assert.Equal(Cosine(t + 1, 1000) / Cosine(0, 1000), cosine.Abar[t], 1e-9);
+            Assert.Equal(Cosine(4 * t + 1, 4000) / Cosine(0, 4000), many.Abar[4 * t], 1e-9);
+            Assert.Equal(many.Abar[4 * t], rescaled.Abar[t], 1e-9);
+        }
+
+        Assert.Equal(1 - 0.0002, few.Abar[0], 1e-12);
+        Assert.Equal(0.04, 1 - few.Abar[499] / few.Abar[498], 1e-9);
+
+        LatentModel Loaded(ConversionOptions options) => ModelPackage.Load(Convert("pixels.ckpt", options).Folder);
+    }
+
+    [Theory]
+    [InlineData(4, null, "new", 0, 1e-5)]
+    [InlineData(4, null, "old", 1e-2, 1e9)]
+    [InlineData(2, null, "new", 1e-2, 1e9)]
+    [InlineData(null, 16, "new", 1e-3, 1e9)]
+    public void Other_heads_than_those_of_the_training_are_another_network(int? heads, int? channels, string order, double least, double most)
+    {
+        using SafetensorsFile golden = SafetensorsFile.Open(checkpoints.File("pixels-heads.golden.safetensors"));
+        using DisposeScope scope = torch.NewDisposeScope();
+        using var grad = torch.no_grad();
+        using var model = (NetworkModel)ModelPackage.Load(Convert("pixels-heads.ckpt", Guided with { Heads = heads, HeadChannels = channels, AttentionOrder = order }).Folder);
+        Assert.InRange(Distance(model.Denoiser.Forward(golden.Read("z"), golden.Read("t")), golden.Read("raw")), least, most);
     }
 
     [Fact]
@@ -140,7 +179,23 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         { "vq4.ckpt", "--latent-scale must be positive.", new() { LatentScale = 0 } },
         { "vq4.ckpt", "vq4.ckpt: the denoiser is unconditional; --class and --conditioning are for others.", new() { ClassLabel = 3 } },
         { "cin.ckpt", "cin.ckpt: --class is 1001; there are 1001 classes, from 0.", new() { ClassLabel = 1001 } },
-        { "pixels-classes.ckpt", "pixels-classes.ckpt: the denoiser needs one of 5 classes: --class, from 0 to 4.", new() },
+        { "pixels-classes.ckpt", "pixels-classes.ckpt: the denoiser needs one of 5 classes: --class, from 0 to 4.", Guided },
+        {
+            "pixels.ckpt",
+            "pixels.ckpt: its attention, qkv order, beta schedule and steps are not known. The tensors do not tell, and models of this kind (guided diffusion on pixels) differ: give --heads or --head-channels, --attention-order, --beta-schedule and --steps; docs/models.md has them for the published ones.",
+            new()
+        },
+        { "pixels.ckpt", "pixels.ckpt: its qkv order is not known.", Guided with { AttentionOrder = null } },
+        { "pixels.ckpt", "pixels.ckpt: its beta schedule and steps are not known.", new() { HeadChannels = 128 } },
+        { "pixels.ckpt", "pixels.ckpt: its time is not known. The tensors do not tell, and models of this kind (guided diffusion on pixels) differ: give --rescale-timesteps;", Guided with { Steps = 4000 } },
+        { "pixels.ckpt", "pixels.ckpt: its betas are not known.", Guided with { BetaSchedule = "scaled_linear" } },
+        { "pixels.ckpt", "pixels.ckpt: 1500 steps with rescaled times are not read; a multiple of 1000 is.", Guided with { Steps = 1500, RescaleTimesteps = true } },
+        { "sd1.ckpt", "sd1.ckpt: --attention-order is for models without a context; here q, k and v lie apart.", new() { AttentionOrder = "new" } },
+        { "vq4.ckpt", "vq4.ckpt: --rescale-timesteps is for guided diffusion, and this is unconditional latent diffusion, codebook.", new() { RescaleTimesteps = true } },
+        { "vq4.ckpt", "--attention-order is old or new.", new() { AttentionOrder = "True" } },
+        { "vq4.ckpt", "--beta-schedule is linear, scaled_linear or cosine.", new() { BetaSchedule = "sigmoid" } },
+        { "vq4.ckpt", "--beta-start and --beta-end mean nothing where --beta-schedule is cosine.", new() { BetaSchedule = "cosine", BetaStart = 0.1, BetaEnd = 0.2 } },
+        { "vq4.ckpt", "--steps lies in 1 to 100000.", new() { Steps = 0 } },
         { "nothing.ckpt", "nothing.ckpt is missing.", new() },
     };
 
@@ -254,6 +309,8 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         string folder = checkpoints.NewFolder(), path = Path.Combine(folder, "a.safetensors");
         File.WriteAllBytes(path, new SafetensorsBuilder().Add("encoder.conv_in.weight", [1f]).ToBytes());
         Assert.Equal("a.safetensors has no denoiser: no tensor's name begins with model.diffusion_model. or input_blocks.", Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message);
+        File.WriteAllBytes(path, new SafetensorsBuilder().Add("module.input_blocks.0.0.weight", [1f]).Add("module.out.2.weight", [1f]).ToBytes());
+        Assert.Contains("all names begin with 'module.', as PyTorch's DataParallel has it", Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message, StringComparison.Ordinal);
         File.WriteAllBytes(path, [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, .. Encoding.ASCII.GetBytes("jP.")]);
         Assert.StartsWith("a.safetensors is a pickle of PyTorch before 1.6, which is not read", Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message, StringComparison.Ordinal);
     }

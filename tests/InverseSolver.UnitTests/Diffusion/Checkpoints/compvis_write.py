@@ -248,6 +248,8 @@ CASES = {
     # LSUN churches: eight heads at every width, residual blocks that change the size, scale and shift, and a scale that the checkpoint stores.
     "kl8": dict(unet=dict(UNET, mult=(1, 2, 2), attention=(1, 2), heads=of_heads(8), shift=True, by_blocks=True, out=4), first=KL, ema=True, scale=0.22765929, stored_scale=True, betas=(0.0015, 0.0155)),
     "pixels": dict(unet=dict(UNET, model=64, mult=(1, 2), blocks=1, attention=(2,), heads=of_channels(64), shift=True, by_blocks=True, out=6), first=None),
+    # The newer order, and heads of 8 and of 16 channels.
+    "pixels-heads": dict(unet=dict(UNET, mult=(1, 2), blocks=1, attention=(1, 2), heads=of_heads(4), new_order=True, shift=True, by_blocks=True, out=6), first=None),
     "pixels-classes": dict(unet=dict(UNET, model=64, mult=(1, 2), blocks=1, attention=(2,), heads=of_channels(64), shift=True, by_blocks=True, out=6, classes=5, label=3), first=None),
 }
 

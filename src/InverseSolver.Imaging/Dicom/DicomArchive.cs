@@ -1,0 +1,89 @@
+using System.IO.Compression;
+
+namespace InverseSolver.Imaging;
+
+/// <summary>The files of a DICOM series in one ZIP archive, stored or deflated, in any folders. Nothing is unpacked to a disk, and names are not used.</summary>
+public static class DicomArchive
+{
+    /// <summary>Files of a series, at most.</summary>
+    public const int MaxFiles = 2048;
+
+    // Deflate cannot do better than 1032 to 1.
+    private const long MaxCompression = 1032;
+
+    /// <summary>Makes one archive of files.</summary>
+    /// <param name="files">Complete files.</param>
+    /// <returns>The same bytes for the same files in the same order.</returns>
+    public static byte[] Pack(IReadOnlyList<byte[]> files)
+    {
+        using var packed = new MemoryStream();
+        using (var archive = new ZipArchive(packed, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            foreach ((int i, byte[] file) in files.Index())
+            {
+                ZipArchiveEntry entry = archive.CreateEntry($"{i:0000}", CompressionLevel.NoCompression);
+                entry.LastWriteTime = new DateTimeOffset(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
+                using Stream stream = entry.Open();
+                stream.Write(file);
+            }
+        }
+
+        return packed.ToArray();
+    }
+
+    /// <summary>Whether a ZIP archive holds files, and none of them is an array (.npy).</summary>
+    internal static bool IsArchive(byte[] zip)
+    {
+        try
+        {
+            using var archive = new ZipArchive(new MemoryStream(zip, writable: false), ZipArchiveMode.Read);
+            return archive.Entries.Any(IsFile) && !archive.Entries.Any(entry => entry.FullName.EndsWith(".npy", StringComparison.Ordinal));
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Unpacks the files one after the other.</summary>
+    /// <param name="zip">The archive.</param>
+    /// <param name="maxBytes">The most bytes that all files may have together.</param>
+    /// <exception cref="InvalidMeasurementException">There are too many files or bytes, or the archive is damaged or encrypted.</exception>
+    internal static IEnumerable<byte[]> Files(byte[] zip, long maxBytes)
+    {
+        using var archive = new ZipArchive(new MemoryStream(zip, writable: false), ZipArchiveMode.Read);
+        ZipArchiveEntry[] entries = [.. archive.Entries.Where(IsFile)];
+        if (entries.Length > MaxFiles) throw new InvalidMeasurementException($"The ZIP archive holds {entries.Length} files; at most {MaxFiles} are read.");
+        // Both lengths are the archive's words: no more is unpacked than they say, and they may not say more than deflate can.
+        long bytes = 0;
+        foreach (ZipArchiveEntry entry in entries)
+        {
+            if (entry.Length < 0 || entry.Length > (entry.CompressedLength * MaxCompression) + 64) throw Damaged();
+            bytes += Math.Min(entry.Length, long.MaxValue / MaxFiles);
+        }
+
+        if (bytes > maxBytes || bytes > Array.MaxLength) throw new InvalidMeasurementException($"The ZIP archive's files have {bytes} bytes; at most {Math.Min(maxBytes, Array.MaxLength)} are read.");
+        foreach (ZipArchiveEntry entry in entries) yield return Unpack(entry);
+    }
+
+    private static byte[] Unpack(ZipArchiveEntry entry)
+    {
+        try
+        {
+            byte[] data = new byte[entry.Length];
+            using Stream stream = entry.Open();
+            return stream.ReadAtLeast(data, data.Length, throwOnEndOfStream: false) == data.Length && stream.ReadByte() < 0 && Crc32.Of(data) == entry.Crc32 ? data : throw Damaged();
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            throw Damaged();
+        }
+    }
+
+    // A folder has an entry without a name.
+    private static bool IsFile(ZipArchiveEntry entry) => entry.Name.Length > 0;
+
+    private static bool IsDamage(Exception e) => e is InvalidDataException or IOException or NotSupportedException or ArgumentException;
+
+    private static InvalidMeasurementException Damaged() => new("The ZIP archive is damaged or encrypted.");
+}

@@ -1,0 +1,14 @@
+namespace InverseSolver.Imaging;
+
+/// <summary>What the numbers of a raw-data file's trajectory count; ISMRMRD leaves it open.</summary>
+public enum RawTrajectoryUnit
+{
+    /// <summary>Cycles per pixel of the encoded matrix: up to 0.5.</summary>
+    CyclesPerPixel,
+
+    /// <summary>Cycles per reconstructed field of view.</summary>
+    CyclesPerFieldOfView,
+
+    /// <summary>Cycles per encoded field of view, which is larger where the scan is oversampled.</summary>
+    CyclesPerEncodedFieldOfView,
+}

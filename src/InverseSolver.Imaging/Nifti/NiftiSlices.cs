@@ -1,0 +1,41 @@
+namespace InverseSolver.Imaging;
+
+/// <summary>A NIfTI volume as slices along its third axis.</summary>
+/// <param name="Values">(slices, rows, columns): rows along the volume's second axis, columns along its first.</param>
+/// <param name="Slices">How many slices.</param>
+/// <param name="Rows">Height.</param>
+/// <param name="Columns">Width.</param>
+/// <param name="Geometry">Of each slice; null where the file does not say, or its slices are no rectangles.</param>
+/// <param name="Remarks">What is not known of its place, in sentences.</param>
+internal sealed record NiftiSlices(float[] Values, int Slices, int Rows, int Columns, IReadOnlyList<FrameGeometry>? Geometry, IReadOnlyList<string> Remarks)
+{
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="InvalidMeasurementException">As for <see cref="Nifti.Read"/>, but a file without orientation has slices without a place.</exception>
+    internal static NiftiSlices Read(byte[] file, long maxVoxels)
+    {
+        (NiftiHeader header, float[] values) = Nifti.ReadVoxels(file, maxVoxels);
+        var remarks = new List<string>();
+        if (header.IsTemplate) remarks.Add("The NIfTI volume's coordinates are those of a template (sform_code 3 or 4), not the scanner's.");
+        IReadOnlyList<FrameGeometry>? geometry = null;
+        if (header.Affine is null) remarks.Add("The NIfTI volume has no orientation (qform_code and sform_code are 0): its slices are taken as they are stored, and left and right cannot be told.");
+        else geometry = GeometryOf(new Volume(header.Sizes[0], header.Sizes[1], header.Sizes[2], values, header.Affine), remarks);
+        return new NiftiSlices(values, header.Sizes[2], header.Sizes[1], header.Sizes[0], geometry, remarks);
+    }
+
+    // RAS turned into LPS.
+    private static FrameGeometry[]? GeometryOf(Volume volume, List<string> remarks)
+    {
+        double[] a = volume.Affine;
+        PatientVector Axis(int i) => new(-a[i], -a[4 + i], a[8 + i]);
+        (PatientVector along, PatientVector down, PatientVector step, PatientVector start) = (Axis(0), Axis(1), Axis(2), Axis(3));
+        if (FrameGeometry.Directions((1 / along.Norm) * along, (1 / down.Norm) * down) is not { } directions)
+        {
+            remarks.Add("The NIfTI volume's slices are sheared, no rectangles: their place is not used.");
+            return null;
+        }
+
+        if (directions.Mended) remarks.Add("The NIfTI volume's slices are slightly sheared: their rows and columns were brought to a right angle.");
+        double distance = Math.Abs(step.Dot(directions.AlongRow.Cross(directions.AlongColumn)));
+        return [.. Enumerable.Range(0, volume.SizeZ).Select(i => new FrameGeometry(start + (i * step), directions.AlongRow, directions.AlongColumn, down.Norm, along.Norm, null, distance))];
+    }
+}
