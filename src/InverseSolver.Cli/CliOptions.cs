@@ -93,7 +93,7 @@ internal static class CliOptions
     internal static ModelCatalog Catalog(string folder) =>
         Directory.Exists(folder) ? new ModelCatalog([folder]) : throw new CommandException($"There is no folder {folder}.");
 
-    /// <summary>Loads libtorch, takes all cores (by itself it takes half of them; OMP_NUM_THREADS is what its users set) and tests what will compute.</summary>
+    /// <summary>Loads libtorch, sets its threads and tests what will compute.</summary>
     /// <returns>What is to be said of it; null: nothing.</returns>
     /// <exception cref="CommandException">There is no libtorch that can be used.</exception>
     internal static string? TestArithmetic()
@@ -101,11 +101,7 @@ internal static class CliOptions
         try
         {
             Libtorch.Load();
-            if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")))
-            {
-                Backend.Threads = Environment.ProcessorCount;
-            }
-
+            Backend.Threads = Backend.ThreadsFor(1);
             return Arithmetic.Warning;
         }
         catch (Exception error) when (error is InvalidOperationException or DllNotFoundException)

@@ -25,6 +25,11 @@ public static class Backend
     /// <summary>Threads of one operator.</summary>
     public static int Threads { get => torch.get_num_threads(); set => torch.set_num_threads(Math.Max(1, value)); }
 
+    /// <summary>Threads of one operator that nobody has chosen: what OMP_NUM_THREADS says, else so many that all who compute at once have the cores. By itself libtorch takes half of them.</summary>
+    /// <param name="sharers">How many compute at once.</param>
+    public static int ThreadsFor(int sharers) =>
+        string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")) ? Math.Max(1, Environment.ProcessorCount / sharers) : Threads;
+
     /// <summary>Whether this libtorch was built with CUDA.</summary>
     public static bool BuiltWithCuda
     {

@@ -20,6 +20,7 @@ public static class DerivedFiles
         string identifiers = !reference.IsEmpty ? "reference" : NamesStudy(images.Origin.Study) ? "header" : "new";
         if (images.Channels != 1) return (files, new DerivedReport(identifiers, "unknown", 0, ["A coloured image is no MR image: neither DICOM nor NIfTI is written."]));
 
+        float[]? padding = images.Origin.PaddingOf(images.Slices, images.Rows, images.Columns);
         int instances = 0;
         string source = "unknown";
         IReadOnlyList<FrameGeometry>? geometry = null;
@@ -32,7 +33,7 @@ public static class DerivedFiles
                 remarks.Add(source == "reference"
                     ? "The slices' places are those of the NIfTI reference, whose first, second and third axis are taken for the result's columns, rows and slices: compare left and right with the scanner's own images."
                     : $"The NIfTI reference has other sizes ({volume.Columns} x {volume.Rows} x {volume.Slices}) than the result: its places are not used.");
-            DerivedSeries written = Series(images, reference, geometry);
+            DerivedSeries written = Series(images, reference, geometry, padding);
             if (source == "measurement") written = written with { FrameOfReferenceUid = images.Origin.FrameOfReferenceUid };
             IReadOnlyList<byte[]> series = DicomSeries.Write(reader, written);
             instances = series.Count;
@@ -44,12 +45,10 @@ public static class DerivedFiles
         }
 
         float[] values = Array.ConvertAll(images.Values, value => (float)((value * images.Scale) + images.Offset));
-        if (Padding(images) is { } padding) values = [.. values.Zip(padding, (value, pad) => float.IsNaN(pad) ? value : pad)];
+        if (padding is not null) values = [.. values.Zip(padding, (value, pad) => float.IsNaN(pad) ? value : pad)];
         files.Add(new DerivedFile("result.nii", "application/octet-stream", WriteNifti(values, images, geometry, remarks)));
         return (files, new DerivedReport(identifiers, source, instances, remarks));
     }
-
-    private static float[]? Padding(DerivedImages images) => images.Origin.PaddingOf(images.Slices, images.Rows, images.Columns);
 
     // Of the reference where that is of the same sizes and the measurement does not say otherwise, else of the measurement. Voxels of a volume are compared as they are stored.
     private static (IReadOnlyList<FrameGeometry>? Geometry, string Source, string? Modality) Geometry(FormatReader reader, DerivedImages images, NiftiSlices? volume, List<string> remarks)
@@ -94,13 +93,13 @@ public static class DerivedFiles
         && Math.Abs(a.RowSpacingMm - b.RowSpacingMm) < tolerance * b.RowSpacingMm && Math.Abs(a.ColumnSpacingMm - b.ColumnSpacingMm) < tolerance * b.ColumnSpacingMm;
 
     // Below the file's zero there is nothing to see: the solver's small negative values are cut off, as in a PNG.
-    private static DerivedSeries Series(DerivedImages images, ReadOnlyMemory<byte> reference, IReadOnlyList<FrameGeometry>? geometry) => new()
+    private static DerivedSeries Series(DerivedImages images, ReadOnlyMemory<byte> reference, IReadOnlyList<FrameGeometry>? geometry, float[]? padding) => new()
     {
         Values = Array.ConvertAll(images.Values, value => (float)((Math.Max(0, value) * images.Scale) + images.Offset)),
         Slices = images.Slices,
         Rows = images.Rows,
         Columns = images.Columns,
-        Padding = Padding(images) is { } padding ? Array.ConvertAll(padding, value => !float.IsNaN(value)) : null,
+        Padding = padding is null ? null : Array.ConvertAll(padding, value => !float.IsNaN(value)),
         Geometry = geometry,
         Details = images.Origin.Details?.Count == images.Slices ? images.Origin.Details : null,
         PixelMm = images.Origin.PixelMm,

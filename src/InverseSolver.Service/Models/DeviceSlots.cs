@@ -37,9 +37,7 @@ internal sealed record DeviceSlots(IReadOnlyList<Device> Devices)
         return new DeviceSlots(devices);
     }
 
-    /// <summary>Threads that share one operator: those that were asked for, else what OMP_NUM_THREADS says, else so many that all slots together have the cores.</summary>
-    /// <param name="asked">What was asked for; 0 leaves it to this.</param>
-    public int Threads(int asked) => asked > 0 ? asked
-        : string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")) ? Math.Max(1, Environment.ProcessorCount / Devices.Count)
-        : Backend.Threads;
+    /// <summary>Threads that share one operator.</summary>
+    /// <param name="asked">What was asked for; 0: what suits the number of slots.</param>
+    public int Threads(int asked) => asked > 0 ? asked : Backend.ThreadsFor(Devices.Count);
 }
