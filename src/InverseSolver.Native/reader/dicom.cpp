@@ -48,7 +48,7 @@ Layout layout_of(DcmDataset& data, const Request& request) {
   layout.frames = frames;
   if (layout.rows == 0 || layout.columns == 0 || frames < 1) throw Refusal("The DICOM image's header gives it no rows, columns or frames.");
   if (frames > most_frames) throw Refusal("The DICOM image has more than " + std::to_string(most_frames) + " frames.");
-  request.check_elements(uint64_t{layout.pixels()} * static_cast<uint64_t>(frames) * layout.channels());
+  request.expect_elements(uint64_t{layout.pixels()} * static_cast<uint64_t>(frames) * layout.channels(), sizeof(float));
   if (layout.is_float) {
     layout.allocated = layout.stored = is_single ? 32 : 64;
     if (!layout.is_grey() || layout.samples != 1) throw Refusal("The DICOM object's floating-point pixels are to be one sample of grey each.");

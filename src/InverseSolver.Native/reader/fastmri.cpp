@@ -9,7 +9,7 @@
 namespace reader {
 namespace {
 
-std::vector<int64_t> checked_extent(hid_t dataset, const Request& request) {
+std::vector<int64_t> checked_extent(hid_t dataset, const Request& request, size_t bytes_each) {
   std::vector<int64_t> shape;
   uint64_t count = 1;
   for (const hsize_t size : extent(dataset)) {
@@ -18,7 +18,7 @@ std::vector<int64_t> checked_extent(hid_t dataset, const Request& request) {
     count *= size;
     shape.push_back(static_cast<int64_t>(size));
   }
-  request.check_elements(count);
+  request.expect_elements(count, bytes_each);
   return shape;
 }
 
@@ -30,7 +30,7 @@ size_t count_of(const std::vector<int64_t>& shape) {
 
 void add_mask(hid_t file, const Request& request, Answer& answer) {
   const Id dataset = open_dataset(file, "mask");
-  const std::vector<int64_t> shape = checked_extent(dataset, request);
+  const std::vector<int64_t> shape = checked_extent(dataset, request, sizeof(float));
   std::vector<float> mask(count_of(shape));
   const Id type(H5Dget_type(dataset), H5Tclose);
   if (H5Tget_class(type) == H5T_ENUM) {  // truth values, as h5py writes them
@@ -50,7 +50,7 @@ void add_mask(hid_t file, const Request& request, Answer& answer) {
 Answer read_fastmri(hid_t file, const Request& request) {
   const Id dataset = open_dataset(file, "kspace");
   if (H5Aexists(dataset, "MATLAB_class") > 0) throw Refusal("MATLAB wrote the HDF5 file, which has the order of dimensions reversed. Save k-space as complex .npy (coils, rows, columns), or as BART's .cfl.");
-  const std::vector<int64_t> shape = checked_extent(dataset, request);
+  const std::vector<int64_t> shape = checked_extent(dataset, request, sizeof(std::complex<float>));
   const Id type = complex_type(Id(H5Dget_type(dataset), H5Tclose));
   Answer answer;
   std::vector<std::complex<float>> kspace(count_of(shape));

@@ -31,11 +31,15 @@ struct Request {
   std::vector<uint8_t> blob;
   int64_t max_elements = 0;  // the most numbers that an answer may hold; a complex number counts once
 
-  // Refuses a file that would give more; to be called before memory is taken for them.
+  // Refuses a file that would give more.
   void check_elements(uint64_t count) const {
     if (count > static_cast<uint64_t>(max_elements))
       throw Refusal("The file holds " + std::to_string(count) + " numbers; at most " + std::to_string(max_elements) + " are allowed.");
   }
+
+  // The same, for numbers that the file's header claims before they are read: refuses also what a file of this size cannot hold, and widens the budget
+  // for the rest. To be called before memory is taken for them.
+  void expect_elements(uint64_t count, size_t bytes_each) const;
 };
 
 class Answer {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using InverseSolver.Imaging;
 using Xunit;
@@ -86,6 +87,52 @@ public sealed class FormatReaderTests
         Assert.Equal(1, RawMriFile.Read(reader, plain).Frames);
     }
 
+    // An object of a global heap whose size brings HDF5 back to the object's own beginning, for ever.
+    private static byte[] NeverEnding()
+    {
+        byte[] file = RawData.Write("plain").File;
+        const int firstObject = 16, sizeOfObject = 8;
+        BinaryPrimitives.WriteInt64LittleEndian(file.AsSpan(file.AsSpan().IndexOf("GCOL"u8) + firstObject + sizeOfObject), -16);
+        return file;
+    }
+
+    private static byte[] Dicom(int rows, int columns, int claimed)
+    {
+        byte[] file = DicomBuilder.Mr(rows, columns).Pixels(new ushort[256]).File();
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(file.AsSpan().LastIndexOf((ReadOnlySpan<byte>)[0xE0, 0x7F, 0x10, 0x00]) + 8), claimed);
+        return file;
+    }
+
+    public static TheoryData<string, string> Liars => new()
+    {
+        { "never ending", "ran out of time" },
+        { "length", "cut off or damaged|damaged or is none" },
+        { "rows", "33554432 numbers, which its" },
+        { "chunks", "61440000 numbers, which its" },
+    };
+
+    [Theory, MemberData(nameof(Liars))]
+    public async Task A_file_that_lies_about_its_lengths_costs_little_and_delays_nobody(string name, string message)
+    {
+        byte[] file = name switch
+        {
+            "never ending" => NeverEnding(),
+            "length" => Dicom(16, 16, 1 << 30),
+            "rows" => Dicom(8192, 4096, 512),
+            _ => RawData.Write("claim").File,
+        };
+        (byte[] good, _) = RawData.Write("plain");
+        using var reader = new FormatReader(ReaderLimits.Default with { Time = TimeSpan.FromMinutes(10) });
+        reader.Start();
+        Task<RawMri> beside = Task.Run(() => RawMriFile.Read(reader, good));
+        string text = Assert.Throws<InvalidMeasurementException>(() => { if (name is "length" or "rows") DicomFile.Read(reader, file); else RawMriFile.Read(reader, file); }).Message;
+        Assert.Contains(message.Split('|'), expected => text.Contains(expected, StringComparison.Ordinal));
+        Assert.Equal(1, (await beside.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken)).Frames);
+        Assert.Equal(name == "never ending" ? 1 : 0, reader.Restarts);
+        reader.Start();
+        Assert.InRange(Kilobytes(reader.ProcessId!.Value, "VmHWM:"), 1, 256 << 10);
+    }
+
     [Fact]
     public void Callers_share_one_process_one_after_the_other()
     {
@@ -146,9 +193,13 @@ public sealed class FormatReaderTests
         }
     }
 
-    /// <summary>The largest address space a process had.</summary>
-    internal static long PeakKilobytes(int id) =>
-        long.Parse(File.ReadLines($"/proc/{id}/status").First(line => line.StartsWith("VmPeak", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], null);
+    /// <summary>The largest address space a process had; 0 where it has just ended, as one does whose time is up while it answers.</summary>
+    internal static long PeakKilobytes(int id) => Kilobytes(id, "VmPeak:");
+
+    private static long Kilobytes(int id, string name) =>
+        File.ReadLines($"/proc/{id}/status").FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal)) is { } line
+            ? long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], null)
+            : 0;
 
     private static void Signal(int id, string name) => RawData.Run("/usr/bin/env", ["kill", "-" + name, id.ToString(null, null)]);
 }

@@ -365,7 +365,7 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("huge-matrix", "at most 16777216 are allowed")]
     [InlineData("odd-recon", "does not go with the encoded one")]
     [InlineData("external", "no dataset")]
-    [InlineData("bomb", "at most 16777216 are allowed")]
+    [InlineData("claim", "at most 16777216 are allowed")]
     public void What_cannot_be_read_is_refused_with_its_reason(string scan, string reason)
     {
         (byte[] file, _) = RawData.Write(scan);

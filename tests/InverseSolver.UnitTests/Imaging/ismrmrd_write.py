@@ -680,9 +680,16 @@ def fastmri_single_coil(path):
 
 
 def bomb(path):
-    """An array of 2 GB that was never written."""
+    """An array of 256 MiB of zeros in a thousandth of that."""
     with h5py.File(path, "w") as file:
-        file.create_dataset("kspace", (16, 16, 1024, 1024), "c8", chunks=(1, 1, 1024, 1024), compression="gzip")
+        file.create_dataset("kspace", data=np.zeros((2, 16, 1024, 1024), "c8"), chunks=(1, 1, 1024, 1024), compression="gzip")
+    return {}
+
+
+def claim(path):
+    """An array of half a gigabyte that was never written."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kspace", (60, 10, 320, 320), "c8", chunks=(1, 1, 320, 320))
     return {}
 
 
