@@ -111,7 +111,7 @@ public static class DerivedFiles
         Model = images.Model,
         ModelHash = images.ModelHash,
         Consistency = images.Ratio is { } ratio ? FormattableString.Invariant($"Squared residual over what noise explains: {ratio:0.###}.") : null,
-        Remarks = [.. images.Warnings, .. images.Origin.Remarks],
+        Remarks = [.. images.Warnings, .. images.Origin.Remarks, .. images.Origin.Routine],
         SoftwareVersion = images.SoftwareVersion,
     };
 

@@ -73,7 +73,7 @@ internal static class BartImport
         }
 
         files["trajectory"] = new(new NpyArray(positions == samples ? [samples, 2] : [frames, samples, 2], places), 0);
-        origin = origin with { Rows = Side(row), Columns = Side(column), Remarks = ["The trajectory is BART's, in cycles per field of view."] };
+        origin = origin with { Rows = Side(row), Columns = Side(column), Routine = ["The trajectory is BART's, in cycles per field of view."] };
         return new ImportedMeasurement(files, origin);
     }
 

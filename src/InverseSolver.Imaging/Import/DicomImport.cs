@@ -47,6 +47,7 @@ internal static class DicomImport
             Sources = stack.Images.Count == 1 ? null : [.. stack.Images.Select(image => (image.SopClassUid, image.SopInstanceUid))],
             Modality = first.Modality,
             Remarks = [.. stack.Images.SelectMany(image => image.Remarks).Concat(stack.Remarks).Concat(OfPixels()).Distinct()],
+            Routine = stack.Routine,
         };
         if (stack.Images.Count == 1) return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = Scaled(first, origin) }, origin);
         ImportedFile[] slices = [.. stack.Images.Select(image => Scaled(image, origin))];

@@ -6,8 +6,9 @@ namespace InverseSolver.Imaging;
 /// <summary>A DICOM image, or the one-frame images of a series, all of one size.</summary>
 /// <param name="Images">In the order of their places along the slices' normal; where there are none, of their instance numbers.</param>
 /// <param name="First">The file of the first one.</param>
-/// <param name="Remarks">What was left out or looks wrong, in sentences.</param>
-internal sealed record DicomStack(IReadOnlyList<DicomImage> Images, byte[] First, IReadOnlyList<string> Remarks)
+/// <param name="Remarks">What was left out or assumed, in sentences.</param>
+/// <param name="Routine">How it was put together.</param>
+internal sealed record DicomStack(IReadOnlyList<DicomImage> Images, byte[] First, IReadOnlyList<string> Remarks, IReadOnlyList<string> Routine)
 {
     // Places closer than this are the same; distances that differ by less than this share are.
     private const double SamePlaceMm = 0.01, SameDistance = 0.02;
@@ -18,7 +19,7 @@ internal sealed record DicomStack(IReadOnlyList<DicomImage> Images, byte[] First
     {
         DicomImage image = DicomFile.Read(reader, file);
         CheckMeaning([image]);
-        return new DicomStack([image], file, []);
+        return new DicomStack([image], file, [], []);
     }
 
     /// <summary>Bytes of all files of a series, at most: its numbers in 32 bits, and 64 KiB of header for each file.</summary>
@@ -48,18 +49,19 @@ internal sealed record DicomStack(IReadOnlyList<DicomImage> Images, byte[] First
         }
 
         if (read.Count == 0) throw new InvalidMeasurementException("None of the files is a DICOM image. Several files, or a ZIP archive of files, are one measurement where they are the DICOM images of a series.");
-        var remarks = new List<string>();
+        List<string> remarks = [], routine = [];
         CheckMeaning([.. read.Select(one => one.Image)]);
         if (read.Count > 1)
         {
             CheckSeries([.. read.Select(one => one.Image)]);
             read = Ordered(read, remarks);
-            remarks.Insert(0, $"The measurement is a series of {read.Count} DICOM files, in the order of their {(read[0].Image.Frames[0].Geometry is null ? "instance numbers, for they say no place" : "places")}.");
+            bool hasPlaces = read[0].Image.Frames[0].Geometry is not null;
+            (hasPlaces ? routine : remarks).Insert(0, $"The measurement is a series of {read.Count} DICOM files, in the order of their {(hasPlaces ? "places" : "instance numbers, for they say no place")}.");
         }
 
         if (others > 0) remarks.Add($"{others} of the files are no DICOM images and were left out.");
         if (copies > 0) remarks.Add($"{copies} of the files are copies of others and were left out.");
-        return new DicomStack([.. read.Select(one => one.Image)], read[0].File, remarks);
+        return new DicomStack([.. read.Select(one => one.Image)], read[0].File, remarks, routine);
     }
 
     private static DicomImage ReadOne(FormatReader reader, byte[] file, int number)

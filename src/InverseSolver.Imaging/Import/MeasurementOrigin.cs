@@ -62,8 +62,11 @@ public sealed record MeasurementOrigin
     /// <summary>Its modality: MR, CT, ...</summary>
     public string? Modality { get; init; }
 
-    /// <summary>What was done to the data, in sentences.</summary>
+    /// <summary>What was assumed of the data, corrected or left out and may be wrong, in sentences: they are among the warnings.</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
+
+    /// <summary>What is done with every file of its kind, in sentences: the report alone has it.</summary>
+    public IReadOnlyList<string> Routine { get; init; } = [];
 
     /// <summary>Whether it is a scan of a patient, so that its result is written as one.</summary>
     public bool IsScan => Format is "ismrmrd" or "fastmri" or "dicom" or "nifti";
@@ -97,5 +100,5 @@ public sealed record MeasurementOrigin
 
     /// <summary>What may be told; nothing of a patient.</summary>
     public OriginReport Report() => new(
-        Format, Scale, Offset, Remarks, Geometry is null || Geometry.Contains(null) ? null : [.. Geometry.Select(frame => PlaceReport.Of(frame!))]);
+        Format, Scale, Offset, [.. Remarks, .. Routine], Geometry is null || Geometry.Contains(null) ? null : [.. Geometry.Select(frame => PlaceReport.Of(frame!))]);
 }

@@ -26,6 +26,7 @@ internal static class RawMriImport
             Crop = raw.Crop,
             Study = raw.Study,
             Remarks = raw.Remarks,
+            Routine = raw.Routine,
         };
         int samples = raw.Trajectory is null ? 0 : raw.KSpace.Length / 2 / raw.Frames / raw.Coils;
         int[] range = raw.Trajectory is null ? [raw.Rows, raw.Columns] : [samples];

@@ -26,6 +26,7 @@ internal static class CartesianSorter
             FrameList = Frames(order, data, scan.IsTurned),
             Study = scan.Header.Study,
             Remarks = scan.Remarks,
+            Routine = scan.Routine,
         };
     }
 
@@ -35,7 +36,7 @@ internal static class CartesianSorter
         if (scan.Calibration.Count == 0) return null;
         var grid = new CartesianGrid(order.Slices.Count, scan.Coils, scan.Encoding, maxElements);
         foreach (Acquisition line in scan.Calibration) grid.Add(order.SliceOf(line), line, scan.Samples);
-        scan.Remarks.Add($"{scan.Calibration.Count} separate calibration lines.");
+        scan.Routine.Add($"{scan.Calibration.Count} separate calibration lines.");
         CartesianData data = grid.Finish(image.Phase);
         return new CalibrationLines(data.KSpace, data.Mask, [.. order.Lines.SelectMany(line => Enumerable.Range(order.SliceOf(line) * data.Slices, data.Slices))]);
     }
@@ -68,7 +69,7 @@ internal static class CartesianSorter
     private static void Explain(IsmrmrdScan scan, CartesianData data)
     {
         if (scan.Encoding.Trajectory == "epi") scan.Remarks.Add("Echo-planar lines are taken as Cartesian; no phase correction is applied.");
-        if (scan.Image.Any(line => line.Has(AcquisitionFlags.Reverse))) scan.Remarks.Add("Lines that were measured backwards are turned.");
+        if (scan.Image.Any(line => line.Has(AcquisitionFlags.Reverse))) scan.Routine.Add("Lines that were measured backwards are turned.");
         Explain(scan, data.Readout, "readout");
         Explain(scan, data.Phase, "phase-encoding");
         if (data.Phase.Cropped == data.Phase.Encoded && scan.Encoding.Recon.Y.Mm < 0.999 * scan.Encoding.Encoded.Y.Mm)
@@ -76,20 +77,20 @@ internal static class CartesianSorter
         if (data.Slices > 1)
         {
             Explain(scan, data.Third, "partition");
-            scan.Remarks.Add($"The 3-D scan is transformed into {data.Slices} slices.");
+            scan.Routine.Add($"The 3-D scan is transformed into {data.Slices} slices.");
             if (data.Partitions.Count < data.Third.Encoded)
                 scan.Remarks.Add($"Slice partial Fourier: of {data.Third.Encoded} partitions {data.Partitions.First} to {data.Partitions.First + data.Partitions.Count - 1} are measured, the others are taken as 0.");
         }
-        if (data.Averaged) scan.Remarks.Add("Lines that were measured several times are averaged.");
+        if (data.Averaged) scan.Routine.Add("Lines that were measured several times are averaged.");
         Unmeasured(scan, data);
     }
 
     private static void Explain(IsmrmrdScan scan, KSpaceAxis axis, string name)
     {
         if (axis.Cropped < axis.Encoded)
-            scan.Remarks.Add(string.Create(CultureInfo.InvariantCulture, $"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
-        if (axis.Final > axis.Cropped) scan.Remarks.Add($"k-space is filled with zeros along the {name} direction, from {axis.Cropped} to {axis.Final}.");
-        if (axis.Final < axis.Cropped) scan.Remarks.Add($"k-space is cropped along the {name} direction, from {axis.Cropped} to {axis.Final}.");
+            scan.Routine.Add(string.Create(CultureInfo.InvariantCulture, $"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
+        if (axis.Final > axis.Cropped) scan.Routine.Add($"k-space is filled with zeros along the {name} direction, from {axis.Cropped} to {axis.Final}.");
+        if (axis.Final < axis.Cropped) scan.Routine.Add($"k-space is cropped along the {name} direction, from {axis.Cropped} to {axis.Final}.");
     }
 
     // What is not measured at the borders of the encoded k-space, beyond the gaps between lines.
@@ -109,7 +110,7 @@ internal static class CartesianSorter
         if (first < 0) return;
         for (int i = first, previous = first; i <= last; previous = measured[i] ? i : previous, i++)
             if (measured[i]) gap = Math.Max(gap, i - previous);
-        if (first - border > gap) scan.Remarks.Add($"{name} {border} to {first - 1} are not measured.");
-        if (measured.Length - 1 - border - last > gap) scan.Remarks.Add($"{name} {last + 1} to {measured.Length - 1 - border} are not measured.");
+        if (first - border > gap) scan.Routine.Add($"{name} {border} to {first - 1} are not measured.");
+        if (measured.Length - 1 - border - last > gap) scan.Routine.Add($"{name} {last + 1} to {measured.Length - 1 - border} are not measured.");
     }
 }

@@ -24,15 +24,15 @@ public static class FastMriFile
         float[] kspace = array.ToFloats();
         foreach (float value in kspace)
             if (!float.IsFinite(value)) throw new InvalidMeasurementException("The fastMRI file holds samples that are not finite numbers.");
-        List<string> remarks = [];
+        List<string> remarks = [], routine = [];
         IsmrmrdHeader? header = answer.Head.TryGetProperty("xml", out var xml) ? IsmrmrdHeader.Parse(xml.GetString()!) : null;
         if (header is null) remarks.Add("The file has no header: nothing is known of field of view and oversampling.");
 
         bool[] mask = Mask(answer, kspace, rows, columns);
         MriEncoding? encoding = header?.Encodings[0];
         int[] wanted = Reconstructed(answer);
-        (KSpaceAxis readout, int rowsLeft) = Axis((encoding?.Encoded.X, encoding?.Recon.X), rows, wanted[0], InOnePiece(mask, (columns, 1), (rows, columns)), "readout", remarks);
-        (KSpaceAxis phase, int columnsLeft) = Axis((encoding?.Encoded.Y, encoding?.Recon.Y), columns, wanted[1], InOnePiece(mask, (rows, columns), (columns, 1)), "phase-encoding", remarks);
+        (KSpaceAxis readout, int rowsLeft) = Axis((encoding?.Encoded.X, encoding?.Recon.X), rows, wanted[0], InOnePiece(mask, (columns, 1), (rows, columns)), "readout", remarks, routine);
+        (KSpaceAxis phase, int columnsLeft) = Axis((encoding?.Encoded.Y, encoding?.Recon.Y), columns, wanted[1], InOnePiece(mask, (rows, columns), (columns, 1)), "phase-encoding", remarks, routine);
         kspace = phase.Apply(readout.Apply(kspace, slices * coils, columns), slices * coils * readout.Final, 1);
         bool[] grid = Applied(mask, readout, phase);
         for (long i = 0; i < kspace.LongLength / 2; i++)
@@ -56,6 +56,7 @@ public static class FastMriFile
             FrameList = [.. Enumerable.Range(0, slices).Select(slice => new MriFrame(slice, 0, 0, 0, 0, null))],
             Study = study,
             Remarks = remarks,
+            Routine = routine,
         };
     }
 
@@ -110,7 +111,7 @@ public static class FastMriFile
 
     // As the header says, where it is this file's; else as large as the file's own reconstruction, which is cut out of the image. With gaps between its lines the image is cut
     // after it is solved; how many pixels are left then.
-    private static (KSpaceAxis Axis, int Left) Axis(((int Size, double Mm)? Encoded, (int Size, double Mm)? Recon) header, int size, int wanted, bool mayCrop, string name, List<string> remarks)
+    private static (KSpaceAxis Axis, int Left) Axis(((int Size, double Mm)? Encoded, (int Size, double Mm)? Recon) header, int size, int wanted, bool mayCrop, string name, List<string> remarks, List<string> routine)
     {
         KSpaceAxis axis = KSpaceAxis.Unchanged(size, 0);
         int left = wanted > 0 ? wanted : size;
@@ -129,8 +130,8 @@ public static class FastMriFile
         if (axis is { ChangesNothing: true, PixelMm: 0 } && left < size)
             axis = (mayCrop ? KSpaceAxis.Between((size, size), (left, left), mayCrop) : axis).With(header.Recon is { } own && own.Size == left ? own.Mm / own.Size : 0);
         left = Math.Min(left, axis.Final);
-        if (axis.Cropped < axis.Encoded) remarks.Add(FormattableString.Invariant($"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
-        if (axis.Final != axis.Cropped) remarks.Add($"k-space is {(axis.Final > axis.Cropped ? "filled with zeros" : "cropped")} along the {name} direction, from {axis.Cropped} to {axis.Final}.");
+        if (axis.Cropped < axis.Encoded) routine.Add(FormattableString.Invariant($"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
+        if (axis.Final != axis.Cropped) routine.Add($"k-space is {(axis.Final > axis.Cropped ? "filled with zeros" : "cropped")} along the {name} direction, from {axis.Cropped} to {axis.Final}.");
         if (left < axis.Final) remarks.Add($"The scan is undersampled along the {name} direction: {axis.Final} pixels are solved for, and the image is cut to {left} afterwards.");
         if (wanted > 0 && left != wanted) remarks.Add($"The file's own reconstruction has {wanted} pixels along the {name} direction, this image {left}.");
         return (axis, left);

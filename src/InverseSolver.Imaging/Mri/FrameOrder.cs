@@ -11,7 +11,7 @@ internal sealed class FrameOrder
         foreach (Acquisition line in scan.Image) first.TryAdd(Key(line), line);
         // The partitions of a 3-D scan follow the turned direction, and slabs do as their partitions.
         Slices = SliceGeometry.InSpace(first.Values, scan.IsTurned && scan.Encoding.Encoded.Z.Size > 1);
-        if (!Slices.Order().SequenceEqual(Slices)) scan.Remarks.Add("The slices are in the order of their places, not of the file's counters.");
+        if (!Slices.Order().SequenceEqual(Slices)) scan.Routine.Add("The slices are in the order of their places, not of the file's counters.");
         Lines = [.. first.Values.OrderBy(line => (line.Contrast, line.Phase, line.Repetition, line.Set)).ThenBy(SliceOf)];
         foreach (Acquisition line in Lines) _index.Add(Key(line), _index.Count);
         Details = scan.Header.Sequence.Describe(Lines, scan.Remarks);

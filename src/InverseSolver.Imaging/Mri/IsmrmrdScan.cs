@@ -21,7 +21,7 @@ internal sealed class IsmrmrdScan
         foreach ((AcquisitionFlags flags, string name) in _leftOut)
         {
             int count = all.RemoveAll(a => a.Has(flags));
-            if (count > 0) Remarks.Add($"{count} {name} acquisitions left out.");
+            if (count > 0) Routine.Add($"{count} {name} acquisitions left out.");
         }
         List<Acquisition> measured = [.. all.Where(a => !a.Has(AcquisitionFlags.NoiseMeasurement) && a.DiscardPre + a.DiscardPost < a.Samples && a.Channels > 0)];
         bool IsCalibration(Acquisition a) => a.Has(AcquisitionFlags.ParallelCalibration) && !a.Has(AcquisitionFlags.ParallelCalibrationAndImaging);
@@ -70,6 +70,9 @@ internal sealed class IsmrmrdScan
     internal int Coils { get; }
 
     internal List<string> Remarks { get; } = [];
+
+    /// <summary>What is done with every scan of its kind, and is no ground for doubt.</summary>
+    internal List<string> Routine { get; } = [];
 
     /// <summary>Whether pixels go against the directions of the file (<see cref="VendorConvention.Siemens"/>).</summary>
     internal bool IsTurned { get; init; }

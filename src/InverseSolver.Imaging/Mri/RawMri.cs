@@ -62,6 +62,9 @@ public sealed record RawMri
     /// <summary>Patient, study and acquisition.</summary>
     public StudyInformation Study { get; init; } = new();
 
-    /// <summary>What was done to the data and what was left out, in sentences.</summary>
+    /// <summary>What was assumed, corrected or left out and may be wrong, in sentences.</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
+
+    /// <summary>What is done with every scan of its kind, in sentences.</summary>
+    public IReadOnlyList<string> Routine { get; init; } = [];
 }

@@ -25,7 +25,7 @@ internal static class TrajectorySorter
         int rows = scan.Encoding.Recon.X.Size, columns = scan.Encoding.Recon.Y.Size, outside = 0;
         foreach (Acquisition line in scan.Image) outside += Collect(frames[order.Of(line)], line, trajectories, scale, (rows, columns));
         if (outside > 0) scan.Remarks.Add($"{outside} samples beyond the reconstructed matrix left out.");
-        if (scan.Calibration.Count > 0) scan.Remarks.Add($"{scan.Calibration.Count} calibration acquisitions left out.");
+        if (scan.Calibration.Count > 0) scan.Routine.Add($"{scan.Calibration.Count} calibration acquisitions left out.");
         return Assemble(scan, order, frames, maxElements);
     }
 
@@ -160,6 +160,7 @@ internal static class TrajectorySorter
                 order.SliceOf(line), line.Contrast, line.Phase, line.Repetition, line.Set, SliceGeometry.Of(line, rows, columns, 0, e.Recon.Z.Mm, spacing, scan.IsTurned), order.Details[i]))],
             Study = scan.Header.Study,
             Remarks = scan.Remarks,
+            Routine = scan.Routine,
         };
     }
 

@@ -41,7 +41,7 @@ internal enum JobState
 /// <param name="Result">The figures, once it succeeded.</param>
 /// <param name="Error">What went wrong, where it failed.</param>
 /// <param name="Warnings">
-/// What may be wrong with the result or with the files, and what was done to them, in sentences to show to whoever looks at the result. What the files say is there from the start; once the job
+/// What may be wrong with the result or with the files, and what was assumed of them, in sentences to show to whoever looks at the result. What is done with every file of a kind (oversampling removed, lines turned) stands in the report's `origin.remarks` alone. What the files say is there from the start; once the job
 /// has succeeded they are those of the report.
 /// </param>
 /// <param name="Links">Where to go from here.</param>

@@ -56,7 +56,7 @@ public sealed class IsmrmrdTests : IDisposable
         AssertMask(Npz.Read(expected, "mask", 1 << 24), read.Mask);
         AssertZeroWhereNotMeasured(read);
         Assert.Equal(read.Frames, read.FrameList.Count);
-        if (remark is not null) Assert.Contains(remark, string.Join(' ', read.Remarks), StringComparison.Ordinal);
+        if (remark is not null) Assert.Contains(remark, string.Join(' ', [.. read.Remarks, .. read.Routine]), StringComparison.Ordinal);
     }
 
     /// <remarks>The peak of the first moves as a field gradient moves it; the spike and the tags are stronger than all else.</remarks>
@@ -229,7 +229,8 @@ public sealed class IsmrmrdTests : IDisposable
         Assert.InRange(RawData.Distance(Npz.Read(expected, "kspace", 1 << 20).Values, read.KSpace), 0, 1e-6);
         Assert.Equal([.. Enumerable.Range(0, 12).Select(i => (6.0 * (i % 3)) - 6)], read.FrameList.Select(frame => frame.Geometry!.Position.Z));
         Assert.Equal([.. Enumerable.Range(0, 12).Select(i => i % 3)], read.FrameList.Select(frame => frame.Slice));
-        Assert.Equal("The slices are in the order of their places, not of the file's counters.", Assert.Single(read.Remarks));
+        Assert.Equal("The slices are in the order of their places, not of the file's counters.", Assert.Single(read.Routine));
+        Assert.Empty(read.Remarks);
         for (int i = 0; i < 12; i++)
         {
             Assert.Equal(

@@ -23,6 +23,7 @@ public sealed class RealRawDataTests
         // All directions are given, the position is the isocentre: pixels of 1 mm, the middle one there.
         Assert.Equal(new FrameGeometry(new(-115, -90, 0), new(0, 1, 0), new(1, 0, 0), 1, 1, 5), Assert.Single(scan.FrameList).Geometry);
         Assert.Empty(scan.Remarks);
+        Assert.Empty(scan.Routine);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public sealed class SheppLoganTests
         string file = Path.Combine(folder, "scan.h5");
         RawMri scan = Read(Generate(file, "-m", "64", "-c", "4", "-n", "0.05"));
         Assert.Equal((1, 4, 64, 64), (scan.Frames, scan.Coils, scan.Rows, scan.Columns));
-        Assert.Contains("oversampling of 2 is removed", Assert.Single(scan.Remarks), StringComparison.Ordinal);
+        Assert.Contains("oversampling of 2 is removed", Assert.Single(scan.Routine), StringComparison.Ordinal);
         RawData.Run("/usr/bin/ismrmrd_recon_cartesian_2d", [file]);
         NpyArray judge = Npz.Read(RawData.Python("image", file).Expected, "image", 1 << 20);
         Assert.Equal([64, 64], judge.Shape);

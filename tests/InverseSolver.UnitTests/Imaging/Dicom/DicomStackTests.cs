@@ -27,7 +27,8 @@ public sealed class DicomStackTests : IDisposable
         Assert.Equal([-3.0, 0, 3, 6, 9], read.Origin.Geometry!.Select(place => place!.Position.Z));
         Assert.Equal(["1.2.3.4.2", "1.2.3.4.4", "1.2.3.4.1", "1.2.3.4.5", "1.2.3.4.3"], read.Origin.Sources!.Select(source => source.SopInstanceUid));
         Assert.Equal((50.0, 0.0, 1 / 50.0 / Math.Sqrt(12)), (read.Origin.Scale, read.Origin.Offset, read.Files["measurement"].Quantisation));
-        Assert.Equal("The measurement is a series of 5 DICOM files, in the order of their places.", Assert.Single(read.Origin.Remarks));
+        Assert.Equal("The measurement is a series of 5 DICOM files, in the order of their places.", Assert.Single(read.Origin.Routine));
+        Assert.Empty(read.Origin.Remarks);
     }
 
     [Fact]
@@ -74,7 +75,7 @@ public sealed class DicomStackTests : IDisposable
         byte[] zip = Zip(("s/", []), ("s/1", slices[0]), ("s/2", slices[1]), ("s/2 (1)", slices[1]), ("../../etc/README.txt", "Doe, Jane"u8.ToArray()), ("DICOMDIR", directory));
         ImportedMeasurement read = Read(zip);
         Assert.Equal([2, 1, 1, 2], read.Files["measurement"].Array.Shape);
-        Assert.Equal(["2 of the files are no DICOM images and were left out.", "1 of the files are copies of others and were left out."], read.Origin.Remarks.Skip(1));
+        Assert.Equal(["2 of the files are no DICOM images and were left out.", "1 of the files are copies of others and were left out."], read.Origin.Remarks);
         Assert.DoesNotContain(read.Origin.Remarks, remark => remark.Contains("Doe", StringComparison.Ordinal) || remark.Contains("etc", StringComparison.Ordinal));
         // One slice is an image.
         Assert.Equal([1, 1, 2], Stack(slices[..1]).Files["measurement"].Array.Shape);
