@@ -5,8 +5,8 @@
 
 FROM debian:trixie-slim AS native
 WORKDIR /source
-COPY docker/install-packages.sh docker/
-RUN docker/install-packages.sh build
+COPY scripts/install-packages.sh scripts/
+RUN scripts/install-packages.sh build
 COPY src/InverseSolver.Native src/InverseSolver.Native
 RUN src/InverseSolver.Native/build.sh
 
@@ -40,7 +40,7 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["curl", "--fail
 ENTRYPOINT ["/app/InverseSolver.Service"]
 
 FROM base AS cuda
-COPY docker/install-packages.sh /tmp/
+COPY scripts/install-packages.sh /tmp/
 RUN /tmp/install-packages.sh run image && rm -rf /tmp/* /var/lib/apt/lists/* /var/log/*.log /var/log/apt /var/cache/*
 COPY --from=build-cuda /app /app
 RUN dpkg-query -W >/app/packages.txt \
@@ -50,7 +50,7 @@ ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 10001:10001
 
 FROM base AS cpu
-COPY docker/install-packages.sh /tmp/
+COPY scripts/install-packages.sh /tmp/
 RUN /tmp/install-packages.sh run image && rm -rf /tmp/* /var/lib/apt/lists/* /var/log/*.log /var/log/apt /var/cache/*
 COPY --from=build /app /app
 RUN dpkg-query -W >/app/packages.txt

@@ -27,32 +27,32 @@ help:
 	@echo "make bundle     pack what an air-gapped Debian 13 needs into artifacts/bundle (root)"
 
 build:
-	@docker/install-packages.sh run build
+	@scripts/install-packages.sh run build
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 
 test:
-	@docker/install-packages.sh run build demo test
+	@scripts/install-packages.sh run build demo test
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 	@CONFIGURATION=$(CONFIGURATION) tests/run.sh
 
 demo:
-	@docker/install-packages.sh run build demo
+	@scripts/install-packages.sh run build demo
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
-	@docker/demo.sh $(SERVICE) $(INVERSE) out $(DEMO)
+	@scripts/demo.sh $(SERVICE) $(INVERSE) out $(DEMO)
 
 run: build
 	@echo "Swagger UI: $(URL)/swagger    health: $(URL)/health/ready"
 	@$(SERVICE) --urls $(URL)
 
 bench: build
-	@docker/install-packages.sh bench test
+	@scripts/install-packages.sh bench test
 	$(INVERSE) bench ops
 	$(INVERSE) bench networks
 	$(INVERSE) bench solvers
 	$(INVERSE) bench nufft
 
 gpu-check:
-	@docker/gpu-check.sh $(STAGES)
+	@scripts/gpu-check.sh $(STAGES)
 
 gpu-bundle: build
 	@rm -rf artifacts/gpu-check artifacts/gpu-check.tar.xz
@@ -69,10 +69,10 @@ openapi: build
 	INVERSESOLVER_WRITE_OPENAPI=1 dotnet test tests/InverseSolver.ServiceTests -c $(CONFIGURATION) --no-build --filter "FullyQualifiedName~OpenApi"
 
 prove-image:
-	docker/prove.sh
+	scripts/prove.sh
 
 bundle:
-	docker/bundle.sh
+	scripts/bundle.sh
 
 clean:
 	rm -rf artifacts out src/*/bin src/*/obj tests/*/bin tests/*/obj

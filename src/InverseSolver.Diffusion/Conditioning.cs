@@ -40,7 +40,7 @@ internal sealed class Conditioning : IDisposable
             string file = said?.File ?? DefaultFile;
             return said?.ClassLabel is not null || said?.UnconditionalClass is not null ? throw Contradiction("a class, but the denoiser takes a context")
                 : File.Exists(Path.Combine(folder, file)) ? ((said ?? new ConditioningInfo()) with { File = file }, null)
-                : (null, $"needs a context such as a text's embedding, and there is no {file} in its folder: write-conditioning.py in docs/ writes one for the empty prompt (docs/models.md)");
+                : (null, $"needs a context such as a text's embedding, and there is no {file} in its folder: scripts/write-conditioning.py writes one for the empty prompt (docs/models.md)");
         }
 
         string? type = unet?.Text("class_embed_type", null);

@@ -7,16 +7,16 @@ out=${INVERSE_NATIVE_OUT:-$root/artifacts/native}
 work=$out/build-reader
 
 fail() { echo "error: $1" >&2; exit 1; }
-need() { command -v "$1" >/dev/null || fail "$1 is missing: install the Debian package $2 (docker/install-packages.sh installs all that is needed)."; }
+need() { command -v "$1" >/dev/null || fail "$1 is missing: install the Debian package $2 (scripts/install-packages.sh installs all that is needed)."; }
 need cmake cmake
 need g++ g++
 need make make
 need pkg-config pkg-config
-pkg-config --exists hdf5-serial || fail "HDF5 is missing: install the Debian package libhdf5-dev (docker/install-packages.sh does it)."
-pkg-config --exists libseccomp || fail "libseccomp is missing: install the Debian package libseccomp-dev (docker/install-packages.sh does it)."
-[ -e /usr/include/ismrmrd/ismrmrd.h ] || fail "ISMRMRD is missing: install the Debian package libismrmrd-dev (docker/install-packages.sh does it)."
-[ -e /usr/include/dcmtk/dcmdata/dctk.h ] || fail "DCMTK is missing: install the Debian package libdcmtk-dev (docker/install-packages.sh does it)."
-[ -e /usr/include/nlohmann/json.hpp ] || fail "nlohmann-json is missing: install the Debian package nlohmann-json3-dev (docker/install-packages.sh does it)."
+pkg-config --exists hdf5-serial || fail "HDF5 is missing: install the Debian package libhdf5-dev (scripts/install-packages.sh does it)."
+pkg-config --exists libseccomp || fail "libseccomp is missing: install the Debian package libseccomp-dev (scripts/install-packages.sh does it)."
+[ -e /usr/include/ismrmrd/ismrmrd.h ] || fail "ISMRMRD is missing: install the Debian package libismrmrd-dev (scripts/install-packages.sh does it)."
+[ -e /usr/include/dcmtk/dcmdata/dctk.h ] || fail "DCMTK is missing: install the Debian package libdcmtk-dev (scripts/install-packages.sh does it)."
+[ -e /usr/include/nlohmann/json.hpp ] || fail "nlohmann-json is missing: install the Debian package nlohmann-json3-dev (scripts/install-packages.sh does it)."
 
 mkdir -p "$work"
 exec 9>"$work/.lock"

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace InverseSolver.ServiceTests;
 
-/// <summary>docker/demo.sh with the built programs, on a real scan, with few steps.</summary>
+/// <summary>scripts/demo.sh with the built programs, on a real scan, with few steps.</summary>
 public sealed class DemoTests : IDisposable
 {
     private const string Volume = "/usr/share/mricron/templates/ch2.nii.gz";
@@ -63,7 +63,7 @@ public sealed class DemoTests : IDisposable
         string temporary = folder.CreateSubdirectory("tmp").FullName;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(5));
-        var start = new ProcessStartInfo("bash", [Path.Combine(Repository.Root, "docker/demo.sh"), service, inverse, .. arguments])
+        var start = new ProcessStartInfo("bash", [Path.Combine(Repository.Root, "scripts/demo.sh"), service, inverse, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

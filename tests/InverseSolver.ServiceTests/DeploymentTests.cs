@@ -8,7 +8,7 @@ namespace InverseSolver.ServiceTests;
 /// <summary>Dockerfile, compose files, Kubernetes manifests and systemd's unit agree with each other and with the service.</summary>
 public sealed partial class DeploymentTests(Service service) : IClassFixture<Service>
 {
-    private const string Base = "docker/kubernetes/base/", Gpu = "docker/kubernetes/gpu/";
+    private const string Base = "deploy/kubernetes/base/", Gpu = "deploy/kubernetes/gpu/";
     private static readonly Stage[] Dockerfile = DeploymentFiles.Stages("Dockerfile");
     private static readonly JsonObject Compose = DeploymentFiles.Yaml("docker/compose.yaml").Single();
     private static readonly JsonObject[] Manifests = [.. Listed(Base).SelectMany(name => DeploymentFiles.Yaml(Base + name))];
@@ -23,7 +23,7 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
         Assert.Equal("debian:trixie-slim", Named("native").From);
         Assert.Equal(Named("native").From, Named("base").From);
         Assert.Equal(["base", "base"], [Named("cpu").From, Named("cuda").From]);
-        Assert.Contains("trixie)", File.ReadAllText(DeploymentFiles.Path("docker/install-packages.sh")), StringComparison.Ordinal);
+        Assert.Contains("trixie)", File.ReadAllText(DeploymentFiles.Path("scripts/install-packages.sh")), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -75,7 +75,7 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
             .. Dockerfile.Where(s => s.Name is "base" or "cpu" or "cuda").SelectMany(s => s.Lines).Where(l => l.Instruction == "ENV").SelectMany(l => l.Value.Split(' ')).Select(v => v.Split('=')[0]),
             .. Environment(Compose), .. Environment(DeploymentFiles.Yaml("docker/compose.gpu.yaml").Single()),
             .. Container["env"]!.AsArray().Select(e => (string)e!["name"]!), .. GpuContainer()["env"]!.AsArray().Select(e => (string)e!["name"]!),
-            .. UnitVariables().Matches(File.ReadAllText(DeploymentFiles.Path("docker/inverse-solver.service"))).Select(m => m.Groups[1].Value),
+            .. UnitVariables().Matches(File.ReadAllText(DeploymentFiles.Path("deploy/inverse-solver.service"))).Select(m => m.Groups[1].Value),
         ];
         Assert.True(set.Length >= 18, string.Join(' ', set));
         Assert.All(set, name => Assert.True(DeploymentFiles.IsOption(name), name));

@@ -102,7 +102,7 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
         catch (IOException e)
         {
             process.Dispose();
-            throw new InvalidOperationException("inverse_reader does not run: a library that it needs is missing (docker/install-packages.sh run).", e);
+            throw new InvalidOperationException("inverse_reader does not run: a library that it needs is missing (scripts/install-packages.sh run).", e);
         }
         return _process = process;
     }

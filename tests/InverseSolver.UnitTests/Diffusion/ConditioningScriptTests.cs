@@ -5,11 +5,11 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
-/// <summary>docs/write-conditioning.py, with stand-ins for the packages that it imports: of them only the calls are of interest.</summary>
+/// <summary>scripts/write-conditioning.py, with stand-ins for the packages that it imports: of them only the calls are of interest.</summary>
 [LeavesNoTensors]
 public sealed class ConditioningScriptTests : IDisposable
 {
-    private static readonly string _script = Path.Combine(TestData.Root, "docs", "write-conditioning.py");
+    private static readonly string _script = Path.Combine(TestData.Root, "scripts", "write-conditioning.py");
 
     // A token is the letter's number; the encoder repeats it, and adds the position.
     private const string Transformers = """

@@ -147,7 +147,7 @@ public sealed class ConditioningTests : IDisposable
         File.Delete(Path.Combine(package.Folder, "conditioning.safetensors"));
         using var catalogue = new ModelCatalog([package.Folder]);
         ModelInfo info = Assert.Single(catalogue.Models);
-        Assert.Equal("needs a context such as a text's embedding, and there is no conditioning.safetensors in its folder: write-conditioning.py in docs/ writes one for the empty prompt (docs/models.md)", info.Missing);
+        Assert.Equal("needs a context such as a text's embedding, and there is no conditioning.safetensors in its folder: scripts/write-conditioning.py writes one for the empty prompt (docs/models.md)", info.Missing);
         var problem = new Denoising();
         var request = new ReconstructionRequest
         {

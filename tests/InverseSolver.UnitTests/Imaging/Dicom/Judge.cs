@@ -18,7 +18,7 @@ internal static class Judge
     internal static (int Code, string Text) Try(string program, params string[] arguments)
     {
         string path = Path.Combine("/usr/bin", program);
-        Assert.SkipUnless(File.Exists(path), $"{program} is not installed (docker/install-packages.sh test).");
+        Assert.SkipUnless(File.Exists(path), $"{program} is not installed (scripts/install-packages.sh test).");
         using Process process = Process.Start(new ProcessStartInfo(path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
@@ -30,7 +30,7 @@ internal static class Judge
     internal static string Python(string module, string script, params string[] arguments)
     {
         (int code, string text) = Try("python3", ["-c", $"import {module}"]);
-        Assert.SkipUnless(code == 0, $"Python's {module} is not installed (docker/install-packages.sh test): {text}");
+        Assert.SkipUnless(code == 0, $"Python's {module} is not installed (scripts/install-packages.sh test): {text}");
         return Run("python3", ["-c", script, .. arguments]);
     }
 }

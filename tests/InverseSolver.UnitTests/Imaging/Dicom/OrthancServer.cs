@@ -35,7 +35,7 @@ internal sealed class OrthancServer : IDisposable
 
     internal static async Task<OrthancServer> StartAsync()
     {
-        Assert.SkipUnless(File.Exists(Program), "Orthanc is not installed (docker/install-packages.sh test).");
+        Assert.SkipUnless(File.Exists(Program), "Orthanc is not installed (scripts/install-packages.sh test).");
         var server = new OrthancServer(FreePort());
         try
         {

@@ -42,7 +42,7 @@ fi
 started=$SECONDS
 if [ -n "$sdk" ]; then
   # Of a machine with a libtorch of its own it is not known what it has and lacks: the build says so.
-  docker/install-packages.sh run build || [ -n "$cuda" ]
+  scripts/install-packages.sh run build || [ -n "$cuda" ]
   for project in Cli Service; do
     dotnet build "src/InverseSolver.$project" -c Release -v quiet -nologo "${options[@]}" --artifacts-path "$bundle-build" -o "$bundle"
   done

@@ -15,7 +15,7 @@ work=${BUNDLE:-$root/artifacts/bundle}
 chroot=$work/root
 name=inverse-solver-$version
 bundle=$work/$name
-command -v debootstrap >/dev/null || docker/install-packages.sh prove
+command -v debootstrap >/dev/null || scripts/install-packages.sh prove
 
 rm -rf "$bundle" "$bundle.tar.gz"
 mkdir -p "$bundle/packages"
@@ -28,15 +28,15 @@ if [ ! -e "$work/packages.list" ]; then
   rm -rf "$chroot"
   debootstrap --variant=minbase $release "$chroot" >"$work/debootstrap.log" || { tail "$work/debootstrap.log" >&2; exit 1; }
   printf 'deb http://deb.debian.org/debian %s main\ndeb http://deb.debian.org/debian %s-updates main\ndeb http://deb.debian.org/debian-security %s-security main\n' $release $release $release >"$chroot/etc/apt/sources.list"
-  install -D -m 755 docker/install-packages.sh "$chroot/source/docker/install-packages.sh"
-  inside /source/docker/install-packages.sh --list run image >"$work/packages.wanted"
+  install -D -m 755 scripts/install-packages.sh "$chroot/source/scripts/install-packages.sh"
+  inside /source/scripts/install-packages.sh --list run image >"$work/packages.wanted"
   inside apt-get update -qq
   mapfile -t wanted <"$work/packages.wanted"
   inside apt-get install -qq --download-only --no-install-recommends "${wanted[@]}" >/dev/null
   rm -rf "$work/packages"
   mv "$chroot/var/cache/apt/archives" "$work/packages"
   mkdir -p "$chroot/var/cache/apt/archives/partial"
-  inside /source/docker/install-packages.sh build
+  inside /source/scripts/install-packages.sh build
   cp "$work/packages.wanted" "$work/packages.list"
 fi
 cp "$work"/packages/*.deb "$bundle/packages/"
@@ -67,7 +67,7 @@ cp LICENSE THIRD-PARTY.md README.md "$bundle/app/"
 cp docs/*.md docs/openapi.json "$bundle/app/docs/"
 mkdir -p "$bundle/app/docs/images"
 cp docs/images/slice.png "$bundle/app/docs/images/"
-cp docker/install.sh docker/smoke.sh docker/inverse-solver.service "$bundle/"
+cp deploy/install.sh scripts/smoke.sh deploy/inverse-solver.service "$bundle/"
 echo "$version" >"$bundle/VERSION"
 
 step "checksums and archive"

@@ -6,7 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 [ "$(id -u)" = 0 ] || { echo "error: run as root" >&2; exit 1; }
-docker/install-packages.sh prove
+scripts/install-packages.sh prove
 folder=$(realpath -m "${1:-artifacts/prove}")
 mkdir -p "$folder"
 image=inverse-solver:cpu debian=docker.io/library/debian:trixie-slim sdk=mcr.microsoft.com/dotnet/sdk:10.0
@@ -69,7 +69,7 @@ podman healthcheck run "$container" >/dev/null || fail "the health check fails."
 for place in /app /etc /models /var /usr/lib /input; do
   ! podman exec "$container" touch "$place/written" 2>/dev/null || fail "$place can be written to."
 done
-podman exec -i "$container" bash -s http://localhost:8080 /input/slice.png <docker/smoke.sh
+podman exec -i "$container" bash -s http://localhost:8080 /input/slice.png <scripts/smoke.sh
 written=$(podman diff "$container" | grep -vE '^[AC] /(etc|dev|proc|sys|run|input)(/|$)' || true)
 [ -z "$written" ] || fail "the container wrote outside /data and /tmp: $written"
 echo "health check: healthy; written: nothing outside /data ($(podman exec "$container" du -sk /data | cut -f 1) KiB) and /tmp ($(podman exec "$container" du -sk /tmp | cut -f 1) KiB)"

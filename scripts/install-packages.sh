@@ -7,7 +7,7 @@
 #   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
 #   image  what the container image needs besides run: its health check
-#   prove  what docker/prove.sh builds and runs the image with
+#   prove  what scripts/prove.sh builds and runs the image with
 set -euo pipefail
 # Libraries whose packages Debian names anew with each release.
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
