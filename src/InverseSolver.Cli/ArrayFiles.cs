@@ -50,6 +50,7 @@ internal static class ArrayFiles
     /// <summary>A DICOM or NIfTI file that a series can refer to, and the measurement's origin with what is to be said of it.</summary>
     internal static (byte[] File, MeasurementOrigin Origin) ReadReference(FormatReader reader, string path, MeasurementOrigin origin, bool force) => Named(path, () =>
     {
+        if (Directory.Exists(path)) throw new CommandException("It is a folder: name one DICOM file of the series, or a NIfTI volume.");
         byte[] file = File.ReadAllBytes(path);
         return (file, ReferenceCheck.Check(reader, file, origin, force));
     });

@@ -73,7 +73,7 @@ internal static class CliOptions
         }
         catch (ArgumentException e)
         {
-            throw new CommandException(e.Message);
+            throw new CommandException(e.FirstLine);
         }
     }
 

@@ -37,7 +37,7 @@ internal static class ConvertCommand
                     (byte[] header, byte[] data) = BartFile.Write(array with { Shape = shape });
                     File.WriteAllBytes(Path.ChangeExtension(to, ".hdr"), header);
                     File.WriteAllBytes(to, data);
-                    Console.WriteLine($"({string.Join(", ", array.Shape)}) is BART's {string.Join(' ', shape.Reverse())}");
+                    Console.WriteLine($"({string.Join(", ", array.Shape)}) is BART's {string.Join(' ', shape.Reverse())}{(shape == array.Shape ? "" : ", columns first: inverse solve takes BART's first dimension for rows, so solve the .npy")}");
                     break;
                 case (".cfl", ".npy"):
                     (int[] sizes, NpyArray read) = BartFile.Read(File.ReadAllBytes(Path.ChangeExtension(from, ".hdr")), File.ReadAllBytes(from), MaxElements);

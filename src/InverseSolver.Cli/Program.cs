@@ -38,6 +38,7 @@ try
     }
 
     int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interruption.Token);
+    if (interruption.Token.IsCancellationRequested) interruption.End();
     return parsed.Errors.Count > 0 ? ExitCode.BadInput : code;
 }
 catch (Exception) when (interruption.Token.IsCancellationRequested)

@@ -17,6 +17,9 @@ public sealed record FrameGeometry(
     double? SliceThicknessMm = null,
     double? SliceSpacingMm = null)
 {
+    // Pixels of patients and of small animals: metres and micrometres that were written as millimetres lie outside.
+    private const double LeastPixelMm = 0.005, LargestPixelMm = 50;
+
     // Directions are taken as they are where they are as good as this, and mended where they are as good as that.
     private const double ExactDirection = 1e-3, RoundedDirection = 1e-2 + 1e-9;
 
@@ -34,6 +37,10 @@ public sealed record FrameGeometry(
         PatientVector position = Position + (0.5 * (column - ColumnSpacingMm) * AlongRow) + (0.5 * (row - RowSpacingMm) * AlongColumn);
         return this with { Position = position, RowSpacingMm = row, ColumnSpacingMm = column };
     }
+
+    /// <summary>Tells millimetres from metres and micrometres by a pixel's size.</summary>
+    internal static bool AreMillimetres(double rowSpacing, double columnSpacing) =>
+        rowSpacing is >= LeastPixelMm and <= LargestPixelMm && columnSpacing is >= LeastPixelMm and <= LargestPixelMm;
 
     /// <summary>Two directions of length 1 at a right angle, made of two that are nearly so.</summary>
     /// <param name="alongRow">Where the column index grows.</param>

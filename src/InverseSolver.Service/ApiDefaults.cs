@@ -15,6 +15,7 @@ internal static class ApiDefaults
     public static void AddApiDefaults(this WebApplicationBuilder builder)
     {
         ConfigurationKeys.Check(builder.Configuration);
+        ConfigurationKeys.CheckEnvironment(Environment.GetEnvironmentVariables().Keys.OfType<string>());
         ListenRule.Check(builder.Configuration);
         IServiceCollection services = builder.Services;
         services.AddSingleton(static provider => new HostRule(HostRule.Names(provider.GetRequiredService<IConfiguration>()), provider.GetRequiredService<ILogger<HostRule>>()));

@@ -7,6 +7,7 @@ using InverseSolver.Service.Problems;
 
 try
 {
+    ConfigurationKeys.CheckArguments(args);
     // appsettings.json lies beside the program, whatever the working directory is.
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
     builder.AddApiDefaults();

@@ -11,6 +11,9 @@ namespace InverseSolver.Solvers;
 internal static class InputForms
 {
     // ITU-R BT.601.
+    // Of what a mask counts as measured, a larger share that is exactly 0 is no measurement.
+    private const double LargestEmpty = 0.05;
+
     private const float Red = 0.299f, Green = 0.587f, Blue = 0.114f;
 
     // Lossy files leave grey pixels a step or two from grey.
@@ -53,6 +56,9 @@ internal static class InputForms
     {
         Dictionary<string, ArrayData> suited = files.ToDictionary(file => file.Key, file => file.Key is "mask" or "psf" or "phase" ? Plain(file.Value) : file.Value);
         if (!suited.TryGetValue("mask", out ArrayData? mask) || mask.IsComplex || !IsWhole(mask)) return suited;
+        bool isKSpace = measurement?.IsComplex == true;
+        if (isKSpace && files["mask"].Shape is [var length, 1] && measurement!.Shape[^1] == length && measurement.Shape[^2] == length)
+            throw new InvalidInputException("files.mask", $"Its shape ({length}, 1) may stand for {length} rows or for {length} columns of k-space: send ({length}) for columns, or ({length}, {length}).");
         suited["mask"] = mask = Binary(mask, said);
         if (mask.Values.All(value => value > 0.5f))
         {
@@ -63,7 +69,24 @@ internal static class InputForms
             said.Add("All values that the mask counts as measured are 0, and others are not: it seems to be inverted. White (above 0.5) is measured, black is missing.");
         }
 
+        else if (isKSpace && Empty(mask, measurement!) is > LargestEmpty and var empty)
+        {
+            said.Add(FormattableString.Invariant($"k-space is 0 in {empty:p0} of what the mask counts as measured: {(problem is ParallelMri ? "that is not used" : "the result is held to these zeros")}. The image is wrong if the mask is another scan's, is turned, has its centre in a corner, or if zeros were filled in."));
+        }
+
         return suited;
+    }
+
+    // The share of the mask's measured positions where all of k-space is 0.
+    private static double Empty(ArrayData mask, ArrayData kSpace)
+    {
+        int plane = kSpace.Shape[^2] * kSpace.Shape[^1], columns = kSpace.Shape[^1], period = mask.Values.Length;
+        // Lines, or positions of one plane for all frames.
+        if (!IsWhole(kSpace) || (period != columns && period != plane)) return 0;
+        bool[] there = new bool[plane];
+        for (int i = 0; i < kSpace.Values.Length; i++) there[i / 2 % plane] |= kSpace.Values[i] != 0;
+        int[] wanted = [.. Enumerable.Range(0, plane).Where(i => mask.Values[i % period] > 0.5f)];
+        return wanted.Length == 0 ? 0 : (double)wanted.Count(i => !there[i]) / wanted.Length;
     }
 
     /// <summary>A grey image of three channels as one of one channel; anything else as it is.</summary>

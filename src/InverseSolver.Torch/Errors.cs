@@ -25,7 +25,10 @@ public static partial class Errors
             get
             {
                 string[] lines = error.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-                return Array.FindLast(lines, NamesAnError().IsMatch) ?? lines.FirstOrDefault("");
+                string line = Array.FindLast(lines, NamesAnError().IsMatch) ?? lines.FirstOrDefault("");
+                // .NET names the argument of its own method.
+                int at = line.IndexOf(" (Parameter '", StringComparison.Ordinal);
+                return at < 0 ? line : line[..at];
             }
         }
     }

@@ -32,4 +32,21 @@ public sealed class ConfigurationKeyTests
 
     private static IConfiguration Of(params (string Key, string Value)[] settings) =>
         new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))).Build();
+
+    [Theory]
+    [InlineData("--AllowedHost", false), InlineData("--url", false), InlineData("--DataFolder=/x", false), InlineData("--Jobs.DataFolder", false), InlineData("--help", false)]
+    [InlineData("--urls", true), InlineData("--Jobs:DataFolder=/x", true), InlineData("--Kestrel:Endpoints:Http:Url", true), InlineData("--environment=Production", true), InlineData("/x", true)]
+    public void An_argument_that_nobody_reads_is_refused_by_name(string argument, bool good)
+    {
+        if (good) ConfigurationKeys.CheckArguments([argument, "value"]);
+        else Assert.Contains($"--{argument[2..].Split('=')[0]} is no option of the service.", Assert.Throws<StartRefusedException>(() => ConfigurationKeys.CheckArguments([argument])).Message);
+    }
+
+    [Theory]
+    [InlineData("Limits_FileBytes", "(Limits__FileBytes)"), InlineData("MODELS_FOLDERS__0", "(MODELS__FOLDERS__0)"), InlineData("MODELS_DIR", null), InlineData("Jobs__DataFolder", null), InlineData("PATH", null)]
+    public void A_variable_with_one_underscore_too_few_is_refused_by_name(string variable, string? words)
+    {
+        if (words is null) ConfigurationKeys.CheckEnvironment([variable]);
+        else Assert.Contains(words, Assert.Throws<StartRefusedException>(() => ConfigurationKeys.CheckEnvironment([variable])).Message);
+    }
 }

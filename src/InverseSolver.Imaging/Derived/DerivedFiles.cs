@@ -29,14 +29,12 @@ public static class DerivedFiles
             string? modality;
             (geometry, source, modality) = Geometry(reader, images, volume, remarks);
             if (modality is not (null or "MR")) throw new InvalidMeasurementException("The image that they would refer to is no MR image, and derived series are written as MR images only.");
-            if (volume is not null)
-                remarks.Add(source == "reference"
-                    ? "The slices' places are those of the NIfTI reference, whose first, second and third axis are taken for the result's columns, rows and slices: compare left and right with the scanner's own images."
-                    : $"The NIfTI reference has other sizes ({volume.Columns} x {volume.Rows} x {volume.Slices}) than the result: its places are not used.");
             DerivedSeries written = Series(images, reference, geometry, padding);
             if (source == "measurement") written = written with { FrameOfReferenceUid = images.Origin.FrameOfReferenceUid };
             IReadOnlyList<byte[]> series = DicomSeries.Write(reader, written);
             instances = series.Count;
+            if (geometry is null && (!images.Reference.IsEmpty || images.Origin.Format == "dicom"))
+                remarks.Add("Where the slices lie and how large their pixels are is not known: the DICOM files hold placeholders, and the NIfTI volume has no place in space.");
             files.AddRange(series.Select((file, i) => new DerivedFile(string.Create(CultureInfo.InvariantCulture, $"result-{i:0000}.dcm"), "application/dicom", file)));
         }
         catch (InvalidMeasurementException error)
@@ -59,7 +57,16 @@ public static class DerivedFiles
         {
             NiftiLayout layout = images.Origin.Layout ?? new NiftiLayout(false, false, false);
             (int rows, int columns) = layout.IsTransposed ? (volume.Columns, volume.Rows) : (volume.Rows, volume.Columns);
-            if ((volume.Slices, rows, columns) == (images.Slices, images.Rows, images.Columns)) return ([.. places.Select(slice => layout.Show(slice, rows, columns))], "reference", modality);
+            FrameGeometry[]? shown = (volume.Slices, rows, columns) == (images.Slices, images.Rows, images.Columns) ? [.. places.Select(slice => layout.Show(slice, rows, columns))] : null;
+            if (shown is not null && (own is null || AreInOnePlace(own, shown)))
+            {
+                remarks.Add("The slices' places are those of the NIfTI reference, whose first, second and third axis are taken for the result's columns, rows and slices: compare left and right with the scanner's own images.");
+                return (shown, "reference", modality);
+            }
+
+            remarks.Add(shown is null
+                ? $"The NIfTI reference has other sizes ({volume.Columns} x {volume.Rows} x {volume.Slices}) than the result: its places are not used."
+                : "The NIfTI reference lies elsewhere, or its rows and columns go other ways: the slices' places are the measurement's.");
         }
         else if (!images.Reference.IsEmpty)
         {
@@ -67,7 +74,7 @@ public static class DerivedFiles
             modality = reference.Modality;
             bool fits = reference.Frames.Count == images.Slices && reference.Rows == images.Rows && reference.Columns == images.Columns;
             bool placed = fits && reference.Frames.All(frame => frame.Geometry is not null);
-            if (placed && (own is null || own.Zip(reference.Frames).All(pair => AreOne(pair.First, pair.Second.Geometry!)))) return ([.. reference.Frames.Select(frame => frame.Geometry!)], "reference", modality);
+            if (placed && (own is null || AreInOnePlace(own, [.. reference.Frames.Select(frame => frame.Geometry!)]))) return ([.. reference.Frames.Select(frame => frame.Geometry!)], "reference", modality);
             if (own is not null)
             {
                 string reason = !fits ? "has other sizes" : !placed ? "does not say where it lies" : "lies elsewhere, or its rows and columns go other ways";
@@ -77,6 +84,8 @@ public static class DerivedFiles
 
         return own is not null ? (own, "measurement", modality) : (null, "unknown", modality);
     }
+
+    private static bool AreInOnePlace(IReadOnlyList<FrameGeometry> some, FrameGeometry[] others) => some.Zip(others).All(pair => AreOne(pair.First, pair.Second));
 
     // Half a pixel is what programs differ by in where a pixel's place is.
     private static bool AreOne(FrameGeometry a, FrameGeometry b)

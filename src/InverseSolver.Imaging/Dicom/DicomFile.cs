@@ -7,6 +7,9 @@ namespace InverseSolver.Imaging;
 /// <summary>DICOM image files, parsed by DCMTK in the reader's process: uncompressed in either byte order, deflated, RLE, JPEG and JPEG-LS, whole and floating-point numbers.</summary>
 public static class DicomFile
 {
+    /// <summary>How the reader's refusal of a report, a document or a structure set begins.</summary>
+    internal const string NoPixels = "The DICOM object holds no pixels";
+
     /// <summary>What a caller is told who sends a DICOM image as k-space.</summary>
     public const string NoKSpace =
         "A DICOM image holds magnitudes that the scanner has already reconstructed; phase and coil data are gone, so there is no k-space in it. "
@@ -38,19 +41,20 @@ public static class DicomFile
         bool[]? padding = answer.Arrays.TryGetValue("padding", out ReaderArray? marks) ? Array.ConvertAll(marks.Bytes, mark => mark != 0) : null;
         var remarks = new List<string>(head.GetProperty("remarks").EnumerateArray().Select(remark => remark.GetString()!));
         long mosaic = head.GetProperty("mosaicImages").GetInt64();
-        bool isMosaic = mosaic > 1 || (mosaic == 0 && Text("imageType").Split('\\').Contains("MOSAIC"));
+        // VFRAME is United Imaging's word for it.
+        bool isMosaic = mosaic > 1 || (mosaic == 0 && Text("imageType").Split('\\') is var type && (type.Contains("MOSAIC") || type.Contains("VFRAME")));
         DicomFrame[] frames = [.. head.GetProperty("frames").EnumerateArray().Select(frame => ReadFrame(frame, remarks))];
         if (isMosaic) frames = Array.ConvertAll(frames, frame => frame with { Geometry = null });
         return new DicomImage(
             values.ToFloats(), values.Shape[1], values.Shape[2], values.Shape[3], frames, padding, head.GetProperty("bitsStored").GetInt32(),
             Text("modality"), Text("imageType"), Text("photometricInterpretation"), Text("transferSyntaxUid"), head.GetProperty("isLossy").GetBoolean(),
             Text("sopClassUid"), Text("sopInstanceUid"), Text("studyInstanceUid"), Text("seriesInstanceUid"), Text("frameOfReferenceUid"),
-            Number(head, "instanceNumber"), isMosaic, [.. remarks.Distinct()]);
+            Number(head, "instanceNumber"), isMosaic, [.. remarks.Distinct()], Text("patient"));
 
         string Text(string name) => head.GetProperty(name).GetString()!;
     }
 
-    /// <summary>Reads what a reference is compared by: the patient's identifier, name and birth date, the study's UID and date, the frame of reference.</summary>
+    /// <summary>Reads what a reference is compared by: the patient's identifier, name, birth date and sex, the study's UID and date, the frame of reference.</summary>
     /// <param name="reader">The process that parses.</param>
     /// <param name="file">The whole file.</param>
     /// <exception cref="InvalidMeasurementException">The file is damaged.</exception>
@@ -63,6 +67,7 @@ public static class DicomFile
             PatientId = Text("patientId"),
             PatientName = Text("patientName"),
             PatientBirthDate = Text("patientBirthDate"),
+            PatientSex = Text("patientSex"),
             StudyInstanceUid = Text("studyInstanceUid"),
             StudyDate = Text("studyDate"),
             FrameOfReferenceUid = Text("frameOfReferenceUid"),
@@ -124,6 +129,12 @@ public static class DicomFile
         }
 
         if (directions.Mended) remarks.Add("The DICOM image's ImageOrientationPatient is rounded: its directions were brought to length 1 and to a right angle.");
+        if (!FrameGeometry.AreMillimetres(rows, columns))
+        {
+            remarks.Add(FormattableString.Invariant($"The DICOM image's PixelSpacing of {rows:G4} x {columns:G4} is hardly in millimetres: size and place of the pixels are not used."));
+            return null;
+        }
+
         return new FrameGeometry(new(x, y, z), directions.AlongRow, directions.AlongColumn, rows, columns, Positive(frame, "sliceThickness"), Positive(frame, "sliceSpacing"));
     }
 

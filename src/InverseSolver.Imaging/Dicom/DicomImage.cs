@@ -26,6 +26,7 @@ namespace InverseSolver.Imaging;
 /// <param name="InstanceNumber">The image's number within its series; null where the file does not say.</param>
 /// <param name="IsMosaic">Whether a Siemens scanner tiled several slices into this one picture, so that its geometry is that of no slice.</param>
 /// <param name="Remarks">What was assumed or mended in reading, in sentences.</param>
+/// <param name="Patient">ID, name and birth date together, to compare files by; never told.</param>
 public sealed record DicomImage(
     float[] Values,
     int Channels,
@@ -46,8 +47,12 @@ public sealed record DicomImage(
     string FrameOfReferenceUid,
     double? InstanceNumber,
     bool IsMosaic,
-    IReadOnlyList<string> Remarks)
+    IReadOnlyList<string> Remarks,
+    string Patient)
 {
     /// <summary>(frames, channels, rows, columns).</summary>
     public int[] Shape => [Frames.Count, Channels, Rows, Columns];
+
+    /// <summary>Whether the file's smallest number is the brightest, so that its values are turned over.</summary>
+    public bool IsInverted => PhotometricInterpretation == "MONOCHROME1";
 }

@@ -3,7 +3,7 @@ namespace InverseSolver.Imaging;
 /// <summary>DICOM images and series as measurements on [0,1].</summary>
 internal static class DicomImport
 {
-    /// <summary>Brings an image to [0,1]: the largest value of all frames becomes 1, the smallest 0 where it is negative. Padding is left out of both, and is 0.</summary>
+    /// <summary>Brings an image to [0,1]: the largest value of all frames becomes 1, the smallest 0 where it is negative or where the file turns brightness over (MONOCHROME1). Padding is left out of both, and is 0.</summary>
     /// <exception cref="InvalidMeasurementException">The file cannot be read, its frames mean different things, or the problem takes k-space.</exception>
     internal static ImportedMeasurement Import(FormatReader reader, byte[] file, MeasurementKind kind)
     {
@@ -27,7 +27,8 @@ internal static class DicomImport
         DicomImage first = stack.Images[0];
         DicomFrame[] frames = [.. stack.Images.SelectMany(image => image.Frames)];
         (float smallest, float largest) = Extent(stack.Images);
-        double offset = Math.Min(0, smallest), scale = largest - offset;
+        // What is turned over has its zero at the end of the bits' range, which says nothing of the image.
+        double offset = first.IsInverted ? smallest : Math.Min(0, smallest), scale = largest - offset;
         if (!(scale > 0)) throw new InvalidMeasurementException("The DICOM image is empty: no value is above 0, all are the same, or all are padding.");
         DisplayWindow?[] windows = [.. frames.Select(frame => frame.Window).Distinct()];
         float[]? padding = Padding(stack.Images, offset, largest);
@@ -56,6 +57,7 @@ internal static class DicomImport
 
         IEnumerable<string> OfPixels()
         {
+            if (ValueSpread.Remark([.. stack.Images.SelectMany(image => image.Values.Where((_, i) => image.Padding?[i] != true))], offset, scale) is { } narrow) yield return narrow;
             if (stack.Images.Any(image => image.IsLossy)) yield return "The DICOM image was once compressed with loss.";
             if (padding is not null)
                 yield return $"{padding.Count(value => !float.IsNaN(value))} pixels of the DICOM image are padding (PixelPaddingValue): they are left out of the scale, are black in the measurement, and are padding in the DICOM and NIfTI files of the result.";

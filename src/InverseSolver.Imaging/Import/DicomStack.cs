@@ -42,7 +42,12 @@ internal sealed record DicomStack(IReadOnlyList<DicomImage> Images, byte[] First
             else if (!seen.Add(Convert.ToHexString(SHA256.HashData(file)))) copies++;
             else
             {
-                DicomImage image = ReadOne(reader, file, number);
+                if (ReadOne(reader, file, number) is not { } image)
+                {
+                    others++;
+                    continue;
+                }
+
                 if ((elements += image.Values.Length) > reader.Limits.Elements) throw new InvalidMeasurementException($"The series holds more than the {reader.Limits.Elements} numbers that are allowed.");
                 read.Add((image, file));
             }
@@ -64,11 +69,16 @@ internal sealed record DicomStack(IReadOnlyList<DicomImage> Images, byte[] First
         return new DicomStack([.. read.Select(one => one.Image)], read[0].File, remarks, routine);
     }
 
-    private static DicomImage ReadOne(FormatReader reader, byte[] file, int number)
+    // Null: a report, a presentation state or another object without pixels, as exports put beside the images.
+    private static DicomImage? ReadOne(FormatReader reader, byte[] file, int number)
     {
         try
         {
             return DicomFile.Read(reader, file);
+        }
+        catch (InvalidMeasurementException e) when (e.Message.StartsWith(DicomFile.NoPixels, StringComparison.Ordinal))
+        {
+            return null;
         }
         catch (InvalidMeasurementException e)
         {
@@ -98,6 +108,8 @@ internal sealed record DicomStack(IReadOnlyList<DicomImage> Images, byte[] First
         if (images.FirstOrDefault(image => image.Frames.Count > 1) is { } many)
             throw new InvalidMeasurementException($"One of the series' files has {many.Frames.Count} frames. Several files are one measurement where each holds one slice; send a multi-frame file alone.");
         if (Distinct(image => (image.StudyInstanceUid, image.SeriesInstanceUid)) is > 1 and var series) throw Mixed($"belong to {series} series", "the files of one series");
+        if (Distinct(image => image.Patient) > 1) throw Mixed("are of several patients (ID, name or birth date), though their series is one", "those of one, or correct the files");
+        if (Distinct(image => image.IsInverted) > 1) throw Mixed("are partly MONOCHROME1 and partly MONOCHROME2, whose values have no scale in common", "those of one kind");
         if (Distinct(image => image.Modality) > 1) throw Mixed("are of several modalities", "the files of one series");
         if (Distinct(image => (image.Rows, image.Columns, image.Channels)) > 1)
             throw Mixed($"have several sizes ({string.Join(", ", images.Select(image => $"{image.Rows} x {image.Columns}").Distinct().Take(4))}, or grey and coloured)", "those of one size");

@@ -89,7 +89,7 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
                 throw new InvalidMeasurementException("The .npz file has both a measurement and a kspace, which are the same.");
         }
 
-        if (!files.TryGetValue("measurement", out ImportedFile? measurement)) throw new InvalidMeasurementException("The .npz file has no array 'measurement' (or 'kspace').");
+        if (!files.TryGetValue("measurement", out ImportedFile? measurement)) throw new InvalidMeasurementException("The archive holds neither an array 'measurement' (or 'kspace'), as .npz does, nor DICOM images.");
         return new ImportedMeasurement(files, OfArray(measurement.Array, "npz"));
     }
 

@@ -23,7 +23,7 @@ internal static class NiftiImport
             Columns = columns,
             Geometry = slices.Geometry is null ? null : [.. slices.Geometry.Select(slice => layout.Show(slice, rows, columns))],
             Layout = layout,
-            Remarks = slices.Remarks,
+            Remarks = [.. slices.Remarks, .. ValueSpread.Remark(slices.Values, offset, scale) is { } narrow ? [narrow] : Array.Empty<string>()],
         };
         return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = Scaled(slices, origin) }, origin);
     }

@@ -20,7 +20,12 @@ public static class ReferenceCheck
         // One exam has images in many places; where nothing says that it is one, the places must meet.
         bool isOneExam = BothName(Uid(measured.StudyInstanceUid), Uid(named.StudyInstanceUid)) || BothName(Uid(measured.FrameOfReferenceUid), Uid(named.FrameOfReferenceUid));
         if (!isOneExam && !Meet(Boxes(origin.Geometry ?? [], origin.Rows, origin.Columns), places)) differences.Add("the place in the patient");
-        if (differences.Count == 0) return origin;
+        if (differences.Count == 0)
+        {
+            bool hasOtherName = BothName(Name(measured.PatientName), Name(named.PatientName)) && Name(measured.PatientName) != Name(named.PatientName);
+            return hasOtherName ? origin with { Remarks = [.. origin.Remarks, "The reference and the measurement have one patient ID and two names: check that they are of one patient."] } : origin;
+        }
+
         string list = string.Join(", ", differences);
         return force ? origin with { Remarks = [.. origin.Remarks, $"The reference was forced, although it and the measurement differ in {list}."] }
             : throw new InvalidMeasurementException(
@@ -42,14 +47,15 @@ public static class ReferenceCheck
             : throw new InvalidMeasurementException("The reference is a NIfTI volume that does not say where its slices lie, so there is nothing that it could be a reference of.");
     }
 
-    // What both name and is not the same. Names and birth dates tell patients apart where one of the two has no identifier.
+    // What both name and is not the same. Names, which are written in many ways, tell patients apart only where one of the two has no identifier.
     private static List<string> Differences(StudyInformation a, StudyInformation b)
     {
         var found = new List<string>();
         bool identified = BothName(a.PatientId, b.PatientId);
         Compare("the patient ID", a.PatientId, b.PatientId);
         if (!identified) Compare("the patient's name", Name(a.PatientName), Name(b.PatientName));
-        if (!identified) Compare("the patient's birth date", DicomText.Date(a.PatientBirthDate), DicomText.Date(b.PatientBirthDate));
+        Compare("the patient's birth date", DicomText.Date(a.PatientBirthDate), DicomText.Date(b.PatientBirthDate));
+        Compare("the patient's sex", Sex(a.PatientSex), Sex(b.PatientSex));
         Compare("the study instance UID", Uid(a.StudyInstanceUid), Uid(b.StudyInstanceUid));
         Compare("the study date", DicomText.Date(a.StudyDate), DicomText.Date(b.StudyDate));
         Compare("the frame of reference", Uid(a.FrameOfReferenceUid), Uid(b.FrameOfReferenceUid));
@@ -65,6 +71,9 @@ public static class ReferenceCheck
 
     // A single number, as some converters write it, is the scanner's own and no UID.
     private static string? Uid(string? text) => DicomText.Uid(text) is { } uid && uid.Contains('.') ? uid : null;
+
+    // Other than male and female says nothing against either.
+    private static string? Sex(string? text) => text?.Trim() is "M" or "F" ? text : null;
 
     // Families and given names without what formats put between them, of the alphabetic writing alone.
     private static string? Name(string? text) =>

@@ -5,6 +5,9 @@ namespace InverseSolver.Imaging;
 /// <summary>Lines of a Cartesian scan to k-space, by their counters.</summary>
 internal static class CartesianSorter
 {
+    // A frame with fewer samples than this share of the others' is not complete; random masks of one density differ by less.
+    private const double LeastComplete = 0.95;
+
     internal static RawMri Sort(IsmrmrdScan scan, long maxElements)
     {
         KSpaceCentre.Settle(scan);
@@ -36,9 +39,21 @@ internal static class CartesianSorter
         if (scan.Calibration.Count == 0) return null;
         var grid = new CartesianGrid(order.Slices.Count, scan.Coils, scan.Encoding, maxElements);
         foreach (Acquisition line in scan.Calibration) grid.Add(order.SliceOf(line), line, scan.Samples);
-        scan.Routine.Add($"{scan.Calibration.Count} separate calibration lines.");
+        Acquisition[] between = Between(scan, order);
+        foreach (Acquisition line in between) grid.Add(order.SliceOf(line), line, scan.Samples);
+        scan.Routine.Add($"{scan.Calibration.Count} separate calibration lines{(between.Length == 0 ? "" : $", and {between.Length} of the image between them")}.");
         CartesianData data = grid.Finish(image.Phase);
         return new CalibrationLines(data.KSpace, data.Mask, [.. order.Lines.SelectMany(line => Enumerable.Range(order.SliceOf(line) * data.Slices, data.Slices))]);
+    }
+
+    // Integrated calibration flags only the lines that the image's own sampling leaves out: what lies between these is the image's, and the block is whole with it. A calibration scan of its own has no gaps.
+    private static Acquisition[] Between(IsmrmrdScan scan, FrameOrder order)
+    {
+        HashSet<(int Slice, int Step2, int Step1)> there = [.. scan.Calibration.Select(Place)];
+        Dictionary<int, (int First, int Last)> blocks = scan.Calibration.GroupBy(order.SliceOf).ToDictionary(slice => slice.Key, slice => (slice.Min(line => line.Step1), slice.Max(line => line.Step1)));
+        return [.. scan.Image.Where(line => blocks.TryGetValue(order.SliceOf(line), out (int First, int Last) block) && line.Step1 >= block.First && line.Step1 <= block.Last && there.Add(Place(line)))];
+
+        (int, int, int) Place(Acquisition line) => (order.SliceOf(line), line.Step2, line.Step1);
     }
 
     private static MriFrame[] Frames(FrameOrder order, CartesianData data, bool isTurned)
@@ -68,11 +83,15 @@ internal static class CartesianSorter
 
     private static void Explain(IsmrmrdScan scan, CartesianData data)
     {
-        if (scan.Encoding.Trajectory == "epi") scan.Remarks.Add("Echo-planar lines are taken as Cartesian; no phase correction is applied.");
+        if (scan.Encoding.Trajectory == "epi") scan.Remarks.Add(scan.Encoding.HasRamps
+            ? "Echo-planar lines are taken as Cartesian, and no phase correction is applied. The header describes samples on the gradient's ramps (rampUpTime), which are not equidistant: the image is distorted along the readout unless they were regridded before."
+            : "Echo-planar lines are taken as Cartesian; no phase correction is applied.");
         if (scan.Image.Any(line => line.Has(AcquisitionFlags.Reverse))) scan.Routine.Add("Lines that were measured backwards are turned.");
         Explain(scan, data.Readout, "readout");
         Explain(scan, data.Phase, "phase-encoding");
-        if (data.Phase.Cropped == data.Phase.Encoded && scan.Encoding.Recon.Y.Mm < 0.999 * scan.Encoding.Encoded.Y.Mm)
+        if (scan.Encoding.Recon.Y.Mm == 0 || scan.Encoding.Recon.X.Mm == 0)
+            scan.Remarks.Add("The header says no reconstructed field of view: the image has the encoded one, oversampling included.");
+        else if (data.Phase.Cropped == data.Phase.Encoded && scan.Encoding.Recon.Y.Mm < 0.999 * scan.Encoding.Encoded.Y.Mm)
             scan.Remarks.Add("The image has the encoded field of view along the phase encoding, which is larger than the reconstructed one: an undersampled scan cannot be cropped before it is reconstructed.");
         if (data.Slices > 1)
         {
@@ -90,15 +109,25 @@ internal static class CartesianSorter
         if (axis.Cropped < axis.Encoded)
             scan.Routine.Add(string.Create(CultureInfo.InvariantCulture, $"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
         if (axis.Final > axis.Cropped) scan.Routine.Add($"k-space is filled with zeros along the {name} direction, from {axis.Cropped} to {axis.Final}.");
-        if (axis.Final < axis.Cropped) scan.Routine.Add($"k-space is cropped along the {name} direction, from {axis.Cropped} to {axis.Final}.");
+        if (axis.Final < axis.Cropped) scan.Remarks.Add($"k-space is cropped along the {name} direction, from {axis.Cropped} to {axis.Final}.");
     }
 
     // What is not measured at the borders of the encoded k-space, beyond the gaps between lines.
     private static void Unmeasured(IsmrmrdScan scan, CartesianData data)
     {
-        int columns = data.Columns, rows = data.Rows;
-        bool[] lines = [.. Enumerable.Range(0, columns).Select(c => Enumerable.Range(0, rows).Any(r => data.Mask[(r * columns) + c]))];
-        bool[] samples = [.. Enumerable.Range(0, rows).Select(r => data.Mask.AsSpan(r * columns, columns).Contains(true))];
+        int columns = data.Columns, rows = data.Rows, plane = rows * columns;
+        bool[] lines = new bool[columns], samples = new bool[rows];
+        int[] counts = new int[data.Mask.Length / plane];
+        for (int i = 0; i < data.Mask.Length; i++)
+        {
+            if (!data.Mask[i]) continue;
+            lines[i % columns] = samples[i % plane / columns] = true;
+            counts[i / plane]++;
+        }
+
+        int[] incomplete = [.. Enumerable.Range(0, counts.Length).Where(frame => counts[frame] < LeastComplete * counts.Max())];
+        if (incomplete.Length > 0)
+            scan.Remarks.Add($"{incomplete.Length} of {counts.Length} frames have fewer samples than the others ({string.Join(", ", incomplete.Take(8).Select(frame => string.Create(CultureInfo.InvariantCulture, $"frame {frame}: {100.0 * counts[frame] / counts.Max():0} %")))}): the scan may have been stopped, and their images are less certain.");
         Unmeasured(scan, lines, data.Phase, "Partial Fourier: lines");
         Unmeasured(scan, samples, data.Readout, "Asymmetric echo: samples");
     }
@@ -110,7 +139,7 @@ internal static class CartesianSorter
         if (first < 0) return;
         for (int i = first, previous = first; i <= last; previous = measured[i] ? i : previous, i++)
             if (measured[i]) gap = Math.Max(gap, i - previous);
-        if (first - border > gap) scan.Routine.Add($"{name} {border} to {first - 1} are not measured.");
-        if (measured.Length - 1 - border - last > gap) scan.Routine.Add($"{name} {last + 1} to {measured.Length - 1 - border} are not measured.");
+        if (first - border > gap) scan.Remarks.Add($"{name} {border} to {first - 1} are not measured.");
+        if (measured.Length - 1 - border - last > gap) scan.Remarks.Add($"{name} {last + 1} to {measured.Length - 1 - border} are not measured.");
     }
 }

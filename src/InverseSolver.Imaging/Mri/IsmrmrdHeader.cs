@@ -45,6 +45,10 @@ internal sealed record IsmrmrdHeader(IReadOnlyList<MriEncoding> Encodings, doubl
             : throw Invalid($"{(path.IsEmpty ? from.Name.LocalName : path[^1])} is not a number");
     }
 
+    /// <summary>A time, an angle or a strength that the image does not depend on: null where the text is no number above 0, as with a decimal comma.</summary>
+    internal static double? Positive(string? text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && value > 0 ? value : null;
+
     private static XElement Load(string xml)
     {
         var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersInDocument = MaxCharacters };
@@ -64,7 +68,13 @@ internal sealed record IsmrmrdHeader(IReadOnlyList<MriEncoding> Encodings, doubl
         Space(encoding, "reconSpace"),
         Limit(encoding, "kspace_encoding_step_1"),
         Limit(encoding, "kspace_encoding_step_2"),
-        Text(encoding, "trajectory") ?? "cartesian");
+        Text(encoding, "trajectory") ?? "cartesian",
+        HasRamps(encoding));
+
+    // userParameterLong and userParameterDouble are pairs of a name and a value.
+    private static bool HasRamps(XElement encoding) =>
+        encoding.Elements().Where(e => e.Name.LocalName == "trajectoryDescription").Elements().Any(parameter =>
+            Text(parameter, "name") == "rampUpTime" && double.TryParse(Text(parameter, "value"), NumberStyles.Float, CultureInfo.InvariantCulture, out double time) && time > 0);
 
     private static MriSpace Space(XElement encoding, string name) => new(
         (Size(encoding, name, "x"), Length(encoding, name, "x")),

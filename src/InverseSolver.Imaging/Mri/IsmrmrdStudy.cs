@@ -54,7 +54,7 @@ internal static class IsmrmrdStudy
             ? time.ToString("HHmmss", CultureInfo.InvariantCulture)
             : null;
 
-    private static double? Positive(XElement root, string group, string name) => IsmrmrdHeader.Number(root, group, name) is { } value && value > 0 ? value : null;
+    private static double? Positive(XElement root, string group, string name) => IsmrmrdHeader.Positive(IsmrmrdHeader.Text(root, group, name));
 
     private static string? Clean(string? text)
     {

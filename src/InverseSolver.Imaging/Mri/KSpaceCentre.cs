@@ -54,7 +54,16 @@ internal static class KSpaceCentre
         }
         else
         {
-            centre = Fitted(scan, centre, last - (size - (size / 2) - 1), first + (size / 2), Reach(last - first + 1), $"central {name} step");
+            (int least, int most) = (last - (size - (size / 2) - 1), first + (size / 2));
+            centre = Fitted(scan, centre, least, most, Reach(last - first + 1), $"central {name} step");
+            int strongest = Array.IndexOf(energy, energy.Max());
+            double[] measured = [.. energy.Where(value => value > 0).Order()];
+            if ((centre < least || centre > most) && strongest >= least && strongest <= most && energy[strongest] >= Clear * measured[measured.Length / 2])
+            {
+                // The stated centre is impossible, so the peak need not stand out against it, but against most lines.
+                scan.Remarks.Add($"With the central {name} step {centre} lines would lie outside the encoded matrix; step {strongest}, which has the most energy, is taken.");
+                centre = strongest;
+            }
         }
 
         return (new KSpaceLimits(limits?.Minimum ?? 0, limits?.Maximum ?? ushort.MaxValue, centre), size);

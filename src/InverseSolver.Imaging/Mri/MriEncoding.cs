@@ -6,12 +6,14 @@ namespace InverseSolver.Imaging;
 /// <param name="Step1">The phase-encoding counter's limits; null: not said.</param>
 /// <param name="Step2">The same of the partition counter.</param>
 /// <param name="Trajectory">cartesian, epi, radial, goldenangle, spiral or other.</param>
+/// <param name="HasRamps">Whether the description of the trajectory says that samples were taken while the gradient changed.</param>
 internal sealed record MriEncoding(
     MriSpace Encoded,
     MriSpace Recon,
     KSpaceLimits? Step1,
     KSpaceLimits? Step2,
-    string Trajectory);
+    string Trajectory,
+    bool HasRamps = false);
 
 /// <summary>The values of a counter of lines.</summary>
 /// <param name="Minimum">The smallest.</param>

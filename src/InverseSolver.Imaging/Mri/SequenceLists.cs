@@ -15,7 +15,7 @@ internal sealed record SequenceLists(IReadOnlyList<double?> EchoTimesMs, IReadOn
         IReadOnlyList<double?> Of(string name) => group is null ? [] : [.. group.Elements().Where(e => e.Name.LocalName == name).Select(Value)];
         return new SequenceLists(Of("TE"), Of("TR"), Of("TI"), Of("flipAngle_deg"));
 
-        static double? Value(XElement e) => IsmrmrdHeader.Number(e) is { } value && value > 0 ? value : null;
+        static double? Value(XElement e) => IsmrmrdHeader.Positive(e.Value.Trim());
     }
 
     /// <summary>

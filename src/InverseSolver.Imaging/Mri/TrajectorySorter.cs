@@ -51,7 +51,7 @@ internal static class TrajectorySorter
         unit ??= Unit(scan.Encoding, most);
         double reach = Reach(scan.Encoding, unit.Value, most);
         if (!(reach is > 0 and <= MostReach))
-            throw new InvalidMeasurementException(FormattableString.Invariant($"The ISMRMRD trajectory's largest number is {most:G4}; as {Name(unit.Value)} that is {reach:G3} times the edge of the encoded k-space, so its unit is another one."));
+            throw new InvalidMeasurementException(FormattableString.Invariant($"The ISMRMRD trajectory's largest number is {most:G4}; as {Name(unit.Value)} that is {reach:G3} times the edge of the encoded k-space, so its unit is another one: rescale the trajectory to cycles per pixel, or per field of view (from cycles or radians per metre by the field of view)."));
         scan.Remarks.Add($"The trajectory is taken as {Name(unit.Value)}.");
         return Factors(scan.Encoding, unit.Value);
     }
@@ -71,7 +71,7 @@ internal static class TrajectorySorter
     private static double Reach(MriEncoding e, RawTrajectoryUnit unit, double most) => Factors(e, unit).Zip(Edges(e), (factor, edge) => most * factor / edge).Min();
 
     private static InvalidMeasurementException Ambiguous(MriEncoding e, double most) => new(FormattableString.Invariant(
-        $"The unit of the ISMRMRD trajectory is not clear. Its largest number is {most:G4}: not one only of cycles per pixel (up to 0.5), per encoded field of view (up to {e.Encoded.X.Size / 2}) and per reconstructed field of view (up to {Edges(e)[0]:0.#}) makes it end at the edge of k-space. Say the unit as the problem's trajectoryUnit: cyclesPerPixel, cyclesPerEncodedFieldOfView or cyclesPerFieldOfView."));
+        $"The unit of the ISMRMRD trajectory is not clear. Its largest number is {most:G4}: not one only of cycles per pixel (up to 0.5), per encoded field of view (up to {e.Encoded.X.Size / 2}) and per reconstructed field of view (up to {Edges(e)[0]:0.#}) makes it end at the edge of k-space. Say the unit as the problem's trajectoryUnit: cyclesPerPixel, cyclesPerEncodedFieldOfView or cyclesPerFieldOfView; a trajectory in cycles or radians per metre is to be rescaled to one of these."));
 
     private static string Name(RawTrajectoryUnit unit) => unit switch
     {

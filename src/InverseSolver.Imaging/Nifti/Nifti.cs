@@ -35,10 +35,11 @@ public static class Nifti
     {
         (NiftiHeader header, float[] values) = ReadVoxels(file, maxVoxels);
         if (header.Rank < 3) throw NiftiHeader.Invalid("it does not have 3 dimensions");
+        if (values.Any(float.IsNaN)) throw NiftiHeader.Invalid("it holds values that are not numbers (NaN)");
         return new Volume(header.Sizes[0], header.Sizes[1], header.Sizes[2], values, header.Affine ?? throw NiftiHeader.Invalid("it has no orientation (qform_code and sform_code are 0), so left and right cannot be told"));
     }
 
-    /// <summary>Reads a header and its voxels, the first axis fastest, scaled; they need no orientation.</summary>
+    /// <summary>Reads a header and its voxels, the first axis fastest, scaled; they need no orientation, and may be NaN.</summary>
     /// <exception cref="InvalidMeasurementException">As for <see cref="Read"/>.</exception>
     internal static (NiftiHeader Header, float[] Values) ReadVoxels(byte[] file, long maxVoxels)
     {
@@ -76,7 +77,7 @@ public static class Nifti
         for (int i = 0; i < values.Length; i++)
         {
             values[i] = (float)((values[i] * header.Slope) + header.Intercept);
-            if (!float.IsFinite(values[i])) throw NiftiHeader.Invalid("it holds values that are not finite in single precision");
+            if (float.IsInfinity(values[i])) throw NiftiHeader.Invalid("it holds values that are not finite in single precision");
         }
         return values;
     }

@@ -13,9 +13,10 @@ namespace InverseSolver.Imaging;
 /// <param name="Slope">A value is the voxel's number times this ...</param>
 /// <param name="Intercept">... plus this.</param>
 /// <param name="Affine">Voxels to RAS millimetres, 4 x 4; null: the file does not say where it lies.</param>
+/// <param name="IsMirrored">Whether qform and sform are both given and have opposite handedness.</param>
 /// <param name="IsTemplate">Whether these are a template's millimetres (sform_code 3 or 4).</param>
 internal sealed record NiftiHeader(
-    int[] Sizes, int Rank, char Kind, int Bytes, bool IsBigEndian, int DataOffset, bool IsOffsetAssumed, double Slope, double Intercept, double[]? Affine, bool IsTemplate)
+    int[] Sizes, int Rank, char Kind, int Bytes, bool IsBigEndian, int DataOffset, bool IsOffsetAssumed, double Slope, double Intercept, double[]? Affine, bool IsMirrored, bool IsTemplate)
 {
     internal const int Length = 348;
     private const int Length2 = 540; // of NIfTI-2
@@ -70,8 +71,9 @@ internal sealed record NiftiHeader(
 
         double unit = (header[123] & 7) switch { 1 => 1000, 3 => 0.001, _ => 1 }; // metres, micrometres, millimetres
         double[]? affine = reader.Short(254) > 0 ? FromRows(reader) : reader.Short(252) > 0 ? FromQuaternion(reader) : null;
+        bool mirrored = reader.Short(254) > 0 && reader.Short(252) > 0 && Determinant(FromRows(reader)) < 0 != reader.Float(76) < 0; // qfac
         for (int i = 0; affine is not null && i < 12; i++) affine[i] *= unit;
-        return new NiftiHeader(sizes, rank, kind, bytes, big, (int)offset, assumed, slope, intercept, affine, reader.Short(254) is 3 or 4);
+        return new NiftiHeader(sizes, rank, kind, bytes, big, (int)offset, assumed, slope, intercept, affine, mirrored, reader.Short(254) is 3 or 4);
     }
 
     private static double[] FromRows(Reader reader)
@@ -99,6 +101,9 @@ internal sealed record NiftiHeader(
             0, 0, 0, 1,
         ];
     }
+
+    private static double Determinant(double[] a) =>
+        (a[0] * ((a[5] * a[10]) - (a[6] * a[9]))) - (a[1] * ((a[4] * a[10]) - (a[6] * a[8]))) + (a[2] * ((a[4] * a[9]) - (a[5] * a[8])));
 
     internal static InvalidMeasurementException Invalid(string reason) => new($"The NIfTI volume cannot be used: {reason}.");
 

@@ -15,11 +15,27 @@ internal sealed record NiftiSlices(float[] Values, int Slices, int Rows, int Col
     {
         (NiftiHeader header, float[] values) = Nifti.ReadVoxels(file, maxVoxels);
         var remarks = new List<string>();
+        if (WithoutNaN(values) is > 0 and var lost) remarks.Add($"{lost} voxels of the NIfTI volume are not numbers (NaN), as masked backgrounds are: they are taken as 0.");
         if (header.IsTemplate) remarks.Add("The NIfTI volume's coordinates are those of a template (sform_code 3 or 4), not the scanner's.");
+        if (header.IsMirrored) remarks.Add("The NIfTI volume's qform and sform mirror each other, so one of them exchanges left and right: the sform is taken. Compare with the scanner's own images.");
         IReadOnlyList<FrameGeometry>? geometry = null;
         if (header.Affine is null) remarks.Add("The NIfTI volume has no orientation (qform_code and sform_code are 0): its slices are taken as they are stored, and left and right cannot be told.");
         else geometry = GeometryOf(new Volume(header.Sizes[0], header.Sizes[1], header.Sizes[2], values, header.Affine), remarks);
         return new NiftiSlices(values, header.Sizes[2], header.Sizes[1], header.Sizes[0], geometry, remarks);
+    }
+
+    // Returns how many there were.
+    private static int WithoutNaN(float[] values)
+    {
+        int lost = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!float.IsNaN(values[i])) continue;
+            values[i] = 0;
+            lost++;
+        }
+
+        return lost;
     }
 
     // RAS turned into LPS.
@@ -28,6 +44,12 @@ internal sealed record NiftiSlices(float[] Values, int Slices, int Rows, int Col
         double[] a = volume.Affine;
         PatientVector Axis(int i) => new(-a[i], -a[4 + i], a[8 + i]);
         (PatientVector along, PatientVector down, PatientVector step, PatientVector start) = (Axis(0), Axis(1), Axis(2), Axis(3));
+        if (!FrameGeometry.AreMillimetres(down.Norm, along.Norm))
+        {
+            remarks.Add(FormattableString.Invariant($"The NIfTI volume's pixels of {down.Norm:G4} x {along.Norm:G4} are hardly in millimetres (xyzt_units, sform, pixdim): their size and place are not used."));
+            return null;
+        }
+
         if (FrameGeometry.Directions((1 / along.Norm) * along, (1 / down.Norm) * down) is not { } directions)
         {
             remarks.Add("The NIfTI volume's slices are sheared, no rectangles: their place is not used.");

@@ -94,5 +94,5 @@ public static class Npz
 
     private static bool IsDamage(Exception e) => e is InvalidDataException or IOException or NotSupportedException or ArgumentException;
 
-    private static InvalidMeasurementException Damaged() => new("The .npz file is not a ZIP archive, is damaged, or is compressed or encrypted in a way that NumPy does not.");
+    private static InvalidMeasurementException Damaged() => new("The archive (.npz, or .zip of a DICOM series) is damaged, or is compressed or encrypted in a way that is not read: deflate is.");
 }

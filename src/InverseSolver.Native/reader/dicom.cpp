@@ -26,6 +26,8 @@ uint16_t number_of(DcmItem& item, const DcmTagKey& tag, uint16_t missing) {
   return item.findAndGetUint16(tag, value).good() ? value : missing;
 }
 
+bool is_colour(const std::string& name) { return name == "RGB" || name.rfind("YBR_", 0) == 0 || name.rfind("PALETTE", 0) == 0; }
+
 Layout layout_of(DcmDataset& data, const Request& request) {
   Layout layout;
   const bool is_single = data.tagExists(DCM_FloatPixelData), is_double = data.tagExists(DCM_DoubleFloatPixelData);
@@ -58,6 +60,9 @@ Layout layout_of(DcmDataset& data, const Request& request) {
     throw Refusal("The DICOM image allocates " + std::to_string(layout.allocated) + " bits to a pixel; 8, 16 and 32 are read.");
   if (layout.stored == 0 || layout.stored > layout.allocated || layout.high >= layout.allocated || layout.high + 1 < layout.stored)
     throw Refusal("The DICOM image's bits stored, high bit and bits allocated disagree.");
+  if (!layout.is_grey() && !is_colour(layout.colours))
+    throw Refusal("The DICOM image's PhotometricInterpretation (0028,0004) is none of the standard's: correct it in the file (MONOCHROME2: larger numbers are brighter).");
+  if (!data.tagExistsWithValue(DCM_SamplesPerPixel)) throw Refusal("The DICOM image has no SamplesPerPixel (0028,0002): add it to the file, 1 for a grey image.");
   if (layout.is_grey() ? layout.samples != 1 : layout.samples != 1 && layout.samples != 3)
     throw Refusal("The DICOM image's samples per pixel do not fit its photometric interpretation.");
   return layout;
@@ -202,20 +207,43 @@ int read_colours(DcmDataset& data, const Layout& layout, float* to) {
   return bits;
 }
 
-// How many slices a Siemens scanner tiled into one picture, by its private elements or in its CSA header; 0 where neither says.
-long mosaic_images(DcmDataset& data) {
-  Uint16 count = 0;
-  if (text_of(data, DcmTagKey(0x0019, 0x0010)) == "SIEMENS MR HEADER" && data.findAndGetUint16(DcmTagKey(0x0019, 0x100a), count).good()) return count;
-  const Uint8* header = nullptr;
-  unsigned long size = 0;
-  if (data.findAndGetUint8Array(DcmTagKey(0x0029, 0x1010), header, &size).bad() || header == nullptr) return 0;
+// The elements xx00 to xxFF that a private creator has reserved, wherever its block was moved to; PACS may write them as unknown (UN).
+template <class Visit> void visit_private(DcmDataset& data, uint16_t group, const char* creator, uint8_t element, Visit visit) {
+  for (uint16_t block = 0x10; block <= 0xff; ++block) {
+    if (text_of(data, DcmTagKey(group, block)) != creator) continue;
+    DcmElement* found = nullptr;
+    Uint8* bytes = nullptr;
+    if (data.findAndGetElement(DcmTagKey(group, static_cast<uint16_t>((block << 8) | element)), found).bad() || found == nullptr) continue;
+    Uint16 number = 0;
+    if (found->getUint16(number).good()) visit(reinterpret_cast<const uint8_t*>(&number), sizeof number);
+    else if (found->getUint8Array(bytes).good() && bytes != nullptr) visit(bytes, found->getLength());
+  }
+}
+
+// NumberOfImagesInMosaic of a Siemens CSA header; 0 where it does not say.
+long mosaic_images_of_csa(const uint8_t* header, size_t size) {
   // A tag of the header: 64 bytes of name, 20 of type; then of its first item four lengths and the text.
   const std::string name("NumberOfImagesInMosaic", sizeof "NumberOfImagesInMosaic");
-  const Uint8* const end = header + size;
-  const Uint8* const tag = std::search(header, end, name.begin(), name.end());
+  const uint8_t* const end = header + size;
+  const uint8_t* const tag = std::search(header, end, name.begin(), name.end());
   constexpr long text_at = 64 + 20 + 16, text_bytes = 8;
   if (end - tag < text_at + text_bytes) return 0;
   return std::strtol(std::string(reinterpret_cast<const char*>(tag) + text_at, text_bytes).c_str(), nullptr, 10);
+}
+
+// How many slices a scanner tiled into one picture, by its private elements; 0 where none says.
+long mosaic_images(DcmDataset& data) {
+  long images = 0;
+  visit_private(data, 0x0019, "SIEMENS MR HEADER", 0x0a, [&](const uint8_t* bytes, size_t size) {
+    if (images == 0 && size == 2) images = bytes[0] | (bytes[1] << 8);
+  });
+  visit_private(data, 0x0029, "SIEMENS CSA HEADER", 0x10, [&](const uint8_t* bytes, size_t size) {
+    if (images == 0) images = mosaic_images_of_csa(bytes, size);
+  });
+  const Uint8* header = nullptr;
+  unsigned long size = 0;
+  if (images == 0 && data.findAndGetUint8Array(DcmTagKey(0x0029, 0x1010), header, &size).good() && header != nullptr) images = mosaic_images_of_csa(header, size);
+  return images;
 }
 
 }  // namespace
@@ -251,6 +279,7 @@ Answer read_dicom(const Request& request) {
                                   {"studyInstanceUid", DCM_StudyInstanceUID}, {"seriesInstanceUid", DCM_SeriesInstanceUID},
                                   {"frameOfReferenceUid", DCM_FrameOfReferenceUID}})
     answer.head[name] = text_of(data, tag);
+  answer.head["patient"] = text_of(data, DCM_PatientID) + "\n" + text_of(data, DCM_PatientName) + "\n" + text_of(data, DCM_PatientBirthDate);
   answer.head["photometricInterpretation"] = layout.colours;
   answer.head["imageType"] = texts_of(data, DCM_ImageType);
   answer.head["transferSyntaxUid"] = DcmXfer(data.getOriginalXfer()).getXferID();

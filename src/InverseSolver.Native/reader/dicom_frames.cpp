@@ -49,9 +49,10 @@ Rescale rescale_of(DcmDataset& data, long frame) {
   DcmItem& item = *FrameItems(data, frame).find(DCM_PixelValueTransformationSequence, true);
   if (item.tagExists(DCM_ModalityLUTSequence)) throw Refusal("The DICOM image has a modality lookup table, which is not applied here.");
   const json slope = first_of(item, DCM_RescaleSlope), intercept = first_of(item, DCM_RescaleIntercept);
-  if ((slope.is_null() && item.tagExistsWithValue(DCM_RescaleSlope)) || (intercept.is_null() && item.tagExistsWithValue(DCM_RescaleIntercept)) ||
-      (slope.is_number() && slope.get<double>() == 0))
+  if ((slope.is_null() && item.tagExistsWithValue(DCM_RescaleSlope)) || (intercept.is_null() && item.tagExistsWithValue(DCM_RescaleIntercept)))
     throw Refusal("The DICOM image's rescale slope or intercept is not a number.");
+  if (slope.is_number() && slope.get<double>() == 0)
+    throw Refusal("The DICOM image's RescaleSlope (0028,1053) is 0, so all its values are one: correct it in the file, or remove it where the values are not scaled.");
   Rescale rescale;
   if (slope.is_number()) rescale.slope = slope.get<double>();
   if (intercept.is_number()) rescale.intercept = intercept.get<double>();

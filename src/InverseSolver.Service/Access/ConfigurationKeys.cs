@@ -12,6 +12,10 @@ internal static class ConfigurationKeys
         .Where(options => options.Section is not null)
         .ToDictionary(options => options.Section!, options => options.Type, StringComparer.OrdinalIgnoreCase);
 
+    // What ASP.NET Core reads itself.
+    private static readonly HashSet<string> _ofTheHost = new(
+        ["urls", "http_ports", "https_ports", "environment", "contentRoot", "applicationName", "webRoot", "Kestrel", "Logging", "AllowedHosts"], StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Refuses keys under our sections that are no options, and under sections whose names are a slip of the pen away from ours.</summary>
     /// <param name="configuration">The whole configuration.</param>
     public static void Check(IConfiguration configuration)
@@ -26,6 +30,31 @@ internal static class ConfigurationKeys
             {
                 throw Refused($"{child.Path} is no option of the service: the section is called {meant}.");
             }
+        }
+    }
+
+    /// <summary>Refuses arguments of the command line that neither the service nor its host reads.</summary>
+    /// <param name="arguments">As they were given: <c>--SECTION:NAME VALUE</c> or <c>--SECTION:NAME=VALUE</c>.</param>
+    public static void CheckArguments(IEnumerable<string> arguments)
+    {
+        foreach (string argument in arguments.Where(argument => argument.StartsWith("--", StringComparison.Ordinal)))
+        {
+            string section = argument[2..].Split('=')[0].Split(':')[0];
+            if (!_sections.ContainsKey(section) && !_ofTheHost.Contains(section))
+                throw Refused($"--{section} is no option of the service. Its options are --urls and those of docs/configuration.md, as --Jobs:DataFolder /data.");
+        }
+    }
+
+    /// <summary>Refuses environment variables that name an option of ours with one underscore where two belong.</summary>
+    /// <param name="names">Of all variables.</param>
+    public static void CheckEnvironment(IEnumerable<string> names)
+    {
+        foreach (string name in names)
+        {
+            int at = name.IndexOf('_', StringComparison.Ordinal);
+            if (at < 0 || !_sections.TryGetValue(name[..at], out Type? options) || name[at..].StartsWith("__", StringComparison.Ordinal)) continue;
+            if (options.GetProperties().Any(option => option.Name.Equals(name[(at + 1)..].Split("__")[0], StringComparison.OrdinalIgnoreCase)))
+                throw Refused($"The environment variable {name} sets nothing: between section and option stand two underscores ({name[..at]}__{name[(at + 1)..]}).");
         }
     }
 

@@ -39,6 +39,11 @@ internal static partial class StartCheck
         {
             throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be used: {error.Message}", InvalidOption);
         }
+        catch (SqliteException error) when (error.SqliteErrorCode is 10 or 13)
+        {
+            // SQLITE_IOERR, SQLITE_FULL
+            throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be read or written ({error.Message.TrimEnd('.')}): see whether its disk is full or damaged. The database is left as it is.", InvalidOption);
+        }
         catch (SqliteException error)
         {
             throw new StartRefusedException($"The database jobs.db in the data folder (Jobs:DataFolder) cannot be used ({error.Message.TrimEnd('.')}): restore it, or move it away to begin without jobs.", InvalidOption);

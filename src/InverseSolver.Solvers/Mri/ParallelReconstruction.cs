@@ -12,6 +12,10 @@ internal static class ParallelReconstruction
     // Of right data, see docs/results/mri.md. The second keeps a noise level that is a little off from being taken for a wrong model.
     internal const double LargestUnexplained = 0.02, LargestModelError = 2, LargestNoise = 0.5;
 
+    // Where lines are missing, sensitivities from fewer positions than this in the centre leave aliases that the model explains.
+    private const double LeastAcceleration = 1.05;
+    private const int FewestLines = 8;
+
     /// <summary>Solvers with a network see a real image with a phase, those without a complex one.</summary>
     private static bool IsComplex(SolverParameters solver) => solver is not DiffusionParameters;
 
@@ -85,6 +89,11 @@ internal static class ParallelReconstruction
         if (report.NoiseSamples is not null && report.NoiseShare > LargestNoise)
         {
             yield return FormattableString.Invariant($"The image may be wrong: what the outermost samples hold is taken for noise, which then makes {report.NoiseShare:p0} of the measurement's energy. Check that the centre of k-space is in the middle of the array (rows / 2, columns / 2), or give sigma.");
+        }
+
+        if (report is { Maps: "lowResolution", Coils: > 1 } && report.NetAcceleration > LeastAcceleration && Math.Min(report.CalibrationRows, report.CalibrationLines) < FewestLines)
+        {
+            yield return $"The image may be wrong: its coil sensitivities come from {report.CalibrationLines} x {report.CalibrationRows} fully measured positions in the centre of k-space, too few to tell aliases apart, and no figure shows it. Send the file 'maps' or 'calibration', or measure {FewestLines} lines there.";
         }
 
         // Without noise there is no ratio, and it is 1.

@@ -43,7 +43,7 @@ internal static class ParallelSimulation
         bool[] mask = problem.Mask is null && !files.ContainsKey("mask")
             ? [.. Enumerable.Repeat(true, (int)(rows * columns))]
             : ProblemChecks.KSpaceMask(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem");
-        return new CartesianSampling(rows, columns, mask.Contains(true) ? mask : throw new InvalidInputException("problem.mask", "The mask leaves nothing measured."), torch.CPU);
+        return new CartesianSampling(rows, columns, mask.Contains(true) ? mask : throw new InvalidInputException("problem.mask", "The mask leaves nothing measured: values above 0.5, in a picture of 8 bits above 127, are measured."), torch.CPU);
     }
 
     private static void Check(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files, int? coils)

@@ -215,7 +215,7 @@ internal static class ProblemChecks
     }
 
     private static bool[] SomethingMeasured(bool[] mask, string field) =>
-        mask.Contains(true) ? mask : throw new InvalidInputException(field, "The mask leaves nothing measured.");
+        mask.Contains(true) ? mask : throw new InvalidInputException(field, "The mask leaves nothing measured: values above 0.5, in a picture of 8 bits above 127, are measured.");
 
     private static double[,] PointSpreadKernel(ArrayData psf)
     {

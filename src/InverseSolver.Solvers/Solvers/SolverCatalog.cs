@@ -140,7 +140,7 @@ public static class SolverCatalog
         {
             if (!merged.ContainsKey(name))
             {
-                throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{name}'. It has: {string.Join(", ", merged.Select(p => p.Key))}.");
+                throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{name}'. It has {(merged.Count == 0 ? "none" : string.Join(", ", merged.Select(p => p.Key)))}.");
             }
 
             merged[name] = value?.DeepClone();

@@ -37,6 +37,13 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("more_lines", "more than the header's matrix of 18; 20 are taken")]
     [InlineData("body_coil", "20 lines of another number of coils than the header's 4 receiver channels left out")]
     [InlineData("metres", "perhaps it is in metres")]
+    [InlineData("integrated", "7 separate calibration lines, and 3 of the image between them")]
+    [InlineData("aborted", "1 of 3 frames have fewer samples than the others (frame 2: 45 %)")]
+    [InlineData("epi_ramps", "on the gradient's ramps (rampUpTime)")]
+    [InlineData("epi_flat", "no phase correction is applied.")]
+    [InlineData("no_recon_field", "no reconstructed field of view")]
+    [InlineData("metres_slab", "x 0.005 mm is too small")]
+    [InlineData("impossible_centre", "step 10, which has the most energy, is taken")]
     [InlineData("volume_partial", "of 6 partitions 2 to 5 are measured")]
     [InlineData("fastmri_positions", null)]
     [InlineData("fastmri_positions_without_mask", null)]
@@ -115,14 +122,15 @@ public sealed class IsmrmrdTests : IDisposable
         Assert.Equal(default, FastMriFile.Read(_reader, file).PixelMm);
     }
 
-    [Fact]
-    public void Calibration_lines_stay_apart_from_the_image()
+    /// <remarks>Of integrated calibration the lines that are also the image's complete the block; a calibration scan of its own is not mixed with the image.</remarks>
+    [Theory, InlineData("calibration"), InlineData("integrated"), InlineData("integrated_unflagged")]
+    public void Calibration_lines_stay_apart_from_the_image(string scan)
     {
-        (byte[] file, byte[] expected) = RawData.Write("calibration");
+        (byte[] file, byte[] expected) = RawData.Write(scan);
         CalibrationLines read = IsmrmrdFile.Read(_reader, file).Calibration!;
         Assert.InRange(RawData.Distance(Npz.Read(expected, "calibration", 1 << 24).Values, read.KSpace), 0, 1e-6);
         AssertMask(Npz.Read(expected, "calibrationMask", 1 << 24), read.Mask);
-        Assert.Equal([0, 1], read.OfFrame);
+        Assert.Equal(Enumerable.Range(0, scan == "calibration" ? 2 : 1), read.OfFrame);
     }
 
     [Fact]

@@ -160,9 +160,64 @@ public sealed class NiftiImportTests : IDisposable
         // Other sizes have another place.
         DerivedReport other = Written(raw, new float[24], 2, 3, 4, reference).Report;
         Assert.Equal("unknown", other.Geometry);
-        Assert.Contains("other sizes", Assert.Single(other.Remarks), StringComparison.Ordinal);
+        Assert.Equal(2, other.Remarks.Count);
+        Assert.Contains("other sizes", other.Remarks[0], StringComparison.Ordinal);
+        Assert.Contains("hold placeholders", other.Remarks[1], StringComparison.Ordinal);
         reference[254] = 0;
         Assert.Contains("does not say where", Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, reference, MeasurementOrigin.None, force: true)).Message, StringComparison.Ordinal);
+    }
+
+    /// <remarks>As dcm2niix stores an axial slice: the rows from back to front, which the affine says.</remarks>
+    [Fact]
+    public void A_reference_whose_rows_go_another_way_leaves_a_measurement_where_it_is()
+    {
+        byte[] reference = Volume([-1.5, 0, 0, 10, 0, 2, 0, 14, 0, 0, 3, 30, 0, 0, 0, 1]);
+        FrameGeometry own = new(new(-10, -20, 30), new(1, 0, 0), new(0, 1, 0), 2, 1.5, 3);
+        FrameGeometry[] places = [own, own with { Position = new(-10, -20, 33) }];
+        var dicom = new ImportedMeasurement(new Dictionary<string, ImportedFile>(), new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 3, Geometry = places });
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = Written(dicom, [.. Enumerable.Range(0, 24).Select(i => (float)i)], 2, 4, 3, reference);
+        Assert.Equal("measurement", report.Geometry);
+        Assert.Contains("its rows and columns go other ways", Assert.Single(report.Remarks), StringComparison.Ordinal);
+        FrameGeometry written = DicomFile.Read(_reader, files[0].Bytes).Frames[0].Geometry!;
+        Assert.Equal((places[0].Position, places[0].AlongColumn), (written.Position, written.AlongColumn));
+    }
+
+    [Theory]
+    [InlineData(0.002, false), InlineData(2000, false), InlineData(0.1, true)]
+    public void Voxels_that_are_hardly_in_millimetres_have_no_place(double size, bool good)
+    {
+        ImportedMeasurement read = Read(Volume([size, 0, 0, 0, 0, size, 0, 0, 0, 0, size, 0, 0, 0, 0, 1]));
+        Assert.Equal(good, read.Origin.Geometry is not null);
+        Assert.Equal(!good, read.Origin.Remarks.Any(remark => remark.Contains("hardly in millimetres", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Orientations_that_mirror_each_other_are_remarked_on()
+    {
+        byte[] file = Volume([-1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 1]);
+        BinaryPrimitives.WriteInt16LittleEndian(file.AsSpan(252), 1);
+        BinaryPrimitives.WriteSingleLittleEndian(file.AsSpan(76), 1);
+        Assert.Contains("mirror each other", Assert.Single(Read(file).Origin.Remarks), StringComparison.Ordinal);
+        BinaryPrimitives.WriteSingleLittleEndian(file.AsSpan(76), -1);
+        Assert.Empty(Read(file).Origin.Remarks);
+    }
+
+    [Fact]
+    public void Voxels_that_are_not_numbers_are_0_with_a_remark()
+    {
+        byte[] file = Volume([1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 1]);
+        float[] before = NiftiSlicesOf(file);
+        BinaryPrimitives.WriteInt16LittleEndian(file.AsSpan(70), 16);
+        BinaryPrimitives.WriteInt16LittleEndian(file.AsSpan(72), 32);
+        byte[] floats = new byte[352 + (4 * before.Length)];
+        file.AsSpan(0, 352).CopyTo(floats);
+        BinaryPrimitives.WriteSingleLittleEndian(floats.AsSpan(112), 1);
+        BinaryPrimitives.WriteSingleLittleEndian(floats.AsSpan(116), 0);
+        for (int i = 0; i < before.Length; i++) BinaryPrimitives.WriteSingleLittleEndian(floats.AsSpan(352 + (4 * i)), i == 0 ? float.NaN : i);
+        ImportedMeasurement read = Read(floats);
+        Assert.Contains("1 voxels of the NIfTI volume are not numbers", Assert.Single(read.Origin.Remarks), StringComparison.Ordinal);
+        float[] values = read.Files["measurement"].Array.Values;
+        Assert.Equal([0, 1f / (before.Length - 1), 2f / (before.Length - 1)], values.Order().Take(3));
     }
 
     [Fact]

@@ -10,6 +10,7 @@ public sealed class ReferenceCheckTests : IDisposable
         PatientId = "ID-4711",
         PatientName = "Müller^Mia",
         PatientBirthDate = "19701224",
+        PatientSex = "F",
         StudyInstanceUid = "1.2.3.4",
         StudyDate = "20240131",
         FrameOfReferenceUid = "1.2.3.5",
@@ -24,7 +25,9 @@ public sealed class ReferenceCheckTests : IDisposable
     {
         { "nothing", null },
         { "id", "the patient ID" },
-        { "name", null },
+        { "birth date", "the patient's birth date" },
+        { "sex", "the patient's sex" },
+        { "other sex", null },
         { "name without id", "the patient's name" },
         { "name in other writing without id", null },
         { "birth date without id", "the patient's birth date" },
@@ -42,7 +45,9 @@ public sealed class ReferenceCheckTests : IDisposable
         StudyInformation measured = what switch
         {
             "id" => Somebody with { PatientId = "ID-4712" },
-            "name" => Somebody with { PatientName = "Roe^Rita" },
+            "birth date" => Somebody with { PatientBirthDate = "1970-12-25" },
+            "sex" => Somebody with { PatientSex = "M" },
+            "other sex" => Somebody with { PatientSex = "O" },
             "name without id" => Somebody with { PatientId = null, PatientName = "Roe^Rita" },
             "name in other writing without id" => Somebody with { PatientId = null, PatientName = "MÜLLER, MIA" },
             "birth date without id" => Somebody with { PatientId = null, PatientName = null, PatientBirthDate = "1970-12-25" },
@@ -59,6 +64,15 @@ public sealed class ReferenceCheckTests : IDisposable
         var dicom = new MeasurementOrigin { Format = "dicom", Dicom = Dicom(measured) };
         // Without a study and a frame of reference a DICOM file gets new ones.
         foreach (MeasurementOrigin origin in what is "no one" ? (MeasurementOrigin[])[raw] : [raw, dicom]) AssertCompared(Dicom(Somebody), origin, differs);
+    }
+
+    [Fact]
+    public void Two_names_of_one_patient_ID_are_remarked_on()
+    {
+        var origin = new MeasurementOrigin { Format = "ismrmrd", Study = Somebody with { PatientName = "Roe^Rita" } };
+        string said = Assert.Single(ReferenceCheck.Check(_reader, Dicom(Somebody), origin, force: false).Remarks);
+        Assert.Contains("one patient ID and two names", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("Roe", said, StringComparison.Ordinal);
     }
 
     [Theory]

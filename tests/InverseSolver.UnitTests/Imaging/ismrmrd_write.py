@@ -331,6 +331,67 @@ def calibration(path):
     return {"kspace": wanted * mask[:, None], "mask": mask, "calibration": other * acs[:, None], "calibrationMask": acs}
 
 
+def integrated(path, flagged=True):
+    """Every third line; in the block 6 to 15 also those between, for the coils alone. The block's own lines are flagged as both, or not at all."""
+    wanted, k = brain()
+    def flags(c):
+        return [] if not 6 <= c <= 15 else [CALIBRATION] if c % 3 != 1 else [CALIBRATION_AND_IMAGE] if flagged else []
+    lines = [line(k[:, :, c], c, flags=flags(c)) for c in range(COLUMNS) if c % 3 == 1 or 6 <= c <= 15]
+    write(path, header(encoding(*BOTH, STEPS)), lines)
+    columns = np.arange(COLUMNS)[None, None, :].repeat(ROWS, 1)
+    mask, acs = columns % 3 == 1, (columns >= 6) & (columns <= 15)
+    return {"kspace": wanted * mask[:, None], "mask": mask, "calibration": wanted * acs[:, None], "calibrationMask": acs}
+
+
+def integrated_unflagged(path):
+    return integrated(path, False)
+
+
+def impossible_centre(path):
+    """A third of the lines and a spike of energy at step 10; the header says centre 2, with which the others lie outside."""
+    wanted, k = brain()
+    k[..., 10] *= 30
+    wanted[..., 10] *= 30
+    lines = [line(k[:, :, c], c) for c in range(1, COLUMNS, 3)]
+    write(path, header(encoding(*BOTH, limit("kspace_encoding_step_1", 0, COLUMNS - 1, 2))), lines)
+    mask = np.arange(COLUMNS)[None, None, :].repeat(ROWS, 1) % 3 == 1
+    return {"kspace": wanted * mask[:, None], "mask": mask}
+
+
+def aborted(path):
+    """Three repetitions, of which the last has 9 of 20 lines."""
+    wanted, k = brain(3)
+    last = {2: 9}
+    write(path, header(encoding(*BOTH, STEPS)), [line(k[r, :, :, c], c, repetition=r) for r in range(3) for c in range(last.get(r, COLUMNS))])
+    mask = np.ones((3, ROWS, COLUMNS), bool)
+    mask[2, :, 9:] = False
+    return {"kspace": wanted * mask[:, None], "mask": mask}
+
+
+def epi_ramps(path, time=120):
+    wanted, k = brain()
+    described = f"<trajectoryDescription><identifier>ConventionalEPI</identifier><userParameterLong><name>rampUpTime</name><value>{time}</value></userParameterLong></trajectoryDescription>"
+    xml = header(encoding(*BOTH, STEPS, "epi").replace("</trajectory>", "</trajectory>" + described), after="<sequenceParameters><TE>2,46</TE></sequenceParameters>")
+    write(path, xml, [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
+def epi_flat(path):
+    return epi_ramps(path, 0)
+
+
+def no_recon_field(path):
+    wanted, k = brain()
+    write(path, header(encoding(BOTH[0], ((ROWS, COLUMNS, 1), (0, 0, 0)), STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": k, "mask": np.ones((1, 2 * ROWS, COLUMNS))}
+
+
+def metres_slab(path):
+    wanted, k = brain()
+    write(path, header(encoding(((2 * ROWS, COLUMNS, 1), (480, 200, 0.005)), ((ROWS, COLUMNS, 1), (240, 200, 0.005)), STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
+
+
 def volume(path, keep=lambda c, p: True):
     """Six partitions, of which the inner four are wanted."""
     image = randc(COILS, 4, ROWS, COLUMNS)

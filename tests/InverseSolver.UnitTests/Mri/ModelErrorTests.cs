@@ -53,6 +53,17 @@ public sealed class ModelErrorTests(ITestOutputHelper output)
         Assert.Contains("the middle of the array", Assert.Single(ParallelReconstruction.Warnings(scan.Report)), StringComparison.Ordinal);
     }
 
+    /// <remarks>Every second line and nothing more: the aliases of an object are explained by sensitivities that are nearly constant.</remarks>
+    [Theory]
+    [InlineData(0, true), InlineData(3, true), InlineData(12, false)]
+    public void Sensitivities_from_a_few_lines_of_an_undersampled_scan_are_told_of(int centre, bool warned)
+    {
+        using var scope = torch.NewDisposeScope();
+        string[] warnings = Warnings(Create(0.002), Lines(2, centre), $"{centre} lines");
+        if (warned) Assert.Contains("too few to tell aliases apart", Assert.Single(warnings), StringComparison.Ordinal);
+        else Assert.Empty(warnings);
+    }
+
     private string[] Warnings(SimulatedScan made, bool[]? mask, string what, double? sigma = null, (string, Tensor)[]? files = null)
     {
         (string, Tensor)[] all = [.. files ?? [], .. sigma is null ? [("covariance", made.Covariance)] : Array.Empty<(string, Tensor)>()];

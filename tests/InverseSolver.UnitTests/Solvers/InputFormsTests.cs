@@ -139,6 +139,22 @@ public sealed class InputFormsTests
     }
 
     [Fact]
+    public void A_mask_of_k_space_that_counts_zeros_as_measured_is_told_of()
+    {
+        using GaussianModel model = Toy.Gaussian();
+        float[] lines = [.. Enumerable.Range(0, Side).Select(i => i % 4 == 0 || Math.Abs(i - 16) < 5 ? 1f : 0f)];
+        var problem = new CartesianMri(new UploadedKSpaceMask());
+        ArrayData measured = Reconstruction.Simulate(problem, new([1, Side, Side], Grey), new Dictionary<string, ArrayData> { ["mask"] = new([Side], lines) }, 0, 1).Measurement;
+        Assert.Empty(Suited(new([Side], lines)).Warnings);
+        // In the order of an FFT without a shift.
+        float[] corner = [.. lines[16..], .. lines[..16]];
+        Assert.Contains("k-space is 0 in ", Assert.Single(Suited(new([Side], corner)).Warnings), StringComparison.Ordinal);
+        Assert.Equal("files.mask", Assert.Throws<InvalidInputException>(() => Suited(new([Side, 1], lines))).Field);
+
+        ReconstructionRequest Suited(ArrayData mask) => Reconstruction.Suited(model.Info, Request(problem, measured) with { Files = new Dictionary<string, ArrayData> { ["mask"] = mask } });
+    }
+
+    [Fact]
     public void Frames_with_masks_of_their_own_show_all_of_them()
     {
         using GaussianModel model = Toy.Gaussian();

@@ -156,7 +156,71 @@ public sealed class DicomKindsTests : IDisposable
         Assert.Equal((slope * ((isSigned ? -1 : 4095) - middle)) + intercept, image.Values[0], 1e-3);
     }
 
+    [Theory]
+    [InlineData(0), InlineData(1)]
+    public void MONOCHROME1_of_16_bits_uses_the_whole_scale_and_keeps_its_values(int slope)
+    {
+        ImportedMeasurement read = Import(DicomBuilder.Mr(2, 2, 0, 1000, 2000, 4000).Text(0x00280004, "CS", "MONOCHROME1")
+            .Text(Slope, "DS", slope == 0 ? "1" : "2.5").Text(Intercept, "DS", "0").At(0, 0, 0).File());
+        Assert.Equal([1, 0.75f, 0.5f, 0], read.Files["measurement"].Array.Values);
+        (float[] nifti, _) = Written(read, read.Files["measurement"].Array.Values, 2);
+        double turned = (slope == 0 ? 1 : 2.5) * 65535;
+        Assert.Equal([turned, turned * (1 - (4000 / 65535.0))], [nifti[0], nifti[3]], (a, b) => Math.Abs(a - b) < 0.1);
+    }
+
+    // ---- A scale that leaves no contrast ----
+
+    [Theory]
+    [InlineData(40000, 0, "Take out the offset")]
+    [InlineData(0, 60000, "Nearly all pixels lie between 4 and 3996")]
+    [InlineData(0, 0, null)]
+    public void Values_that_use_a_small_part_of_the_scale_are_remarked_on(int offset, int spike, string? words)
+    {
+        ushort[] pixels = [.. Enumerable.Range(0, 4000).Select(i => (ushort)(i + offset))];
+        if (spike > 0) pixels[2000] = (ushort)spike;
+        string[] said = [.. Import(DicomBuilder.Mr(40, 100, pixels).File()).Origin.Remarks];
+        if (words is null) Assert.Empty(said);
+        else Assert.Contains(words, Assert.Single(said), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Padding_that_is_not_declared_is_remarked_on()
+    {
+        ushort[] pixels = [.. Enumerable.Range(0, 4000).Select(i => i % 3 == 0 ? unchecked((ushort)-32768) : (ushort)(i % 1200))];
+        string said = Assert.Single(Import(DicomBuilder.Mr(40, 100, pixels).Numbers(0x00280103, 1).File()).Origin.Remarks);
+        Assert.Contains("1334 pixels hold -32768, all others", said, StringComparison.Ordinal);
+        Assert.Contains("PixelPaddingValue", said, StringComparison.Ordinal);
+    }
+
+    // ---- Mosaics ----
+
+    /// <remarks>Blocks of private elements may be moved, and archives write elements whose kind they do not know as UN.</remarks>
+    [Theory]
+    [InlineData(0x10, "US"), InlineData(0x10, "UN"), InlineData(0x11, "US"), InlineData(0x23, "UN")]
+    public void A_mosaic_is_known_by_the_scanner_s_own_element_wherever_that_stands(int block, string kind)
+    {
+        DicomBuilder builder = DicomBuilder.Mr(4, 4, new ushort[16].Select((_, i) => (ushort)i).ToArray()).Text(0x00190000u | (uint)block, "LO", "SIEMENS MR HEADER");
+        builder.Bytes(0x00190000u | (uint)(block << 8) | 0x0A, kind, [9, 0]);
+        Assert.Contains("MOSAIC", Assert.Throws<InvalidMeasurementException>(() => Import(builder.File())).Message, StringComparison.Ordinal);
+    }
+
     // ---- What is missing, and what is rounded ----
+
+    [Theory]
+    [InlineData(0x00280004u, "CS", "GREY", "PhotometricInterpretation (0028,0004)")]
+    [InlineData(0x00280004u, "CS", "monochrome2", "PhotometricInterpretation (0028,0004)")]
+    [InlineData(Slope, "DS", "0", "RescaleSlope (0028,1053) is 0")]
+    public void An_element_that_cannot_be_right_is_named(uint tag, string kind, string value, string words) =>
+        Refused(words, DicomBuilder.Mr(2, 2, 1, 2, 3, 4).Without(tag).Text(tag, kind, value).File());
+
+    [Theory]
+    [InlineData(@"0.0005\0.0005", false), InlineData(@"500\500", false), InlineData(@"0.05\0.05", true)]
+    public void Pixels_that_are_hardly_in_millimetres_have_no_place(string spacing, bool good)
+    {
+        ImportedMeasurement read = Import(DicomBuilder.Mr(1, 2, 1, 2).At(1, 2, 3).Without(0x00280030).Text(0x00280030, "DS", spacing).File());
+        Assert.Equal(good, read.Origin.Geometry![0] is not null);
+        if (!good) Assert.Contains("hardly in millimetres", Assert.Single(read.Origin.Remarks), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_file_without_photometric_interpretation_is_refused_by_the_tag() =>

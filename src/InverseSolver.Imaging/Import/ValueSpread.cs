@@ -1,0 +1,32 @@
+namespace InverseSolver.Imaging;
+
+/// <summary>Finds images that a scale leaves almost without contrast: an offset that was not taken out, or padding that is not declared.</summary>
+internal static class ValueSpread
+{
+    // Shares of the pixels that are left out at either end, of the scale that the rest must fill, and of the pixels that must hold one value for it to be padding.
+    private const double Outliers = 0.001, Least = 0.1, Padding = 0.01;
+
+    /// <summary>Names what squeezes the values together.</summary>
+    /// <param name="values">The image's, without its padding, in the file's units.</param>
+    /// <param name="offset">The value that becomes 0.</param>
+    /// <param name="scale">How much above it the value is that becomes 1.</param>
+    /// <returns>A sentence for the caller; null where the values use the scale.</returns>
+    internal static string? Remark(float[] values, double offset, double scale)
+    {
+        if (values.Length == 0) return null;
+        float[] sorted = [.. values.Order()];
+        int lowest = Array.FindIndex(sorted, value => value > sorted[0]), skipped = (int)(Outliers * sorted.Length);
+        if (lowest > 0 && lowest >= Padding * sorted.Length && lowest < sorted.Length - skipped)
+        {
+            double rest = sorted[^(1 + skipped)] - sorted[lowest];
+            if (rest < Least * scale && sorted[lowest] - sorted[0] > 0.5 * scale)
+                return FormattableString.Invariant($"{lowest} pixels hold {sorted[0]:G6}, all others {sorted[lowest]:G6} to {sorted[^1]:G6}, which is {100 * rest / scale:0.#} % of the scale. ")
+                    + "If they are padding, declare it (PixelPaddingValue) or set them to the background's value.";
+        }
+
+        double spread = sorted[^(1 + skipped)] - sorted[skipped];
+        return spread >= Least * scale || spread == 0 ? null
+            : FormattableString.Invariant($"Nearly all pixels lie between {sorted[skipped]:G6} and {sorted[^(1 + skipped)]:G6}, which is {100 * spread / scale:0.#} % of the scale from {offset:G6} to {offset + scale:G6}: ")
+                + "the model sees an image almost without contrast. Take out the offset, or the few values far from all others.";
+    }
+}
