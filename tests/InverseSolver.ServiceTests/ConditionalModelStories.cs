@@ -37,7 +37,7 @@ public sealed class ConditionalModelStories : IDisposable
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
         JsonObject problem = (await refused.Content.ReadFromJsonAsync<JsonObject>())!;
         Assert.Equal("model", (string)problem["field"]!);
-        Assert.Contains("there is no conditioning.safetensors in its folder: write-conditioning.py", (string)problem["detail"]!);
+        Assert.Contains("there is no conditioning.safetensors in its folder: scripts/write-conditioning.py", (string)problem["detail"]!);
     }
 
     private static JsonObject Job()

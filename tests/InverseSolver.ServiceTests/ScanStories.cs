@@ -169,7 +169,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
             string body = await response.Content.ReadAsStringAsync();
             Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
             Assert.Equal("files.reference", (string?)JsonNode.Parse(body)!["field"]);
-            Assert.Contains("differ in the patient ID, the study instance UID", (string)JsonNode.Parse(body)!["detail"]!, StringComparison.Ordinal);
+            Assert.Contains("differ in the patient ID, the patient's birth date, the study instance UID", (string)JsonNode.Parse(body)!["detail"]!, StringComparison.Ordinal);
             Assert.All(["Mallory", "4711-", "Jane", "X-7", "1.2.3"], secret => Assert.DoesNotContain(secret, body, StringComparison.OrdinalIgnoreCase));
         }
 
