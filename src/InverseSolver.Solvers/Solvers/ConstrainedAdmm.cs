@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 
@@ -168,4 +170,58 @@ public sealed class ConstrainedAdmm : Solver
         double a = _grid.Abar[_grid.Steps - 1 - step];
         return Math.Sqrt((1 - a) / a) >= _p.SigmaSwitch ? 4 : 1 + 3 * _p.LatentIterations;
     }
+}
+
+/// <summary>Parameters of <see cref="ConstrainedAdmm"/>. The defaults are the preset <c>balanced</c>.</summary>
+public sealed record ConstrainedAdmmParameters : DiffusionParameters
+{
+    /// <summary>The preset <c>balanced</c>.</summary>
+    public ConstrainedAdmmParameters() => Samples = 8;
+
+    /// <summary>Noise levels.</summary>
+    [Range(1, 1000)] public int Steps { get; init; } = 30;
+
+    /// <summary>ADMM steps of a level that corrects the image.</summary>
+    [Range(1, 10_000)] public int PixelIterations { get; init; } = 20;
+
+    /// <summary>ADMM steps of a level that corrects the latent, each a decoder gradient and a decode.</summary>
+    [Range(1, 10_000)] public int LatentIterations { get; init; } = 3;
+
+    /// <summary>Levels of less noise over signal than this correct the latent.</summary>
+    [Range(0.0, 1000.0)] public double SigmaSwitch { get; init; }
+
+    /// <summary>ρ, ADMM's penalty, for distances on [0,1]; it changes the way, not the end.</summary>
+    [Range(1e-6, 1e6)] public double Penalty { get; init; } = 10;
+
+    /// <summary>Whether the image's distance to its anchor is measured as the anchor's error is correlated.</summary>
+    public bool ErrorMetric { get; init; } = true;
+
+    /// <summary>The published method; the number of levels and steps is ours, the authors' was not available.</summary>
+    internal static ConstrainedAdmmParameters Paper { get; } =
+        new() { Samples = 1, Steps = 50, PixelIterations = 5, LatentIterations = 5, SigmaSwitch = 1, ErrorMetric = false, FinalProximalStep = false };
+
+    /// <summary>Eight samples, corrected as images only, in the metric of the estimate's error.</summary>
+    internal static ConstrainedAdmmParameters Balanced { get; } = new();
+
+    /// <summary>Seconds on a CPU: two samples and fewer levels.</summary>
+    internal static ConstrainedAdmmParameters Fast { get; } = new() { Samples = 2, Steps = 20 };
+
+    internal static SolverDescription Description { get; } = new(
+        "constrainedAdmm",
+        "FAST-DIPS",
+        "After Kim, Shin, Lim: FAST-DIPS: Adjoint-Free Analytic Steps and Hard-Constrained Likelihood Correction for Diffusion-Prior Inverse Problems. " +
+        "ICLR 2026, arXiv:2603.01591.",
+        Paper, Balanced, Fast);
+
+    /// <inheritdoc/>
+    internal override int GridSteps => Steps;
+
+    /// <inheritdoc/>
+    internal override IEnumerable<string> WithoutEffect() => SigmaSwitch > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(LatentIterations)];
+
+    /// <inheritdoc/>
+    internal override ModelGradients Gradients => new(false, Decoder: SigmaSwitch > 0, false);
+
+    /// <inheritdoc/>
+    internal override Solver Create(SolverInput input) => new ConstrainedAdmm(input, this);
 }

@@ -14,6 +14,11 @@ namespace InverseSolver.Solvers.Solvers;
 public sealed record SolverDescription(
     string Type, string Title, string Citation, IReadOnlyDictionary<string, SolverParameters> Presets)
 {
+    internal SolverDescription(string type, string title, string citation, SolverParameters paper, SolverParameters balanced, SolverParameters fast)
+        : this(type, title, citation, new Dictionary<string, SolverParameters> { ["paper"] = paper, ["balanced"] = balanced, ["fast"] = fast })
+    {
+    }
+
     /// <summary>Whether it uses no network: something to compare the others with.</summary>
     public bool IsBaseline => Presets.Values.First() is not DiffusionParameters;
 }
@@ -34,91 +39,23 @@ public static class SolverCatalog
     /// <summary>All solvers.</summary>
     public static IReadOnlyList<SolverDescription> All { get; } =
     [
-        new SolverDescription(
-            "reSample",
-            "ReSample",
-            "Song, Kwon, Zhang, Hu, Qu, Shen: Solving Inverse Problems with Latent Diffusion Models via Hard Data Consistency. ICLR 2024.",
-            new Dictionary<string, SolverParameters> { ["paper"] = ReSamplePresets.Paper, ["balanced"] = ReSamplePresets.Balanced, ["fast"] = ReSamplePresets.Fast }),
-        new SolverDescription(
-            "dcdp",
-            "DCDP",
-            "Li, Kwon, Liang, Alkhouri, Ravishankar, Qu: Decoupled Data Consistency with Diffusion Purification for Image Restoration. arXiv:2403.06054, 2024.",
-            new Dictionary<string, SolverParameters> { ["paper"] = DcdpPresets.Paper, ["balanced"] = DcdpPresets.Balanced, ["fast"] = DcdpPresets.Fast }),
-        new SolverDescription(
-            "diffPir",
-            "DiffPIR",
-            "Zhu, Zhang, Liang, Cao, Wen, Timofte, Van Gool: Denoising Diffusion Models for Plug-and-Play Image Restoration. CVPR Workshops 2023.",
-            new Dictionary<string, SolverParameters> { ["paper"] = DiffPirParameters.Paper, ["balanced"] = DiffPirParameters.Balanced, ["fast"] = DiffPirParameters.Fast }),
-        new SolverDescription(
-            "ddnm",
-            "DDNM",
-            "Wang, Yu, Zhang: Zero-Shot Image Restoration Using Denoising Diffusion Null-Space Model. ICLR 2023.",
-            new Dictionary<string, SolverParameters> { ["paper"] = DdnmParameters.Paper, ["balanced"] = DdnmParameters.Balanced, ["fast"] = DdnmParameters.Fast }),
-        new SolverDescription(
-            "redDiff",
-            "RED-diff",
-            "Mardani, Song, Kautz, Vahdat: A Variational Perspective on Solving Inverse Problems with Diffusion Models. ICLR 2024.",
-            new Dictionary<string, SolverParameters> { ["paper"] = RedDiffParameters.Paper, ["balanced"] = RedDiffParameters.Balanced, ["fast"] = RedDiffParameters.Fast }),
-        new SolverDescription(
-            "ddpmConsistency",
-            "DDPM with k-space consistency",
-            "Ho, Jain, Abbeel: Denoising Diffusion Probabilistic Models. NeurIPS 2020. Measured lines replaced after Song, Shen, Xing, Ermon: Solving Inverse Problems in Medical Imaging with Score-Based Generative Models. ICLR 2022.",
-            new Dictionary<string, SolverParameters> { ["paper"] = DdpmConsistencyParameters.Paper, ["balanced"] = DdpmConsistencyParameters.Balanced, ["fast"] = DdpmConsistencyParameters.Fast }),
-        new SolverDescription(
-            "mriPurify",
-            "MRI purification",
-            "Alkhouri, Liang, Wang, Qu, Ravishankar: Robust Physics-based Deep MRI Reconstruction Via Diffusion Purification. 2023.",
-            new Dictionary<string, SolverParameters> { ["paper"] = MriPurifyParameters.Paper, ["balanced"] = MriPurifyParameters.Balanced, ["fast"] = MriPurifyParameters.Fast }),
-        new SolverDescription(
-            "latentDps",
-            "Latent-DPS",
-            "Chung, Kim, Mccann, Klasky, Ye: Diffusion Posterior Sampling for General Noisy Inverse Problems. ICLR 2023.",
-            new Dictionary<string, SolverParameters> { ["paper"] = LatentDpsPresets.Paper, ["balanced"] = LatentDpsPresets.Balanced, ["fast"] = LatentDpsPresets.Fast }),
-        new SolverDescription(
-            "treg",
-            "TReg (without text)",
-            "Kim, Park, Chung, Ye: Regularization by Texts for Latent Diffusion Inverse Solvers. ICLR 2025.",
-            new Dictionary<string, SolverParameters> { ["paper"] = TRegPresets.Paper, ["balanced"] = TRegPresets.Balanced, ["fast"] = TRegPresets.Fast }),
-        new SolverDescription(
-            "daps",
-            "LatentDAPS",
-            "Zhang, Chu, Berner, Meng, Anandkumar, Song: Improving Diffusion Inverse Problem Solving with Decoupled Noise Annealing. CVPR 2025.",
-            new Dictionary<string, SolverParameters> { ["paper"] = DapsPresets.Paper, ["balanced"] = DapsPresets.Balanced, ["fast"] = DapsPresets.Fast }),
-        new SolverDescription(
-            "psld",
-            "PSLD",
-            "Rout, Raoof, Daras, Caramanis, Dimakis, Shakkottai: Solving Linear Inverse Problems Provably via Posterior Sampling with Latent Diffusion Models. NeurIPS 2023.",
-            new Dictionary<string, SolverParameters> { ["paper"] = PsldPresets.Paper, ["balanced"] = PsldPresets.Balanced, ["fast"] = PsldPresets.Fast }),
-        new SolverDescription(
-            "constrainedAdmm",
-            "FAST-DIPS",
-            "After Kim, Shin, Lim: FAST-DIPS: Adjoint-Free Analytic Steps and Hard-Constrained Likelihood Correction for Diffusion-Prior Inverse Problems. ICLR 2026, arXiv:2603.01591.",
-            new Dictionary<string, SolverParameters> { ["paper"] = ConstrainedAdmmPresets.Paper, ["balanced"] = ConstrainedAdmmPresets.Balanced, ["fast"] = ConstrainedAdmmPresets.Fast }),
-        new SolverDescription(
-            "adjoint",
-            "Adjoint",
-            "The measurement as an image: zero-filled in MRI; in tomography filtered back-projection (Ramachandran, Lakshminarayanan: Three-dimensional reconstruction from radiographs and electron micrographs. PNAS 68, 1971).",
-            new Dictionary<string, SolverParameters> { ["paper"] = AdjointParameters.Paper, ["balanced"] = AdjointParameters.Balanced, ["fast"] = AdjointParameters.Fast }),
-        new SolverDescription(
-            "leastSquares",
-            "Regularised least squares",
-            "Phillips: A technique for the numerical solution of certain integral equations of the first kind. JACM 9, 1962; weight: Morozov: On the solution of functional equations by the method of regularization. Soviet Math. Dokl. 7, 1966.",
-            new Dictionary<string, SolverParameters> { ["paper"] = LeastSquaresParameters.Paper, ["balanced"] = LeastSquaresParameters.Balanced, ["fast"] = LeastSquaresParameters.Fast }),
-        new SolverDescription(
-            "totalVariation",
-            "Total variation",
-            "Rudin, Osher, Fatemi: Nonlinear total variation based noise removal algorithms. Physica D 60, 1992; by ADMM: Goldstein, Osher: The split Bregman method for L1-regularized problems. SIAM J. Imaging Sci. 2, 2009.",
-            new Dictionary<string, SolverParameters> { ["paper"] = TotalVariationParameters.Paper, ["balanced"] = TotalVariationParameters.Balanced, ["fast"] = TotalVariationParameters.Fast }),
-        new SolverDescription(
-            "wavelet",
-            "Wavelet thresholding",
-            "Beck, Teboulle: A fast iterative shrinkage-thresholding algorithm for linear inverse problems. SIAM J. Imaging Sci. 2, 2009; cycle spinning: Coifman, Donoho: Translation-invariant de-noising. Wavelets and Statistics, 1995.",
-            new Dictionary<string, SolverParameters> { ["paper"] = WaveletParameters.Paper, ["balanced"] = WaveletParameters.Balanced, ["fast"] = WaveletParameters.Fast }),
-        new SolverDescription(
-            "tspr",
-            "TSPR",
-            "Kwon, Li, Sarwate: Low-Rank Phase Retrieval with Structured Tensor Models. ICASSP 2022, arXiv:2202.08260.",
-            new Dictionary<string, SolverParameters> { ["paper"] = TuckerPhaseRetrievalParameters.Paper, ["balanced"] = TuckerPhaseRetrievalParameters.Balanced, ["fast"] = TuckerPhaseRetrievalParameters.Fast }),
+        ReSampleParameters.Description,
+        DcdpParameters.Description,
+        DiffPirParameters.Description,
+        DdnmParameters.Description,
+        RedDiffParameters.Description,
+        DdpmConsistencyParameters.Description,
+        MriPurifyParameters.Description,
+        LatentDpsParameters.Description,
+        TRegParameters.Description,
+        DapsParameters.Description,
+        PsldParameters.Description,
+        ConstrainedAdmmParameters.Description,
+        AdjointParameters.Description,
+        LeastSquaresParameters.Description,
+        TotalVariationParameters.Description,
+        WaveletParameters.Description,
+        TuckerPhaseRetrievalParameters.Description,
     ];
 
     /// <summary>A preset with some parameters replaced.</summary>

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using InverseSolver.Diffusion;
 using InverseSolver.Solvers.Problems;
 
@@ -55,4 +56,15 @@ public abstract record DiffusionParameters : SolverParameters
         .. FinalProximalStep ? Array.Empty<string>() : [nameof(FinalCorrelation)],
         .. FinalProximalStep || HasProximalSteps ? Array.Empty<string>() : [nameof(PriorStandardDeviation)],
     ];
+}
+
+/// <summary>How a clean estimate is made to agree with the measurement.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<DataStep>))]
+public enum DataStep
+{
+    /// <summary>As the method's authors do it, which takes the errors of neighbouring pixels for independent.</summary>
+    [JsonStringEnumMemberName("published")] Published,
+
+    /// <summary>The proximal step in the metric of the estimate's error: a measured pixel also corrects its neighbours.</summary>
+    [JsonStringEnumMemberName("errorMetric")] ErrorMetric,
 }

@@ -133,7 +133,7 @@ public sealed class ConditioningTests : IDisposable
         SimulatedMeasurement simulated = Reconstruction.Simulate(problem, new ArrayData([3, 50, 37], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
         ReconstructionResult result = Reconstruction.Run(
             model,
-            new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.02, Solver = ReSamplePresets.Fast with { Samples = 1, Steps = 8 }, Seed = 1 },
+            new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.02, Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 8 }, Seed = 1 },
             null,
             default);
         Assert.Equal([3, 50, 37], result.Image.Shape);
@@ -154,7 +154,7 @@ public sealed class ConditioningTests : IDisposable
             Problem = problem,
             Measurement = new ArrayData([3, 16, 16], new float[768]),
             Sigma = 0.1,
-            Solver = ReSamplePresets.Fast,
+            Solver = ReSampleParameters.Fast,
             Seed = 1,
         };
         InvalidInputException e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(info, request));

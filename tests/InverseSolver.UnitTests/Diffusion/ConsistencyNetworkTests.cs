@@ -35,7 +35,7 @@ public sealed class ConsistencyNetworkTests
             Assert.Throws<NotSupportedException>(() => plain.Consistent(z, 1));
 
             using LinearOperator op = MaskOperator.Denoising(1, 16, 16, torch.CPU);
-            var solver = new Dcdp(new SolverInput(model, op, torch.full([1, 1, 16, 16], 0.5), 0.01), DcdpPresets.Fast with { Purifier = Purifier.Consistency, Rounds = 10 });
+            var solver = new Dcdp(new SolverInput(model, op, torch.full([1, 1, 16, 16], 0.5), 0.01), DcdpParameters.Fast with { Purifier = Purifier.Consistency, Rounds = 10 });
             using SolverState state = solver.Start(1);
             Assert.All(solver.Run(state).ToFloats(), v => Assert.True(float.IsFinite(v)));
             Assert.Equal(10, solver.Calls.Network);

@@ -115,7 +115,7 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
         Assert.Equal(0.001, NoiseEstimate.Of(new Denoising(), [1, 64, 64], None, ramp, 0.001).Sigma);
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         ReconstructionResult result = Reconstruction.Run(
-            model, new ReconstructionRequest { Problem = new Denoising(), Measurement = ramp, Sigma = null, Solver = ReSamplePresets.Fast with { Samples = 1, Steps = 2 }, Seed = 1 }, null, default);
+            model, new ReconstructionRequest { Problem = new Denoising(), Measurement = ramp, Sigma = null, Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 2 }, Seed = 1 }, null, default);
         Assert.Equal((0, true), (result.Noise.Sigma, result.Noise.SigmaEstimated));
         Assert.Null(result.Consistency.Ratio);
         Assert.Equal(ramp.Values, result.Image.Values, (a, b) => Math.Abs(a - b) < 1e-5);

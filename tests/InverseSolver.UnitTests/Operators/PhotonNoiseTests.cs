@@ -175,7 +175,7 @@ public sealed class PhotonNoiseTests : IDisposable
         Measurement = y,
         Sigma = 0.02,
         Photons = 100,
-        Solver = ReSamplePresets.Fast with { Samples = 2, Steps = 5 },
+        Solver = ReSampleParameters.Fast with { Samples = 2, Steps = 5 },
         Seed = 1,
     };
 

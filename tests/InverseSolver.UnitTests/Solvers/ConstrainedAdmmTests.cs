@@ -13,7 +13,7 @@ public sealed class ConstrainedAdmmTests
     private const int Side = 8;
     private const double Sigma = 0.05;
 
-    private static readonly ConstrainedAdmmParameters Long = ConstrainedAdmmPresets.Paper with { PixelIterations = 400, LatentIterations = 400, Penalty = 1 };
+    private static readonly ConstrainedAdmmParameters Long = ConstrainedAdmmParameters.Paper with { PixelIterations = 400, LatentIterations = 400, Penalty = 1 };
 
     [Theory]
     [InlineData("denoising"), InlineData("inpainting"), InlineData("mri")]

@@ -22,7 +22,7 @@ public sealed class DapsTests
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
-        Assert.Equal(timestep, new Daps(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), DapsPresets.Paper).Timestep(sigma));
+        Assert.Equal(timestep, new Daps(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), DapsParameters.Paper).Timestep(sigma));
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class DapsTests
         Assert.True(Toy.Error(many, scaled / Math.Sqrt(1 + sigma * sigma)) < 0.02, $"{Toy.Error(many, scaled / Math.Sqrt(1 + sigma * sigma)):f4}");
         Assert.True(Toy.Error(one, many) > 0.5);
 
-        Daps Solver(int steps) => new(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), DapsPresets.Paper with { OdeSteps = steps });
+        Daps Solver(int steps) => new(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), DapsParameters.Paper with { OdeSteps = steps });
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class DapsTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["blur"](8);
         Tensor y = torch.full([1, 1, 8, 8], 0.5), z0 = Toy.Normal([1, 1, 8, 8], 2) * 0.2;
-        var parameters = DapsPresets.Paper with { HmcSteps = 2, HmcRate = 1e-4, HmcRateRatio = 0.5, HmcMomentum = 0.9, HmcTau = 0.1 };
+        var parameters = DapsParameters.Paper with { HmcSteps = 2, HmcRate = 1e-4, HmcRateRatio = 0.5, HmcMomentum = 0.9, HmcTau = 0.1 };
         var solver = new Daps(new SolverInput(model, op, y, 0.01), parameters);
         using SolverState state = solver.Start(1);
         using SolverState twin = solver.Start(1);
@@ -76,7 +76,7 @@ public sealed class DapsTests
         using GaussianModel model = White();
         const int Side = 32;
         using LinearOperator op = Toy.Operators["denoising"](Side);
-        var parameters = DapsPresets.Paper with { Steps = 1, SigmaMax = 0.3, HmcSteps = 600, HmcRate = 4e-4, HmcRateRatio = 1, HmcMomentum = 0.95, HmcTau = 0.3 };
+        var parameters = DapsParameters.Paper with { Steps = 1, SigmaMax = 0.3, HmcSteps = 600, HmcRate = 4e-4, HmcRateRatio = 1, HmcMomentum = 0.95, HmcTau = 0.3 };
         var solver = new Daps(new SolverInput(model, op, torch.full([1, 1, Side, Side], 0.6), 0.01), parameters);
         using SolverState state = solver.Start(3);
         Tensor z = solver.HamiltonianMonteCarlo(torch.full([1, 1, Side, Side], -0.2), 0, state).to(ScalarType.Float64);
@@ -95,7 +95,7 @@ public sealed class DapsTests
         using LinearOperator op = Toy.Operators["denoising"](8);
         (_, Tensor y) = Toy.Measure(model, op, 0.05, 1, 1);
         var input = new SolverInput(model, op, y, 0.05);
-        DapsParameters parameters = DapsPresets.Fast with { Steps = 2, SigmaMax = 10, OdeSteps = 3 };
+        DapsParameters parameters = DapsParameters.Fast with { Steps = 2, SigmaMax = 10, OdeSteps = 3 };
         var solver = new Daps(input, parameters);
         using SolverState state = solver.Start(1);
         double a = model.Abar[737], next = model.Abar[solver.Timestep(0.1)];

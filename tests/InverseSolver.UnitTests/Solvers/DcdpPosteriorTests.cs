@@ -14,12 +14,12 @@ public sealed class DcdpPosteriorTests
 
     private static readonly Dictionary<string, DcdpParameters> Cases = new()
     {
-        ["fast"] = DcdpPresets.Fast,
-        ["balanced"] = DcdpPresets.Balanced,
+        ["fast"] = DcdpParameters.Fast,
+        ["balanced"] = DcdpParameters.Balanced,
         ["ddim"] = new() { Rounds = 10, FirstTime = 400, Purifier = Purifier.Ddim },
         ["consistency"] = new() { Rounds = 10, FirstTime = 400, Purifier = Purifier.Consistency },
-        ["pixel"] = DcdpPresets.Paper with { DiscrepancyFactor = 1 },
-        ["latent"] = DcdpPresets.Paper with { Data = DcdpData.Latent, StepSize = 0.163, DiscrepancyFactor = 1 },
+        ["pixel"] = DcdpParameters.Paper with { DiscrepancyFactor = 1 },
+        ["latent"] = DcdpParameters.Paper with { Data = DcdpData.Latent, StepSize = 0.163, DiscrepancyFactor = 1 },
     };
 
     /// <remarks>

@@ -12,7 +12,7 @@ namespace InverseSolver.UnitTests.Solvers;
 [LeavesNoTensors]
 public sealed class DcdpTests
 {
-    private static readonly DcdpParameters Steps = DcdpPresets.Paper with { StepSize = 0.2, Iterations = 3 };
+    private static readonly DcdpParameters Steps = DcdpParameters.Paper with { StepSize = 0.2, Iterations = 3 };
 
     [Fact]
     public void Gradient_steps_on_the_image_have_the_momentum_of_the_heavy_ball()
@@ -228,7 +228,7 @@ public sealed class DcdpTests
     [Fact]
     public void Paper_holds_the_published_values()
     {
-        DcdpParameters paper = DcdpPresets.Paper;
+        DcdpParameters paper = DcdpParameters.Paper;
         Assert.Equal((1, 10, 400, 0), (paper.Samples, paper.Rounds, paper.FirstTime, paper.LastTime));
         Assert.Equal((PurificationSchedule.Linear, Purifier.Ddim, 20), (paper.Schedule, paper.Purifier, paper.DdimSteps));
         Assert.Equal((DcdpData.Pixel, 100, 1.017), (paper.Data, paper.Iterations, Math.Round(paper.StepSize, 3)));

@@ -9,7 +9,7 @@ namespace InverseSolver.UnitTests.Solvers;
 [LeavesNoTensors]
 public sealed class EventTests
 {
-    private static readonly ReSampleParameters Cheap = ReSamplePresets.Paper with { PixelIterations = 1, LatentIterations = 1, FinalLatentIterations = 1 };
+    private static readonly ReSampleParameters Cheap = ReSampleParameters.Paper with { PixelIterations = 1, LatentIterations = 1, FinalLatentIterations = 1 };
 
     [Theory]
     [InlineData(330, 0.884113, 0.4756, 0.463617)]
@@ -24,7 +24,7 @@ public sealed class EventTests
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
-        (double s, double w, double v) = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), ReSamplePresets.Paper).Resampling(index);
+        (double s, double w, double v) = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), ReSampleParameters.Paper).Resampling(index);
         Assert.Equal(sigma, s, 6);
         Assert.Equal(weight, w, 4);
         Assert.Equal(variance, v, 6);
@@ -36,7 +36,7 @@ public sealed class EventTests
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
-        var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), ReSamplePresets.Paper);
+        var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), ReSampleParameters.Paper);
         int[] events = [.. Enumerable.Range(0, 500).Where(solver.IsEvent)];
         Assert.Equal(Enumerable.Range(1, 33).Select(k => 10 * k), events);
         Assert.Equal(Enumerable.Range(17, 17).Select(k => 10 * k), events.Where(solver.IsPixelEvent));
@@ -51,7 +51,7 @@ public sealed class EventTests
         using GaussianModel model = Toy.Gaussian();
         const int Side = 1024;
         using LinearOperator op = Toy.Operators["denoising"](Side);
-        var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, Side, Side]), 0.01), ReSamplePresets.Paper);
+        var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, Side, Side]), 0.01), ReSampleParameters.Paper);
         using SolverState state = solver.Start(7);
         Tensor drawn = solver.Resample(torch.full([1, 1, Side, Side], 3), torch.full([1, 1, Side, Side], -2), index, state).to(ScalarType.Float64);
 

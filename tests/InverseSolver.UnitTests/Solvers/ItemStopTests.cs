@@ -133,7 +133,7 @@ public sealed class ItemStopTests
 
         double Loss(double sigma)
         {
-            var solver = new ReSample(new SolverInput(model, op, y, sigma), ReSamplePresets.Paper with { WeightDecay = 0 });
+            var solver = new ReSample(new SolverInput(model, op, y, sigma), ReSampleParameters.Paper with { WeightDecay = 0 });
             return 4 * op.Residual2(solver.PixelConsistency(torch.full([1, 1, 8, 8], 0.5), 0), y).ToDoubles()[0] / 64;
         }
     }

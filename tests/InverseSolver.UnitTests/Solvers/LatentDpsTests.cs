@@ -35,7 +35,7 @@ public sealed class LatentDpsTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["inpainting"](8);
         Tensor z0 = Toy.Normal([1, 1, 8, 8], 1), y = op.Apply(model.Decode(z0, 8, 8)), next = Toy.Normal([1, 1, 8, 8], 2);
-        var solver = new ReSample(new SolverInput(model, op, y, 0.01), ReSamplePresets.Paper);
+        var solver = new ReSample(new SolverInput(model, op, y, 0.01), ReSampleParameters.Paper);
         Assert.Equal(next.ToFloats(), solver.LdpsStep(next, z0, 250).Next.ToFloats());
     }
 
@@ -59,7 +59,7 @@ public sealed class LatentDpsTests
         Tensor loss = (components.reshape(2, -1).square().sum([1]) + unmeasured * 0.02 * 0.02).sqrt().sum() * (scale * a);
         Tensor expected = torch.autograd.vjp(loss, z, torch.ones_like(loss));
 
-        var solver = new ReSample(new SolverInput(model, op, y, 0.01), ReSamplePresets.Paper with { LdpsScale = scale });
+        var solver = new ReSample(new SolverInput(model, op, y, 0.01), ReSampleParameters.Paper with { LdpsScale = scale });
         (Tensor next, Tensor estimate) = solver.LdpsStep(torch.zeros(shape), z0.detach(), index);
         Assert.True(Toy.Error(-next, expected) < 1e-4, $"{Toy.Error(-next, expected):e2}");
         Assert.True(Toy.Error(estimate, model.Decode(z0.detach(), height, width)) < 1e-5);

@@ -15,8 +15,8 @@ public sealed class NetworkGradientTests
 {
     private const int Index = 20;
 
-    private static readonly LatentDpsParameters Dps = LatentDpsPresets.Paper with { Steps = 50 };
-    private static readonly PsldParameters Psld = PsldPresets.Paper with { Steps = 50, Omega = 0.7, Gamma = 0.3 };
+    private static readonly LatentDpsParameters Dps = LatentDpsParameters.Paper with { Steps = 50 };
+    private static readonly PsldParameters Psld = PsldParameters.Paper with { Steps = 50, Omega = 0.7, Gamma = 0.3 };
 
     [Theory]
     [InlineData("inpainting"), InlineData("blur"), InlineData("downsampling"), InlineData("mri")]
@@ -65,7 +65,7 @@ public sealed class NetworkGradientTests
         var parameters = new LatentDpsParameters { Steps = 500, Scale = 0.5, Squared = false };
         new LatentDps(new SolverInput(model, op, y, 0.01), parameters).Advance(state);
 
-        var reference = new ReSample(new SolverInput(model, op, y, 0.01), ReSamplePresets.Paper with { Tweedie = Tweedie.Exact });
+        var reference = new ReSample(new SolverInput(model, op, y, 0.01), ReSampleParameters.Paper with { Tweedie = Tweedie.Exact });
         (Tensor next, Tensor clean) = reference.Ddim(z, 999, 499, state);
         Assert.True(Toy.Error(state.Latent, reference.LdpsStep(next, clean, 499).Next) < 1e-6);
     }

@@ -16,7 +16,7 @@ public sealed class ReconstructionTests
 {
     private const double Sigma = 0.05;
     private static readonly Inpainting Problem = new(new RandomMask(0.6, 3));
-    private static readonly ReSampleParameters Quick = ReSamplePresets.Fast with { Samples = 1, Steps = 5 };
+    private static readonly ReSampleParameters Quick = ReSampleParameters.Fast with { Samples = 1, Steps = 5 };
 
     [Fact]
     public void Several_samples_are_the_mean_and_the_deviation_of_runs_with_their_own_seeds()

@@ -44,7 +44,7 @@ public sealed class RunTests
         using var zero = new GaussianModel(Spectrum, schedule: NoiseSchedule.FromBetas(betas));
         using LinearOperator op = new MaskOperator(1, 16, 16, Masks.Random(16, 16, 0.5, 2), torch.CPU);
         Tensor y = op.Apply(Toy.Phantom(16).ToTensor(torch.CPU));
-        ReSampleParameters parameters = ReSamplePresets.Balanced with { Samples = 1, PriorStandardDeviation = 0.05 };
+        ReSampleParameters parameters = ReSampleParameters.Balanced with { Samples = 1, PriorStandardDeviation = 0.05 };
         float[] expected = Toy.Run(plain, op, y, Sigma, parameters, 3), x = Toy.Run(zero, op, y, Sigma, parameters, 3);
         Assert.True(expected.Zip(x, (a, b) => Math.Abs(a - b)).Max() < 0.05, $"{expected.Zip(x, (a, b) => Math.Abs(a - b)).Max()}");
     }
@@ -118,7 +118,7 @@ public sealed class RunTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["inpainting"](12);
         (_, Tensor y) = Toy.Measure(model, op, Sigma, 1, 1);
-        foreach (ReSampleParameters p in (ReSampleParameters[])[Short, Short with { Eta = 0 }, ReSamplePresets.Fast with { PriorStandardDeviation = 0.05 }])
+        foreach (ReSampleParameters p in (ReSampleParameters[])[Short, Short with { Eta = 0 }, ReSampleParameters.Fast with { PriorStandardDeviation = 0.05 }])
         {
             float[] one = Toy.Run(model, op, y, Sigma, p, 0), again = Toy.Run(model, op, y, Sigma, p, 0), other = Toy.Run(model, op, y, Sigma, p, 1);
             Assert.Equal(one, again);
@@ -182,7 +182,7 @@ public sealed class RunTests
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
         long before = Tensor.TotalCount;
-        var solver = new ReSample(new SolverInput(model, op, y, Sigma, Cancellation: cancelled.Token), ReSamplePresets.Paper);
+        var solver = new ReSample(new SolverInput(model, op, y, Sigma, Cancellation: cancelled.Token), ReSampleParameters.Paper);
         Assert.Throws<OperationCanceledException>((Action)(() =>
         {
             using DisposeScope scope = torch.NewDisposeScope();

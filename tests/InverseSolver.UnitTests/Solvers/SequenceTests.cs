@@ -13,7 +13,7 @@ public sealed class SequenceTests
 {
     private const double Sigma = 0.05;
     private static readonly Dictionary<string, ArrayData> None = [];
-    private static readonly ReSampleParameters Quick = ReSamplePresets.Fast with { Samples = 2, Steps = 5 };
+    private static readonly ReSampleParameters Quick = ReSampleParameters.Fast with { Samples = 2, Steps = 5 };
 
     public static TheoryData<string> Cases => ["inpainting", "mri with an estimated phase", "hdr"];
 

@@ -85,7 +85,7 @@ public sealed class SpacingTests : IDisposable
         using LatentModel model = Load("trailing", prediction, setAlphaToOne, zeroSnr);
         using LinearOperator op = MaskOperator.Denoising(3, 30, 24, torch.CPU);
         const int Steps = 5;
-        var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 3, 30, 24]), 0.1), TRegPresets.Paper with { Steps = Steps, ConsistencyEnd = 0, FinalProximalStep = false });
+        var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 3, 30, 24]), 0.1), TRegParameters.Paper with { Steps = Steps, ConsistencyEnd = 0, FinalProximalStep = false });
         using SolverState state = solver.Start(7);
         using IDisposable grad = torch.no_grad();
         Tensor z = state.Latent.clone();

@@ -16,7 +16,7 @@ public sealed class TRegTests
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
-        var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), TRegPresets.Paper);
+        var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), TRegParameters.Paper);
         Assert.Equal(Enumerable.Range(0, 57).Select(k => 3 * k), Enumerable.Range(0, 200).Where(solver.IsEvent));
         using SolverState state = solver.Start(1);
         solver.Run(state);
@@ -31,7 +31,7 @@ public sealed class TRegTests
         using LinearOperator op = Toy.Operators["inpainting"](12);
         (_, Tensor y) = Toy.Measure(model, op, 0.05, 2, 1);
         Tensor x0 = Toy.Normal([2, 1, 12, 12], 2);
-        Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegPresets.Paper).Consistent(x0, 0.5);
+        Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegParameters.Paper).Consistent(x0, 0.5);
 
         // AᵀA of a mask has two eigenvalues, so that two iterations are exact.
         Assert.True(Toy.Error(x, op.Prox(x0, y, 1e-4)) < 1e-5);
@@ -46,7 +46,7 @@ public sealed class TRegTests
         using LinearOperator op = Toy.Operators["blur"](12);
         (_, Tensor y) = Toy.Measure(model, op, 0.05, 1, 1);
         Tensor x0 = Toy.Normal([1, 1, 12, 12], 2), r = op.Adjoint(y - op.Apply(x0));
-        Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegPresets.Paper with { ConjugateGradients = 1, Weight = 0.2 }).Consistent(x0, 0.5);
+        Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegParameters.Paper with { ConjugateGradients = 1, Weight = 0.2 }).Consistent(x0, 0.5);
         double length = r.square().sum().ToDouble() / (op.Apply(r).square().sum().ToDouble() + 0.2 * r.square().sum().ToDouble());
         Assert.True(Toy.Error(x, x0 + r * length) < 1e-5);
     }
@@ -58,7 +58,7 @@ public sealed class TRegTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["inpainting"](12);
         (_, Tensor y) = Toy.Measure(model, op, 0.05, 1, 1);
-        var solver = new TReg(new SolverInput(model, op, y, 0.05), TRegPresets.Paper with { Steps = 2 });
+        var solver = new TReg(new SolverInput(model, op, y, 0.05), TRegParameters.Paper with { Steps = 2 });
         using SolverState state = solver.Start(5);
         using SolverState twin = solver.Start(5);
         var grid = new DdimGrid(model.Abar, 2);

@@ -20,7 +20,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
     // Of latents between 4 and 8.
     private const double Ulp = 4.8e-7;
 
-    private static readonly ReSampleParameters Paper = ReSamplePresets.Paper with { Steps = Steps };
+    private static readonly ReSampleParameters Paper = ReSampleParameters.Paper with { Steps = Steps };
 
     [Theory]
     [InlineData("inpaint70"), InlineData("sr4avg")]
