@@ -122,7 +122,7 @@ public static class GoldenCheck
 
         if (model.HasConsistencyNetwork && golden.Input("consistency_z") is { } z && golden.Input("consistency_sigma") is { } sigma)
         {
-            golden.Check("consistency_out", () => model.Consistent(z, sigma.ToDoubles()[0]));
+            golden.Check("consistency_out", () => model.ConsistencyFunction(z, sigma.ToDoubles()[0]));
         }
 
         if (golden.Input("t") is not { } t)

@@ -1,3 +1,5 @@
+using InverseSolver.Diffusion.Schedules;
+
 namespace InverseSolver.Diffusion;
 
 /// <summary>
@@ -9,13 +11,14 @@ namespace InverseSolver.Diffusion;
 public abstract class LatentModel : IDisposable
 {
     // A timestep without any signal (zero terminal SNR) would have no clean estimate to divide out; this is as diffusers' samplers do it.
-    private const double LeastAbar = 1.0 / (1 << 24);
+    private const double LeastAlphaCumprod = 1.0 / (1 << 24);
 
-    private readonly double[] abar;
+    private readonly double[] alphasCumprod;
 
-    private protected LatentModel(ReadOnlySpan<double> abar) => this.abar = [.. abar.ToArray().Select(a => Math.Max(a, LeastAbar))];
+    private protected LatentModel(ReadOnlySpan<double> alphasCumprod) =>
+        this.alphasCumprod = [.. alphasCumprod.ToArray().Select(a => Math.Max(a, LeastAlphaCumprod))];
 
-    /// <summary>What is known of it.</summary>
+    /// <summary>Properties of the model.</summary>
     public abstract ModelInfo Info { get; }
 
     /// <summary>Channels of the image.</summary>
@@ -24,14 +27,14 @@ public abstract class LatentModel : IDisposable
     /// <summary>Images are padded up to multiples of this.</summary>
     public int SizeMultiple => Info.SizeMultiple;
 
-    /// <summary>Where it computes; arguments must be there.</summary>
+    /// <summary>The device that it computes on; arguments must be there.</summary>
     public abstract Device Device { get; }
 
     /// <summary>Bytes of its weights on <see cref="Device"/>.</summary>
     public virtual long WeightBytes => 0;
 
     /// <summary>ᾱ of each training timestep, in float64, at least 2⁻²⁴.</summary>
-    public ReadOnlySpan<double> Abar => abar;
+    public ReadOnlySpan<double> AlphasCumprod => alphasCumprod;
 
     /// <summary>(c, h, w) of the latent of an image of that size, padding included.</summary>
     public long[] LatentShape(int height, int width) =>
@@ -97,7 +100,7 @@ public abstract class LatentModel : IDisposable
     /// <exception cref="ArgumentException">A shape does not fit, or a conditional model that stores no conditioning was given none.</exception>
     public abstract Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null);
 
-    /// <summary>Whether the model has a consistency network, which <see cref="Consistent"/> needs.</summary>
+    /// <summary>True where the model has a consistency model, which <see cref="ConsistencyFunction"/> needs.</summary>
     public bool HasConsistencyNetwork => Info.HasConsistencyNetwork;
 
     /// <summary>
@@ -108,7 +111,7 @@ public abstract class LatentModel : IDisposable
     /// <param name="sigma">σ above 0, the same for all items, in the latent's units.</param>
     /// <returns>f(z, σ), shaped as z.</returns>
     /// <exception cref="NotSupportedException">The model has no consistency network.</exception>
-    public virtual Tensor Consistent(Tensor z, double sigma) => throw new NotSupportedException($"The model '{Info.Id}' has no consistency network.");
+    public virtual Tensor ConsistencyFunction(Tensor z, double sigma) => throw new NotSupportedException($"The model '{Info.Id}' has no consistency network.");
 
     /// <summary>The latent at a timestep: √ᾱ z₀ + √(1−ᾱ) ε.</summary>
     /// <param name="z0">(N, c, h, w).</param>
@@ -117,9 +120,7 @@ public abstract class LatentModel : IDisposable
     public Tensor AddNoise(Tensor z0, Tensor noise, Tensor t)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor a = AbarOf(t);
-        Tensor signal = a.sqrt().to(ScalarType.Float32, z0.device), spread = (1.0 - a).sqrt().to(ScalarType.Float32, z0.device);
-        return (z0 * signal + noise * spread).MoveToOuterDisposeScope();
+        return LevelsOf(t).AddNoise(z0, noise).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -139,19 +140,21 @@ public abstract class LatentModel : IDisposable
     {
     }
 
+    private protected DiffusionLevels LevelsOf(Tensor t) => new(AlphasCumprodOf(t));
+
     /// <summary>ᾱ of each item, (N, 1, 1, 1), in float64 on the host.</summary>
-    private protected Tensor AbarOf(Tensor t)
+    private protected Tensor AlphasCumprodOf(Tensor t)
     {
         long[] steps = t.ToLongs();
-        if (steps.FirstOrDefault(s => s < 0 || s >= abar.Length, -1) is var bad && steps.Any(s => s < 0 || s >= abar.Length))
+        if (steps.FirstOrDefault(s => s < 0 || s >= alphasCumprod.Length, -1) is var bad && steps.Any(s => s < 0 || s >= alphasCumprod.Length))
         {
-            throw new ArgumentException($"Timestep {bad} lies outside 0..{abar.Length - 1}.", nameof(t));
+            throw new ArgumentException($"Timestep {bad} lies outside 0..{alphasCumprod.Length - 1}.", nameof(t));
         }
 
-        return torch.copy_of([.. steps.Select(s => abar[s])], steps.Length, 1, 1, 1);
+        return torch.copy_of([.. steps.Select(s => alphasCumprod[s])], steps.Length, 1, 1, 1);
     }
 
-    /// <summary>What the encoder takes of an image: padded, on [-1,1].</summary>
+    /// <summary>The encoder's input for an image: padded, on [-1,1].</summary>
     private protected Tensor Padded(Tensor x) => ImagePadding.Pad(x, SizeMultiple) * 2.0 - 1.0;
 
     /// <summary>The image in what the decoder gives.</summary>

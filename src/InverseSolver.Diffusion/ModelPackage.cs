@@ -27,7 +27,7 @@ public static class ModelPackage
         ModelCard card = ModelCard.Read(folder);
         PackageLayout layout = ReadLayout(folder, card);
         NetworkConfig? unetConfig = UNetConfig(folder, layout);
-        DdimSchedule schedule = DdimSchedule.Read(Path.Combine(folder, SchedulerFile));
+        SchedulerConfig scheduler = SchedulerConfig.Read(Path.Combine(folder, SchedulerFile));
         (DenoiserShape denoiser, AutoencoderShape shape) = Shapes(folder, card, layout, unetConfig);
         (long Height, long Width)? fixedSize = FixedSize(denoiser, shape);
         string name = NameOf(folder);
@@ -50,8 +50,8 @@ public static class ModelPackage
 
             // Packages with a codebook that name no factor were written before there was one, and their latents are unscaled.
             LatentScale = shape.Scale ?? card.Number("latentScale") ?? 1,
-            PredictionType = schedule.PredictionType,
-            TrainTimesteps = schedule.Noise.TrainTimesteps,
+            PredictionType = scheduler.PredictionType,
+            TrainTimesteps = scheduler.Noise.TrainTimesteps,
             RoundTripRmse = card.RoundTripRmse,
             HasConsistencyNetwork = card.Consistency is not null,
             ContextChannels = denoiser.ContextChannels,
@@ -60,12 +60,12 @@ public static class ModelPackage
             Gradients = layout.Gradients,
             Conditioning = conditioning,
             Missing = missing,
-            TimestepSpacing = schedule.Spacing,
-            SetAlphaToOne = schedule.SetAlphaToOne,
+            TimestepSpacing = scheduler.Spacing,
+            SetAlphaToOne = scheduler.SetAlphaToOne,
             Licence = card.Text("licence"),
             Hash = parts.All(card.Sha256.ContainsKey) ? Combined(card, parts.Select(part => card.Sha256[part])) : null,
         };
-        CheckAgreement(info, card, denoiser, schedule);
+        CheckAgreement(info, card, denoiser, scheduler);
         return info;
     }
 
@@ -138,7 +138,7 @@ public static class ModelPackage
             Backend.Synchronize(device);
             ScalarType computed = (denoiser as FileDenoiser)?.Type ?? options.DenoiserType;
             info = info with { Hash = Combined(card, parts.Select(part => hashes[part])), Precision = ModelOptions.NameOf(computed) };
-            return new NetworkModel(info, autoencoder, denoiser, DdimSchedule.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning);
+            return new NetworkModel(info, autoencoder, denoiser, SchedulerConfig.Read(Path.Combine(folder, SchedulerFile)), consistency, conditioning);
         }
         catch
         {
@@ -251,9 +251,9 @@ public static class ModelPackage
     private static string Combined(ModelCard card, IEnumerable<string> hashes) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Select(h => h + "\n")))));
 
-    private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser, DdimSchedule schedule)
+    private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser, SchedulerConfig scheduler)
     {
-        bool learned = denoiser.OutChannels == 2 * denoiser.InChannels && schedule.LearnedVariance;
+        bool learned = denoiser.OutChannels == 2 * denoiser.InChannels && scheduler.LearnedVariance;
         if (denoiser.InChannels != info.LatentChannels || (denoiser.OutChannels != info.LatentChannels && !learned))
         {
             string more = denoiser.InChannels > denoiser.OutChannels
@@ -261,7 +261,7 @@ public static class ModelPackage
             throw new InvalidModelException($"{denoiser.Name}: the denoiser goes from {denoiser.InChannels} to {denoiser.OutChannels} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}{more}.");
         }
 
-        if (info.PredictionType == PredictionType.Epsilon && schedule.Noise.Abar[^1] == 0)
+        if (info.PredictionType == PredictionType.Epsilon && scheduler.Noise.AlphasCumprod[^1] == 0)
         {
             throw new InvalidModelException($"{SchedulerFile}: rescale_betas_zero_snr leaves no signal at the last timestep, where predicted noise says nothing about the image; such a model predicts v_prediction or sample.");
         }

@@ -10,8 +10,8 @@ internal sealed class NetworkModel : LatentModel
     private readonly ConsistencyNetwork? consistency;
     private readonly Conditioning? stored;
 
-    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, DdimSchedule schedule, ConsistencyNetwork? consistency, Conditioning? stored)
-        : base(schedule.Noise.Abar)
+    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, SchedulerConfig scheduler, ConsistencyNetwork? consistency, Conditioning? stored)
+        : base(scheduler.Noise.AlphasCumprod)
     {
         this.consistency = consistency;
         this.stored = stored;
@@ -34,21 +34,22 @@ internal sealed class NetworkModel : LatentModel
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor said = Predict(z, t, conditioning);
+        Tensor output = Predict(z, t, conditioning);
 
-        // What is more than the latent's channels is a learned variance.
-        said = said.size(1) > z.size(1) ? said.narrow(1, 0, z.size(1)) : said;
-        return ToNoise(said, z, t).MoveToOuterDisposeScope();
+        // Channels beyond the latent's are a learned variance.
+        output = output.size(1) > z.size(1) ? output.narrow(1, 0, z.size(1)) : output;
+        Tensor epsilon = Info.PredictionType == PredictionType.Epsilon ? output : LevelsOf(t).ToEpsilon(Info.PredictionType, output, z);
+        return epsilon.MoveToOuterDisposeScope();
     }
 
-    /// <summary>What the denoiser itself says, with the stored conditioning where none is given.</summary>
+    /// <summary>The denoiser's own output, with the stored conditioning where none is given.</summary>
     internal Tensor Predict(Tensor z, Tensor t, Tensor? conditioning = null) =>
         conditioning is null && stored is not null ? stored.Predict(z, t, Call) : Call(z, t, conditioning);
 
     private Tensor Call(Tensor z, Tensor t, Tensor? conditioning) =>
         Denoiser.NeedsClassLabels ? Denoiser.Forward(z, t, null, conditioning) : Denoiser.Forward(z, t, conditioning);
 
-    public override Tensor Consistent(Tensor z, double sigma) => consistency?.Forward(z, sigma) ?? base.Consistent(z, sigma);
+    public override Tensor ConsistencyFunction(Tensor z, double sigma) => consistency?.Forward(z, sigma) ?? base.ConsistencyFunction(z, sigma);
 
     internal override Tensor EncodeCore(Tensor x)
     {
@@ -68,19 +69,5 @@ internal sealed class NetworkModel : LatentModel
         Denoiser.Dispose();
         consistency?.Dispose();
         stored?.Dispose();
-    }
-
-    private Tensor ToNoise(Tensor said, Tensor z, Tensor t)
-    {
-        if (Info.PredictionType == PredictionType.Epsilon)
-        {
-            return said;
-        }
-
-        Tensor a = AbarOf(t);
-        Tensor signal = a.sqrt().to(ScalarType.Float32, z.device), spread = (1.0 - a).sqrt().to(ScalarType.Float32, z.device);
-        return Info.PredictionType == PredictionType.VPrediction
-            ? said * signal + z * spread
-            : (z - said * signal) / spread;
     }
 }

@@ -6,7 +6,7 @@ internal enum SharedFunction
     PredictNoise,
     Encode,
     Decode,
-    Consistent,
+    ConsistencyFunction,
 }
 
 /// <summary>One call of one participant, on its way through <see cref="SharedCalls"/>. Its fields change under the lock of those.</summary>
@@ -20,7 +20,7 @@ internal sealed class SharedCall(SharedFunction function, Tensor input, Tensor? 
     /// <summary>Timesteps (N), for <see cref="SharedFunction.PredictNoise"/>.</summary>
     internal Tensor? T => t;
 
-    /// <summary>σ, for <see cref="SharedFunction.Consistent"/>.</summary>
+    /// <summary>σ, for <see cref="SharedFunction.ConsistencyFunction"/>.</summary>
     internal double Sigma => sigma;
 
     internal bool WithGradient => withGradient;

@@ -324,7 +324,7 @@ public sealed class SharedCalls : IDisposable
         SharedFunction.PredictNoise => model.PredictNoise(input, t!),
         SharedFunction.Encode => model.EncodeCore(input),
         SharedFunction.Decode => model.DecodeCore(input),
-        _ => model.Consistent(input, call.Sigma),
+        _ => model.ConsistencyFunction(input, call.Sigma),
     };
 
     private static Tensor[] Parts(SharedCall[] calls, Tensor whole) =>

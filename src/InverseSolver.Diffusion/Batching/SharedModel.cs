@@ -8,7 +8,7 @@ public sealed class SharedModel : LatentModel
     private bool left;
 
     internal SharedModel(SharedCalls calls)
-        : base(calls.Inner.Abar)
+        : base(calls.Inner.AlphasCumprod)
     {
         this.calls = calls;
         inner = calls.Inner;
@@ -47,8 +47,8 @@ public sealed class SharedModel : LatentModel
     }
 
     /// <inheritdoc/>
-    public override Tensor Consistent(Tensor z, double sigma) =>
-        Records(z) ? inner.Consistent(z, sigma) : calls.Forward(new SharedCall(SharedFunction.Consistent, z, null, sigma, withGradient: false));
+    public override Tensor ConsistencyFunction(Tensor z, double sigma) =>
+        Records(z) ? inner.ConsistencyFunction(z, sigma) : calls.Forward(new SharedCall(SharedFunction.ConsistencyFunction, z, null, sigma, withGradient: false));
 
     /// <inheritdoc/>
     public override (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent)

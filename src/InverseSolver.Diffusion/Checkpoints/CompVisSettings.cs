@@ -149,7 +149,7 @@ internal sealed class CompVisSettings
         double before = 1;
         for (int i = 0; i < Times; i++)
         {
-            double now = all.Abar[i * (all.TrainTimesteps / Times)];
+            double now = all.AlphasCumprod[i * (all.TrainTimesteps / Times)];
             betas.Add((JsonNode)(1 - now / before));
             before = now;
         }

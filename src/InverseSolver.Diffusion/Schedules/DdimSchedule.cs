@@ -1,176 +1,126 @@
-using InverseSolver.Diffusion.Weights;
-
 namespace InverseSolver.Diffusion.Schedules;
 
-/// <summary>The DDIMScheduler of diffusers: a noise schedule, the timesteps to visit, and the step between two of them.</summary>
+/// <summary>One step of a <see cref="DdimSchedule"/>.</summary>
+/// <param name="Step">Its number, counted from noise: 0 is the first.</param>
+/// <param name="Index">Its index, counted from the image: 0 is the last.</param>
+/// <param name="Timestep">The training timestep, which the network is called with.</param>
+/// <param name="AlphaCumprod">ᾱ of the timestep.</param>
+/// <param name="AlphaCumprodPrev">
+/// ᾱ of the level where the step arrives, one index nearer to the image; for index 0 ᾱ of timestep 0, or 1 where the model's scheduler ends without noise.
+/// </param>
+public readonly record struct DdimStep(int Step, int Index, int Timestep, double AlphaCumprod, double AlphaCumprodPrev)
+{
+    /// <summary>The level where the step starts.</summary>
+    public DiffusionLevel Level => new(AlphaCumprod);
+
+    /// <summary>The level where the step arrives.</summary>
+    public DiffusionLevel Prev => new(AlphaCumprodPrev);
+
+    /// <summary>x₀ of z and a predicted ε, Tweedie's estimate.</summary>
+    public Tensor X0(Tensor z, Tensor epsilon) => Level.X0(z, epsilon);
+
+    /// <summary>The DDIM step (Song, Meng, Ermon 2021, eq. 12): √ᾱ' x₀ + √(1−ᾱ'−s²) ε + s n, with s = η √((1−ᾱ')/(1−ᾱ) (1−ᾱ/ᾱ')).</summary>
+    /// <param name="x0">The estimate of the clean latent.</param>
+    /// <param name="epsilon">The noise that goes with it.</param>
+    /// <param name="eta">η: 0 is deterministic, 1 as noisy as DDPM.</param>
+    /// <param name="noise">Draws n, standard normal and shaped as its argument; called where s is above 0.</param>
+    public Tensor Ddim(Tensor x0, Tensor epsilon, double eta = 0, Func<Tensor, Tensor>? noise = null)
+    {
+        double s = eta == 0 ? 0 : eta * Math.Sqrt((1 - AlphaCumprodPrev) / (1 - AlphaCumprod) * (1 - AlphaCumprod / AlphaCumprodPrev));
+        Tensor z = x0 * Math.Sqrt(AlphaCumprodPrev) + epsilon * Math.Sqrt(Math.Max(0, 1 - AlphaCumprodPrev - s * s));
+        return s > 0 ? z.add_(noise!(x0), s) : z;
+    }
+}
+
+/// <summary>
+/// The timesteps of a run and their ᾱ, by index from 0 (image) to steps - 1 (noise). For 500 of 1000 steps these are ReSample's 1, 3, ..., 999, whose own
+/// construction fails for other numbers. A model whose scheduler's config asks for another spacing gets that one: docs/decisions/0018.
+/// </summary>
 public sealed class DdimSchedule
 {
-    // Samplers of the same noise schedules. Sampling here is always DDIM.
-    private static readonly string[] _otherSamplers =
-    [
-        "DEISMultistepScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler",
-        "HeunDiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "LMSDiscreteScheduler", "UniPCMultistepScheduler",
-    ];
+    private readonly DdimStep[] steps;
 
-    // How some sampler of diffusers samples: configs keep such options whatever class they were saved by last, and the solvers sample in their own way.
-    private static readonly string[] _howToSample =
-    [
-        "algorithm_type", "correct_steps", "disable_corrector", "eta", "euler_at_final", "final_sigmas_type", "flow_shift", "interpolation_type", "lambda_min_clipped",
-        "lower_order_final", "noise_sampler_seed", "original_inference_steps", "predict_x0", "rho", "sampling_eps", "set_alpha_to_zero", "sigma_data", "sigma_max", "sigma_min",
-        "sigma_schedule", "skip_prk_steps", "snr", "solver_order", "solver_p", "solver_type", "time_shift_type", "timestep_scaling", "use_beta_sigmas", "use_exponential_sigmas",
-        "use_karras_sigmas", "use_lu_lambdas",
-    ];
-
-    private readonly int stepsOffset;
-    private readonly double? clipRange;
-    private readonly (double Ratio, double Max)? threshold;
-
-    private DdimSchedule(NetworkConfig config)
+    /// <summary>A schedule in the spacing of the model's scheduler, ending as that one does.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="steps">Number of steps, at most the model's timesteps.</param>
+    /// <param name="reference">Where the spacing is even, ReSample's own timesteps for numbers of steps that divide the model's.</param>
+    public DdimSchedule(LatentModel model, int steps, bool reference = false)
+        : this(model.AlphasCumprod, Spaced(model.Info.TimestepSpacing, model.AlphasCumprod.Length, steps, reference), model.Info.SetAlphaToOne ? 1 : model.AlphasCumprod[0])
     {
-        Noise = NoiseSchedule.Read(config);
+    }
 
-        // The first versions said by predict_epsilon whether it is the noise or the clean sample.
-        bool noise = config.Bool("predict_epsilon", true);
-        PredictionType = config.OneOf("prediction_type", noise ? "epsilon" : "sample", "epsilon", "v_prediction", "sample") switch
+    /// <summary>A schedule of given timesteps.</summary>
+    /// <param name="alphasCumprod">ᾱ of each training timestep.</param>
+    /// <param name="timesteps">The timesteps, rising.</param>
+    /// <param name="end">ᾱ where the last step arrives.</param>
+    public DdimSchedule(ReadOnlySpan<double> alphasCumprod, ReadOnlySpan<int> timesteps, double end)
+    {
+        steps = new DdimStep[timesteps.Length];
+        for (int i = 0; i < steps.Length; i++)
         {
-            "v_prediction" => PredictionType.VPrediction,
-            "sample" => PredictionType.Sample,
-            _ => PredictionType.Epsilon,
-        };
-        if (!noise && PredictionType != PredictionType.Sample)
-        {
-            throw config.Error("predict_epsilon", "is false, but prediction_type is not 'sample'");
-        }
-
-        // Networks of flow matching, and those that are told a noise level in place of a timestep, are called in another way.
-        config.Refuse("use_flow_sigmas");
-        config.Refuse("use_dynamic_shifting");
-        config.OneOf("timestep_type", "discrete", "discrete");
-        Spacing = config.OneOf("timestep_spacing", "leading", "leading", "linspace", "trailing") switch
-        {
-            "linspace" => TimestepSpacing.Linspace,
-            "trailing" => TimestepSpacing.Trailing,
-            _ => TimestepSpacing.Leading,
-        };
-        bool ddim = config.ClassName == "DDIMScheduler";
-        stepsOffset = config.Int("steps_offset", 0, 0, Noise.TrainTimesteps);
-        SetAlphaToOne = config.Bool("set_alpha_to_one", ddim);
-        LearnedVariance = config.Text("variance_type", null) is "learned" or "learned_range";
-        double range = config.Number("clip_sample_range", 1);
-        clipRange = config.Bool("clip_sample", config.ClassName != "PNDMScheduler") ? range : null;
-        double ratio = config.Number("dynamic_thresholding_ratio", 0.995), max = config.Number("sample_max_value", 1);
-        if (ratio is not (>= 0 and <= 1))
-        {
-            throw config.Error("dynamic_thresholding_ratio", "must lie in [0, 1]");
-        }
-
-        threshold = config.Bool("thresholding", false) ? (ratio, max) : null;
-
-        // The first versions said which kind of array they want.
-        config.Ignore([.. _howToSample, "tensor_format"]);
-        if (!_otherSamplers.Contains(config.ClassName))
-        {
-            config.Finish();
+            steps[i] = new DdimStep(steps.Length - 1 - i, i, timesteps[i], alphasCumprod[timesteps[i]], i == 0 ? end : alphasCumprod[timesteps[i - 1]]);
         }
     }
 
-    /// <summary>The noise of each training timestep.</summary>
-    public NoiseSchedule Noise { get; }
+    /// <summary>Number of steps.</summary>
+    public int Steps => steps.Length;
 
-    /// <summary>What the network predicts.</summary>
-    public PredictionType PredictionType { get; }
+    /// <summary>The step with an index.</summary>
+    public DdimStep this[int index] => steps[index];
 
-    /// <summary>Where the timesteps of a run lie.</summary>
-    public TimestepSpacing Spacing { get; }
-
-    /// <summary>Whether a run's last step ends without noise, at ᾱ = 1, rather than at that of timestep 0.</summary>
-    public bool SetAlphaToOne { get; }
-
-    /// <summary>Whether the second half of the network's output channels is a variance (Nichol and Dhariwal 2021), which DDIM does not use.</summary>
-    public bool LearnedVariance { get; }
-
-    /// <summary>
-    /// Reads a scheduler_config.json of DDIMScheduler. Of other samplers (DDPM, PNDM, Euler, DPM-Solver and their kin) the noise schedule, the prediction type
-    /// and the spacing are taken.
-    /// </summary>
-    /// <param name="path">The file.</param>
-    /// <exception cref="InvalidModelException">The file is missing or names an unknown class or option.</exception>
-    public static DdimSchedule Read(string path)
+    /// <summary>The steps from noise to image that are left when some are done.</summary>
+    /// <param name="done">Steps done.</param>
+    /// <param name="downTo">Index of the last one.</param>
+    public IEnumerable<DdimStep> From(int done, int downTo = 0)
     {
-        NetworkConfig config = NetworkConfig.Read(path, Path.GetFileName(path));
-        return config.ClassName is "DDIMScheduler" or "DDPMScheduler" or "PNDMScheduler" || _otherSamplers.Contains(config.ClassName)
-            ? new DdimSchedule(config)
-            : throw new InvalidModelException($"{config.Name}: the class {InvalidModelException.Quote(config.ClassName)} is not known; here it must be DDIMScheduler, DDPMScheduler, PNDMScheduler or one of {string.Join(", ", _otherSamplers)}.");
+        for (int i = steps.Length - 1 - done; i >= downTo; i--)
+        {
+            yield return steps[i];
+        }
     }
 
-    /// <summary>The timesteps of a run, the noisiest first.</summary>
-    /// <param name="steps">How many, from 1 to the number of training timesteps.</param>
-    public int[] Timesteps(int steps) => Timesteps(Spacing, Noise.TrainTimesteps, steps, stepsOffset);
-
-    /// <summary>The timesteps of a run in a given spacing, the noisiest first.</summary>
-    /// <param name="spacing">Where they lie.</param>
+    /// <summary>Timesteps of a run, rising.</summary>
+    /// <param name="spacing">Their spacing; <see cref="TimestepSpacing.Leading"/> is even here, and ends at the last training timestep.</param>
     /// <param name="train">Number of training timesteps.</param>
     /// <param name="steps">How many, from 1 to <paramref name="train"/>.</param>
-    /// <param name="stepsOffset">What <see cref="TimestepSpacing.Leading"/> adds to each.</param>
-    public static int[] Timesteps(TimestepSpacing spacing, int train, int steps, int stepsOffset = 0)
+    /// <param name="reference">Of even ones, 1, 1 + c, 1 + 2c, ... where the steps are the training timesteps divided by a whole c.</param>
+    public static int[] Spaced(TimestepSpacing spacing, int train, int steps, bool reference = false)
+    {
+        Check(train, steps);
+        int last = train - 1;
+        return [.. Enumerable.Range(0, steps).Select(i => spacing switch
+        {
+            // A single step of Linspace would be timestep 0, from which nothing can start.
+            _ when steps == 1 => last,
+            TimestepSpacing.Linspace => (int)Math.Round(i * (train - 1.0) / (steps - 1), MidpointRounding.ToEven),
+            TimestepSpacing.Trailing => (int)Math.Round(train - (steps - 1 - i) * (train / (double)steps), MidpointRounding.ToEven) - 1,
+            _ when steps == train => i,
+            _ when reference && train % steps == 0 => i * (train / steps) + 1,
+            _ => (int)Math.Round((double)i * (last - 1) / (steps - 1), MidpointRounding.AwayFromZero) + 1,
+        })];
+    }
+
+    /// <summary>Timesteps whose squares are evenly spaced (DiffPIR), rising from 0: most lie where there is much noise.</summary>
+    /// <param name="train">Number of training timesteps.</param>
+    /// <param name="steps">How many, from 1 to <paramref name="train"/>.</param>
+    public static int[] Quadratic(int train, int steps)
+    {
+        Check(train, steps);
+        var timesteps = new int[steps];
+
+        // Rounded down as by the authors; where two would coincide, the one nearer to the image moves.
+        for (int i = steps - 1, next = train; i >= 0; next = timesteps[i--])
+        {
+            int wanted = steps == 1 ? train - 1 : (int)(Math.Sqrt((double)i / (steps - 1)) * train);
+            timesteps[i] = Math.Min(wanted, next - 1);
+        }
+
+        return timesteps;
+    }
+
+    private static void Check(int train, int steps)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(steps);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(steps, train);
-        double Rounded(double t) => Math.Round(t, MidpointRounding.ToEven);
-        return spacing switch
-        {
-            TimestepSpacing.Linspace => [.. Enumerable.Range(0, steps).Reverse().Select(i => steps == 1 ? 0 : (int)Rounded(i * (train - 1.0) / (steps - 1)))],
-            TimestepSpacing.Trailing => [.. Enumerable.Range(0, steps).Select(i => (int)Rounded(train - i * (train / (double)steps)) - 1)],
-            _ => [.. Enumerable.Range(0, steps).Reverse().Select(i => i * (train / steps) + stepsOffset)],
-        };
-    }
-
-    /// <summary>One DDIM step from timestep t to the one that lies one stride before it.</summary>
-    /// <param name="modelOutput">What the network said about (z, t), in its own terms.</param>
-    /// <param name="t">The timestep.</param>
-    /// <param name="z">The sample at t, (N, ...).</param>
-    /// <param name="steps">Steps of the whole run; the stride is training timesteps over steps, rounded down.</param>
-    /// <param name="eta">0: no new noise; 1: as much as DDPM.</param>
-    /// <param name="noise">Standard normal, shaped as z; needed when eta is above 0.</param>
-    /// <returns>The sample at the next timestep, and the clean sample that was estimated.</returns>
-    public (Tensor Previous, Tensor Original) Step(Tensor modelOutput, int t, Tensor z, int steps, double eta = 0, Tensor? noise = null)
-    {
-        using DisposeScope scope = torch.NewDisposeScope();
-        int previous = t - Noise.TrainTimesteps / steps;
-        double a = Noise.Abar[t], aPrevious = previous >= 0 ? Noise.Abar[previous] : SetAlphaToOne ? 1 : Noise.Abar[0];
-        double signal = Math.Sqrt(a), spread = Math.Sqrt(1 - a);
-        (Tensor original, Tensor epsilon) = PredictionType switch
-        {
-            PredictionType.VPrediction => (z * signal - modelOutput * spread, modelOutput * signal + z * spread),
-            PredictionType.Sample => (modelOutput.alias(), (z - modelOutput * signal) / spread),
-            _ => ((z - modelOutput * spread) / signal, modelOutput),
-        };
-        original = threshold is { } limits ? Thresholded(original, limits.Ratio, limits.Max)
-            : clipRange is { } range ? original.clamp(-range, range)
-            : original;
-
-        double deviation = eta * Math.Sqrt((1 - aPrevious) / (1 - a) * (1 - a / aPrevious));
-        Tensor next = original * Math.Sqrt(aPrevious) + epsilon * Math.Sqrt(Math.Max(0, 1 - aPrevious - deviation * deviation));
-        if (eta > 0)
-        {
-            next = next + (noise ?? throw new ArgumentNullException(nameof(noise), "eta above 0 needs noise")) * deviation;
-        }
-
-        return (next.MoveToOuterDisposeScope(), original.MoveToOuterDisposeScope());
-    }
-
-    // Each item is clipped at a quantile of its own magnitudes, which is then scaled to 1.
-    private static Tensor Thresholded(Tensor x, double ratio, double max)
-    {
-        Tensor[] items = x.split(1);
-        return torch.cat([.. items.Select(item =>
-        {
-            double[] magnitudes = [.. item.ToDoubles().Select(Math.Abs).Order()];
-            double place = ratio * (magnitudes.Length - 1);
-            int below = (int)place, above = Math.Min(below + 1, magnitudes.Length - 1);
-            double quantile = magnitudes[below] + (place - below) * (magnitudes[above] - magnitudes[below]);
-            double limit = Math.Min(Math.Max(quantile, 1), max);
-            return item.clamp(-limit, limit) / limit;
-        })]);
     }
 }

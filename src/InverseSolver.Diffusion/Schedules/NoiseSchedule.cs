@@ -3,7 +3,7 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Schedules;
 
-/// <summary>What a network was trained to predict.</summary>
+/// <summary>The quantity that a network was trained to predict.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<PredictionType>))]
 public enum PredictionType
 {
@@ -20,7 +20,7 @@ public enum PredictionType
     Sample,
 }
 
-/// <summary>Where the timesteps of a run lie among the training timesteps; the names are diffusers'.</summary>
+/// <summary>Spacing of a run's timesteps among the training timesteps; the names are diffusers'.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<TimestepSpacing>))]
 public enum TimestepSpacing
 {
@@ -37,18 +37,18 @@ public enum TimestepSpacing
     Trailing,
 }
 
-/// <summary>How much noise each training timestep holds: z_t = √ᾱ_t z₀ + √(1−ᾱ_t) ε. Computed in float64.</summary>
+/// <summary>The noise of each training timestep, z_t = √ᾱ_t x₀ + √(1−ᾱ_t) ε, in float64.</summary>
 public sealed class NoiseSchedule
 {
-    private readonly double[] abar;
+    private readonly double[] alphasCumprod;
 
-    private NoiseSchedule(double[] abar) => this.abar = abar;
+    private NoiseSchedule(double[] alphasCumprod) => this.alphasCumprod = alphasCumprod;
 
     /// <summary>Number of training timesteps.</summary>
-    public int TrainTimesteps => abar.Length;
+    public int TrainTimesteps => alphasCumprod.Length;
 
     /// <summary>ᾱ of each training timestep.</summary>
-    public ReadOnlySpan<double> Abar => abar;
+    public ReadOnlySpan<double> AlphasCumprod => alphasCumprod;
 
     /// <summary>β_i = (√start + i/(n−1) (√end − √start))².</summary>
     public static NoiseSchedule ScaledLinear(double start = 0.0015, double end = 0.0195, int steps = 1000) =>
@@ -94,8 +94,8 @@ public sealed class NoiseSchedule
     /// <summary>Shifts and stretches √ᾱ so that the last timestep holds no signal at all.</summary>
     private NoiseSchedule RescaledToZeroSnr()
     {
-        double first = Math.Sqrt(abar[0]), last = Math.Sqrt(abar[^1]);
-        return new NoiseSchedule([.. abar.Select(a => Math.Pow((Math.Sqrt(a) - last) * first / (first - last), 2))]);
+        double first = Math.Sqrt(alphasCumprod[0]), last = Math.Sqrt(alphasCumprod[^1]);
+        return new NoiseSchedule([.. alphasCumprod.Select(a => Math.Pow((Math.Sqrt(a) - last) * first / (first - last), 2))]);
     }
 
     internal static double[] Betas(string kind, double start, double end, int steps)

@@ -1,3 +1,4 @@
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
@@ -5,10 +6,10 @@ using InverseSolver.Solvers.Solvers;
 namespace InverseSolver.Solvers.Consistency;
 
 /// <summary>
-/// The data step that our presets use: the image that explains the measurement and is near an estimate. For a linear A the proximal step in the metric of the
-/// estimate's error (<see cref="GaussianConditioning"/>), for any other the same by Gauss and Newton's iteration (<see cref="GaussNewton"/>), or, where only the gradient
-/// is known, a bounded number of gradient steps that stop at the noise level. Where there is a <see cref="SolverInput.GlobalStart"/>, it is the result for estimates that
-/// explain the measurement much worse than it does: docs/decisions/0013.
+/// The data consistency step of our presets: the image that explains the measurement and is near an estimate. For a linear A it is the proximal step in the
+/// metric of the estimate's error (<see cref="GaussianConditioning"/>), for any other the same by Gauss and Newton's iteration (<see cref="GaussNewton"/>),
+/// or, where only the gradient is known, a bounded number of gradient steps that stop at the noise level. Where there is a
+/// <see cref="SolverInput.GlobalStart"/>, it is the result for estimates that explain the measurement much worse than it does: docs/decisions/0013.
 /// </summary>
 internal sealed class DataConsistency
 {
@@ -34,9 +35,9 @@ internal sealed class DataConsistency
     }
 
     /// <summary>Correlation of neighbouring pixels' errors in a clean estimate from noise level √((1-ᾱ)/ᾱ); fitted, see docs/decisions/0004.</summary>
-    internal static double ErrorCorrelation(double abar)
+    internal static double ErrorCorrelation(double alphaCumprod)
     {
-        double noise = Math.Sqrt((1 - abar) / abar);
+        double noise = new DiffusionLevel(alphaCumprod).Sigma;
         return 0.9 * noise / (noise + 0.6);
     }
 
@@ -53,12 +54,16 @@ internal sealed class DataConsistency
         // Far from the start the estimate is in no basin that local steps could find their way out of.
         var op = (NonlinearOperator)_input.A;
         Tensor start = op.Near(_input.GlobalStart, x0);
-        bool[] far = [.. _input.A.Residual2(x0, _input.Y).ToDoubles().Zip(_input.A.Residual2(start, _input.Y).ToDoubles(), (here, there) => here > Far * there)];
+        double[] here = _input.A.Residual2(x0, _input.Y).ToDoubles(), there = _input.A.Residual2(start, _input.Y).ToDoubles();
+        bool[] far = [.. here.Zip(there, (estimate, global) => estimate > Far * global)];
         return far.Contains(false) ? Chosen(far, start, Locally(x0, correlation)) : start;
     }
 
     private Tensor Locally(Tensor x0, double correlation) =>
-        _sense?.Solve(x0, _input.Y, correlation) ?? _conditioning?.Solve(x0, _input.Y, correlation) ?? _gaussNewton!.Solve(x0, _input.Y, correlation) ?? Descend(x0);
+        _sense?.Solve(x0, _input.Y, correlation)
+        ?? _conditioning?.Solve(x0, _input.Y, correlation)
+        ?? _gaussNewton!.Solve(x0, _input.Y, correlation)
+        ?? Descend(x0);
 
     private static Tensor Chosen(bool[] first, Tensor a, Tensor b)
     {
@@ -67,8 +72,8 @@ internal sealed class DataConsistency
     }
 
     /// <summary>
-    /// What a run ends with: the last proximal step, where the parameters ask for it, and where nothing is noise (σ = 0) the image is projected on those that explain y
-    /// exactly; without it what the method's authors end with, or the image as it is.
+    /// The end of a run: the last proximal step, where the parameters ask for it, and for σ = 0 the projection on the images that explain y exactly; without
+    /// it the authors' own last step, or the image as it is.
     /// </summary>
     internal Tensor Finish(Tensor x0, Func<Tensor, Tensor>? published = null)
     {

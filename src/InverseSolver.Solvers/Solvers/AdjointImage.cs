@@ -16,11 +16,11 @@ public sealed class AdjointImage(SolverInput input) : Solver(input)
     /// <inheritdoc/>
     public override SolverState Start(params long[] seeds) => SolverState.Start(seeds, Y.device);
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int step)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
         // Where y is the image, the result must not be y itself: the state disposes what it owns.
         state.Image = A.Direct(Y).clone();
-        return ("final", state.Image);
+        yield return new SolverStep("final", state.Image);
     }
 }
 

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 
@@ -18,61 +19,59 @@ namespace InverseSolver.Solvers.Solvers;
 /// With <see cref="ConstrainedAdmmParameters.ErrorMetric"/> the distance to the anchor is measured as its error is correlated,
 /// (x - x_d)ᵀ C⁻¹ (x - x_d): with x = x_d + C w the gradient by w is C g, g = w + ρ Jᵀ(r - v + u), so only C is needed.
 /// </remarks>
-public sealed class ConstrainedAdmm : Solver
+public sealed class ConstrainedAdmm : DiffusionSolver
 {
     // J g by a finite difference, through the decoder and where A gives no Jacobian: root mean square of the displacement.
     private const double Displacement = 1e-2;
 
     private readonly ConstrainedAdmmParameters _p;
-    private readonly DdimGrid _grid;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>.</summary>
     public ConstrainedAdmm(SolverInput input, ConstrainedAdmmParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model, parameters.Steps);
-        _consistency = new DataConsistency(input, parameters);
+        Schedule = new DdimSchedule(Model, parameters.Steps);
     }
 
     /// <summary>One for each level, and one that decodes.</summary>
-    public override int Steps => _grid.Steps + 1;
+    public override int Steps => Schedule.Steps + 1;
 
-    /// <summary>Pure noise, one item for each seed.</summary>
-    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+    internal DdimSchedule Schedule { get; }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        if (i == _grid.Steps)
+        foreach (DdimStep t in Schedule.From(state.Step))
         {
-            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
-            return ("final", state.Image);
+            Tensor anchor = t.X0(state.Latent, Calls.PredictNoise(state.Latent, t.Timestep)), z0;
+            Tensor? x = null;
+            if (IsInPixels(t))
+            {
+                x = CorrectImage(Calls.Decode(anchor), _p.ErrorMetric ? DataConsistency.ErrorCorrelation(t.AlphaCumprod) : 0);
+                z0 = Calls.Encode(x);
+            }
+            else
+            {
+                z0 = CorrectLatent(anchor);
+            }
+
+            // The last level is followed by none.
+            DiffusionLevel next = t.Index == 0 ? new DiffusionLevel(1) : t.Prev;
+            state.Latent = next.AddNoise(z0, state.NoiseLike(z0));
+            yield return new SolverStep(x is null ? "latent" : "pixel", x);
         }
 
-        int index = _grid.Steps - 1 - i;
-        double a = _grid.Abar[index], next = index == 0 ? 1 : _grid.AbarBefore[index];
-        Tensor anchor = _grid.Clean(state.Latent, Calls.PredictNoise(state.Latent, _grid.Timestep[index]), index), z0;
-        Tensor? estimate = null;
-        bool inPixels = Math.Sqrt((1 - a) / a) >= _p.SigmaSwitch;
-        if (inPixels)
-        {
-            estimate = CorrectImage(Calls.Decode(anchor), _p.ErrorMetric ? DataConsistency.ErrorCorrelation(a) : 0);
-            z0 = Calls.Encode(estimate);
-        }
-        else
-        {
-            z0 = CorrectLatent(anchor);
-        }
-
-        state.Latent = z0 * Math.Sqrt(next) + state.Noise(z0.shape[1..]) * Math.Sqrt(1 - next);
-        return (inPixels ? "pixel" : "latent", estimate);
+        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        yield return new SolverStep("final", state.Image);
     }
+
+    private bool IsInPixels(DdimStep t) => t.Level.Sigma >= _p.SigmaSwitch;
 
     // ADMM on the image, in the metric of correlation r; 0 is the plain distance.
     internal Tensor CorrectImage(Tensor anchor, double r)
     {
-        Tensor rows = GaussianConditioning.Correlation(A.Domain[1], r, anchor.device), columns = GaussianConditioning.Correlation(A.Domain[2], r, anchor.device);
+        Tensor rows = GaussianConditioning.Correlation(A.Domain[1], r, anchor.device);
+        Tensor columns = GaussianConditioning.Correlation(A.Domain[2], r, anchor.device);
         Tensor x = anchor.clone(), w = torch.zeros_like(x), y = A.Measured(Y), u = torch.zeros_like(y);
         for (int k = 0; k < _p.PixelIterations; k++)
         {
@@ -160,16 +159,7 @@ public sealed class ConstrainedAdmm : Solver
     private static Tensor Dot(Tensor a, Tensor b) => (a * b).reshape(a.size(0), -1).sum([1]);
 
     // A decoder gradient counts as two.
-    private protected override double Work(int step)
-    {
-        if (step == _grid.Steps)
-        {
-            return 1;
-        }
-
-        double a = _grid.Abar[_grid.Steps - 1 - step];
-        return Math.Sqrt((1 - a) / a) >= _p.SigmaSwitch ? 4 : 1 + 3 * _p.LatentIterations;
-    }
+    private protected override IEnumerable<double> Cost() => [.. Schedule.From(0).Select(t => IsInPixels(t) ? 4.0 : 1 + 3 * _p.LatentIterations), 1];
 }
 
 /// <summary>Parameters of <see cref="ConstrainedAdmm"/>. The defaults are the preset <c>balanced</c>.</summary>

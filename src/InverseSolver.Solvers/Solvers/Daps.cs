@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 
 namespace InverseSolver.Solvers.Solvers;
@@ -16,21 +17,19 @@ namespace InverseSolver.Solvers.Solvers;
 /// gradients, and for linear problems better by decibels at much less cost. Levels are the model's own: each σ is moved to the timestep whose
 /// √((1-ᾱ)/ᾱ) is nearest. (The authors' code wraps the LDM in another schedule, so that there σ = 10 is timestep 676 instead of 737.)
 /// </remarks>
-public sealed class Daps : Solver
+public sealed class Daps : DiffusionSolver
 {
     private const double Rho = 7;
 
     private readonly DapsParameters _p;
     private readonly int[] _levels;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>.</summary>
     public Daps(SolverInput input, DapsParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
         _levels = [.. Levels(parameters.SigmaMax, parameters.SigmaMin, parameters.Steps).Select(Timestep)];
-        _consistency = new DataConsistency(input, parameters);
     }
 
     /// <summary>One for each level, and one that decodes.</summary>
@@ -39,8 +38,8 @@ public sealed class Daps : Solver
     /// <summary>Noise of the first level, one item for each seed.</summary>
     public override SolverState Start(params long[] seeds)
     {
-        SolverState state = SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
-        state.Latent.mul_(Math.Sqrt(1 - Model.Abar[_levels[0]]));
+        SolverState state = base.Start(seeds);
+        state.Latent.mul_(Math.Sqrt(1 - Model.AlphasCumprod[_levels[0]]));
         return state;
     }
 
@@ -55,7 +54,7 @@ public sealed class Daps : Solver
     internal int Timestep(double sigma)
     {
         int nearest = 0;
-        for (int t = 1; t < Model.Abar.Length; t++)
+        for (int t = 1; t < Model.AlphasCumprod.Length; t++)
         {
             nearest = Math.Abs(Math.Log(SigmaAt(t) / sigma)) < Math.Abs(Math.Log(SigmaAt(nearest) / sigma)) ? t : nearest;
         }
@@ -63,29 +62,30 @@ public sealed class Daps : Solver
         return nearest;
     }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int k)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        if (k == _levels.Length)
+        for (int k = state.Step; k < _levels.Length; k++)
         {
-            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
-            return ("final", state.Image);
+            Tensor z0 = Denoise(state.Latent, _levels[k]), z0y;
+            Tensor? x = null;
+            if (_p.Step == DapsStep.Proximal)
+            {
+                x = DataConsistency.Solve(Calls.Decode(z0), DataConsistency.ErrorCorrelation(Model.AlphasCumprod[_levels[k]]));
+                z0y = Calls.Encode(x);
+            }
+            else
+            {
+                z0y = HamiltonianMonteCarlo(z0, k, state);
+            }
+
+            // The last level is followed by none.
+            var next = new DiffusionLevel(k + 1 < _levels.Length ? Model.AlphasCumprod[_levels[k + 1]] : 1);
+            state.Latent = next.AddNoise(z0y, state.NoiseLike(z0));
+            yield return new SolverStep(x is null ? "sampling" : "consistency", x);
         }
 
-        Tensor z0 = Denoise(state.Latent, _levels[k]), z0y;
-        Tensor? estimate = null;
-        if (_p.Step == DapsStep.Proximal)
-        {
-            estimate = _consistency.Solve(Calls.Decode(z0), DataConsistency.ErrorCorrelation(Model.Abar[_levels[k]]));
-            z0y = Calls.Encode(estimate);
-        }
-        else
-        {
-            z0y = HamiltonianMonteCarlo(z0, k, state);
-        }
-
-        double a = k + 1 < _levels.Length ? Model.Abar[_levels[k + 1]] : 1;
-        state.Latent = z0y * Math.Sqrt(a) + state.Noise(z0.shape[1..]) * Math.Sqrt(1 - a);
-        return (_p.Step == DapsStep.Proximal ? "consistency" : "sampling", estimate);
+        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        yield return new SolverStep("final", state.Image);
     }
 
     // Euler steps of dz̃/dσ = ε along the same kind of levels, z̃ = z / √ᾱ = z₀ + σ n.
@@ -93,11 +93,11 @@ public sealed class Daps : Solver
     {
         double[] levels = Levels(SigmaAt(t), Math.Min(_p.OdeSigmaMin, SigmaAt(t)), _p.OdeSteps + 1);
         int[] at = [.. levels.Select(Timestep)];
-        Tensor scaled = z / Math.Sqrt(Model.Abar[t]);
+        Tensor scaled = z / Math.Sqrt(Model.AlphasCumprod[t]);
         for (int j = 0; j < _p.OdeSteps; j++)
         {
             double next = j + 1 < _p.OdeSteps ? SigmaAt(at[j + 1]) : levels[^1];
-            scaled += Calls.PredictNoise(scaled * Math.Sqrt(Model.Abar[at[j]]), at[j]) * (next - SigmaAt(at[j]));
+            scaled += Calls.PredictNoise(scaled * Math.Sqrt(Model.AlphasCumprod[at[j]]), at[j]) * (next - SigmaAt(at[j]));
         }
 
         return scaled;
@@ -108,12 +108,12 @@ public sealed class Daps : Solver
     {
         double h = _p.HmcRate * (1 + (double)k / _levels.Length * (_p.HmcRateRatio - 1)), m = _p.HmcMomentum;
         double sigma = SigmaAt(_levels[k]);
-        Tensor z = z0.clone(), v = state.Noise(z0.shape[1..]);
+        Tensor z = z0.clone(), v = state.NoiseLike(z0);
         for (int i = 0; i < _p.HmcSteps; i++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
             (_, Tensor gradient) = Calls.DecodeVjp(z, x => LikelihoodGradient(x) * (4 / (_p.HmcTau * _p.HmcTau)));
-            v.mul_(m).add_((z0 - z) / (sigma * sigma) - gradient, Math.Sqrt(h)).add_(state.Noise(z0.shape[1..]), Math.Sqrt(2 * (1 - m)));
+            v.mul_(m).add_((z0 - z) / (sigma * sigma) - gradient, Math.Sqrt(h)).add_(state.NoiseLike(z0), Math.Sqrt(2 * (1 - m)));
             z.add_(v, Math.Sqrt(h));
         }
 
@@ -124,10 +124,10 @@ public sealed class Daps : Solver
     private Tensor LikelihoodGradient(Tensor x) =>
         A.Gradient(x.clamp(0, 1), Y) * 2 * x.ge(0).logical_and(x.le(1)).to(ScalarType.Float32);
 
-    private double SigmaAt(int t) => Math.Sqrt((1 - Model.Abar[t]) / Model.Abar[t]);
+    private double SigmaAt(int t) => new DiffusionLevel(Model.AlphasCumprod[t]).Sigma;
 
-    private protected override double Work(int step) =>
-        step == _levels.Length ? 1 : _p.OdeSteps + (_p.Step == DapsStep.Proximal ? 3 : 2 * _p.HmcSteps);
+    private protected override IEnumerable<double> Cost() =>
+        [.. Enumerable.Repeat(_p.OdeSteps + (_p.Step == DapsStep.Proximal ? 3.0 : 2 * _p.HmcSteps), _levels.Length), 1];
 }
 
 /// <summary>Parameters of <see cref="Daps"/>. The defaults are the preset <c>balanced</c>. Noise levels σ are noise over signal in the latent.</summary>

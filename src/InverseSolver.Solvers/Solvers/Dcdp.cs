@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Problems;
 
@@ -8,14 +9,14 @@ namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
 /// DCDP: Li, Kwon, Liang, Alkhouri, Ravishankar, Qu, "Decoupled Data Consistency with Diffusion Purification for Image Restoration"
-/// (2024). Rounds of two steps that know nothing of each other: the estimate is made consistent with the measurement, then purified, which is to
-/// add noise up to a time T_k, falling from round to round, and to take it away with the diffusion model. The model is never differentiated.
+/// (2024). Rounds of two decoupled steps: data consistency moves the estimate towards the measurement, then purification adds noise up to a time T_k,
+/// falling from round to round, and takes it away with the diffusion model. The model is never differentiated.
 /// </summary>
 /// <remarks>
 /// Models in pixel space are purified as in the paper's pixel version, which clips clean estimates to the model's range, latent models
 /// as in DCDP-LDM. A state holds x where the data step works on the image, z where it works on the latent.
 /// </remarks>
-public sealed class Dcdp : Solver
+public sealed class Dcdp : DiffusionSolver
 {
     private const string Estimate = "x";
     private const double Momentum = 0.9;
@@ -23,29 +24,29 @@ public sealed class Dcdp : Solver
     private readonly DcdpParameters _p;
     private readonly int[] _times;
     private readonly bool _isPixelSpace;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>.</summary>
     public Dcdp(SolverInput input, DcdpParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
         _times = PurificationTimes.Of(parameters.Schedule, parameters.Rounds, parameters.FirstTime, parameters.LastTime);
         _isPixelSpace = Model.Info.LatentDownsampling == 1;
-        _consistency = new DataConsistency(input, parameters);
     }
 
     /// <summary>The rounds.</summary>
     public override int Steps => _times.Length;
+
+    private bool IsLatent => _p.Data == DcdpData.Latent;
 
     private bool ReturnsConsistent => _p.Result == DcdpResult.Consistent || (_p.Result == DcdpResult.ByNoise && Sigma == 0);
 
     /// <summary>A grey image, which is 0 on the paper's [-1,1], or pure noise in the latent space.</summary>
     public override SolverState Start(params long[] seeds)
     {
-        if (_p.Data == DcdpData.Latent)
+        if (IsLatent)
         {
-            return SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+            return base.Start(seeds);
         }
 
         SolverState state = SolverState.Start(seeds, Y.device);
@@ -53,94 +54,38 @@ public sealed class Dcdp : Solver
         return state;
     }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int k)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        bool isLast = k == Steps - 1, isLatent = _p.Data == DcdpData.Latent;
-        Tensor x = isLatent ? Calls.Decode(LatentConsistency(state.Latent)) : PixelConsistency(state[Estimate], k);
-        if (isLast && ReturnsConsistent)
+        for (int k = state.Step; k < _times.Length - 1; k++)
         {
-            state.Image = _consistency.Finish(x);
-            return ("final", state.Image);
+            Tensor v = DataStep(state, k), z = Purify(Calls.Encode(v), _times[k], state);
+            if (IsLatent)
+            {
+                state.Latent = z;
+                yield return new SolverStep("latent", v);
+            }
+            else
+            {
+                state[Estimate] = Calls.Decode(z);
+                yield return new SolverStep("pixel", state[Estimate]);
+            }
         }
 
-        Tensor z = Purify(Calls.Encode(x), _times[k], state);
-        if (isLatent && !isLast)
-        {
-            state.Latent = z;
-            return ("latent", x);
-        }
-
-        x = Calls.Decode(z);
-        if (isLast)
-        {
-            state.Image = _consistency.Finish(x);
-            return ("final", state.Image);
-        }
-
-        state[Estimate] = x;
-        return ("pixel", x);
+        Tensor x = DataStep(state, _times.Length - 1);
+        state.Image = DataConsistency.Finish(ReturnsConsistent ? x : Calls.Decode(Purify(Calls.Encode(x), _times[^1], state)));
+        yield return new SolverStep("final", state.Image);
     }
 
-    /// <summary>Adds the noise of timestep T - 1 and takes it away.</summary>
-    internal Tensor Purify(Tensor z, int time, SolverState state)
-    {
-        double a = Model.Abar[time - 1];
-        Tensor noise = state.Noise(z.shape[1..]);
-        if (_p.Purifier == Purifier.Consistency)
-        {
-            double sigma = Math.Sqrt((1 - a) / a);
-            return Calls.Consistent(z + noise * sigma, sigma);
-        }
-
-        Tensor noisy = z * Math.Sqrt(a) + noise * Math.Sqrt(1 - a);
-
-        // In pixel space the noise of time 1 is taken away as if it were that of time 2, as in the reference.
-        time = _isPixelSpace ? Math.Max(2, time) : time;
-        if (_p.Purifier == Purifier.Tweedie)
-        {
-            return Clean(noisy, time - 1).Clean;
-        }
-
-        return _isPixelSpace
-            ? Ddim(noisy, PurificationTimes.OfImages(time, _p.DdimSteps), 1)
-            : Ddim(noisy, PurificationTimes.OfLatents(time, _p.DdimSteps), Model.Abar[0]);
-    }
-
-    // DDIM without new noise (Song, Meng, Ermon 2021) from the last of the timesteps to the first, and on to ᾱ = end.
-    private Tensor Ddim(Tensor z, int[] timesteps, double end)
-    {
-        for (int i = timesteps.Length - 1; i >= 0; i--)
-        {
-            double before = i == 0 ? end : Model.Abar[timesteps[i - 1]];
-            (Tensor z0, Tensor e) = Clean(z, timesteps[i]);
-            z = z0 * Math.Sqrt(before) + e * Math.Sqrt(1 - before);
-        }
-
-        return z;
-    }
-
-    // Tweedie's clean estimate and the noise that goes with it.
-    private (Tensor Clean, Tensor Noise) Clean(Tensor z, int t)
-    {
-        double signal = Math.Sqrt(Model.Abar[t]), spread = Math.Sqrt(1 - Model.Abar[t]);
-        Tensor e = Calls.PredictNoise(z, t);
-        Tensor z0 = (z - e * spread) / signal;
-        if (!_isPixelSpace)
-        {
-            return (z0, e);
-        }
-
-        z0 = z0.clamp(-1, 1);
-        return (z0, (z - z0 * signal) / spread);
-    }
+    private Tensor DataStep(SolverState state, int round) =>
+        IsLatent ? Calls.Decode(LatentConsistency(state.Latent)) : PixelConsistency(state[Estimate], round);
 
     internal Tensor PixelConsistency(Tensor x, int round)
     {
         if (_p.Data == DcdpData.Proximal)
         {
             // The grey start is as far from the image as an estimate from pure noise.
-            double a = Model.Abar[round == 0 ? ^1 : _times[round - 1] - 1];
-            return _consistency.Solve(x, DataConsistency.ErrorCorrelation(a));
+            double a = Model.AlphasCumprod[round == 0 ? ^1 : _times[round - 1] - 1];
+            return DataConsistency.Solve(x, DataConsistency.ErrorCorrelation(a));
         }
 
         return Descend(x, at => (A.Residual2(at, Y).ToDoubles(), A.Gradient(at, Y)));
@@ -188,9 +133,53 @@ public sealed class Dcdp : Solver
         return v;
     }
 
+    /// <summary>Adds the noise of timestep T - 1 and takes it away.</summary>
+    internal Tensor Purify(Tensor z, int time, SolverState state)
+    {
+        var level = new DiffusionLevel(Model.AlphasCumprod[time - 1]);
+        Tensor noise = state.NoiseLike(z);
+        if (_p.Purifier == Purifier.Consistency)
+        {
+            return Calls.ConsistencyFunction(z + noise * level.Sigma, level.Sigma);
+        }
+
+        // In pixel space the noise of time 1 is taken away as if it were that of time 2, as in the reference.
+        Tensor noisy = level.AddNoise(z, noise);
+        time = _isPixelSpace ? Math.Max(2, time) : time;
+        return _p.Purifier == Purifier.Tweedie ? Denoise(noisy, Way([time - 1], 1)[0]).X0
+            : _isPixelSpace ? Ddim(noisy, Way(PurificationTimes.OfImages(time, _p.DdimSteps), 1))
+            : Ddim(noisy, Way(PurificationTimes.OfLatents(time, _p.DdimSteps), Model.AlphasCumprod[0]));
+    }
+
+    private DdimSchedule Way(int[] timesteps, double end) => new(Model.AlphasCumprod, timesteps, end);
+
+    private Tensor Ddim(Tensor z, DdimSchedule schedule)
+    {
+        foreach (DdimStep t in schedule.From(0))
+        {
+            (Tensor z0, Tensor epsilon) = Denoise(z, t);
+            z = t.Ddim(z0, epsilon);
+        }
+
+        return z;
+    }
+
+    // Tweedie's clean estimate and the noise that goes with it.
+    private (Tensor X0, Tensor Epsilon) Denoise(Tensor z, DdimStep t)
+    {
+        Tensor epsilon = Calls.PredictNoise(z, t.Timestep), z0 = t.X0(z, epsilon);
+        if (!_isPixelSpace)
+        {
+            return (z0, epsilon);
+        }
+
+        z0 = z0.clamp(-1, 1);
+        return (z0, t.Level.Epsilon(z, z0));
+    }
+
     // A decoder gradient counts as two, a step on the image as next to nothing.
-    private protected override double Work(int step) =>
-        2 + Math.Min(_p.Purifier == Purifier.Ddim ? _p.DdimSteps : 1, _times[step]) + (_p.Data == DcdpData.Latent ? 2 * _p.Iterations : 0);
+    private protected override IEnumerable<double> Cost() => _times.Select(time =>
+        2.0 + Math.Min(_p.Purifier == Purifier.Ddim ? _p.DdimSteps : 1, time) + (IsLatent ? 2 * _p.Iterations : 0));
 }
 
 /// <summary>Parameters of <see cref="Dcdp"/>. The defaults are the preset <c>balanced</c>.</summary>

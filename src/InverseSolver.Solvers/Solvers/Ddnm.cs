@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -11,50 +12,47 @@ namespace InverseSolver.Solvers.Solvers;
 /// algorithms 1 and 2, with the time travel of RePaint (Lugmayr and others, CVPR 2022). The measurement replaces the part of each clean estimate that
 /// A sees, x̂₀ = x₀ + λ A⁺(y - A x₀); its null space stays the model's. In the latent space of an autoencoder: docs/decisions/0010.
 /// </summary>
-public sealed class Ddnm : Solver
+public sealed class Ddnm : DiffusionSolver
 {
     private readonly DdnmParameters _p;
-    private readonly DdimGrid _grid;
     private readonly LinearOperator _a;
-    private readonly DataConsistency _consistency;
     private readonly int[] _visits;
 
     /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
     public Ddnm(SolverInput input, DdnmParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        _grid = new DdimGrid(Model, parameters.Steps);
-        _consistency = new DataConsistency(input, parameters);
+        Schedule = new DdimSchedule(Model, parameters.Steps);
         _visits = Visits(parameters.Steps, parameters.TravelLength, parameters.TravelRepeat);
     }
 
     /// <summary>Network calls: those of the grid, and those of the ways that are gone again.</summary>
     public override int Steps => _visits.Length;
 
-    /// <summary>Pure noise, one item for each seed.</summary>
-    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+    internal DdimSchedule Schedule { get; }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        int index = _visits[i];
-        double a = _grid.Abar[index], before = _grid.AbarBefore[index];
-        Tensor z = state.Latent, e = Calls.PredictNoise(z, _grid.Timestep[index]);
-        Tensor x0 = Calls.Decode((z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a));
-        if (i == Steps - 1)
+        for (int i = state.Step; i < _visits.Length - 1; i++)
         {
-            // Even where the sampler ends without noise: the measurement's has to fit into that of the next level.
-            state.Image = _consistency.Finish(x0, x => Consistent(x, a, Math.Min(before, Model.Abar[0])));
-            return ("final", state.Image);
+            (DdimStep t, DdimStep next) = (Schedule[_visits[i]], Schedule[_visits[i + 1]]);
+            Tensor epsilon = Calls.PredictNoise(state.Latent, t.Timestep);
+            Tensor x = RangeNullSpace(Calls.Decode(t.X0(state.Latent, epsilon)), t.AlphaCumprod, t.AlphaCumprodPrev), z0 = Calls.Encode(x);
+            bool isForward = next.Index < t.Index;
+            state.Latent = isForward
+                ? z0 * Math.Sqrt(t.AlphaCumprodPrev) + Noise(epsilon, t.AlphaCumprodPrev, state)
+                : next.Level.AddNoise(z0, state.NoiseLike(z0));
+            yield return new SolverStep(isForward ? "sampling" : "travel", x);
         }
 
-        Tensor x = Consistent(x0, a, before), z0 = Calls.Encode(x);
-        int next = _visits[i + 1];
-        state.Latent = next < index
-            ? z0 * Math.Sqrt(before) + Noise(e, before, state)
-            : z0 * Math.Sqrt(_grid.Abar[next]) + state.Noise(z.shape[1..]) * Math.Sqrt(1 - _grid.Abar[next]);
-        return (next < index ? "sampling" : "travel", x);
+        // Even where the sampler ends without noise: the measurement's has to fit into that of the next level.
+        DdimStep last = Schedule[_visits[^1]];
+        double end = Math.Min(last.AlphaCumprodPrev, Model.AlphasCumprod[0]);
+        Tensor x0 = Calls.Decode(last.X0(state.Latent, Calls.PredictNoise(state.Latent, last.Timestep)));
+        state.Image = DataConsistency.Finish(x0, x => RangeNullSpace(x, last.AlphaCumprod, end));
+        yield return new SolverStep("final", state.Image);
     }
 
     /// <summary>
@@ -79,31 +77,31 @@ public sealed class Ddnm : Solver
 
     // DDNM+: what A⁺ brings of the measurement's noise, √ᾱ' λ σ_y, must fit into the noise of the next level, √(1-ᾱ'); γ is the variance that is left for
     // new noise. ᾱ' is the next level's; σ_y is on [-1,1] and so twice ours.
-    internal (double Lambda, double Gamma) Share(double before)
+    internal (double Lambda, double Gamma) Share(double prev)
     {
-        double carried = Math.Sqrt(before) * 2 * Sigma, level = Math.Sqrt(1 - before);
-        return carried <= level ? (1, 1 - before - carried * carried) : (level / carried, 0);
+        double carried = Math.Sqrt(prev) * 2 * Sigma, level = Math.Sqrt(1 - prev);
+        return carried <= level ? (1, 1 - prev - carried * carried) : (level / carried, 0);
     }
 
     // A singular value s below 1 brings the noise divided by s. A⁺ is regularised to gains s/(s²+ρ) ≤ 1/(2√ρ), with which that fits, too; σ = 0 leaves A⁺.
-    internal double Rho(double before) => before * Sigma * Sigma / (1 - before);
+    internal double Rho(double prev) => prev * Sigma * Sigma / (1 - prev);
 
-    internal Tensor Consistent(Tensor x0, double abar, double before)
+    internal Tensor RangeNullSpace(Tensor x0, double alphaCumprod, double prev)
     {
         if (_p.Data == DataStep.ErrorMetric)
         {
-            return _consistency.Solve(x0, DataConsistency.ErrorCorrelation(abar));
+            return DataConsistency.Solve(x0, DataConsistency.ErrorCorrelation(alphaCumprod));
         }
 
-        (double lambda, _) = Share(before);
-        return x0 + (_a.Prox(x0, Y, Rho(before)) - x0) * lambda;
+        (double lambda, _) = Share(prev);
+        return x0 + (_a.Prox(x0, Y, Rho(prev)) - x0) * lambda;
     }
 
-    private Tensor Noise(Tensor e, double before, SolverState state)
+    private Tensor Noise(Tensor epsilon, double prev, SolverState state)
     {
-        double level = Math.Sqrt(_p.Data == DataStep.Published ? Share(before).Gamma : 1 - before);
-        Tensor noise = e * (level * Math.Sqrt(1 - _p.Eta * _p.Eta));
-        return _p.Eta > 0 ? noise.add_(state.Noise(e.shape[1..]), level * _p.Eta) : noise;
+        double level = Math.Sqrt(_p.Data == DataStep.Published ? Share(prev).Gamma : 1 - prev);
+        Tensor noise = epsilon * (level * Math.Sqrt(1 - _p.Eta * _p.Eta));
+        return _p.Eta > 0 ? noise.add_(state.NoiseLike(epsilon), level * _p.Eta) : noise;
     }
 }
 

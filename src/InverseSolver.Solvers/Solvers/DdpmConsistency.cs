@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -15,56 +16,47 @@ namespace InverseSolver.Solvers.Solvers;
 /// The step is DDPM's posterior q(z' | z, ẑ₀). On pixels the measured lines of z then are those of √ᾱ y + √(1-ᾱ) n at every level, by induction, which is
 /// what replacing them in z itself, noise included, would give; and it needs no k-space of a latent.
 /// </remarks>
-public sealed class DdpmConsistency : Solver
+public sealed class DdpmConsistency : DiffusionSolver
 {
     private readonly DdpmConsistencyParameters _p;
-    private readonly DdimGrid _grid;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
     public DdpmConsistency(SolverInput input, DdpmConsistencyParameters parameters)
-        : base(input)
-    {
-        _p = parameters;
-        _grid = new DdimGrid(Model, parameters.Steps);
-        _consistency = new DataConsistency(input, parameters);
-    }
+        : base(input, parameters) => (_p, Schedule) = (parameters, new DdimSchedule(Model, parameters.Steps));
 
     /// <inheritdoc/>
-    public override int Steps => _grid.Steps;
+    public override int Steps => Schedule.Steps;
 
-    /// <summary>Pure noise, one item for each seed.</summary>
-    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+    internal DdimSchedule Schedule { get; }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        int index = _grid.Steps - 1 - i;
-        double a = _grid.Abar[index];
-        Tensor z = state.Latent, e = Calls.PredictNoise(z, _grid.Timestep[index]);
-        Tensor x0 = Calls.Decode((z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a));
-        if (index == 0)
+        foreach (DdimStep t in Schedule.From(state.Step, downTo: 1))
         {
-            state.Image = _consistency.Finish(x0, x => Replaced(x, a));
-            return ("final", state.Image);
+            Tensor x = ReplaceKSpace(Denoise(state.Latent, t), t), z0 = Calls.Encode(x);
+            (double clean, double noisy, double deviation) = Posterior(t);
+            state.Latent = z0 * clean + state.Latent * noisy + state.NoiseLike(z0) * deviation;
+            yield return new SolverStep("sampling", x);
         }
 
-        Tensor x = Replaced(x0, a);
-        (double clean, double noisy, double deviation) = Posterior(index);
-        state.Latent = Calls.Encode(x) * clean + z * noisy + state.Noise(z.shape[1..]) * deviation;
-        return ("sampling", x);
+        DdimStep last = Schedule[0];
+        state.Image = DataConsistency.Finish(Denoise(state.Latent, last), x => ReplaceKSpace(x, last));
+        yield return new SolverStep("final", state.Image);
     }
 
-    /// <summary>q(z' | z, z₀) = N(clean z₀ + noisy z, deviation²), from an index to the next (Ho and others, eq. 6 and 7).</summary>
-    internal (double Clean, double Noisy, double Deviation) Posterior(int index)
-    {
-        double a = _grid.Abar[index], before = _grid.AbarBefore[index], alpha = a / before;
-        return (Math.Sqrt(before) * (1 - alpha) / (1 - a), Math.Sqrt(alpha) * (1 - before) / (1 - a), Math.Sqrt((1 - alpha) * (1 - before) / (1 - a)));
-    }
+    private Tensor Denoise(Tensor z, DdimStep t) => Calls.Decode(t.X0(z, Calls.PredictNoise(z, t.Timestep)));
 
     // Of a real image the measured lines and their mirror images are replaced.
-    private Tensor Replaced(Tensor x0, double abar) => _p.Data == DataStep.Published
+    private Tensor ReplaceKSpace(Tensor x0, DdimStep t) => _p.Data == DataStep.Published
         ? ((LinearOperator)A).Prox(x0, Y, 0)
-        : _consistency.Solve(x0, DataConsistency.ErrorCorrelation(abar));
+        : DataConsistency.Solve(x0, DataConsistency.ErrorCorrelation(t.AlphaCumprod));
+
+    /// <summary>q(z' | z, z₀) = N(clean z₀ + noisy z, deviation²), from a step to the next (Ho and others, eq. 6 and 7).</summary>
+    internal static (double Clean, double Noisy, double Deviation) Posterior(DdimStep t)
+    {
+        double a = t.AlphaCumprod, prev = t.AlphaCumprodPrev, alpha = a / prev;
+        return (Math.Sqrt(prev) * (1 - alpha) / (1 - a), Math.Sqrt(alpha) * (1 - prev) / (1 - a), Math.Sqrt((1 - alpha) * (1 - prev) / (1 - a)));
+    }
 }
 
 /// <summary>Parameters of <see cref="DdpmConsistency"/>. The defaults are the preset <c>balanced</c>.</summary>

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 
 namespace InverseSolver.Solvers.Solvers;
@@ -15,53 +16,48 @@ namespace InverseSolver.Solvers.Solvers;
 /// noise prediction taken as constant: <see cref="LatentDpsParameters.ScaleByAbar"/> and <see cref="LatentDpsParameters.ThroughNetwork"/> switch
 /// both. On the papers' [-1,1] scale the residual is twice ours: the factors 2 and 4 below.
 /// </remarks>
-public sealed class LatentDps : Solver
+public sealed class LatentDps : DiffusionSolver
 {
     private readonly LatentDpsParameters _p;
-    private readonly DdimGrid _grid;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>.</summary>
     public LatentDps(SolverInput input, LatentDpsParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model, parameters.Steps);
-        _consistency = new DataConsistency(input, parameters);
+        Schedule = new DdimSchedule(Model, parameters.Steps);
     }
 
     /// <summary>The sampler's, and one that decodes.</summary>
-    public override int Steps => _grid.Steps + 1;
+    public override int Steps => Schedule.Steps + 1;
 
-    /// <summary>Pure noise, one item for each seed.</summary>
-    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+    internal DdimSchedule Schedule { get; }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        if (i == _grid.Steps)
+        foreach (DdimStep t in Schedule.From(state.Step))
         {
-            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
-            return ("final", state.Image);
+            (Tensor epsilon, Tensor x, Tensor gradient) = Guidance(state.Latent, t);
+            Tensor z = t.Ddim(t.X0(state.Latent, epsilon), epsilon, _p.Eta, state.NoiseLike);
+            state.Latent = z - gradient * (_p.Scale * (_p.ScaleByAbar ? t.AlphaCumprod : 1));
+            yield return new SolverStep("sampling", x);
         }
 
-        int index = _grid.Steps - 1 - i;
-        (Tensor e, Tensor image, Tensor gradient) = Guidance(state.Latent, index);
-        Tensor next = _grid.Next(_grid.Clean(state.Latent, e, index), e, index, _p.Eta, state);
-        state.Latent = next - gradient * (_p.Scale * (_p.ScaleByAbar ? _grid.Abar[index] : 1));
-        return ("sampling", image);
+        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        yield return new SolverStep("final", state.Image);
     }
 
     // ε, D(ẑ₀) and, on the [-1,1] scale, ∇_z ‖y - A(D(ẑ₀))‖ or half its square, with ẑ₀ = (z - √(1-ᾱ) ε(z)) / √ᾱ.
-    internal (Tensor Noise, Tensor Image, Tensor Gradient) Guidance(Tensor z, int index)
+    internal (Tensor Epsilon, Tensor Image, Tensor Gradient) Guidance(Tensor z, DdimStep t)
     {
-        if (!_p.ThroughNetwork)
+        if (_p.ThroughNetwork)
         {
-            Tensor predicted = Calls.PredictNoise(z, _grid.Timestep[index]);
-            (Tensor decoded, Tensor gradient) = DecoderGradient(_grid.Clean(z, predicted, index));
-            return (predicted, decoded, gradient / Math.Sqrt(_grid.Abar[index]));
+            return Calls.X0Vjp(t, z, DecoderGradient);
         }
 
-        return Calls.CleanVjp(_grid, z, index, DecoderGradient);
+        Tensor epsilon = Calls.PredictNoise(z, t.Timestep);
+        (Tensor image, Tensor gradient) = DecoderGradient(t.X0(z, epsilon));
+        return (epsilon, image, gradient / Math.Sqrt(t.AlphaCumprod));
     }
 
     private (Tensor Image, Tensor Gradient) DecoderGradient(Tensor z0) => Calls.DecodeVjp(z0, x =>
@@ -71,7 +67,7 @@ public sealed class LatentDps : Solver
     });
 
     // A gradient counts as two calls.
-    private protected override double Work(int step) => step == _grid.Steps ? 1 : _p.ThroughNetwork ? 5 : 3;
+    private protected override IEnumerable<double> Cost() => [.. Enumerable.Repeat(_p.ThroughNetwork ? 5.0 : 3, Schedule.Steps), 1];
 }
 
 /// <summary>Parameters of <see cref="LatentDps"/>. The defaults are the preset <c>balanced</c>.</summary>

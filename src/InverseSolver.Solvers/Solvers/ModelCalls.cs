@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 
 namespace InverseSolver.Solvers.Solvers;
 
@@ -33,13 +34,13 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
         return model.PredictNoise(z, timesteps);
     }
 
-    /// <summary>f(z, σ) of the model's consistency network, the same σ for all items; a network call.</summary>
-    internal Tensor Consistent(Tensor z, double sigma)
+    /// <summary>f(z, σ) of the model's consistency model, the same σ for all items; a network call.</summary>
+    internal Tensor ConsistencyFunction(Tensor z, double sigma)
     {
         ThrowIfCancelled();
         Network++;
         using IDisposable grad = torch.no_grad();
-        return model.Consistent(z, sigma);
+        return model.ConsistencyFunction(z, sigma);
     }
 
     /// <summary>ε(z, t) and J_ε(z)ᵀ w, where <paramref name="cotangent"/> makes w from ε.</summary>
@@ -51,20 +52,21 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
         return model.PredictNoiseVjp(z, timesteps, cotangent);
     }
 
-    /// <summary>
-    /// ε = ε(z, t), the image D(ẑ₀) and ∇_z through the network, with ẑ₀ = (z - √(1-ᾱ) ε) / √ᾱ; <paramref name="byClean"/> gives of ẑ₀ the image and the gradient by ẑ₀.
-    /// </summary>
-    internal (Tensor Noise, Tensor Image, Tensor Gradient) CleanVjp(DdimGrid grid, Tensor z, int index, Func<Tensor, (Tensor Image, Tensor Gradient)> byClean)
+    /// <summary>ε(z, t), the image D(x₀) and its gradient by z through the network, with x₀ = (z - √(1-ᾱ) ε(z, t)) / √ᾱ.</summary>
+    /// <param name="t">The step.</param>
+    /// <param name="z">The latent.</param>
+    /// <param name="byX0">The image and its gradient by x₀.</param>
+    internal (Tensor Epsilon, Tensor Image, Tensor Gradient) X0Vjp(DdimStep t, Tensor z, Func<Tensor, (Tensor Image, Tensor Gradient)> byX0)
     {
-        double a = grid.Abar[index];
+        double a = t.AlphaCumprod;
         Tensor image = z, gradient = z;
-        (Tensor e, Tensor throughNoise) = PredictNoiseVjp(z, grid.Timestep[index], noise =>
+        (Tensor epsilon, Tensor throughNetwork) = PredictNoiseVjp(z, t.Timestep, noise =>
         {
-            (image, gradient) = byClean(grid.Clean(z, noise, index));
+            (image, gradient) = byX0(t.X0(z, noise));
             image.MoveToOuterDisposeScope();
             return gradient.MoveToOuterDisposeScope();
         });
-        return (e, image, (gradient - throughNoise * Math.Sqrt(1 - a)) / Math.Sqrt(a));
+        return (epsilon, image, (gradient - throughNetwork * Math.Sqrt(1 - a)) / Math.Sqrt(a));
     }
 
     internal Tensor Decode(Tensor z)

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
@@ -12,21 +13,19 @@ namespace InverseSolver.Solvers.Solvers;
 /// aliased image is diffused a part of the way and denoised again, which takes from it what no image has, and the measured lines of k-space are put back.
 /// Several such rounds, each from a lower noise level. In the latent space of an autoencoder: docs/decisions/0010.
 /// </summary>
-public sealed class MriPurify : Solver
+public sealed class MriPurify : DiffusionSolver
 {
     private readonly MriPurifyParameters _p;
     private readonly int _rounds;
     private readonly double _start;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
     public MriPurify(SolverInput input, MriPurifyParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
         bool coils = input.A is SenseOperator;
         (_rounds, _start) = (parameters.Rounds ?? (coils ? 2 : 20), parameters.Start ?? (coils ? 0.3 : 0.8));
-        _consistency = new DataConsistency(input, parameters);
     }
 
     /// <summary>Network calls of all rounds.</summary>
@@ -42,43 +41,55 @@ public sealed class MriPurify : Solver
         return state;
     }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        (int round, int step) = Math.DivRem(i, _p.StepsPerRound);
-        int t = Timestep(round, step);
-        double a = Model.Abar[t];
-        Tensor z = step > 0 ? state.Latent : state.Latent * Math.Sqrt(a) + state.Noise(state.Latent.shape[1..]) * Math.Sqrt(1 - a);
-        Tensor e = Calls.PredictNoise(z, t), z0 = (z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a);
-        if (step < _p.StepsPerRound - 1)
+        for (int round = state.Step / _p.StepsPerRound; round < _rounds; round++)
         {
-            double before = Model.Abar[Timestep(round, step + 1)];
-            state.Latent = z0 * Math.Sqrt(before) + e * Math.Sqrt(1 - before);
-            return ("denoising", null);
-        }
+            DdimSchedule way = Way(round);
+            foreach (DdimStep t in way.From(state.Step % _p.StepsPerRound, downTo: 1))
+            {
+                (Tensor z0, Tensor epsilon) = Denoise(state, t);
+                state.Latent = t.Ddim(z0, epsilon);
+                yield return new SolverStep("denoising", null);
+            }
 
-        Tensor x0 = Calls.Decode(z0);
-        if (round == _rounds - 1)
-        {
-            state.Image = _consistency.Finish(x0, x => Replaced(x, round));
-            return ("final", state.Image);
+            Tensor x0 = Calls.Decode(Denoise(state, way[0]).Z0);
+            if (round < _rounds - 1)
+            {
+                Tensor x = ReplaceKSpace(x0, way);
+                state.Latent = Calls.Encode(x);
+                yield return new SolverStep("k-space", x);
+            }
+            else
+            {
+                state.Image = DataConsistency.Finish(x0, x => ReplaceKSpace(x, way));
+                yield return new SolverStep("final", state.Image);
+            }
         }
-
-        Tensor x = Replaced(x0, round);
-        state.Latent = Calls.Encode(x);
-        return ("k-space", x);
     }
+
+    // A round's first step adds the noise that its steps take away.
+    private (Tensor Z0, Tensor Epsilon) Denoise(SolverState state, DdimStep t)
+    {
+        Tensor z = t.Step > 0 ? state.Latent : t.Level.AddNoise(state.Latent, state.NoiseLike(state.Latent)), epsilon = Calls.PredictNoise(z, t.Timestep);
+        return (t.X0(z, epsilon), epsilon);
+    }
+
+    // The timesteps of a round; its last step arrives at the image.
+    private DdimSchedule Way(int round) =>
+        new(Model.AlphasCumprod, [.. Enumerable.Range(0, _p.StepsPerRound).Reverse().Select(step => Timestep(round, step))], end: 1);
 
     /// <summary>Rounds begin at start (rounds - round) / rounds of the schedule; the steps of a round fall evenly from there towards 0.</summary>
     internal int Timestep(int round, int step)
     {
         double begin = _start * (_rounds - round) / _rounds, share = (double)(_p.StepsPerRound - step) / _p.StepsPerRound;
-        return (int)Math.Round(begin * share * (Model.Abar.Length - 1), MidpointRounding.AwayFromZero);
+        return (int)Math.Round(begin * share * (Model.AlphasCumprod.Length - 1), MidpointRounding.AwayFromZero);
     }
 
     // The error of the estimate is that of the level where its round began.
-    private Tensor Replaced(Tensor x0, int round) => _p.Data == DataStep.Published
+    private Tensor ReplaceKSpace(Tensor x0, DdimSchedule way) => _p.Data == DataStep.Published
         ? ((LinearOperator)A).Prox(x0, Y, 0)
-        : _consistency.Solve(x0, DataConsistency.ErrorCorrelation(Model.Abar[Timestep(round, 0)]));
+        : DataConsistency.Solve(x0, DataConsistency.ErrorCorrelation(way.From(0).First().AlphaCumprod));
 }
 
 /// <summary>Parameters of <see cref="MriPurify"/>. The defaults are the preset <c>balanced</c>.</summary>

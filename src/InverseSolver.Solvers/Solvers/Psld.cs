@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -16,49 +17,45 @@ namespace InverseSolver.Solvers.Solvers;
 /// Aᵀ is the exact adjoint; the authors' code has the identity in its place for blurs, and adds noise to A(D(ẑ₀)): neither is copied. Residuals
 /// of images are twice ours on the paper's [-1,1] scale, those of latents are the same.
 /// </remarks>
-public sealed class Psld : Solver
+public sealed class Psld : DiffusionSolver
 {
     private readonly PsldParameters _p;
     private readonly LinearOperator _a;
-    private readonly DdimGrid _grid;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
     public Psld(SolverInput input, PsldParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        _grid = new DdimGrid(Model, parameters.Steps);
-        _consistency = new DataConsistency(input, parameters);
+        Schedule = new DdimSchedule(Model, parameters.Steps);
     }
 
     /// <summary>DDIM's, and one that decodes.</summary>
-    public override int Steps => _grid.Steps + 1;
+    public override int Steps => Schedule.Steps + 1;
 
-    /// <summary>Pure noise, one item for each seed.</summary>
-    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+    internal DdimSchedule Schedule { get; }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        if (i == _grid.Steps)
+        foreach (DdimStep t in Schedule.From(state.Step))
         {
-            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
-            return ("final", state.Image);
+            (Tensor epsilon, Tensor x, Tensor gradient) = Guidance(state.Latent, t);
+            Tensor z = t.Ddim(t.X0(state.Latent, epsilon), epsilon, _p.Eta, state.NoiseLike);
+            state.Latent = z - gradient * (_p.ScaleByAbar ? t.AlphaCumprod : 1);
+            yield return new SolverStep("sampling", x);
         }
 
-        int index = _grid.Steps - 1 - i;
-        (Tensor e, Tensor image, Tensor gradient) = Guidance(state.Latent, index);
-        state.Latent = _grid.Next(_grid.Clean(state.Latent, e, index), e, index, _p.Eta, state) - gradient * (_p.ScaleByAbar ? _grid.Abar[index] : 1);
-        return ("sampling", image);
+        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        yield return new SolverStep("final", state.Image);
     }
 
     // ε, D(ẑ₀) and the gradient by z, with ẑ₀ = (z - √(1-ᾱ) ε(z)) / √ᾱ.
-    internal (Tensor Noise, Tensor Image, Tensor Gradient) Guidance(Tensor z, int index) => Calls.CleanVjp(_grid, z, index, CleanGradient);
+    internal (Tensor Epsilon, Tensor Image, Tensor Gradient) Guidance(Tensor z, DdimStep t) => Calls.X0Vjp(t, z, X0Gradient);
 
     // D(ẑ₀) and the gradient by ẑ₀, by the chain rule: with the glued image q = x + Aᵀ(y - A x) and w = J_Eᵀ (E(q) - ẑ₀)/‖E(q) - ẑ₀‖,
     // the glue's gradient by x is w - AᵀA w. Squared, nothing is divided by a norm.
-    internal (Tensor Image, Tensor Gradient) CleanGradient(Tensor z0)
+    internal (Tensor Image, Tensor Gradient) X0Gradient(Tensor z0)
     {
         Tensor byLatent = z0;
         (Tensor image, Tensor gradient) = Calls.DecodeVjp(z0, x =>
@@ -77,7 +74,7 @@ public sealed class Psld : Solver
     private static Tensor Norm(Tensor t) => ForwardOperator.SquaresPerItem(t).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
 
     // A gradient counts as two calls.
-    private protected override double Work(int step) => step == _grid.Steps ? 1 : 6;
+    private protected override IEnumerable<double> Cost() => [.. Enumerable.Repeat(6.0, Schedule.Steps), 1];
 }
 
 /// <summary>Parameters of <see cref="Psld"/>. The defaults are the preset <c>balanced</c>.</summary>

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 
@@ -16,127 +17,101 @@ namespace InverseSolver.Solvers.Solvers;
 /// Images are on [0,1] here and on [-1,1] in the paper: residuals, hence r and dr/dx, are twice as large there, which is where the
 /// factors 2 and 4 below come from. Items of a batch have their own seeds, residual norms and stops.
 /// </remarks>
-public sealed class ReSample : Solver
+public sealed class ReSample : DiffusionSolver
 {
     private readonly ReSampleParameters _p;
-    private readonly DdimGrid _grid;
-    private readonly DataConsistency _consistency;
 
-    // The authors add noise to all of y, also where nothing was measured, and their residuals count it; ours are without it, whatever stands there. This is its expected square.
+    // The authors add noise to all of y, also where nothing was measured, and their residuals count it; ours are without it. This is its expected square.
     private readonly double _unmeasured;
 
     /// <summary>A run on <paramref name="input"/>.</summary>
     public ReSample(SolverInput input, ReSampleParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model, parameters.Steps, parameters.ReferenceTimesteps);
-        _consistency = new DataConsistency(input, parameters);
+        Schedule = new DdimSchedule(Model, parameters.Steps, parameters.ReferenceTimesteps);
         _unmeasured = Math.Max(0, (A.IsComplexRange ? 2 : 1) * Elements - A.MeasuredComponents) * Sigma * Sigma;
     }
 
     /// <summary>DDIM's, and one for what comes after them.</summary>
-    public override int Steps => _grid.Steps + 1;
+    public override int Steps => Schedule.Steps + 1;
 
-    /// <summary>Pure noise, one item for each seed.</summary>
-    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+    internal DdimSchedule Schedule { get; }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        if (i == _grid.Steps)
+        foreach (DdimStep t in Schedule.From(state.Step))
         {
-            state.Image = _consistency.Finish(Calls.Decode(LatentConsistency(state.Latent, _p.FinalLatentIterations)));
-            return ("final", state.Image);
-        }
-
-        int index = _grid.Steps - 1 - i;
-        (Tensor zNext, Tensor z0) = Ddim(state.Latent, _grid.Timestep[index], index, state);
-        string stage = "sampling";
-        Tensor? estimate = null;
-        if (_p.LdpsScale > 0)
-        {
-            (zNext, estimate) = LdpsStep(zNext, z0, index);
-        }
-
-        if (IsEvent(index))
-        {
-            (stage, z0) = (IsPixelEvent(index) ? "pixel" : "latent", TimeTravel(zNext, z0, i, state));
-            Tensor zConsistent;
-            if (IsPixelEvent(index))
+            string stage = "sampling";
+            Tensor? x = null;
+            (Tensor z, Tensor z0) = Ddim(state.Latent, t, state);
+            if (_p.LdpsScale > 0)
             {
-                estimate = PixelConsistency(Calls.Decode(z0), DataConsistency.ErrorCorrelation(_grid.Abar[index]));
-                zConsistent = Calls.Encode(estimate);
-            }
-            else
-            {
-                zConsistent = LatentConsistency(z0, _p.LatentIterations);
+                (z, x) = LatentDps(z, z0, t);
             }
 
-            zNext = Resample(zConsistent, zNext, index, state);
+            if (IsPixelEvent(t.Index))
+            {
+                stage = "pixel";
+                x = PixelOptimization(Calls.Decode(TimeTravel(z, z0, t, state)), DataConsistency.ErrorCorrelation(t.AlphaCumprod));
+                z = StochasticResample(Calls.Encode(x), z, t, state);
+            }
+            else if (IsLatentEvent(t.Index))
+            {
+                stage = "latent";
+                z = StochasticResample(LatentOptimization(TimeTravel(z, z0, t, state), _p.LatentIterations), z, t, state);
+            }
+
+            state.Latent = z;
+            yield return new SolverStep(stage, x);
         }
 
-        state.Latent = zNext;
-        return (stage, estimate);
+        state.Image = DataConsistency.Finish(Calls.Decode(LatentOptimization(state.Latent, _p.FinalLatentIterations)));
+        yield return new SolverStep("final", state.Image);
     }
 
-    /// <summary>w and v of E[z] = w √ᾱ' z* + (1-w) z_t, Var z = v: the product of N(√ᾱ' z*, 1-ᾱ') and N(z_t, σ²) (Proposition 1).</summary>
-    internal (double Sigma, double Weight, double Variance) Resampling(int index)
+    internal bool IsPixelEvent(int index) => IsEvent(index) && index >= Count(_p.LatentFraction);
+
+    internal bool IsLatentEvent(int index) => IsEvent(index) && index < Count(_p.LatentFraction);
+
+    internal bool IsEvent(int index) => index > 0 && index % _p.ConsistencyEvery == 0 && index <= Schedule.Steps - Count(1 - _p.ConsistencyStart);
+
+    // One DDIM step: the next latent, and the clean estimate that events start from.
+    internal (Tensor Z, Tensor Z0) Ddim(Tensor z, DdimStep t, SolverState state)
     {
-        double a = _grid.Abar[index], before = _grid.AbarBefore[index];
-        double sigma = _p.Gamma * (1 - before) / (1 - a) * (1 - a / before);
-        return (sigma, sigma / (sigma + 1 - before), sigma * (1 - before) / (sigma + 1 - before));
+        Tensor epsilon = Calls.PredictNoise(z, t.Timestep), z0 = t.X0(z, epsilon);
+        Tensor next = t.Ddim(z0, epsilon, _p.Eta, state.NoiseLike);
+        return (next, _p.Tweedie == Tweedie.Exact ? z0 : (z - epsilon * (1 - t.AlphaCumprod)) / Math.Sqrt(t.AlphaCumprod));
     }
 
-    internal bool IsEvent(int index) =>
-        index > 0 && index % _p.ConsistencyEvery == 0 && index <= _grid.Steps - Count(1 - _p.ConsistencyStart);
-
-    internal bool IsPixelEvent(int index) => index >= Count(_p.LatentFraction);
-
-    // One DDIM step (Song, Meng, Ermon 2021, eq. 12): the next latent and the clean estimate that events start from.
-    internal (Tensor Next, Tensor Clean) Ddim(Tensor z, int timestep, int index, SolverState state)
-    {
-        double a = _grid.Abar[index], before = _grid.AbarBefore[index];
-        double s = _p.Eta * Math.Sqrt((1 - before) / (1 - a) * (1 - a / before));
-        Tensor e = Calls.PredictNoise(z, timestep);
-        Tensor z0 = (z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a);
-        Tensor next = z0 * Math.Sqrt(before) + e * Math.Sqrt(Math.Max(0, 1 - before - s * s));
-        if (s > 0)
-        {
-            next.add_(state.Noise(Shape(z)), s);
-        }
-
-        return (next, _p.Tweedie == Tweedie.Exact ? z0 : (z - e * (1 - a)) / Math.Sqrt(a));
-    }
-
-    // z ← z_next - s ᾱ ∇_z ‖y - A(D(ẑ₀))‖. The noise prediction carries no gradient, so ∇_z = ∇_ẑ₀ / √ᾱ.
-    internal (Tensor Next, Tensor Estimate) LdpsStep(Tensor zNext, Tensor z0, int index)
+    // z ← z - s ᾱ ∇_z ‖y - A(D(ẑ₀))‖. The noise prediction carries no gradient, so ∇_z = ∇_ẑ₀ / √ᾱ.
+    internal (Tensor Z, Tensor Image) LatentDps(Tensor z, Tensor z0, DdimStep t)
     {
         (Tensor image, Tensor gradient) = Calls.DecodeVjp(z0, x =>
         {
             Tensor norm = (A.Residual2(x, Y) + _unmeasured).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
             return A.Gradient(x, Y) / norm;
         });
-        return (zNext - gradient * (2 * _p.LdpsScale * Math.Sqrt(_grid.Abar[index])), image);
+        return (z - gradient * (2 * _p.LdpsScale * Math.Sqrt(t.AlphaCumprod)), image);
     }
 
     // A few more DDIM steps without guidance; only the clean estimate of the last one is used.
-    internal Tensor TimeTravel(Tensor z, Tensor z0, int i, SolverState state)
+    internal Tensor TimeTravel(Tensor z, Tensor z0, DdimStep t, SolverState state)
     {
-        int n = _grid.Steps;
-        for (int k = i; k < Math.Min(i + _p.TravelSteps, n - 1); k++)
+        for (int index = t.Index - 1; index >= Math.Max(0, t.Index - _p.TravelSteps); index--)
         {
-            int at = n - 2 - k;
-            (z, z0) = Ddim(z, _grid.Timestep[at], _p.TravelOffByOne ? at + 1 : at, state);
+            DdimStep s = Schedule[index];
+            (z, z0) = Ddim(z, _p.TravelOffByOne ? Schedule[index + 1] with { Timestep = s.Timestep } : s, state);
         }
 
         return z0;
     }
 
-    internal Tensor PixelConsistency(Tensor x0, double correlation)
+    internal Tensor PixelOptimization(Tensor x0, double correlation)
     {
         if (_p.Pixel == PixelStep.Proximal)
         {
-            return _consistency.Solve(x0, correlation);
+            return DataConsistency.Solve(x0, correlation);
         }
 
         // AdamW on the [-1,1] image, loss = mean of the squared residuals there.
@@ -159,7 +134,7 @@ public sealed class ReSample : Solver
     }
 
     // AdamW on mean ‖y - A(D(z))‖² over the [-1,1] scale, from z0.
-    internal Tensor LatentConsistency(Tensor z0, int iterations)
+    internal Tensor LatentOptimization(Tensor z0, int iterations)
     {
         Tensor z = z0.clone();
         using var optimizer = new AdamW([z], _p.LatentLearningRate, weight_decay: _p.WeightDecay);
@@ -206,35 +181,35 @@ public sealed class ReSample : Solver
         return !stop.All;
     }
 
-    // The product of the two Gaussians of Proposition 1, sampled.
-    internal Tensor Resample(Tensor zConsistent, Tensor zt, int index, SolverState state)
-    {
-        (_, double weight, double variance) = Resampling(index);
-        Tensor noise = state.Noise(Shape(zt));
-        return zConsistent * (weight * Math.Sqrt(_grid.AbarBefore[index])) + zt * (1 - weight) + noise * Math.Sqrt(variance);
-    }
-
     private bool Enough(double residual2) => _p.DiscrepancyFactor is { } factor
         ? residual2 <= factor * factor * Expected
         : 4 * (residual2 + _unmeasured) / Elements < 1e-6;
 
-    private static long[] Shape(Tensor z) => z.shape[1..];
+    // The product of the two Gaussians of Proposition 1, sampled.
+    internal Tensor StochasticResample(Tensor z0y, Tensor z, DdimStep t, SolverState state)
+    {
+        (_, double weight, double variance) = Resampling(t);
+        Tensor noise = state.NoiseLike(z);
+        return z0y * (weight * Math.Sqrt(t.AlphaCumprodPrev)) + z * (1 - weight) + noise * Math.Sqrt(variance);
+    }
 
-    // How many of the run's steps a fraction is; the reference rounds down.
-    private int Count(double fraction) => (int)Math.Floor(_grid.Steps * fraction + 1e-9);
+    /// <summary>w and v of E[z] = w √ᾱ' z* + (1-w) z_t, Var z = v: the product of N(√ᾱ' z*, 1-ᾱ') and N(z_t, σ²) (Proposition 1).</summary>
+    internal (double Sigma, double Weight, double Variance) Resampling(DdimStep t)
+    {
+        double a = t.AlphaCumprod, prev = t.AlphaCumprodPrev, sigma = _p.Gamma * (1 - prev) / (1 - a) * (1 - a / prev);
+        return (sigma, sigma / (sigma + 1 - prev), sigma * (1 - prev) / (sigma + 1 - prev));
+    }
+
+    // Steps of the run in a fraction; the reference rounds down.
+    private int Count(double fraction) => (int)Math.Floor(Schedule.Steps * fraction + 1e-9);
 
     // A decoder gradient counts as two.
-    private protected override double Work(int step)
-    {
-        if (step == _grid.Steps)
-        {
-            return 2 * _p.FinalLatentIterations + 1;
-        }
-
-        int index = _grid.Steps - 1 - step;
-        double work = _p.LdpsScale > 0 ? 3 : 1;
-        return !IsEvent(index) ? work : work + _p.TravelSteps + (IsPixelEvent(index) ? 2 : 2 * _p.LatentIterations);
-    }
+    private protected override IEnumerable<double> Cost() =>
+    [
+        .. Schedule.From(0).Select(t => (_p.LdpsScale > 0 ? 3 : 1)
+            + (IsPixelEvent(t.Index) ? _p.TravelSteps + 2.0 : IsLatentEvent(t.Index) ? _p.TravelSteps + 2.0 * _p.LatentIterations : 0)),
+        2 * _p.FinalLatentIterations + 1,
+    ];
 }
 
 /// <summary>

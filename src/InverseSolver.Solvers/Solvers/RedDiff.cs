@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 
 namespace InverseSolver.Solvers.Solvers;
@@ -10,25 +11,24 @@ namespace InverseSolver.Solvers.Solvers;
 /// on one sample μ, whose gradient has two parts: the measurement's, and at timesteps from the noisiest down λ w(t) (ε(√ᾱ μ + √(1-ᾱ) n, t) - n).
 /// In the latent space of an autoencoder μ is the latent, and the measurement's gradient comes through the decoder: docs/decisions/0010.
 /// </summary>
-public sealed class RedDiff : Solver
+public sealed class RedDiff : DiffusionSolver
 {
     private const double Beta1 = 0.9, Beta2 = 0.99, Epsilon = 1e-8;
 
     private readonly RedDiffParameters _p;
-    private readonly DdimGrid _grid;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>.</summary>
     public RedDiff(SolverInput input, RedDiffParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
-        _grid = new DdimGrid(Model, parameters.Steps);
-        _consistency = new DataConsistency(input, parameters);
+        Schedule = new DdimSchedule(Model, parameters.Steps);
     }
 
     /// <summary>Adam's, and one for what comes after them.</summary>
-    public override int Steps => _grid.Steps + 1;
+    public override int Steps => Schedule.Steps + 1;
+
+    internal DdimSchedule Schedule { get; }
 
     /// <summary>The latent of the image that is nearest to grey, in the metric of an estimate from pure noise, and explains the measurement: a regularised A⁺ y.</summary>
     public override SolverState Start(params long[] seeds)
@@ -37,30 +37,30 @@ public sealed class RedDiff : Solver
         using DisposeScope scope = torch.NewDisposeScope();
         SolverState state = SolverState.Start(seeds, Y.device);
         Tensor grey = torch.full([seeds.Length, .. A.Domain], 0.5, ScalarType.Float32, Y.device);
-        state.Latent = Calls.Encode(_consistency.Solve(grey, DataConsistency.ErrorCorrelation(_grid.Abar[^1])));
+        state.Latent = Calls.Encode(DataConsistency.Solve(grey, DataConsistency.ErrorCorrelation(Schedule[Schedule.Steps - 1].AlphaCumprod)));
         state["mean"] = torch.zeros_like(state.Latent);
         state["square"] = torch.zeros_like(state.Latent);
         return state;
     }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        if (i == _grid.Steps)
+        foreach (DdimStep t in Schedule.From(state.Step))
         {
-            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
-            return ("final", state.Image);
+            (Tensor x, Tensor byData) = MeasurementGradient(state.Latent);
+            Tensor gradient = byData * _p.MeasurementWeight + PriorGradient(state.Latent, t, state) * _p.Lambda;
+            state.Latent = AdamStep(state, gradient, t.Step + 1);
+            yield return new SolverStep("sampling", x);
         }
 
-        int index = _grid.Steps - 1 - i;
-        (Tensor image, Tensor gradient) = MeasurementGradient(state.Latent);
-        state.Latent = AdamStep(state, gradient * _p.MeasurementWeight + PriorGradient(state.Latent, index, state) * _p.Lambda, i + 1);
-        return ("sampling", image);
+        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        yield return new SolverStep("final", state.Image);
     }
 
     /// <summary>w(t) of s = √((1-ᾱ)/ᾱ).</summary>
-    internal static double Weight(TimestepWeight kind, double abar)
+    internal static double Weight(TimestepWeight kind, DiffusionLevel level)
     {
-        double s = Math.Sqrt((1 - abar) / abar);
+        double s = level.Sigma;
         return kind switch
         {
             TimestepWeight.Sqrt => Math.Sqrt(s),
@@ -73,12 +73,11 @@ public sealed class RedDiff : Solver
     }
 
     // ∇_μ w(t) mean((ε̂ - n) μ), ε̂ - n being constant.
-    internal Tensor PriorGradient(Tensor mu, int index, SolverState state)
+    internal Tensor PriorGradient(Tensor mu, DdimStep t, SolverState state)
     {
-        double a = _grid.Abar[index];
-        Tensor n = state.Noise(mu.shape[1..]);
-        Tensor e = Calls.PredictNoise(mu * Math.Sqrt(a) + n * Math.Sqrt(1 - a), _grid.Timestep[index]);
-        return (e - n) * (Weight(_p.Weight, a) * mu.size(0) / mu.numel());
+        Tensor n = state.NoiseLike(mu);
+        Tensor epsilon = Calls.PredictNoise(t.Level.AddNoise(mu, n), t.Timestep);
+        return (epsilon - n) * (Weight(_p.Weight, t.Level) * mu.size(0) / mu.numel());
     }
 
     // The image of μ and ∇_μ of half the mean squared residual on [-1,1]. There the residual is twice ours, and so is its derivative: 4 Jᵀ Aᵀ r / elements.
@@ -94,7 +93,7 @@ public sealed class RedDiff : Solver
     }
 
     // A decoder gradient counts as two.
-    private protected override double Work(int step) => step == _grid.Steps ? 1 : 3;
+    private protected override IEnumerable<double> Cost() => [.. Enumerable.Repeat(3.0, Schedule.Steps), 1];
 }
 
 /// <summary>Parameters of <see cref="RedDiff"/>. The defaults are the preset <c>balanced</c>.</summary>

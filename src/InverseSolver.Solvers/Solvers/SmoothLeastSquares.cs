@@ -44,26 +44,27 @@ public sealed class SmoothLeastSquares : Solver
     /// <summary>The weights that are tried, largest first.</summary>
     internal static double[] Grid(double norm2) => [.. Enumerable.Range(0, 25).Select(i => norm2 * Math.Pow(10, 1 - i / 4.0))];
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int step)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        bool last = step == Steps - 1;
-        Tensor found = state["found"];
-        if (found.min().ToDouble() == 0)
+        for (int k = state.Step; k < _weights.Length; k++)
         {
-            Tensor solved = LeastSquares.Solve(_a, Y, _weights[step], Penalty.Smoothness, state["x"], _p.Iterations, Calls.ThrowIfCancelled);
-            state["x"] = torch.where(found.gt(0), state["x"], solved);
-            Tensor explained = A.Residual2(state["x"], Y).le(_p.Discrepancy * Expected).to(ScalarType.Float32);
-            state["found"] = torch.maximum(found, explained.reshape(-1, 1, 1, 1));
+            Tensor found = state["found"];
+            if (found.min().ToDouble() == 0)
+            {
+                Tensor solved = LeastSquares.Solve(_a, Y, _weights[k], state["x"], _p.Iterations, Calls.ThrowIfCancelled);
+                state["x"] = torch.where(found.gt(0), state["x"], solved);
+                Tensor explained = A.Residual2(state["x"], Y).le(_p.Discrepancy * Expected).to(ScalarType.Float32);
+                state["found"] = torch.maximum(found, explained.reshape(-1, 1, 1, 1));
+            }
+
+            if (k < _weights.Length - 1)
+            {
+                yield return new SolverStep("weights", state["x"]);
+            }
         }
 
-        Tensor x = state["x"];
-        if (!last)
-        {
-            return ("weights", x);
-        }
-
-        state.Image = Sigma == 0 ? _a.Prox(x, Y, 0) : x.clone();
-        return ("final", state.Image);
+        state.Image = Sigma == 0 ? _a.Prox(state["x"], Y, 0) : state["x"].clone();
+        yield return new SolverStep("final", state.Image);
     }
 }
 

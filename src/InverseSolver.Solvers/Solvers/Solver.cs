@@ -1,34 +1,39 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 
 namespace InverseSolver.Solvers.Solvers;
 
-/// <summary>What a solver works on.</summary>
+/// <summary>The problem that a solver works on.</summary>
 /// <param name="Model">The prior.</param>
 /// <param name="A">The forward operator, on images of the model's channels.</param>
 /// <param name="Y">Measurements, (N, ...A.Range), on the model's device.</param>
-/// <param name="Sigma">Standard deviation of the noise per real component, in y's units; 0 asks for exact consistency.</param>
+/// <param name="Sigma">Standard deviation of the noise per real component, in y's units; 0 asks for an image that explains y exactly.</param>
 /// <param name="Progress">Called on the solver's thread after every step.</param>
 /// <param name="Cancellation">Checked before every network, encoder or decoder call.</param>
 public sealed record SolverInput(
     LatentModel Model, ForwardOperator A, Tensor Y, double Sigma, Action<SolverProgress>? Progress = null, CancellationToken Cancellation = default)
 {
     /// <summary>
-    /// <see cref="Consistency.OrientedStart"/> of every item, (N, C, H, W); null where the problem needs none. It follows from <see cref="Model"/>, <see cref="A"/> and
+    /// <see cref="OrientedStart"/> of every item, (N, C, H, W); null where the problem needs none. It follows from <see cref="Model"/>, <see cref="A"/> and
     /// <see cref="Y"/> alone, so that no state has to hold it.
     /// </summary>
     internal Tensor? GlobalStart { get; init; }
 }
 
+/// <summary>One step of a solver.</summary>
+/// <param name="Stage">Name of the stage that the step belongs to.</param>
+/// <param name="Estimate">The clean image, (N, C, H, W), where the step has one.</param>
+internal readonly record struct SolverStep(string Stage, Tensor? Estimate);
+
 /// <summary>
-/// A solver of y = A(x) + n. It advances one explicit state, step by step, for N items at once, each with its own seed and its own stop. Its
-/// own fields hold nothing that a step changes, so that a run goes on from any saved state with the same bits.
+/// A solver of y = A(x) + n, for N items at once, each with its own seed and its own stop. Everything that a step changes is in the <see cref="SolverState"/>,
+/// so that a run goes on from any saved state with the same bits.
 /// </summary>
 public abstract class Solver
 {
     private readonly Action<SolverProgress>? _progress;
-    private SolverClock? _clock;
 
     /// <summary>A run on <paramref name="input"/>.</summary>
     protected Solver(SolverInput input)
@@ -55,7 +60,7 @@ public abstract class Solver
 
     private protected int Width { get; }
 
-    /// <summary>y's elements per item, measured or not: what the papers' means run over.</summary>
+    /// <summary>y's elements per item, measured or not: the papers' means run over them.</summary>
     private protected double Elements => A.Range.Aggregate(1.0, (n, size) => n * size);
 
     /// <summary>m σ².</summary>
@@ -68,48 +73,54 @@ public abstract class Solver
     /// <returns>The images, (N, C, H, W) in [0,1], not clipped; owned by the state.</returns>
     public Tensor Run(SolverState state)
     {
-        while (state.Step < Steps)
+        foreach (int _ in Checkpoints(state))
         {
-            Advance(state);
         }
 
         return state.Image!;
     }
 
-    /// <summary>Advances a state by one step.</summary>
-    public void Advance(SolverState state)
+    /// <summary>Advances a state step by step; between two steps it can be saved.</summary>
+    /// <returns>Steps done, after each of them.</returns>
+    internal IEnumerable<int> Checkpoints(SolverState state)
+    {
+        double[] cost = [.. Cost()];
+        var clock = new SolverClock(cost[state.Step..].Sum());
+        using IEnumerator<SolverStep> steps = Algorithm(state).GetEnumerator();
+        while (state.Step < Steps)
+        {
+            Advance(steps, state, clock, cost);
+            yield return state.Step;
+        }
+    }
+
+    /// <summary>
+    /// The method: the steps that are left of a state, as a loop from <see cref="SolverState.Step"/> on, which counts the steps done. A step runs without
+    /// recording gradients and in a dispose scope of its own, so whatever the next one needs is moved into the state before the step is yielded; the last
+    /// one sets the state's image.
+    /// </summary>
+    private protected abstract IEnumerable<SolverStep> Algorithm(SolverState state);
+
+    /// <summary>The cost of each step at most, in network calls.</summary>
+    private protected virtual IEnumerable<double> Cost() => Enumerable.Repeat(1.0, Steps);
+
+    private void Advance(IEnumerator<SolverStep> steps, SolverState state, SolverClock clock, double[] cost)
     {
         using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        int step = state.Step;
-        if (step >= Steps)
+        Calls.ThrowIfCancelled();
+        if (!steps.MoveNext())
         {
-            throw new InvalidOperationException("The run is over.");
+            throw new InvalidOperationException($"{GetType().Name} ended after {state.Step} of {Steps} steps.");
         }
 
-        _clock ??= new SolverClock(WorkAfter(step));
-        Calls.ThrowIfCancelled();
-        (string stage, Tensor? estimate) = Advance(state, step);
         state.Step++;
-        Report(state.Step, stage, estimate);
-    }
-
-    /// <summary>Does step <paramref name="step"/>, counted from 0, without recording gradients. The last one sets the state's image.</summary>
-    /// <returns>What the step was, and the clean image that it knows, if any.</returns>
-    private protected abstract (string Stage, Tensor? Estimate) Advance(SolverState state, int step);
-
-    /// <summary>What step <paramref name="step"/> costs at most, in network calls.</summary>
-    private protected virtual double Work(int step) => 1;
-
-    private double WorkAfter(int step) => Enumerable.Range(step, Steps - step).Sum(Work);
-
-    private void Report(int step, string stage, Tensor? estimate)
-    {
         if (_progress is null)
         {
             return;
         }
 
+        (string stage, Tensor? estimate) = steps.Current;
         double? residual = estimate is null || Expected == 0 ? null : A.Residual2(estimate, Y).ToDoubles()[0] / Expected;
         ArrayData? preview = null;
         if (estimate is not null)
@@ -118,11 +129,24 @@ public abstract class Solver
             preview = new ArrayData([.. first.shape.Select(n => (int)n)], first.ToFloats());
         }
 
-        _progress(new SolverProgress(stage, step, Steps, residual, _clock!.Elapsed, _clock.Remaining(WorkAfter(step)), preview));
+        _progress(new SolverProgress(stage, state.Step, Steps, residual, clock.Elapsed, clock.Remaining(cost[state.Step..].Sum()), preview));
     }
 }
 
-/// <summary>Time of a run, and an estimate of what is left from the work that is left.</summary>
+/// <summary>A solver whose prior is the diffusion model.</summary>
+public abstract class DiffusionSolver : Solver
+{
+    /// <summary>A run on <paramref name="input"/>.</summary>
+    protected DiffusionSolver(SolverInput input, DiffusionParameters parameters)
+        : base(input) => DataConsistency = new DataConsistency(input, parameters);
+
+    private protected DataConsistency DataConsistency { get; }
+
+    /// <summary>Pure noise in the latent space, one item for each seed.</summary>
+    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+}
+
+/// <summary>Time of a run, and an estimate of the time left from the work that is left.</summary>
 internal sealed class SolverClock(double totalWork)
 {
     private readonly Stopwatch _watch = Stopwatch.StartNew();

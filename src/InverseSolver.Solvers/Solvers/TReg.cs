@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -16,63 +17,59 @@ namespace InverseSolver.Solvers.Solvers;
 /// speaks of, need a text-conditioned model and are left out. The weight of (AᵀA + w) x = Aᵀy + w x₀ is the same on [0,1] as on the paper's
 /// [-1,1]. The authors' code takes the ᾱ of the timestep before; here a timestep has its own.
 /// </remarks>
-public sealed class TReg : Solver
+public sealed class TReg : DiffusionSolver
 {
     private readonly TRegParameters _p;
     private readonly LinearOperator _a;
-    private readonly DdimGrid _grid;
-    private readonly DataConsistency _consistency;
 
     /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
     public TReg(SolverInput input, TRegParameters parameters)
-        : base(input)
+        : base(input, parameters)
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        _grid = new DdimGrid(Model, parameters.Steps);
-        _consistency = new DataConsistency(input, parameters);
+        Schedule = new DdimSchedule(Model, parameters.Steps);
     }
 
     /// <summary>The sampler's, and one that decodes.</summary>
-    public override int Steps => _grid.Steps + 1;
+    public override int Steps => Schedule.Steps + 1;
 
-    /// <summary>Pure noise, one item for each seed.</summary>
-    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+    internal DdimSchedule Schedule { get; }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int i)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
-        if (i == _grid.Steps)
+        foreach (DdimStep t in Schedule.From(state.Step))
         {
-            state.Image = _consistency.Finish(Calls.Decode(state.Latent));
-            return ("final", state.Image);
+            Tensor epsilon = Calls.PredictNoise(state.Latent, t.Timestep), z0 = t.X0(state.Latent, epsilon);
+            if (!IsEvent(t.Step))
+            {
+                state.Latent = t.Ddim(z0, epsilon);
+                yield return new SolverStep("sampling", null);
+                continue;
+            }
+
+            double prev = t.AlphaCumprodPrev;
+            Tensor x = Prox(Calls.Decode(z0), t.AlphaCumprod);
+            Tensor mixed = Calls.Encode(x) * prev + z0 * (1 - prev);
+
+            // The two noises' variances add up to 1 - ᾱ'.
+            Tensor noise = state.NoiseLike(z0);
+            state.Latent = mixed * Math.Sqrt(prev) + epsilon * (1 - prev) + noise * Math.Sqrt((1 - prev) * prev);
+            yield return new SolverStep("consistency", x);
         }
 
-        int index = _grid.Steps - 1 - i;
-        Tensor e = Calls.PredictNoise(state.Latent, _grid.Timestep[index]), z0 = _grid.Clean(state.Latent, e, index);
-        if (!IsEvent(i))
-        {
-            state.Latent = _grid.Next(z0, e, index, eta: 0, state);
-            return ("sampling", null);
-        }
-
-        double before = _grid.AbarBefore[index];
-        Tensor xy = Consistent(Calls.Decode(z0), _grid.Abar[index]);
-        Tensor mixed = Calls.Encode(xy) * before + z0 * (1 - before);
-
-        // The two noises' variances add up to 1 - ᾱ'.
-        Tensor noise = state.Noise(z0.shape[1..]);
-        state.Latent = mixed * Math.Sqrt(before) + e * (1 - before) + noise * Math.Sqrt((1 - before) * before);
-        return ("consistency", xy);
+        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        yield return new SolverStep("final", state.Image);
     }
 
-    internal bool IsEvent(int step) => step % _p.ConsistencyEvery == 0 && step < _p.ConsistencyEnd * _grid.Steps - 1e-9;
+    internal bool IsEvent(int step) => step % _p.ConsistencyEvery == 0 && step < _p.ConsistencyEnd * Schedule.Steps - 1e-9;
 
     // argmin ‖A x - y‖² + w ‖x - x₀‖² by a few conjugate gradients from x₀.
-    internal Tensor Consistent(Tensor x0, double abar)
+    internal Tensor Prox(Tensor x0, double alphaCumprod)
     {
         if (_p.ConjugateGradients == 0)
         {
-            return _consistency.Solve(x0, DataConsistency.ErrorCorrelation(abar));
+            return DataConsistency.Solve(x0, DataConsistency.ErrorCorrelation(alphaCumprod));
         }
 
         Tensor residual = _a.Measured(Y) - _a.Apply(x0);
@@ -80,7 +77,7 @@ public sealed class TReg : Solver
             d => _a.Adjoint(_a.Apply(d)) + d * _p.Weight, _a.Adjoint(residual), tolerance: 1e-7, _p.ConjugateGradients);
     }
 
-    private protected override double Work(int step) => step < _grid.Steps && IsEvent(step) ? 4 : 1;
+    private protected override IEnumerable<double> Cost() => [.. Schedule.From(0).Select(t => IsEvent(t.Step) ? 4.0 : 1), 1];
 }
 
 /// <summary>Parameters of <see cref="TReg"/>. The defaults are the preset <c>balanced</c>.</summary>

@@ -44,25 +44,28 @@ public sealed class TotalVariation : Solver
         return state;
     }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int step)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
         double rho = _weight / _p.Threshold;
-        Tensor x = state["x"], right = _a.Adjoint(Y) + Differences.Adjoint(state["d"] - state["u"]) * rho;
-        x = x + ConjugateGradients.Solve(Normal, right - Normal(x), _p.Tolerance, _p.Iterations);
-
-        Tensor v = Differences.Of(x) + state["u"];
-        Tensor length = v.square().sum([1, 2], true).sqrt();
-        Tensor d = v * (1 - _p.Threshold / length.clamp(min: _p.Threshold));
-        state["u"] = v - d;
-        state["d"] = d;
-        state["x"] = x;
-        if (step < Steps - 1)
+        for (int k = state.Step; k < Steps; k++)
         {
-            return ("iterations", x);
+            Tensor x = state["x"], right = _a.Adjoint(Y) + Differences.Adjoint(state["d"] - state["u"]) * rho;
+            x = x + ConjugateGradients.Solve(Normal, right - Normal(x), _p.Tolerance, _p.Iterations);
+
+            Tensor v = Differences.Of(x) + state["u"];
+            Tensor length = v.square().sum([1, 2], true).sqrt();
+            Tensor d = v * (1 - _p.Threshold / length.clamp(min: _p.Threshold));
+            state["u"] = v - d;
+            state["d"] = d;
+            state["x"] = x;
+            if (k < Steps - 1)
+            {
+                yield return new SolverStep("iterations", x);
+            }
         }
 
-        state.Image = Sigma == 0 ? _a.Prox(x, Y, 0) : x.clone();
-        return ("final", state.Image);
+        state.Image = Sigma == 0 ? _a.Prox(state["x"], Y, 0) : state["x"].clone();
+        yield return new SolverStep("final", state.Image);
 
         Tensor Normal(Tensor image)
         {

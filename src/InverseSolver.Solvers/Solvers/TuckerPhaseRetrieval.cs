@@ -52,7 +52,18 @@ public sealed class TuckerPhaseRetrieval : Solver
         return state;
     }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int round)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
+    {
+        for (int round = state.Step; round < Steps - 1; round++)
+        {
+            yield return new SolverStep("sampling", Round(state, round));
+        }
+
+        state.Image = Round(state, Steps - 1);
+        yield return new SolverStep("final", state.Image);
+    }
+
+    private Tensor Round(SolverState state, int round)
     {
         Tensor basis = Orthonormal(torch.einsum("cab,ha,wb->chw", state["core"], state["rows"], state["columns"]), out Tensor mixing);
         Tensor coefficients = Flow(basis, round == 0 ? ReducedSpectralStart(basis) : state["frames"].Matmul(mixing));
@@ -71,13 +82,7 @@ public sealed class TuckerPhaseRetrieval : Solver
         state["core"] = LeastSquares(
             v => torch.einsum("cab,ha,wb,kc->khw", v, d, e, f), r => torch.einsum("khw,ha,wb,kc->cab", r, d, e, f), g, z);
         Balance(state);
-        Tensor x = Frames(state).unsqueeze(1);
-        if (round == Steps - 1)
-        {
-            state.Image = x;
-        }
-
-        return (round == Steps - 1 ? "final" : "sampling", x);
+        return Frames(state).unsqueeze(1);
     }
 
     /// <summary>Each frame's leading eigenvector of Re Σ y² 1{y² ≤ 9 mean y²} a aᴴ by power iteration, with the energy of y, positive in the mean: (frames, 1, h, w).</summary>

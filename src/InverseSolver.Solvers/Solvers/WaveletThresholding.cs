@@ -57,11 +57,29 @@ public sealed class WaveletThresholding : Solver
         return state;
     }
 
-    private protected override (string Stage, Tensor? Estimate) Advance(SolverState state, int step)
+    private protected override IEnumerable<SolverStep> Algorithm(SolverState state)
     {
         using var wavelet = new OrthogonalWavelet(Height, Width, Y.device);
+        for (int k = state.Step; k < Steps; k++)
+        {
+            Tensor next = ProximalGradientStep(state, wavelet, k);
+            state["ahead"] = next + (next - state["x"]) * Momentum(k);
+            state["x"] = next;
+            if (k < Steps - 1)
+            {
+                yield return new SolverStep("iterations", next);
+            }
+        }
+
+        state.Image = Sigma == 0 && A is LinearOperator linear ? linear.Prox(state["x"], Y, 0) : state["x"].clone();
+        yield return new SolverStep("final", state.Image);
+    }
+
+    // From the extrapolated image; where A is not linear 1/L is found by doubling L.
+    private Tensor ProximalGradientStep(SolverState state, OrthogonalWavelet wavelet, int k)
+    {
         long[][] shifts = [.. state.Generators.Select(Shift)];
-        Tensor weight = Weight(state["top"], step), ahead = state["ahead"], gradient = A.Gradient(ahead, Y), l = state["lipschitz"];
+        Tensor weight = Weight(state["top"], k), ahead = state["ahead"], gradient = A.Gradient(ahead, Y), l = state["lipschitz"];
         Tensor next = Next();
         if (A is not LinearOperator)
         {
@@ -84,15 +102,7 @@ public sealed class WaveletThresholding : Solver
             state["lipschitz"] = l;
         }
 
-        state["ahead"] = next + (next - state["x"]) * Momentum(step);
-        state["x"] = next;
-        if (step < Steps - 1)
-        {
-            return ("iterations", next);
-        }
-
-        state.Image = Sigma == 0 && A is LinearOperator linear ? linear.Prox(next, Y, 0) : next.clone();
-        return ("final", state.Image);
+        return next;
 
         Tensor Next() => Shrink(wavelet, ahead - gradient / l, weight / l, shifts, A is SenseOperator);
     }

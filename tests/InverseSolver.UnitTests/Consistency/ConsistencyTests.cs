@@ -56,14 +56,14 @@ public sealed class ConsistencyTests : IDisposable
         using DisposeScope ownScope = torch.NewDisposeScope();
         using LinearOperator op = OperatorList.All[name]();
         Tensor y = OperatorList.Measurement(op, 2, 1), right = op.Adjoint(y);
-        Tensor smooth = LeastSquares.Solve(op, y, 0.1, Penalty.Smoothness).requires_grad_();
+        Tensor smooth = LeastSquares.Solve(op, y, 0.1, torch.zeros_like(right)).requires_grad_();
         Tensor down = smooth.narrow(2, 1, smooth.size(2) - 1) - smooth.narrow(2, 0, smooth.size(2) - 1);
         Tensor across = smooth.narrow(3, 1, smooth.size(3) - 1) - smooth.narrow(3, 0, smooth.size(3) - 1);
         Tensor cost = op.Residual2(smooth, y).sum() + (down.square().sum() + across.square().sum()) * 0.1;
         Tensor gradient = torch.autograd.vjp(cost, smooth, torch.ones_like(cost));
         Assert.True(OperatorList.Norm(gradient) <= 1e-3 * OperatorList.Norm(right), $"{OperatorList.Norm(gradient) / OperatorList.Norm(right):e2}");
 
-        Tensor energy = LeastSquares.Solve(op, y, 0.1, Penalty.Energy);
+        Tensor energy = op.Prox(torch.zeros_like(right), y, 0.1);
         Tensor left = op.Adjoint(op.Apply(energy)) + energy * 0.1;
         Assert.True(OperatorList.Norm(left - right) <= 1e-4 * OperatorList.Norm(right));
     }
@@ -84,7 +84,7 @@ public sealed class ConsistencyTests : IDisposable
         Assert.True(weights[0] > weights[1]);
         for (int i = 0; i < 2; i++)
         {
-            double[] errors = [.. LeastSquares.Weights.Select(w => OperatorList.Norm((LeastSquares.Solve(op, y, w, Penalty.Smoothness) - truth).select(0, i)))];
+            double[] errors = [.. LeastSquares.Weights.Select(w => OperatorList.Norm((LeastSquares.Solve(op, y, w, torch.zeros_like(truth)) - truth).select(0, i)))];
             // Each weight starts from the last one's solution, so the two differ by the solver's tolerance.
             Assert.InRange(OperatorList.Norm((best - truth).select(0, i)), 0.95 * errors.Min(), 1.01 * errors.Min());
         }

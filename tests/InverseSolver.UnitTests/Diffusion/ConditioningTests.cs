@@ -27,7 +27,7 @@ public sealed class ConditioningTests : IDisposable
         using LatentModel model = Load();
         Assert.Equal((3, 4, 4, 8), (model.Channels, model.Info.LatentChannels, model.Info.LatentDownsampling, model.SizeMultiple));
         Assert.Equal((24, 0.18215, PredictionType.Epsilon), (model.Info.ContextChannels, model.Info.LatentScale, model.Info.PredictionType));
-        Assert.Equal(0.0046601, model.Abar[999], 0.5001e-7);
+        Assert.Equal(0.0046601, model.AlphasCumprod[999], 0.5001e-7);
         Assert.Equal(new ConditioningInfo { File = "conditioning.safetensors" }, model.Info.Conditioning);
         Assert.Null(model.Info.Missing);
 
@@ -96,7 +96,7 @@ public sealed class ConditioningTests : IDisposable
         Tensor clean = Noise(StableDiffusionPackage.VPrediction.Replace("v_prediction", "sample", StringComparison.Ordinal));
 
         // By v = √ᾱ ε - √(1-ᾱ) z₀ and z = √ᾱ z₀ + √(1-ᾱ) ε.
-        double[] abar = [Abar(300), Abar(800)];
+        double[] abar = [AlphasCumprod(300), AlphasCumprod(800)];
         Tensor a = torch.copy_of(abar, 2, 1, 1, 1).to(ScalarType.Float32), s = a.sqrt(), n = (1.0 - a).sqrt();
         Tensor z0OfV = (z - v * n) / s, z0OfSample = (z - clean * n) / s;
         Assert.True(Toy.Error(v * s - z0OfV * n, said) < 1e-5);
@@ -109,7 +109,7 @@ public sealed class ConditioningTests : IDisposable
             return model.PredictNoise(z, t);
         }
 
-        static double Abar(int t) => NoiseSchedule.ScaledLinear(0.00085, 0.012).Abar[t];
+        static double AlphasCumprod(int t) => NoiseSchedule.ScaledLinear(0.00085, 0.012).AlphasCumprod[t];
     }
 
     public static TheoryData<string, double> Jobs => new()

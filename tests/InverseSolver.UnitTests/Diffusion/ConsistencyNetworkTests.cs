@@ -27,12 +27,12 @@ public sealed class ConsistencyNetworkTests
             // σ = 1.2: c_in = 1/1.3, t = 250 ln 1.2, c_skip = 0.25/(1.198² + 0.25), c_out = 1.198 0.5/1.3.
             Tensor said = network.Forward(z / 1.3, torch.copy_of([45.58039, 45.58039]));
             Tensor expected = z * 0.14834998 + said * 0.46076923;
-            Assert.True((model.Consistent(z, 1.2) - expected).abs().max().ToDouble() < 1e-5);
-            Assert.Equal(z.ToFloats(), model.Consistent(z, 0.002).ToFloats());
-            Assert.Equal(z.ToFloats(), model.Consistent(z, 0.0001).ToFloats());
+            Assert.True((model.ConsistencyFunction(z, 1.2) - expected).abs().max().ToDouble() < 1e-5);
+            Assert.Equal(z.ToFloats(), model.ConsistencyFunction(z, 0.002).ToFloats());
+            Assert.Equal(z.ToFloats(), model.ConsistencyFunction(z, 0.0001).ToFloats());
 
             Assert.False(plain.HasConsistencyNetwork);
-            Assert.Throws<NotSupportedException>(() => plain.Consistent(z, 1));
+            Assert.Throws<NotSupportedException>(() => plain.ConsistencyFunction(z, 1));
 
             using LinearOperator op = MaskOperator.Denoising(1, 16, 16, torch.CPU);
             var solver = new Dcdp(new SolverInput(model, op, torch.full([1, 1, 16, 16], 0.5), 0.01), DcdpParameters.Fast with { Purifier = Purifier.Consistency, Rounds = 10 });
@@ -55,7 +55,7 @@ public sealed class ConsistencyNetworkTests
             using (LatentModel model = ModelPackage.Load(folder))
             using (torch.no_grad())
             {
-                f = model.Consistent(z, 1.2).clone();
+                f = model.ConsistencyFunction(z, 1.2).clone();
             }
 
             foreach (double factor in (double[])[1, 1.01])

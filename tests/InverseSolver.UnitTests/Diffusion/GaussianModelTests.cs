@@ -27,7 +27,7 @@ public sealed class GaussianModelTests
         using GaussianModel model = dense ? Dense() : Stationary();
         using var generator = new Generator(1);
         const int T = 300;
-        double a = model.Abar[T];
+        double a = model.AlphasCumprod[T];
         long[] shape = [1, .. model.LatentShape(height, width)];
         Tensor z = torch.randn(shape, generator);
         double[] noise = model.PredictNoise(z, torch.copy_of([(long)T])).ToDoubles();
@@ -75,12 +75,12 @@ public sealed class GaussianModelTests
             z = (z - Slope(middle, sigma - 1.0 / Steps) * (2.0 / Steps)).MoveToOuterDisposeScope();
             if (i == Steps / 2 - 1)
             {
-                Compare(model.Consistent(start, 2), model.Consistent(z.to(ScalarType.Float32).reshape(start.shape), 1));
+                Compare(model.ConsistencyFunction(start, 2), model.ConsistencyFunction(z.to(ScalarType.Float32).reshape(start.shape), 1));
             }
         }
 
-        Compare(model.Consistent(start, 2), z);
-        Compare(model.Consistent(start, 1e-6), start);
+        Compare(model.ConsistencyFunction(start, 2), z);
+        Compare(model.ConsistencyFunction(start, 1e-6), start);
 
         Tensor Slope(Tensor at, double sigma) => torch.linalg.solve(c + one * (sigma * sigma), (at - centre).t()).t() * sigma;
 
@@ -107,7 +107,7 @@ public sealed class GaussianModelTests
         for (int i = Steps - 1; i >= 0; i--)
         {
             int t = (int)Math.Round(i * 999.0 / (Steps - 1));
-            double a = model.Abar[t], before = i == 0 ? 1 : model.Abar[(int)Math.Round((i - 1) * 999.0 / (Steps - 1))];
+            double a = model.AlphasCumprod[t], before = i == 0 ? 1 : model.AlphasCumprod[(int)Math.Round((i - 1) * 999.0 / (Steps - 1))];
             using DisposeScope step = torch.NewDisposeScope();
             Tensor e = model.PredictNoise(z, torch.copy_of([(long)t]));
             z = ((z - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before)).MoveToOuterDisposeScope();

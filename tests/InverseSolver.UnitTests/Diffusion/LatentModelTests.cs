@@ -68,7 +68,7 @@ public sealed class LatentModelTests
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable grad = torch.no_grad();
         using LatentModel model = ModelPackage.Load(TestData.Brain);
-        Assert.Equal(0.00014230, model.Abar[999], 0.5001e-8);
+        Assert.Equal(0.00014230, model.AlphasCumprod[999], 0.5001e-8);
         Assert.NotNull(model.Info.Hash);
         Assert.Equal(model.Info, ModelPackage.ReadInfo(TestData.Brain));
         Assert.Equal(0.0288, model.Info.RoundTripRmse);

@@ -25,7 +25,7 @@ public sealed class PixelModelTests
         Assert.Equal((channels, channels, 1, 4), (model.Channels, model.Info.LatentChannels, model.Info.LatentDownsampling, model.SizeMultiple));
         Assert.Equal((1.0, PredictionType.Epsilon, 1000), (model.Info.LatentScale, model.Info.PredictionType, model.Info.TrainTimesteps));
         Assert.Equal([channels, 12L, 16L], model.LatentShape(12, 16));
-        Assert.Equal(0.52142303, model.Abar[250], 8);
+        Assert.Equal(0.52142303, model.AlphasCumprod[250], 8);
         Tensor x = Toy.Normal([2, channels, 12, 16], 1), z = model.Encode(x);
         Assert.Equal((x * 2 - 1).ToFloats(), z.ToFloats());
         Assert.True(Toy.Error(model.Decode(z, 12, 16), x) < 1e-6);

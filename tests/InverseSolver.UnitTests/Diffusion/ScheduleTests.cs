@@ -17,28 +17,41 @@ public sealed class ScheduleTests
         using DisposeScope scope = torch.NewDisposeScope();
         using JsonDocument cases = JsonDocument.Parse(File.ReadAllText(TestData.Golden("schedulers/cases.json")));
         JsonElement one = cases.RootElement[index];
-        DdimSchedule schedule = FromJson(one.GetProperty("config").GetRawText());
+        ReferenceDdim reference = FromJson(one.GetProperty("config").GetRawText(), ReferenceDdim.Read);
         int steps = one.GetProperty("steps").GetInt32();
         int[] expected = [.. one.GetProperty("timesteps").EnumerateArray().Select(t => t.GetInt32())];
-        Assert.Equal(expected, schedule.Timesteps(steps));
+        Assert.Equal(expected, reference.Timesteps(steps));
 
         using SafetensorsFile file = SafetensorsFile.Open(TestData.Golden($"schedulers/ddim-{index}.safetensors"));
-        (Tensor previous, Tensor original) = schedule.Step(
-            file.Read("model_output"), one.GetProperty("t").GetInt32(), file.Read("sample"), steps, one.GetProperty("eta").GetDouble(), file.Read("variance_noise"));
+        (Tensor z, Tensor output, Tensor noise) = (file.Read("sample"), file.Read("model_output"), file.Read("variance_noise"));
+        (int t, double eta) = (one.GetProperty("t").GetInt32(), one.GetProperty("eta").GetDouble());
+        (Tensor previous, Tensor original) = reference.Step(output, t, z, steps, eta, noise);
         AssertClose(file.Read("prev_sample"), previous);
         AssertClose(file.Read("pred_original_sample"), original);
+        if (reference.Clips)
+        {
+            return;
+        }
+
+        // The solvers' own step, which does not clip: from what the network predicts to ε, from there to x₀ and to the next level.
+        SchedulerConfig config = FromJson(one.GetProperty("config").GetRawText(), SchedulerConfig.Read);
+        double a = config.Noise.AlphasCumprod[t];
+        Tensor epsilon = new DiffusionLevels(torch.copy_of([a], 1, 1, 1, 1)).ToEpsilon(config.PredictionType, output, z);
+        var step = new DdimStep(0, 0, t, a, reference.PreviousAlphaCumprod(t, steps));
+        AssertClose(file.Read("pred_original_sample"), step.X0(z, epsilon));
+        AssertClose(file.Read("prev_sample"), step.Ddim(step.X0(z, epsilon), epsilon, eta, _ => noise));
     }
 
     [Fact]
     public void The_scaled_linear_schedule_has_the_published_values()
     {
-        ReadOnlySpan<double> abar = NoiseSchedule.ScaledLinear(0.0015, 0.0195).Abar;
+        ReadOnlySpan<double> abar = NoiseSchedule.ScaledLinear(0.0015, 0.0195).AlphasCumprod;
         foreach ((int t, double value) in ((int, double)[])[(0, 0.99850000), (1, 0.99699443), (3, 0.99396661), (100, 0.82311704), (250, 0.50842433), (333, 0.34501103), (399, 0.23592447), (500, 0.11492200), (667, 0.02305173), (750, 0.00833414), (999, 0.00014230)])
         {
             Assert.Equal(value, abar[t], 0.5001e-8);
         }
 
-        ReadOnlySpan<double> stable = NoiseSchedule.ScaledLinear(0.00085, 0.012).Abar;
+        ReadOnlySpan<double> stable = NoiseSchedule.ScaledLinear(0.00085, 0.012).AlphasCumprod;
         Assert.Equal(0.99915, stable[0], 0.5001e-5);
         Assert.Equal(0.0046601, stable[999], 0.5001e-7);
     }
@@ -46,7 +59,7 @@ public sealed class ScheduleTests
     [Fact]
     public void The_linear_schedule_has_the_published_values()
     {
-        ReadOnlySpan<double> abar = NoiseSchedule.Linear().Abar;
+        ReadOnlySpan<double> abar = NoiseSchedule.Linear().AlphasCumprod;
         foreach ((int t, double value) in ((int, double)[])[(0, 0.99990000), (100, 0.89514159), (250, 0.52142303), (399, 0.19514644), (500, 0.07779666), (699, 0.00696611), (999, 0.00004036)])
         {
             Assert.Equal(value, abar[t], 0.5001e-8);
@@ -56,10 +69,10 @@ public sealed class ScheduleTests
     [Fact]
     public void Rescaling_leaves_the_start_and_takes_all_signal_from_the_end()
     {
-        DdimSchedule plain = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction"}""");
-        DdimSchedule rescaled = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction","rescale_betas_zero_snr":true}""");
-        Assert.Equal(plain.Noise.Abar[0], rescaled.Noise.Abar[0], 1e-12);
-        Assert.Equal(0, rescaled.Noise.Abar[^1]);
+        SchedulerConfig plain = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction"}""");
+        SchedulerConfig rescaled = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction","rescale_betas_zero_snr":true}""");
+        Assert.Equal(plain.Noise.AlphasCumprod[0], rescaled.Noise.AlphasCumprod[0], 1e-12);
+        Assert.Equal(0, rescaled.Noise.AlphasCumprod[^1]);
     }
 
     [Theory]
@@ -67,7 +80,15 @@ public sealed class ScheduleTests
     [InlineData("leading", new[] { 801, 601, 401, 201, 1 })]
     [InlineData("trailing", new[] { 999, 799, 599, 399, 199 })]
     public void Every_spacing_gives_the_timesteps_of_the_original(string spacing, int[] expected) =>
-        Assert.Equal(expected, FromJson($$"""{"timestep_spacing":"{{spacing}}","steps_offset":1}""").Timesteps(5));
+        Assert.Equal(expected, FromJson($$"""{"timestep_spacing":"{{spacing}}","steps_offset":1}""", ReferenceDdim.Read).Timesteps(5));
+
+    [Theory]
+    [InlineData("linspace", TimestepSpacing.Linspace), InlineData("trailing", TimestepSpacing.Trailing)]
+    public void The_solvers_timesteps_are_those_of_the_original(string spacing, TimestepSpacing kind)
+    {
+        ReferenceDdim reference = FromJson($$"""{"timestep_spacing":"{{spacing}}"}""", ReferenceDdim.Read);
+        Assert.All((int[])[2, 5, 7, 20, 333, 999, 1000], steps => Assert.Equal(reference.Timesteps(steps).Reverse(), DdimSchedule.Spaced(kind, 1000, steps)));
+    }
 
     [Theory]
     [InlineData("""{"beta_schedule":"cosine"}""", "beta_schedule")]
@@ -99,9 +120,9 @@ public sealed class ScheduleTests
     [InlineData("""{"_class_name":"DDPMScheduler","predict_epsilon":true}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
     public void Of_other_samplers_the_schedule_is_taken(string json, PredictionType prediction, TimestepSpacing spacing)
     {
-        DdimSchedule schedule = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,""" + json[1..]);
+        SchedulerConfig schedule = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,""" + json[1..]);
         Assert.Equal((prediction, spacing), (schedule.PredictionType, schedule.Spacing));
-        Assert.Equal(0.0046601, schedule.Noise.Abar[999], 0.5001e-7);
+        Assert.Equal(0.0046601, schedule.Noise.AlphasCumprod[999], 0.5001e-7);
     }
 
     [Fact]
@@ -112,19 +133,21 @@ public sealed class ScheduleTests
     public void Thresholding_clips_at_the_quantile_and_scales_to_one()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        DdimSchedule schedule = FromJson("""{"prediction_type":"sample","thresholding":true,"dynamic_thresholding_ratio":0.5,"sample_max_value":10}""");
+        ReferenceDdim schedule = FromJson("""{"prediction_type":"sample","thresholding":true,"dynamic_thresholding_ratio":0.5,"sample_max_value":10}""", ReferenceDdim.Read);
         Tensor said = torch.copy_of([0.5, -2.0, 4.0, 8.0, 0.1, 0.2, -0.3, 0.4], 2, 4).to(ScalarType.Float32);
         (_, Tensor original) = schedule.Step(said, 500, torch.zeros_like(said), 10);
         Assert.Equal([0.5 / 3, -2.0 / 3, 1, 1, 0.1, 0.2, -0.3, 0.4], original.ToDoubles(), (a, b) => Math.Abs(a - b) < 1e-6);
     }
 
-    private static DdimSchedule FromJson(string options)
+    private static SchedulerConfig FromJson(string options) => FromJson(options, SchedulerConfig.Read);
+
+    private static T FromJson<T>(string options, Func<string, T> read)
     {
         string path = Path.Combine(Directory.CreateTempSubdirectory("inverse-test-").FullName, "scheduler_config.json");
         File.WriteAllText(path, options.Contains("_class_name", StringComparison.Ordinal) ? options : """{"_class_name":"DDIMScheduler",""" + options.TrimStart()[1..]);
         try
         {
-            return DdimSchedule.Read(path);
+            return read(path);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Consistency;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
@@ -121,7 +122,7 @@ public sealed class ConstrainedAdmmTests
         var solver = new ConstrainedAdmm(new SolverInput(model, op, y, Sigma, p => stages.Add(p.Stage)), parameters);
         using SolverState state = solver.Start(1);
         solver.Run(state);
-        int above = new DdimGrid(model.Abar, 10).Abar.Count(a => a <= 0.5);
+        int above = new DdimSchedule(model, 10).From(0).Count(step => step.AlphaCumprod <= 0.5);
         Assert.InRange(above, 3, 7);
         Assert.Equal([.. Enumerable.Repeat("pixel", above), .. Enumerable.Repeat("latent", 10 - above), "final"], stages);
         Assert.Equal((10, above + 3 * (10 - above) + 1, above, 3 * (10 - above)), (solver.Calls.Network, solver.Calls.Decoder, solver.Calls.Encoder, solver.Calls.DecoderGradient));

@@ -32,7 +32,7 @@ public sealed class DapsTests
         using GaussianModel model = White();
         using LinearOperator op = Toy.Operators["denoising"](8);
         const int T = 600;
-        double a = model.Abar[T], sigma = Math.Sqrt((1 - a) / a);
+        double a = model.AlphasCumprod[T], sigma = Math.Sqrt((1 - a) / a);
         Tensor z = Toy.Normal([1, 1, 8, 8], 1), scaled = z / Math.Sqrt(a);
 
         // z₀ ~ N(0, I): ε = σ z̃ / (1 + σ²), and z̃ / √(1 + σ²) does not change along the flow.
@@ -57,7 +57,7 @@ public sealed class DapsTests
         using SolverState twin = solver.Start(1);
         const int K = 25;
         Tensor z = z0, v = twin.Noise(1, 8, 8);
-        double h = 1e-4 * 0.75, a = model.Abar[solver.Timestep(Daps.Levels(10, 0.1, 50)[K])], sigma2 = (1 - a) / a;
+        double h = 1e-4 * 0.75, a = model.AlphasCumprod[solver.Timestep(Daps.Levels(10, 0.1, 50)[K])], sigma2 = (1 - a) / a;
         for (int i = 0; i < 2; i++)
         {
             // On the [-1,1] scale, where y is 2 y - A 1 and A of a blur keeps constants.
@@ -82,7 +82,7 @@ public sealed class DapsTests
         Tensor z = solver.HamiltonianMonteCarlo(torch.full([1, 1, Side, Side], -0.2), 0, state).to(ScalarType.Float64);
 
         // exp(-(z - 0.2)²/τ² - (z + 0.2)²/2σ²) has precision 2/τ² + 1/σ².
-        double a = model.Abar[solver.Timestep(0.3)], sigma2 = (1 - a) / a, precision = 2 / 0.09 + 1 / sigma2;
+        double a = model.AlphasCumprod[solver.Timestep(0.3)], sigma2 = (1 - a) / a, precision = 2 / 0.09 + 1 / sigma2;
         Assert.Equal((0.2 * 2 / 0.09 - 0.2 / sigma2) / precision, z.mean().ToDouble(), 4 / Math.Sqrt(precision * Side * Side));
         Assert.Equal(1, precision * z.var([0, 1, 2, 3]).ToDouble(), 0.2);
     }
@@ -98,7 +98,7 @@ public sealed class DapsTests
         DapsParameters parameters = DapsParameters.Fast with { Steps = 2, SigmaMax = 10, OdeSteps = 3 };
         var solver = new Daps(input, parameters);
         using SolverState state = solver.Start(1);
-        double a = model.Abar[737], next = model.Abar[solver.Timestep(0.1)];
+        double a = model.AlphasCumprod[737], next = model.AlphasCumprod[solver.Timestep(0.1)];
         Assert.Equal(Math.Sqrt(1 - a), state.Latent.square().mean().sqrt().ToDouble(), 0.3);
         Tensor clean = new Daps(input, parameters).Denoise(state.Latent, 737);
         Tensor expected = new DataConsistency(input, parameters).Solve((clean + 1) / 2, DataConsistency.ErrorCorrelation(a)) * 2 - 1;

@@ -153,7 +153,7 @@ public sealed class DcdpTests
         for (int i = 0; i < timesteps.Length; i++)
         {
             (Tensor clean, Tensor noise) = Clean(at, timesteps[i]);
-            double before = i + 1 == timesteps.Length ? 1 : model.Abar[timesteps[i + 1]];
+            double before = i + 1 == timesteps.Length ? 1 : model.AlphasCumprod[timesteps[i + 1]];
             at = clean * Math.Sqrt(before) + noise * Math.Sqrt(1 - before);
         }
 
@@ -163,7 +163,7 @@ public sealed class DcdpTests
 
         (Tensor, Tensor) Clean(Tensor noisy, int t)
         {
-            double a = model.Abar[t];
+            double a = model.AlphasCumprod[t];
             Tensor clean = ((noisy - model.PredictNoise(noisy, torch.copy_of([(long)t])) * Math.Sqrt(1 - a)) / Math.Sqrt(a)).clamp(-1, 1);
             return (clean, (noisy - clean * Math.Sqrt(a)) / Math.Sqrt(1 - a));
         }
@@ -181,13 +181,13 @@ public sealed class DcdpTests
         Tensor z = Toy.Normal([1, 4, 4, 4], 3) * scale, noisy = Noisy(model, z, time), at = noisy;
         for (int i = 0; i < timesteps.Length; i++)
         {
-            double a = model.Abar[timesteps[i]], before = model.Abar[i + 1 == timesteps.Length ? 0 : timesteps[i + 1]];
+            double a = model.AlphasCumprod[timesteps[i]], before = model.AlphasCumprod[i + 1 == timesteps.Length ? 0 : timesteps[i + 1]];
             Tensor e = model.PredictNoise(at, torch.copy_of([(long)timesteps[i]]));
             at = (at - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before);
         }
 
         Assert.True(Toy.Error(Purify(model, op, Steps, z, time), at) < 1e-5);
-        double first = model.Abar[time - 1];
+        double first = model.AlphasCumprod[time - 1];
         Tensor once = noisy / Math.Sqrt(first) - model.PredictNoise(noisy, torch.copy_of([time - 1L])) * Math.Sqrt(1 / first - 1);
         Assert.True(Toy.Error(Purify(model, op, Steps with { Purifier = Purifier.Tweedie }, z, time), once) < 1e-5);
     }
@@ -199,9 +199,9 @@ public sealed class DcdpTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
         Tensor z = Toy.Normal([1, 1, 8, 8], 3);
-        double a = model.Abar[299], sigma = Math.Sqrt((1 - a) / a);
+        double a = model.AlphasCumprod[299], sigma = Math.Sqrt((1 - a) / a);
         using SolverState state = SolverState.Start([5], torch.CPU);
-        Tensor expected = model.Consistent(z + state.Noise(1, 8, 8) * sigma, sigma);
+        Tensor expected = model.ConsistencyFunction(z + state.Noise(1, 8, 8) * sigma, sigma);
         Assert.Equal(expected.ToFloats(), Purify(model, op, Steps with { Purifier = Purifier.Consistency }, z, 300).ToFloats());
     }
 
@@ -252,7 +252,7 @@ public sealed class DcdpTests
     private static Tensor Noisy(LatentModel model, Tensor z, int time)
     {
         using SolverState state = SolverState.Start([5], torch.CPU);
-        double a = model.Abar[time - 1];
+        double a = model.AlphasCumprod[time - 1];
         return z * Math.Sqrt(a) + state.Noise(z.shape[1..]) * Math.Sqrt(1 - a);
     }
 

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
 using Xunit;
@@ -52,7 +53,7 @@ public sealed class DdnmTests
         solver.Advance(state);
 
         // Timestep 500 after 999. √ᾱ' 2σ lies far below √(1-ᾱ') there: λ = 1, and 1/(1+ρ) of the residual with ρ = ᾱ'σ²/(1-ᾱ').
-        double a = model.Abar[999], next = model.Abar[500], gain = 1 / (1 + next * sigma * sigma / (1 - next));
+        double a = model.AlphasCumprod[999], next = model.AlphasCumprod[500], gain = 1 / (1 + next * sigma * sigma / (1 - next));
         Tensor e = model.PredictNoise(z, torch.copy_of([999L, 999L]));
         Tensor x0 = (z - e * Math.Sqrt(1 - a)) / Math.Sqrt(a), mask = op.Apply(torch.ones([2, 1, 8, 8]));
         Tensor x = x0 + (op.Measured(y) * 2 - mask - x0 * mask) * gain;
@@ -73,7 +74,7 @@ public sealed class DdnmTests
         // The linear part of the step in the singular vectors: 1 - λ s²/(s²+ρ). Its gain for y is that over s.
         var solver = new Ddnm(new SolverInput(model, op, torch.zeros([d, .. op.Range], op.IsComplexRange ? ScalarType.ComplexFloat32 : ScalarType.Float32), Sigma), DdnmParameters.Paper);
         Tensor v = vt.narrow(0, 0, d).contiguous().reshape([d, .. op.Domain]).to(ScalarType.Float32);
-        double[] kept = (solver.Consistent(v, 0.5, Before) * v).reshape(d, -1).sum([1]).ToDoubles(), values = s.ToDoubles();
+        double[] kept = (solver.RangeNullSpace(v, 0.5, Before) * v).reshape(d, -1).sum([1]).ToDoubles(), values = s.ToDoubles();
         for (int k = 0; k < values.Length && values[k] > 1e-5; k++)
         {
             double carried = Math.Sqrt(Before) * 2 * Sigma * (1 - kept[k]) / values[k];
@@ -108,18 +109,18 @@ public sealed class DdnmTests
         // On [-1,1], where the prior's variance is 0.16: e = g z, x₀ = k z.
         double Variance()
         {
-            var grid = new DdimGrid(model.Abar, N);
+            var grid = new DdimSchedule(model, N);
             int[] visits = Ddnm.Visits(N, length, repeat);
             double v = 1;
             for (int i = 0; ; i++)
             {
-                double a = grid.Abar[visits[i]], g = Math.Sqrt(1 - a) / (a * 0.16 + 1 - a), k = (1 - Math.Sqrt(1 - a) * g) / Math.Sqrt(a);
+                double a = grid[visits[i]].AlphaCumprod, g = Math.Sqrt(1 - a) / (a * 0.16 + 1 - a), k = (1 - Math.Sqrt(1 - a) * g) / Math.Sqrt(a);
                 if (i == visits.Length - 1)
                 {
                     return k * k * v / 4;
                 }
 
-                double next = grid.Abar[visits[i + 1]], old = visits[i + 1] < visits[i] ? Math.Sqrt((1 - next) * (1 - eta * eta)) * g : 0;
+                double next = grid[visits[i + 1]].AlphaCumprod, old = visits[i + 1] < visits[i] ? Math.Sqrt((1 - next) * (1 - eta * eta)) * g : 0;
                 v = Math.Pow(Math.Sqrt(next) * k + old, 2) * v + (1 - next) * (visits[i + 1] < visits[i] ? eta * eta : 1);
             }
         }

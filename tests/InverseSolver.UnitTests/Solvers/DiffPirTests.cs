@@ -16,22 +16,22 @@ public sealed class DiffPirTests
     public void Quadratic_steps_are_the_roots_of_evenly_spaced_squares()
     {
         // √(i/10) · 1000 rounded down, by hand; the last timestep is 999.
-        Assert.Equal([0, 316, 447, 547, 632, 707, 774, 836, 894, 948, 999], DdimGrid.Quadratic(Ldm.Abar, 11).Timestep);
-        Assert.Equal([0, 999], DdimGrid.Quadratic(Ldm.Abar, 2).Timestep);
-        Assert.Equal([999], DdimGrid.Quadratic(Ldm.Abar, 1).Timestep);
-        Assert.Equal([0, 100, 142, 994, 999], DdimGrid.Quadratic(Ldm.Abar, 100).Timestep is var t ? [t[0], t[1], t[2], t[98], t[99]] : []);
+        Assert.Equal([0, 316, 447, 547, 632, 707, 774, 836, 894, 948, 999], DdimSchedule.Quadratic(1000, 11));
+        Assert.Equal([0, 999], DdimSchedule.Quadratic(1000, 2));
+        Assert.Equal([999], DdimSchedule.Quadratic(1000, 1));
+        Assert.Equal([0, 100, 142, 994, 999], DdimSchedule.Quadratic(1000, 100) is var t ? [t[0], t[1], t[2], t[98], t[99]] : []);
     }
 
     [Theory]
     [InlineData(10), InlineData(100), InlineData(500), InlineData(999), InlineData(1000)]
     public void Quadratic_steps_rise_and_end_where_the_schedule_does(int steps)
     {
-        DdimGrid grid = DdimGrid.Quadratic(Ldm.Abar, steps);
+        var grid = new DdimSchedule(Ldm.AlphasCumprod, DdimSchedule.Quadratic(1000, steps), Ldm.AlphasCumprod[0]);
         Assert.Equal(steps, grid.Steps);
-        Assert.Equal((0, 999), (grid.Timestep[0], grid.Timestep[^1]));
-        Assert.All(Enumerable.Range(1, steps - 1), i => Assert.True(grid.Timestep[i] > grid.Timestep[i - 1]));
-        Assert.All(Enumerable.Range(1, steps - 1), i => Assert.Equal(Ldm.Abar[grid.Timestep[i - 1]], grid.AbarBefore[i]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => DdimGrid.Quadratic(Ldm.Abar, 1001));
+        Assert.Equal((0, 999), (grid[0].Timestep, grid[steps - 1].Timestep));
+        Assert.All(Enumerable.Range(1, steps - 1), i => Assert.True(grid[i].Timestep > grid[i - 1].Timestep));
+        Assert.All(Enumerable.Range(1, steps - 1), i => Assert.Equal(Ldm.AlphasCumprod[grid[i - 1].Timestep], grid[i].AlphaCumprodPrev));
+        Assert.Throws<ArgumentOutOfRangeException>(() => DdimSchedule.Quadratic(1000, 1001));
     }
 
     [Theory]
@@ -61,7 +61,7 @@ public sealed class DiffPirTests
         solver.Advance(state);
 
         // On [-1,1]: x₀, the proximal step (mask y + ρ x₀)/(mask + ρ), ê, and the next level, timestep 948 after 999.
-        double a = model.Abar[999], next = model.Abar[948], rho = Lambda * 0.1 * 0.1 / ((1 - a) / a);
+        double a = model.AlphasCumprod[999], next = model.AlphasCumprod[948], rho = Lambda * 0.1 * 0.1 / ((1 - a) / a);
         Tensor x0 = (z - model.PredictNoise(z, torch.copy_of([999L, 999L])) * Math.Sqrt(1 - a)) / Math.Sqrt(a);
         Tensor mask = op.Apply(torch.ones([2, 1, 8, 8])), signed = op.Measured(y) * 2 - mask;
         Tensor x = (signed + x0 * rho) / (mask + rho);
@@ -80,10 +80,10 @@ public sealed class DiffPirTests
         var solver = new DiffPir(new SolverInput(model, op, torch.zeros([1, 1, Side, Side]), 0.01), DiffPirParameters.Paper with { Zeta = zeta });
         using SolverState state = solver.Start(1);
         Tensor z = Toy.Normal([1, 1, Side, Side], 3), z0 = Toy.Normal([1, 1, Side, Side], 4);
-        DdimGrid grid = DdimGrid.Quadratic(model.Abar, 100);
-        double a = grid.Abar[50], before = grid.Abar[49];
+        DdimSchedule grid = solver.Schedule;
+        double a = grid[50].AlphaCumprod, before = grid[49].AlphaCumprod;
         Tensor e = (z - z0 * Math.Sqrt(a)) / Math.Sqrt(1 - a);
-        Tensor noise = solver.Next(z, z0, 50, state) - z0 * Math.Sqrt(before) - e * Math.Sqrt((1 - before) * (1 - zeta));
+        Tensor noise = solver.Next(z, z0, grid[50], state) - z0 * Math.Sqrt(before) - e * Math.Sqrt((1 - before) * (1 - zeta));
         double variance = zeta * (1 - before);
         Assert.Equal(variance, noise.var([0, 1, 2, 3]).ToDouble(), 4 * variance * Math.Sqrt(2.0 / (Side * Side)));
         Assert.Equal(0, noise.mean().ToDouble(), 4 * Math.Sqrt(variance) / Side);

@@ -24,7 +24,8 @@ public sealed class EventTests
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
-        (double s, double w, double v) = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), ReSampleParameters.Paper).Resampling(index);
+        var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, 8, 8]), 0.01), ReSampleParameters.Paper);
+        (double s, double w, double v) = solver.Resampling(solver.Schedule[index]);
         Assert.Equal(sigma, s, 6);
         Assert.Equal(weight, w, 4);
         Assert.Equal(variance, v, 6);
@@ -53,11 +54,11 @@ public sealed class EventTests
         using LinearOperator op = Toy.Operators["denoising"](Side);
         var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, Side, Side]), 0.01), ReSampleParameters.Paper);
         using SolverState state = solver.Start(7);
-        Tensor drawn = solver.Resample(torch.full([1, 1, Side, Side], 3), torch.full([1, 1, Side, Side], -2), index, state).to(ScalarType.Float64);
+        Tensor drawn = solver.StochasticResample(torch.full([1, 1, Side, Side], 3), torch.full([1, 1, Side, Side], -2), solver.Schedule[index], state).to(ScalarType.Float64);
 
         // N(√a' z*, 1-a') times N(z_t, s), a' being ᾱ one step nearer to the image.
         int t = 2 * index + 1;
-        double a = model.Abar[t], before = model.Abar[t - 2], s = 40 * (1 - before) / (1 - a) * (1 - a / before);
+        double a = model.AlphasCumprod[t], before = model.AlphasCumprod[t - 2], s = 40 * (1 - before) / (1 - a) * (1 - a / before);
         double variance = 1 / (1 / s + 1 / (1 - before)), mean = variance * (3 * Math.Sqrt(before) / (1 - before) + -2 / s);
         double n = (double)Side * Side;
         Assert.Equal(mean, drawn.mean().ToDouble(), 4 * Math.Sqrt(variance / n));
@@ -104,8 +105,8 @@ public sealed class EventTests
         // Index 250 of 500: t = 501, ᾱ = 0.114005, ᾱ' = 0.115844.
         const double A = 0.114005, Before = 0.115844;
         Tensor e = model.PredictNoise(z, torch.copy_of([501L]));
-        (Tensor next, Tensor clean) = exact.Ddim(z, 501, 250, state);
-        (Tensor sameNext, Tensor quirk) = reference.Ddim(z, 501, 250, state);
+        (Tensor next, Tensor clean) = exact.Ddim(z, exact.Schedule[250], state);
+        (Tensor sameNext, Tensor quirk) = reference.Ddim(z, reference.Schedule[250], state);
         Tensor z0 = (z - e * Math.Sqrt(1 - A)) / Math.Sqrt(A);
         Assert.True(Toy.Error(clean, z0) < 2e-5);
         Assert.True(Toy.Error(quirk, (z - e * (1 - A)) / Math.Sqrt(A)) < 2e-5);
@@ -124,8 +125,8 @@ public sealed class EventTests
         Tensor y = torch.zeros([1, 1, Side, Side]), z = Toy.Normal([1, 1, Side, Side], 3);
         var solver = new ReSample(new SolverInput(model, op, y, 0.01), Cheap with { Eta = 0.8 });
         using SolverState state = solver.Start(1);
-        (Tensor next, _) = solver.Ddim(z, 201, 100, state);
-        double a = model.Abar[201], before = model.Abar[199];
+        (Tensor next, _) = solver.Ddim(z, solver.Schedule[100], state);
+        double a = model.AlphasCumprod[201], before = model.AlphasCumprod[199];
         double s2 = 0.64 * (1 - before) / (1 - a) * (1 - a / before);
         Tensor e = model.PredictNoise(z, torch.copy_of([201L]));
         Tensor mean = (z - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before - s2);
@@ -146,7 +147,7 @@ public sealed class EventTests
         var solver = new ReSample(new SolverInput(model, op, y, 0.01), parameters);
         using SolverState state = solver.Start(1);
         const int Index = 100;
-        Tensor travelled = solver.TimeTravel(z, torch.zeros_like(z), 499 - Index, state);
+        Tensor travelled = solver.TimeTravel(z, torch.zeros_like(z), solver.Schedule[Index], state);
 
         Tensor expected = Travel(offByOne), other = Travel(!offByOne);
         Assert.True(Toy.Error(travelled, expected) < 1e-5);
@@ -158,7 +159,7 @@ public sealed class EventTests
             for (int k = 1; k <= steps; k++)
             {
                 int timestep = 2 * (Index - k) + 1, coefficient = quirk ? timestep + 2 : timestep;
-                double a = model.Abar[coefficient], before = model.Abar[coefficient - 2];
+                double a = model.AlphasCumprod[coefficient], before = model.AlphasCumprod[coefficient - 2];
                 Tensor e = model.PredictNoise(at, torch.copy_of([(long)timestep]));
                 clean = (at - e * (1 - a)) / Math.Sqrt(a);
                 at = (at - e * Math.Sqrt(1 - a)) * Math.Sqrt(before / a) + e * Math.Sqrt(1 - before);
@@ -177,10 +178,10 @@ public sealed class EventTests
         Tensor y = torch.zeros([1, 1, 8, 8]), z = Toy.Normal([1, 1, 8, 8], 3), z0 = Toy.Normal([1, 1, 8, 8], 4);
         var solver = new ReSample(new SolverInput(model, op, y, 0.01), Cheap);
         using SolverState state = solver.Start(1);
-        solver.TimeTravel(z, z0, 499 - 2, state);
+        solver.TimeTravel(z, z0, solver.Schedule[2], state);
         Assert.Equal(2, solver.Calls.Network);
         var staying = new ReSample(new SolverInput(model, op, y, 0.01), Cheap with { TravelSteps = 0 });
-        Assert.Equal(z0.ToFloats(), staying.TimeTravel(z, z0, 399, state).ToFloats());
+        Assert.Equal(z0.ToFloats(), staying.TimeTravel(z, z0, staying.Schedule[100], state).ToFloats());
         Assert.Equal(0, staying.Calls.Network);
     }
 }

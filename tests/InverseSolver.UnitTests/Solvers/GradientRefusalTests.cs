@@ -106,7 +106,7 @@ public sealed class GradientRefusalTests
     };
 
     /// <summary>The Gaussian model with some gradients left out, as a file of ONNX leaves them out.</summary>
-    private sealed class WithoutGradients(GaussianModel inner, ModelGradients gradients, int? size = null) : LatentModel(inner.Abar)
+    private sealed class WithoutGradients(GaussianModel inner, ModelGradients gradients, int? size = null) : LatentModel(inner.AlphasCumprod)
     {
         public override ModelInfo Info { get; } = inner.Info with { Gradients = gradients, FixedHeight = size, FixedWidth = size, SizeMultiple = size ?? inner.Info.SizeMultiple };
 

@@ -69,7 +69,7 @@ public sealed class ItemStopTests
         Tensor z0 = Toy.Normal([2, 1, 8, 8], 3) * 0.3;
         z0.select(0, 0).copy_(op.Prox(truth, y, 1).select(0, 0) * 2 - 1);
         var solver = new ReSample(new SolverInput(model, op, y, Sigma), Discrepant);
-        Tensor z = solver.LatentConsistency(z0, 400);
+        Tensor z = solver.LatentOptimization(z0, 400);
         Assert.Equal(z0.select(0, 0).ToFloats(), z.select(0, 0).ToFloats());
         Assert.NotEqual(z0.select(0, 1).ToFloats(), z.select(0, 1).ToFloats());
         double[] residual2 = op.Residual2(model.Decode(z, 8, 8), y).ToDoubles();
@@ -79,7 +79,7 @@ public sealed class ItemStopTests
 
         // Alone an item goes the same way.
         var alone = new ReSample(new SolverInput(model, op, y.narrow(0, 1, 1), Sigma), Discrepant);
-        Assert.True(Toy.Error(alone.LatentConsistency(z0.narrow(0, 1, 1), 400), z.narrow(0, 1, 1)) < 1e-5);
+        Assert.True(Toy.Error(alone.LatentOptimization(z0.narrow(0, 1, 1), 400), z.narrow(0, 1, 1)) < 1e-5);
     }
 
     [Fact]
@@ -95,11 +95,11 @@ public sealed class ItemStopTests
         var solver = new ReSample(new SolverInput(model, op, y, Sigma), Discrepant);
         double allowed = op.MeasuredComponents * Sigma * Sigma;
         Assert.True(op.Residual2(x0, y).ToDoubles()[1] > 10 * allowed);
-        Tensor x = solver.PixelConsistency(x0, 0);
+        Tensor x = solver.PixelOptimization(x0, 0);
         Assert.True(Toy.Error(x.select(0, 0), x0.select(0, 0)) < 1e-6);
         Assert.InRange(op.Residual2(x, y).ToDoubles()[1], 0.8 * allowed, allowed);
         var alone = new ReSample(new SolverInput(model, op, y.narrow(0, 1, 1), Sigma), Discrepant);
-        Assert.True(Toy.Error(alone.PixelConsistency(x0.narrow(0, 1, 1), 0), x.narrow(0, 1, 1)) < 1e-5);
+        Assert.True(Toy.Error(alone.PixelOptimization(x0.narrow(0, 1, 1), 0), x.narrow(0, 1, 1)) < 1e-5);
     }
 
     [Fact]
@@ -114,7 +114,7 @@ public sealed class ItemStopTests
         Tensor x0 = torch.full([1, 1, 8, 8], 0.9), signed = torch.full([1, 1, 8, 8], 0.8), sign = op.Adjoint(op.Apply(x0) - y).sign();
 
         // Adam's first step is the gradient's sign times the rate; the decay shrinks the variable, on the [-1,1] scale, before it.
-        Tensor pixel = solver.PixelConsistency(x0, 0), latent = solver.LatentConsistency(signed, 1);
+        Tensor pixel = solver.PixelOptimization(x0, 0), latent = solver.LatentOptimization(signed, 1);
         Assert.True(Toy.Error(pixel * 2 - 1, signed * (1 - 0.03 * 0.1) - sign * 0.03) < 1e-5);
         Assert.True(Toy.Error(latent, signed * (1 - 0.007 * 0.1) - sign * 0.007) < 1e-5);
     }
@@ -134,7 +134,7 @@ public sealed class ItemStopTests
         double Loss(double sigma)
         {
             var solver = new ReSample(new SolverInput(model, op, y, sigma), ReSampleParameters.Paper with { WeightDecay = 0 });
-            return 4 * op.Residual2(solver.PixelConsistency(torch.full([1, 1, 8, 8], 0.5), 0), y).ToDoubles()[0] / 64;
+            return 4 * op.Residual2(solver.PixelOptimization(torch.full([1, 1, 8, 8], 0.5), 0), y).ToDoubles()[0] / 64;
         }
     }
 
@@ -146,7 +146,7 @@ public sealed class ItemStopTests
         using LinearOperator op = Toy.Operators["denoising"](8);
         (_, Tensor y) = Toy.Measure(model, op, 0.02, 1, 1);
         var solver = new ReSample(new SolverInput(model, op, y, 0), Discrepant with { LatentLearningRate = 1, Window = 5 });
-        solver.LatentConsistency(y * 2 - 1 + Toy.Normal([1, 1, 8, 8], 2) * 1e-4, 400);
+        solver.LatentOptimization(y * 2 - 1 + Toy.Normal([1, 1, 8, 8], 2) * 1e-4, 400);
         Assert.InRange(solver.Calls.DecoderGradient, 6, 12);
     }
 }

@@ -36,7 +36,7 @@ public sealed class LatentDpsTests
         using LinearOperator op = Toy.Operators["inpainting"](8);
         Tensor z0 = Toy.Normal([1, 1, 8, 8], 1), y = op.Apply(model.Decode(z0, 8, 8)), next = Toy.Normal([1, 1, 8, 8], 2);
         var solver = new ReSample(new SolverInput(model, op, y, 0.01), ReSampleParameters.Paper);
-        Assert.Equal(next.ToFloats(), solver.LdpsStep(next, z0, 250).Next.ToFloats());
+        Assert.Equal(next.ToFloats(), solver.LatentDps(next, z0, solver.Schedule[250]).Z.ToFloats());
     }
 
     private static void Compare(LatentModel model, LinearOperator op, int index, double scale)
@@ -44,7 +44,7 @@ public sealed class LatentDpsTests
         using DisposeScope scope = torch.NewDisposeScope();
         (int height, int width) = ((int)op.Domain[1], (int)op.Domain[2]);
         long[] shape = [2, .. model.LatentShape(height, width)];
-        double a = model.Abar[2 * index + 1];
+        double a = model.AlphasCumprod[2 * index + 1];
         Tensor y = OperatorList.Measurement(op, 2, 5) * 0.3;
         Tensor z = Toy.Normal(shape, 6).requires_grad_(), e = Toy.Normal(shape, 7);
 
@@ -60,7 +60,7 @@ public sealed class LatentDpsTests
         Tensor expected = torch.autograd.vjp(loss, z, torch.ones_like(loss));
 
         var solver = new ReSample(new SolverInput(model, op, y, 0.01), ReSampleParameters.Paper with { LdpsScale = scale });
-        (Tensor next, Tensor estimate) = solver.LdpsStep(torch.zeros(shape), z0.detach(), index);
+        (Tensor next, Tensor estimate) = solver.LatentDps(torch.zeros(shape), z0.detach(), solver.Schedule[index]);
         Assert.True(Toy.Error(-next, expected) < 1e-4, $"{Toy.Error(-next, expected):e2}");
         Assert.True(Toy.Error(estimate, model.Decode(z0.detach(), height, width)) < 1e-5);
     }

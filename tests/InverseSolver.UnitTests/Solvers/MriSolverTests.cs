@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -45,7 +46,7 @@ public sealed class MriSolverTests
         // With all 1000 timesteps β_t = (√0.0015 + t/999 (√0.0195 - √0.0015))²; ᾱ of 500 and 499 as published and as 1 - β says.
         double beta = Math.Pow(Math.Sqrt(0.0015) + 500 / 999.0 * (Math.Sqrt(0.0195) - Math.Sqrt(0.0015)), 2);
         double a = 0.1149220, before = a / (1 - beta);
-        (double clean, double noisy, double deviation) = solver.Posterior(500);
+        (double clean, double noisy, double deviation) = DdpmConsistency.Posterior(solver.Schedule[500]);
         Assert.Equal(Math.Sqrt(before) * beta / (1 - a), clean, 6);
         Assert.Equal(Math.Sqrt(1 - beta) * (1 - before) / (1 - a), noisy, 6);
         Assert.Equal(Math.Sqrt(beta * (1 - before) / (1 - a)), deviation, 6);
@@ -67,12 +68,12 @@ public sealed class MriSolverTests
         var solver = new DdpmConsistency(new SolverInput(model, op, y, 0), DdpmConsistencyParameters.Paper with { Steps = N });
         using SolverState state = solver.Start(1);
         Tensor signed = y * 2 - op.Apply(torch.ones([1, 1, Side, Side]));
-        var grid = new DdimGrid(model.Abar, N);
+        var grid = new DdimSchedule(model, N);
         double samples = op.MeasuredComponents / 2.0;
         for (int step = 0; step < N - 1; step++)
         {
             solver.Advance(state);
-            double a = grid.AbarBefore[N - 1 - step];
+            double a = grid[N - 1 - step].AlphaCumprodPrev;
             double variance = op.Residual2(state.Latent, signed * Math.Sqrt(a)).ToDouble() / samples;
             Assert.True(Math.Abs(variance / (1 - a) - 1) < 6 / Math.Sqrt(samples), $"step {step}: {variance:f4} of {1 - a:f4}");
         }
@@ -122,12 +123,12 @@ public sealed class MriSolverTests
         solver.Advance(state);
         solver.Advance(state);
 
-        Tensor z = (op.Adjoint(y) * 2 - 1) * Math.Sqrt(model.Abar[400]) + same.Noise(1, 8, 8) * Math.Sqrt(1 - model.Abar[400]);
+        Tensor z = (op.Adjoint(y) * 2 - 1) * Math.Sqrt(model.AlphasCumprod[400]) + same.Noise(1, 8, 8) * Math.Sqrt(1 - model.AlphasCumprod[400]);
         Tensor e = model.PredictNoise(z, torch.copy_of([400L]));
-        z = Clean(z, e, 400) * Math.Sqrt(model.Abar[200]) + e * Math.Sqrt(1 - model.Abar[200]);
+        z = Clean(z, e, 400) * Math.Sqrt(model.AlphasCumprod[200]) + e * Math.Sqrt(1 - model.AlphasCumprod[200]);
         Tensor x = (Clean(z, model.PredictNoise(z, torch.copy_of([200L])), 200) + 1) / 2;
         Assert.True(Toy.Error(state.Latent, op.Prox(x, y, 0) * 2 - 1) < 1e-4);
 
-        Tensor Clean(Tensor noisy, Tensor noise, int t) => (noisy - noise * Math.Sqrt(1 - model.Abar[t])) / Math.Sqrt(model.Abar[t]);
+        Tensor Clean(Tensor noisy, Tensor noise, int t) => (noisy - noise * Math.Sqrt(1 - model.AlphasCumprod[t])) / Math.Sqrt(model.AlphasCumprod[t]);
     }
 }

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -43,14 +44,14 @@ public sealed class NetworkGradientTests
         using LinearOperator op = Toy.Operators["inpainting"](12);
         Tensor y = OperatorList.Measurement(op, 1, 5), z = Toy.Normal([1, 1, 12, 12], 6), d = Toy.Normal([1, 1, 12, 12], 7);
         var solver = new LatentDps(new SolverInput(model, op, y, 0.01), Dps);
-        double slope = solver.Guidance(z, Index).Gradient.mul(d).sum().ToDouble();
-        double Loss(double h) => 2 * op.Residual2(solver.Guidance(z + d * h, Index).Image, y).sqrt().ToDouble();
+        double slope = solver.Guidance(z, solver.Schedule[Index]).Gradient.mul(d).sum().ToDouble();
+        double Loss(double h) => 2 * op.Residual2(solver.Guidance(z + d * h, solver.Schedule[Index]).Image, y).sqrt().ToDouble();
         double difference = (Loss(0.01) - Loss(-0.01)) / 0.02;
         Assert.Equal(difference, slope, 0.005 * Math.Abs(difference));
 
         // Without the network's part it is another number.
         var decoderOnly = new LatentDps(new SolverInput(model, op, y, 0.01), Dps with { ThroughNetwork = false });
-        Assert.True(Math.Abs(decoderOnly.Guidance(z, Index).Gradient.mul(d).sum().ToDouble() - difference) > 0.05 * Math.Abs(difference));
+        Assert.True(Math.Abs(decoderOnly.Guidance(z, solver.Schedule[Index]).Gradient.mul(d).sum().ToDouble() - difference) > 0.05 * Math.Abs(difference));
     }
 
     [Fact]
@@ -66,8 +67,8 @@ public sealed class NetworkGradientTests
         new LatentDps(new SolverInput(model, op, y, 0.01), parameters).Advance(state);
 
         var reference = new ReSample(new SolverInput(model, op, y, 0.01), ReSampleParameters.Paper with { Tweedie = Tweedie.Exact });
-        (Tensor next, Tensor clean) = reference.Ddim(z, 999, 499, state);
-        Assert.True(Toy.Error(state.Latent, reference.LdpsStep(next, clean, 499).Next) < 1e-6);
+        (Tensor next, Tensor clean) = reference.Ddim(z, reference.Schedule[499], state);
+        Assert.True(Toy.Error(state.Latent, reference.LatentDps(next, clean, reference.Schedule[499]).Z) < 1e-6);
     }
 
     [Fact]
@@ -92,10 +93,10 @@ public sealed class NetworkGradientTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         (int height, int width) = ((int)op.Domain[1], (int)op.Domain[2]);
-        var grid = new DdimGrid(model.Abar, 50);
-        double a = grid.Abar[Index];
+        var grid = new DdimSchedule(model, 50);
+        double a = grid[Index].AlphaCumprod;
         Tensor y = OperatorList.Measurement(op, 2, 5) * 0.3, z = Toy.Normal([2, .. model.LatentShape(height, width)], 6).requires_grad_();
-        Tensor z0 = (z - model.PredictNoise(z, torch.copy_of([(long)grid.Timestep[Index]])) * Math.Sqrt(1 - a)) / Math.Sqrt(a);
+        Tensor z0 = (z - model.PredictNoise(z, torch.copy_of([(long)grid[Index].Timestep])) * Math.Sqrt(1 - a)) / Math.Sqrt(a);
         Tensor x = model.Decode(z0, height, width), residual = op.Apply(x) - op.Measured(y);
         Tensor glued = model.Encode(x - op.Adjoint(residual));
 
@@ -104,13 +105,13 @@ public sealed class NetworkGradientTests
         {
             Tensor norm = Loss(residual * 2, squared), glue = Loss(glued - z0, squared);
             Tensor expected = torch.autograd.vjp(norm, z, torch.ones_like(norm), retain_graph: true);
-            (_, Tensor image, Tensor gradient) = new LatentDps(new SolverInput(model, op, y, 0.01), Dps with { Squared = squared }).Guidance(z.detach(), Index);
+            (_, Tensor image, Tensor gradient) = new LatentDps(new SolverInput(model, op, y, 0.01), Dps with { Squared = squared }).Guidance(z.detach(), grid[Index]);
             Assert.True(Toy.Error(gradient, expected) < 1e-4, $"DPS {Toy.Error(gradient, expected):e2}");
             Assert.True(Toy.Error(image, x.detach()) < 1e-5);
 
             Tensor loss = norm * 0.7 + glue * 0.3;
             expected = torch.autograd.vjp(loss, z, torch.ones_like(loss), retain_graph: true);
-            (_, _, gradient) = new Psld(new SolverInput(model, op, y, 0.01), Psld with { Squared = squared }).Guidance(z.detach(), Index);
+            (_, _, gradient) = new Psld(new SolverInput(model, op, y, 0.01), Psld with { Squared = squared }).Guidance(z.detach(), grid[Index]);
             Assert.True(Toy.Error(gradient, expected) < 1e-4, $"PSLD {Toy.Error(gradient, expected):e2}");
         }
     }

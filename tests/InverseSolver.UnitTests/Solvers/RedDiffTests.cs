@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Solvers;
 using InverseSolver.UnitTests.Diffusion;
@@ -22,8 +23,8 @@ public sealed class RedDiffTests
     [InlineData(TimestepWeight.Const, 1, 1)]
     public void Weights_are_those_of_the_timestep_s_noise(TimestepWeight kind, double noisy, double clean)
     {
-        Assert.Equal(noisy, RedDiff.Weight(kind, 0.2), 6);
-        Assert.Equal(clean, RedDiff.Weight(kind, 0.8), 6);
+        Assert.Equal(noisy, RedDiff.Weight(kind, new DiffusionLevel(0.2)), 6);
+        Assert.Equal(clean, RedDiff.Weight(kind, new DiffusionLevel(0.8)), 6);
     }
 
     /// <remarks>Independent pixels of variance c on [-1,1]: E[ε̂ - n] = √ᾱ √(1-ᾱ) (μ - m)/(ᾱ c + 1 - ᾱ), the gradient of -log p(z_t).</remarks>
@@ -37,8 +38,8 @@ public sealed class RedDiffTests
         using LinearOperator op = Toy.Operators["denoising"](Large);
         var solver = new RedDiff(new SolverInput(model, op, torch.full([1, 1, Large, Large], 0.5), 0.05), new RedDiffParameters { Steps = 100, Weight = TimestepWeight.Linear });
         using SolverState state = solver.Start(4);
-        double a = new DdimGrid(model.Abar, 100).Abar[index], w = Math.Sqrt((1 - a) / a), c = 0.16, mu = 0.7;
-        double[] gradient = [.. solver.PriorGradient(torch.full([1, 1, Large, Large], (float)mu), index, state).ToDoubles().Select(g => g * Large * Large)];
+        double a = new DdimSchedule(model, 100)[index].AlphaCumprod, w = Math.Sqrt((1 - a) / a), c = 0.16, mu = 0.7;
+        double[] gradient = [.. solver.PriorGradient(torch.full([1, 1, Large, Large], (float)mu), solver.Schedule[index], state).ToDoubles().Select(g => g * Large * Large)];
         double mean = gradient.Average(), deviation = Math.Sqrt(gradient.Sum(g => Math.Pow(g - mean, 2)) / gradient.Length);
         Assert.Equal(w * Math.Sqrt(a * (1 - a)) * mu / (a * c + 1 - a), mean, 4 * deviation / Large);
     }
@@ -94,9 +95,9 @@ public sealed class RedDiffTests
         {
             solver.Advance(state);
             int index = 3 - step;
-            double a = new DdimGrid(model.Abar, 4).Abar[index];
+            double a = new DdimSchedule(model, 4)[index].AlphaCumprod;
             Tensor n = same.Noise(1, Side, Side);
-            Tensor e = model.PredictNoise(mu * Math.Sqrt(a) + n * Math.Sqrt(1 - a), torch.copy_of([(long)new DdimGrid(model.Abar, 4).Timestep[index]]));
+            Tensor e = model.PredictNoise(mu * Math.Sqrt(a) + n * Math.Sqrt(1 - a), torch.copy_of([(long)new DdimSchedule(model, 4)[index].Timestep]));
             Tensor fit = op.Adjoint(op.Apply((mu + 1) / 2) - y) * (2.0 / (Side * Side));
             adam.step(fit * 2 + (e - n) * (0.4 * Math.Sqrt((1 - a) / a) / (Side * Side)));
             Assert.True(Toy.Error(state.Latent, mu) < 1e-3, $"{step}: {Toy.Error(state.Latent, mu)}");

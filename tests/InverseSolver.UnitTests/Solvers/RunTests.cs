@@ -62,16 +62,16 @@ public sealed class RunTests
 
         // Every step by a new solver from a state that was saved after the one before.
         using SolverState start = new ReSample(new SolverInput(model, op, both, Sigma), Short).Start(3, 4);
-        SavedState saved = start.Save();
+        SavedState saved = SavedState.Of(start);
         for (int step = 0; step < Short.Steps; step++)
         {
             Assert.Equal(step, saved.Step);
-            using SolverState state = SolverState.Load(saved, torch.CPU);
+            using SolverState state = saved.Load(torch.CPU);
             new ReSample(new SolverInput(model, op, both, Sigma), Short).Advance(state);
-            saved = state.Save();
+            saved = SavedState.Of(state);
         }
 
-        using SolverState last = SolverState.Load(saved, torch.CPU);
+        using SolverState last = saved.Load(torch.CPU);
         Assert.Equal(whole, new ReSample(new SolverInput(model, op, both, Sigma), Short).Run(last).ToFloats());
     }
 
@@ -186,7 +186,7 @@ public sealed class RunTests
         Assert.Throws<OperationCanceledException>((Action)(() =>
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            solver.PixelConsistency(x0, 0);
+            solver.PixelOptimization(x0, 0);
         }));
         Assert.Equal(before, Tensor.TotalCount);
     }

@@ -67,10 +67,10 @@ public sealed class SolverLawTests
         int steps = New().Steps;
         for (int step = 0; step < steps; step++)
         {
-            SavedState saved = state.Save();
+            SavedState saved = SavedState.Of(state);
             state.Dispose();
             Assert.Equal(step, saved.Step);
-            state = SolverState.Load(saved, torch.CPU);
+            state = saved.Load(torch.CPU);
             New().Advance(state);
         }
 
@@ -78,6 +78,32 @@ public sealed class SolverLawTests
         state.Dispose();
 
         Solver New() => parameters.Create(new SolverInput(model, a, y, Sigma));
+    }
+
+    /// <remarks>The other one takes gradients through all networks, so that either would show in the other if a step left its grad mode or its scope behind.</remarks>
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void Two_runs_that_take_turns_on_one_thread_give_the_bits_of_each_alone(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using ForwardOperator a = Operator(type, "inpainting");
+        using LinearOperator b = Toy.Operators["inpainting"](Side);
+        Tensor y = Toy.Measure(model, a, Sigma, 2, 5).Y, other = Toy.Measure(model, b, Sigma, 1, 6).Y;
+        float[] first = Toy.Run(model, a, y, Sigma, Fast(type), 3, 4), second = Toy.Run(model, b, other, Sigma, Fast("psld"), 7);
+
+        Solver one = Fast(type).Create(new SolverInput(model, a, y, Sigma)), two = Fast("psld").Create(new SolverInput(model, b, other, Sigma));
+        using SolverState states = one.Start(3, 4), state = two.Start(7);
+        using (IEnumerator<int> mine = one.Checkpoints(states).GetEnumerator(), theirs = two.Checkpoints(state).GetEnumerator())
+        {
+            while (mine.MoveNext() | theirs.MoveNext())
+            {
+                Assert.True(torch.is_grad_enabled());
+            }
+        }
+
+        Assert.Equal(first, states.Image!.ToFloats());
+        Assert.Equal(second, state.Image!.ToFloats());
     }
 
     /// <summary>Those whose items are independent: the frames of a sequence that is solved jointly are not, their low rank is what determines them.</summary>
@@ -186,7 +212,7 @@ public sealed class SolverLawTests
             (Tensor truth, Tensor y) = Toy.Measure(model, a, Sigma, 1, 8);
             Solver solver = Fast(type).Create(new SolverInput(model, a, y, Sigma));
             using SolverState state = solver.Start(1);
-            SavedState first = state.Save();
+            SavedState first = SavedState.Of(state);
             Tensor start = first.Tensors.TryGetValue("latent", out SavedTensor? z)
                 ? (torch.copy_of(z.Values, z.Shape) + 1) / 2
                 : first.Tensors.TryGetValue("x", out SavedTensor? x0) ? torch.copy_of(x0.Values, x0.Shape) : torch.full([1, 1, Side, Side], 0.5);

@@ -32,13 +32,13 @@ public sealed class SpacingTests : IDisposable
         foreach (bool one in (bool[])[false, true])
         {
             using LatentModel model = Load(spacing, setAlphaToOne: one);
-            var grid = new DdimGrid(model, steps);
-            Assert.Equal(expected, grid.Timestep);
-            Assert.Equal(expected.Select(t => model.Abar[t]), grid.Abar);
+            var grid = new DdimSchedule(model, steps);
+            Assert.Equal(expected, grid.Timesteps());
+            Assert.Equal(expected.Select(t => model.AlphasCumprod[t]), grid.From(0).Reverse().Select(step => step.AlphaCumprod));
 
             // Of scaled-linear 0.0015 to 0.0195.
-            Assert.Equal(one ? 1 : 0.9985, grid.AbarBefore[0], 1e-9);
-            Assert.All(Enumerable.Range(1, steps - 1), i => Assert.Equal(grid.Abar[i - 1], grid.AbarBefore[i]));
+            Assert.Equal(one ? 1 : 0.9985, grid[0].AlphaCumprodPrev, 1e-9);
+            Assert.All(Enumerable.Range(1, steps - 1), i => Assert.Equal(grid[i - 1].AlphaCumprod, grid[i].AlphaCumprodPrev));
         }
     }
 
@@ -47,9 +47,9 @@ public sealed class SpacingTests : IDisposable
     public void As_many_steps_as_timesteps_visit_each_once(string spacing)
     {
         using LatentModel model = Load(spacing);
-        Assert.Equal(Enumerable.Range(0, 1000), new DdimGrid(model, 1000).Timestep);
-        Assert.All((int[])[999, 777, 500, 7], steps => Assert.Equal(steps, new DdimGrid(model, steps).Timestep.Distinct().Count()));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new DdimGrid(model, 1001));
+        Assert.Equal(Enumerable.Range(0, 1000), new DdimSchedule(model, 1000).Timesteps());
+        Assert.All((int[])[999, 777, 500, 7], steps => Assert.Equal(steps, new DdimSchedule(model, steps).Timesteps().Distinct().Count()));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new DdimSchedule(model, 1001));
     }
 
     [Fact]
@@ -57,19 +57,19 @@ public sealed class SpacingTests : IDisposable
     {
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         Assert.Equal((TimestepSpacing.Leading, false), (model.Info.TimestepSpacing, model.Info.SetAlphaToOne));
-        Assert.Equal(Enumerable.Range(0, 500).Select(i => 2 * i + 1), new DdimGrid(model, 500).Timestep);
-        Assert.Equal(new DdimGrid(model.Abar, 20).AbarBefore, new DdimGrid(model, 20).AbarBefore);
+        Assert.Equal(Enumerable.Range(0, 500).Select(i => 2 * i + 1), new DdimSchedule(model, 500).Timesteps());
+        Assert.Equal(model.AlphasCumprod[0], new DdimSchedule(model, 20)[0].AlphaCumprodPrev);
     }
 
     [Fact]
     public void The_reference_s_timesteps_stand_where_the_steps_divide_the_schedule_evenly_spaced()
     {
         using LatentModel leading = Load("leading"), trailing = Load("trailing");
-        Assert.Equal(Enumerable.Range(0, 40).Select(i => 25 * i + 1), new DdimGrid(leading, 40, reference: true).Timestep);
-        Assert.Equal([1, 501], new DdimGrid(leading, 2, reference: true).Timestep);
-        Assert.Equal(leading.Abar[951], new DdimGrid(leading, 40, reference: true).AbarBefore[39]);
-        Assert.All((int[])[1, 3, 30, 500, 999, 1000], steps => Assert.Equal(new DdimGrid(leading, steps).Timestep, new DdimGrid(leading, steps, reference: true).Timestep));
-        Assert.Equal(new DdimGrid(trailing, 40).Timestep, new DdimGrid(trailing, 40, reference: true).Timestep);
+        Assert.Equal(Enumerable.Range(0, 40).Select(i => 25 * i + 1), new DdimSchedule(leading, 40, reference: true).Timesteps());
+        Assert.Equal([1, 501], new DdimSchedule(leading, 2, reference: true).Timesteps());
+        Assert.Equal(leading.AlphasCumprod[951], new DdimSchedule(leading, 40, reference: true)[39].AlphaCumprodPrev);
+        Assert.All((int[])[1, 3, 30, 500, 999, 1000], steps => Assert.Equal(new DdimSchedule(leading, steps).Timesteps(), new DdimSchedule(leading, steps, reference: true).Timesteps()));
+        Assert.Equal(new DdimSchedule(trailing, 40).Timesteps(), new DdimSchedule(trailing, 40, reference: true).Timesteps());
     }
 
     [Theory]
@@ -95,7 +95,7 @@ public sealed class SpacingTests : IDisposable
         using UNet network = Network.LoadUNet(Path.Combine(package.Folder, "unet"), torch.CPU);
         using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors"));
         Tensor context = stored.Read("embedding").unsqueeze(0);
-        DdimSchedule schedule = DdimSchedule.Read(Path.Combine(package.Folder, "scheduler", "scheduler_config.json"));
+        ReferenceDdim schedule = ReferenceDdim.Read(Path.Combine(package.Folder, "scheduler", "scheduler_config.json"));
         foreach (int t in schedule.Timesteps(Steps))
         {
             (z, _) = schedule.Step(network.Forward(z, torch.copy_of([(long)t]), context), t, z, Steps);
@@ -116,7 +116,7 @@ public sealed class SpacingTests : IDisposable
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using LatentModel model = Load("trailing", "v_prediction", setAlphaToOne: true, zeroSnr: true);
-        Assert.Equal(1.0 / (1 << 24), model.Abar[999]);
+        Assert.Equal(1.0 / (1 << 24), model.AlphasCumprod[999]);
         using var op = new MaskOperator(3, 30, 24, Masks.Random(30, 24, 0.6, 3), torch.CPU);
         Tensor truth = Toy.Normal([1, 3, 30, 24], 2).sigmoid(), y = op.Apply(truth);
         foreach (string preset in (string[])["fast", "paper"])

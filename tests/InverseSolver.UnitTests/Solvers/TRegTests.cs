@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
@@ -31,7 +32,7 @@ public sealed class TRegTests
         using LinearOperator op = Toy.Operators["inpainting"](12);
         (_, Tensor y) = Toy.Measure(model, op, 0.05, 2, 1);
         Tensor x0 = Toy.Normal([2, 1, 12, 12], 2);
-        Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegParameters.Paper).Consistent(x0, 0.5);
+        Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegParameters.Paper).Prox(x0, 0.5);
 
         // AᵀA of a mask has two eigenvalues, so that two iterations are exact.
         Assert.True(Toy.Error(x, op.Prox(x0, y, 1e-4)) < 1e-5);
@@ -46,7 +47,7 @@ public sealed class TRegTests
         using LinearOperator op = Toy.Operators["blur"](12);
         (_, Tensor y) = Toy.Measure(model, op, 0.05, 1, 1);
         Tensor x0 = Toy.Normal([1, 1, 12, 12], 2), r = op.Adjoint(y - op.Apply(x0));
-        Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegParameters.Paper with { ConjugateGradients = 1, Weight = 0.2 }).Consistent(x0, 0.5);
+        Tensor x = new TReg(new SolverInput(model, op, y, 0.05), TRegParameters.Paper with { ConjugateGradients = 1, Weight = 0.2 }).Prox(x0, 0.5);
         double length = r.square().sum().ToDouble() / (op.Apply(r).square().sum().ToDouble() + 0.2 * r.square().sum().ToDouble());
         Assert.True(Toy.Error(x, x0 + r * length) < 1e-5);
     }
@@ -61,9 +62,9 @@ public sealed class TRegTests
         var solver = new TReg(new SolverInput(model, op, y, 0.05), TRegParameters.Paper with { Steps = 2 });
         using SolverState state = solver.Start(5);
         using SolverState twin = solver.Start(5);
-        var grid = new DdimGrid(model.Abar, 2);
-        Assert.Equal([1, 999], grid.Timestep);
-        double a = model.Abar[999], before = model.Abar[1];
+        var grid = new DdimSchedule(model, 2);
+        Assert.Equal([1, 999], grid.Timesteps());
+        double a = model.AlphasCumprod[999], before = model.AlphasCumprod[1];
         Tensor e = model.PredictNoise(twin.Latent, torch.copy_of([999L])), z0 = (twin.Latent - e * Math.Sqrt(1 - a)) / Math.Sqrt(a);
         Tensor zy = op.Prox((z0 + 1) / 2, y, 1e-4) * 2 - 1, n = twin.Noise(1, 12, 12);
         Tensor expected = (zy * before + z0 * (1 - before)) * Math.Sqrt(before) + e * (1 - before) + n * Math.Sqrt((1 - before) * before);

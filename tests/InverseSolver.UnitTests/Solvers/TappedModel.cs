@@ -3,7 +3,7 @@ using InverseSolver.Diffusion;
 namespace InverseSolver.UnitTests.Solvers;
 
 /// <summary>A Gaussian model that counts the calls of its three networks and tells before each which one it is, counted from 1.</summary>
-internal sealed class TappedModel(GaussianModel inner, Action<int>? before = null) : LatentModel(inner.Abar)
+internal sealed class TappedModel(GaussianModel inner, Action<int>? before = null) : LatentModel(inner.AlphasCumprod)
 {
     public int Calls { get; private set; }
 
@@ -21,10 +21,10 @@ internal sealed class TappedModel(GaussianModel inner, Action<int>? before = nul
         return inner.PredictNoise(z, t, conditioning);
     }
 
-    public override Tensor Consistent(Tensor z, double sigma)
+    public override Tensor ConsistencyFunction(Tensor z, double sigma)
     {
         Tap();
-        return inner.Consistent(z, sigma);
+        return inner.ConsistencyFunction(z, sigma);
     }
 
     internal override Tensor EncodeCore(Tensor x)

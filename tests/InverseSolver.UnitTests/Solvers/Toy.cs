@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
@@ -62,6 +63,12 @@ internal static class Toy
         using var generator = new Generator((ulong)seed);
         return torch.randn(shape, generator);
     }
+
+    /// <summary>Advances a state by one step, as a run does that begins there.</summary>
+    public static void Advance(this Solver solver, SolverState state) => _ = solver.Checkpoints(state).First();
+
+    /// <summary>The timesteps of a schedule, rising.</summary>
+    public static int[] Timesteps(this DdimSchedule schedule) => [.. schedule.From(0).Reverse().Select(step => step.Timestep)];
 
     /// <summary>A run from seeds to the image, in host memory.</summary>
     public static float[] Run(LatentModel model, ForwardOperator op, Tensor y, double sigma, SolverParameters parameters, params long[] seeds)

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Metrics;
@@ -31,7 +32,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
         using var recording = new Recording(problem);
         ReSample solver = recording.Solver();
         using SolverState state = solver.Start(1);
-        var grid = new DdimGrid(recording.Model, Steps, reference: true);
+        var grid = new DdimSchedule(recording.Model, Steps, reference: true);
         var worst = new SortedDictionary<string, double>(StringComparer.Ordinal);
         Call[] calls = [.. recording.Calls.Where(call => !call.Kind.StartsWith("randn", StringComparison.Ordinal))];
         int index = Steps;
@@ -41,19 +42,19 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
             switch (call.Kind)
             {
                 case "p_sample_ddim":
-                    (Tensor next, Tensor clean) = solver.Ddim(call["x"], (int)call.Number("t"), (int)call.Number("index"), state);
+                    (Tensor next, Tensor clean) = solver.Ddim(call["x"], grid[(int)call.Number("index")] with { Timestep = (int)call.Number("t") }, state);
                     Compare("DDIM, next latent", next, call["z_next"]);
                     Compare("DDIM, clean estimate", clean, call["pseudo_x0"]);
                     if (calls[c + 1].Kind == "ldps")
                     {
                         // A step of the loop itself, in the order and at the timesteps of ours.
                         Assert.Equal(--index, (int)call.Number("index"));
-                        Assert.Equal(grid.Timestep[index], (int)call.Number("t"));
+                        Assert.Equal(grid[index].Timestep, (int)call.Number("t"));
                     }
                     else if (calls[c - 1].Kind == "ldps")
                     {
                         Assert.True(solver.IsEvent(index));
-                        Tensor travelled = solver.TimeTravel(call["x"], torch.zeros_like(call["x"]), Steps - 1 - index, state);
+                        Tensor travelled = solver.TimeTravel(call["x"], torch.zeros_like(call["x"]), grid[index], state);
                         Compare("time travel", travelled, calls.Skip(c).TakeWhile(next => next.Kind == call.Kind).Last()["pseudo_x0"]);
                     }
 
@@ -61,7 +62,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
                 case "ldps":
                     // The recorded x_t is the one that the step had changed in place.
                     Tensor before = calls[c - 1]["z_next"];
-                    (Tensor z, Tensor image) = solver.LdpsStep(before, call["x_0_hat"], index);
+                    (Tensor z, Tensor image) = solver.LatentDps(before, call["x_0_hat"], grid[index]);
                     Compare("Latent-DPS", z, call["z"]);
                     Compare("Latent-DPS, clean estimate", call["x_0_hat"], calls[c - 1]["pseudo_x0"]);
                     double step = (call["z"] - before).abs().max().ToDouble(), error = (z - call["z"]).abs().max().ToDouble();
@@ -69,11 +70,11 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
                     Add("Latent-DPS, norm", Math.Abs(2 * Math.Sqrt(recording.Residual2(image)) / call.Number("norm") - 1));
                     break;
                 case "stochastic_resample":
-                    (double sigma, _, _) = solver.Resampling(index);
+                    (double sigma, _, _) = solver.Resampling(grid[index]);
                     Assert.Equal(1, sigma / call.Number("sigma"), Tolerance);
-                    Assert.Equal(1, grid.AbarBefore[index] / call.Number("a_t"), Tolerance);
+                    Assert.Equal(1, grid[index].AlphaCumprodPrev / call.Number("a_t"), Tolerance);
                     state.Noise = _ => recording.NoiseBefore(call);
-                    Compare("resampling", solver.Resample(call["pseudo_x0"], call["x_t"], index, state), call["z"]);
+                    Compare("resampling", solver.StochasticResample(call["pseudo_x0"], call["x_t"], grid[index], state), call["z"]);
                     break;
                 case "pixel_optimization":
                     Assert.True(solver.IsPixelEvent(index));
@@ -112,7 +113,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
         using var recording = new Recording(problem);
         foreach (Call call in recording.Calls.Where(call => call.Kind == "pixel_optimization"))
         {
-            Tensor before = (call["x_prime"] + 1) / 2, x = recording.Solver().PixelConsistency(before, 0);
+            Tensor before = (call["x_prime"] + 1) / 2, x = recording.Solver().PixelOptimization(before, 0);
             Optimised(problem, call, (recording.Loss(before), recording.Loss(x), recording.Loss((call["x"] + 1) / 2)), Relative(x * 2 - 1, call["x"]));
         }
     }
@@ -128,7 +129,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
         using var recording = new Recording(problem);
         Call call = recording.Calls.Where(call => call.Kind == "latent_optimization").ElementAt(at);
         ReSample solver = recording.Solver();
-        Tensor z = solver.LatentConsistency(call["z_init"], Paper.LatentIterations);
+        Tensor z = solver.LatentOptimization(call["z_init"], Paper.LatentIterations);
         Optimised(problem, call, (Loss(call["z_init"]), Loss(z), Loss(call["z"])), Relative(z, call["z"]));
 
         double Loss(Tensor latent) => recording.Loss(solver.Calls.Decode(latent));

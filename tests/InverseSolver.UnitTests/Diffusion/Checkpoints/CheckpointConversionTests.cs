@@ -103,8 +103,8 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     public void The_schedule_is_that_of_the_papers()
     {
         using LatentModel latents = ModelPackage.Load(Convert("vq4.ckpt", new()).Folder), pixels = ModelPackage.Load(Convert("pixels.ckpt", Guided).Folder);
-        Assert.Equal([0.99850000, 0.82311704, 0.11492200, 0.00014230], new[] { 0, 100, 500, 999 }.Select(t => Math.Round(latents.Abar[t], 8)));
-        Assert.Equal([0.99990000, 0.89514159, 0.07779666, 0.00004036], new[] { 0, 100, 500, 999 }.Select(t => Math.Round(pixels.Abar[t], 8)));
+        Assert.Equal([0.99850000, 0.82311704, 0.11492200, 0.00014230], new[] { 0, 100, 500, 999 }.Select(t => Math.Round(latents.AlphasCumprod[t], 8)));
+        Assert.Equal([0.99990000, 0.89514159, 0.07779666, 0.00004036], new[] { 0, 100, 500, 999 }.Select(t => Math.Round(pixels.AlphasCumprod[t], 8)));
     }
 
     /// <remarks>Cosine by the formula of Nichol and Dhariwal 2021, ᾱ = f(t + 1) / f(0), f(t) = cos²((t/T + 0.008) / 1.008 · π/2), far from where β is clipped.</remarks>
@@ -114,16 +114,16 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         static double Cosine(double t, int steps) => Math.Pow(Math.Cos((t / steps + 0.008) / 1.008 * Math.PI / 2), 2);
         using LatentModel cosine = Loaded(Guided with { BetaSchedule = "cosine" }), many = Loaded(Guided with { BetaSchedule = "cosine", Steps = 4000, RescaleTimesteps = false }),
             rescaled = Loaded(Guided with { BetaSchedule = "cosine", Steps = 4000, RescaleTimesteps = true }), few = Loaded(Guided with { Steps = 500, RescaleTimesteps = false });
-        Assert.Equal([1000, 4000, 1000, 500], new[] { cosine, many, rescaled, few }.Select(model => model.Abar.Length));
+        Assert.Equal([1000, 4000, 1000, 500], new[] { cosine, many, rescaled, few }.Select(model => model.AlphasCumprod.Length));
         foreach (int t in new[] { 0, 100, 500, 900 })
         {
-            Assert.Equal(Cosine(t + 1, 1000) / Cosine(0, 1000), cosine.Abar[t], 1e-9);
-            Assert.Equal(Cosine(4 * t + 1, 4000) / Cosine(0, 4000), many.Abar[4 * t], 1e-9);
-            Assert.Equal(many.Abar[4 * t], rescaled.Abar[t], 1e-9);
+            Assert.Equal(Cosine(t + 1, 1000) / Cosine(0, 1000), cosine.AlphasCumprod[t], 1e-9);
+            Assert.Equal(Cosine(4 * t + 1, 4000) / Cosine(0, 4000), many.AlphasCumprod[4 * t], 1e-9);
+            Assert.Equal(many.AlphasCumprod[4 * t], rescaled.AlphasCumprod[t], 1e-9);
         }
 
-        Assert.Equal(1 - 0.0002, few.Abar[0], 1e-12);
-        Assert.Equal(0.04, 1 - few.Abar[499] / few.Abar[498], 1e-9);
+        Assert.Equal(1 - 0.0002, few.AlphasCumprod[0], 1e-12);
+        Assert.Equal(0.04, 1 - few.AlphasCumprod[499] / few.AlphasCumprod[498], 1e-9);
 
         LatentModel Loaded(ConversionOptions options) => ModelPackage.Load(Convert("pixels.ckpt", options).Folder);
     }

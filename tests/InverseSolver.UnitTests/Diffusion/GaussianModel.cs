@@ -1,6 +1,7 @@
+using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
 
-namespace InverseSolver.Diffusion;
+namespace InverseSolver.UnitTests;
 
 /// <summary>
 /// An analytic model: images are Gaussian, the autoencoder is the identity, and the noise predictor is exact. The latent is z = 2x − 1, so a latent has the
@@ -26,7 +27,7 @@ public sealed class GaussianModel : LatentModel
     /// <param name="schedule">Noise of each timestep; scaled-linear 0.0015..0.0195 where it is left out.</param>
     /// <param name="device">Where to compute.</param>
     public GaussianModel(Func<double, double, double> spectrum, double mean = 0.5, int channels = 1, NoiseSchedule? schedule = null, Device? device = null)
-        : base((schedule ??= NoiseSchedule.ScaledLinear()).Abar)
+        : base((schedule ??= NoiseSchedule.ScaledLinear()).AlphasCumprod)
     {
         this.spectrum = spectrum;
         this.mean = mean;
@@ -40,7 +41,7 @@ public sealed class GaussianModel : LatentModel
     /// <param name="schedule">Noise of each timestep; scaled-linear 0.0015..0.0195 where it is left out.</param>
     /// <param name="device">Where to compute.</param>
     public GaussianModel(Tensor mean, Tensor covariance, NoiseSchedule? schedule = null, Device? device = null)
-        : base((schedule ??= NoiseSchedule.ScaledLinear()).Abar)
+        : base((schedule ??= NoiseSchedule.ScaledLinear()).AlphasCumprod)
     {
         if (mean.dim() != 3 || covariance.dim() != 2 || covariance.size(0) != mean.numel() || covariance.size(1) != mean.numel())
         {
@@ -77,7 +78,7 @@ public sealed class GaussianModel : LatentModel
         }
 
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor a = AbarOf(t).to(Device);
+        Tensor a = AlphasCumprodOf(t).to(Device);
         Tensor spread = (1.0 - a).sqrt();
         if (basis is not null)
         {
@@ -98,7 +99,7 @@ public sealed class GaussianModel : LatentModel
     /// Exact: with λ an eigenvalue of C, the path of dz/dσ = σ (z − μ)/(λ + σ²) is z − μ ∝ √(λ + σ²) in each eigenvector's direction, hence
     /// f = μ + √(λ/(λ + σ²)) (z − μ).
     /// </remarks>
-    public override Tensor Consistent(Tensor z, double sigma)
+    public override Tensor ConsistencyFunction(Tensor z, double sigma)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         if (basis is not null)
