@@ -38,7 +38,11 @@ public abstract class LatentModel : IDisposable
 
     /// <summary>(c, h, w) of the latent of an image of that size, padding included.</summary>
     public long[] LatentShape(int height, int width) =>
-        [Info.LatentChannels, ImagePadding.Padded(height, SizeMultiple) / Info.LatentDownsampling, ImagePadding.Padded(width, SizeMultiple) / Info.LatentDownsampling];
+    [
+        Info.LatentChannels,
+        ImagePadding.Padded(height, SizeMultiple) / Info.LatentDownsampling,
+        ImagePadding.Padded(width, SizeMultiple) / Info.LatentDownsampling,
+    ];
 
     /// <summary>The latent of an image: the mean where the encoder gives a distribution, and before quantisation where there is a codebook.</summary>
     /// <param name="x">(N, C, H, W) in [0,1].</param>
@@ -62,7 +66,9 @@ public abstract class LatentModel : IDisposable
         return Image(DecodeCore(z), height, width).MoveToOuterDisposeScope();
     }
 
-    /// <summary>One decode and one backward pass: the decoded image and Jᵀ w, where J is the decoder's Jacobian at z and w is chosen after the image is known.</summary>
+    /// <summary>
+    /// One decode and one backward pass: the decoded image and Jᵀ w, where J is the decoder's Jacobian at z and w is chosen after the image is known.
+    /// </summary>
     /// <param name="z">(N, c, h, w).</param>
     /// <param name="height">Height of the image.</param>
     /// <param name="width">Width of the image.</param>
@@ -200,7 +206,8 @@ public abstract class LatentModel : IDisposable
         long[] shape = LatentShape(height, width);
         if (z.dim() != 4 || !z.shape.AsSpan(1).SequenceEqual(shape))
         {
-            throw new ArgumentException($"The latent of a {height}x{width} image is (N, {string.Join(", ", shape)}), not ({string.Join(", ", z.shape)}).", nameof(z));
+            throw new ArgumentException(
+                $"The latent of a {height}x{width} image is (N, {string.Join(", ", shape)}), not ({string.Join(", ", z.shape)}).", nameof(z));
         }
     }
 }

@@ -91,7 +91,7 @@ internal sealed class ModelCard
             };
     }
 
-    /// <summary>The scaling of the package's <see cref="ConsistencyNetwork"/>; null where it has none.</summary>
+    /// <summary>The scaling of the package's <see cref="ConsistencyModel"/>; null where it has none.</summary>
     internal (double SigmaData, double SigmaMin)? Consistency => !root.TryGetProperty("consistency", out JsonElement consistency) ? null
         : consistency.ValueKind == JsonValueKind.Object && NumberIn(consistency, "sigmaData") is > 0 and { } data && NumberIn(consistency, "sigmaMin") is > 0 and { } min
             ? (data, min)

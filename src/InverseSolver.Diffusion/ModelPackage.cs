@@ -86,7 +86,7 @@ public static class ModelPackage
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
         Autoencoder? autoencoder = null;
         Denoiser? denoiser = null;
-        ConsistencyNetwork? consistency = null;
+        ConsistencyModel? consistency = null;
         Conditioning? conditioning = null;
         try
         {
@@ -114,9 +114,9 @@ public static class ModelPackage
             if (card.Consistency is { } scaling)
             {
                 UNet network = Network.LoadUNet(
-                    Path.Combine(folder, ConsistencyNetwork.Folder), device, options, card.Variant, out IReadOnlyDictionary<string, string> consistencyHashes);
-                Keep(ConsistencyNetwork.Folder, consistencyHashes);
-                consistency = new ConsistencyNetwork(network, scaling.SigmaData, scaling.SigmaMin);
+                    Path.Combine(folder, ConsistencyModel.Folder), device, options, card.Variant, out IReadOnlyDictionary<string, string> consistencyHashes);
+                Keep(ConsistencyModel.Folder, consistencyHashes);
+                consistency = new ConsistencyModel(network, scaling.SigmaData, scaling.SigmaMin);
             }
 
             if (info.Conditioning is { } told)
@@ -241,7 +241,7 @@ public static class ModelPackage
     private static string[] Parts(string folder, PackageLayout layout, ModelCard card, ConditioningInfo? conditioning) =>
     [
         SchedulerFile,
-        .. ((string?[])[layout.Denoiser.File is null ? layout.Denoiser.Folder : null, layout.OwnAutoencoder, card.Consistency is null ? null : ConsistencyNetwork.Folder])
+        .. ((string?[])[layout.Denoiser.File is null ? layout.Denoiser.Folder : null, layout.OwnAutoencoder, card.Consistency is null ? null : ConsistencyModel.Folder])
             .OfType<string>().SelectMany(network =>
                 (string[])[$"{network}/{Network.ConfigName}", .. WeightFiles.Names(Path.Combine(folder, network), card.Variant).Select(file => $"{network}/{file}")]),
         .. layout.Files(folder),

@@ -7,10 +7,11 @@ namespace InverseSolver.Diffusion;
 internal sealed class NetworkModel : LatentModel
 {
     private readonly double scale;
-    private readonly ConsistencyNetwork? consistency;
+    private readonly ConsistencyModel? consistency;
     private readonly Conditioning? stored;
 
-    internal NetworkModel(ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, SchedulerConfig scheduler, ConsistencyNetwork? consistency, Conditioning? stored)
+    internal NetworkModel(
+        ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, SchedulerConfig scheduler, ConsistencyModel? consistency, Conditioning? stored)
         : base(scheduler.Noise.AlphasCumprod)
     {
         this.consistency = consistency;

@@ -45,7 +45,10 @@ public sealed class DdimSchedule
     /// <param name="steps">Number of steps, at most the model's timesteps.</param>
     /// <param name="reference">Where the spacing is even, ReSample's own timesteps for numbers of steps that divide the model's.</param>
     public DdimSchedule(LatentModel model, int steps, bool reference = false)
-        : this(model.AlphasCumprod, Spaced(model.Info.TimestepSpacing, model.AlphasCumprod.Length, steps, reference), model.Info.SetAlphaToOne ? 1 : model.AlphasCumprod[0])
+        : this(
+            model.AlphasCumprod,
+            Spaced(model.Info.TimestepSpacing, model.AlphasCumprod.Length, steps, reference),
+            model.Info.SetAlphaToOne ? 1 : model.AlphasCumprod[0])
     {
     }
 

@@ -15,10 +15,10 @@ public sealed class SchedulerConfig
     // Options of diffusers' samplers: configs keep them whatever class they were saved by last, and the solvers sample in their own way.
     private static readonly string[] _howToSample =
     [
-        "algorithm_type", "correct_steps", "disable_corrector", "eta", "euler_at_final", "final_sigmas_type", "flow_shift", "interpolation_type", "lambda_min_clipped",
-        "lower_order_final", "noise_sampler_seed", "original_inference_steps", "predict_x0", "rho", "sampling_eps", "set_alpha_to_zero", "sigma_data", "sigma_max", "sigma_min",
-        "sigma_schedule", "skip_prk_steps", "snr", "solver_order", "solver_p", "solver_type", "time_shift_type", "timestep_scaling", "use_beta_sigmas", "use_exponential_sigmas",
-        "use_karras_sigmas", "use_lu_lambdas",
+        "algorithm_type", "correct_steps", "disable_corrector", "eta", "euler_at_final", "final_sigmas_type", "flow_shift", "interpolation_type",
+        "lambda_min_clipped", "lower_order_final", "noise_sampler_seed", "original_inference_steps", "predict_x0", "rho", "sampling_eps",
+        "set_alpha_to_zero", "sigma_data", "sigma_max", "sigma_min", "sigma_schedule", "skip_prk_steps", "snr", "solver_order", "solver_p",
+        "solver_type", "time_shift_type", "timestep_scaling", "use_beta_sigmas", "use_exponential_sigmas", "use_karras_sigmas", "use_lu_lambdas",
     ];
 
     private SchedulerConfig(NetworkConfig config)

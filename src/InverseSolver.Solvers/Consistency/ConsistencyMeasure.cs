@@ -2,7 +2,7 @@ using InverseSolver.Solvers.Operators;
 
 namespace InverseSolver.Solvers.Consistency;
 
-/// <summary>How well images explain their measurements.</summary>
+/// <summary>Residuals of images, and the share of their energy that the measurement does not see.</summary>
 public static class ConsistencyMeasure
 {
     /// <summary>One report per item.</summary>
@@ -21,7 +21,8 @@ public static class ConsistencyMeasure
         using var _ = torch.no_grad();
         double[] residuals = op.Residual2(x, y).ToDoubles(), measured = LinearOperator.SquaresPerItem(op.Measured(y)).ToDoubles();
         // A⁺A x; weights above 0 hide nothing of x.
-        double[]? unseen = (op is WeightedOperator weighted ? weighted.Unweighted : op as LinearOperator) is { } linear ? LinearOperator.SquaresPerItem(x - linear.Prox(torch.zeros_like(x), linear.Apply(x), 0)).ToDoubles() : null;
+        LinearOperator? linear = op is WeightedOperator weighted ? weighted.Unweighted : op as LinearOperator;
+        double[]? unseen = linear is null ? null : LinearOperator.SquaresPerItem(x - linear.Prox(torch.zeros_like(x), linear.Apply(x), 0)).ToDoubles();
         double[] energies = LinearOperator.SquaresPerItem(x).ToDoubles();
         double expected = op.MeasuredComponents * sigma * sigma;
         return [.. residuals.Select((residual, i) => new ConsistencyReport(

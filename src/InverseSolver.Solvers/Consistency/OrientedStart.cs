@@ -3,7 +3,10 @@ using InverseSolver.Solvers.Operators;
 
 namespace InverseSolver.Solvers.Consistency;
 
-/// <summary>Where the data steps of a nonlinear problem start: <see cref="NonlinearOperator.GlobalStart"/>, the way round that the prior prefers where half a turn is open.</summary>
+/// <summary>
+/// The start of a nonlinear problem's data steps: <see cref="NonlinearOperator.GlobalStart"/>, in the orientation that the prior finds likelier where the
+/// measurement leaves a turn by 180 degrees open.
+/// </summary>
 internal static class OrientedStart
 {
     /// <summary>One start per item, (N, C, H, W); null where A needs none. A function of its arguments alone.</summary>

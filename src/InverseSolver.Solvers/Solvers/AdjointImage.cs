@@ -4,8 +4,9 @@ using InverseSolver.Solvers.Problems;
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
-/// A measurement as an image, without a prior: the adjoint (in MRI the zero-filled image), in tomography the filtered back-projection (Ramachandran and Lakshminarayanan:
-/// Three-dimensional reconstruction from radiographs and electron micrographs. PNAS 68, 1971), of a detector that clips or rounds the measurement itself.
+/// A measurement as an image, without a prior: the adjoint (in MRI the zero-filled image), in tomography the filtered back-projection (Ramachandran and
+/// Lakshminarayanan: Three-dimensional reconstruction from radiographs and electron micrographs. PNAS 68, 1971), of a detector that clips or rounds the
+/// measurement itself.
 /// </summary>
 /// <remarks>It neither explains the measurement nor weighs its noise.</remarks>
 public sealed class AdjointImage(SolverInput input) : Solver(input)

@@ -31,7 +31,7 @@ public sealed class ConstrainedAdmm : DiffusionSolver
         : base(input, parameters)
     {
         _p = parameters;
-        Schedule = new DdimSchedule(Model, parameters.Steps);
+        Schedule = new DdimSchedule(input.Model, parameters.Steps);
     }
 
     /// <summary>One for each level, and one that decodes.</summary>
@@ -43,12 +43,12 @@ public sealed class ConstrainedAdmm : DiffusionSolver
     {
         foreach (DdimStep t in Schedule.From(state.Step))
         {
-            Tensor anchor = t.X0(state.Latent, Calls.PredictNoise(state.Latent, t.Timestep)), z0;
+            Tensor anchor = t.X0(state.Latent, Model.PredictNoise(state.Latent, t.Timestep)), z0;
             Tensor? x = null;
             if (IsInPixels(t))
             {
-                x = CorrectImage(Calls.Decode(anchor), _p.ErrorMetric ? DataConsistency.ErrorCorrelation(t.AlphaCumprod) : 0);
-                z0 = Calls.Encode(x);
+                x = CorrectImage(Model.Decode(anchor), _p.ErrorMetric ? DataConsistency.ErrorCorrelation(t.AlphaCumprod) : 0);
+                z0 = Model.Encode(x);
             }
             else
             {
@@ -61,7 +61,7 @@ public sealed class ConstrainedAdmm : DiffusionSolver
             yield return new SolverStep(x is null ? "latent" : "pixel", x);
         }
 
-        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        state.Image = DataConsistency.Finish(Model.Decode(state.Latent));
         yield return new SolverStep("final", state.Image);
     }
 
@@ -76,7 +76,7 @@ public sealed class ConstrainedAdmm : DiffusionSolver
         for (int k = 0; k < _p.PixelIterations; k++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            Calls.ThrowIfCancelled();
+            Model.ThrowIfCancelled();
             Linearisation at = Linearise(x, y);
             if (k > 0)
             {
@@ -102,7 +102,7 @@ public sealed class ConstrainedAdmm : DiffusionSolver
         {
             using DisposeScope scope = torch.NewDisposeScope();
             Tensor residual = y, v = y;
-            (_, Tensor back) = Calls.DecodeVjp(z, x =>
+            (_, Tensor back) = Model.DecodeVjp(z, x =>
             {
                 // The residual after the step before, which u still lacks, is known only now.
                 Linearisation at = Linearise(x, y);
@@ -117,7 +117,7 @@ public sealed class ConstrainedAdmm : DiffusionSolver
             });
             Tensor g = z - anchor + back * _p.Penalty, g2 = Dot(g, g);
             Tensor h = (Displacement * Math.Sqrt(g.numel() / (double)g.size(0))) / g2.sqrt().clamp(min: 1e-12);
-            Tensor moved = Linearise(Calls.Decode(z + g * h.reshape(-1, 1, 1, 1)), y).Residual - residual;
+            Tensor moved = Linearise(Model.Decode(z + g * h.reshape(-1, 1, 1, 1)), y).Residual - residual;
             z.sub_(g * StepLength(g2, ForwardOperator.SquaresPerItem(moved) / h.square()));
             u.sub_(v);
         }
@@ -183,7 +183,7 @@ public sealed record ConstrainedAdmmParameters : DiffusionParameters
     /// <summary>ρ, ADMM's penalty, for distances on [0,1]; it changes the way, not the end.</summary>
     [Range(1e-6, 1e6)] public double Penalty { get; init; } = 10;
 
-    /// <summary>Whether the image's distance to its anchor is measured as the anchor's error is correlated.</summary>
+    /// <summary>True to measure the image's distance to its anchor in the metric of the anchor's correlated error.</summary>
     public bool ErrorMetric { get; init; } = true;
 
     /// <summary>The published method; the number of levels and steps is ours, the authors' was not available.</summary>

@@ -70,8 +70,8 @@ public sealed class Daps : DiffusionSolver
             Tensor? x = null;
             if (_p.Step == DapsStep.Proximal)
             {
-                x = DataConsistency.Solve(Calls.Decode(z0), DataConsistency.ErrorCorrelation(Model.AlphasCumprod[_levels[k]]));
-                z0y = Calls.Encode(x);
+                x = DataConsistency.Solve(Model.Decode(z0), DataConsistency.ErrorCorrelation(Model.AlphasCumprod[_levels[k]]));
+                z0y = Model.Encode(x);
             }
             else
             {
@@ -84,7 +84,7 @@ public sealed class Daps : DiffusionSolver
             yield return new SolverStep(x is null ? "sampling" : "consistency", x);
         }
 
-        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        state.Image = DataConsistency.Finish(Model.Decode(state.Latent));
         yield return new SolverStep("final", state.Image);
     }
 
@@ -97,7 +97,7 @@ public sealed class Daps : DiffusionSolver
         for (int j = 0; j < _p.OdeSteps; j++)
         {
             double next = j + 1 < _p.OdeSteps ? SigmaAt(at[j + 1]) : levels[^1];
-            scaled += Calls.PredictNoise(scaled * Math.Sqrt(Model.AlphasCumprod[at[j]]), at[j]) * (next - SigmaAt(at[j]));
+            scaled += Model.PredictNoise(scaled * Math.Sqrt(Model.AlphasCumprod[at[j]]), at[j]) * (next - SigmaAt(at[j]));
         }
 
         return scaled;
@@ -112,7 +112,7 @@ public sealed class Daps : DiffusionSolver
         for (int i = 0; i < _p.HmcSteps; i++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            (_, Tensor gradient) = Calls.DecodeVjp(z, x => LikelihoodGradient(x) * (4 / (_p.HmcTau * _p.HmcTau)));
+            (_, Tensor gradient) = Model.DecodeVjp(z, x => LikelihoodGradient(x) * (4 / (_p.HmcTau * _p.HmcTau)));
             v.mul_(m).add_((z0 - z) / (sigma * sigma) - gradient, Math.Sqrt(h)).add_(state.NoiseLike(z0), Math.Sqrt(2 * (1 - m)));
             z.add_(v, Math.Sqrt(h));
         }
@@ -151,7 +151,7 @@ public sealed record DapsParameters : DiffusionParameters
     /// <summary>The level at which the ODE ends.</summary>
     [Range(0.0001, 0.1)] public double OdeSigmaMin { get; init; } = 1e-3;
 
-    /// <summary>How the estimate takes the measurement in.</summary>
+    /// <summary>The posterior step around the clean estimate.</summary>
     public DapsStep Step { get; init; } = DapsStep.Proximal;
 
     /// <summary>Steps of Hamiltonian Monte Carlo at each level, each a decoder gradient.</summary>
@@ -163,7 +163,7 @@ public sealed record DapsParameters : DiffusionParameters
     /// <summary>The share of the rate towards which it falls until the last level.</summary>
     [Range(0.0, 1.0)] public double HmcRateRatio { get; init; } = 0.013;
 
-    /// <summary>What is kept of the velocity from step to step.</summary>
+    /// <summary>The share of the velocity that is kept from step to step.</summary>
     [Range(0.0, 1.0)] public double HmcMomentum { get; init; } = 0.92;
 
     /// <summary>τ of the likelihood exp(-‖y - A(x)‖²/τ²), on the [-1,1] scale.</summary>
@@ -198,7 +198,7 @@ public sealed record DapsParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new Daps(input, this);
 }
 
-/// <summary>How the estimate takes the measurement in.</summary>
+/// <summary>The posterior step around the clean estimate.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<DapsStep>))]
 public enum DapsStep
 {

@@ -58,7 +58,7 @@ public sealed class Dcdp : DiffusionSolver
     {
         for (int k = state.Step; k < _times.Length - 1; k++)
         {
-            Tensor v = DataStep(state, k), z = Purify(Calls.Encode(v), _times[k], state);
+            Tensor v = DataStep(state, k), z = Purify(Model.Encode(v), _times[k], state);
             if (IsLatent)
             {
                 state.Latent = z;
@@ -66,18 +66,18 @@ public sealed class Dcdp : DiffusionSolver
             }
             else
             {
-                state[Estimate] = Calls.Decode(z);
+                state[Estimate] = Model.Decode(z);
                 yield return new SolverStep("pixel", state[Estimate]);
             }
         }
 
         Tensor x = DataStep(state, _times.Length - 1);
-        state.Image = DataConsistency.Finish(ReturnsConsistent ? x : Calls.Decode(Purify(Calls.Encode(x), _times[^1], state)));
+        state.Image = DataConsistency.Finish(ReturnsConsistent ? x : Model.Decode(Purify(Model.Encode(x), _times[^1], state)));
         yield return new SolverStep("final", state.Image);
     }
 
     private Tensor DataStep(SolverState state, int round) =>
-        IsLatent ? Calls.Decode(LatentConsistency(state.Latent)) : PixelConsistency(state[Estimate], round);
+        IsLatent ? Model.Decode(LatentConsistency(state.Latent)) : PixelConsistency(state[Estimate], round);
 
     internal Tensor PixelConsistency(Tensor x, int round)
     {
@@ -95,7 +95,7 @@ public sealed class Dcdp : DiffusionSolver
     internal Tensor LatentConsistency(Tensor z) => Descend(z, at =>
     {
         double[] residual2 = [];
-        (_, Tensor gradient) = Calls.DecodeVjp(at, x =>
+        (_, Tensor gradient) = Model.DecodeVjp(at, x =>
         {
             residual2 = A.Residual2(x, Y).ToDoubles();
             return A.Gradient(x, Y) * 4;
@@ -127,7 +127,7 @@ public sealed class Dcdp : DiffusionSolver
             using Tensor before = stop.Any ? v.clone() : v.alias();
             optimizer.step(gradient);
             stop.Restore(v, before);
-            Calls.ThrowIfCancelled();
+            Model.ThrowIfCancelled();
         }
 
         return v;
@@ -140,7 +140,7 @@ public sealed class Dcdp : DiffusionSolver
         Tensor noise = state.NoiseLike(z);
         if (_p.Purifier == Purifier.Consistency)
         {
-            return Calls.ConsistencyFunction(z + noise * level.Sigma, level.Sigma);
+            return Model.ConsistencyFunction(z + noise * level.Sigma, level.Sigma);
         }
 
         // In pixel space the noise of time 1 is taken away as if it were that of time 2, as in the reference.
@@ -167,7 +167,7 @@ public sealed class Dcdp : DiffusionSolver
     // Tweedie's clean estimate and the noise that goes with it.
     private (Tensor X0, Tensor Epsilon) Denoise(Tensor z, DdimStep t)
     {
-        Tensor epsilon = Calls.PredictNoise(z, t.Timestep), z0 = t.X0(z, epsilon);
+        Tensor epsilon = Model.PredictNoise(z, t.Timestep), z0 = t.X0(z, epsilon);
         if (!_isPixelSpace)
         {
             return (z0, epsilon);
@@ -197,16 +197,16 @@ public sealed record DcdpParameters : DiffusionParameters
     /// <summary>Purification time of the last round; 0 counts as 1.</summary>
     [Range(0, 1000)] public int LastTime { get; init; }
 
-    /// <summary>How the purification time falls from the first to the last.</summary>
+    /// <summary>The fall of the purification time from the first to the last.</summary>
     public PurificationSchedule Schedule { get; init; }
 
-    /// <summary>How the noise is taken away again.</summary>
+    /// <summary>The way in which the noise is taken away again.</summary>
     public Purifier Purifier { get; init; } = Purifier.Tweedie;
 
     /// <summary>DDIM steps of a purification at most, with the purifier <c>ddim</c>; a purification time T takes no more than T.</summary>
     [Range(2, 1000)] public int DdimSteps { get; init; } = 20;
 
-    /// <summary>How an estimate is made consistent with the measurement.</summary>
+    /// <summary>The data consistency step.</summary>
     public DcdpData Data { get; init; }
 
     /// <summary>Gradient steps of a data step, with <c>pixel</c> and <c>latent</c>.</summary>
@@ -218,15 +218,17 @@ public sealed record DcdpParameters : DiffusionParameters
     /// </summary>
     [Range(1e-9, 1e6)] public double StepSize { get; init; } = Normalised(1e5, 196_608);
 
-    /// <summary>Gradient steps end when the sum of squared residuals is at most this squared times m sigma^2; null: never before they are all done.</summary>
+    /// <summary>
+    /// Gradient steps end when the sum of squared residuals is at most this squared times m sigma^2; null: never before they are all done.
+    /// </summary>
     [Range(0.0, 100.0)] public double? DiscrepancyFactor { get; init; } = 1;
 
-    /// <summary>Which image of the last round is the result.</summary>
+    /// <summary>The image of the last round that is the result.</summary>
     public DcdpResult Result { get; init; }
 
     /// <summary>
-    /// The authors' settings for deblurring: steps on the image, version I. They have others for other problems; of super-resolution x4 and inpainting by a latent
-    /// model <c>data</c> = <c>latent</c>, with <c>stepSize</c> 0.163 and with 20 rounds of 50 steps of 0.0102 from time 500.
+    /// The authors' settings for deblurring: steps on the image, version I. They have others for other problems; of super-resolution x4 and inpainting by a
+    /// latent model <c>data</c> = <c>latent</c>, with <c>stepSize</c> 0.163 and with 20 rounds of 50 steps of 0.0102 from time 500.
     /// </summary>
     internal static DcdpParameters Paper { get; } = new()
     {
@@ -288,7 +290,7 @@ public sealed record DcdpParameters : DiffusionParameters
                 : null;
 }
 
-/// <summary>How <see cref="Dcdp"/> takes noise away.</summary>
+/// <summary>The way in which <see cref="Dcdp"/> takes noise away.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<Purifier>))]
 public enum Purifier
 {
@@ -316,16 +318,16 @@ public enum DcdpData
     [JsonStringEnumMemberName("latent")] Latent,
 }
 
-/// <summary>Which image of its last round <see cref="Dcdp"/> returns.</summary>
+/// <summary>The image of its last round that <see cref="Dcdp"/> returns.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<DcdpResult>))]
 public enum DcdpResult
 {
     /// <summary>The consistent one where sigma is 0, else the purified one.</summary>
     [JsonStringEnumMemberName("byNoise")] ByNoise,
 
-    /// <summary>What the last data step gave; the last purification is left out.</summary>
+    /// <summary>The result of the last data step; the last purification is left out.</summary>
     [JsonStringEnumMemberName("consistent")] Consistent,
 
-    /// <summary>What the last purification gave.</summary>
+    /// <summary>The result of the last purification.</summary>
     [JsonStringEnumMemberName("purified")] Purified,
 }

@@ -24,11 +24,11 @@ public sealed class Ddnm : DiffusionSolver
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        Schedule = new DdimSchedule(Model, parameters.Steps);
+        Schedule = new DdimSchedule(input.Model, parameters.Steps);
         _visits = Visits(parameters.Steps, parameters.TravelLength, parameters.TravelRepeat);
     }
 
-    /// <summary>Network calls: those of the grid, and those of the ways that are gone again.</summary>
+    /// <summary>Network calls: those of the schedule, and those of the stretches that are run again.</summary>
     public override int Steps => _visits.Length;
 
     internal DdimSchedule Schedule { get; }
@@ -38,8 +38,8 @@ public sealed class Ddnm : DiffusionSolver
         for (int i = state.Step; i < _visits.Length - 1; i++)
         {
             (DdimStep t, DdimStep next) = (Schedule[_visits[i]], Schedule[_visits[i + 1]]);
-            Tensor epsilon = Calls.PredictNoise(state.Latent, t.Timestep);
-            Tensor x = RangeNullSpace(Calls.Decode(t.X0(state.Latent, epsilon)), t.AlphaCumprod, t.AlphaCumprodPrev), z0 = Calls.Encode(x);
+            Tensor epsilon = Model.PredictNoise(state.Latent, t.Timestep);
+            Tensor x = RangeNullSpace(Model.Decode(t.X0(state.Latent, epsilon)), t.AlphaCumprod, t.AlphaCumprodPrev), z0 = Model.Encode(x);
             bool isForward = next.Index < t.Index;
             state.Latent = isForward
                 ? z0 * Math.Sqrt(t.AlphaCumprodPrev) + Noise(epsilon, t.AlphaCumprodPrev, state)
@@ -50,7 +50,7 @@ public sealed class Ddnm : DiffusionSolver
         // Even where the sampler ends without noise: the measurement's has to fit into that of the next level.
         DdimStep last = Schedule[_visits[^1]];
         double end = Math.Min(last.AlphaCumprodPrev, Model.AlphasCumprod[0]);
-        Tensor x0 = Calls.Decode(last.X0(state.Latent, Calls.PredictNoise(state.Latent, last.Timestep)));
+        Tensor x0 = Model.Decode(last.X0(state.Latent, Model.PredictNoise(state.Latent, last.Timestep)));
         state.Image = DataConsistency.Finish(x0, x => RangeNullSpace(x, last.AlphaCumprod, end));
         yield return new SolverStep("final", state.Image);
     }
@@ -120,7 +120,7 @@ public sealed record DdnmParameters : DiffusionParameters
     /// <summary>Steps that time travel goes back.</summary>
     [Range(1, 1000)] public int TravelLength { get; init; } = 4;
 
-    /// <summary>How often each way is gone; 1 = no time travel.</summary>
+    /// <summary>Number of times that each stretch is run; 1 = no time travel.</summary>
     [Range(1, 100)] public int TravelRepeat { get; init; } = 2;
 
     /// <summary>The data step; <c>published</c> replaces what A sees by A+ y (DDNM+'s lambda and gamma for noise).</summary>

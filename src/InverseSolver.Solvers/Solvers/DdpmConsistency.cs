@@ -22,7 +22,7 @@ public sealed class DdpmConsistency : DiffusionSolver
 
     /// <summary>A run on <paramref name="input"/>, whose operator is linear.</summary>
     public DdpmConsistency(SolverInput input, DdpmConsistencyParameters parameters)
-        : base(input, parameters) => (_p, Schedule) = (parameters, new DdimSchedule(Model, parameters.Steps));
+        : base(input, parameters) => (_p, Schedule) = (parameters, new DdimSchedule(input.Model, parameters.Steps));
 
     /// <inheritdoc/>
     public override int Steps => Schedule.Steps;
@@ -33,7 +33,7 @@ public sealed class DdpmConsistency : DiffusionSolver
     {
         foreach (DdimStep t in Schedule.From(state.Step, downTo: 1))
         {
-            Tensor x = ReplaceKSpace(Denoise(state.Latent, t), t), z0 = Calls.Encode(x);
+            Tensor x = ReplaceKSpace(Denoise(state.Latent, t), t), z0 = Model.Encode(x);
             (double clean, double noisy, double deviation) = Posterior(t);
             state.Latent = z0 * clean + state.Latent * noisy + state.NoiseLike(z0) * deviation;
             yield return new SolverStep("sampling", x);
@@ -44,7 +44,7 @@ public sealed class DdpmConsistency : DiffusionSolver
         yield return new SolverStep("final", state.Image);
     }
 
-    private Tensor Denoise(Tensor z, DdimStep t) => Calls.Decode(t.X0(z, Calls.PredictNoise(z, t.Timestep)));
+    private Tensor Denoise(Tensor z, DdimStep t) => Model.Decode(t.X0(z, Model.PredictNoise(z, t.Timestep)));
 
     // Of a real image the measured lines and their mirror images are replaced.
     private Tensor ReplaceKSpace(Tensor x0, DdimStep t) => _p.Data == DataStep.Published

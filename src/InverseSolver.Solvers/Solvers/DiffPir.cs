@@ -26,7 +26,7 @@ public sealed class DiffPir : DiffusionSolver
         _p = parameters;
         Schedule = parameters.Spacing == StepSpacing.Quadratic
             ? new DdimSchedule(Model.AlphasCumprod, DdimSchedule.Quadratic(Model.AlphasCumprod.Length, parameters.Steps), Model.AlphasCumprod[0])
-            : new DdimSchedule(Model, parameters.Steps);
+            : new DdimSchedule(input.Model, parameters.Steps);
     }
 
     /// <inheritdoc/>
@@ -39,7 +39,7 @@ public sealed class DiffPir : DiffusionSolver
         foreach (DdimStep t in Schedule.From(state.Step, downTo: 1))
         {
             Tensor x = Prox(Denoise(state.Latent, t), t);
-            state.Latent = Next(state.Latent, Calls.Encode(x), t, state);
+            state.Latent = Next(state.Latent, Model.Encode(x), t, state);
             yield return new SolverStep("sampling", x);
         }
 
@@ -48,7 +48,7 @@ public sealed class DiffPir : DiffusionSolver
         yield return new SolverStep("final", state.Image);
     }
 
-    private Tensor Denoise(Tensor z, DdimStep t) => Calls.Decode(t.X0(z, Calls.PredictNoise(z, t.Timestep)));
+    private Tensor Denoise(Tensor z, DdimStep t) => Model.Decode(t.X0(z, Model.PredictNoise(z, t.Timestep)));
 
     internal Tensor Prox(Tensor x0, DdimStep t) => _p.Data == DataStep.Published && A is LinearOperator linear
         ? linear.Prox(x0, Y, Rho(t.AlphaCumprod))
@@ -80,16 +80,21 @@ public sealed record DiffPirParameters : DiffusionParameters
     /// <summary>Steps, one network call each.</summary>
     [Range(1, 1000)] public int Steps { get; init; } = 30;
 
-    /// <summary>Where the steps lie.</summary>
+    /// <summary>Spacing of the steps.</summary>
     public StepSpacing Spacing { get; init; } = StepSpacing.Linear;
 
-    /// <summary>Share of new noise in the variance of each step's noise; the authors have 0.1 for deblurring, 0.25 for super-resolution, 1 for inpainting.</summary>
+    /// <summary>
+    /// Share of new noise in the variance of each step's noise; the authors have 0.1 for deblurring, 0.25 for super-resolution, 1 for inpainting.
+    /// </summary>
     [Range(0.0, 1.0)] public double Zeta { get; init; } = 1;
 
     /// <summary>Weight of the clean estimate in the <c>published</c> data step.</summary>
     [Range(1e-6, 1e6)] public double Lambda { get; init; } = 1;
 
-    /// <summary>The data step; <c>published</c> is the proximal step with rho = lambda sigma_n^2 / sigma_t^2, for linear problems only: others always take <c>errorMetric</c>'s descent.</summary>
+    /// <summary>
+    /// The data step; <c>published</c> is the proximal step with rho = lambda sigma_n^2 / sigma_t^2, for linear problems only: others always take
+    /// <c>errorMetric</c>'s descent.
+    /// </summary>
     public DataStep Data { get; init; } = DataStep.ErrorMetric;
 
     /// <summary>The authors' settings, with the share of new noise that they have for super-resolution.</summary>
@@ -127,7 +132,7 @@ public sealed record DiffPirParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new DiffPir(input, this);
 }
 
-/// <summary>Where the steps of a run lie among the training timesteps.</summary>
+/// <summary>Spacing of the steps of a run among the training timesteps.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<StepSpacing>))]
 public enum StepSpacing
 {

@@ -1,6 +1,6 @@
 namespace InverseSolver.Solvers.Solvers;
 
-/// <summary>Which items of a batch have stopped optimising: each by its own residuals, so that an item's result does not depend on the others.</summary>
+/// <summary>The items of a batch that have stopped optimising: each by its own residuals, so that an item's result does not depend on the others.</summary>
 internal sealed class ItemStop(long items, int iterations, int window)
 {
     private readonly bool[] _stopped = new bool[items];

@@ -25,7 +25,7 @@ public sealed class LatentDps : DiffusionSolver
         : base(input, parameters)
     {
         _p = parameters;
-        Schedule = new DdimSchedule(Model, parameters.Steps);
+        Schedule = new DdimSchedule(input.Model, parameters.Steps);
     }
 
     /// <summary>The sampler's, and one that decodes.</summary>
@@ -43,7 +43,7 @@ public sealed class LatentDps : DiffusionSolver
             yield return new SolverStep("sampling", x);
         }
 
-        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        state.Image = DataConsistency.Finish(Model.Decode(state.Latent));
         yield return new SolverStep("final", state.Image);
     }
 
@@ -52,15 +52,15 @@ public sealed class LatentDps : DiffusionSolver
     {
         if (_p.ThroughNetwork)
         {
-            return Calls.X0Vjp(t, z, DecoderGradient);
+            return Model.X0Vjp(t, z, DecoderGradient);
         }
 
-        Tensor epsilon = Calls.PredictNoise(z, t.Timestep);
+        Tensor epsilon = Model.PredictNoise(z, t.Timestep);
         (Tensor image, Tensor gradient) = DecoderGradient(t.X0(z, epsilon));
         return (epsilon, image, gradient / Math.Sqrt(t.AlphaCumprod));
     }
 
-    private (Tensor Image, Tensor Gradient) DecoderGradient(Tensor z0) => Calls.DecodeVjp(z0, x =>
+    private (Tensor Image, Tensor Gradient) DecoderGradient(Tensor z0) => Model.DecodeVjp(z0, x =>
     {
         Tensor gradient = A.Gradient(x, Y);
         return _p.Squared ? gradient * 4 : gradient * 2 / A.Residual2(x, Y).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
@@ -85,13 +85,13 @@ public sealed record LatentDpsParameters : DiffusionParameters
     /// <summary>ζ, the length of the gradient step on the papers' [-1,1] scale.</summary>
     [Range(0.0, 1000.0)] public double Scale { get; init; } = 1;
 
-    /// <summary>Whether the step follows half the squared norm of the residual instead of the norm, so that it shortens with the residual.</summary>
+    /// <summary>True to follow half the squared norm of the residual instead of the norm, so that the step shortens with the residual.</summary>
     public bool Squared { get; init; } = true;
 
-    /// <summary>Whether ζ is multiplied by ᾱ, as in ReSample's code.</summary>
+    /// <summary>True to multiply ζ by ᾱ, as in ReSample's code.</summary>
     public bool ScaleByAbar { get; init; } = true;
 
-    /// <summary>Whether the gradient also passes the noise prediction, which costs about as much again.</summary>
+    /// <summary>True to take the gradient through the noise prediction too, which costs about as much again.</summary>
     public bool ThroughNetwork { get; init; }
 
     /// <summary>The authors' settings (ζ of most of their tasks) with the gradient through the whole chain.</summary>
@@ -123,7 +123,8 @@ public sealed record LatentDpsParameters : DiffusionParameters
     internal override int GridSteps => Steps;
 
     /// <inheritdoc/>
-    internal override IEnumerable<string> WithoutEffect() => Scale > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Squared), nameof(ScaleByAbar), nameof(ThroughNetwork)];
+    internal override IEnumerable<string> WithoutEffect() =>
+        Scale > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Squared), nameof(ScaleByAbar), nameof(ThroughNetwork)];
 
     /// <inheritdoc/>
     internal override ModelGradients Gradients => new(Denoiser: ThroughNetwork, Decoder: true, false);

@@ -37,7 +37,7 @@ public sealed class MriPurify : DiffusionSolver
         using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         SolverState state = SolverState.Start(seeds, Y.device);
-        state.Latent = Calls.Encode(A.Direct(Y));
+        state.Latent = Model.Encode(A.Direct(Y));
         return state;
     }
 
@@ -53,11 +53,11 @@ public sealed class MriPurify : DiffusionSolver
                 yield return new SolverStep("denoising", null);
             }
 
-            Tensor x0 = Calls.Decode(Denoise(state, way[0]).Z0);
+            Tensor x0 = Model.Decode(Denoise(state, way[0]).Z0);
             if (round < _rounds - 1)
             {
                 Tensor x = ReplaceKSpace(x0, way);
-                state.Latent = Calls.Encode(x);
+                state.Latent = Model.Encode(x);
                 yield return new SolverStep("k-space", x);
             }
             else
@@ -71,7 +71,7 @@ public sealed class MriPurify : DiffusionSolver
     // A round's first step adds the noise that its steps take away.
     private (Tensor Z0, Tensor Epsilon) Denoise(SolverState state, DdimStep t)
     {
-        Tensor z = t.Step > 0 ? state.Latent : t.Level.AddNoise(state.Latent, state.NoiseLike(state.Latent)), epsilon = Calls.PredictNoise(z, t.Timestep);
+        Tensor z = t.Step > 0 ? state.Latent : t.Level.AddNoise(state.Latent, state.NoiseLike(state.Latent)), epsilon = Model.PredictNoise(z, t.Timestep);
         return (t.X0(z, epsilon), epsilon);
     }
 
@@ -98,7 +98,10 @@ public sealed record MriPurifyParameters : DiffusionParameters
     /// <summary>The preset <c>balanced</c>.</summary>
     public MriPurifyParameters() => Samples = 8;
 
-    /// <summary>Noise level that the first round diffuses to, as a share of the schedule; later rounds begin at evenly falling levels. Null: 0.8, of multi-coil data 0.3.</summary>
+    /// <summary>
+    /// Noise level that the first round diffuses to, as a share of the schedule; later rounds begin at evenly falling levels. Null: 0.8, of multi-coil
+    /// data 0.3.
+    /// </summary>
     [Range(0.01, 1.0)] public double? Start { get; init; } = 0.8;
 
     /// <summary>Rounds of diffusing, denoising and putting the measured k-space back. Null: 20, of multi-coil data 2.</summary>
@@ -107,7 +110,7 @@ public sealed record MriPurifyParameters : DiffusionParameters
     /// <summary>DDIM steps of each round, one network call each.</summary>
     [Range(1, 1000)] public int StepsPerRound { get; init; } = 1;
 
-    /// <summary>How measured k-space is put back; <c>published</c> replaces it.</summary>
+    /// <summary>The data consistency step; <c>published</c> replaces the measured k-space.</summary>
     public DataStep Data { get; init; } = DataStep.ErrorMetric;
 
     /// <summary>The released code: from the prior, and the measured k-space put back after each of 150 steps.</summary>

@@ -28,7 +28,7 @@ public sealed class Psld : DiffusionSolver
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        Schedule = new DdimSchedule(Model, parameters.Steps);
+        Schedule = new DdimSchedule(input.Model, parameters.Steps);
     }
 
     /// <summary>DDIM's, and one that decodes.</summary>
@@ -46,23 +46,23 @@ public sealed class Psld : DiffusionSolver
             yield return new SolverStep("sampling", x);
         }
 
-        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        state.Image = DataConsistency.Finish(Model.Decode(state.Latent));
         yield return new SolverStep("final", state.Image);
     }
 
     // ε, D(ẑ₀) and the gradient by z, with ẑ₀ = (z - √(1-ᾱ) ε(z)) / √ᾱ.
-    internal (Tensor Epsilon, Tensor Image, Tensor Gradient) Guidance(Tensor z, DdimStep t) => Calls.X0Vjp(t, z, X0Gradient);
+    internal (Tensor Epsilon, Tensor Image, Tensor Gradient) Guidance(Tensor z, DdimStep t) => Model.X0Vjp(t, z, X0Gradient);
 
     // D(ẑ₀) and the gradient by ẑ₀, by the chain rule: with the glued image q = x + Aᵀ(y - A x) and w = J_Eᵀ (E(q) - ẑ₀)/‖E(q) - ẑ₀‖,
     // the glue's gradient by x is w - AᵀA w. Squared, nothing is divided by a norm.
     internal (Tensor Image, Tensor Gradient) X0Gradient(Tensor z0)
     {
         Tensor byLatent = z0;
-        (Tensor image, Tensor gradient) = Calls.DecodeVjp(z0, x =>
+        (Tensor image, Tensor gradient) = Model.DecodeVjp(z0, x =>
         {
             Tensor residual = _a.Apply(x) - _a.Measured(Y), back = _a.Adjoint(residual);
             Tensor byImage = _p.Squared ? back * (4 * _p.Omega) : back / Norm(residual) * (2 * _p.Omega);
-            (Tensor glued, Tensor w) = Calls.EncodeVjp(x - back, encoded => ByDistance(encoded - z0));
+            (Tensor glued, Tensor w) = Model.EncodeVjp(x - back, encoded => ByDistance(encoded - z0));
             byLatent = ByDistance(glued - z0).MoveToOuterDisposeScope();
             return byImage + (w - _a.Adjoint(_a.Apply(w))) * _p.Gamma;
         });
@@ -95,11 +95,11 @@ public sealed record PsldParameters : DiffusionParameters
     /// <summary>γ, the length of the gluing step.</summary>
     [Range(0.0, 1000.0)] public double Gamma { get; init; } = 0.1;
 
-    /// <summary>Whether the steps follow half the squared norms, so that they shorten with what is left and do not depend on the image's size.</summary>
+    /// <summary>True to follow half the squared norms, so that the steps shorten with the residuals and do not depend on the image's size.</summary>
     public bool Squared { get; init; } = true;
 
     /// <summary>
-    /// Whether the step is multiplied by ᾱ. At the noisy end the gradient through the network is a small difference divided by √ᾱ, mostly the
+    /// True to multiply the step by ᾱ. At the noisy end the gradient through the network is a small difference divided by √ᾱ, mostly the
     /// network's own error, and long steps along it ruin short runs.
     /// </summary>
     public bool ScaleByAbar { get; init; } = true;
@@ -134,7 +134,8 @@ public sealed record PsldParameters : DiffusionParameters
     internal override int GridSteps => Steps;
 
     /// <inheritdoc/>
-    internal override IEnumerable<string> WithoutEffect() => Omega > 0 || Gamma > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Squared), nameof(ScaleByAbar)];
+    internal override IEnumerable<string> WithoutEffect() =>
+        Omega > 0 || Gamma > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(Squared), nameof(ScaleByAbar)];
 
     /// <inheritdoc/>
     internal override ModelGradients Gradients => ModelGradients.All;

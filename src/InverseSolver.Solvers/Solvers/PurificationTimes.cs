@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace InverseSolver.Solvers.Solvers;
 
-/// <summary>How the purification time T_k of <see cref="Dcdp"/> falls over the rounds.</summary>
+/// <summary>The fall of the purification time T_k of <see cref="Dcdp"/> over the rounds.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<PurificationSchedule>))]
 public enum PurificationSchedule
 {
@@ -26,7 +26,7 @@ public enum PurificationSchedule
 }
 
 /// <summary>
-/// How far each round of <see cref="Dcdp"/> goes back into noise, and the timesteps that lead out of it again. Purification time T stands
+/// The noise level that each round of <see cref="Dcdp"/> goes back to, and the timesteps that lead from it to the image. Purification time T stands
 /// for the noise of timestep T - 1. Halves are rounded to even, as in the reference.
 /// </summary>
 internal static class PurificationTimes

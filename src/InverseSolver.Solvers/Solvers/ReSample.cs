@@ -29,7 +29,7 @@ public sealed class ReSample : DiffusionSolver
         : base(input, parameters)
     {
         _p = parameters;
-        Schedule = new DdimSchedule(Model, parameters.Steps, parameters.ReferenceTimesteps);
+        Schedule = new DdimSchedule(input.Model, parameters.Steps, parameters.ReferenceTimesteps);
         _unmeasured = Math.Max(0, (A.IsComplexRange ? 2 : 1) * Elements - A.MeasuredComponents) * Sigma * Sigma;
     }
 
@@ -53,8 +53,8 @@ public sealed class ReSample : DiffusionSolver
             if (IsPixelEvent(t.Index))
             {
                 stage = "pixel";
-                x = PixelOptimization(Calls.Decode(TimeTravel(z, z0, t, state)), DataConsistency.ErrorCorrelation(t.AlphaCumprod));
-                z = StochasticResample(Calls.Encode(x), z, t, state);
+                x = PixelOptimization(Model.Decode(TimeTravel(z, z0, t, state)), DataConsistency.ErrorCorrelation(t.AlphaCumprod));
+                z = StochasticResample(Model.Encode(x), z, t, state);
             }
             else if (IsLatentEvent(t.Index))
             {
@@ -66,7 +66,7 @@ public sealed class ReSample : DiffusionSolver
             yield return new SolverStep(stage, x);
         }
 
-        state.Image = DataConsistency.Finish(Calls.Decode(LatentOptimization(state.Latent, _p.FinalLatentIterations)));
+        state.Image = DataConsistency.Finish(Model.Decode(LatentOptimization(state.Latent, _p.FinalLatentIterations)));
         yield return new SolverStep("final", state.Image);
     }
 
@@ -79,7 +79,7 @@ public sealed class ReSample : DiffusionSolver
     // One DDIM step: the next latent, and the clean estimate that events start from.
     internal (Tensor Z, Tensor Z0) Ddim(Tensor z, DdimStep t, SolverState state)
     {
-        Tensor epsilon = Calls.PredictNoise(z, t.Timestep), z0 = t.X0(z, epsilon);
+        Tensor epsilon = Model.PredictNoise(z, t.Timestep), z0 = t.X0(z, epsilon);
         Tensor next = t.Ddim(z0, epsilon, _p.Eta, state.NoiseLike);
         return (next, _p.Tweedie == Tweedie.Exact ? z0 : (z - epsilon * (1 - t.AlphaCumprod)) / Math.Sqrt(t.AlphaCumprod));
     }
@@ -87,7 +87,7 @@ public sealed class ReSample : DiffusionSolver
     // z ← z - s ᾱ ∇_z ‖y - A(D(ẑ₀))‖. The noise prediction carries no gradient, so ∇_z = ∇_ẑ₀ / √ᾱ.
     internal (Tensor Z, Tensor Image) LatentDps(Tensor z, Tensor z0, DdimStep t)
     {
-        (Tensor image, Tensor gradient) = Calls.DecodeVjp(z0, x =>
+        (Tensor image, Tensor gradient) = Model.DecodeVjp(z0, x =>
         {
             Tensor norm = (A.Residual2(x, Y) + _unmeasured).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
             return A.Gradient(x, Y) / norm;
@@ -127,7 +127,7 @@ public sealed class ReSample : DiffusionSolver
                 break;
             }
 
-            Calls.ThrowIfCancelled();
+            Model.ThrowIfCancelled();
         }
 
         return (u + 1) / 2;
@@ -143,7 +143,7 @@ public sealed class ReSample : DiffusionSolver
         {
             using DisposeScope scope = torch.NewDisposeScope();
             double[] residual2 = [];
-            (_, Tensor gradient) = Calls.DecodeVjp(z, x =>
+            (_, Tensor gradient) = Model.DecodeVjp(z, x =>
             {
                 residual2 = A.Residual2(x, Y).ToDoubles();
                 return A.Gradient(x, Y) * (8.0 / Elements);
@@ -245,7 +245,7 @@ public sealed record ReSampleParameters : DiffusionParameters
     /// <summary>Length of the gradient step of Latent-DPS at every DDIM step, times abar; 0 leaves it out.</summary>
     [Range(0.0, 100.0)] public double LdpsScale { get; init; }
 
-    /// <summary>How the image is made consistent.</summary>
+    /// <summary>The data consistency step on the image.</summary>
     public PixelStep Pixel { get; init; } = PixelStep.Proximal;
 
     /// <summary>Iterations of the image's optimiser at most, with <c>adamW</c>.</summary>
@@ -271,7 +271,8 @@ public sealed record ReSampleParameters : DiffusionParameters
 
     /// <summary>
     /// An optimiser stops when the sum of squared residuals is at most this squared times m sigma^2 (the discrepancy principle); null:
-    /// when the mean squared residual on the [-1,1] scale is below 1e-6, as in the reference. There the mean runs over all of y, and what was not measured counts with sigma^2.
+    /// when the mean squared residual on the [-1,1] scale is below 1e-6, as in the reference. There the mean runs over all of y, and what was not measured
+    /// counts with sigma^2.
     /// </summary>
     [Range(0.0, 100.0)] public double? DiscrepancyFactor { get; init; } = 1;
 
@@ -279,12 +280,12 @@ public sealed record ReSampleParameters : DiffusionParameters
     public Tweedie Tweedie { get; init; } = Tweedie.Exact;
 
     /// <summary>
-    /// Whether the timesteps are the reference's 1, 1 + c, 1 + 2c, ..., where the steps are the model's timesteps divided by a whole c; the last then lies below
+    /// True for the reference's timesteps 1, 1 + c, 1 + 2c, ..., where the steps are the model's timesteps divided by a whole c; the last then lies below
     /// the schedule's end. Else, and for other numbers of steps, they are even up to it. With 500 of 1000 the two are the same.
     /// </summary>
     public bool ReferenceTimesteps { get; init; }
 
-    /// <summary>Whether time travel pairs each timestep with the coefficients of the step before, as the reference does.</summary>
+    /// <summary>True to pair each timestep of the time travel with the coefficients of the step before, as the reference does.</summary>
     public bool TravelOffByOne { get; init; }
 
     /// <summary>The authors' settings, quirks of their code included.</summary>
@@ -327,7 +328,8 @@ public sealed record ReSampleParameters : DiffusionParameters
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect()
     {
-        bool adamW = Pixel == PixelStep.AdamW, latentStage = LatentFraction > 0 && LatentIterations > 0, latent = latentStage || FinalLatentIterations > 0;
+        bool adamW = Pixel == PixelStep.AdamW;
+        bool latent = (LatentFraction > 0 && LatentIterations > 0) || FinalLatentIterations > 0;
         return
         [
             .. base.WithoutEffect(),
@@ -342,13 +344,14 @@ public sealed record ReSampleParameters : DiffusionParameters
     private protected override bool HasProximalSteps => Pixel == PixelStep.Proximal;
 
     /// <inheritdoc/>
-    internal override ModelGradients Gradients => new(false, Decoder: LdpsScale > 0 || FinalLatentIterations > 0 || (LatentFraction > 0 && LatentIterations > 0), false);
+    internal override ModelGradients Gradients =>
+        new(false, Decoder: LdpsScale > 0 || FinalLatentIterations > 0 || (LatentFraction > 0 && LatentIterations > 0), false);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new ReSample(input, this);
 }
 
-/// <summary>How the image is made consistent with its measurement.</summary>
+/// <summary>The data consistency step on the image.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<PixelStep>))]
 public enum PixelStep
 {

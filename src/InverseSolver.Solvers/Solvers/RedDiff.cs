@@ -22,7 +22,7 @@ public sealed class RedDiff : DiffusionSolver
         : base(input, parameters)
     {
         _p = parameters;
-        Schedule = new DdimSchedule(Model, parameters.Steps);
+        Schedule = new DdimSchedule(input.Model, parameters.Steps);
     }
 
     /// <summary>Adam's, and one for what comes after them.</summary>
@@ -30,14 +30,16 @@ public sealed class RedDiff : DiffusionSolver
 
     internal DdimSchedule Schedule { get; }
 
-    /// <summary>The latent of the image that is nearest to grey, in the metric of an estimate from pure noise, and explains the measurement: a regularised A⁺ y.</summary>
+    /// <summary>
+    /// The latent of the image that is nearest to grey, in the metric of an estimate from pure noise, and explains the measurement: a regularised A⁺ y.
+    /// </summary>
     public override SolverState Start(params long[] seeds)
     {
         using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
         SolverState state = SolverState.Start(seeds, Y.device);
         Tensor grey = torch.full([seeds.Length, .. A.Domain], 0.5, ScalarType.Float32, Y.device);
-        state.Latent = Calls.Encode(DataConsistency.Solve(grey, DataConsistency.ErrorCorrelation(Schedule[Schedule.Steps - 1].AlphaCumprod)));
+        state.Latent = Model.Encode(DataConsistency.Solve(grey, DataConsistency.ErrorCorrelation(Schedule[Schedule.Steps - 1].AlphaCumprod)));
         state["mean"] = torch.zeros_like(state.Latent);
         state["square"] = torch.zeros_like(state.Latent);
         return state;
@@ -53,7 +55,7 @@ public sealed class RedDiff : DiffusionSolver
             yield return new SolverStep("sampling", x);
         }
 
-        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        state.Image = DataConsistency.Finish(Model.Decode(state.Latent));
         yield return new SolverStep("final", state.Image);
     }
 
@@ -76,12 +78,12 @@ public sealed class RedDiff : DiffusionSolver
     internal Tensor PriorGradient(Tensor mu, DdimStep t, SolverState state)
     {
         Tensor n = state.NoiseLike(mu);
-        Tensor epsilon = Calls.PredictNoise(t.Level.AddNoise(mu, n), t.Timestep);
+        Tensor epsilon = Model.PredictNoise(t.Level.AddNoise(mu, n), t.Timestep);
         return (epsilon - n) * (Weight(_p.Weight, t.Level) * mu.size(0) / mu.numel());
     }
 
     // The image of μ and ∇_μ of half the mean squared residual on [-1,1]. There the residual is twice ours, and so is its derivative: 4 Jᵀ Aᵀ r / elements.
-    internal (Tensor Image, Tensor Gradient) MeasurementGradient(Tensor mu) => Calls.DecodeVjp(mu, x => A.Gradient(x, Y) * (4 / Elements));
+    internal (Tensor Image, Tensor Gradient) MeasurementGradient(Tensor mu) => Model.DecodeVjp(mu, x => A.Gradient(x, Y) * (4 / Elements));
 
     // Kingma and Ba (2015), step k counted from 1; its moments are part of the state.
     private Tensor AdamStep(SolverState state, Tensor gradient, int k)
@@ -111,7 +113,7 @@ public sealed record RedDiffParameters : DiffusionParameters
     /// <summary>Weight of the measurement.</summary>
     [Range(0.0, 1e6)] public double MeasurementWeight { get; init; } = 1;
 
-    /// <summary>How the prior's weight depends on the timestep's noise s = sqrt((1 - abar) / abar).</summary>
+    /// <summary>The weight of the prior as a function of the timestep's noise s = sqrt((1 - abar) / abar).</summary>
     public TimestepWeight Weight { get; init; } = TimestepWeight.TruncLinear;
 
     /// <summary>The authors' settings.</summary>
@@ -144,7 +146,7 @@ public sealed record RedDiffParameters : DiffusionParameters
     internal override Solver Create(SolverInput input) => new RedDiff(input, this);
 }
 
-/// <summary>How the prior's weight depends on a timestep's noise s.</summary>
+/// <summary>The weight of the prior as a function of a timestep's noise s.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<TimestepWeight>))]
 public enum TimestepWeight
 {

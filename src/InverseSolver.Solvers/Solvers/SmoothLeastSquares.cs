@@ -7,12 +7,14 @@ using InverseSolver.Solvers.Problems;
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
-/// Regularised least squares: argmin ‖A x − y‖² + w ‖∇x‖² by conjugate gradients (Phillips 1962; Tikhonov 1963), w by the discrepancy principle (Morozov: On the solution of
-/// functional equations by the method of regularization. Soviet Math. Dokl. 7, 1966): of a grid the largest weight that leaves ‖A x − y‖² ≤ δ m σ².
+/// Regularised least squares: argmin ‖A x − y‖² + w ‖∇x‖² by conjugate gradients (Phillips 1962; Tikhonov 1963), w by the discrepancy principle (Morozov:
+/// On the solution of functional equations by the method of regularization. Soviet Math. Dokl. 7, 1966): of a grid the largest weight that leaves
+/// ‖A x − y‖² ≤ δ m σ².
 /// </summary>
 /// <remarks>
-/// A step is one weight, from the last one's solution on; an item that has found its weight stays. The grid is quarter decades from 10 ‖A‖² to 10⁻⁵ ‖A‖²: in these units a
-/// weight means the same whatever the measurement's scale is. An item that no weight explains gets the smallest one. With σ = 0 the image is projected on those that explain y.
+/// A step is one weight, from the last one's solution on; an item that has found its weight stays. The grid is quarter decades from 10 ‖A‖² to 10⁻⁵ ‖A‖²:
+/// in these units a weight means the same whatever the measurement's scale is. An item that no weight explains gets the smallest one. With σ = 0 the image is
+/// projected on those that explain y.
 /// </remarks>
 public sealed class SmoothLeastSquares : Solver
 {
@@ -51,7 +53,7 @@ public sealed class SmoothLeastSquares : Solver
             Tensor found = state["found"];
             if (found.min().ToDouble() == 0)
             {
-                Tensor solved = LeastSquares.Solve(_a, Y, _weights[k], state["x"], _p.Iterations, Calls.ThrowIfCancelled);
+                Tensor solved = LeastSquares.Solve(_a, Y, _weights[k], state["x"], _p.Iterations, Model.ThrowIfCancelled);
                 state["x"] = torch.where(found.gt(0), state["x"], solved);
                 Tensor explained = A.Residual2(state["x"], Y).le(_p.Discrepancy * Expected).to(ScalarType.Float32);
                 state["found"] = torch.maximum(found, explained.reshape(-1, 1, 1, 1));

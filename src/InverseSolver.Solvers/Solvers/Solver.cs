@@ -38,17 +38,17 @@ public abstract class Solver
     /// <summary>A run on <paramref name="input"/>.</summary>
     protected Solver(SolverInput input)
     {
-        (Model, A, Y, Sigma, _progress) = (input.Model, input.A, input.Y, input.Sigma, input.Progress);
+        (A, Y, Sigma, _progress) = (input.A, input.Y, input.Sigma, input.Progress);
         (Height, Width) = ((int)A.Domain[1], (int)A.Domain[2]);
-        Calls = new ModelCalls(Model, Height, Width, input.Cancellation);
+        Model = new CountedModel(input.Model, Height, Width, input.Cancellation);
     }
 
     /// <summary>Steps of the whole run.</summary>
     public abstract int Steps { get; }
 
-    internal ModelCalls Calls { get; }
+    internal CountedModel Model { get; }
 
-    private protected LatentModel Model { get; }
+    internal ModelCalls Calls => Model.Calls;
 
     private protected ForwardOperator A { get; }
 
@@ -108,7 +108,7 @@ public abstract class Solver
     {
         using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
-        Calls.ThrowIfCancelled();
+        Model.ThrowIfCancelled();
         if (!steps.MoveNext())
         {
             throw new InvalidOperationException($"{GetType().Name} ended after {state.Step} of {Steps} steps.");
@@ -143,7 +143,7 @@ public abstract class DiffusionSolver : Solver
     private protected DataConsistency DataConsistency { get; }
 
     /// <summary>Pure noise in the latent space, one item for each seed.</summary>
-    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape(Height, Width), seeds, Y.device);
+    public override SolverState Start(params long[] seeds) => SolverState.StartFromNoise(Model.LatentShape, seeds, Y.device);
 }
 
 /// <summary>Time of a run, and an estimate of the time left from the work that is left.</summary>

@@ -19,7 +19,7 @@ public sealed record SolverDescription(
     {
     }
 
-    /// <summary>Whether it uses no network: something to compare the others with.</summary>
+    /// <summary>True where it uses no network: a baseline to compare the others with.</summary>
     public bool IsBaseline => Presets.Values.First() is not DiffusionParameters;
 }
 
@@ -77,7 +77,8 @@ public static class SolverCatalog
         {
             if (!merged.ContainsKey(name))
             {
-                throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{name}'. It has {(merged.Count == 0 ? "none" : string.Join(", ", merged.Select(p => p.Key)))}.");
+                string known = merged.Count == 0 ? "none" : string.Join(", ", merged.Select(p => p.Key));
+                throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{name}'. It has {known}.");
             }
 
             merged[name] = value?.DeepClone();
@@ -103,14 +104,15 @@ public static class SolverCatalog
         {
             if (!JsonNode.DeepEquals(unchanged[name], merged[name]))
             {
-                throw new InvalidInputException($"solver.parameters.{name}", "It has no effect beside the other parameters: the stage that it belongs to is switched off.");
+                throw new InvalidInputException(
+                    $"solver.parameters.{name}", "It has no effect beside the other parameters: the stage that it belongs to is switched off.");
             }
         }
 
         return parameters;
     }
 
-    /// <summary>Why a model cannot serve a solver for want of gradients, in a sentence for the caller; null when it can.</summary>
+    /// <summary>The reason for which a model gives too few gradients for a solver, in a sentence for the caller; null when it gives enough.</summary>
     internal static string? GradientRefusal(SolverParameters parameters, ModelInfo model)
     {
         string[] missing = Missing(parameters, model);
@@ -121,7 +123,8 @@ public static class SolverCatalog
 
         string title = All.First(solver => solver.Presets.Values.First().GetType() == parameters.GetType()).Title;
         IEnumerable<string> others = All.Where(solver => !solver.IsBaseline && Missing(solver.Presets["balanced"], model) is []).Select(solver => solver.Type);
-        return $"{title} with these parameters needs the gradient of the {string.Join(" and of the ", missing)}, which the model '{model.Id}' does not give. With their balanced presets these solvers can use it: {string.Join(", ", others)}.";
+        return $"{title} with these parameters needs the gradient of the {string.Join(" and of the ", missing)}, which the model '{model.Id}' does not give. " +
+            $"With their balanced presets these solvers can use it: {string.Join(", ", others)}.";
     }
 
     private static string[] Missing(SolverParameters parameters, ModelInfo model)

@@ -11,23 +11,25 @@ public abstract record SolverParameters
     /// <summary>The solver with these parameters.</summary>
     internal abstract Solver Create(SolverInput input);
 
-    /// <summary>Why the solver cannot solve a problem with a model, in a sentence for the caller; null when it can.</summary>
+    /// <summary>The reason for which the solver cannot solve a problem with a model, in a sentence for the caller; null when it can.</summary>
     internal virtual string? Refusal(Problem problem, ModelInfo model) => null;
 
-    /// <summary>Which gradients of the model the solver asks for with these parameters.</summary>
+    /// <summary>The gradients of the model that the solver needs with these parameters.</summary>
     internal virtual ModelGradients Gradients => ModelGradients.None;
 
     /// <summary>Steps over the model's training schedule, which has to be at least as long; 0 for solvers without a grid of their own.</summary>
     internal virtual int GridSteps => 0;
 
-    /// <summary>Whether the items of a batch are the frames of one sequence, which are solved with each other: all of them in one batch, as one sample.</summary>
+    /// <summary>
+    /// True where the items of a batch are the frames of one sequence, which are solved with each other: all of them in one batch, as one sample.
+    /// </summary>
     internal virtual bool JointFrames => false;
 
     /// <summary>Properties that change nothing beside the values of the others.</summary>
     internal virtual IEnumerable<string> WithoutEffect() => [];
 }
 
-/// <summary>What all solvers that draw from a diffusion model have in common.</summary>
+/// <summary>The parameters that all solvers with a diffusion model have in common.</summary>
 public abstract record DiffusionParameters : SolverParameters
 {
     /// <summary>
@@ -47,7 +49,7 @@ public abstract record DiffusionParameters : SolverParameters
     /// </summary>
     [Range(1e-6, 1.0)] public double? PriorStandardDeviation { get; init; }
 
-    /// <summary>Whether proximal steps in the metric of the error come before the last one.</summary>
+    /// <summary>True where proximal steps in the metric of the error come before the last one.</summary>
     private protected virtual bool HasProximalSteps => false;
 
     /// <inheritdoc/>
@@ -58,7 +60,7 @@ public abstract record DiffusionParameters : SolverParameters
     ];
 }
 
-/// <summary>How a clean estimate is made to agree with the measurement.</summary>
+/// <summary>The data consistency step, which takes a clean estimate towards the measurement.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<DataStep>))]
 public enum DataStep
 {

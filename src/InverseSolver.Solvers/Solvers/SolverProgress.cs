@@ -1,7 +1,7 @@
 namespace InverseSolver.Solvers.Solvers;
 
-/// <summary>Where a run stands.</summary>
-/// <param name="Stage">What the solver is doing, for example <c>sampling</c>, <c>pixel</c>, <c>latent</c>, <c>final</c>.</param>
+/// <summary>State of a run after a step.</summary>
+/// <param name="Stage">Name of the stage, for example <c>sampling</c>, <c>pixel</c>, <c>latent</c>, <c>final</c>.</param>
 /// <param name="Step">Steps done, of all stages together.</param>
 /// <param name="Of">Steps in all.</param>
 /// <param name="Residual">Sum of squared residuals over m sigma^2 of the current estimate, of the first item; null before the first estimate.</param>

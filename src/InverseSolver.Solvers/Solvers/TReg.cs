@@ -28,7 +28,7 @@ public sealed class TReg : DiffusionSolver
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        Schedule = new DdimSchedule(Model, parameters.Steps);
+        Schedule = new DdimSchedule(input.Model, parameters.Steps);
     }
 
     /// <summary>The sampler's, and one that decodes.</summary>
@@ -40,7 +40,7 @@ public sealed class TReg : DiffusionSolver
     {
         foreach (DdimStep t in Schedule.From(state.Step))
         {
-            Tensor epsilon = Calls.PredictNoise(state.Latent, t.Timestep), z0 = t.X0(state.Latent, epsilon);
+            Tensor epsilon = Model.PredictNoise(state.Latent, t.Timestep), z0 = t.X0(state.Latent, epsilon);
             if (!IsEvent(t.Step))
             {
                 state.Latent = t.Ddim(z0, epsilon);
@@ -49,8 +49,8 @@ public sealed class TReg : DiffusionSolver
             }
 
             double prev = t.AlphaCumprodPrev;
-            Tensor x = Prox(Calls.Decode(z0), t.AlphaCumprod);
-            Tensor mixed = Calls.Encode(x) * prev + z0 * (1 - prev);
+            Tensor x = Prox(Model.Decode(z0), t.AlphaCumprod);
+            Tensor mixed = Model.Encode(x) * prev + z0 * (1 - prev);
 
             // The two noises' variances add up to 1 - ᾱ'.
             Tensor noise = state.NoiseLike(z0);
@@ -58,7 +58,7 @@ public sealed class TReg : DiffusionSolver
             yield return new SolverStep("consistency", x);
         }
 
-        state.Image = DataConsistency.Finish(Calls.Decode(state.Latent));
+        state.Image = DataConsistency.Finish(Model.Decode(state.Latent));
         yield return new SolverStep("final", state.Image);
     }
 

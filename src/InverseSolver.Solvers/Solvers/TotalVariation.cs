@@ -9,8 +9,8 @@ namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
 /// Total variation (Rudin, Osher, Fatemi: Nonlinear total variation based noise removal algorithms. Physica D 60, 1992): argmin ½ ‖A x − y‖² + w TV(x),
-/// TV(x) = Σ |∇x| over the pixels, |∇x| over both directions and all channels, by ADMM (Goldstein, Osher: The split Bregman method for L1-regularized problems. SIAM J. Imaging
-/// Sci. 2, 2009) with conjugate gradients.
+/// TV(x) = Σ |∇x| over the pixels, |∇x| over both directions and all channels, by ADMM (Goldstein, Osher: The split Bregman method for L1-regularized
+/// problems. SIAM J. Imaging Sci. 2, 2009) with conjugate gradients.
 /// </summary>
 /// <remarks>
 /// With d = ∇x, ADMM's ρ is w over the threshold θ on |∇x|, so that only θ, in units of the image, sets its pace: x ← argmin ½ ‖A x − y‖² + ρ/2 ‖∇x − d + u‖²,
@@ -28,7 +28,8 @@ public sealed class TotalVariation : Solver
     {
         _p = parameters;
         _a = (LinearOperator)A;
-        _weight = parameters.Weight ?? TotalVariationParameters.WeightFor(Sigma, OperatorNorm.Squared(_a, Y.device)) * (A is SenseOperator ? SenseOperator.SparsityGain : 1);
+        _weight = parameters.Weight
+            ?? TotalVariationParameters.WeightFor(Sigma, OperatorNorm.Squared(_a, Y.device)) * (A is SenseOperator ? SenseOperator.SparsityGain : 1);
     }
 
     /// <inheritdoc/>
@@ -69,7 +70,7 @@ public sealed class TotalVariation : Solver
 
         Tensor Normal(Tensor image)
         {
-            Calls.ThrowIfCancelled();
+            Model.ThrowIfCancelled();
             return _a.Adjoint(_a.Apply(image)) + Differences.Normal(image) * rho;
         }
     }
@@ -110,8 +111,8 @@ public sealed record TotalVariationParameters : SolverParameters
         Paper, Balanced, Fast);
 
     /// <summary>
-    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 TV(x)) on [0,1], whatever A's scale is; within 0.1 dB of the best over five kinds of problems (docs/decisions/0011).
-    /// Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
+    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 TV(x)) on [0,1], whatever A's scale is; within 0.1 dB of the best over five
+    /// kinds of problems (docs/decisions/0011). Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
     /// </summary>
     internal static double WeightFor(double sigma, double norm2) => 5 * Math.Max(sigma * sigma, 1e-6 * norm2);
 

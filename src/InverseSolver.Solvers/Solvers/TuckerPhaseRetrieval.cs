@@ -6,14 +6,15 @@ using InverseSolver.Solvers.Problems;
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
-/// TSPR, Tucker-structured phase retrieval (Kwon, Li, Sarwate: "Low-Rank Phase Retrieval with Structured Tensor Models", 2022): y_k = |S x_k| for the frames x_k of a sequence X = G ×₁ D ×₂ E ×₃ F, that is x_k = D (Σ_c F_kc G_c) Eᵀ, of low ranks. A
-/// truncated spectral start for each frame, its HOSVD, then rounds of: frame coefficients by reshaped Wirtinger flow on the reduced vectors, phases, and least
-/// squares by conjugate gradients for D, E and G. Needs no network. The items of the batch are the frames and depend on each other.
+/// TSPR, Tucker-structured phase retrieval (Kwon, Li, Sarwate: "Low-Rank Phase Retrieval with Structured Tensor Models", 2022): y_k = |S x_k| for the frames
+/// x_k of a sequence X = G ×₁ D ×₂ E ×₃ F, that is x_k = D (Σ_c F_kc G_c) Eᵀ, of low ranks. A truncated spectral start for each frame, its HOSVD, then rounds
+/// of: frame coefficients by reshaped Wirtinger flow on the reduced vectors, phases, and least squares by conjugate gradients for D, E and G. Needs no
+/// network. The items of the batch are the frames and depend on each other.
 /// </summary>
 /// <remarks>
-/// Masks of unit modulus have SᴴS = L, so ‖S x - C y‖² = L ‖x - Re Sᴴ(C y)/L‖² + const with the phases C: least squares need no transforms, and phases are taken anew
-/// before each. All products are contractions; neither a Kronecker product nor a matrix of the image's size squared is formed. Images are real and not negative, which
-/// leaves the sign of each frame open and sets it. S here is <see cref="CodedDiffractionOperator.Spectrum"/>.
+/// Masks of unit modulus have SᴴS = L, so ‖S x - C y‖² = L ‖x - Re Sᴴ(C y)/L‖² + const with the phases C: least squares need no transforms, and phases are
+/// taken anew before each. All products are contractions; neither a Kronecker product nor a matrix of the image's size squared is formed. Images are real and
+/// not negative, which leaves the sign of each frame open and sets it. S here is <see cref="CodedDiffractionOperator.Spectrum"/>.
 /// </remarks>
 public sealed class TuckerPhaseRetrieval : Solver
 {
@@ -32,7 +33,8 @@ public sealed class TuckerPhaseRetrieval : Solver
     {
         _p = parameters;
         _s = input.A as CodedDiffractionOperator ?? throw new ArgumentException($"{input.A.Name} is no coded diffraction.", nameof(input));
-        (_rows, _columns, _frames) = (Math.Min(parameters.RowRank, Height), Math.Min(parameters.ColumnRank, Width), (int)Math.Min(parameters.FrameRank, Y.size(0)));
+        (_rows, _columns) = (Math.Min(parameters.RowRank, Height), Math.Min(parameters.ColumnRank, Width));
+        _frames = (int)Math.Min(parameters.FrameRank, Y.size(0));
     }
 
     /// <summary>The rounds.</summary>
@@ -85,7 +87,9 @@ public sealed class TuckerPhaseRetrieval : Solver
         return Frames(state).unsqueeze(1);
     }
 
-    /// <summary>Each frame's leading eigenvector of Re Σ y² 1{y² ≤ 9 mean y²} a aᴴ by power iteration, with the energy of y, positive in the mean: (frames, 1, h, w).</summary>
+    /// <summary>
+    /// Each frame's leading eigenvector of Re Σ y² 1{y² ≤ 9 mean y²} a aᴴ by power iteration, with the energy of y, positive in the mean: (frames, 1, h, w).
+    /// </summary>
     internal Tensor SpectralStart()
     {
         Tensor y2 = Y.square(), mean = y2.mean([1, 2, 3], true);
@@ -93,7 +97,7 @@ public sealed class TuckerPhaseRetrieval : Solver
         Tensor x = torch.ones([Y.size(0), 1, Height, Width], device: Y.device);
         for (int i = 0; i < PowerIterations; i++)
         {
-            Calls.ThrowIfCancelled();
+            Model.ThrowIfCancelled();
             x = _s.Back(_s.Spectrum(x) * weights);
             x = x / Norm(x);
         }
@@ -119,7 +123,7 @@ public sealed class TuckerPhaseRetrieval : Solver
         for (int i = 0; i < _p.FlowSteps; i++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            Calls.ThrowIfCancelled();
+            Model.ThrowIfCancelled();
             Tensor x = torch.einsum("kc,chw->khw", f, basis);
             f.add_(torch.einsum("khw,chw->kc", Target(x) - x, basis), _p.FlowRate);
         }
@@ -140,15 +144,17 @@ public sealed class TuckerPhaseRetrieval : Solver
     // min ‖A v - z‖² from v₀, by the normal equations.
     private Tensor LeastSquares(Func<Tensor, Tensor> apply, Func<Tensor, Tensor> adjoint, Tensor start, Tensor z)
     {
-        Calls.ThrowIfCancelled();
+        Model.ThrowIfCancelled();
         Tensor gradient = adjoint(z - apply(start)).unsqueeze(0);
-        return start + ConjugateGradients.Solve(v => adjoint(apply(v.squeeze(0))).unsqueeze(0), gradient, LeastSquaresTolerance, LeastSquaresIterations).squeeze(0);
+        Tensor Normal(Tensor v) => adjoint(apply(v.squeeze(0))).unsqueeze(0);
+        return start + ConjugateGradients.Solve(Normal, gradient, LeastSquaresTolerance, LeastSquaresIterations).squeeze(0);
     }
 
     // D and E with orthonormal columns, which keeps the next least squares well conditioned; X stays.
     private static void Balance(SolverState state)
     {
-        (Tensor U, Tensor S, Tensor Vh) rows = torch.linalg.svd(state["rows"], fullMatrices: false), columns = torch.linalg.svd(state["columns"], fullMatrices: false);
+        (Tensor U, Tensor S, Tensor Vh) rows = torch.linalg.svd(state["rows"], fullMatrices: false);
+        (Tensor U, Tensor S, Tensor Vh) columns = torch.linalg.svd(state["columns"], fullMatrices: false);
         Tensor toRows = rows.S.reshape(-1, 1) * rows.Vh, toColumns = columns.S.reshape(-1, 1) * columns.Vh;
         state["core"] = torch.einsum("cab,pa,qb->cpq", state["core"], toRows, toColumns).contiguous();
         state["rows"] = rows.U.contiguous();

@@ -8,14 +8,14 @@ using InverseSolver.Solvers.Problems;
 namespace InverseSolver.Solvers.Solvers;
 
 /// <summary>
-/// Sparse wavelet coefficients: argmin ½ ‖A(x) − y‖² + w ‖W x‖₁ over the details of an orthogonal wavelet transform W, by FISTA (Beck, Teboulle: A fast iterative
-/// shrinkage-thresholding algorithm for linear inverse problems. SIAM J. Imaging Sci. 2, 2009). Every step shifts the grid of the wavelets at random (cycle spinning: Coifman,
-/// Donoho: Translation-invariant de-noising. 1995; in iterations Figueiredo, Nowak 2003), so that its blocks do not show.
+/// Sparse wavelet coefficients: argmin ½ ‖A(x) − y‖² + w ‖W x‖₁ over the details of an orthogonal wavelet transform W, by FISTA (Beck, Teboulle: A fast
+/// iterative shrinkage-thresholding algorithm for linear inverse problems. SIAM J. Imaging Sci. 2, 2009). Every step shifts the grid of the wavelets at
+/// random (cycle spinning: Coifman, Donoho: Translation-invariant de-noising. 1995; in iterations Figueiredo, Nowak 2003), so that its blocks do not show.
 /// </summary>
 /// <remarks>
-/// The weight falls from one that leaves nothing but the coarsest image to w over the first half of the steps (continuation: Hale, Yin, Zhang 2008). The step is 1/L: for a
-/// linear A L is ‖A‖², else it is doubled for each item until the quadratic bound holds. Detectors that clip or round keep the problem convex: their residual is the
-/// distance to a convex set. With σ = 0 and a linear A the image is projected on those that explain y.
+/// The weight falls from one that leaves nothing but the coarsest image to w over the first half of the steps (continuation: Hale, Yin, Zhang 2008). The step
+/// is 1/L: for a linear A L is ‖A‖², else it is doubled for each item until the quadratic bound holds. Detectors that clip or round keep the problem convex:
+/// their residual is the distance to a convex set. With σ = 0 and a linear A the image is projected on those that explain y.
 /// </remarks>
 public sealed class WaveletThresholding : Solver
 {
@@ -86,7 +86,7 @@ public sealed class WaveletThresholding : Solver
             Tensor value = A.Residual2(ahead, Y);
             for (int doubling = 0; doubling < Doublings; doubling++)
             {
-                Calls.ThrowIfCancelled();
+                Model.ThrowIfCancelled();
                 Tensor move = next - ahead;
                 Tensor bound = value + ForwardOperator.SumPerItem(gradient * move) * 2 + ForwardOperator.SumPerItem(move.square() * l);
                 Tensor above = A.Residual2(next, Y).gt(bound * (1 + 1e-5));
@@ -175,7 +175,7 @@ public sealed record WaveletParameters : SolverParameters
     /// <summary>Steps of FISTA.</summary>
     [Range(1, 10_000)] public int Steps { get; init; } = 200;
 
-    /// <summary>Whether every step shifts the wavelets' grid at random, from the item's seed.</summary>
+    /// <summary>True to shift the wavelets' grid at random in every step, from the item's seed.</summary>
     public bool CycleSpinning { get; init; } = true;
 
     /// <summary>FISTA for one fixed W, near convergence.</summary>
@@ -195,8 +195,8 @@ public sealed record WaveletParameters : SolverParameters
         Paper, Balanced, Fast);
 
     /// <summary>
-    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 ‖W x‖₁) on [0,1], whatever A's scale is; within 0.1 dB of the best over five kinds of problems (docs/decisions/0011).
-    /// Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
+    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 ‖W x‖₁) on [0,1], whatever A's scale is; within 0.1 dB of the best over five
+    /// kinds of problems (docs/decisions/0011). Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
     /// </summary>
     internal static double WeightFor(double sigma, double norm2) => 5 * Math.Max(sigma * sigma, 1e-6 * norm2);
 

@@ -78,8 +78,8 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
                     break;
                 case "pixel_optimization":
                     Assert.True(solver.IsPixelEvent(index));
-                    Compare("decoder", solver.Calls.Decode(calls[c - 1]["pseudo_x0"]) * 2 - 1, call["x_prime"]);
-                    Compare("encoder", solver.Calls.Encode((call["x"] + 1) / 2), calls[c + 1]["pseudo_x0"]);
+                    Compare("decoder", solver.Model.Decode(calls[c - 1]["pseudo_x0"]) * 2 - 1, call["x_prime"]);
+                    Compare("encoder", solver.Model.Encode((call["x"] + 1) / 2), calls[c + 1]["pseudo_x0"]);
                     break;
                 case "latent_optimization":
                     Assert.True(index == 0 || !solver.IsPixelEvent(index));
@@ -132,7 +132,7 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
         Tensor z = solver.LatentOptimization(call["z_init"], Paper.LatentIterations);
         Optimised(problem, call, (Loss(call["z_init"]), Loss(z), Loss(call["z"])), Relative(z, call["z"]));
 
-        double Loss(Tensor latent) => recording.Loss(solver.Calls.Decode(latent));
+        double Loss(Tensor latent) => recording.Loss(solver.Model.Decode(latent));
     }
 
     [Theory]

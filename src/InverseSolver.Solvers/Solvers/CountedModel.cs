@@ -3,20 +3,26 @@ using InverseSolver.Diffusion.Schedules;
 
 namespace InverseSolver.Solvers.Solvers;
 
-/// <summary>The calls that one run makes of its model: counted, and cancellable before each.</summary>
-internal sealed class ModelCalls(LatentModel model, int height, int width, CancellationToken cancellation)
+/// <summary>The calls that a run made of its model.</summary>
+/// <param name="Network">Calls of the network without gradient.</param>
+/// <param name="NetworkGradient">Calls of the network with gradient.</param>
+/// <param name="Decoder">Calls of the decoder without gradient.</param>
+/// <param name="DecoderGradient">Calls of the decoder with gradient.</param>
+/// <param name="Encoder">Calls of the encoder, with gradient or without.</param>
+internal readonly record struct ModelCalls(int Network, int NetworkGradient, int Decoder, int DecoderGradient, int Encoder);
+
+/// <summary>The model of one run, for images of one size: its calls are counted, and cancellable before each.</summary>
+internal sealed class CountedModel(LatentModel model, int height, int width, CancellationToken cancellation)
 {
-    internal int Network { get; private set; }
+    internal ModelCalls Calls { get; private set; }
 
-    /// <summary>Calls of the network with gradient; <see cref="Network"/> does not count them.</summary>
-    internal int NetworkGradient { get; private set; }
+    internal ModelInfo Info => model.Info;
 
-    internal int Decoder { get; private set; }
+    /// <summary>ᾱ of each training timestep.</summary>
+    internal ReadOnlySpan<double> AlphasCumprod => model.AlphasCumprod;
 
-    internal int DecoderGradient { get; private set; }
-
-    /// <summary>Calls of the encoder, with gradient or without.</summary>
-    internal int Encoder { get; private set; }
+    /// <summary>(c, h, w) of a latent.</summary>
+    internal long[] LatentShape => model.LatentShape(height, width);
 
     internal void ThrowIfCancelled()
     {
@@ -28,7 +34,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     internal Tensor PredictNoise(Tensor z, int t)
     {
         ThrowIfCancelled();
-        Network++;
+        Calls = Calls with { Network = Calls.Network + 1 };
         using IDisposable grad = torch.no_grad();
         using Tensor timesteps = torch.full([z.size(0)], t, ScalarType.Int64, z.device);
         return model.PredictNoise(z, timesteps);
@@ -38,7 +44,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     internal Tensor ConsistencyFunction(Tensor z, double sigma)
     {
         ThrowIfCancelled();
-        Network++;
+        Calls = Calls with { Network = Calls.Network + 1 };
         using IDisposable grad = torch.no_grad();
         return model.ConsistencyFunction(z, sigma);
     }
@@ -47,7 +53,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     internal (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, int t, Func<Tensor, Tensor> cotangent)
     {
         ThrowIfCancelled();
-        NetworkGradient++;
+        Calls = Calls with { NetworkGradient = Calls.NetworkGradient + 1 };
         using Tensor timesteps = torch.full([z.size(0)], t, ScalarType.Int64, z.device);
         return model.PredictNoiseVjp(z, timesteps, cotangent);
     }
@@ -72,7 +78,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     internal Tensor Decode(Tensor z)
     {
         ThrowIfCancelled();
-        Decoder++;
+        Calls = Calls with { Decoder = Calls.Decoder + 1 };
         using IDisposable grad = torch.no_grad();
         return model.Decode(z, height, width);
     }
@@ -81,14 +87,14 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     internal (Tensor Image, Tensor Gradient) DecodeVjp(Tensor z, Func<Tensor, Tensor> cotangent)
     {
         ThrowIfCancelled();
-        DecoderGradient++;
+        Calls = Calls with { DecoderGradient = Calls.DecoderGradient + 1 };
         return model.DecodeVjp(z, height, width, cotangent);
     }
 
     internal Tensor Encode(Tensor x)
     {
         ThrowIfCancelled();
-        Encoder++;
+        Calls = Calls with { Encoder = Calls.Encoder + 1 };
         using IDisposable grad = torch.no_grad();
         return model.Encode(x);
     }
@@ -97,7 +103,7 @@ internal sealed class ModelCalls(LatentModel model, int height, int width, Cance
     internal (Tensor Latent, Tensor Gradient) EncodeVjp(Tensor x, Func<Tensor, Tensor> cotangent)
     {
         ThrowIfCancelled();
-        Encoder++;
+        Calls = Calls with { Encoder = Calls.Encoder + 1 };
         return model.EncodeVjp(x, cotangent);
     }
 }

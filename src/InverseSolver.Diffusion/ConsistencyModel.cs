@@ -11,7 +11,7 @@ namespace InverseSolver.Diffusion;
 /// A package has one where its model.json holds <c>"consistency": {"sigmaData": d, "sigmaMin": σ_min}</c>; F then lies in the folder <c>consistency</c>, a
 /// UNet2DModel with its config and weights like <c>unet</c>, without classes. It works on the same latents as <c>unet</c>, scaling factor included.
 /// </remarks>
-internal sealed class ConsistencyNetwork(UNet network, double sigmaData, double sigmaMin) : IDisposable
+internal sealed class ConsistencyModel(UNet network, double sigmaData, double sigmaMin) : IDisposable
 {
     internal const string Folder = "consistency";
 
