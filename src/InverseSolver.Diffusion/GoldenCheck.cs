@@ -210,17 +210,21 @@ public static class GoldenCheck
         {
             if (file.Entries.Keys.Where(name => !seen.Contains(name)).Order(StringComparer.Ordinal).FirstOrDefault() is { } unknown)
             {
-                throw new InvalidModelException($"{FileName}: tensor {InvalidModelException.Quote(unknown)} is no reference that is known for this network, or what it was computed from is not there.");
+                throw new InvalidModelException(
+                    $"{FileName}: tensor {InvalidModelException.Quote(unknown)} is no reference that is known for this network, or what it was computed from is " +
+                    "not there.");
             }
         }
 
-        private static string Sentence(Exception e) => e is ArgumentException { ParamName: { } parameter } ? e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal) : e.FirstLine;
+        private static string Sentence(Exception e) =>
+            e is ArgumentException { ParamName: { } parameter } ? e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal) : e.FirstLine;
 
         private static GoldenResult Compared(string name, Tensor computed, Tensor reference)
         {
             if (!computed.shape.AsSpan().SequenceEqual(reference.shape))
             {
-                return new GoldenResult(name, double.PositiveInfinity, $"The reference has the shape ({string.Join(", ", reference.shape)}); the network gives ({string.Join(", ", computed.shape)}).");
+                string shapes = $"The reference has the shape ({string.Join(", ", reference.shape)}); the network gives ({string.Join(", ", computed.shape)}).";
+                return new GoldenResult(name, double.PositiveInfinity, shapes);
             }
 
             using DisposeScope scope = torch.NewDisposeScope();

@@ -1,6 +1,6 @@
 namespace InverseSolver.Diffusion.Batching;
 
-/// <summary>Which of a model's functions a call is of.</summary>
+/// <summary>The function of a model that a call is of.</summary>
 internal enum SharedFunction
 {
     PredictNoise,
@@ -38,7 +38,7 @@ internal sealed class SharedCall(SharedFunction function, Tensor input, Tensor? 
     /// <summary>Jᵀ w, owned by nobody's scope until the participant takes it.</summary>
     internal Tensor? Gradient { get; set; }
 
-    /// <summary>Whether the participant will give no cotangent any more.</summary>
+    /// <summary>True where the participant will give no cotangent any more.</summary>
     internal bool Abandoned { get; set; }
 
     internal Exception? Error { get; set; }
@@ -46,7 +46,7 @@ internal sealed class SharedCall(SharedFunction function, Tensor input, Tensor? 
     /// <summary>The batch that keeps the graph for the backward pass.</summary>
     internal SharedBatch? Batch { get; set; }
 
-    /// <summary>Whether two calls can go through the network as one.</summary>
+    /// <summary>True where two calls can go through the network as one.</summary>
     internal bool FitsWith(SharedCall other) =>
         function == other.Function && withGradient == other.WithGradient && sigma == other.Sigma
         && input.shape.AsSpan(1).SequenceEqual(other.Input.shape.AsSpan(1));
@@ -61,7 +61,7 @@ internal sealed class SharedBatch(SharedCall[] calls, Tensor leaf, Tensor result
 
     internal Tensor Result => result;
 
-    /// <summary>Whether every participant has given its cotangent or gone.</summary>
+    /// <summary>True where every participant has given its cotangent or gone.</summary>
     internal bool IsComplete => calls.All(call => call.Cotangent is not null || call.Abandoned);
 
     public void Dispose()

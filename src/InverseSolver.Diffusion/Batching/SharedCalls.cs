@@ -136,7 +136,9 @@ public sealed class SharedCalls : IDisposable
 
         if (call.Error is { } error)
         {
-            throw error.IsOutOfMemory ? new InsufficientMemoryException(error.FirstLine) : new InvalidOperationException("A shared network call failed.", error);
+            throw error.IsOutOfMemory
+                ? new InsufficientMemoryException(error.FirstLine)
+                : new InvalidOperationException("A shared network call failed.", error);
         }
     }
 
@@ -299,7 +301,8 @@ public sealed class SharedCalls : IDisposable
 
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable off = torch.no_grad();
-        Tensor cotangent = torch.cat([.. batch.Calls.Select((call, i) => call.Cotangent?.detach() ?? torch.zeros_like(Part(batch.Calls, batch.Result.detach(), i)))]);
+        Tensor cotangent = torch.cat(
+            [.. batch.Calls.Select((call, i) => call.Cotangent?.detach() ?? torch.zeros_like(Part(batch.Calls, batch.Result.detach(), i)))]);
         Tensor[] gradients = Parts(batch.Calls, torch.autograd.vjp(batch.Result, batch.Leaf, cotangent));
         lock (gate)
         {

@@ -1,6 +1,9 @@
 namespace InverseSolver.Diffusion.Batching;
 
-/// <summary>A model as one solver sees it whose network calls go out together with those of others (<see cref="SharedCalls"/>). For one thread; disposing it leaves the model loaded.</summary>
+/// <summary>
+/// A model as one solver sees it whose network calls go out together with those of others (<see cref="SharedCalls"/>). For one thread; disposing it leaves
+/// the model loaded.
+/// </summary>
 public sealed class SharedModel : LatentModel
 {
     private readonly SharedCalls calls;
@@ -37,7 +40,9 @@ public sealed class SharedModel : LatentModel
 
     /// <inheritdoc/>
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null) =>
-        conditioning is not null || Records(z) ? inner.PredictNoise(z, t, conditioning) : calls.Forward(new SharedCall(SharedFunction.PredictNoise, z, t, 0, withGradient: false));
+        conditioning is not null || Records(z)
+            ? inner.PredictNoise(z, t, conditioning)
+            : calls.Forward(new SharedCall(SharedFunction.PredictNoise, z, t, 0, withGradient: false));
 
     /// <inheritdoc/>
     public override (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, Tensor t, Func<Tensor, Tensor> cotangent)
@@ -48,14 +53,17 @@ public sealed class SharedModel : LatentModel
 
     /// <inheritdoc/>
     public override Tensor ConsistencyFunction(Tensor z, double sigma) =>
-        Records(z) ? inner.ConsistencyFunction(z, sigma) : calls.Forward(new SharedCall(SharedFunction.ConsistencyFunction, z, null, sigma, withGradient: false));
+        Records(z)
+            ? inner.ConsistencyFunction(z, sigma)
+            : calls.Forward(new SharedCall(SharedFunction.ConsistencyFunction, z, null, sigma, withGradient: false));
 
     /// <inheritdoc/>
     public override (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent)
     {
         CheckLatent(z, height, width);
         RequireGradient(Info.Gradients.Decoder, "decoder");
-        return SharedVjp(z, null, input => new SharedCall(SharedFunction.Decode, input, null, 0, withGradient: true), whole => Image(whole, height, width), cotangent);
+        SharedCall Call(Tensor input) => new(SharedFunction.Decode, input, null, 0, withGradient: true);
+        return SharedVjp(z, null, Call, whole => Image(whole, height, width), cotangent);
     }
 
     /// <inheritdoc/>

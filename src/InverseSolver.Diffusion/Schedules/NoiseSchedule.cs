@@ -50,13 +50,6 @@ public sealed class NoiseSchedule
     /// <summary>ᾱ of each training timestep.</summary>
     public ReadOnlySpan<double> AlphasCumprod => alphasCumprod;
 
-    /// <summary>β_i = (√start + i/(n−1) (√end − √start))².</summary>
-    public static NoiseSchedule ScaledLinear(double start = 0.0015, double end = 0.0195, int steps = 1000) =>
-        FromBetas(Betas("scaled_linear", start, end, steps));
-
-    /// <summary>β rises linearly.</summary>
-    public static NoiseSchedule Linear(double start = 1e-4, double end = 0.02, int steps = 1000) => FromBetas(Betas("linear", start, end, steps));
-
     /// <summary>The schedule of given betas: ᾱ_t is the product of 1 − β up to t.</summary>
     /// <param name="betas">β of each timestep, in (0, 1].</param>
     public static NoiseSchedule FromBetas(ReadOnlySpan<double> betas)

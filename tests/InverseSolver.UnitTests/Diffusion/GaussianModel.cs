@@ -154,7 +154,8 @@ public sealed class GaussianModel : LatentModel
         // Each column is a filtered unit image.
         Tensor units = torch.eye(d, dtype: ScalarType.Float64, device: Device).reshape(d, Channels, height, width);
         Tensor columns = torch.fft.ifft2(torch.fft.fft2(units) * Eigenvalues(height, width)).real * 0.25;
-        return (torch.full([Channels, height, width], mean, ScalarType.Float64, Device).MoveToOuterDisposeScope(), columns.reshape(d, d).contiguous().MoveToOuterDisposeScope());
+        Tensor means = torch.full([Channels, height, width], mean, ScalarType.Float64, Device);
+        return (means.MoveToOuterDisposeScope(), columns.reshape(d, d).contiguous().MoveToOuterDisposeScope());
     }
 
     /// <summary>Mean and covariance of x given y = A x + n, n ~ N(0, σ² I), by a dense solve in float64. For small sizes.</summary>
@@ -173,7 +174,8 @@ public sealed class GaussianModel : LatentModel
         Tensor system = matrix.Matmul(cross) + torch.eye(matrix.size(0), dtype: ScalarType.Float64, device: Device) * (sigma * sigma);
         Tensor gain = torch.linalg.solve(system, cross.t()).t();
         Tensor surprise = y.to(ScalarType.Float64, Device).reshape(-1, 1) - matrix.Matmul(flat);
-        return ((flat + gain.Matmul(surprise)).reshape(Channels, height, width).MoveToOuterDisposeScope(), (c - gain.Matmul(cross.t())).MoveToOuterDisposeScope());
+        Tensor posterior = (flat + gain.Matmul(surprise)).reshape(Channels, height, width);
+        return (posterior.MoveToOuterDisposeScope(), (c - gain.Matmul(cross.t())).MoveToOuterDisposeScope());
     }
 
     internal override Tensor EncodeCore(Tensor x) => x.alias();
@@ -224,7 +226,12 @@ public sealed class GaussianModel : LatentModel
             if (!eigenvalues.TryGetValue((height, width), out Tensor? values))
             {
                 static double Frequency(int k, int n) => (k < (n + 1) / 2 ? k : k - n) / (double)n;
-                double[] table = [.. from i in Enumerable.Range(0, height) from j in Enumerable.Range(0, width) select 4 * spectrum!(Frequency(i, height), Frequency(j, width))];
+                double[] table =
+                [
+                    .. from i in Enumerable.Range(0, height)
+                       from j in Enumerable.Range(0, width)
+                       select 4 * spectrum!(Frequency(i, height), Frequency(j, width)),
+                ];
                 if (table.Any(v => v is not (>= 0 and < double.PositiveInfinity)))
                 {
                     throw new ArgumentException("The spectrum must be finite and not negative.");

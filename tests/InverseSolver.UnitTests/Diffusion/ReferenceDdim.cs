@@ -3,7 +3,9 @@ using InverseSolver.Diffusion.Schedules;
 
 namespace InverseSolver.UnitTests;
 
-/// <summary>The DDIMScheduler of diffusers, written down once more: its timesteps and its step, with clipping and thresholding, which the solvers leave aside.</summary>
+/// <summary>
+/// The DDIMScheduler of diffusers, written down once more: its timesteps and its step, with clipping and thresholding, which the solvers leave aside.
+/// </summary>
 internal sealed class ReferenceDdim
 {
     private readonly SchedulerConfig _config;
@@ -15,7 +17,9 @@ internal sealed class ReferenceDdim
     {
         _config = config;
         _stepsOffset = json.TryGetProperty("steps_offset", out JsonElement offset) ? offset.GetInt32() : 0;
-        bool clips = json.TryGetProperty("clip_sample", out JsonElement clip) ? clip.GetBoolean() : json.GetProperty("_class_name").GetString() != "PNDMScheduler";
+        bool clips = json.TryGetProperty("clip_sample", out JsonElement clip)
+            ? clip.GetBoolean()
+            : json.GetProperty("_class_name").GetString() != "PNDMScheduler";
         _clipRange = clips ? Number(json, "clip_sample_range", 1) : null;
         bool thresholds = json.TryGetProperty("thresholding", out JsonElement thresholding) && thresholding.GetBoolean();
         _threshold = thresholds ? (Number(json, "dynamic_thresholding_ratio", 0.995), Number(json, "sample_max_value", 1)) : null;
@@ -36,7 +40,8 @@ internal sealed class ReferenceDdim
         double Rounded(double t) => Math.Round(t, MidpointRounding.ToEven);
         return _config.Spacing switch
         {
-            TimestepSpacing.Linspace => [.. Enumerable.Range(0, steps).Reverse().Select(i => steps == 1 ? 0 : (int)Rounded(i * (train - 1.0) / (steps - 1)))],
+            TimestepSpacing.Linspace =>
+                [.. Enumerable.Range(0, steps).Reverse().Select(i => steps == 1 ? 0 : (int)Rounded(i * (train - 1.0) / (steps - 1)))],
             TimestepSpacing.Trailing => [.. Enumerable.Range(0, steps).Select(i => (int)Rounded(train - i * (train / (double)steps)) - 1)],
             _ => [.. Enumerable.Range(0, steps).Reverse().Select(i => i * (train / steps) + _stepsOffset)],
         };
@@ -89,5 +94,6 @@ internal sealed class ReferenceDdim
         })]);
     }
 
-    private static double Number(JsonElement json, string name, double otherwise) => json.TryGetProperty(name, out JsonElement value) ? value.GetDouble() : otherwise;
+    private static double Number(JsonElement json, string name, double otherwise) =>
+        json.TryGetProperty(name, out JsonElement value) ? value.GetDouble() : otherwise;
 }

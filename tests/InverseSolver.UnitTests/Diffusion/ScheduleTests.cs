@@ -46,7 +46,12 @@ public sealed class ScheduleTests
     public void The_scaled_linear_schedule_has_the_published_values()
     {
         ReadOnlySpan<double> abar = NoiseSchedule.ScaledLinear(0.0015, 0.0195).AlphasCumprod;
-        foreach ((int t, double value) in ((int, double)[])[(0, 0.99850000), (1, 0.99699443), (3, 0.99396661), (100, 0.82311704), (250, 0.50842433), (333, 0.34501103), (399, 0.23592447), (500, 0.11492200), (667, 0.02305173), (750, 0.00833414), (999, 0.00014230)])
+        (int, double)[] published =
+        [
+            (0, 0.99850000), (1, 0.99699443), (3, 0.99396661), (100, 0.82311704), (250, 0.50842433), (333, 0.34501103), (399, 0.23592447), (500, 0.11492200),
+            (667, 0.02305173), (750, 0.00833414), (999, 0.00014230),
+        ];
+        foreach ((int t, double value) in published)
         {
             Assert.Equal(value, abar[t], 0.5001e-8);
         }
@@ -60,7 +65,9 @@ public sealed class ScheduleTests
     public void The_linear_schedule_has_the_published_values()
     {
         ReadOnlySpan<double> abar = NoiseSchedule.Linear().AlphasCumprod;
-        foreach ((int t, double value) in ((int, double)[])[(0, 0.99990000), (100, 0.89514159), (250, 0.52142303), (399, 0.19514644), (500, 0.07779666), (699, 0.00696611), (999, 0.00004036)])
+        (int, double)[] published =
+            [(0, 0.99990000), (100, 0.89514159), (250, 0.52142303), (399, 0.19514644), (500, 0.07779666), (699, 0.00696611), (999, 0.00004036)];
+        foreach ((int t, double value) in published)
         {
             Assert.Equal(value, abar[t], 0.5001e-8);
         }

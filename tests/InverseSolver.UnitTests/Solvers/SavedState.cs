@@ -12,7 +12,9 @@ internal sealed record SavedState(int Step, IReadOnlyDictionary<string, SavedTen
     public static SavedState Of(SolverState state)
     {
         return new SavedState(
-            state.Step, state.Tensors.ToDictionary(named => named.Key, named => new SavedTensor(named.Value.shape, named.Value.ToFloats())), [.. state.Generators.Select(Saved)]);
+            state.Step,
+            state.Tensors.ToDictionary(named => named.Key, named => new SavedTensor(named.Value.shape, named.Value.ToFloats())),
+            [.. state.Generators.Select(Saved)]);
 
         static byte[] Saved(Generator generator)
         {

@@ -44,7 +44,8 @@ public sealed class SolverLawTests
     public static TheoryData<string> Solvers => [.. SolverCatalog.All.Select(solver => solver.Type)];
 
     /// <summary>All that call a network.</summary>
-    public static TheoryData<string> NetworkSolvers => [.. SolverCatalog.All.Where(solver => solver.Presets["fast"] is DiffusionParameters).Select(solver => solver.Type)];
+    public static TheoryData<string> NetworkSolvers =>
+        [.. SolverCatalog.All.Where(solver => solver.Presets["fast"] is DiffusionParameters).Select(solver => solver.Type)];
 
     /// <summary>All but the adjoint, which solves nothing: it is the start that the others are compared with, and its A Aᵀ y is y for few operators only.</summary>
     public static TheoryData<string> SolversOfTheProblem => [.. SolverCatalog.All.Select(solver => solver.Type).Where(type => type != "adjoint")];
@@ -80,7 +81,9 @@ public sealed class SolverLawTests
         Solver New() => parameters.Create(new SolverInput(model, a, y, Sigma));
     }
 
-    /// <remarks>The other one takes gradients through all networks, so that either would show in the other if a step left its grad mode or its scope behind.</remarks>
+    /// <remarks>
+    /// The other one takes gradients through all networks, so that either would show in the other if a step left its grad mode or its scope behind.
+    /// </remarks>
     [Theory]
     [MemberData(nameof(Solvers))]
     public void Two_runs_that_take_turns_on_one_thread_give_the_bits_of_each_alone(string type)
@@ -106,8 +109,30 @@ public sealed class SolverLawTests
         Assert.Equal(second, state.Image!.ToFloats());
     }
 
+    [Theory]
+    [MemberData(nameof(Solvers))]
+    public void Between_two_steps_no_tensors_live_but_those_of_the_state(string type)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        using GaussianModel model = Toy.Gaussian();
+        using ForwardOperator a = Operator(type, "inpainting");
+        Tensor y = Toy.Measure(model, a, Sigma, 1, 5).Y;
+        Solver solver = Fast(type).Create(new SolverInput(model, a, y, Sigma));
+        using SolverState state = solver.Start(3);
+        var others = new List<long>();
+        foreach (int step in solver.Checkpoints(state))
+        {
+            Assert.Equal(step, state.Step);
+            others.Add(Tensor.TotalCount - state.Tensors.Count);
+        }
+
+        // What a run makes once, for instance a transform, it makes in its first step.
+        Assert.All(others, count => Assert.Equal(others[0], count));
+    }
+
     /// <summary>Those whose items are independent: the frames of a sequence that is solved jointly are not, their low rank is what determines them.</summary>
-    public static TheoryData<string> IndependentSolvers => [.. SolverCatalog.All.Where(solver => !solver.Presets["fast"].JointFrames).Select(solver => solver.Type)];
+    public static TheoryData<string> IndependentSolvers =>
+        [.. SolverCatalog.All.Where(solver => !solver.Presets["fast"].JointFrames).Select(solver => solver.Type)];
 
     [Theory]
     [MemberData(nameof(IndependentSolvers))]

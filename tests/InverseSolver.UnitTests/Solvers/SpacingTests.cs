@@ -68,7 +68,9 @@ public sealed class SpacingTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 40).Select(i => 25 * i + 1), new DdimSchedule(leading, 40, reference: true).Timesteps());
         Assert.Equal([1, 501], new DdimSchedule(leading, 2, reference: true).Timesteps());
         Assert.Equal(leading.AlphasCumprod[951], new DdimSchedule(leading, 40, reference: true)[39].AlphaCumprodPrev);
-        Assert.All((int[])[1, 3, 30, 500, 999, 1000], steps => Assert.Equal(new DdimSchedule(leading, steps).Timesteps(), new DdimSchedule(leading, steps, reference: true).Timesteps()));
+        Assert.All(
+            (int[])[1, 3, 30, 500, 999, 1000],
+            steps => Assert.Equal(new DdimSchedule(leading, steps).Timesteps(), new DdimSchedule(leading, steps, reference: true).Timesteps()));
         Assert.Equal(new DdimSchedule(trailing, 40).Timesteps(), new DdimSchedule(trailing, 40, reference: true).Timesteps());
     }
 
@@ -85,7 +87,8 @@ public sealed class SpacingTests : IDisposable
         using LatentModel model = Load("trailing", prediction, setAlphaToOne, zeroSnr);
         using LinearOperator op = MaskOperator.Denoising(3, 30, 24, torch.CPU);
         const int Steps = 5;
-        var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 3, 30, 24]), 0.1), TRegParameters.Paper with { Steps = Steps, ConsistencyEnd = 0, FinalProximalStep = false });
+        TRegParameters parameters = TRegParameters.Paper with { Steps = Steps, ConsistencyEnd = 0, FinalProximalStep = false };
+        var solver = new TReg(new SolverInput(model, op, torch.zeros([1, 3, 30, 24]), 0.1), parameters);
         using SolverState state = solver.Start(7);
         using IDisposable grad = torch.no_grad();
         Tensor z = state.Latent.clone();
