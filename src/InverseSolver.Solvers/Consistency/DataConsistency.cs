@@ -17,7 +17,7 @@ internal sealed class DataConsistency
     private const double LearningRate = 5e-3;
 
     // An estimate is in another basin than the global start while its residual's norm is more than twice that one's.
-    private const double Far = 4;
+    private const double BasinRatio = 4;
 
     private readonly SolverInput _input;
     private readonly DiffusionParameters _parameters;
@@ -48,24 +48,24 @@ internal sealed class DataConsistency
     {
         if (_input.GlobalStart is null)
         {
-            return Locally(x0, correlation);
+            return SolveLocally(x0, correlation);
         }
 
         // Far from the start the estimate is in no basin that local steps could find their way out of.
         var op = (NonlinearOperator)_input.A;
         Tensor start = op.Near(_input.GlobalStart, x0);
         double[] here = _input.A.Residual2(x0, _input.Y).ToDoubles(), there = _input.A.Residual2(start, _input.Y).ToDoubles();
-        bool[] far = [.. here.Zip(there, (estimate, global) => estimate > Far * global)];
-        return far.Contains(false) ? Chosen(far, start, Locally(x0, correlation)) : start;
+        bool[] far = [.. here.Zip(there, (estimate, global) => estimate > BasinRatio * global)];
+        return far.Contains(false) ? Select(far, start, SolveLocally(x0, correlation)) : start;
     }
 
-    private Tensor Locally(Tensor x0, double correlation) =>
+    private Tensor SolveLocally(Tensor x0, double correlation) =>
         _sense?.Solve(x0, _input.Y, correlation)
         ?? _conditioning?.Solve(x0, _input.Y, correlation)
         ?? _gaussNewton!.Solve(x0, _input.Y, correlation)
         ?? Descend(x0);
 
-    private static Tensor Chosen(bool[] first, Tensor a, Tensor b)
+    private static Tensor Select(bool[] first, Tensor a, Tensor b)
     {
         Tensor mask = torch.copy_of([.. first.Select(one => one ? 1f : 0)], first.Length, 1, 1, 1).to(a.device);
         return torch.where(mask.gt(0.5), a, b);

@@ -58,7 +58,7 @@ public sealed class Dcdp : DiffusionSolver
     {
         for (int k = state.Step; k < _times.Length - 1; k++)
         {
-            Tensor v = DataStep(state, k), z = Purify(Model.Encode(v), _times[k], state);
+            Tensor v = ApplyDataConsistency(state, k), z = Purify(Model.Encode(v), _times[k], state);
             if (IsLatent)
             {
                 state.Latent = z;
@@ -71,12 +71,12 @@ public sealed class Dcdp : DiffusionSolver
             }
         }
 
-        Tensor x = DataStep(state, _times.Length - 1);
+        Tensor x = ApplyDataConsistency(state, _times.Length - 1);
         state.Image = DataConsistency.Finish(ReturnsConsistent ? x : Model.Decode(Purify(Model.Encode(x), _times[^1], state)));
         yield return new SolverStep("final", state.Image);
     }
 
-    private Tensor DataStep(SolverState state, int round) =>
+    private Tensor ApplyDataConsistency(SolverState state, int round) =>
         IsLatent ? Model.Decode(LatentConsistency(state.Latent)) : PixelConsistency(state[Estimate], round);
 
     internal Tensor PixelConsistency(Tensor x, int round)
@@ -146,12 +146,12 @@ public sealed class Dcdp : DiffusionSolver
         // In pixel space the noise of time 1 is taken away as if it were that of time 2, as in the reference.
         Tensor noisy = level.AddNoise(z, noise);
         time = _isPixelSpace ? Math.Max(2, time) : time;
-        return _p.Purifier == Purifier.Tweedie ? Denoise(noisy, Way([time - 1], 1)[0]).X0
-            : _isPixelSpace ? Ddim(noisy, Way(PurificationTimes.OfImages(time, _p.DdimSteps), 1))
-            : Ddim(noisy, Way(PurificationTimes.OfLatents(time, _p.DdimSteps), Model.AlphasCumprod[0]));
+        return _p.Purifier == Purifier.Tweedie ? Denoise(noisy, DdimTo([time - 1], 1)[0]).X0
+            : _isPixelSpace ? Ddim(noisy, DdimTo(PurificationTimes.OfImages(time, _p.DdimSteps), 1))
+            : Ddim(noisy, DdimTo(PurificationTimes.OfLatents(time, _p.DdimSteps), Model.AlphasCumprod[0]));
     }
 
-    private DdimSchedule Way(int[] timesteps, double end) => new(Model.AlphasCumprod, timesteps, end);
+    private DdimSchedule DdimTo(int[] timesteps, double end) => new(Model.AlphasCumprod, timesteps, end);
 
     private Tensor Ddim(Tensor z, DdimSchedule schedule)
     {

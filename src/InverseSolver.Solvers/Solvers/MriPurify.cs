@@ -45,24 +45,24 @@ public sealed class MriPurify : DiffusionSolver
     {
         for (int round = state.Step / _p.StepsPerRound; round < _rounds; round++)
         {
-            DdimSchedule way = Way(round);
-            foreach (DdimStep t in way.From(state.Step % _p.StepsPerRound, downTo: 1))
+            DdimSchedule schedule = RoundSchedule(round);
+            foreach (DdimStep t in schedule.From(state.Step % _p.StepsPerRound, downTo: 1))
             {
                 (Tensor z0, Tensor epsilon) = Denoise(state, t);
                 state.Latent = t.Ddim(z0, epsilon);
                 yield return new SolverStep("denoising", null);
             }
 
-            Tensor x0 = Model.Decode(Denoise(state, way[0]).Z0);
+            Tensor x0 = Model.Decode(Denoise(state, schedule[0]).Z0);
             if (round < _rounds - 1)
             {
-                Tensor x = ReplaceKSpace(x0, way);
+                Tensor x = ReplaceKSpace(x0, schedule);
                 state.Latent = Model.Encode(x);
                 yield return new SolverStep("k-space", x);
             }
             else
             {
-                state.Image = DataConsistency.Finish(x0, x => ReplaceKSpace(x, way));
+                state.Image = DataConsistency.Finish(x0, x => ReplaceKSpace(x, schedule));
                 yield return new SolverStep("final", state.Image);
             }
         }
@@ -76,7 +76,7 @@ public sealed class MriPurify : DiffusionSolver
     }
 
     // The timesteps of a round; its last step arrives at the image.
-    private DdimSchedule Way(int round) =>
+    private DdimSchedule RoundSchedule(int round) =>
         new(Model.AlphasCumprod, [.. Enumerable.Range(0, _p.StepsPerRound).Reverse().Select(step => Timestep(round, step))], end: 1);
 
     /// <summary>Rounds begin at start (rounds - round) / rounds of the schedule; the steps of a round fall evenly from there towards 0.</summary>
@@ -87,9 +87,9 @@ public sealed class MriPurify : DiffusionSolver
     }
 
     // The error of the estimate is that of the level where its round began.
-    private Tensor ReplaceKSpace(Tensor x0, DdimSchedule way) => _p.Data == DataStep.Published
+    private Tensor ReplaceKSpace(Tensor x0, DdimSchedule schedule) => _p.Data == DataStep.Published
         ? ((LinearOperator)A).Prox(x0, Y, 0)
-        : DataConsistency.Solve(x0, DataConsistency.ErrorCorrelation(way.From(0).First().AlphaCumprod));
+        : DataConsistency.Solve(x0, DataConsistency.ErrorCorrelation(schedule.From(0).First().AlphaCumprod));
 }
 
 /// <summary>Parameters of <see cref="MriPurify"/>. The defaults are the preset <c>balanced</c>.</summary>

@@ -70,11 +70,11 @@ public sealed class ReSample : DiffusionSolver
         yield return new SolverStep("final", state.Image);
     }
 
-    internal bool IsPixelEvent(int index) => IsEvent(index) && index >= Count(_p.LatentFraction);
+    internal bool IsPixelEvent(int index) => IsEvent(index) && index >= StepsIn(_p.LatentFraction);
 
-    internal bool IsLatentEvent(int index) => IsEvent(index) && index < Count(_p.LatentFraction);
+    internal bool IsLatentEvent(int index) => IsEvent(index) && index < StepsIn(_p.LatentFraction);
 
-    internal bool IsEvent(int index) => index > 0 && index % _p.ConsistencyEvery == 0 && index <= Schedule.Steps - Count(1 - _p.ConsistencyStart);
+    internal bool IsEvent(int index) => index > 0 && index % _p.ConsistencyEvery == 0 && index <= Schedule.Steps - StepsIn(1 - _p.ConsistencyStart);
 
     // One DDIM step: the next latent, and the clean estimate that events start from.
     internal (Tensor Z, Tensor Z0) Ddim(Tensor z, DdimStep t, SolverState state)
@@ -163,7 +163,7 @@ public sealed class ReSample : DiffusionSolver
         bool testFirst = _p.DiscrepancyFactor is not null;
         if (testFirst)
         {
-            stop.Observe(k, residual2, Enough);
+            stop.Observe(k, residual2, IsExplained);
         }
 
         if (!stop.All)
@@ -175,13 +175,13 @@ public sealed class ReSample : DiffusionSolver
 
         if (!testFirst)
         {
-            stop.Observe(k, residual2, Enough);
+            stop.Observe(k, residual2, IsExplained);
         }
 
         return !stop.All;
     }
 
-    private bool Enough(double residual2) => _p.DiscrepancyFactor is { } factor
+    private bool IsExplained(double residual2) => _p.DiscrepancyFactor is { } factor
         ? residual2 <= factor * factor * Expected
         : 4 * (residual2 + _unmeasured) / Elements < 1e-6;
 
@@ -201,7 +201,7 @@ public sealed class ReSample : DiffusionSolver
     }
 
     // Steps of the run in a fraction; the reference rounds down.
-    private int Count(double fraction) => (int)Math.Floor(Schedule.Steps * fraction + 1e-9);
+    private int StepsIn(double fraction) => (int)Math.Floor(Schedule.Steps * fraction + 1e-9);
 
     // A decoder gradient counts as two.
     private protected override IEnumerable<double> Cost() =>

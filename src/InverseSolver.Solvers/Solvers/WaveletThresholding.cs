@@ -120,12 +120,12 @@ public sealed class WaveletThresholding : Solver
         {
             Tensor c = wavelet.Forward(x.select(0, i).roll(shift, (long[])[1, 2]));
             Tensor limit = threshold.select(0, i) * wavelet.Details;
-            Tensor shrunk = complex ? Together(c, limit) : c.sign() * (c.abs() - limit).relu();
+            Tensor shrunk = complex ? ShrinkComplex(c, limit) : c.sign() * (c.abs() - limit).relu();
             return wavelet.Inverse(shrunk).roll([-shift[0], -shift[1]], [1, 2]);
         })]);
     }
 
-    private static Tensor Together(Tensor c, Tensor limit)
+    private static Tensor ShrinkComplex(Tensor c, Tensor limit)
     {
         Tensor pairs = c.reshape(-1, 2, c.size(1), c.size(2)), size = pairs.square().sum([1], keepdim: true).sqrt();
         return (pairs * ((size - limit).relu() / size.clamp(min: float.Epsilon))).reshape(c.shape);
@@ -154,15 +154,15 @@ public sealed class WaveletThresholding : Solver
     // (t_k - 1) / t_{k+1}, t_{k+1} = (1 + √(1 + 4 t_k²)) / 2.
     private static double Momentum(int step)
     {
-        double t = 1, next = Following(1);
+        double t = 1, next = NextT(1);
         for (int k = 0; k < step; k++)
         {
-            (t, next) = (next, Following(next));
+            (t, next) = (next, NextT(next));
         }
 
         return Math.Min(MostMomentum, (t - 1) / next);
 
-        static double Following(double t) => (1 + Math.Sqrt(1 + 4 * t * t)) / 2;
+        static double NextT(double t) => (1 + Math.Sqrt(1 + 4 * t * t)) / 2;
     }
 }
 
