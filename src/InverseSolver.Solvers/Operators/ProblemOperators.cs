@@ -25,13 +25,13 @@ public static class ProblemOperators
             throw new InvalidInputException("files.measurement", complex ? "It is real; k-space is needed: a complex .npy (height, width)." : "It is complex; a real image is needed.");
         }
 
-        if (measurement.Shape.Length != FrameStack.MeasurementRank(problem) && problem is ParallelMri)
+        if (measurement.Shape.Length != ProblemShapes.Rank(problem) && problem is ParallelMri)
         {
-            string one = FrameStack.MeasurementRank(problem) == 3 ? "coils, rows, columns" : "coils, samples";
+            string one = ProblemShapes.Rank(problem) == 3 ? "coils, rows, columns" : "coils, samples";
             throw new InvalidInputException("files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is ({one}), for a volume (slices, {one}).");
         }
 
-        if (measurement.Shape.Length != FrameStack.MeasurementRank(problem))
+        if (measurement.Shape.Length != ProblemShapes.Rank(problem))
         {
             throw new InvalidInputException(
                 "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(height, width) or (channels, height, width)")}, for a stack of frames {(complex ? "(frames, height, width)" : "(frames, channels, height, width)")}.");
