@@ -13,7 +13,7 @@ internal static class ArrayFiles
     internal static ArrayData ReadImage(string path)
     {
         using var reader = new FormatReader(ReaderLimits.Default);
-        return Named(path, () => ToArrayData(new FileImport(reader, MaxPixels).Read("image", File.ReadAllBytes(path)).Array));
+        return Named(path, () => new FileImport(reader, MaxPixels).Read("image", File.ReadAllBytes(path)).Array);
     }
 
     /// <summary>A measurement and all that its file holds besides.</summary>
@@ -45,7 +45,7 @@ internal static class ArrayFiles
 
     /// <summary>One of the other files by its name in requests.</summary>
     internal static ArrayData Read(FormatReader reader, string name, string path, MeasurementOrigin origin) =>
-        Named(path, () => ToArrayData(new FileImport(reader, MaxPixels).Read(name, File.ReadAllBytes(path), origin).Array));
+        Named(path, () => new FileImport(reader, MaxPixels).Read(name, File.ReadAllBytes(path), origin).Array);
 
     /// <summary>A DICOM or NIfTI file that a series can refer to, and the measurement's origin with what is to be said of it.</summary>
     internal static (byte[] File, MeasurementOrigin Origin) ReadReference(FormatReader reader, string path, MeasurementOrigin origin, bool force) => Named(path, () =>
@@ -55,10 +55,7 @@ internal static class ArrayFiles
         return (file, ReferenceCheck.Check(reader, file, origin, force));
     });
 
-    internal static ArrayData ToArrayData(NpyArray array) => new(array.Shape, array.Values, array.IsComplex);
-
-    internal static void WriteNpy(string path, ArrayData array) =>
-        File.WriteAllBytes(path, Npy.Write(new NpyArray(array.Shape, array.Values, array.IsComplex)));
+    internal static void WriteNpy(string path, ArrayData array) => File.WriteAllBytes(path, Npy.Write(array));
 
     /// <summary>An image, or a stack of them side by side.</summary>
     internal static void WritePng(string path, ArrayData image, int bitDepth = 8) => File.WriteAllBytes(path, ImageFile.WritePng(

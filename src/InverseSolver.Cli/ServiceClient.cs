@@ -105,11 +105,7 @@ internal sealed class ServiceClient : IDisposable
     }
 
     /// <summary>A .npy file's array.</summary>
-    internal static ArrayData ToArray(byte[] npy)
-    {
-        NpyArray array = Npy.Read(npy, MaxElements);
-        return new ArrayData(array.Shape, array.Values, array.IsComplex);
-    }
+    internal static ArrayData ToArray(byte[] npy) => Npy.Read(npy, MaxElements);
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
@@ -151,7 +147,7 @@ internal sealed class ServiceClient : IDisposable
         var body = new MultipartFormDataContent { { new StringContent(JsonSerializer.Serialize(request, _json), MediaTypeHeaderValue.Parse("application/json")), "request" } };
         foreach ((string name, ArrayData array) in files)
         {
-            body.Add(new ByteArrayContent(Npy.Write(new NpyArray(array.Shape, array.Values, array.IsComplex))), name, $"{name}.npy");
+            body.Add(new ByteArrayContent(Npy.Write(array)), name, $"{name}.npy");
         }
 
         return body;

@@ -53,7 +53,7 @@ internal sealed class SolveInputs
         bool force = arguments.GetValue(forceReference);
         if (arguments.GetValue(reference) is { } named) (dicom, origin) = ArrayFiles.ReadReference(reader, named, origin, force);
         else if (force) throw new CommandException("--force-reference is about a --reference, and there is none.");
-        Dictionary<string, ArrayData> arrays = found.Files.ToDictionary(file => file.Key, file => ArrayFiles.ToArrayData(file.Value.Array));
+        Dictionary<string, ArrayData> arrays = found.Files.ToDictionary(file => file.Key, file => file.Value.Array);
         foreach (Option<string?> file in others.Where(file => !found.Includes(file.Name[2..])))
         {
             if (arguments.GetValue(file) is { } path) arrays[file.Name[2..]] = ArrayFiles.Read(reader, file.Name[2..], path, origin);

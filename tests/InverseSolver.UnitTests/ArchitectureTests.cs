@@ -15,7 +15,7 @@ public sealed class ArchitectureTests
         ["ModuleCheck"] = ["Torch"],
         ["Imaging"] = [],
         ["Diffusion"] = ["ModuleCheck", "Torch"],
-        ["Solvers"] = ["Diffusion"],
+        ["Solvers"] = ["Diffusion", "Imaging"],
         ["Service"] = ["Solvers", "Imaging"],
         ["Cli"] = ["Solvers", "Imaging"],
     };

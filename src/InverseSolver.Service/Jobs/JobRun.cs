@@ -139,7 +139,7 @@ internal sealed class JobRun(
         (ResolvedSolver Solver, ReconstructionResult Result)[] baselines)
     {
         var artefacts = new List<Artefact>();
-        Add("result.npy", "application/octet-stream", Pictures.ToNpy(result.Image));
+        Add("result.npy", "application/octet-stream", Npy.Write(result.Image));
         Add("result.png", "image/png", Pictures.ToPng(result.Image, 8));
         Add("result16.png", "image/png", Pictures.ToPng(result.Image, 16));
         if (result.Frames is { Count: > 1 })
@@ -152,27 +152,27 @@ internal sealed class JobRun(
 
         if (result.Deviation is { } deviation)
         {
-            Add("deviation.npy", "application/octet-stream", Pictures.ToNpy(deviation));
+            Add("deviation.npy", "application/octet-stream", Npy.Write(deviation));
             Add("deviation.png", "image/png", Pictures.ToPng(result.DeviationPicture!, 8));
         }
 
         if (result.MriArrays is { } mri)
         {
-            Add("complex.npy", "application/octet-stream", Pictures.ToNpy(mri.Image));
-            Add("maps.npy", "application/octet-stream", Pictures.ToNpy(mri.Maps));
-            Add("kspace.npy", "application/octet-stream", Pictures.ToNpy(mri.KSpace));
-            Add("mask.npy", "application/octet-stream", mri.Mask is { } used ? Pictures.ToNpy(used) : null);
+            Add("complex.npy", "application/octet-stream", Npy.Write(mri.Image));
+            Add("maps.npy", "application/octet-stream", Npy.Write(mri.Maps));
+            Add("kspace.npy", "application/octet-stream", Npy.Write(mri.KSpace));
+            Add("mask.npy", "application/octet-stream", mri.Mask is { } used ? Npy.Write(used) : null);
         }
 
         Add("mask.png", "image/png", result.Mask is { } mask ? Pictures.ToPng(mask, 8) : null);
 
         foreach ((ResolvedSolver solver, ReconstructionResult baseline) in baselines)
         {
-            Add($"baseline-{solver.Type}.npy", "application/octet-stream", Pictures.ToNpy(baseline.Image));
+            Add($"baseline-{solver.Type}.npy", "application/octet-stream", Npy.Write(baseline.Image));
             Add($"baseline-{solver.Type}.png", "image/png", Pictures.ToPng(baseline.Image, 8));
         }
 
-        Add("measurement.npy", "application/octet-stream", Pictures.ToNpy(request.Measurement));
+        Add("measurement.npy", "application/octet-stream", Npy.Write(request.Measurement));
         Add("measurement.png", "image/png", Pictures.ToPng(request.Measurement, 8));
         return artefacts;
 

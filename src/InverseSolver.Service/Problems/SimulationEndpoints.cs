@@ -40,7 +40,7 @@ internal static class SimulationEndpoints
         }
 
         DecodedFiles files = decoder.DecodeAll(request.Problem, upload.Files, "image");
-        DecodedFile image = files["image"];
+        ImportedFile image = files["image"];
         if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] or [_, 1 or 3, _, _] })
         {
             throw RequestChecks.Unprocessable("invalidInput", "files.image", "The image is real and has one or three channels; a stack of frames is (frames, channels, height, width).");
@@ -76,14 +76,13 @@ internal static class SimulationEndpoints
 
         if (Accepts("application/zip"))
         {
-            Dictionary<string, NpyArray> all = simulated.Files.ToDictionary(file => file.Key, file => Pictures.ToArray(file.Value));
-            all["measurement"] = Pictures.ToArray(measurement);
+            Dictionary<string, ArrayData> all = new(simulated.Files) { ["measurement"] = measurement };
             return TypedResults.Bytes(Npz.Write(all), "application/zip", "measurement.npz");
         }
 
         return Accepts("image/png") && Pictures.ToPng(measurement, 8) is { } png
             ? TypedResults.Bytes(png, "image/png")
-            : TypedResults.Bytes(Pictures.ToNpy(measurement), "application/octet-stream", "measurement.npy");
+            : TypedResults.Bytes(Npy.Write(measurement), "application/octet-stream", "measurement.npy");
 
         bool Accepts(string mediaType) => http.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(mediaType, StringComparison.OrdinalIgnoreCase));
     }

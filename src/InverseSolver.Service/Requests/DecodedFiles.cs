@@ -1,23 +1,17 @@
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
 using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Service.Requests;
-
-/// <summary>A file as an array.</summary>
-/// <param name="Array">Its values.</param>
-/// <param name="Quantisation">Standard deviation of the rounding of its file; 0 for finer files.</param>
-internal sealed record DecodedFile(ArrayData Array, double Quantisation);
 
 /// <summary>A request's files as arrays.</summary>
 /// <param name="Files">By name, those that the measurement's file held included.</param>
 /// <param name="Origin">What is known of the measurement besides. It may name a patient.</param>
 /// <param name="Problem">The problem, completed by what the file says.</param>
-internal sealed record DecodedFiles(IReadOnlyDictionary<string, DecodedFile> Files, MeasurementOrigin Origin, Problem Problem)
+internal sealed record DecodedFiles(IReadOnlyDictionary<string, ImportedFile> Files, MeasurementOrigin Origin, Problem Problem)
 {
     /// <summary>The measurement, or the image to be measured.</summary>
     /// <param name="name">Its name.</param>
-    public DecodedFile this[string name] => Files[name];
+    public ImportedFile this[string name] => Files[name];
 
     /// <summary>The problem's files, without those of another use.</summary>
     public IReadOnlyDictionary<string, ArrayData> OfProblem =>

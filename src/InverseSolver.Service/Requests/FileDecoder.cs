@@ -31,15 +31,15 @@ internal sealed class FileDecoder(FormatReader reader, IOptions<LimitOptions> op
             kind, files[main], files.GetValueOrDefault(Header), withMask, files.GetValueOrDefault("trajectory"), (RawTrajectoryUnit?)(problem as ParallelMri)?.TrajectoryUnit, convention));
         MeasurementOrigin origin = measurement.Origin;
         if (files.TryGetValue(Reference, out byte[]? reference)) origin = Named(Reference, () => ReferenceCheck.Check(reader, reference, measurement.Origin, forceReference));
-        var decoded = new Dictionary<string, DecodedFile>();
+        var decoded = new Dictionary<string, ImportedFile>();
         foreach ((string name, ImportedFile file) in measurement.Files)
         {
-            decoded[name == "measurement" ? main : name] = ToDecoded(file);
+            decoded[name == "measurement" ? main : name] = file;
         }
 
         foreach ((string name, byte[] bytes) in files.Where(file => file.Key != main && file.Key is not (Header or Reference) && !measurement.Includes(file.Key)))
         {
-            decoded[name] = ToDecoded(Named(name, () => import.Read(name, bytes, origin)));
+            decoded[name] = Named(name, () => import.Read(name, bytes, origin));
         }
 
         if (problem is ParallelMri parallel && decoded.ContainsKey("trajectory") && main == "measurement" && measurement.KnowsImageSize)
@@ -61,6 +61,4 @@ internal sealed class FileDecoder(FormatReader reader, IOptions<LimitOptions> op
             throw new RequestException(StatusCodes.Status422UnprocessableEntity, "invalidFile", $"files.{name}", error.Message);
         }
     }
-
-    private static DecodedFile ToDecoded(ImportedFile file) => new(new ArrayData(file.Array.Shape, file.Array.Values, file.Array.IsComplex), file.Quantisation);
 }

@@ -1,17 +1,10 @@
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
 
 namespace InverseSolver.Service.Requests;
 
 /// <summary>Arrays as files.</summary>
 internal static class Pictures
 {
-    /// <summary>An array as .npy.</summary>
-    public static byte[] ToNpy(ArrayData array) => Npy.Write(ToArray(array));
-
-    /// <summary>An array as files hold it.</summary>
-    public static NpyArray ToArray(ArrayData array) => new(array.Shape, array.Values, array.IsComplex);
-
     /// <summary>An image as PNG, clipped to [0,1], a stack of frames side by side; null for what is no image of one or three channels.</summary>
     public static byte[]? ToPng(ArrayData array, int bitDepth) => Frames(array) switch
     {
