@@ -54,19 +54,20 @@ internal static class SolveCommand
                     OperatorFolder = arguments.GetValue(operators),
                     Truth = loaded.Truth,
                     Luminance = arguments.GetValue(luminance),
+                    Crop = loaded.Origin.Crop,
                 };
                 IReadOnlyList<Baseline> beside = Baseline.Resolve(arguments.GetValue(baselines)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? []);
                 Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
                 using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, where);
-                request = Reconstruction.Suited(model.Info, request);
-                IReadOnlyList<string> warnings = [.. Fingerprint.Warnings, .. Reconstruction.Validate(model.Info, request), .. loaded.Origin.Remarks];
+                CheckedReconstruction valid = Reconstruction.Check(model.Info, request);
+                IReadOnlyList<string> warnings = [.. Fingerprint.Warnings, .. valid.Warnings, .. loaded.Origin.Remarks];
                 Warn(warnings);
-                Baseline.Validate(model.Info, request, beside);
+                Baseline.Check(model.Info, valid, beside);
 
                 DateTimeOffset started = DateTimeOffset.UtcNow;
-                ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, request, progress, cancellation)).Cropped(loaded.Origin.Crop);
+                ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, valid, progress, cancellation));
                 (Baseline Baseline, ReconstructionResult Result)[] compared = [.. beside.Select(one =>
-                    (one, WithProgressBar(progress => one.Run(model, request, progress, cancellation)).Cropped(loaded.Origin.Crop)))];
+                    (one, WithProgressBar(progress => one.Run(model, valid, progress, cancellation))))];
                 JsonObject report = RunReport.Of(model, request, solverType, arguments.GetValue(preset)!, arguments.GetValue(sigma), result, started);
 
                 string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;

@@ -21,58 +21,55 @@ public static class Reconstruction
     /// <summary>Names of the files that the problem cannot be solved without.</summary>
     public static IReadOnlyList<string> NeededFiles(Problem problem) => ProblemShapes.Files(problem);
 
-    /// <summary>Checks everything that can be checked without a network: parameters, shapes, channels, files. Cheap; allocates no large memory.</summary>
-    /// <param name="model">What is known of the model that will solve it.</param>
-    /// <param name="request">What to solve.</param>
-    /// <returns>What the caller should know besides, as the result's warnings have it.</returns>
+    /// <summary>
+    /// Checks everything that can be checked without a network: parameters, shapes, channels, files. What says the same in another form is first brought to the one that the model takes:
+    /// grey images of three channels, masks. Cheap; allocates no large memory.
+    /// </summary>
+    /// <param name="model">The model that will solve it.</param>
+    /// <param name="request">The problem to solve.</param>
+    /// <param name="limits">The largest problem that is taken; null: no limit.</param>
+    /// <returns>The request with everything that was found, for <see cref="Run(LatentModel, CheckedReconstruction, Action{SolverProgress}?, CancellationToken)"/>.</returns>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
-    public static IReadOnlyList<string> Validate(ModelInfo model, ReconstructionRequest request) => Validated(model, request).Warnings;
+    public static CheckedReconstruction Check(ModelInfo model, ReconstructionRequest request, ReconstructionLimits? limits = null) =>
+        CheckedReconstruction.Of(model, request, limits);
 
-    /// <summary>Brings what says the same in another form to the one that the model takes: grey images of three channels, masks. To be called before all else; the warnings say what was done.</summary>
-    /// <param name="model">What is known of the model that will solve it.</param>
-    /// <param name="request">What to solve.</param>
-    /// <exception cref="InvalidInputException">An image is coloured, the model is for grey ones, and <see cref="ReconstructionRequest.Luminance"/> is false.</exception>
-    public static ReconstructionRequest Suited(ModelInfo model, ReconstructionRequest request) => InputForms.Suited(model, request);
-
-    /// <summary>Frames of the measurement, null where it is not a stack, and (channels, height, width) of the image of each.</summary>
-    /// <exception cref="InvalidInputException">The measurement's shape does not suit the problem.</exception>
-    public static (int? Frames, long[] Image) Shape(ReconstructionRequest request)
-    {
-        ArrayData y = request.Measurement;
-        ProblemChecks.CheckArray(y, "files.measurement");
-        return FrameStack.IsStack(request.Problem, y)
-            ? (y.Shape[0], ProblemOperators.ImageShape(request.Problem, y.Frame(0)))
-            : (null, ProblemOperators.ImageShape(request.Problem, y));
-    }
+    /// <summary>Checks and solves on the calling thread.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="request">The problem to solve.</param>
+    /// <param name="progress">Called on this thread after steps.</param>
+    /// <param name="cancellation">Checked between network and decoder calls.</param>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public static ReconstructionResult Run(
+        LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation) =>
+        Run(model, Check(model.Info, request), progress, cancellation);
 
     /// <summary>Solves on the calling thread. Where memory is short for the samples that would be solved together, fewer are.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="request">What to solve.</param>
+    /// <param name="valid">The checked problem.</param>
     /// <param name="progress">Called on this thread after steps.</param>
     /// <param name="cancellation">Checked between network and decoder calls.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for one sample.</exception>
     public static ReconstructionResult Run(
-        LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
+        LatentModel model, CheckedReconstruction valid, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
-        Checked valid = Validated(model.Info, request);
-        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape) = (valid.Frames, valid.ImageShape);
+        (ReconstructionRequest request, IReadOnlyList<CheckedFrame> frames) = (valid.Request, valid.Frames);
         var watch = Stopwatch.StartNew();
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it.
         _ = Backend.Threads;
         using IDisposable grad = torch.no_grad();
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
-        bool share = FrameStack.ShareOperator(request) || ParallelReconstruction.ShareMask(request.Problem, imageShape, frames);
-        IReadOnlyList<ReconstructionRequest>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
+        bool share = FrameStack.ShareOperator(request) || ParallelReconstruction.ShareMask(request.Problem, frames);
+        IReadOnlyList<CheckedFrame>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
         int batch = request.Solver.JointFrames
             ? frames.Count
-            : (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, sharing[0].Count * samples);
+            : (int)Math.Clamp(BatchPixels / (valid.ImageShape[1] * valid.ImageShape[2]), 1, sharing[0].Count * samples);
         while (true)
         {
             try
             {
-                return Run(model, request, sharing, valid, samples, batch, watch, progress, cancellation);
+                return Run(model, valid, sharing, samples, batch, watch, progress, cancellation).Cropped(request.Crop);
             }
             catch (Exception error) when (error.IsOutOfMemory && batch > 1 && !request.Solver.JointFrames)
             {
@@ -83,18 +80,18 @@ public static class Reconstruction
     }
 
     private static ReconstructionResult Run(
-        LatentModel model, ReconstructionRequest request, IReadOnlyList<ReconstructionRequest>[] sharing, Checked valid, int samples, int batch,
+        LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame>[] sharing, int samples, int batch,
         Stopwatch watch, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
         int batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), done = 0, frameCount = sharing.Sum(group => group.Count);
         var cost = new CostReport(0, 0, 0, 0, 0);
-        (long[] imageShape, NoiseReport? noise) = (valid.ImageShape, valid.Noise);
+        (ReconstructionRequest request, NoiseReport? noise) = (valid.Request, valid.Noise);
         var solved = new List<FrameResult>();
         var noises = new List<NoiseReport>();
-        foreach (IReadOnlyList<ReconstructionRequest> group in sharing)
+        foreach (IReadOnlyList<CheckedFrame> group in sharing)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            using Prepared prepared = Prepare(model, request, group, imageShape, noise, cancellation);
+            using Prepared prepared = Prepare(model, valid, group, cancellation);
             (ForwardOperator a, Tensor y, double sigma) = (prepared.A, prepared.Y, prepared.Sigma);
             if (prepared.Scan is { } scanned) noises.Add(scanned.Noise);
             Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
@@ -118,7 +115,7 @@ public static class Reconstruction
                     progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, Shown(a, y).ToArrayData()) { Frames = range });
                 }
 
-                using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Seed, item % samples))]);
+                using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Request.Seed, item % samples))]);
                 images.Add(solver.Run(state).clone());
                 cost = new CostReport(
                     cost.NetworkCalls + solver.Calls.Network, cost.DecoderCalls + solver.Calls.Decoder,
@@ -128,24 +125,26 @@ public static class Reconstruction
 
             Tensor all = torch.cat([.. images]);
             solved.AddRange(group.Select((frame, i) => prepared.Scan is { } scan
-                ? ParallelReconstruction.Conclude(frame, scan, i, all.narrow(0, i * samples, samples), cancellation)
-                : Conclude(model, frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), sigma, cancellation)));
+                ? ParallelReconstruction.Conclude(frame.Request, scan, i, all.narrow(0, i * samples, samples), cancellation)
+                : Conclude(model, frame.Request, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), sigma, cancellation)));
         }
 
-        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise ?? noises[0] with { Sigma = Math.Sqrt(noises.Average(one => one.Sigma * one.Sigma)) }, valid);
+        noise ??= noises[0] with { Sigma = Math.Sqrt(noises.Average(one => one.Sigma * one.Sigma)) };
+        return Result(solved, cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise, valid);
     }
 
-    private static Prepared Prepare(
-        LatentModel model, ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> group, long[] imageShape, NoiseReport? noise, CancellationToken cancellation)
+    private static Prepared Prepare(LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame> group, CancellationToken cancellation)
     {
+        ReconstructionRequest request = valid.Request;
         if (request.Problem is ParallelMri)
         {
-            PreparedScan scan = ParallelReconstruction.Prepare(request, group, imageShape, model.Device, cancellation);
+            PreparedScan scan = ParallelReconstruction.Prepare(request, group, model.Device, cancellation);
             return new Prepared(scan.A, scan.Y, scan.Sigma, scan);
         }
 
-        ForwardOperator unweighted = ProblemOperators.Create(request.Problem, imageShape, group[0].Files, group[0].Measurement, model.Device, request.OperatorFolder);
-        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]), noise!.Sigma, request.Photons);
+        ForwardOperator unweighted = ProblemOperators.Create(request.Problem, [.. valid.ImageShape], group[0].Parts, group[0].Request.Measurement, model.Device);
+        Tensor y = torch.cat([.. group.Select(frame => frame.Request.Measurement.ToTensor(model.Device))]);
+        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, y, valid.Noise!.Sigma, request.Photons);
         return new Prepared(whitened.A, whitened.Y, whitened.Sigma, null);
     }
 
@@ -187,8 +186,9 @@ public static class Reconstruction
         return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons }, quality, twin), (a as TorchScriptOperator)?.Hash);
     }
 
-    private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch, NoiseReport noise, Checked valid)
+    private static ReconstructionResult Result(List<FrameResult> frames, CostReport cost, int batch, NoiseReport noise, CheckedReconstruction valid)
     {
+        bool stack = valid.IsStack;
         (MriReport? mri, MriArrays? arrays) = ParallelReconstruction.Together(frames, stack);
         if (arrays is not null) frames = ParallelReconstruction.OnOneScale(frames, mri!.Scale);
         string[] warnings = [.. valid.Warnings, .. mri is null ? [] : ParallelReconstruction.Warnings(mri)];
@@ -252,16 +252,6 @@ public static class Reconstruction
         return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files) { Warnings = said };
     }
 
-    // The noise as given, or as estimated; one level for all frames, the root mean square of theirs.
-    // Of multi-coil data it is found when they are prepared.
-    private static NoiseReport? Noise(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> frames, long[] imageShape)
-    {
-        if (request.Problem is ParallelMri) return null;
-        if (request.Sigma is { } given) return new NoiseReport(given, false, null, request.Photons);
-        NoiseLevel[] levels = [.. frames.Select(frame => NoiseEstimate.Of(frame.Problem, imageShape, frame.Files, frame.Measurement, frame.LeastSigma))];
-        return new NoiseReport(Math.Sqrt(levels.Average(level => level.Sigma * level.Sigma)), true, levels[0].Method, null);
-    }
-
     // The sample that explains the measurement best.
     private static Tensor Likeliest(ForwardOperator a, Tensor samples, Tensor y)
     {
@@ -280,86 +270,4 @@ public static class Reconstruction
 
     // The first sample has the request's own seed; the others are spread over all seeds.
     private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);
-
-    // A request that can be solved: its frames, (channels, height, width) of each one's image, the noise where it is known before, which pixels are used, and what is to be said.
-    private sealed record Checked(IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport? Noise, ArrayData? Mask, IReadOnlyList<string> Warnings);
-
-    private static Checked Validated(ModelInfo model, ReconstructionRequest request)
-    {
-        IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
-        long[] shape = [];
-        var masks = new List<UsedMask?>();
-        for (int i = 0; i < frames.Count; i++)
-        {
-            try
-            {
-                (shape, UsedMask? used) = ValidatedImage(model, frames[i]);
-                masks.Add(used);
-            }
-            catch (InvalidInputException error) when (frames.Count > 1 && error.Field.StartsWith("files.", StringComparison.Ordinal))
-            {
-                throw new InvalidInputException(error.Field, $"Frame {i}: {error.Message}");
-            }
-        }
-
-        NoiseReport? noise = Noise(request, frames, shape);
-        string?[] said =
-        [
-            noise is null ? null : InputForms.Scale(request.Problem, frames.Zip(masks, (frame, mask) => (frame.Measurement, mask is { OfMeasurement: true } ? mask.Measured : null)), noise),
-            request.Truth is { } truth ? InputForms.TruthScale(request.Problem, truth) : null,
-        ];
-        return new Checked(frames, shape, noise, UsedMask.Together(masks), [.. request.Warnings, .. said.OfType<string>()]);
-    }
-
-    private static (long[] Shape, UsedMask? Mask) ValidatedImage(ModelInfo model, ReconstructionRequest request)
-    {
-        if (request.Sigma is { } sigma && (!double.IsFinite(sigma) || sigma < 0))
-        {
-            throw new InvalidInputException("sigma", "It must be a finite number, 0 or more.");
-        }
-
-        if (request.Sigma is null && request.Photons is not null)
-        {
-            throw new InvalidInputException("sigma", "Where photons are counted the read-out's sigma is not estimated; give it, 0 where there is none.");
-        }
-
-        if (model.Missing is { } missing)
-        {
-            throw new InvalidInputException("model", $"The model '{model.Id}' {missing}.");
-        }
-
-        RecordValidation.Check(request.Solver, "solver.parameters");
-        if (request.Solver.GridSteps > model.TrainTimesteps)
-        {
-            throw new InvalidInputException("solver.parameters.steps", $"It is {request.Solver.GridSteps}; the model '{model.Id}' was trained with {model.TrainTimesteps} timesteps.");
-        }
-
-        long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
-        ProblemParts parts = ProblemChecks.Check(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
-        PhotonNoise.Check(request.Problem, request.Photons);
-        if (shape[0] != model.Channels)
-        {
-            throw new InvalidInputException(
-                "files.measurement", $"It has {shape[0]} channel(s), the model '{model.Id}' is for images with {model.Channels}.");
-        }
-
-        if (model is { FixedHeight: { } high, FixedWidth: { } wide }
-            && (ImagePadding.Padded((int)shape[1], model.SizeMultiple) != high || ImagePadding.Padded((int)shape[2], model.SizeMultiple) != wide))
-        {
-            throw new InvalidInputException(
-                "files.measurement", $"Its image has {shape[1]} x {shape[2]} pixels; the model '{model.Id}' takes {high} x {wide} only{(high == wide ? ", and smaller ones mirrored up to them" : "")}.");
-        }
-
-        if ((request.Solver.Refusal(request.Problem, model) ?? SolverCatalog.GradientRefusal(request.Solver, model)) is { } refusal)
-        {
-            throw new InvalidInputException("solver.type", refusal);
-        }
-
-        if (request.Truth is { } truth)
-        {
-            ImageQuality.CheckTruth(truth, [.. shape.Select(n => (int)n)]);
-        }
-
-        return (shape, UsedMask.Of(request.Problem, shape, parts));
-    }
 }

@@ -46,6 +46,9 @@ public sealed record ReconstructionRequest
     /// <summary>Takes the luminance of a coloured measurement or truth where the model is for grey images; without it they are refused.</summary>
     public bool Luminance { get; init; }
 
+    /// <summary>Rows and columns of the middle of the solved image that is wanted, of a scan measured in a larger field of view; null: all.</summary>
+    public (int Rows, int Columns)? Crop { get; init; }
+
     /// <summary>Sentences for the reader of the result on how the files were changed; the result's warnings begin with them.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

@@ -28,31 +28,30 @@ internal sealed class JobRun(
         DecodedFiles files = stored.Decode(decoder, inputs);
         using ModelLease? lease = shared is null ? Acquire(stored, device, cancel.Token) : null;
         LatentModel model = shared ?? lease!.Model;
-        ReconstructionRequest request = Reconstruction.Suited(model.Info, ToReconstruction(stored, files, operators.Value.Folder));
+        CheckedReconstruction valid = Reconstruction.Check(model.Info, ToReconstruction(stored, files, operators.Value.Folder));
         Action<SolverProgress> reporter = Reporter(job, stored.Previews, cancel);
         ReconstructionResult result;
         try
         {
-            result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
+            result = WithRoom(device, () => Reconstruction.Run(model, valid, reporter, cancel.Token));
         }
         catch (Exception error) when (error.IsOutOfMemory && shared is not null)
         {
             // Others' work may have taken what one image alone needs.
             (model, shared) = (shared.Alone, null);
-            result = WithRoom(device, () => Reconstruction.Run(model, request, reporter, cancel.Token));
+            result = WithRoom(device, () => Reconstruction.Run(model, valid, reporter, cancel.Token));
         }
 
-        result = result.Cropped(files.Origin.Crop);
         (ResolvedSolver Solver, ReconstructionResult Result)[] baselines = [.. (stored.Baselines ?? []).Select(one =>
-            (one, new Baseline(one.Type, ToParameters(one)).Run(model, request, reporter, cancel.Token).Cropped(files.Origin.Crop)))];
+            (one, new Baseline(one.Type, ToParameters(one)).Run(model, valid, reporter, cancel.Token)))];
         cancel.Token.ThrowIfCancellationRequested();
         SharingReport? sharing = shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, shared.Largest, calls) : null;
         BaselineReport[]? reports = stored.Baselines is null ? null
             : [.. baselines.Select(one => new BaselineReport(one.Solver.Type, one.Solver.Parameters, one.Result.Consistency, one.Result.Quality, one.Result.Cost))];
-        List<Artefact> artefacts = WriteArtefacts(job, request, result, baselines);
+        List<Artefact> artefacts = WriteArtefacts(job, valid.Request, result, baselines);
         DerivedReport? dicom = WriteDerived(job, stored, result, files.Origin, inputs.GetValueOrDefault("reference"), model, artefacts);
         IReadOnlyList<string> warnings = [.. Fingerprint.Warnings, .. result.Warnings, .. files.Origin.Remarks, .. dicom?.Remarks ?? []];
-        JobReport report = JobReport.Of(job, stored, request, result, reports, model, artefacts, files.Origin.Report(), dicom, sharing, warnings);
+        JobReport report = JobReport.Of(job, stored, valid.Request, result, reports, model, artefacts, files.Origin.Report(), dicom, sharing, warnings);
         artefacts.Add(folder.WriteArtefact(job.Id, job.Epoch, "report.json", "application/json", JsonSerializer.SerializeToUtf8Bytes(report, JobReport.Options)));
         return (new JobResult(
             result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, reports, result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri,
@@ -85,6 +84,7 @@ internal sealed class JobRun(
         Truth = files.Files.GetValueOrDefault("truth")?.Array,
         OperatorFolder = operatorFolder,
         Luminance = stored.Luminance,
+        Crop = files.Origin.Crop,
     };
 
     // Where the device has no memory left, the models that nobody uses give theirs.

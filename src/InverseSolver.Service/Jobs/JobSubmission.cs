@@ -119,21 +119,10 @@ internal sealed class JobSubmission(
 
         DecodedFiles files = stored.Decode(decoder, upload.Files);
         stored = stored with { Problem = files.Problem };
-        ReconstructionRequest reconstruction = Reconstruction.Suited(model, JobRun.ToReconstruction(stored, files, operators.Value.Folder));
-        (int? frames, long[] image) = Reconstruction.Shape(reconstruction);
-        if (frames > limits.Value.Frames)
-        {
-            throw RequestChecks.Unprocessable("limitExceeded", "files.measurement", $"It is a stack of {frames} frames; at most {limits.Value.Frames} are solved here.");
-        }
-
-        if (image[1] * image[2] > limits.Value.ImagePixels)
-        {
-            throw RequestChecks.Unprocessable(
-                "limitExceeded", "files.measurement", $"The image to be solved for has {image[1]} x {image[2]} pixels; at most {limits.Value.ImagePixels} are solved here.");
-        }
-
-        IReadOnlyList<string> warnings = [.. Reconstruction.Validate(model, reconstruction), .. files.Origin.Remarks];
-        Baseline.Validate(model, reconstruction, baselines);
+        CheckedReconstruction valid = Reconstruction.Check(
+            model, JobRun.ToReconstruction(stored, files, operators.Value.Folder), new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels));
+        IReadOnlyList<string> warnings = [.. valid.Warnings, .. files.Origin.Remarks];
+        Baseline.Check(model, valid, baselines);
 
         // Last, because a model whose card has no hashes is read for it, once.
         string? hash = models.FindVersion(request.Model, slots.Distinct)?.Hash;

@@ -63,9 +63,13 @@ public static class ProblemOperators
     /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static ForwardOperator Create(
-        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device, string? operatorFolder = null)
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device, string? operatorFolder = null) =>
+        Create(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement, operatorFolder), measurement, device);
+
+    /// <summary>The operator of a checked problem and its measurement, whose shape of a module's is known only now.</summary>
+    internal static ForwardOperator Create(Problem problem, long[] imageShape, ProblemParts parts, ArrayData? measurement, Device device)
     {
-        ForwardOperator op = Build(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement, operatorFolder), device);
+        ForwardOperator op = Build(problem, imageShape, parts, device);
         if (measurement is null || measurement.Shape.Select(size => (long)size).SequenceEqual(op.Range)) return op;
         op.Dispose();
         throw new InvalidInputException("files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; the module gives {ProblemChecks.Text(op.Range.Select(size => (int)size))}.");
