@@ -44,7 +44,7 @@ internal sealed class ServiceClient : IDisposable
     }
 
     /// <summary>Queues a job.</summary>
-    internal async Task<ServiceJob> SubmitAsync(JobSubmission request, ArrayData measurement, ArrayData? truth, CancellationToken cancellation)
+    internal async Task<ServiceJob> SubmitAsync(SubmittedJob request, ArrayData measurement, ArrayData? truth, CancellationToken cancellation)
     {
         using MultipartFormDataContent body = truth is null
             ? Multipart(request, ("measurement", measurement))
@@ -196,10 +196,10 @@ internal sealed class ServiceClient : IDisposable
 }
 
 /// <summary>A job to submit.</summary>
-internal sealed record JobSubmission(string Model, Problem Problem, double Sigma, SolverSubmission Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
+internal sealed record SubmittedJob(string Model, Problem Problem, double Sigma, SubmittedSolver Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
 
 /// <summary>The solver of a job to submit.</summary>
-internal sealed record SolverSubmission(string Type, string Preset, JsonObject Parameters);
+internal sealed record SubmittedSolver(string Type, string Preset, JsonObject Parameters);
 
 /// <summary>What this client reads of a job.</summary>
 internal sealed record ServiceJob(string Id, string State, ServiceProgress? Progress, ServiceResult? Result, ServiceFailure? Error)

@@ -212,7 +212,7 @@ public sealed class IsmrmrdTests : IDisposable
     public void Frames_are_in_order_and_lie_where_the_header_says()
     {
         (byte[] file, _) = RawData.Write("frames");
-        IReadOnlyList<MriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
+        IReadOnlyList<RawMriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
         Assert.Equal([.. from contrast in Enumerable.Range(0, 2) from repetition in Enumerable.Range(0, 2) from slice in Enumerable.Range(0, 3) select (contrast, repetition, slice)],
             frames.Select(frame => (frame.Contrast, frame.Repetition, frame.Slice)));
         // Pixels of 10 mm; the pixel (12, 10) is at (10, 20, 30 - 6 slice); rows grow along y, columns along x.
@@ -224,7 +224,7 @@ public sealed class IsmrmrdTests : IDisposable
     public void Partitions_lie_around_the_slabs_centre()
     {
         (byte[] file, _) = RawData.Write("volume");
-        IReadOnlyList<MriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
+        IReadOnlyList<RawMriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
         for (int i = 0; i < 4; i++)
             Assert.Equal(new FrameGeometry(new(1 - 120, 2 - 100, 3 + (3 * (i - 2))), new(0, 1, 0), new(1, 0, 0), 10, 10, 3, 3), frames[i].Geometry);
     }
