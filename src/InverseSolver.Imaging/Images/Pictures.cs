@@ -1,9 +1,7 @@
-using InverseSolver.Imaging;
+namespace InverseSolver.Imaging;
 
-namespace InverseSolver.Service.Requests;
-
-/// <summary>Arrays as files.</summary>
-internal static class Pictures
+/// <summary>Arrays as pictures.</summary>
+public static class Pictures
 {
     /// <summary>An image as PNG, clipped to [0,1], a stack of frames side by side; null for what is no image of one or three channels.</summary>
     public static byte[]? ToPng(ArrayData array, int bitDepth) => Frames(array) switch
