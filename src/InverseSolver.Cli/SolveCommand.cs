@@ -20,12 +20,14 @@ internal static class SolveCommand
         Option<double?> photons = CliOptions.Number<double>("--photons", "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise.");
         var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
-        var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type))}." };
+        string known = string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type));
+        var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {known}." };
         var output = new Option<string>("--out")
         {
-            Description = "Folder for the files that a job of the service has: result.npy, result.png, result16.png, measurement.npy, measurement.png, report.json; of a stack "
-                + "frame-0000.png ...; where there is a mask mask.png (white is measured); for several samples deviation.npy and deviation.png; of scans result.nii and "
-                + "result-0000.dcm ...; of parallelMri complex.npy, maps.npy, kspace.npy and mask.npy; and baseline-NAME.npy and baseline-NAME.png.",
+            Description = "Folder for the files that a job of the service has: result.npy, result.png, result16.png, measurement.npy, measurement.png, "
+                + "report.json; of a stack frame-0000.png ...; where there is a mask mask.png (white is measured); for several samples deviation.npy and "
+                + "deviation.png; of scans result.nii and result-0000.dcm ...; "
+                + "of parallelMri complex.npy, maps.npy, kspace.npy and mask.npy; and baseline-NAME.npy and baseline-NAME.png.",
             Required = true,
         };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
@@ -54,7 +56,8 @@ internal static class SolveCommand
                     Sigma = arguments.GetValue(sigma),
                     Photons = arguments.GetValue(photons),
                     Solver = ResolvedSolver.Of(
-                        arguments.GetValue(solver) ?? Recommendation.For(what).Best, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
+                        arguments.GetValue(solver) ?? Recommendation.For(what).Best, arguments.GetValue(preset)!,
+                        CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Baselines = ResolvedSolver.Baselines(names),
                     Seed = arguments.GetValue(seed),
                     Luminance = arguments.GetValue(luminance),

@@ -8,8 +8,8 @@ internal sealed class SolveInputs
 {
     private readonly Option<string[]> measurement = new("--measurement")
     {
-        Description = "Image (PNG, JPEG, TIFF, WebP, DICOM), NIfTI volume, .npy, .npz, or raw MR data (ISMRMRD or fastMRI HDF5, BART .cfl); k-space in .npy is complex. "
-            + "A DICOM series: its files, their folder or a .zip of it.",
+        Description = "Image (PNG, JPEG, TIFF, WebP, DICOM), NIfTI volume, .npy, .npz, or raw MR data (ISMRMRD or fastMRI HDF5, BART .cfl); k-space in .npy "
+            + "is complex. A DICOM series: its files, their folder or a .zip of it.",
         Required = true,
         AllowMultipleArgumentsPerToken = true,
     };
@@ -22,7 +22,10 @@ internal sealed class SolveInputs
             + "or a NIfTI volume whose place the result has.",
     };
 
-    private readonly Option<bool> forceReference = new("--force-reference") { Description = "Take the reference nevertheless; the report and the DICOM files say so." };
+    private readonly Option<bool> forceReference = new("--force-reference")
+    {
+        Description = "Take the reference nevertheless; the report and the DICOM files say so.",
+    };
 
     private readonly Option<string> convention = new("--vendor-convention")
     {
@@ -40,7 +43,8 @@ internal sealed class SolveInputs
         new("--calibration") { Description = "File with k-space that the sensitivities are estimated from." },
         new("--trajectory")
         {
-            Description = "File with the positions of the samples, (samples, 2), in cycles per field of view or in the problem's trajectoryUnit; of a .cfl BART's .cfl.",
+            Description = "File with the positions of the samples, (samples, 2), in cycles per field of view or in the problem's trajectoryUnit; "
+                + "of a .cfl BART's .cfl.",
         },
         new("--truth") { Description = "The true image, to measure against." },
     ];
@@ -57,7 +61,7 @@ internal sealed class SolveInputs
         _ => throw new CommandException("--vendor-convention is auto, none or siemens."),
     };
 
-    /// <summary>Whether a reference is taken that does not belong to the measurement.</summary>
+    /// <summary>True where a reference is taken that does not belong to the measurement.</summary>
     internal bool ForceReference(ParseResult arguments) => !arguments.GetValue(forceReference) ? false
         : arguments.GetValue(reference) is not null ? true
         : throw new CommandException("--force-reference is about a --reference, and there is none.");
@@ -76,7 +80,8 @@ internal sealed class SolveInputs
             string beside = Path.ChangeExtension(path, ".hdr");
             if (path.EndsWith(".img", StringComparison.OrdinalIgnoreCase) && File.Exists(beside))
             {
-                throw new CommandException($"{Path.GetFileName(path)}: It is half of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
+                throw new CommandException(
+                    $"{Path.GetFileName(path)}: It is half of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
             }
 
             read.Add("measurement", path, File.ReadAllBytes(path));
@@ -84,7 +89,11 @@ internal sealed class SolveInputs
             if (named is not null) read.Add("header", named, File.ReadAllBytes(named));
         }
 
-        if (Directory.Exists(arguments.GetValue(reference))) throw new CommandException("It is a folder: name one DICOM file of the series, or a NIfTI volume.");
+        if (Directory.Exists(arguments.GetValue(reference)))
+        {
+            throw new CommandException("It is a folder: name one DICOM file of the series, or a NIfTI volume.");
+        }
+
         foreach (Option<string?> option in others.Append(reference))
         {
             if (arguments.GetValue(option) is { } file) read.Add(option.Name[2..], file, File.ReadAllBytes(file));
@@ -106,5 +115,6 @@ internal sealed class SolveFiles
     internal void Add(string name, string path, byte[] file) => (bytes[name], paths[name]) = (file, path);
 
     /// <summary>The name of the file that a field such as <c>files.mask</c> is about, as the caller knows it.</summary>
-    internal string NameOf(string field) => field.Split('.', 2) is ["files", var name] && paths.TryGetValue(name, out string? path) ? Path.GetFileName(path) : field;
+    internal string NameOf(string field) =>
+        field.Split('.', 2) is ["files", var name] && paths.TryGetValue(name, out string? path) ? Path.GetFileName(path) : field;
 }

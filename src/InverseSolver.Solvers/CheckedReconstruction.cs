@@ -12,7 +12,8 @@ namespace InverseSolver.Solvers;
 public sealed record ReconstructionLimits(int Frames, long ImagePixels);
 
 /// <summary>
-/// A request that can be solved, with everything that its checks found: running it needs no second check. <see cref="Reconstruction.Check"/> makes it, and nothing else does.
+/// A request that can be solved, with everything that its checks found: running it needs no second check. <see cref="Reconstruction.Check"/> makes it, and
+/// nothing else does.
 /// </summary>
 public sealed record CheckedReconstruction
 {
@@ -171,7 +172,8 @@ public sealed record CheckedReconstruction
     // Sentences on values off the scale of the model's images.
     private static IEnumerable<string> Scales(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> frames, UsedMask?[] masks, NoiseReport? noise)
     {
-        IEnumerable<(ArrayData, bool[]?)> measured = frames.Zip(masks, (frame, mask) => (frame.Measurement, mask is { OfMeasurement: true } ? mask.Measured : null));
+        IEnumerable<(ArrayData, bool[]?)> measured = frames.Zip(
+            masks, (frame, mask) => (frame.Measurement, mask is { OfMeasurement: true } ? mask.Measured : null));
         if (noise is not null && InputForms.Scale(request.Problem, measured, noise) is { } scale) yield return scale;
         if (request.Truth is { } truth && InputForms.TruthScale(request.Problem, truth) is { } other) yield return other;
     }

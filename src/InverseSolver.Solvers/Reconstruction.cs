@@ -15,20 +15,23 @@ public static class Reconstruction
     // Samples are solved together as long as their pixels are at most these: memory grows with them, and beyond them time per sample no longer falls.
     private const long BatchPixels = 1 << 18;
 
-    /// <summary>Whether the problem's measurement is complex k-space.</summary>
+    /// <summary>True where the problem's measurement is complex k-space.</summary>
     public static bool IsKSpace(Problem problem) => ProblemShapes.IsComplex(problem);
 
     /// <summary>Names of the files that the problem cannot be solved without.</summary>
     public static IReadOnlyList<string> NeededFiles(Problem problem) => ProblemShapes.Files(problem);
 
     /// <summary>
-    /// Checks everything that can be checked without a network: parameters, shapes, channels, files. What says the same in another form is first brought to the one that the model takes:
+    /// Checks everything that can be checked without a network: parameters, shapes, channels, files. What says the same in another form is first brought to
+    /// the one that the model takes:
     /// grey images of three channels, masks. Cheap; allocates no large memory.
     /// </summary>
     /// <param name="model">The model that will solve it.</param>
     /// <param name="request">The problem to solve.</param>
     /// <param name="limits">The largest problem that is taken; null: no limit.</param>
-    /// <returns>The request with everything that was found, for <see cref="Run(LatentModel, CheckedReconstruction, Action{SolverProgress}?, CancellationToken)"/>.</returns>
+    /// <returns>
+    /// The request with everything that was found, for <see cref="Run(LatentModel, CheckedReconstruction, Action{SolverProgress}?, CancellationToken)"/>.
+    /// </returns>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static CheckedReconstruction Check(ModelInfo model, ReconstructionRequest request, ReconstructionLimits? limits = null) =>
         CheckedReconstruction.Of(model, request, limits);
@@ -142,7 +145,8 @@ public static class Reconstruction
             return new Prepared(scan.A, scan.Y, scan.Sigma, scan);
         }
 
-        ForwardOperator unweighted = ProblemOperators.Create(request.Problem, [.. valid.ImageShape], group[0].Parts, group[0].Request.Measurement, model.Device);
+        ForwardOperator unweighted = ProblemOperators.Create(
+            request.Problem, [.. valid.ImageShape], group[0].Parts, group[0].Request.Measurement, model.Device);
         Tensor y = torch.cat([.. group.Select(frame => frame.Request.Measurement.ToTensor(model.Device))]);
         WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, y, valid.Noise!.Sigma, request.Photons);
         return new Prepared(whitened.A, whitened.Y, whitened.Sigma, null);
@@ -183,7 +187,8 @@ public static class Reconstruction
         }
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
-        return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons }, quality, twin), (a as TorchScriptOperator)?.Hash);
+        ConsistencyReport consistency = ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons };
+        return new FrameResult(image, deviation, new FrameReport(request.Seed, consistency, quality, twin), (a as TorchScriptOperator)?.Hash);
     }
 
     private static ReconstructionResult Result(List<FrameResult> frames, CostReport cost, int batch, NoiseReport noise, CheckedReconstruction valid)
@@ -235,7 +240,8 @@ public static class Reconstruction
     /// <param name="coils">Of <see cref="ParallelMri"/>, how many coils there are; null: 8, or those of the file <c>maps</c>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null, double? photons = null, int? coils = null)
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed,
+        string? operatorFolder = null, double? photons = null, int? coils = null)
     {
         ProblemChecks.CheckArray(image, "files.image");
         var said = new List<string>();

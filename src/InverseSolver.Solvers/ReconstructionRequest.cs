@@ -11,7 +11,8 @@ public sealed record ReconstructionRequest
     public required Problem Problem { get; init; }
 
     /// <summary>
-    /// y. An image (channels, height, width) on the [0,1] scale, or complex k-space (height, width); with one more leading dimension a stack of frames, which share everything else.
+    /// y. An image (channels, height, width) on the [0,1] scale, or complex k-space (height, width); with one more leading dimension a stack of frames,
+    /// which share everything else.
     /// </summary>
     public required ArrayData Measurement { get; init; }
 

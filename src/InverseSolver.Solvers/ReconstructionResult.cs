@@ -5,17 +5,21 @@ namespace InverseSolver.Solvers;
 
 /// <summary>A solved problem.</summary>
 /// <param name="Image">
-/// The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height, width), on the [0,1] scale,
+/// The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height,
+/// width), on the [0,1] scale,
 /// not clipped; a stack for a stack.
 /// </param>
-/// <param name="Deviation">Standard deviation over the samples, per pixel, where more than one was drawn and they were averaged: where it is large, the prior chose.</param>
+/// <param name="Deviation">
+/// Standard deviation over the samples, per pixel, where more than one was drawn and they were averaged: where it is large, the prior chose.
+/// </param>
 /// <param name="Consistency">How well it explains the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
 /// <param name="Frames">The same for each frame of a stack; null for a single image.</param>
 /// <param name="Cost">What the run cost.</param>
 /// <param name="Batch">Samples, of one frame or several, that were solved together.</param>
 public sealed record ReconstructionResult(
-    ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, int Batch)
+    ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality,
+    IReadOnlyList<FrameReport>? Frames, CostReport Cost, int Batch)
 {
     // So that a deviation which is next to nothing looks like that.
     private const float LeastWhite = 0.05f;
@@ -32,7 +36,10 @@ public sealed record ReconstructionResult(
     /// <summary>Of multi-coil MRI, how the measurement was prepared.</summary>
     public MriReport? Mri { get; init; }
 
-    /// <summary>1 where the measurement was used, 0 elsewhere, of problems with a mask: (1, height, width), or (frames, 1, height, width) where frames have masks of their own.</summary>
+    /// <summary>
+    /// 1 where the measurement was used, 0 elsewhere, of problems with a mask: (1, height, width), or (frames, 1, height, width) where frames have masks of
+    /// their own.
+    /// </summary>
     public ArrayData? Mask { get; init; }
 
     /// <summary>Sentences for the reader of the result: faults that the result or its files may have, and how the files were changed.</summary>
@@ -49,7 +56,8 @@ public sealed record ReconstructionResult(
         DeviationWhite is { } white ? Deviation! with { Values = [.. Deviation!.Values.Select(value => value / white)] } : null;
 
     /// <summary>
-    /// The same result with the middle of its image and deviation, where the scan is measured in a larger field of view than its image is wanted in; <see cref="MriArrays"/> stay as
+    /// The same result with the middle of its image and deviation, where the scan is measured in a larger field of view than its image is wanted in; <see
+    /// cref="MriArrays"/> stay as
     /// solved.
     /// </summary>
     /// <param name="size">Rows and columns, at most the image's; null: all.</param>

@@ -6,7 +6,8 @@ namespace InverseSolver.Solvers;
 /// <param name="Expected">m sigma^2, what noise alone would leave.</param>
 /// <param name="Ratio">Residual over expected; null when sigma is 0.</param>
 /// <param name="RelativeResidual">||A(x) - y|| / ||y||.</param>
-/// <remarks>With counted photons the entries are weighted by their noise: then everything is in units of a common level, and a ratio of 1 still is what noise explains.</remarks>
+/// <remarks>With counted photons the entries are weighted by their noise: then everything is in units of a common level, and a ratio of 1 still is what
+/// noise explains.</remarks>
 /// <param name="PriorShare">
 /// ||x - A⁺A x||^2 / ||x||^2: the share of the image's energy that the measurement does not see, hence comes from the prior; null where A is not linear.
 /// </param>
@@ -50,14 +51,16 @@ public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse)
 public sealed record FrameReport(long Seed, ConsistencyReport Consistency, QualityReport? Quality, TwinReport? Twin);
 
 /// <summary>
-/// The choice between an image and its twin, turned by 180 degrees: the result is the one that the prior finds likelier by its denoising loss. The measurement says nothing about it,
+/// The choice between an image and its twin, turned by 180 degrees: the result is the one that the prior finds likelier by its denoising loss. The
+/// measurement says nothing about it,
 /// nor about where in the frame the image lies.
 /// </summary>
 /// <param name="Turned">Whether the solver's own image was turned.</param>
 /// <param name="Loss">Denoising loss of the result per element of the latent.</param>
 /// <param name="OtherLoss">That of the twin which was left.</param>
 /// <param name="Registered">
-/// Agreement with the truth of the result, or of its twin where that agrees better, shifted by whole pixels so that it correlates best; null without a truth. It uses the truth,
+/// Agreement with the truth of the result, or of its twin where that agrees better, shifted by whole pixels so that it correlates best; null without a
+/// truth. It uses the truth,
 /// so it says what the magnitudes were solved to, not what a caller gets.
 /// </param>
 public sealed record TwinReport(bool Turned, double Loss, double OtherLoss, QualityReport? Registered);

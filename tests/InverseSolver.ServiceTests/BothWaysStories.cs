@@ -19,14 +19,15 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
     [Fact]
     public async Task A_stack_of_frames_with_samples_a_truth_and_baselines()
     {
-        byte[] truth = Npy.Write(new ArrayData([2, 1, Side, Side], Waves(2))), measurement = Npy.Write(new ArrayData([2, 1, Side, Side], Waves(2, noise: 0.05f)));
+        byte[] truth = Npy.Write(new ArrayData([2, 1, Side, Side], Waves(2)));
+        byte[] measurement = Npy.Write(new ArrayData([2, 1, Side, Side], Waves(2, noise: 0.05f)));
         (string[] names, JsonObject report) = await SameAsync(
             """{ "type": "inpainting", "mask": { "type": "random", "fraction": 0.4, "seed": 2 } }""", 0.03, "diffPir", """{ "steps": 2, "samples": 2 }""",
             ["adjoint", "leastSquares"], ("measurement", measurement), ("truth", truth));
         Assert.Equal(
         [
-            "result.npy", "result.png", "result16.png", "frame-0000.png", "frame-0001.png", "deviation.npy", "deviation.png", "mask.png", "baseline-adjoint.npy", "baseline-adjoint.png",
-            "baseline-leastSquares.npy", "baseline-leastSquares.png", "measurement.npy", "measurement.png",
+            "result.npy", "result.png", "result16.png", "frame-0000.png", "frame-0001.png", "deviation.npy", "deviation.png", "mask.png",
+            "baseline-adjoint.npy", "baseline-adjoint.png", "baseline-leastSquares.npy", "baseline-leastSquares.png", "measurement.npy", "measurement.png",
         ], names);
         Assert.Equal(2, report["frames"]!.AsArray().Count);
     }
@@ -92,7 +93,8 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         JsonObject local = JsonNode.Parse(await File.ReadAllBytesAsync(Path.Combine(output, "report.json")))!.AsObject();
 
         string[] names = [.. served["artefacts"]!.AsArray().Select(file => (string)file!["name"]!)];
-        Assert.Equal(names.Append("report.json").Order(StringComparer.Ordinal), Directory.EnumerateFiles(output).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal));
+        IEnumerable<string> written = Directory.EnumerateFiles(output).Select(file => Path.GetFileName(file)!);
+        Assert.Equal(names.Append("report.json").Order(StringComparer.Ordinal), written.Order(StringComparer.Ordinal));
         foreach (string name in names)
         {
             byte[] here = await File.ReadAllBytesAsync(Path.Combine(output, name)), there = await service.Client.GetByteArrayAsync($"{artefacts}/{name}");
@@ -104,7 +106,8 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         return (names, local);
     }
 
-    private async Task<JsonObject> SolveAsync(string problem, double? sigma, string solver, string parameters, string[] baselines, (string Name, byte[] Bytes)[] files)
+    private async Task<JsonObject> SolveAsync(
+        string problem, double? sigma, string solver, string parameters, string[] baselines, (string Name, byte[] Bytes)[] files)
     {
         var request = new JsonObject
         {
@@ -146,7 +149,8 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         Assert.Equal(0, SolveCommand.Create().Parse(arguments).Invoke(new() { EnableDefaultExceptionHandler = false }));
     }
 
-    // All fields but those that no two runs share: the job's id, times, which program it was, and the size and hash of DICOM files, which hold a time and new identifiers.
+    // All fields but those that no two runs share: the job's id, times, which program it was, and the size and hash of DICOM files, which hold a time and
+    // new identifiers.
     private static SortedDictionary<string, string> Fields(JsonObject report)
     {
         var fields = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -157,9 +161,18 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         void Collect(JsonNode? node, string path)
         {
             if (Own().IsMatch(path)) return;
-            if (node is JsonObject members) foreach ((string name, JsonNode? value) in members) Collect(value, $"{path}.{name}");
-            else if (node is JsonArray items) foreach ((int i, JsonNode? item) in items.Index()) Collect(item, IsDicom(item) ? $"{path}[{i}:dicom]" : $"{path}[{i}]");
-            else fields[path] = node?.ToJsonString() ?? "null";
+            switch (node)
+            {
+                case JsonObject members:
+                    foreach ((string name, JsonNode? value) in members) Collect(value, $"{path}.{name}");
+                    break;
+                case JsonArray items:
+                    foreach ((int i, JsonNode? item) in items.Index()) Collect(item, IsDicom(item) ? $"{path}[{i}:dicom]" : $"{path}[{i}]");
+                    break;
+                default:
+                    fields[path] = node?.ToJsonString() ?? "null";
+                    break;
+            }
         }
 
         static bool IsDicom(JsonNode? item) => item is JsonObject file && (string?)file["contentType"] == "application/dicom";
@@ -187,8 +200,8 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         })[0];
     }
 
-    private static float[] Waves(int frames, float noise = 0) =>
-        [.. Enumerable.Range(0, frames * Side * Side).Select(i => 0.5f + (0.4f * MathF.Sin(i / Side * 0.2f) * MathF.Cos(i % Side * 0.2f)) + (noise * MathF.Sin(i * 12.9898f)))];
+    private static float[] Waves(int frames, float noise = 0) => [.. Enumerable.Range(0, frames * Side * Side).Select(i =>
+        0.5f + (0.4f * MathF.Sin(i / Side * 0.2f) * MathF.Cos(i % Side * 0.2f)) + (noise * MathF.Sin(i * 12.9898f)))];
 
     [GeneratedRegex(@"^\.(job|times|versions\.(service|inverse)|(baselines\[\d+\]\.)?cost\.seconds|artefacts\[\d+:dicom\]\.(bytes|sha256))$")]
     private static partial Regex Own();

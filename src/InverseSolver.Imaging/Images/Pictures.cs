@@ -22,7 +22,8 @@ public static class Pictures
             _ => (0, 0),
         };
         int size = frames == 0 ? 0 : array.Values.Length / frames;
-        return [.. Enumerable.Range(0, frames).Select(i => new Image(channels, array.Shape[^2], array.Shape[^1], Shown(array.Values[(i * size)..((i + 1) * size)])))];
+        return [.. Enumerable.Range(0, frames).Select(i =>
+            new Image(channels, array.Shape[^2], array.Shape[^1], Shown(array.Values[(i * size)..((i + 1) * size)])))];
 
         float[] Shown(float[] values) => array.IsComplex ? LogMagnitude(values) : values;
     }

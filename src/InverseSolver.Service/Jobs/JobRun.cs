@@ -55,8 +55,8 @@ internal sealed class JobRun(
         (JobReport report, IReadOnlyList<Artefact> artefacts) = JobOutputs.Write(
             new SolvedJob(plan, model, result, baselines), run, reader, (name, bytes) => folder.WriteArtefact(job.Id, job.Epoch, name, bytes));
         return (new JobResult(
-            result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, report.Baselines, result.Noise.SigmaEstimated, result.Noise.SigmaMethod,
-            result.Mri, device.ToString(), run.Sharing), report.Warnings);
+            result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, report.Baselines,
+            result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri, device.ToString(), run.Sharing), report.Warnings);
     }
 
     /// <summary>Whether a job waits until models in use give up their memory.</summary>
@@ -98,7 +98,8 @@ internal sealed class JobRun(
 
             (stage, lastReport) = (progress.Stage, Stopwatch.GetTimestamp());
             var report = new JobProgress(
-                progress.Stage, progress.Step, progress.Of, progress.Residual is { } residual && double.IsFinite(residual) ? residual : null, progress.Elapsed.TotalSeconds, progress.Eta?.TotalSeconds, progress.Frames);
+                progress.Stage, progress.Step, progress.Of, progress.Residual is { } residual && double.IsFinite(residual) ? residual : null,
+                progress.Elapsed.TotalSeconds, progress.Eta?.TotalSeconds, progress.Frames);
             if (store.Report(job.Id, job.Epoch, JsonSerializer.Serialize(report, ApiJson.Options)) is not { } version)
             {
                 cancel.Cancel();

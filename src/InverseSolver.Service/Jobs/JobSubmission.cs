@@ -118,11 +118,13 @@ internal sealed class JobSubmission(
         }
 
         JobPlan plan = JobPlan.Of(
-            stored, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder, new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels));
+            stored, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
+            new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels));
 
         // Last, because a model whose card has no hashes is read for it, once.
-        string? hash = models.FindVersion(request.Model, slots.Distinct)?.Hash;
-        return (plan.Request with { ModelHash = hash ?? throw RequestChecks.Unprocessable("unknownModel", "model", "The model is there no more.") }, plan.Warnings);
+        string hash = models.FindVersion(request.Model, slots.Distinct)?.Hash
+            ?? throw RequestChecks.Unprocessable("unknownModel", "model", "The model is there no more.");
+        return (plan.Request with { ModelHash = hash }, plan.Warnings);
     }
 
     /// <summary>The job that was stored under the key, if the same was sent then.</summary>

@@ -53,7 +53,8 @@ public sealed record JobInputs(Problem Problem, IReadOnlyDictionary<string, Impo
         Dictionary<string, ImportedFile> read = measurement.Files.ToDictionary(file => file.Key == Measurement ? main : file.Key, file => file.Value);
         foreach ((string name, byte[] bytes) in files)
         {
-            if (name != main && name is not (Header or Reference) && !measurement.Includes(name)) read[name] = Named(name, () => import.Read(name, bytes, origin));
+            if (name == main || name is Header or Reference || measurement.Includes(name)) continue;
+            read[name] = Named(name, () => import.Read(name, bytes, origin));
         }
 
         if (problem is ParallelMri parallel && read.ContainsKey(Trajectory) && main == Measurement && measurement.KnowsImageSize)

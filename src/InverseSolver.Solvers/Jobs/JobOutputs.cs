@@ -1,22 +1,7 @@
 using System.Security.Cryptography;
-using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 
 namespace InverseSolver.Solvers.Jobs;
-
-/// <summary>A job that ran.</summary>
-/// <param name="Plan">The job.</param>
-/// <param name="Model">The model that solved it.</param>
-/// <param name="Result">The result.</param>
-/// <param name="Baselines">Those of the plan's baselines, in their order.</param>
-public sealed record SolvedJob(JobPlan Plan, LatentModel Model, ReconstructionResult Result, IReadOnlyList<ReconstructionResult> Baselines);
-
-/// <summary>A file that a job made.</summary>
-/// <param name="Name">Its name under <c>/v1/jobs/{id}/artefacts/</c>.</param>
-/// <param name="ContentType">Its media type.</param>
-/// <param name="Bytes">Its size.</param>
-/// <param name="Sha256">Its SHA-256 in lower-case hexadecimals; also its ETag.</param>
-public sealed record Artefact(string Name, string ContentType, long Bytes, string Sha256);
 
 /// <summary>The files that a job leaves: images, arrays, the result as a scan, and last the report, which lists the others.</summary>
 public static class JobOutputs
@@ -29,7 +14,8 @@ public static class JobOutputs
     /// <param name="reader">Writes DICOM.</param>
     /// <param name="write">Takes the name and the bytes of each file.</param>
     /// <returns>The report, and the files with the report itself.</returns>
-    public static (JobReport Report, IReadOnlyList<Artefact> Artefacts) Write(SolvedJob job, JobCircumstances run, FormatReader reader, Action<string, byte[]> write)
+    public static (JobReport Report, IReadOnlyList<Artefact> Artefacts) Write(
+        SolvedJob job, JobCircumstances run, FormatReader reader, Action<string, byte[]> write)
     {
         var artefacts = new List<Artefact>();
         foreach ((string name, string contentType, byte[] bytes) in Images(job)) Add(name, contentType, bytes);
@@ -54,7 +40,10 @@ public static class JobOutputs
         if (Pictures.ToPng(result.Image, 16) is { } deep) yield return ("result16.png", Picture, deep);
         if (result.Frames is { Count: > 1 })
         {
-            foreach ((int i, Image frame) in Pictures.Frames(result.Image).Index()) yield return ($"frame-{i:0000}.png", Picture, ImageFile.WritePng(frame, 16));
+            foreach ((int i, Image frame) in Pictures.Frames(result.Image).Index())
+            {
+                yield return ($"frame-{i:0000}.png", Picture, ImageFile.WritePng(frame, 16));
+            }
         }
 
         if (result.Deviation is { } deviation)

@@ -9,7 +9,8 @@ namespace InverseSolver.Solvers.Jobs;
 /// <param name="Reference">The file that the result's DICOM series refers to, or whose place it has; null where none was sent.</param>
 /// <param name="Checked">The problem to solve.</param>
 /// <param name="Baselines">The solvers that solve it besides, for comparison.</param>
-public sealed record JobPlan(StoredRequest Request, MeasurementOrigin Origin, byte[]? Reference, CheckedReconstruction Checked, IReadOnlyList<Baseline> Baselines)
+public sealed record JobPlan(
+    StoredRequest Request, MeasurementOrigin Origin, byte[]? Reference, CheckedReconstruction Checked, IReadOnlyList<Baseline> Baselines)
 {
     /// <summary>Sentences that are known before the job runs, for whoever looks at its result.</summary>
     public IReadOnlyList<string> Warnings => [.. Checked.Warnings, .. Origin.Remarks];
@@ -28,7 +29,8 @@ public sealed record JobPlan(StoredRequest Request, MeasurementOrigin Origin, by
         ReconstructionLimits? limits = null)
     {
         JobInputs inputs = JobInputs.Read(
-            reader, maxPixels, request.Problem, files, convention: request.VendorConvention ?? VendorConvention.Auto, forceReference: request.Reference == ReferenceRule.Force);
+            reader, maxPixels, request.Problem, files,
+            convention: request.VendorConvention ?? VendorConvention.Auto, forceReference: request.Reference == ReferenceRule.Force);
         var reconstruction = new ReconstructionRequest
         {
             Problem = inputs.Problem,

@@ -18,10 +18,10 @@ public sealed record JobCircumstances(string Program, DateTimeOffset Created, Da
     /// <summary>The job's id; null on the command line.</summary>
     public string? Job { get; init; }
 
-    /// <summary>How often it was started.</summary>
+    /// <summary>Starts of the job.</summary>
     public int Attempts { get; init; } = 1;
 
-    /// <summary>How its network calls were shared with other jobs; null where they were not.</summary>
+    /// <summary>The network calls that it shared with other jobs; null where they were not.</summary>
     public SharingReport? Sharing { get; init; }
 }
 
@@ -116,7 +116,7 @@ public sealed record JobReport
     /// <summary>The times of the job.</summary>
     public required ReportedTimes Times { get; init; }
 
-    /// <summary>How often the job was started.</summary>
+    /// <summary>Starts of the job.</summary>
     public required int Attempts { get; init; }
 
     /// <summary>The device that it was solved on.</summary>
@@ -208,7 +208,7 @@ public sealed record ReportedTimes(DateTimeOffset Created, DateTimeOffset Starte
 /// <param name="Calls">Batches that went through.</param>
 public sealed record SharingReport(double MeanItems, long MostItems, long Calls);
 
-/// <summary>What a baseline found; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
+/// <summary>The figures of a baseline; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
 /// <param name="Solver">Its name.</param>
 /// <param name="Parameters">All its parameters.</param>
 /// <param name="Consistency">How well its image explains the measurement.</param>

@@ -14,7 +14,8 @@ public sealed record StoredRequest
     public required string Model { get; init; }
 
     /// <summary>
-    /// The version of the model that the job is solved with: the hash of its files when the job was taken in. If it is gone by then, the job fails with <c>modelChanged</c>.
+    /// The version of the model that the job is solved with: the hash of its files when the job was taken in. If it is gone by then, the job fails with
+    /// <c>modelChanged</c>.
     /// </summary>
     public string? ModelHash { get; init; }
 
@@ -36,23 +37,23 @@ public sealed record StoredRequest
     /// <summary>The seed.</summary>
     public required long Seed { get; init; }
 
-    /// <summary>Whether the same request gives the same bits again; else its network calls may be shared with other jobs.</summary>
+    /// <summary>True where the same request gives the same bits again; else its network calls may be shared with other jobs.</summary>
     public bool Reproducible { get; init; } = true;
 
-    /// <summary>Whether the luminance of coloured files is taken where the model is for grey images.</summary>
+    /// <summary>Takes the luminance of coloured files where the model is for grey images.</summary>
     public bool Luminance { get; init; }
 
-    /// <summary>Whether the event stream carries previews.</summary>
+    /// <summary>Previews in the event stream.</summary>
     public required bool Previews { get; init; }
 
     /// <summary>The caller's label.</summary>
     public string? Name { get; init; }
 
-    /// <summary>How the directions of an ISMRMRD measurement are understood, where the caller said so.</summary>
+    /// <summary>The rule for the directions of an ISMRMRD measurement, where the caller said so.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public VendorConvention? VendorConvention { get; init; }
 
-    /// <summary>What becomes of a reference that does not belong to the measurement, where the caller said so.</summary>
+    /// <summary>The rule for a reference that does not belong to the measurement, where the caller said so.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ReferenceRule? Reference { get; init; }
 
@@ -78,25 +79,24 @@ public sealed record ResolvedSolver(string Type, string Preset, JsonObject Param
     /// <param name="preset">The preset to start from.</param>
     /// <param name="overrides">Parameters that replace the preset's, by their JSON names.</param>
     /// <exception cref="InvalidInputException">Unknown solver, preset or parameter, or a value out of range; names the field under <c>solver</c>.</exception>
-    public static ResolvedSolver Of(string type, string preset, JsonObject? overrides)
-    {
-        SolverParameters parameters = SolverCatalog.Resolve(type, preset, overrides);
-        return new ResolvedSolver(type, preset, SolverCatalog.ToJson(parameters)) { typed = parameters };
-    }
+    public static ResolvedSolver Of(string type, string preset, JsonObject? overrides) => Of(type, preset, SolverCatalog.Resolve(type, preset, overrides));
 
     /// <summary>Resolves the baselines that a caller names; null where there are none.</summary>
     /// <param name="names">Distinct names of solvers without a network.</param>
     /// <exception cref="InvalidInputException">Names the field, for example <c>baselines[1]</c>.</exception>
-    public static IReadOnlyList<ResolvedSolver>? Baselines(IReadOnlyList<string?> names) => names.Count == 0 ? null
-        : [.. Baseline.Resolve(names).Select(one => new ResolvedSolver(one.Solver, Baseline.Preset, SolverCatalog.ToJson(one.Parameters)) { typed = one.Parameters })];
+    public static IReadOnlyList<ResolvedSolver>? Baselines(IReadOnlyList<string?> names) =>
+        names.Count == 0 ? null : [.. Baseline.Resolve(names).Select(one => Of(one.Solver, Baseline.Preset, one.Parameters))];
+
+    private static ResolvedSolver Of(string type, string preset, SolverParameters parameters) =>
+        new(type, preset, SolverCatalog.ToJson(parameters)) { typed = parameters };
 
     /// <summary>The parameters as the solver takes them; read from <see cref="Parameters"/> where the request comes from a store.</summary>
     public SolverParameters ToParameters() => typed ??= SolverCatalog.Resolve(Type, Preset, Parameters.DeepClone().AsObject());
 }
 
 /// <summary>
-/// What becomes of a reference that names another patient, study, frame of reference or place than the measurement: check (absent) refuses it, force takes it, and report and DICOM
-/// files then say so.
+/// The rule for a reference that names another patient, study, frame of reference or place than the measurement: check (absent) refuses it, force takes it, and
+/// report and DICOM files then say so.
 /// </summary>
 public enum ReferenceRule
 {
