@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Jobs;
 using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Cli;
@@ -211,10 +212,7 @@ internal sealed record ServiceJob(string Id, string State, ServiceProgress? Prog
 internal sealed record ServiceProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds);
 
 /// <summary>What a job found.</summary>
-internal sealed record ServiceResult(ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, ServiceSharing? Sharing = null);
-
-/// <summary>How a job shared its network calls.</summary>
-internal sealed record ServiceSharing(double MeanItems, long Calls);
+internal sealed record ServiceResult(ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, SharingReport? Sharing = null);
 
 /// <summary>Why a job failed.</summary>
 internal sealed record ServiceFailure(string Code, string? Field, string Detail);

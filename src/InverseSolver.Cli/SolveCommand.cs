@@ -56,8 +56,7 @@ internal static class SolveCommand
                     Sigma = arguments.GetValue(sigma),
                     Photons = arguments.GetValue(photons),
                     Solver = ResolvedSolver.Of(
-                        arguments.GetValue(solver) ?? Recommendation.For(what).Best, arguments.GetValue(preset)!,
-                        CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
+                        what, arguments.GetValue(solver), arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
                     Baselines = ResolvedSolver.Baselines(names),
                     Seed = arguments.GetValue(seed),
                     Luminance = arguments.GetValue(luminance),

@@ -57,12 +57,14 @@ public sealed record CheckedReconstruction
         IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
         long[] shape = [];
         var parts = new List<ProblemParts>();
+        bool share = frames.Count > 1 && FrameStack.ShareOperator(request);
         for (int i = 0; i < frames.Count; i++)
         {
             try
             {
                 (shape, ProblemParts found) = CheckFrame(model, frames[i]);
-                parts.Add(found);
+                // Frames that share their operator share its arrays: a volume keeps one mask and one kernel.
+                parts.Add(share && i > 0 ? parts[0] : found);
             }
             catch (InvalidInputException error) when (frames.Count > 1 && error.Field.StartsWith("files.", StringComparison.Ordinal))
             {

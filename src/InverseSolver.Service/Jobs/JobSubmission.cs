@@ -9,7 +9,6 @@ using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
 using InverseSolver.Solvers.Jobs;
-using InverseSolver.Solvers.Solvers;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -77,8 +76,7 @@ internal sealed class JobSubmission(
         JobRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
         SolverChoice choice = request.Solver ?? new SolverChoice();
-        string type = choice.Type ?? Recommendation.For(request.Problem).Best;
-        ResolvedSolver solver = ResolvedSolver.Of(type, choice.Preset, choice.Parameters);
+        ResolvedSolver solver = ResolvedSolver.Of(request.Problem, choice.Type, choice.Preset, choice.Parameters);
         IReadOnlyList<ResolvedSolver>? baselines = ResolvedSolver.Baselines(request.Baselines ?? []);
         if (solver.Parameters["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
         {

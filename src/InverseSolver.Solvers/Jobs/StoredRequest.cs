@@ -75,11 +75,16 @@ public sealed record ResolvedSolver(string Type, string Preset, JsonObject Param
     private SolverParameters? typed;
 
     /// <summary>Resolves a solver as a caller names it.</summary>
-    /// <param name="type">The solver's name.</param>
+    /// <param name="problem">The problem to be solved.</param>
+    /// <param name="type">The solver's name; null: the one that is recommended for the problem.</param>
     /// <param name="preset">The preset to start from.</param>
     /// <param name="overrides">Parameters that replace the preset's, by their JSON names.</param>
     /// <exception cref="InvalidInputException">Unknown solver, preset or parameter, or a value out of range; names the field under <c>solver</c>.</exception>
-    public static ResolvedSolver Of(string type, string preset, JsonObject? overrides) => Of(type, preset, SolverCatalog.Resolve(type, preset, overrides));
+    public static ResolvedSolver Of(Problem problem, string? type, string preset, JsonObject? overrides)
+    {
+        type ??= Recommendation.For(problem).Best;
+        return Of(type, preset, SolverCatalog.Resolve(type, preset, overrides));
+    }
 
     /// <summary>Resolves the baselines that a caller names; null where there are none.</summary>
     /// <param name="names">Distinct names of solvers without a network.</param>

@@ -101,6 +101,23 @@ public sealed class InputFormsTests
     }
 
     [Fact]
+    public void A_run_takes_what_the_check_found_and_looks_at_no_file_again()
+    {
+        using GaussianModel model = Toy.Gaussian();
+        float[] mask = [.. Enumerable.Range(0, Plane).Select(i => i % 3 == 0 ? 0f : 1f)];
+        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with
+        {
+            Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) },
+        };
+        CheckedReconstruction valid = Reconstruction.Check(model.Info, request);
+        Array.Fill(mask, float.NaN);
+        ReconstructionResult result = Reconstruction.Run(model, valid, null, default);
+        Assert.Equal(Plane - ((Plane + 2) / 3), result.Consistency.MeasuredComponents);
+        Assert.Same(valid.Mask, result.Mask);
+        Assert.Equal(valid.Warnings, result.Warnings);
+    }
+
+    [Fact]
     public void A_mask_of_many_dark_greys_is_none()
     {
         using GaussianModel model = Toy.Gaussian();
