@@ -32,7 +32,7 @@ internal static class ConvertCommand
             switch (Path.GetExtension(from), Path.GetExtension(to))
             {
                 case (".npy", ".cfl"):
-                    NpyArray array = Npy.Read(File.ReadAllBytes(from), MaxElements);
+                    ArrayData array = Npy.Read(File.ReadAllBytes(from), MaxElements);
                     int[] shape = asIs ? array.Shape : ForBart(array);
                     (byte[] header, byte[] data) = BartFile.Write(array with { Shape = shape });
                     File.WriteAllBytes(Path.ChangeExtension(to, ".hdr"), header);
@@ -40,8 +40,8 @@ internal static class ConvertCommand
                     Console.WriteLine($"({string.Join(", ", array.Shape)}) is BART's {string.Join(' ', shape.Reverse())}{(shape == array.Shape ? "" : ", columns first: inverse solve takes BART's first dimension for rows, so solve the .npy")}");
                     break;
                 case (".cfl", ".npy"):
-                    (int[] sizes, NpyArray read) = BartFile.Read(File.ReadAllBytes(Path.ChangeExtension(from, ".hdr")), File.ReadAllBytes(from), MaxElements);
-                    NpyArray turned = asIs ? read : read with { Shape = FromBart(sizes) };
+                    (int[] sizes, ArrayData read) = BartFile.Read(File.ReadAllBytes(Path.ChangeExtension(from, ".hdr")), File.ReadAllBytes(from), MaxElements);
+                    ArrayData turned = asIs ? read : read with { Shape = FromBart(sizes) };
                     File.WriteAllBytes(to, Npy.Write(turned));
                     Console.WriteLine($"BART's {string.Join(' ', sizes)} is ({string.Join(", ", turned.Shape)})");
                     break;
@@ -56,7 +56,7 @@ internal static class ConvertCommand
     }
 
     // k-space and maps have no partitions, and coils where BART would have these. An array of four dimensions with a size of 1 there is BART's already.
-    private static int[] ForBart(NpyArray array) => array switch
+    private static int[] ForBart(ArrayData array) => array switch
     {
         { IsComplex: true, Shape: [var coils, var rows, var columns] } => [coils, 1, rows, columns],
         { IsComplex: true, Shape: [var slices, not 1 and var coils, var rows, var columns] } => [slices, .. Enumerable.Repeat(1, Slice - Coil - 1), coils, 1, rows, columns],

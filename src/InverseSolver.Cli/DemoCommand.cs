@@ -44,7 +44,7 @@ internal static class DemoCommand
             string folder = Directory.CreateDirectory(arguments.GetRequiredValue(output)).FullName;
             string modelId = arguments.GetValue(model)!, presetName = arguments.GetValue(preset)!;
             double noise = arguments.GetValue(sigma);
-            var solver = new SolverSubmission("reSample", presetName, CliJson.ReadSettings(arguments.GetValue(set) ?? []));
+            var solver = new SubmittedSolver("reSample", presetName, CliJson.ReadSettings(arguments.GetValue(set) ?? []));
 
             using var client = new ServiceClient(arguments.GetRequiredValue(server));
             var run = new DemoRun(client, folder);

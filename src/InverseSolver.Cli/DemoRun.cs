@@ -13,10 +13,10 @@ internal sealed class DemoRun(ServiceClient client, string folder)
     private readonly Dictionary<DemoJob, ArrayData> _measurements = [];
 
     /// <summary>Has the slice measured, and queues the job.</summary>
-    internal async Task SubmitAsync(DemoJob job, string model, double sigma, SolverSubmission solver, CancellationToken cancellation)
+    internal async Task SubmitAsync(DemoJob job, string model, double sigma, SubmittedSolver solver, CancellationToken cancellation)
     {
         ArrayData y = await client.SimulateAsync(job.Problem, job.Truth, sigma, job.Seed, cancellation);
-        ServiceJob state = await client.SubmitAsync(new JobSubmission(model, job.Problem, sigma, solver, job.Seed, job.Name), y, job.Truth, cancellation);
+        ServiceJob state = await client.SubmitAsync(new SubmittedJob(model, job.Problem, sigma, solver, job.Seed, job.Name), y, job.Truth, cancellation);
         lock (_states)
         {
             (_states[job], _measurements[job]) = (state, y);

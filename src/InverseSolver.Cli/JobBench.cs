@@ -60,8 +60,8 @@ internal static class JobBench
 
             async Task<double> OneAsync(int seed, bool reproducible)
             {
-                var submission = new JobSubmission(
-                    model, problem, 0.01, new SolverSubmission(arguments.GetValue(solver)!, arguments.GetValue(preset)!, []), seed, "bench", Reproducible: reproducible);
+                var submission = new SubmittedJob(
+                    model, problem, 0.01, new SubmittedSolver(arguments.GetValue(solver)!, arguments.GetValue(preset)!, []), seed, "bench", Reproducible: reproducible);
                 ServiceJob job = await client.SubmitAsync(submission, measurement, null, cancellation);
                 await foreach (ServiceJob state in client.FollowAsync(job.Id, cancellation))
                 {

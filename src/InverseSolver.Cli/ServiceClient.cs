@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Jobs;
 using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Cli;
@@ -44,7 +45,7 @@ internal sealed class ServiceClient : IDisposable
     }
 
     /// <summary>Queues a job.</summary>
-    internal async Task<ServiceJob> SubmitAsync(JobSubmission request, ArrayData measurement, ArrayData? truth, CancellationToken cancellation)
+    internal async Task<ServiceJob> SubmitAsync(SubmittedJob request, ArrayData measurement, ArrayData? truth, CancellationToken cancellation)
     {
         using MultipartFormDataContent body = truth is null
             ? Multipart(request, ("measurement", measurement))
@@ -105,11 +106,7 @@ internal sealed class ServiceClient : IDisposable
     }
 
     /// <summary>A .npy file's array.</summary>
-    internal static ArrayData ToArray(byte[] npy)
-    {
-        NpyArray array = Npy.Read(npy, MaxElements);
-        return new ArrayData(array.Shape, array.Values, array.IsComplex);
-    }
+    internal static ArrayData ToArray(byte[] npy) => Npy.Read(npy, MaxElements);
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
@@ -151,7 +148,7 @@ internal sealed class ServiceClient : IDisposable
         var body = new MultipartFormDataContent { { new StringContent(JsonSerializer.Serialize(request, _json), MediaTypeHeaderValue.Parse("application/json")), "request" } };
         foreach ((string name, ArrayData array) in files)
         {
-            body.Add(new ByteArrayContent(Npy.Write(new NpyArray(array.Shape, array.Values, array.IsComplex))), name, $"{name}.npy");
+            body.Add(new ByteArrayContent(Npy.Write(array)), name, $"{name}.npy");
         }
 
         return body;
@@ -200,10 +197,10 @@ internal sealed class ServiceClient : IDisposable
 }
 
 /// <summary>A job to submit.</summary>
-internal sealed record JobSubmission(string Model, Problem Problem, double Sigma, SolverSubmission Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
+internal sealed record SubmittedJob(string Model, Problem Problem, double Sigma, SubmittedSolver Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
 
 /// <summary>The solver of a job to submit.</summary>
-internal sealed record SolverSubmission(string Type, string Preset, JsonObject Parameters);
+internal sealed record SubmittedSolver(string Type, string Preset, JsonObject Parameters);
 
 /// <summary>What this client reads of a job.</summary>
 internal sealed record ServiceJob(string Id, string State, ServiceProgress? Progress, ServiceResult? Result, ServiceFailure? Error)
@@ -215,10 +212,7 @@ internal sealed record ServiceJob(string Id, string State, ServiceProgress? Prog
 internal sealed record ServiceProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds);
 
 /// <summary>What a job found.</summary>
-internal sealed record ServiceResult(ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, ServiceSharing? Sharing = null);
-
-/// <summary>How a job shared its network calls.</summary>
-internal sealed record ServiceSharing(double MeanItems, long Calls);
+internal sealed record ServiceResult(ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, SharingReport? Sharing = null);
 
 /// <summary>Why a job failed.</summary>
 internal sealed record ServiceFailure(string Code, string? Field, string Detail);

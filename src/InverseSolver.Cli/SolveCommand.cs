@@ -1,9 +1,8 @@
 using System.CommandLine;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Jobs;
 using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
 using Spectre.Console;
@@ -21,8 +20,16 @@ internal static class SolveCommand
         Option<double?> photons = CliOptions.Number<double>("--photons", "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise.");
         var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
         var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
-        var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type))}." };
-        var output = new Option<string>("--out") { Description = "Folder for result.npy, result.png, result16.png, report.json, where there is a mask mask.png (white is measured), for several samples deviation.npy and deviation.png, of scans result.nii and result-0000.dcm ..., of parallelMri complex.npy, maps.npy, kspace.npy and mask.npy, and baseline-NAME.npy and baseline-NAME.png.", Required = true };
+        string known = string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type));
+        var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {known}." };
+        var output = new Option<string>("--out")
+        {
+            Description = "Folder for the files that a job of the service has: result.npy, result.png, result16.png, measurement.npy, measurement.png, "
+                + "report.json; of a stack frame-0000.png ...; where there is a mask mask.png (white is measured); for several samples deviation.npy and "
+                + "deviation.png; of scans result.nii and result-0000.dcm ...; "
+                + "of parallelMri complex.npy, maps.npy, kspace.npy and mask.npy; and baseline-NAME.npy and baseline-NAME.png.",
+            Required = true,
+        };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         var luminance = new Option<bool>("--luminance") { Description = "Take the luminance of a coloured measurement or truth, where the model is for grey images." };
         Option<string[]> set = CliOptions.Set();
@@ -38,60 +45,45 @@ internal static class SolveCommand
             () =>
             {
                 using var reader = new FormatReader(ReaderLimits.Default);
-                LoadedInputs loaded = inputs.Read(arguments, reader, CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem))));
-                Problem what = loaded.Problem;
-                string solverType = arguments.GetValue(solver) ?? Recommendation.For(what).Best;
-                var request = new ReconstructionRequest
+                Problem what = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem)));
+                (VendorConvention convention, bool force) = (inputs.Convention(arguments), inputs.ForceReference(arguments));
+                SolveFiles files = inputs.Read(arguments, reader);
+                string[] names = arguments.GetValue(baselines)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+                var request = new StoredRequest
                 {
+                    Model = arguments.GetValue(modelId)!,
                     Problem = what,
-                    Measurement = loaded.Measurement,
-                    Files = loaded.Files,
-                    Sigma = loaded.Sigma(arguments.GetValue(sigma)),
-                    LeastSigma = loaded.Quantisation,
+                    Sigma = arguments.GetValue(sigma),
                     Photons = arguments.GetValue(photons),
-                    Solver = SolverCatalog.Resolve(solverType, arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
+                    Solver = ResolvedSolver.Of(
+                        what, arguments.GetValue(solver), arguments.GetValue(preset)!, CliJson.ReadSettings(arguments.GetValue(set) ?? [])),
+                    Baselines = ResolvedSolver.Baselines(names),
                     Seed = arguments.GetValue(seed),
-                    OperatorFolder = arguments.GetValue(operators),
-                    Truth = loaded.Truth,
                     Luminance = arguments.GetValue(luminance),
+                    Previews = false,
+                    VendorConvention = convention,
+                    Reference = force ? ReferenceRule.Force : ReferenceRule.Check,
+                    Files = StoredRequest.HashesOf(files.Bytes),
                 };
-                IReadOnlyList<Baseline> beside = Baseline.Resolve(arguments.GetValue(baselines)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? []);
                 Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
-                using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, where);
-                request = Reconstruction.Suited(model.Info, request);
-                IReadOnlyList<string> warnings = [.. Fingerprint.Warnings, .. Reconstruction.Validate(model.Info, request), .. loaded.Origin.Remarks];
+                using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, request.Model, where);
+                JobPlan plan = Plan(request, files, reader, model.Info, arguments.GetValue(operators));
+                string[] warnings = [.. Fingerprint.Warnings, .. plan.Warnings];
                 Warn(warnings);
-                Baseline.Validate(model.Info, request, beside);
 
                 DateTimeOffset started = DateTimeOffset.UtcNow;
-                ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, request, progress, cancellation)).Cropped(loaded.Origin.Crop);
-                (Baseline Baseline, ReconstructionResult Result)[] compared = [.. beside.Select(one =>
-                    (one, WithProgressBar(progress => one.Run(model, request, progress, cancellation)).Cropped(loaded.Origin.Crop)))];
-                JsonObject report = RunReport.Of(model, request, solverType, arguments.GetValue(preset)!, arguments.GetValue(sigma), result, started);
-
+                ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, plan.Checked, progress, cancellation));
+                ReconstructionResult[] compared =
+                    [.. plan.Baselines.Select(one => WithProgressBar(progress => one.Run(model, plan.Checked, progress, cancellation)))];
                 string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;
-                SolveOutputs.WriteArrays(folder, result);
-                report["origin"] = JsonSerializer.SerializeToNode(loaded.Origin.Report(), CliJson.Options);
-                DerivedReport? derived = SolveOutputs.WriteDerived(folder, reader, loaded, result, solverType, model);
-                report["dicom"] = JsonSerializer.SerializeToNode(derived, CliJson.Options);
-                string[] all = [.. Fingerprint.Warnings, .. result.Warnings, .. loaded.Origin.Remarks, .. derived?.Remarks ?? []];
-                report["warnings"] = JsonSerializer.SerializeToNode(all, CliJson.Options);
-                report["baselines"] = compared.Length == 0 ? null : new JsonArray([.. compared.Select(one => RunReport.OfBaseline(one.Baseline, one.Result))]);
-                foreach ((Baseline baseline, ReconstructionResult image) in compared)
-                {
-                    ArrayFiles.WriteNpy(Path.Combine(folder, $"baseline-{baseline.Solver}.npy"), image.Image);
-                    ArrayFiles.WritePng(Path.Combine(folder, $"baseline-{baseline.Solver}.png"), image.Image);
-                }
+                (JobReport report, _) = JobOutputs.Write(
+                    new SolvedJob(plan, model, result, compared), new JobCircumstances("inverse", started, started), reader,
+                    (name, bytes) => ArrayFiles.Write(Path.Combine(folder, name), bytes));
+                if (arguments.GetValue(json) is { } copy) ArrayFiles.Write(copy, report.ToJson());
 
-                CliJson.Write(Path.Combine(folder, "report.json"), report);
-                CliJson.Write(arguments.GetValue(json), report);
                 Print(result);
-                foreach ((Baseline baseline, ReconstructionResult image) in compared)
-                {
-                    Console.WriteLine($"{baseline.Solver,-13} {(image.Quality is { } q ? $"PSNR {q.PsnrDb:F2} dB, SSIM {q.Ssim:F4}, " : string.Empty)}relative residual {image.Consistency.RelativeResidual:G4}, {image.Cost.Seconds:F1} s");
-                }
-
-                Warn(all.Except(warnings));
+                foreach ((Baseline baseline, ReconstructionResult image) in plan.Baselines.Zip(compared)) Print(baseline, image);
+                Warn(report.Warnings.Except(warnings));
                 Console.WriteLine("Not for diagnosis.");
                 return ExitCode.Done;
             },
@@ -114,10 +106,28 @@ internal static class SolveCommand
             });
         });
 
+    private static JobPlan Plan(StoredRequest request, SolveFiles files, FormatReader reader, ModelInfo model, string? operatorFolder)
+    {
+        try
+        {
+            return JobPlan.Of(request, files.Bytes, reader, ArrayFiles.MaxPixels, model, operatorFolder);
+        }
+        catch (InvalidInputException error) when (error.Code == InvalidInputException.InvalidFile)
+        {
+            throw new CommandException($"{files.NameOf(error.Field)}: {error.Message}");
+        }
+    }
+
     // Also where the output goes to a file.
     private static void Warn(IEnumerable<string> warnings)
     {
         foreach (string warning in warnings) Console.Error.WriteLine($"warning: {warning}");
+    }
+
+    private static void Print(Baseline baseline, ReconstructionResult result)
+    {
+        string quality = result.Quality is { } q ? $"PSNR {q.PsnrDb:F2} dB, SSIM {q.Ssim:F4}, " : string.Empty;
+        Console.WriteLine($"{baseline.Solver,-13} {quality}relative residual {result.Consistency.RelativeResidual:G4}, {result.Cost.Seconds:F1} s");
     }
 
     private static void Print(ReconstructionResult result)

@@ -1,23 +1,31 @@
 using System.CommandLine;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Cli;
 
-/// <summary>The files of <c>inverse solve</c>.</summary>
+/// <summary>The files of <c>inverse solve</c>, by the names that requests have for them.</summary>
 internal sealed class SolveInputs
 {
     private readonly Option<string[]> measurement = new("--measurement")
     {
-        Description = "Image (PNG, JPEG, TIFF, WebP, DICOM), NIfTI volume, .npy, .npz, or raw MR data (ISMRMRD or fastMRI HDF5, BART .cfl); k-space in .npy is complex. A DICOM series: its files, their folder or a .zip of it.",
+        Description = "Image (PNG, JPEG, TIFF, WebP, DICOM), NIfTI volume, .npy, .npz, or raw MR data (ISMRMRD or fastMRI HDF5, BART .cfl); k-space in .npy "
+            + "is complex. A DICOM series: its files, their folder or a .zip of it.",
         Required = true,
         AllowMultipleArgumentsPerToken = true,
     };
 
     private readonly Option<string?> header = new("--header") { Description = "The .hdr file of a .cfl, where it lies elsewhere." };
-    private readonly Option<string?> reference = new("--reference") { Description = "A DICOM image of the patient and study that the result belongs to, refused where it and the measurement name different ones; or a NIfTI volume whose place the result has." };
-    private readonly Option<bool> forceReference = new("--force-reference") { Description = "Take the reference nevertheless; the report and the DICOM files say so." };
+
+    private readonly Option<string?> reference = new("--reference")
+    {
+        Description = "A DICOM image of the patient and study that the result belongs to, refused where it and the measurement name different ones; "
+            + "or a NIfTI volume whose place the result has.",
+    };
+
+    private readonly Option<bool> forceReference = new("--force-reference")
+    {
+        Description = "Take the reference nevertheless; the report and the DICOM files say so.",
+    };
 
     private readonly Option<string> convention = new("--vendor-convention")
     {
@@ -25,10 +33,7 @@ internal sealed class SolveInputs
         DefaultValueFactory = _ => "auto",
     };
 
-    private readonly Option<string?> trajectory = new("--trajectory") { Description = "File with the positions of the samples, (samples, 2), in cycles per field of view or in the problem's trajectoryUnit; of a .cfl BART's .cfl." };
-    private readonly Option<string?>[] others;
-
-    internal SolveInputs() => others =
+    private readonly Option<string?>[] others =
     [
         new("--mask") { Description = "File with the mask: white (above 0.5) is measured, black is missing." },
         new("--psf") { Description = "File with the point-spread function." },
@@ -36,65 +41,80 @@ internal sealed class SolveInputs
         new("--maps") { Description = "File with the coil sensitivities, complex (coils, rows, columns)." },
         new("--covariance") { Description = "File with the noise covariance, (coils, coils)." },
         new("--calibration") { Description = "File with k-space that the sensitivities are estimated from." },
-        trajectory,
+        new("--trajectory")
+        {
+            Description = "File with the positions of the samples, (samples, 2), in cycles per field of view or in the problem's trajectoryUnit; "
+                + "of a .cfl BART's .cfl.",
+        },
         new("--truth") { Description = "The true image, to measure against." },
     ];
 
     /// <summary>For the command.</summary>
     internal IEnumerable<Option> Options => [measurement, header, reference, forceReference, convention, .. others];
 
-    /// <summary>Reads what was named.</summary>
-    internal LoadedInputs Read(ParseResult arguments, FormatReader reader, Problem problem)
-    {
-        ImportedMeasurement found = ArrayFiles.ReadMeasurement(
-            reader, problem, arguments.GetRequiredValue(measurement), arguments.GetValue(header), withMask: arguments.GetValue(others[0]) is null, ParseConvention(arguments.GetValue(convention)!), arguments.GetValue(trajectory));
-        MeasurementOrigin origin = found.Origin;
-        byte[]? dicom = null;
-        bool force = arguments.GetValue(forceReference);
-        if (arguments.GetValue(reference) is { } named) (dicom, origin) = ArrayFiles.ReadReference(reader, named, origin, force);
-        else if (force) throw new CommandException("--force-reference is about a --reference, and there is none.");
-        Dictionary<string, ArrayData> arrays = found.Files.ToDictionary(file => file.Key, file => ArrayFiles.ToArrayData(file.Value.Array));
-        foreach (Option<string?> file in others.Where(file => !found.Includes(file.Name[2..])))
-        {
-            if (arguments.GetValue(file) is { } path) arrays[file.Name[2..]] = ArrayFiles.Read(reader, file.Name[2..], path, origin);
-        }
-
-        if (problem is ParallelMri parallel && found.KnowsImageSize && arrays.ContainsKey("trajectory"))
-        {
-            problem = parallel.OfScan(origin.Rows, origin.Columns, ownTrajectory: found.Includes("trajectory") || arguments.GetValue(trajectory) is null);
-        }
-
-        return new LoadedInputs(problem, arrays, found.Files["measurement"].Quantisation, origin, dicom);
-    }
-
-    private static VendorConvention ParseConvention(string text) => text switch
+    /// <summary>The convention for the directions of an ISMRMRD file.</summary>
+    internal VendorConvention Convention(ParseResult arguments) => arguments.GetValue(convention) switch
     {
         "auto" => VendorConvention.Auto,
         "none" => VendorConvention.None,
         "siemens" => VendorConvention.Siemens,
         _ => throw new CommandException("--vendor-convention is auto, none or siemens."),
     };
+
+    /// <summary>True where a reference is taken that does not belong to the measurement.</summary>
+    internal bool ForceReference(ParseResult arguments) => !arguments.GetValue(forceReference) ? false
+        : arguments.GetValue(reference) is not null ? true
+        : throw new CommandException("--force-reference is about a --reference, and there is none.");
+
+    /// <summary>Reads the files that were named.</summary>
+    internal SolveFiles Read(ParseResult arguments, FormatReader reader)
+    {
+        string[] paths = arguments.GetRequiredValue(measurement);
+        var read = new SolveFiles();
+        if (paths is not [var path] || Directory.Exists(path))
+        {
+            read.Add("measurement", paths[0], ArrayFiles.ReadSeries(reader, paths));
+        }
+        else
+        {
+            string beside = Path.ChangeExtension(path, ".hdr");
+            if (path.EndsWith(".img", StringComparison.OrdinalIgnoreCase) && File.Exists(beside))
+            {
+                throw new CommandException(
+                    $"{Path.GetFileName(path)}: It is half of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
+            }
+
+            read.Add("measurement", path, File.ReadAllBytes(path));
+            string? named = arguments.GetValue(header) ?? (path.EndsWith(".cfl", StringComparison.OrdinalIgnoreCase) && File.Exists(beside) ? beside : null);
+            if (named is not null) read.Add("header", named, File.ReadAllBytes(named));
+        }
+
+        if (Directory.Exists(arguments.GetValue(reference)))
+        {
+            throw new CommandException("It is a folder: name one DICOM file of the series, or a NIfTI volume.");
+        }
+
+        foreach (Option<string?> option in others.Append(reference))
+        {
+            if (arguments.GetValue(option) is { } file) read.Add(option.Name[2..], file, File.ReadAllBytes(file));
+        }
+
+        return read;
+    }
 }
 
-/// <summary>What <see cref="SolveInputs"/> read.</summary>
-/// <param name="Problem">The problem, completed by what the measurement's file says.</param>
-/// <param name="Arrays">By name.</param>
-/// <param name="Quantisation">Standard deviation of the measurement's rounding.</param>
-/// <param name="Origin">What is known of the measurement besides.</param>
-/// <param name="Reference">A DICOM file; null: none.</param>
-internal sealed record LoadedInputs(Problem Problem, IReadOnlyDictionary<string, ArrayData> Arrays, double Quantisation, MeasurementOrigin Origin, byte[]? Reference)
+/// <summary>Files as <see cref="SolveInputs"/> read them, and the paths that they came from.</summary>
+internal sealed class SolveFiles
 {
-    internal ArrayData Measurement => Arrays["measurement"];
+    private readonly Dictionary<string, byte[]> bytes = [];
+    private readonly Dictionary<string, string> paths = [];
 
-    internal ArrayData? Truth => Arrays.GetValueOrDefault("truth");
+    /// <summary>The files by the names that requests have for them.</summary>
+    internal IReadOnlyDictionary<string, byte[]> Bytes => bytes;
 
-    /// <summary>The problem's files.</summary>
-    internal IReadOnlyDictionary<string, ArrayData> Files => Arrays.Where(file => file.Key is not ("measurement" or "truth")).ToDictionary();
+    internal void Add(string name, string path, byte[] file) => (bytes[name], paths[name]) = (file, path);
 
-    /// <summary>The noise level to solve for.</summary>
-    internal double? Sigma(double? given)
-    {
-        if (given is not { } sigma || sigma < 0) return given;
-        return Quantisation == 0 ? sigma / Origin.NoiseScale : double.Hypot(sigma / Origin.NoiseScale, Quantisation);
-    }
+    /// <summary>The name of the file that a field such as <c>files.mask</c> is about, as the caller knows it.</summary>
+    internal string NameOf(string field) =>
+        field.Split('.', 2) is ["files", var name] && paths.TryGetValue(name, out string? path) ? Path.GetFileName(path) : field;
 }

@@ -85,7 +85,7 @@ internal static class SolverBench
         {
             try
             {
-                Reconstruction.Validate(model.Info, one);
+                Reconstruction.Check(model.Info, one);
                 return true;
             }
             catch (InvalidInputException refused) when (refused.Field == "solver.type")

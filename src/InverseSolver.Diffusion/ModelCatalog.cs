@@ -14,7 +14,7 @@ public sealed class ModelCatalog : IDisposable
     private readonly ModelOptions options;
     private readonly long? memoryBytes;
     private readonly object gate = new();
-    private readonly List<ModelCopy> copies = [];
+    private readonly List<ResidentModel> copies = [];
     private readonly Dictionary<string, Lock> loading = [];
     private readonly Dictionary<string, string> failures = new(StringComparer.Ordinal);
 
@@ -155,7 +155,7 @@ public sealed class ModelCatalog : IDisposable
             throw new ModelUnavailableException(Unavailability.Changed, $"The model '{id}' was changed: its files are the version {current[..12]}…, not {hash[..Math.Min(12, hash.Length)]}….");
         }
 
-        (ModelCopy copy, bool mine) = Reserve(package, device, current, wait, cancellation);
+        (ResidentModel copy, bool mine) = Reserve(package, device, current, wait, cancellation);
         if (mine)
         {
             Load(copy, package);
@@ -170,8 +170,8 @@ public sealed class ModelCatalog : IDisposable
     {
         lock (gate)
         {
-            ModelCopy[] those = [.. copies.Where(copy => copy.Id == id && !copy.Retired)];
-            foreach (ModelCopy copy in those)
+            ResidentModel[] those = [.. copies.Where(copy => copy.Id == id && !copy.Retired)];
+            foreach (ResidentModel copy in those)
             {
                 copy.Retired = true;
                 DropIfUnused(copy);
@@ -187,8 +187,8 @@ public sealed class ModelCatalog : IDisposable
     {
         lock (gate)
         {
-            ModelCopy[] those = [.. copies.Where(copy => copy.Device.Is(device) && copy.Users == 0)];
-            foreach (ModelCopy copy in those)
+            ResidentModel[] those = [.. copies.Where(copy => copy.Device.Is(device) && copy.Users == 0)];
+            foreach (ResidentModel copy in those)
             {
                 copy.Retired = true;
                 DropIfUnused(copy);
@@ -203,7 +203,7 @@ public sealed class ModelCatalog : IDisposable
     {
         lock (gate)
         {
-            foreach (ModelCopy copy in copies.ToArray())
+            foreach (ResidentModel copy in copies.ToArray())
             {
                 copy.Retired = true;
                 DropIfUnused(copy);
@@ -222,18 +222,18 @@ public sealed class ModelCatalog : IDisposable
         Precision = package.Info.Backends?.Denoiser == "libtorch" ? ModelOptions.NameOf(options.For(package.Info.Id).DenoiserType) : package.Info.Precision,
     };
 
-    private ModelCopy? Take(string id, Device device, string hash)
+    private ResidentModel? Take(string id, Device device, string hash)
     {
         lock (gate)
         {
-            ModelCopy? copy = copies.Find(one => one.Id == id && one.Device.Is(device) && one.Hash == hash && !one.Retired);
+            ResidentModel? copy = copies.Find(one => one.Id == id && one.Device.Is(device) && one.Hash == hash && !one.Retired);
             copy?.Enter();
             return copy;
         }
     }
 
     // The copy, taken for the caller, and whether the caller has to load it.
-    private (ModelCopy Copy, bool Mine) Reserve(Package package, Device device, string hash, bool wait, CancellationToken cancellation)
+    private (ResidentModel Copy, bool Mine) Reserve(Package package, Device device, string hash, bool wait, CancellationToken cancellation)
     {
         lock (gate)
         {
@@ -246,7 +246,7 @@ public sealed class ModelCatalog : IDisposable
 
                 if (MakeRoom(package, device, wait))
                 {
-                    var copy = new ModelCopy(package.Info.Id, device, hash, package.ExpectedBytes);
+                    var copy = new ResidentModel(package.Info.Id, device, hash, package.ExpectedBytes);
                     copy.Enter();
                     copies.Add(copy);
                     return (copy, true);
@@ -278,7 +278,7 @@ public sealed class ModelCatalog : IDisposable
         return true;
     }
 
-    private void Load(ModelCopy copy, Package package)
+    private void Load(ResidentModel copy, Package package)
     {
         try
         {
@@ -317,7 +317,7 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
-    private ModelLease LeaseOf(ModelCopy copy, CancellationToken cancellation)
+    private ModelLease LeaseOf(ResidentModel copy, CancellationToken cancellation)
     {
         try
         {
@@ -330,7 +330,7 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
-    private void Release(ModelCopy copy)
+    private void Release(ResidentModel copy)
     {
         lock (gate)
         {
@@ -340,7 +340,7 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
-    private void DropIfUnused(ModelCopy copy)
+    private void DropIfUnused(ResidentModel copy)
     {
         if (copy.Retired && copy.Users == 0)
         {

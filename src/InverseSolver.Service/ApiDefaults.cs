@@ -30,7 +30,7 @@ internal static class ApiDefaults
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddExceptionHandler<ErrorMap>();
-        services.AddSingleton<UploadReader>().AddSingleton<UploadGate>().AddSingleton<FileDecoder>();
+        services.AddSingleton<UploadReader>().AddSingleton<UploadGate>();
         services.AddApiDocumentation();
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {

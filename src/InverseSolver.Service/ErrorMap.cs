@@ -57,7 +57,7 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
     public static RequestException Explain(Exception exception) => exception switch
     {
         RequestException error => error,
-        InvalidInputException error => new(StatusCodes.Status422UnprocessableEntity, "invalidInput", Cut(error.Field, 100), error.Message),
+        InvalidInputException error => new(StatusCodes.Status422UnprocessableEntity, error.Code, Cut(error.Field, 100), error.Message),
         InvalidMeasurementException error => new(StatusCodes.Status422UnprocessableEntity, "invalidFile", null, error.Message),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
             new(StatusCodes.Status413PayloadTooLarge, "tooLarge", null, "The request is larger than this service takes."),

@@ -38,28 +38,28 @@ public sealed record Baseline(string Solver, SolverParameters Parameters)
         })];
     }
 
-    /// <summary>Checks that each can solve what <paramref name="request"/>, which is valid, asks another solver to solve.</summary>
+    /// <summary>Checks that each can solve what another solver was asked to solve.</summary>
     /// <exception cref="InvalidInputException">Names the field, for example <c>baselines[1]</c>.</exception>
-    public static void Validate(ModelInfo model, ReconstructionRequest request, IReadOnlyList<Baseline> baselines)
+    public static void Check(ModelInfo model, CheckedReconstruction valid, IReadOnlyList<Baseline> baselines)
     {
         for (int i = 0; i < baselines.Count; i++)
         {
-            if (baselines[i].Parameters.Refusal(request.Problem, model) is { } refusal)
+            if (baselines[i].Parameters.Refusal(valid.Request.Problem, model) is { } refusal)
             {
                 throw new InvalidInputException($"baselines[{i}]", refusal);
             }
         }
     }
 
-    /// <summary>Solves what <paramref name="request"/> asks another solver to solve: same measurement, sigma, seed and truth.</summary>
+    /// <summary>Solves what another solver was asked to solve: same measurement, sigma, seed and truth.</summary>
     /// <param name="model">The model, for its shapes only.</param>
-    /// <param name="request">What to solve.</param>
+    /// <param name="valid">The problem, which <see cref="Check"/> found the baseline able to solve.</param>
     /// <param name="progress">Called after steps; without previews, which are the main solver's.</param>
     /// <param name="cancellation">Checked between steps and inside them.</param>
-    public ReconstructionResult Run(LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation) =>
+    public ReconstructionResult Run(LatentModel model, CheckedReconstruction valid, Action<SolverProgress>? progress, CancellationToken cancellation) =>
         Reconstruction.Run(
             model,
-            request with { Solver = Parameters },
+            valid.With(Parameters),
             progress is null ? null : step => progress(step with { Stage = $"baseline {Solver}", Preview = null }),
             cancellation);
 }

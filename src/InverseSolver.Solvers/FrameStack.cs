@@ -9,15 +9,8 @@ namespace InverseSolver.Solvers;
 /// </summary>
 internal static class FrameStack
 {
-    /// <summary>Dimensions of one frame's measurement.</summary>
-    public static int MeasurementRank(Problem problem) => problem switch
-    {
-        ParallelMri { Rows: null, Columns: null } => 3,
-        _ => ProblemShapes.IsComplex(problem) ? 2 : 3,
-    };
-
     /// <summary>Whether a measurement is a stack, be it of one frame.</summary>
-    public static bool IsStack(Problem problem, ArrayData measurement) => measurement.Shape.Length == MeasurementRank(problem) + 1;
+    public static bool IsStack(Problem problem, ArrayData measurement) => measurement.Shape.Length == ProblemShapes.Rank(problem) + 1;
 
     /// <summary>A request for each frame. Reads the arrays' shapes only after it has checked them.</summary>
     /// <exception cref="InvalidInputException">The truth has another number of frames, or an array's shape does not agree with its values.</exception>

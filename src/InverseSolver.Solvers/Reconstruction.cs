@@ -9,235 +9,70 @@ using InverseSolver.Solvers.Solvers;
 
 namespace InverseSolver.Solvers;
 
-/// <summary>One problem to solve, in host memory.</summary>
-public sealed record ReconstructionRequest
-{
-    /// <summary>The forward model.</summary>
-    public required Problem Problem { get; init; }
-
-    /// <summary>y. An image (channels, height, width) on the [0,1] scale, or complex k-space (height, width); with one more leading dimension a stack of frames, which share everything else.</summary>
-    public required ArrayData Measurement { get; init; }
-
-    /// <summary>The problem's files by name: <c>mask</c>, <c>psf</c>, <c>phase</c>; for a stack of frames with (frames, height, width) one for each of them.</summary>
-    public IReadOnlyDictionary<string, ArrayData> Files { get; init; } = new Dictionary<string, ArrayData>();
-
-    /// <summary>Standard deviation of the noise in y, per real component, in y's units; with <see cref="Photons"/> that of the read-out. Null: estimated from y.</summary>
-    public required double? Sigma { get; init; }
-
-    /// <summary>Standard deviation of the rounding of y's file; an estimated <see cref="Sigma"/> is at least this.</summary>
-    public double LeastSigma { get; init; }
-
-    /// <summary>Photons per unit of y, where it was counted (<see cref="PhotonNoise"/>); null where all noise is Gaussian.</summary>
-    public double? Photons { get; init; }
-
-    /// <summary>The solver's parameters.</summary>
-    public required SolverParameters Solver { get; init; }
-
-    /// <summary>Seed of every random number that the solver draws.</summary>
-    public required long Seed { get; init; }
-
-    /// <summary>The true image, where it is known, to measure against; a stack for a stack.</summary>
-    public ArrayData? Truth { get; init; }
-
-    /// <summary>Folder of the modules of <see cref="TorchScript"/>; null where there are none.</summary>
-    public string? OperatorFolder { get; init; }
-
-    /// <summary>Whether <see cref="Reconstruction.Suited"/> takes the luminance of a coloured measurement or truth where the model is for grey images; else it refuses them.</summary>
-    public bool Luminance { get; init; }
-
-    /// <summary>What a reader of the result should know of what was done to the files, in sentences; the result's warnings begin with them.</summary>
-    public IReadOnlyList<string> Warnings { get; init; } = [];
-}
-
-/// <summary>How well an image explains its measurement.</summary>
-/// <param name="MeasuredComponents">m, real components measured.</param>
-/// <param name="Residual">||A(x) - y||^2 over the measured components.</param>
-/// <param name="Expected">m sigma^2, what noise alone would leave.</param>
-/// <param name="Ratio">Residual over expected; null when sigma is 0.</param>
-/// <param name="RelativeResidual">||A(x) - y|| / ||y||.</param>
-/// <remarks>With counted photons the entries are weighted by their noise: then everything is in units of a common level, and a ratio of 1 still is what noise explains.</remarks>
-/// <param name="PriorShare">||x - A⁺A x||^2 / ||x||^2: the share of the image's energy that the measurement does not see, hence comes from the prior; null where A is not linear.</param>
-/// <param name="Photons">Photons per unit of y, where they were counted.</param>
-public sealed record ConsistencyReport(
-    long MeasuredComponents, double Residual, double Expected, double? Ratio, double RelativeResidual, double? PriorShare, double? Photons = null)
-{
-    /// <summary>Of a stack of frames: sums, the ratio of the sums, and the means of the relative residuals and prior shares.</summary>
-    internal static ConsistencyReport Of(ConsistencyReport[] frames)
-    {
-        (double residual, double expected) = (frames.Sum(f => f.Residual), frames.Sum(f => f.Expected));
-        return new ConsistencyReport(
-            frames.Sum(f => f.MeasuredComponents), residual, expected, expected > 0 ? residual / expected : null,
-            frames.Average(f => f.RelativeResidual), frames.Average(f => f.PriorShare), frames[0].Photons);
-    }
-}
-
-/// <summary>The noise that was solved for.</summary>
-/// <param name="Sigma">Standard deviation of the Gaussian noise, per real component.</param>
-/// <param name="SigmaEstimated">Whether it was estimated from the measurement.</param>
-/// <param name="SigmaMethod">How, where it was.</param>
-/// <param name="Photons">Photons per unit of y, where they were counted.</param>
-public sealed record NoiseReport(double Sigma, bool SigmaEstimated, string? SigmaMethod, double? Photons);
-
-/// <summary>Agreement of the image, clipped to [0,1], with a known truth.</summary>
-/// <param name="PsnrDb">Peak signal-to-noise ratio, peak 1.</param>
-/// <param name="Ssim">Structural similarity, Gaussian window 11, sigma 1.5, range 1.</param>
-/// <param name="Nmse">||x - truth||^2 / ||truth||^2.</param>
-public sealed record QualityReport(double PsnrDb, double Ssim, double Nmse)
-{
-    /// <summary>Of a stack of frames: the means.</summary>
-    internal static QualityReport MeanOf(QualityReport[] frames) => new(frames.Average(f => f.PsnrDb), frames.Average(f => f.Ssim), frames.Average(f => f.Nmse));
-}
-
-/// <summary>What was found of one frame of a stack.</summary>
-/// <param name="Seed">Its seed: alone, with this seed, it gives the same image up to rounding.</param>
-/// <param name="Consistency">How well it explains its measurement.</param>
-/// <param name="Quality">Agreement with its truth, where that was given.</param>
-/// <param name="Twin">Which twin it is, of problems that have them.</param>
-public sealed record FrameReport(long Seed, ConsistencyReport Consistency, QualityReport? Quality, TwinReport? Twin);
-
-/// <summary>
-/// Which of an image and its twin, turned by 180 degrees, is the result: the one that the prior finds likelier by its denoising loss. The measurement says nothing about it,
-/// nor about where in the frame the image lies.
-/// </summary>
-/// <param name="Turned">Whether the solver's own image was turned.</param>
-/// <param name="Loss">Denoising loss of the result per element of the latent.</param>
-/// <param name="OtherLoss">That of the twin which was left.</param>
-/// <param name="Registered">Agreement with the truth of the result, or of its twin where that agrees better, shifted by whole pixels so that it correlates best; null without a truth. It uses the truth, so it says what the magnitudes were solved to, not what a caller gets.</param>
-public sealed record TwinReport(bool Turned, double Loss, double OtherLoss, QualityReport? Registered);
-
-/// <summary>What a run cost.</summary>
-/// <param name="NetworkCalls">Calls of the denoiser without gradient.</param>
-/// <param name="DecoderCalls">Calls of the decoder without gradient.</param>
-/// <param name="DecoderGradients">Calls of the decoder with gradient.</param>
-/// <param name="EncoderCalls">Calls of the encoder, with gradient or without.</param>
-/// <param name="Seconds">Wall-clock time.</param>
-/// <param name="NetworkGradients">Calls of the denoiser with gradient.</param>
-public sealed record CostReport(int NetworkCalls, int DecoderCalls, int DecoderGradients, int EncoderCalls, double Seconds, int NetworkGradients = 0);
-
-/// <summary>A solved problem.</summary>
-/// <param name="Image">The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height, width), on the [0,1] scale, not clipped; a stack for a stack.</param>
-/// <param name="Deviation">Standard deviation over the samples, per pixel, where more than one was drawn and they were averaged: where it is large, the prior chose.</param>
-/// <param name="Consistency">How well it explains the measurement.</param>
-/// <param name="Quality">Agreement with the truth, where that was given.</param>
-/// <param name="Frames">The same for each frame of a stack; null for a single image.</param>
-/// <param name="Cost">What the run cost.</param>
-/// <param name="Batch">Samples, of one frame or several, that were solved together.</param>
-public sealed record ReconstructionResult(
-    ArrayData Image, ArrayData? Deviation, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, int Batch)
-{
-    /// <summary>The noise that was solved for.</summary>
-    public required NoiseReport Noise { get; init; }
-
-    /// <summary>Which twin the result is, of problems that have them; of a stack see its frames.</summary>
-    public TwinReport? Twin { get; init; }
-
-    /// <summary>SHA-256 of the module of a <see cref="TorchScript"/>.</summary>
-    public string? OperatorHash { get; init; }
-
-    /// <summary>Of multi-coil MRI, how the measurement was prepared.</summary>
-    public MriReport? Mri { get; init; }
-
-    /// <summary>1 where the measurement was used, 0 elsewhere, of problems with a mask: (1, height, width), or (frames, 1, height, width) where frames have masks of their own.</summary>
-    public ArrayData? Mask { get; init; }
-
-    /// <summary>What may be wrong with the result or the files that it was made from, and what was done to them, in sentences.</summary>
-    public IReadOnlyList<string> Warnings { get; init; } = [];
-
-    /// <summary>Of multi-coil MRI, the complex image and what it was made of; null else.</summary>
-    public MriArrays? MriArrays { get; init; }
-
-    /// <summary>The same result with the middle of its image and deviation, where the scan is measured in a larger field of view than its image is wanted in; <see cref="MriArrays"/> stay as solved.</summary>
-    /// <param name="size">Rows and columns, at most the image's; null: all.</param>
-    public ReconstructionResult Cropped((int Rows, int Columns)? size) =>
-        size is { } s ? this with { Image = Image.Middle(s.Rows, s.Columns), Deviation = Deviation?.Middle(s.Rows, s.Columns) } : this;
-
-    // So that a deviation which is next to nothing looks like that.
-    private const float LeastWhite = 0.05f;
-
-    /// <summary>The deviation that <see cref="DeviationPicture"/> shows as white: the largest one, and at least 0.05. Null for one sample.</summary>
-    public float? DeviationWhite => Deviation is null ? null : Math.Max(LeastWhite, Deviation.Values.Max());
-
-    /// <summary>The deviation on [0,1], to look at. Null for one sample.</summary>
-    public ArrayData? DeviationPicture =>
-        DeviationWhite is { } white ? Deviation! with { Values = [.. Deviation!.Values.Select(value => value / white)] } : null;
-}
-
-// One frame, solved.
-internal sealed record FrameResult(ArrayData Image, ArrayData? Deviation, FrameReport Report, string? OperatorHash, MriFrame? Mri = null);
-
-/// <summary>A measurement made from a known image.</summary>
-/// <param name="Measurement">y = A(x) + n.</param>
-/// <param name="Files">What the problem's generators drew (mask, kernel), by name, for looking at.</param>
-public sealed record SimulatedMeasurement(ArrayData Measurement, IReadOnlyDictionary<string, ArrayData> Files)
-{
-    /// <summary>What the caller should know of the image and the files, in sentences.</summary>
-    public IReadOnlyList<string> Warnings { get; init; } = [];
-}
-
 /// <summary>Solves and simulates problems: the one door to this library for the service and the command line.</summary>
 public static class Reconstruction
 {
     // Samples are solved together as long as their pixels are at most these: memory grows with them, and beyond them time per sample no longer falls.
     private const long BatchPixels = 1 << 18;
 
-    /// <summary>Whether the problem's measurement is complex k-space.</summary>
+    /// <summary>True where the problem's measurement is complex k-space.</summary>
     public static bool IsKSpace(Problem problem) => ProblemShapes.IsComplex(problem);
 
     /// <summary>Names of the files that the problem cannot be solved without.</summary>
     public static IReadOnlyList<string> NeededFiles(Problem problem) => ProblemShapes.Files(problem);
 
-    /// <summary>Checks everything that can be checked without a network: parameters, shapes, channels, files. Cheap; allocates no large memory.</summary>
-    /// <param name="model">What is known of the model that will solve it.</param>
-    /// <param name="request">What to solve.</param>
-    /// <returns>What the caller should know besides, as the result's warnings have it.</returns>
+    /// <summary>
+    /// Checks everything that can be checked without a network: parameters, shapes, channels, files. What says the same in another form is first brought to
+    /// the one that the model takes:
+    /// grey images of three channels, masks. Cheap; allocates no large memory.
+    /// </summary>
+    /// <param name="model">The model that will solve it.</param>
+    /// <param name="request">The problem to solve.</param>
+    /// <param name="limits">The largest problem that is taken; null: no limit.</param>
+    /// <returns>
+    /// The request with everything that was found, for <see cref="Run(LatentModel, CheckedReconstruction, Action{SolverProgress}?, CancellationToken)"/>.
+    /// </returns>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
-    public static IReadOnlyList<string> Validate(ModelInfo model, ReconstructionRequest request) => Validated(model, request).Warnings;
+    public static CheckedReconstruction Check(ModelInfo model, ReconstructionRequest request, ReconstructionLimits? limits = null) =>
+        CheckedReconstruction.Of(model, request, limits);
 
-    /// <summary>Brings what says the same in another form to the one that the model takes: grey images of three channels, masks. To be called before all else; the warnings say what was done.</summary>
-    /// <param name="model">What is known of the model that will solve it.</param>
-    /// <param name="request">What to solve.</param>
-    /// <exception cref="InvalidInputException">An image is coloured, the model is for grey ones, and <see cref="ReconstructionRequest.Luminance"/> is false.</exception>
-    public static ReconstructionRequest Suited(ModelInfo model, ReconstructionRequest request) => InputForms.Suited(model, request);
-
-    /// <summary>Frames of the measurement, null where it is not a stack, and (channels, height, width) of the image of each.</summary>
-    /// <exception cref="InvalidInputException">The measurement's shape does not suit the problem.</exception>
-    public static (int? Frames, long[] Image) Shape(ReconstructionRequest request)
-    {
-        ArrayData y = request.Measurement;
-        ProblemChecks.CheckArray(y, "files.measurement");
-        return FrameStack.IsStack(request.Problem, y)
-            ? (y.Shape[0], ProblemOperators.ImageShape(request.Problem, y.Frame(0)))
-            : (null, ProblemOperators.ImageShape(request.Problem, y));
-    }
+    /// <summary>Checks and solves on the calling thread.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="request">The problem to solve.</param>
+    /// <param name="progress">Called on this thread after steps.</param>
+    /// <param name="cancellation">Checked between network and decoder calls.</param>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public static ReconstructionResult Run(
+        LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation) =>
+        Run(model, Check(model.Info, request), progress, cancellation);
 
     /// <summary>Solves on the calling thread. Where memory is short for the samples that would be solved together, fewer are.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="request">What to solve.</param>
+    /// <param name="valid">The checked problem.</param>
     /// <param name="progress">Called on this thread after steps.</param>
     /// <param name="cancellation">Checked between network and decoder calls.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for one sample.</exception>
     public static ReconstructionResult Run(
-        LatentModel model, ReconstructionRequest request, Action<SolverProgress>? progress, CancellationToken cancellation)
+        LatentModel model, CheckedReconstruction valid, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
-        Checked valid = Validated(model.Info, request);
-        (IReadOnlyList<ReconstructionRequest> frames, long[] imageShape) = (valid.Frames, valid.ImageShape);
+        (ReconstructionRequest request, IReadOnlyList<CheckedFrame> frames) = (valid.Request, valid.Frames);
         var watch = Stopwatch.StartNew();
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it.
         _ = Backend.Threads;
         using IDisposable grad = torch.no_grad();
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
-        bool share = FrameStack.ShareOperator(request) || ParallelReconstruction.ShareMask(request.Problem, imageShape, frames);
-        IReadOnlyList<ReconstructionRequest>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
+        bool share = FrameStack.ShareOperator(request) || ParallelReconstruction.ShareMask(request.Problem, frames);
+        IReadOnlyList<CheckedFrame>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
         int batch = request.Solver.JointFrames
             ? frames.Count
-            : (int)Math.Clamp(BatchPixels / (imageShape[1] * imageShape[2]), 1, sharing[0].Count * samples);
+            : (int)Math.Clamp(BatchPixels / (valid.ImageShape[1] * valid.ImageShape[2]), 1, sharing[0].Count * samples);
         while (true)
         {
             try
             {
-                return Run(model, request, sharing, valid, samples, batch, watch, progress, cancellation);
+                return Run(model, valid, sharing, samples, batch, watch, progress, cancellation).Cropped(request.Crop);
             }
             catch (Exception error) when (error.IsOutOfMemory && batch > 1 && !request.Solver.JointFrames)
             {
@@ -248,18 +83,18 @@ public static class Reconstruction
     }
 
     private static ReconstructionResult Run(
-        LatentModel model, ReconstructionRequest request, IReadOnlyList<ReconstructionRequest>[] sharing, Checked valid, int samples, int batch,
+        LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame>[] sharing, int samples, int batch,
         Stopwatch watch, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
         int batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), done = 0, frameCount = sharing.Sum(group => group.Count);
         var cost = new CostReport(0, 0, 0, 0, 0);
-        (long[] imageShape, NoiseReport? noise) = (valid.ImageShape, valid.Noise);
+        (ReconstructionRequest request, NoiseReport? noise) = (valid.Request, valid.Noise);
         var solved = new List<FrameResult>();
         var noises = new List<NoiseReport>();
-        foreach (IReadOnlyList<ReconstructionRequest> group in sharing)
+        foreach (IReadOnlyList<CheckedFrame> group in sharing)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            using Prepared prepared = Prepare(model, request, group, imageShape, noise, cancellation);
+            using Prepared prepared = Prepare(model, valid, group, cancellation);
             (ForwardOperator a, Tensor y, double sigma) = (prepared.A, prepared.Y, prepared.Sigma);
             if (prepared.Scan is { } scanned) noises.Add(scanned.Noise);
             Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
@@ -283,7 +118,7 @@ public static class Reconstruction
                     progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, Shown(a, y).ToArrayData()) { Frames = range });
                 }
 
-                using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Seed, item % samples))]);
+                using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Request.Seed, item % samples))]);
                 images.Add(solver.Run(state).clone());
                 cost = new CostReport(
                     cost.NetworkCalls + solver.Calls.Network, cost.DecoderCalls + solver.Calls.Decoder,
@@ -293,24 +128,27 @@ public static class Reconstruction
 
             Tensor all = torch.cat([.. images]);
             solved.AddRange(group.Select((frame, i) => prepared.Scan is { } scan
-                ? ParallelReconstruction.Conclude(frame, scan, i, all.narrow(0, i * samples, samples), cancellation)
-                : Conclude(model, frame, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), sigma, cancellation)));
+                ? ParallelReconstruction.Conclude(frame.Request, scan, i, all.narrow(0, i * samples, samples), cancellation)
+                : Conclude(model, frame.Request, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), sigma, cancellation)));
         }
 
-        return Result(solved, FrameStack.IsStack(request.Problem, request.Measurement), cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise ?? noises[0] with { Sigma = Math.Sqrt(noises.Average(one => one.Sigma * one.Sigma)) }, valid);
+        noise ??= noises[0] with { Sigma = Math.Sqrt(noises.Average(one => one.Sigma * one.Sigma)) };
+        return Result(solved, cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise, valid);
     }
 
-    private static Prepared Prepare(
-        LatentModel model, ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> group, long[] imageShape, NoiseReport? noise, CancellationToken cancellation)
+    private static Prepared Prepare(LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame> group, CancellationToken cancellation)
     {
+        ReconstructionRequest request = valid.Request;
         if (request.Problem is ParallelMri)
         {
-            PreparedScan scan = ParallelReconstruction.Prepare(request, group, imageShape, model.Device, cancellation);
+            PreparedScan scan = ParallelReconstruction.Prepare(request, group, model.Device, cancellation);
             return new Prepared(scan.A, scan.Y, scan.Sigma, scan);
         }
 
-        ForwardOperator unweighted = ProblemOperators.Create(request.Problem, imageShape, group[0].Files, group[0].Measurement, model.Device, request.OperatorFolder);
-        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, torch.cat([.. group.Select(frame => frame.Measurement.ToTensor(model.Device))]), noise!.Sigma, request.Photons);
+        ForwardOperator unweighted = ProblemOperators.Create(
+            request.Problem, [.. valid.ImageShape], group[0].Parts, group[0].Request.Measurement, model.Device);
+        Tensor y = torch.cat([.. group.Select(frame => frame.Request.Measurement.ToTensor(model.Device))]);
+        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, y, valid.Noise!.Sigma, request.Photons);
         return new Prepared(whitened.A, whitened.Y, whitened.Sigma, null);
     }
 
@@ -349,11 +187,13 @@ public static class Reconstruction
         }
 
         QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
-        return new FrameResult(image, deviation, new FrameReport(request.Seed, ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons }, quality, twin), (a as TorchScriptOperator)?.Hash);
+        ConsistencyReport consistency = ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons };
+        return new FrameResult(image, deviation, new FrameReport(request.Seed, consistency, quality, twin), (a as TorchScriptOperator)?.Hash);
     }
 
-    private static ReconstructionResult Result(List<FrameResult> frames, bool stack, CostReport cost, int batch, NoiseReport noise, Checked valid)
+    private static ReconstructionResult Result(List<FrameResult> frames, CostReport cost, int batch, NoiseReport noise, CheckedReconstruction valid)
     {
+        bool stack = valid.IsStack;
         (MriReport? mri, MriArrays? arrays) = ParallelReconstruction.Together(frames, stack);
         if (arrays is not null) frames = ParallelReconstruction.OnOneScale(frames, mri!.Scale);
         string[] warnings = [.. valid.Warnings, .. mri is null ? [] : ParallelReconstruction.Warnings(mri)];
@@ -400,7 +240,8 @@ public static class Reconstruction
     /// <param name="coils">Of <see cref="ParallelMri"/>, how many coils there are; null: 8, or those of the file <c>maps</c>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static SimulatedMeasurement Simulate(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder = null, double? photons = null, int? coils = null)
+        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed,
+        string? operatorFolder = null, double? photons = null, int? coils = null)
     {
         ProblemChecks.CheckArray(image, "files.image");
         var said = new List<string>();
@@ -415,16 +256,6 @@ public static class Reconstruction
         SimulatedMeasurement[] frames = [.. Enumerable.Range(0, image.Shape[0]).Select(i =>
             Simulation.Run(problem, image.Frame(i), files, sigma, FrameStack.Seed(seed, i), operatorFolder, photons, coils, seed))];
         return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files) { Warnings = said };
-    }
-
-    // The noise as given, or as estimated; one level for all frames, the root mean square of theirs.
-    // Of multi-coil data it is found when they are prepared.
-    private static NoiseReport? Noise(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> frames, long[] imageShape)
-    {
-        if (request.Problem is ParallelMri) return null;
-        if (request.Sigma is { } given) return new NoiseReport(given, false, null, request.Photons);
-        NoiseLevel[] levels = [.. frames.Select(frame => NoiseEstimate.Of(frame.Problem, imageShape, frame.Files, frame.Measurement, frame.LeastSigma))];
-        return new NoiseReport(Math.Sqrt(levels.Average(level => level.Sigma * level.Sigma)), true, levels[0].Method, null);
     }
 
     // The sample that explains the measurement best.
@@ -445,86 +276,4 @@ public static class Reconstruction
 
     // The first sample has the request's own seed; the others are spread over all seeds.
     private static long SampleSeed(long seed, int sample) => unchecked(seed + sample * (long)0x9E3779B97F4A7C15);
-
-    // A request that can be solved: its frames, (channels, height, width) of each one's image, the noise where it is known before, which pixels are used, and what is to be said.
-    private sealed record Checked(IReadOnlyList<ReconstructionRequest> Frames, long[] ImageShape, NoiseReport? Noise, ArrayData? Mask, IReadOnlyList<string> Warnings);
-
-    private static Checked Validated(ModelInfo model, ReconstructionRequest request)
-    {
-        IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
-        long[] shape = [];
-        var masks = new List<UsedMask?>();
-        for (int i = 0; i < frames.Count; i++)
-        {
-            try
-            {
-                (shape, UsedMask? used) = ValidatedImage(model, frames[i]);
-                masks.Add(used);
-            }
-            catch (InvalidInputException error) when (frames.Count > 1 && error.Field.StartsWith("files.", StringComparison.Ordinal))
-            {
-                throw new InvalidInputException(error.Field, $"Frame {i}: {error.Message}");
-            }
-        }
-
-        NoiseReport? noise = Noise(request, frames, shape);
-        string?[] said =
-        [
-            noise is null ? null : InputForms.Scale(request.Problem, frames.Zip(masks, (frame, mask) => (frame.Measurement, mask is { OfMeasurement: true } ? mask.Measured : null)), noise),
-            request.Truth is { } truth ? InputForms.TruthScale(request.Problem, truth) : null,
-        ];
-        return new Checked(frames, shape, noise, UsedMask.Together(masks), [.. request.Warnings, .. said.OfType<string>()]);
-    }
-
-    private static (long[] Shape, UsedMask? Mask) ValidatedImage(ModelInfo model, ReconstructionRequest request)
-    {
-        if (request.Sigma is { } sigma && (!double.IsFinite(sigma) || sigma < 0))
-        {
-            throw new InvalidInputException("sigma", "It must be a finite number, 0 or more.");
-        }
-
-        if (request.Sigma is null && request.Photons is not null)
-        {
-            throw new InvalidInputException("sigma", "Where photons are counted the read-out's sigma is not estimated; give it, 0 where there is none.");
-        }
-
-        if (model.Missing is { } missing)
-        {
-            throw new InvalidInputException("model", $"The model '{model.Id}' {missing}.");
-        }
-
-        RecordValidation.Check(request.Solver, "solver.parameters");
-        if (request.Solver.GridSteps > model.TrainTimesteps)
-        {
-            throw new InvalidInputException("solver.parameters.steps", $"It is {request.Solver.GridSteps}; the model '{model.Id}' was trained with {model.TrainTimesteps} timesteps.");
-        }
-
-        long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
-        ProblemParts parts = ProblemChecks.Check(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
-        PhotonNoise.Check(request.Problem, request.Photons);
-        if (shape[0] != model.Channels)
-        {
-            throw new InvalidInputException(
-                "files.measurement", $"It has {shape[0]} channel(s), the model '{model.Id}' is for images with {model.Channels}.");
-        }
-
-        if (model is { FixedHeight: { } high, FixedWidth: { } wide }
-            && (ImagePadding.Padded((int)shape[1], model.SizeMultiple) != high || ImagePadding.Padded((int)shape[2], model.SizeMultiple) != wide))
-        {
-            throw new InvalidInputException(
-                "files.measurement", $"Its image has {shape[1]} x {shape[2]} pixels; the model '{model.Id}' takes {high} x {wide} only{(high == wide ? ", and smaller ones mirrored up to them" : "")}.");
-        }
-
-        if ((request.Solver.Refusal(request.Problem, model) ?? SolverCatalog.GradientRefusal(request.Solver, model)) is { } refusal)
-        {
-            throw new InvalidInputException("solver.type", refusal);
-        }
-
-        if (request.Truth is { } truth)
-        {
-            ImageQuality.CheckTruth(truth, [.. shape.Select(n => (int)n)]);
-        }
-
-        return (shape, UsedMask.Of(request.Problem, shape, parts));
-    }
 }

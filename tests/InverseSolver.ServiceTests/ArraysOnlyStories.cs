@@ -22,7 +22,7 @@ public sealed class ArraysOnlyStories : IDisposable
         Assert.Equal(("ready", "ok"), ((string?)health["status"], (string?)health["checks"]!["imaging"]));
 
         float[] values = [.. Enumerable.Range(0, 32 * 32).Select(i => 0.5f + 0.4f * MathF.Sin(i / 32 * 0.2f))];
-        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs") { Content = JsonContent.Create(Requests.Job(Npy.Write(new NpyArray([1, 32, 32], values)))) };
+        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs") { Content = JsonContent.Create(Requests.Job(Npy.Write(new ArrayData([1, 32, 32], values)))) };
         message.Headers.Add("Prefer", "wait=60");
         using HttpResponseMessage response = await client.SendAsync(message);
         JsonObject job = (await response.Content.ReadFromJsonAsync<JsonObject>())!;

@@ -96,7 +96,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
 
             foreach (float far in new[] { 1e30f, 128f, -17f })
             {
-                Add(job => job["files"]!["measurement"] = Requests.DataUri(Npy.Write(new NpyArray([16, 16], [.. Enumerable.Repeat(far, 256)]))), 422, "invalidInput", "files.measurement");
+                Add(job => job["files"]!["measurement"] = Requests.DataUri(Npy.Write(new ArrayData([16, 16], [.. Enumerable.Repeat(far, 256)]))), 422, "invalidInput", "files.measurement");
             }
 
             return data;
@@ -222,7 +222,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
         enlarged["problem"] = new JsonObject { ["type"] = "superResolution", ["factor"] = 3 };
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(enlarged)), 422, "limitExceeded", "files.measurement");
         await ProblemAsync(
-            await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(InverseSolver.Imaging.Npy.Write(new InverseSolver.Imaging.NpyArray([3, 1, 16, 16], new float[768]))))), 422, "limitExceeded", "files.measurement");
+            await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(InverseSolver.Imaging.Npy.Write(new ArrayData([3, 1, 16, 16], new float[768]))))), 422, "limitExceeded", "files.measurement");
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(steps: 700))), 422, "limitExceeded", "solver.parameters.steps");
 
         string running = Service.Id(await small.SubmitAsync(Requests.Job(steps: 500)));
@@ -235,7 +235,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
 
     private static JsonObject KSpace() => new() { ["type"] = "mri", ["mask"] = new JsonObject { ["type"] = "equispaced" } };
 
-    private static string KSpaceFile() => Requests.DataUri(Npy.Write(new NpyArray([16, 16], new float[512], true)), "application/octet-stream");
+    private static string KSpaceFile() => Requests.DataUri(Npy.Write(new ArrayData([16, 16], new float[512], true)), "application/octet-stream");
 
     private static StringContent Json(JsonObject request) => new(request.ToJsonString(), Encoding.UTF8, "application/json");
 
@@ -282,7 +282,7 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
 
     private static byte[] NpyBomb()
     {
-        byte[] npy = Npy.Write(new NpyArray([1, 8, 8], new float[64]));
+        byte[] npy = Npy.Write(new ArrayData([1, 8, 8], new float[64]));
         return Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(npy).Replace("(1, 8, 8)", "(9, 999999, 99999)", StringComparison.Ordinal));
     }
 }

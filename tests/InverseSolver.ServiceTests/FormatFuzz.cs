@@ -14,16 +14,16 @@ public sealed class FormatFuzz(FormatFuzz.HurriedService service) : IClassFixtur
 {
     private const int Side = 16, Coils = 2;
 
-    private static readonly NpyArray Maps = new([Coils, Side, Side], [.. Enumerable.Range(0, 2 * Coils * Side * Side).Select(i => 0.5f + (0.2f * MathF.Sin(i / 2)))], IsComplex: true);
-    private static readonly NpyArray KSpace = Maps with { Values = [.. Enumerable.Range(0, 2 * Coils * Side * Side).Select(i => MathF.Cos(i * 0.7f))] };
+    private static readonly ArrayData Maps = new([Coils, Side, Side], [.. Enumerable.Range(0, 2 * Coils * Side * Side).Select(i => 0.5f + (0.2f * MathF.Sin(i / 2)))], IsComplex: true);
+    private static readonly ArrayData KSpace = Maps with { Values = [.. Enumerable.Range(0, 2 * Coils * Side * Side).Select(i => MathF.Cos(i * 0.7f))] };
 
     private static readonly Dictionary<string, Func<(string Problem, string Damaged, (string Name, byte[] File)[] Files)>> Seeds = new()
     {
         ["ismrmrd"] = () => ("parallelMri", "measurement", [("measurement", Scan("study"))]),
         ["ismrmrd-radial"] = () => ("parallelMri", "measurement", [("measurement", Scan("tiny_radial"))]),
         ["fastmri"] = () => ("parallelMri", "measurement", [("measurement", Scan("tiny_fastmri"))]),
-        ["npy"] = () => ("denoising", "measurement", [("measurement", Npy.Write(new NpyArray([1, Side, Side], KSpace.Values[..(Side * Side)])))]),
-        ["npz"] = () => ("parallelMri", "measurement", [("measurement", Npz.Write(new Dictionary<string, NpyArray> { ["measurement"] = KSpace, ["maps"] = Maps }))]),
+        ["npy"] = () => ("denoising", "measurement", [("measurement", Npy.Write(new ArrayData([1, Side, Side], KSpace.Values[..(Side * Side)])))]),
+        ["npz"] = () => ("parallelMri", "measurement", [("measurement", Npz.Write(new Dictionary<string, ArrayData> { ["measurement"] = KSpace, ["maps"] = Maps }))]),
         ["cfl"] = () => Bart("measurement"),
         ["hdr"] = () => Bart("header"),
         ["dicom"] = () => ("denoising", "measurement", [("measurement", Dicom())]),

@@ -27,7 +27,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         string[] names = [.. job["result"]!["artefacts"]!.AsArray().Select(file => (string)file!["name"]!)];
         Assert.Equal(["result.npy", "result.png", "result16.png", "deviation.npy", "deviation.png", "mask.png", "measurement.npy", "measurement.png", "report.json"], names);
         string artefacts = (string)job["links"]!["artefacts"]!;
-        NpyArray result = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/result.npy"), 1 << 20);
+        ArrayData result = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/result.npy"), 1 << 20);
         Assert.Equal([1, 32, 32], result.Shape);
         foreach ((string name, int bits) in new[] { ("result.png", 8), ("result16.png", 16) })
         {
@@ -58,7 +58,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         request["solver"]!["parameters"]!["samples"] = 2;
         JsonObject job = await service.SubmitAsync(request, "wait=60");
         string artefacts = (string)job["links"]!["artefacts"]!;
-        NpyArray deviation = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/deviation.npy"), 1 << 20);
+        ArrayData deviation = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/deviation.npy"), 1 << 20);
         Assert.Equal([1, 32, 32], deviation.Shape);
         Assert.Contains(deviation.Values, value => value > 0);
         Assert.Equal(32, ImageFile.ReadHeader(await service.Client.GetByteArrayAsync($"{artefacts}/deviation.png")).Width);
@@ -72,14 +72,14 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     {
         float[] frames = [.. Enumerable.Range(0, 3 * 32 * 32).Select(i => 0.3f + i / 1024 * 0.2f)];
         JsonObject request = Requests.Job();
-        request["files"]!["measurement"] = Requests.DataUri(Npy.Write(new NpyArray([3, 1, 32, 32], frames)), "application/octet-stream");
+        request["files"]!["measurement"] = Requests.DataUri(Npy.Write(new ArrayData([3, 1, 32, 32], frames)), "application/octet-stream");
         JsonObject job = await service.SubmitAsync(request, "wait=60");
         Assert.Equal("succeeded", Service.State(job));
         Assert.Equal(3, job["result"]!["frames"]!.AsArray().Count);
 
         string artefacts = (string)job["links"]!["artefacts"]!;
-        NpyArray result = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/result.npy"), 1 << 20);
-        NpyArray deviation = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/deviation.npy"), 1 << 20);
+        ArrayData result = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/result.npy"), 1 << 20);
+        ArrayData deviation = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/deviation.npy"), 1 << 20);
         Assert.Equal([3, 1, 32, 32], result.Shape);
         Assert.Equal([3, 1, 32, 32], deviation.Shape);
         for (int i = 0; i < 3; i++)
@@ -138,7 +138,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.True((double)baselines[0]!["quality"]!["psnrDb"]! > (double)baselines[1]!["quality"]!["psnrDb"]!);
 
         string artefacts = (string)job["links"]!["artefacts"]!;
-        NpyArray image = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/baseline-totalVariation.npy"), 1 << 20);
+        ArrayData image = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/baseline-totalVariation.npy"), 1 << 20);
         Assert.Equal([1, 32, 32], image.Shape);
         Assert.Equal(32, ImageFile.ReadHeader(await service.Client.GetByteArrayAsync($"{artefacts}/baseline-adjoint.png")).Width);
         JsonObject report = await service.GetAsync($"{artefacts}/report.json");
@@ -309,7 +309,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         };
         using HttpResponseMessage made = await service.Client.PostAsync("/v1/measurements/simulate", Requests.Form(request, ("image", Requests.Png())));
         byte[] npy = await made.Content.ReadAsByteArrayAsync();
-        NpyArray measurement = Npy.Read(npy, 1 << 20);
+        ArrayData measurement = Npy.Read(npy, 1 << 20);
         Assert.True(measurement.IsComplex);
         Assert.Equal("0.02", made.Headers.GetValues("Measurement-Sigma").Single());
         Assert.True(double.Parse(made.Headers.GetValues("Measurement-Effective-Sigma").Single()) > 0.02);

@@ -33,7 +33,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         Assert.Equal(("new", "unknown", 1), ((string)report["dicom"]!["identifiers"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
 
         // The image is on [0,1] over its scale, DICOM and NIfTI are not.
-        NpyArray result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20), complex = Npy.Read(await ArtefactAsync(job, "complex.npy"), 1 << 20);
+        ArrayData result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20), complex = Npy.Read(await ArtefactAsync(job, "complex.npy"), 1 << 20);
         float scale = (float)report["mri"]!["scale"]!;
         using var reader = new FormatReader(ReaderLimits.Default);
         DicomImage dicom = DicomFile.Read(reader, await ArtefactAsync(job, "result-0000.dcm"));
@@ -48,13 +48,13 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     public async Task A_volume_is_one_job_with_an_instance_for_each_slice()
     {
         float[] slices = [.. Enumerable.Range(0, 2 * Side * Side).Select(i => 0.2f + (0.3f * (i / (Side * Side))) + (0.2f * MathF.Sin(i % Side * 0.3f)))];
-        byte[] npz = await SimulateAsync(Npy.Write(new NpyArray([2, 1, Side, Side], slices)));
-        NpyArray volume = Npz.Read(npz, "measurement", 1 << 20);
+        byte[] npz = await SimulateAsync(Npy.Write(new ArrayData([2, 1, Side, Side], slices)));
+        ArrayData volume = Npz.Read(npz, "measurement", 1 << 20);
         Assert.Equal([2, Coils, Side, Side], volume.Shape);
 
         JsonObject job = await SolveAsync(Job("parallelMri", "leastSquares"), ("measurement", Npy.Write(volume)), ("maps", Npy.Write(Npz.Read(npz, "maps", 1 << 20))));
         Assert.Equal(["result-0000.dcm", "result-0001.dcm"], Names(job).Where(name => name.EndsWith(".dcm", StringComparison.Ordinal)));
-        NpyArray complex = Npy.Read(await ArtefactAsync(job, "complex.npy"), 1 << 20);
+        ArrayData complex = Npy.Read(await ArtefactAsync(job, "complex.npy"), 1 << 20);
         Assert.Equal([2, Side, Side], complex.Shape);
         Assert.Equal(2, job["result"]!["frames"]!.AsArray().Count);
     }
@@ -67,7 +67,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         Assert.Equal(("ismrmrd", "measurement"), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["geometry"]!));
         Assert.Equal((8, "espirit"), ((int)report["mri"]!["coils"]!, (string)report["mri"]!["maps"]!));
         Assert.InRange((double)report["consistency"]!["ratio"]!, 0.7, 1.3);
-        NpyArray result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20);
+        ArrayData result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20);
         Assert.Equal([1, 230, 180], result.Shape);
     }
 
@@ -129,7 +129,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         Assert.Equal(before.Affine, after.Affine);
         for (int i = 0; i < values.Length; i++) Assert.Equal(before.Values[i], after.Values[i], 1f);
 
-        JsonObject placed = await SolveAsync(Job("denoising", "adjoint"), ("measurement", Npy.Write(new NpyArray([2, 1, 32, 24], [.. values.Select(value => value / 900)]))), ("reference", volume));
+        JsonObject placed = await SolveAsync(Job("denoising", "adjoint"), ("measurement", Npy.Write(new ArrayData([2, 1, 32, 24], [.. values.Select(value => value / 900)]))), ("reference", volume));
         Assert.Equal(("new", "reference"), ((string)(await ReportAsync(placed))["dicom"]!["identifiers"]!, (string)(await ReportAsync(placed))["dicom"]!["geometry"]!));
         Assert.Equal(before.Affine, Nifti.Read(await ArtefactAsync(placed, "result.nii"), 1 << 20).Affine);
     }
@@ -234,7 +234,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         static byte[] Bytes(List<float> values) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values.ToArray()).ToArray();
         JsonObject job = await SolveAsync(
             Job("parallelMri", "leastSquares"), ("measurement", Bytes(kSpace)), ("header", [.. "# Dimensions\n1 32 40 1\n"u8]), ("trajectory", Bytes(trajectory)));
-        NpyArray result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20);
+        ArrayData result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20);
         Assert.Equal([1, Samples, Samples], result.Shape);
         Assert.Equal((Samples / 2 * Samples) + (Samples / 2), result.Values.Index().MaxBy(pixel => pixel.Item).Index);
     }
@@ -267,7 +267,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
             "damagedDicom" => [("measurement", Dicom()[..300])],
             "hdf5" => [("measurement", [0x89, .. "HDF\r\n"u8, 0x1A, .. "\n and nothing that HDF5 knows"u8])],
             "zip" => [("measurement", [.. "PK\x03\x04 and nothing else"u8])],
-            "otherName" => [("measurement", Npz.Write(new Dictionary<string, NpyArray> { [Patient] = new([2], [1, 2]) }))],
+            "otherName" => [("measurement", Npz.Write(new Dictionary<string, ArrayData> { [Patient] = new([2], [1, 2]) }))],
             "cflWithBadHeader" => [("measurement", new byte[64]), ("header", [.. "# Dimensions\n2 -1\n"u8])],
             "twoPngs" => [("measurement", Requests.Png()), ("measurement", Requests.Png(16))],
             "twoSeries" => [("measurement", Dicom()), ("measurement", Dicom())],

@@ -15,7 +15,7 @@ public sealed class WarningStories(Service service) : IClassFixture<Service>
     [Fact]
     public async Task An_image_on_another_scale_is_told_of_from_the_start_to_the_report()
     {
-        byte[] npy = Npy.Write(new NpyArray([Side, Side], [.. Grey.Select(value => (value / 127.5f) - 1)]));
+        byte[] npy = Npy.Write(new ArrayData([Side, Side], [.. Grey.Select(value => (value / 127.5f) - 1)]));
         using MultipartFormDataContent form = Requests.Form(Job(new JsonObject { ["type"] = "denoising" }), ("measurement", npy));
         using HttpResponseMessage accepted = await service.Client.PostAsync("/v1/jobs", form);
         JsonObject submitted = JsonNode.Parse(await accepted.Content.ReadAsStringAsync())!.AsObject();
@@ -32,7 +32,7 @@ public sealed class WarningStories(Service service) : IClassFixture<Service>
     [Theory, InlineData(1, 0, null), InlineData(2, -1, "from -1 to 1"), InlineData(255, 0, "from 0 to 255")]
     public async Task A_simulation_of_an_image_on_another_scale_says_so_in_a_header(float scale, float offset, string? word)
     {
-        byte[] image = Npy.Write(new NpyArray([Side, Side], [.. Enumerable.Range(0, Side * Side).Select(i => (i / (float)((Side * Side) - 1) * scale) + offset)]));
+        byte[] image = Npy.Write(new ArrayData([Side, Side], [.. Enumerable.Range(0, Side * Side).Select(i => (i / (float)((Side * Side) - 1) * scale) + offset)]));
         using MultipartFormDataContent form = Requests.Form(new JsonObject { ["problem"] = new JsonObject { ["type"] = "denoising" }, ["sigma"] = 0 }, ("image", image));
         using HttpResponseMessage response = await service.Client.PostAsync("/v1/measurements/simulate", form);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
@@ -98,7 +98,7 @@ public sealed class WarningStories(Service service) : IClassFixture<Service>
         message.Headers.Accept.ParseAdd("application/zip");
         using HttpResponseMessage simulated = await service.Client.SendAsync(message);
         byte[] npz = await simulated.Content.ReadAsByteArrayAsync();
-        Dictionary<string, NpyArray> arrays = Npz.Names(npz).Where(name => name != "mask").ToDictionary(name => name, name => Npz.Read(npz, name, 1 << 20));
+        Dictionary<string, ArrayData> arrays = Npz.Names(npz).Where(name => name != "mask").ToDictionary(name => name, name => Npz.Read(npz, name, 1 << 20));
         JsonObject request = Job(new JsonObject { ["type"] = "parallelMri" });
         request["solver"]!["type"] = "leastSquares";
         request["sigma"] = 0.005;

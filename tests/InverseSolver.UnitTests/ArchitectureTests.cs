@@ -1,5 +1,6 @@
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
@@ -7,7 +8,7 @@ using Xunit;
 namespace InverseSolver.UnitTests;
 
 /// <summary>Which project may use which: the arrows of the layout.</summary>
-public sealed class ArchitectureTests
+public sealed partial class ArchitectureTests
 {
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
@@ -15,7 +16,7 @@ public sealed class ArchitectureTests
         ["ModuleCheck"] = ["Torch"],
         ["Imaging"] = [],
         ["Diffusion"] = ["ModuleCheck", "Torch"],
-        ["Solvers"] = ["Diffusion"],
+        ["Solvers"] = ["Diffusion", "Imaging"],
         ["Service"] = ["Solvers", "Imaging"],
         ["Cli"] = ["Solvers", "Imaging"],
     };
@@ -78,6 +79,19 @@ public sealed class ArchitectureTests
         Assert.Contains(used, name => name.StartsWith("torch.", StringComparison.Ordinal));
         Assert.Empty(used.Intersect(Unguarded));
     }
+
+    [Fact]
+    public void The_files_from_HTTP_to_a_step_of_a_solver_are_listed_and_are_few()
+    {
+        string page = File.ReadAllText(Path.Combine(TestData.Root, "docs", "architecture.md"));
+        string[] files = [.. ListedFile().Matches(page).Select(match => match.Groups[1].Value)];
+        Assert.InRange(files.Length, 5, 15);
+        Assert.Equal(files.Length, files.Distinct().Count());
+        Assert.All(files, file => Assert.True(File.Exists(Path.Combine(TestData.Root, "src", file)), file));
+    }
+
+    [GeneratedRegex(@"^\d+\. `(InverseSolver\.[^`]+\.cs)`", RegexOptions.Multiline)]
+    private static partial Regex ListedFile();
 
     private static IEnumerable<string> Projects(string folder) =>
         Directory.EnumerateDirectories(Path.Combine(TestData.Root, folder)).SelectMany(d => Directory.EnumerateFiles(d, "*.csproj"));

@@ -20,7 +20,7 @@ public static class BartFile
     /// <param name="maxElements">The most complex numbers that are read.</param>
     /// <returns>Sizes in BART's order, trailing ones left out, and the array in C order: its shape is the sizes reversed.</returns>
     /// <exception cref="InvalidMeasurementException">The header is not valid, the data are shorter or longer than it says, too many, or not finite.</exception>
-    public static (int[] Dimensions, NpyArray Array) Read(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data, long maxElements)
+    public static (int[] Dimensions, ArrayData Array) Read(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data, long maxElements)
     {
         int[] sizes = ReadSizes(header);
         long count = 1;
@@ -34,13 +34,13 @@ public static class BartFile
         Numbers.ToFloats(data, 'f', 4, bigEndian: false, values);
         foreach (float value in values)
             if (!float.IsFinite(value)) throw new InvalidMeasurementException("The .cfl file holds values that are not finite.");
-        return (sizes, new NpyArray([.. sizes.Reverse()], values, IsComplex: true));
+        return (sizes, new ArrayData([.. sizes.Reverse()], values, IsComplex: true));
     }
 
     /// <summary>Writes a pair.</summary>
     /// <param name="array">In C order; its last dimension becomes BART's first. Real values get imaginary parts of 0.</param>
     /// <exception cref="ArgumentException">The array has more than 16 dimensions, an empty one, or values that do not fit its shape.</exception>
-    public static (byte[] Header, byte[] Data) Write(NpyArray array)
+    public static (byte[] Header, byte[] Data) Write(ArrayData array)
     {
         long count = array.Shape.Aggregate(1L, (product, size) => checked(product * size));
         if (array.Shape.Length > MaxRank || array.Shape.Any(size => size < 1) || array.Values.Length != count * (array.IsComplex ? 2 : 1))

@@ -15,7 +15,7 @@ internal static class BartImport
     /// <exception cref="InvalidMeasurementException">The pair is damaged, or holds something else.</exception>
     internal static ImportedMeasurement Import(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data, MeasurementKind kind, long maxElements)
     {
-        (int[] sizes, NpyArray array) = Read(header, data, kind, maxElements);
+        (int[] sizes, ArrayData array) = Read(header, data, kind, maxElements);
         int[] encoded = [.. Enumerable.Range(0, Coil).Where(i => sizes[i] > 1)];
         if (encoded.Length != 2)
             throw new InvalidMeasurementException($"Of BART's first three dimensions two are to be larger than 1 (rows and columns of k-space); here they are {sizes[0]}, {sizes[1]} and {sizes[2]}.");
@@ -36,7 +36,7 @@ internal static class BartImport
             origin = origin with { Scale = scale, NoiseScale = scale };
         }
 
-        return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = new(new NpyArray(shape, values, IsComplex: true), 0) }, origin);
+        return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = new(new ArrayData(shape, values, IsComplex: true), 0) }, origin);
     }
 
     /// <summary>Reads a pair of files with k-space along a trajectory.</summary>
@@ -49,7 +49,7 @@ internal static class BartImport
     internal static ImportedMeasurement Import(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data, MeasurementKind kind, long maxElements, ReadOnlySpan<byte> trajectory)
     {
         if (kind == MeasurementKind.SingleCoil) throw new InvalidMeasurementException("The samples lie along a trajectory; parallelMri takes them, with one coil too.");
-        (int[] sizes, NpyArray array) = Read(header, data, kind, maxElements);
+        (int[] sizes, ArrayData array) = Read(header, data, kind, maxElements);
         if (sizes[0] != 1) throw new InvalidMeasurementException($"BART's k-space along a trajectory has the dimensions 1, samples, spokes and coils; here the first is {sizes[0]}. Cartesian k-space is solved without the file 'trajectory'.");
         (int samples, int coils, int frames) = (sizes[1] * sizes[2], sizes[Coil], sizes[Time] * sizes[Slice]);
         int[] stack = frames == 1 ? [] : [frames];
@@ -72,15 +72,15 @@ internal static class BartImport
             (row, column) = (Math.Max(row, Math.Abs(at[0])), Math.Max(column, Math.Abs(at[2])));
         }
 
-        files["trajectory"] = new(new NpyArray(positions == samples ? [samples, 2] : [frames, samples, 2], places), 0);
+        files["trajectory"] = new(new ArrayData(positions == samples ? [samples, 2] : [frames, samples, 2], places), 0);
         origin = origin with { Rows = Side(row), Columns = Side(column), Routine = ["The trajectory is BART's, in cycles per field of view."] };
         return new ImportedMeasurement(files, origin);
     }
 
-    private static (int[] Sizes, NpyArray Array) Read(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data, MeasurementKind kind, long maxElements)
+    private static (int[] Sizes, ArrayData Array) Read(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data, MeasurementKind kind, long maxElements)
     {
         if (kind == MeasurementKind.Image) throw new InvalidMeasurementException("A .cfl file holds k-space, not an image; the problem to be solved is parallelMri, or mri where there is one coil.");
-        (int[] found, NpyArray array) = BartFile.Read(header, data, maxElements);
+        (int[] found, ArrayData array) = BartFile.Read(header, data, maxElements);
         int[] sizes = [.. found, .. Enumerable.Repeat(1, 16 - found.Length)];
         if (Enumerable.Range(0, sizes.Length).FirstOrDefault(i => i > Coil && i is not (Time or Slice) && sizes[i] > 1) is var other and > 0)
             throw new InvalidMeasurementException($"BART's dimension {other} has the size {sizes[other]}; only time (10) and slices (13) may follow the coils.");

@@ -52,7 +52,7 @@ internal static class DicomImport
         };
         if (stack.Images.Count == 1) return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = Scaled(first, origin) }, origin);
         ImportedFile[] slices = [.. stack.Images.Select(image => Scaled(image, origin))];
-        var all = new NpyArray([slices.Length, .. first.Shape[1..]], [.. slices.SelectMany(slice => slice.Array.Values)]);
+        var all = new ArrayData([slices.Length, .. first.Shape[1..]], [.. slices.SelectMany(slice => slice.Array.Values)]);
         return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = new(all, slices.Max(slice => slice.Quantisation)) }, origin);
 
         IEnumerable<string> OfPixels()
@@ -97,6 +97,6 @@ internal static class DicomImport
         float[] values = Array.ConvertAll(image.Values, value => (float)((value - origin.Offset) / origin.Scale));
         for (int i = 0; image.Padding is { } padding && i < values.Length; i++)
             if (padding[i] && values[i] is < 0 or > 1) values[i] = 0;
-        return new ImportedFile(new NpyArray(shape, values), whole ? 1 / origin.Scale / Math.Sqrt(12) : 0);
+        return new ImportedFile(new ArrayData(shape, values), whole ? 1 / origin.Scale / Math.Sqrt(12) : 0);
     }
 }

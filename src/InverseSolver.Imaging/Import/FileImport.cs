@@ -74,7 +74,7 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
 
         if (RawMriFile.IsHdf5(file) || Npz.IsZip(file)) throw new InvalidMeasurementException("HDF5 and .npz can be the measurement only; this file is an image or .npy.");
         Image image = ImageFile.Read(file, new ImageLimits((int)Math.Min(maxPixels, int.MaxValue)));
-        return new ImportedFile(flat ? Flatten(image, name) : new NpyArray([image.Channels, image.Height, image.Width], image.Values), image.BitDepth == 8 ? EightBit : 0);
+        return new ImportedFile(flat ? Flatten(image, name) : new ArrayData([image.Channels, image.Height, image.Width], image.Values), image.BitDepth == 8 ? EightBit : 0);
     }
 
     private ImportedMeasurement ReadNpz(byte[] file)
@@ -93,10 +93,10 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
         return new ImportedMeasurement(files, OfArray(measurement.Array, "npz"));
     }
 
-    private static MeasurementOrigin OfArray(NpyArray array, string format) =>
+    private static MeasurementOrigin OfArray(ArrayData array, string format) =>
         new() { Format = format, Rows = array.Shape[^Math.Min(2, array.Shape.Length)], Columns = array.Shape[^1] };
 
-    private NpyArray Checked(NpyArray array, string name)
+    private ArrayData Checked(ArrayData array, string name)
     {
         if (array.Shape.Length == 0) throw new InvalidMeasurementException("The array is a single number.");
         long plane = array.Shape.TakeLast(2).Aggregate(1L, (product, size) => product * size);
@@ -106,7 +106,7 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
         return image ? array with { Shape = [1, .. array.Shape] } : array;
     }
 
-    private static NpyArray Flatten(Image image, string name)
+    private static ArrayData Flatten(Image image, string name)
     {
         int plane = image.Height * image.Width;
         ReadOnlySpan<float> first = image.Values.AsSpan(0, plane);
@@ -115,6 +115,6 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
             if (!first.SequenceEqual(image.Values.AsSpan(channel * plane, plane))) throw new InvalidMeasurementException($"The {name} is coloured; it has to be grey.");
         }
 
-        return new NpyArray([image.Height, image.Width], first.ToArray());
+        return new ArrayData([image.Height, image.Width], first.ToArray());
     }
 }

@@ -43,6 +43,6 @@ internal static class NiftiImport
         int[] shape = [.. slices.Slices == 1 ? Array.Empty<int>() : [slices.Slices], 1, rows, columns];
         bool whole = slices.Values.All(value => value == MathF.Round(value));
         float[] values = Array.ConvertAll(layout.Show(slices.Values, slices.Slices, rows, columns), value => (float)((value - origin.Offset) / origin.Scale));
-        return new ImportedFile(new NpyArray(shape, values), whole ? 1 / origin.Scale / Math.Sqrt(12) : 0);
+        return new ImportedFile(new ArrayData(shape, values), whole ? 1 / origin.Scale / Math.Sqrt(12) : 0);
     }
 }

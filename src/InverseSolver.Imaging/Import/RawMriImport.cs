@@ -47,7 +47,7 @@ internal static class RawMriImport
         if (raw.Trajectory is { } path) Add("trajectory", path.Length == 2 * samples ? [samples, 2] : [.. frames, samples, 2], path, false);
         return new ImportedMeasurement(files, origin);
 
-        void Add(string name, int[] shape, float[] values, bool complex) => files[name] = new ImportedFile(new NpyArray(shape, values, complex), 0);
+        void Add(string name, int[] shape, float[] values, bool complex) => files[name] = new ImportedFile(new ArrayData(shape, values, complex), 0);
     }
 
     private static float[] OfFrames(CalibrationLines lines, RawMri raw)

@@ -56,14 +56,14 @@ internal static class CartesianSorter
         (int, int, int) Place(Acquisition line) => (order.SliceOf(line), line.Step2, line.Step1);
     }
 
-    private static MriFrame[] Frames(FrameOrder order, CartesianData data, bool isTurned)
+    private static RawMriFrame[] Frames(FrameOrder order, CartesianData data, bool isTurned)
     {
         // The slices of a 2-D scan lie apart as their positions do; those of a 3-D scan fill the slab.
         double? spacing = SliceGeometry.Spacing([.. order.Slices.Select(slice => order.Lines.First(line => line.Slice == slice))]);
         if (data.Slices > 1) spacing = data.Third.PixelMm;
         return
         [
-            .. order.Lines.SelectMany((line, i) => Enumerable.Range(0, data.Slices).Select(slice => new MriFrame(
+            .. order.Lines.SelectMany((line, i) => Enumerable.Range(0, data.Slices).Select(slice => new RawMriFrame(
                 (order.SliceOf(line) * data.Slices) + slice,
                 line.Contrast,
                 line.Phase,

@@ -53,7 +53,7 @@ public static class FastMriFile
             Mask = grid,
             PixelMm = isSized && readout.PixelMm > 0 && phase.PixelMm > 0 ? (readout.PixelMm, phase.PixelMm, encoding!.Recon.Z.Size == 1 ? encoding.Recon.Z.Mm : 0) : default,
             Crop = (rowsLeft, columnsLeft) == (readout.Final, phase.Final) ? null : (rowsLeft, columnsLeft),
-            FrameList = [.. Enumerable.Range(0, slices).Select(slice => new MriFrame(slice, 0, 0, 0, 0, null))],
+            FrameList = [.. Enumerable.Range(0, slices).Select(slice => new RawMriFrame(slice, 0, 0, 0, 0, null))],
             Study = study,
             Remarks = remarks,
             Routine = routine,

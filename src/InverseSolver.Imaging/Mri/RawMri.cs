@@ -49,7 +49,7 @@ public sealed record RawMri
     public float[]? Density { get; init; }
 
     /// <summary>What each frame is.</summary>
-    public required IReadOnlyList<MriFrame> FrameList { get; init; }
+    public required IReadOnlyList<RawMriFrame> FrameList { get; init; }
 
     /// <summary>The size of a pixel and the slices' thickness, where the file says that but not where its slices lie (fastMRI); 0: not known.</summary>
     public (double Row, double Column, double Slice) PixelMm { get; init; }

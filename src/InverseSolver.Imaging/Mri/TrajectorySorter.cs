@@ -156,7 +156,7 @@ internal static class TrajectorySorter
             Trajectory = [.. distinct.SelectMany(frame => frame.Places)],
             Density = areWeights ? weights : null,
             NoiseCovariance = scan.NoiseCovariance(1),
-            FrameList = [.. order.Lines.Select((line, i) => new MriFrame(
+            FrameList = [.. order.Lines.Select((line, i) => new RawMriFrame(
                 order.SliceOf(line), line.Contrast, line.Phase, line.Repetition, line.Set, SliceGeometry.Of(line, rows, columns, 0, e.Recon.Z.Mm, spacing, scan.IsTurned), order.Details[i]))],
             Study = scan.Header.Study,
             Remarks = scan.Remarks,

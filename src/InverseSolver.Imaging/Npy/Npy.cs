@@ -19,7 +19,7 @@ public static class Npy
     /// <param name="maxElements">The most elements that are read; a complex element counts once.</param>
     /// <param name="requireFinite">Whether NaN, infinities and numbers beyond single precision are refused.</param>
     /// <exception cref="InvalidMeasurementException">As for <see cref="ReadHeader"/>; too many elements; fewer or more bytes than the shape needs; a value that is not finite.</exception>
-    public static NpyArray Read(ReadOnlySpan<byte> file, long maxElements, bool requireFinite = true)
+    public static ArrayData Read(ReadOnlySpan<byte> file, long maxElements, bool requireFinite = true)
     {
         NpyHeader header = ReadHeader(file);
         int components = header.IsComplex ? 2 : 1;
@@ -37,12 +37,12 @@ public static class Npy
                 if (!float.IsFinite(value)) throw new InvalidMeasurementException("The .npy array holds values that are not finite in single precision.");
         }
         if (header.IsFortranOrder && header.Shape.Length > 1) values = ToCOrder(values, header.Shape, components);
-        return new NpyArray(header.Shape, values, header.IsComplex);
+        return new ArrayData(header.Shape, values, header.IsComplex);
     }
 
     /// <summary>Writes an array as little-endian float32 or complex64, version 1.0, in C order.</summary>
     /// <exception cref="ArgumentException">The shape does not fit the values.</exception>
-    public static byte[] Write(NpyArray array)
+    public static byte[] Write(ArrayData array)
     {
         long count = array.Shape.Aggregate(1L, (product, size) => checked(product * size));
         if (array.Shape.Any(size => size < 0) || array.Values.Length != count * (array.IsComplex ? 2 : 1))

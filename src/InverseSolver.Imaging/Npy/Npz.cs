@@ -26,7 +26,7 @@ public static class Npz
     /// <param name="name">The array's name, without .npy.</param>
     /// <param name="maxElements">The most elements that are read.</param>
     /// <exception cref="InvalidMeasurementException">The file is not such an archive, has no such array, or the array is refused as in <see cref="Npy.Read"/>.</exception>
-    public static NpyArray Read(byte[] file, string name, long maxElements)
+    public static ArrayData Read(byte[] file, string name, long maxElements)
     {
         using ZipArchive archive = Open(file);
         if (!Arrays(archive).TryGetValue(name, out ZipArchiveEntry? entry)) throw new InvalidMeasurementException($"The .npz file has no array '{name}'.");
@@ -49,12 +49,12 @@ public static class Npz
 
     /// <summary>Writes arrays, deflated.</summary>
     /// <param name="arrays">By name.</param>
-    public static byte[] Write(IReadOnlyDictionary<string, NpyArray> arrays)
+    public static byte[] Write(IReadOnlyDictionary<string, ArrayData> arrays)
     {
         using var file = new MemoryStream();
         using (var archive = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true))
         {
-            foreach ((string name, NpyArray array) in arrays)
+            foreach ((string name, ArrayData array) in arrays)
             {
                 ZipArchiveEntry entry = archive.CreateEntry(name + ".npy", CompressionLevel.Fastest);
                 entry.LastWriteTime = new DateTimeOffset(1980, 1, 1, 0, 0, 0, TimeSpan.Zero); // the same arrays give the same bytes

@@ -1,10 +1,6 @@
-using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
-using InverseSolver.Imaging;
-using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Jobs;
 using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Problems;
 using InverseSolver.Solvers.Solvers;
 
 namespace InverseSolver.Service.Jobs;
@@ -60,69 +56,6 @@ internal sealed record Job(
     IReadOnlyList<string> Warnings,
     JobLinks Links);
 
-/// <summary>A request as it was accepted: without files, with every solver parameter resolved.</summary>
-internal sealed record StoredRequest
-{
-    /// <summary>The model's id.</summary>
-    public required string Model { get; init; }
-
-    /// <summary>The version of the model that the job is solved with: the hash of its files when the job was taken in. If it is gone by then, the job fails with <c>modelChanged</c>.</summary>
-    public string? ModelHash { get; init; }
-
-    /// <summary>The forward model.</summary>
-    public required Problem Problem { get; init; }
-
-    /// <summary>The noise's standard deviation as given; null where it is estimated.</summary>
-    public double? Sigma { get; init; }
-
-    /// <summary>Photons per unit of the measurement, where it was counted.</summary>
-    public double? Photons { get; init; }
-
-    /// <summary>The solver with all its parameters.</summary>
-    public required ResolvedSolver Solver { get; init; }
-
-    /// <summary>The baselines with all their parameters, where some were asked for.</summary>
-    public IReadOnlyList<ResolvedSolver>? Baselines { get; init; }
-
-    /// <summary>The seed.</summary>
-    public required long Seed { get; init; }
-
-    /// <summary>Whether the same request gives the same bits again; else its network calls may be shared with other jobs.</summary>
-    public bool Reproducible { get; init; } = true;
-
-    /// <summary>Whether the luminance of coloured files is taken where the model is for grey images.</summary>
-    public bool Luminance { get; init; }
-
-    /// <summary>Whether the event stream carries previews.</summary>
-    public required bool Previews { get; init; }
-
-    /// <summary>The caller's label.</summary>
-    public string? Name { get; init; }
-
-    /// <summary>How the directions of an ISMRMRD measurement are understood, where the caller said so.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public VendorConvention? VendorConvention { get; init; }
-
-    /// <summary>What becomes of a reference that does not belong to the measurement, where the caller said so.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public ReferenceRule? Reference { get; init; }
-
-    /// <summary>SHA-256 of each file that was sent, by name.</summary>
-    public required IReadOnlyDictionary<string, string> Files { get; init; }
-
-    /// <summary>Its files as arrays.</summary>
-    /// <param name="decoder">Reads them.</param>
-    /// <param name="files">Their bytes by name.</param>
-    public DecodedFiles Decode(FileDecoder decoder, IReadOnlyDictionary<string, byte[]> files) =>
-        decoder.DecodeAll(Problem, files, convention: VendorConvention ?? Imaging.VendorConvention.Auto, forceReference: Reference == ReferenceRule.Force);
-}
-
-/// <summary>A solver with all its parameters.</summary>
-/// <param name="Type">The solver's name.</param>
-/// <param name="Preset">The preset it started from.</param>
-/// <param name="Parameters">All parameters.</param>
-internal sealed record ResolvedSolver(string Type, string Preset, JsonObject Parameters);
-
 /// <summary>How far a job is.</summary>
 /// <param name="Stage">What the solver is doing.</param>
 /// <param name="Step">Steps done.</param>
@@ -149,27 +82,6 @@ internal sealed record JobProgress(string Stage, int Step, int Of, double? Resid
 internal sealed record JobResult(
     double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts,
     IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null, string? Device = null, SharingReport? Sharing = null);
-
-/// <summary>Network calls that jobs shared.</summary>
-/// <param name="MeanItems">Images that went through a network at once, on average over the group of jobs until this one ended.</param>
-/// <param name="MostItems">Images in the largest batch.</param>
-/// <param name="Calls">Batches that went through.</param>
-internal sealed record SharingReport(double MeanItems, long MostItems, long Calls);
-
-/// <summary>What a baseline found; its image is the artefact <c>baseline-{solver}.npy</c>.</summary>
-/// <param name="Solver">Its name.</param>
-/// <param name="Parameters">All its parameters.</param>
-/// <param name="Consistency">How well its image explains the measurement.</param>
-/// <param name="Quality">Agreement with the truth, where that was given.</param>
-/// <param name="Cost">What it cost.</param>
-internal sealed record BaselineReport(string Solver, JsonObject Parameters, ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost);
-
-/// <summary>A file that a job made.</summary>
-/// <param name="Name">Its name under <c>/v1/jobs/{id}/artefacts/</c>.</param>
-/// <param name="ContentType">Its media type.</param>
-/// <param name="Bytes">Its size.</param>
-/// <param name="Sha256">Its SHA-256 in lower-case hexadecimals; also its ETag.</param>
-internal sealed record Artefact(string Name, string ContentType, long Bytes, string Sha256);
 
 /// <summary>Why a job failed.</summary>
 /// <param name="Code">The stable code: <c>invalidInput</c>, <c>invalidFile</c>, <c>invalidModel</c>, <c>unknownModel</c>, <c>modelChanged</c>, <c>modelTooLarge</c>, <c>outOfMemory</c>, <c>timeLimit</c>, <c>lostTooOften</c> or <c>internal</c>.</param>

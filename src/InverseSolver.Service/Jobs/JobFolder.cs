@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
 using Microsoft.Win32.SafeHandles;
 
@@ -25,11 +24,7 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     public byte[] ReadInput(string id, string name) => File.ReadAllBytes(Path.Combine(root, id, "input", name));
 
     /// <summary>Stores an artefact.</summary>
-    public Artefact WriteArtefact(string id, long epoch, string name, string contentType, byte[] bytes)
-    {
-        Write(Path.Combine(root, id, $"{epoch}"), name, bytes);
-        return new Artefact(name, contentType, bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)));
-    }
+    public void WriteArtefact(string id, long epoch, string name, byte[] bytes) => Write(Path.Combine(root, id, $"{epoch}"), name, bytes);
 
     /// <summary>Where an artefact lies.</summary>
     public string PathOf(string id, long epoch, string name) => Path.Combine(root, id, $"{epoch}", name);

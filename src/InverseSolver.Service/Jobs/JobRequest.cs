@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
+using InverseSolver.Solvers.Jobs;
 using InverseSolver.Solvers.Problems;
 
 namespace InverseSolver.Service.Jobs;
@@ -97,16 +98,6 @@ internal sealed record JobRequest : IRequestWithFiles
         ["reference"] = Files?.Reference,
         ["truth"] = Files?.Truth,
     };
-}
-
-/// <summary>What becomes of a reference that names another patient, study, frame of reference or place than the measurement: check (absent) refuses it, force takes it, and report and DICOM files then say so.</summary>
-internal enum ReferenceRule
-{
-    /// <summary>It is refused.</summary>
-    Check,
-
-    /// <summary>It is taken.</summary>
-    Force,
 }
 
 /// <summary>Which solver, and how.</summary>

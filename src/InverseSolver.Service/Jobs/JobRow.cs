@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InverseSolver.Solvers.Jobs;
 
 namespace InverseSolver.Service.Jobs;
 

@@ -1,4 +1,5 @@
 using Dapper;
+using InverseSolver.Solvers.Jobs;
 using Microsoft.Data.Sqlite;
 
 namespace InverseSolver.Service.Jobs;

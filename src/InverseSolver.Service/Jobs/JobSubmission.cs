@@ -3,12 +3,12 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
+using InverseSolver.Imaging;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Solvers.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -17,7 +17,7 @@ namespace InverseSolver.Service.Jobs;
 internal sealed class JobSubmission(
     UploadReader reader,
     UploadGate gate,
-    FileDecoder decoder,
+    FormatReader formats,
     ModelCatalog models,
     DeviceSlots slots,
     JobStore store,
@@ -42,7 +42,7 @@ internal sealed class JobSubmission(
 
         using IDisposable place = await gate.EnterAsync(cancellation);
         Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
-        Dictionary<string, string> hashes = upload.Files.ToDictionary(file => file.Key, file => Convert.ToHexStringLower(SHA256.HashData(file.Value)));
+        Dictionary<string, string> hashes = StoredRequest.HashesOf(upload.Files);
         string bodyHash = HashOf(upload.Request, hashes);
         if (Earlier(key, bodyHash) is { } earlier)
         {
@@ -76,11 +76,9 @@ internal sealed class JobSubmission(
         JobRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
         SolverChoice choice = request.Solver ?? new SolverChoice();
-        string type = choice.Type ?? Recommendation.For(request.Problem).Best;
-        SolverParameters parameters = SolverCatalog.Resolve(type, choice.Preset, choice.Parameters);
-        JsonObject all = SolverCatalog.ToJson(parameters);
-        IReadOnlyList<Baseline> baselines = Baseline.Resolve(request.Baselines ?? []);
-        if (all["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
+        ResolvedSolver solver = ResolvedSolver.Of(request.Problem, choice.Type, choice.Preset, choice.Parameters);
+        IReadOnlyList<ResolvedSolver>? baselines = ResolvedSolver.Baselines(request.Baselines ?? []);
+        if (solver.Parameters["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
         {
             throw RequestChecks.Unprocessable("limitExceeded", "solver.parameters.steps", $"At most {limits.Value.SolverSteps} steps are taken here.");
         }
@@ -101,8 +99,8 @@ internal sealed class JobSubmission(
             Problem = request.Problem,
             Sigma = request.Sigma,
             Photons = request.Photons,
-            Solver = new ResolvedSolver(type, choice.Preset, all),
-            Baselines = baselines.Count == 0 ? null : [.. baselines.Select(one => new ResolvedSolver(one.Solver, Baseline.Preset, SolverCatalog.ToJson(one.Parameters)))],
+            Solver = solver,
+            Baselines = baselines,
             Seed = request.Seed,
             Reproducible = request.Reproducible,
             Luminance = request.Luminance,
@@ -117,27 +115,14 @@ internal sealed class JobSubmission(
             throw RequestChecks.Unprocessable("missingFile", "files.reference", "\"reference\": \"force\" is about the file reference, and there is none.");
         }
 
-        DecodedFiles files = stored.Decode(decoder, upload.Files);
-        stored = stored with { Problem = files.Problem };
-        ReconstructionRequest reconstruction = Reconstruction.Suited(model, JobRun.ToReconstruction(stored, files, operators.Value.Folder));
-        (int? frames, long[] image) = Reconstruction.Shape(reconstruction);
-        if (frames > limits.Value.Frames)
-        {
-            throw RequestChecks.Unprocessable("limitExceeded", "files.measurement", $"It is a stack of {frames} frames; at most {limits.Value.Frames} are solved here.");
-        }
-
-        if (image[1] * image[2] > limits.Value.ImagePixels)
-        {
-            throw RequestChecks.Unprocessable(
-                "limitExceeded", "files.measurement", $"The image to be solved for has {image[1]} x {image[2]} pixels; at most {limits.Value.ImagePixels} are solved here.");
-        }
-
-        IReadOnlyList<string> warnings = [.. Reconstruction.Validate(model, reconstruction), .. files.Origin.Remarks];
-        Baseline.Validate(model, reconstruction, baselines);
+        JobPlan plan = JobPlan.Of(
+            stored, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
+            new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels));
 
         // Last, because a model whose card has no hashes is read for it, once.
-        string? hash = models.FindVersion(request.Model, slots.Distinct)?.Hash;
-        return (stored with { ModelHash = hash ?? throw RequestChecks.Unprocessable("unknownModel", "model", "The model is there no more.") }, warnings);
+        string hash = models.FindVersion(request.Model, slots.Distinct)?.Hash
+            ?? throw RequestChecks.Unprocessable("unknownModel", "model", "The model is there no more.");
+        return (plan.Request with { ModelHash = hash }, plan.Warnings);
     }
 
     /// <summary>The job that was stored under the key, if the same was sent then.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
 using InverseSolver.Solvers;
+using InverseSolver.Solvers.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
@@ -27,7 +28,7 @@ internal static class SimulationEndpoints
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(
-        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FileDecoder decoder, [FromServices] IOptions<OperatorOptions> operators,
+        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FormatReader formats, [FromServices] IOptions<OperatorOptions> operators,
         [FromServices] IOptions<LimitOptions> limits)
     {
         using IDisposable place = await gate.EnterAsync(http.RequestAborted);
@@ -39,8 +40,8 @@ internal static class SimulationEndpoints
             throw RequestChecks.Unprocessable("missingFile", "files.image", "The image is required, as a part or as a data URI.");
         }
 
-        DecodedFiles files = decoder.DecodeAll(request.Problem, upload.Files, "image");
-        DecodedFile image = files["image"];
+        JobInputs files = JobInputs.Read(formats, limits.Value.Pixels, request.Problem, upload.Files, "image");
+        ImportedFile image = files["image"];
         if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] or [_, 1 or 3, _, _] })
         {
             throw RequestChecks.Unprocessable("invalidInput", "files.image", "The image is real and has one or three channels; a stack of frames is (frames, channels, height, width).");
@@ -76,14 +77,13 @@ internal static class SimulationEndpoints
 
         if (Accepts("application/zip"))
         {
-            Dictionary<string, NpyArray> all = simulated.Files.ToDictionary(file => file.Key, file => Pictures.ToArray(file.Value));
-            all["measurement"] = Pictures.ToArray(measurement);
+            Dictionary<string, ArrayData> all = new(simulated.Files) { ["measurement"] = measurement };
             return TypedResults.Bytes(Npz.Write(all), "application/zip", "measurement.npz");
         }
 
         return Accepts("image/png") && Pictures.ToPng(measurement, 8) is { } png
             ? TypedResults.Bytes(png, "image/png")
-            : TypedResults.Bytes(Pictures.ToNpy(measurement), "application/octet-stream", "measurement.npy");
+            : TypedResults.Bytes(Npy.Write(measurement), "application/octet-stream", "measurement.npy");
 
         bool Accepts(string mediaType) => http.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(mediaType, StringComparison.OrdinalIgnoreCase));
     }

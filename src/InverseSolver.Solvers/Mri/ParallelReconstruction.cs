@@ -20,16 +20,16 @@ internal static class ParallelReconstruction
     private static bool IsComplex(SolverParameters solver) => solver is not DiffusionParameters;
 
     /// <summary>Whether the frames of a volume were sampled alike, so that they can be solved together.</summary>
-    public static bool ShareMask(Problem problem, long[] image, IReadOnlyList<ReconstructionRequest> frames)
+    public static bool ShareMask(Problem problem, IReadOnlyList<CheckedFrame> frames)
     {
-        if (problem is not ParallelMri parallel) return false;
-        bool[]? first = Mask(parallel, image, frames[0]);
-        return frames.Skip(1).All(frame => first is null || first.AsSpan().SequenceEqual(Mask(parallel, image, frame)));
+        if (problem is not ParallelMri) return false;
+        bool[]? first = frames[0].Parts.Mask;
+        return frames.Skip(1).All(frame => first is null || first.AsSpan().SequenceEqual(frame.Parts.Mask));
     }
 
     /// <summary>Prepares frames that share their mask.</summary>
-    public static PreparedScan Prepare(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> group, long[] image, Device device, CancellationToken cancellation) =>
-        ScanPreparation.Prepare((ParallelMri)request.Problem, group, Mask((ParallelMri)request.Problem, image, group[0]), IsComplex(request.Solver), device, cancellation.ThrowIfCancellationRequested);
+    public static PreparedScan Prepare(ReconstructionRequest request, IReadOnlyList<CheckedFrame> group, Device device, CancellationToken cancellation) => ScanPreparation.Prepare(
+        (ParallelMri)request.Problem, [.. group.Select(frame => frame.Request)], group[0].Parts.Mask, IsComplex(request.Solver), device, cancellation.ThrowIfCancellationRequested);
 
     /// <summary>The complex image of a frame from a solver's, and what is to be said of it.</summary>
     public static FrameResult Conclude(ReconstructionRequest request, PreparedScan scan, int frame, Tensor samples, CancellationToken cancellation)
@@ -125,6 +125,4 @@ internal static class ParallelReconstruction
     }
 
     private static ArrayData Times(ArrayData array, float factor) => array with { Values = Array.ConvertAll(array.Values, value => value * factor) };
-
-    private static bool[]? Mask(ParallelMri problem, long[] image, ReconstructionRequest frame) => ParallelMriChecks.Check(problem, image, frame.Files, frame.Measurement);
 }

@@ -49,11 +49,23 @@ public static class NoiseEstimate
     /// <exception cref="InvalidInputException">It cannot be estimated; names <c>sigma</c>.</exception>
     public static NoiseLevel Of(Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData measurement, double least)
     {
-        if (Unknown(problem) is { } reason) throw new InvalidInputException("sigma", $"{reason} Give sigma.");
-        NoiseLevel level = Of(problem, ProblemChecks.Check(problem, imageShape, files, measurement), measurement);
+        CheckKnown(problem);
+        return Of(problem, ProblemChecks.Check(problem, imageShape, files, measurement), measurement, least);
+    }
+
+    /// <summary>Estimates the level of one measurement of a checked problem.</summary>
+    internal static NoiseLevel Of(Problem problem, ProblemParts parts, ArrayData measurement, double least)
+    {
+        CheckKnown(problem);
+        NoiseLevel level = Of(problem, parts, measurement);
         // What single precision leaves of a difference is no noise.
         if (level.Sigma < RoundingShare * measurement.Values.Max(Math.Abs)) level = level with { Sigma = 0 };
         return level.Sigma >= least ? level : new NoiseLevel(least, $"rounding of the file; {level.Method}, gave less");
+    }
+
+    private static void CheckKnown(Problem problem)
+    {
+        if (Unknown(problem) is { } reason) throw new InvalidInputException("sigma", $"{reason} Give sigma.");
     }
 
     private static string? Unknown(Problem problem) => problem switch

@@ -25,13 +25,13 @@ public static class ProblemOperators
             throw new InvalidInputException("files.measurement", complex ? "It is real; k-space is needed: a complex .npy (height, width)." : "It is complex; a real image is needed.");
         }
 
-        if (measurement.Shape.Length != FrameStack.MeasurementRank(problem) && problem is ParallelMri)
+        if (measurement.Shape.Length != ProblemShapes.Rank(problem) && problem is ParallelMri)
         {
-            string one = FrameStack.MeasurementRank(problem) == 3 ? "coils, rows, columns" : "coils, samples";
+            string one = ProblemShapes.Rank(problem) == 3 ? "coils, rows, columns" : "coils, samples";
             throw new InvalidInputException("files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is ({one}), for a volume (slices, {one}).");
         }
 
-        if (measurement.Shape.Length != FrameStack.MeasurementRank(problem))
+        if (measurement.Shape.Length != ProblemShapes.Rank(problem))
         {
             throw new InvalidInputException(
                 "files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; needed is {(complex ? "(height, width)" : "(height, width) or (channels, height, width)")}, for a stack of frames {(complex ? "(frames, height, width)" : "(frames, channels, height, width)")}.");
@@ -63,9 +63,13 @@ public static class ProblemOperators
     /// <param name="operatorFolder">Folder of the modules of <see cref="TorchScript"/>.</param>
     /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
     public static ForwardOperator Create(
-        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device, string? operatorFolder = null)
+        Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, Device device, string? operatorFolder = null) =>
+        Create(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement, operatorFolder), measurement, device);
+
+    /// <summary>The operator of a checked problem and its measurement, whose shape of a module's is known only now.</summary>
+    internal static ForwardOperator Create(Problem problem, long[] imageShape, ProblemParts parts, ArrayData? measurement, Device device)
     {
-        ForwardOperator op = Build(problem, imageShape, ProblemChecks.Check(problem, imageShape, files, measurement, operatorFolder), device);
+        ForwardOperator op = Build(problem, imageShape, parts, device);
         if (measurement is null || measurement.Shape.Select(size => (long)size).SequenceEqual(op.Range)) return op;
         op.Dispose();
         throw new InvalidInputException("files.measurement", $"Its shape is {ProblemChecks.Text(measurement.Shape)}; the module gives {ProblemChecks.Text(op.Range.Select(size => (int)size))}.");

@@ -21,6 +21,13 @@ internal static class ProblemShapes
         _ => false,
     };
 
+    /// <summary>Dimensions of one frame's measurement.</summary>
+    public static int Rank(Problem problem) => problem switch
+    {
+        ParallelMri { Rows: null, Columns: null } => 3,
+        _ => IsComplex(problem) ? 2 : 3,
+    };
+
     /// <summary>Shape of y for an image; not known for a module, which is taken to keep it.</summary>
     public static long[] Measurement(Problem problem, long[] image) => problem switch
     {

@@ -40,7 +40,7 @@ public sealed class CommandTests : IDisposable
             values[i] = r < 0.15 ? 0.3f : r < 0.4 ? 0.7f : 0f;
         }
 
-        File.WriteAllBytes(PathOf(name), Npy.Write(new NpyArray([side, side], values)));
+        File.WriteAllBytes(PathOf(name), Npy.Write(new ArrayData([side, side], values)));
     }
 
     [Fact]
@@ -81,11 +81,11 @@ public sealed class CommandTests : IDisposable
     {
         using var bart = new Mri.BartProgram();
         float[] values = [.. Enumerable.Range(0, 48).Select(i => i - 7.5f)];
-        File.WriteAllBytes(PathOf("a.npy"), Npy.Write(new NpyArray([2, 3, 4], values, IsComplex: true)));
+        File.WriteAllBytes(PathOf("a.npy"), Npy.Write(new ArrayData([2, 3, 4], values, IsComplex: true)));
         Assert.Equal(0, Inverse("convert", PathOf("a.npy"), PathOf("a.cfl")).ExitCode);
         bart.Run("scale", "2", PathOf("a"), PathOf("b"));
         Assert.Equal(0, Inverse("convert", PathOf("b.cfl"), PathOf("b.npy")).ExitCode);
-        NpyArray back = Npy.Read(File.ReadAllBytes(PathOf("b.npy")), 1000);
+        ArrayData back = Npy.Read(File.ReadAllBytes(PathOf("b.npy")), 1000);
         Assert.Equal([2, 3, 4], back.Shape);
         Assert.Equal(values.Select(value => 2 * value), back.Values);
         Assert.Equal(2, Inverse("convert", PathOf("a.npy"), PathOf("c.png")).ExitCode);
@@ -121,7 +121,7 @@ public sealed class CommandTests : IDisposable
             Assert.True(code == 0, said);
             Assert.StartsWith("# Dimensions\n48 64 1 4 1", File.ReadAllText(PathOf(name + ".hdr")), StringComparison.Ordinal);
             Assert.Equal(0, Inverse("convert", PathOf(name + ".cfl"), PathOf(name + ".npy")).ExitCode);
-            NpyArray before = Npy.Read(File.ReadAllBytes(npy), 1 << 20), after = Npy.Read(File.ReadAllBytes(PathOf(name + ".npy")), 1 << 20);
+            ArrayData before = Npy.Read(File.ReadAllBytes(npy), 1 << 20), after = Npy.Read(File.ReadAllBytes(PathOf(name + ".npy")), 1 << 20);
             Assert.Equal(before.Shape, after.Shape);
             Assert.Equal(before.Values, after.Values);
         }
@@ -132,7 +132,7 @@ public sealed class CommandTests : IDisposable
         (int exitCode, string output) = Inverse(
             "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("kspace.npy"), "--maps", PathOf("maps.npy"), "--sigma", "1", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
         Assert.True(exitCode == 0, output);
-        NpyArray theirs = Npy.Read(File.ReadAllBytes(PathOf("image.npy")), 1 << 20), ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
+        ArrayData theirs = Npy.Read(File.ReadAllBytes(PathOf("image.npy")), 1 << 20), ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
         Assert.Equal([64, 48], theirs.Shape);
         Assert.InRange(Correlation(theirs, ours), 0.999, 1);
     }
@@ -143,7 +143,7 @@ public sealed class CommandTests : IDisposable
         float[] values = [.. Enumerable.Range(0, 120).Select(i => (float)i)];
         void Convert(int[] shape, bool complex, string dimensions, params string[] options)
         {
-            File.WriteAllBytes(PathOf("a.npy"), Npy.Write(new NpyArray(shape, values[..(shape.Aggregate(1, (a, b) => a * b) * (complex ? 2 : 1))], complex)));
+            File.WriteAllBytes(PathOf("a.npy"), Npy.Write(new ArrayData(shape, values[..(shape.Aggregate(1, (a, b) => a * b) * (complex ? 2 : 1))], complex)));
             Assert.Equal(0, Inverse(["convert", PathOf("a.npy"), PathOf("a.cfl"), .. options]).ExitCode);
             Assert.StartsWith($"# Dimensions\n{dimensions} 1", File.ReadAllText(PathOf("a.hdr")), StringComparison.Ordinal);
         }
@@ -172,19 +172,19 @@ public sealed class CommandTests : IDisposable
         (int exitCode, string output) = Inverse(
             "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("kr.cfl"), "--trajectory", PathOf("tr.cfl"), "--sigma", "0.01", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
         Assert.True(exitCode == 0, output);
-        NpyArray ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
+        ArrayData ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
         Assert.Equal([48, 48], ours.Shape);
         // The .npy of BART's image has its rows as columns.
-        NpyArray truth = Npy.Read(File.ReadAllBytes(PathOf("truth.npy")), 1 << 20);
+        ArrayData truth = Npy.Read(File.ReadAllBytes(PathOf("truth.npy")), 1 << 20);
         float[] turned = [.. Enumerable.Range(0, 48 * 48).SelectMany(i => (float[])[truth.Values[2 * ((i % 48 * 48) + (i / 48))], truth.Values[(2 * ((i % 48 * 48) + (i / 48))) + 1]])];
         // 0.926; of BART's own gridding of such spokes 0.919, of k-space that is taken as Cartesian 0.1.
         Assert.InRange(Correlation(truth with { Values = turned }, ours), 0.91, 1);
     }
 
     // Of magnitudes.
-    private static double Correlation(NpyArray a, NpyArray b)
+    private static double Correlation(ArrayData a, ArrayData b)
     {
-        double[] Magnitudes(NpyArray array) => [.. Enumerable.Range(0, array.Values.Length / 2).Select(i => double.Hypot(array.Values[2 * i], array.Values[(2 * i) + 1]))];
+        double[] Magnitudes(ArrayData array) => [.. Enumerable.Range(0, array.Values.Length / 2).Select(i => double.Hypot(array.Values[2 * i], array.Values[(2 * i) + 1]))];
         double[] x = Magnitudes(a), y = Magnitudes(b);
         Assert.Equal(x.Length, y.Length);
         double mx = x.Average(), my = y.Average();
@@ -208,7 +208,7 @@ public sealed class CommandTests : IDisposable
         // y = F (maps * image), by BART: its coil dimension is the fourth, so the arrays get one of size 1 before it.
         foreach (string name in (string[])["complex", "maps", "kspace"])
         {
-            NpyArray array = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), name + ".npy")), 1 << 20);
+            ArrayData array = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), name + ".npy")), 1 << 20);
             int coils = array.Shape.Length == 3 ? array.Shape[0] : 1;
             File.WriteAllBytes(PathOf(name + ".npy"), Npy.Write(array with { Shape = [coils, 1, 32, 32] }));
             Assert.Equal(0, Inverse("convert", PathOf(name + ".npy"), PathOf(name + ".cfl")).ExitCode);

@@ -73,7 +73,7 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
         string folder = checkpoints.NewFolder(), models = Path.Combine(folder, "models"), measurement = Path.Combine(folder, "y.npy"), problem = Path.Combine(folder, "p.json");
         (int exitCode, string output) = Inverse("models", "convert", checkpoints.File("cin.ckpt"), Path.Combine(models, "cin"), "--class", "7");
         Assert.True(exitCode == 0, output);
-        File.WriteAllBytes(measurement, Npy.Write(new NpyArray([3, 32, 32], [.. Enumerable.Range(0, 3072).Select(i => i % 32 / 32f)])));
+        File.WriteAllBytes(measurement, Npy.Write(new ArrayData([3, 32, 32], [.. Enumerable.Range(0, 3072).Select(i => i % 32 / 32f)])));
         File.WriteAllText(problem, """{ "type": "inpainting", "mask": { "type": "box", "height": 8, "width": 8 } }""");
         (exitCode, output) = Inverse(
             "solve", "--problem", problem, "--measurement", measurement, "--sigma", "0.05", "--models", models, "--model", "cin", "--solver", "reSample", "--preset", "fast", "--set", "steps=2",

@@ -11,7 +11,7 @@ public sealed class InterruptionTests : IDisposable
 
     public InterruptionTests()
     {
-        File.WriteAllBytes(PathOf("y.npy"), Npy.Write(new NpyArray([128, 128], [.. Enumerable.Range(0, 128 * 128).Select(i => i % 128 / 128f)])));
+        File.WriteAllBytes(PathOf("y.npy"), Npy.Write(new ArrayData([128, 128], [.. Enumerable.Range(0, 128 * 128).Select(i => i % 128 / 128f)])));
         File.WriteAllText(PathOf("p.json"), """{ "type": "denoising" }""");
     }
 

@@ -157,7 +157,7 @@ public sealed class ConditioningTests : IDisposable
             Solver = ReSampleParameters.Fast,
             Seed = 1,
         };
-        InvalidInputException e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(info, request));
+        InvalidInputException e = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(info, request));
         Assert.Equal("model", e.Field);
         Assert.Contains(info.Missing!, e.Message, StringComparison.Ordinal);
 

@@ -11,11 +11,11 @@ public sealed class BartTests
     {
         // The last index of C order is BART's first: the array (2, 3, 5) is 5 3 2 there, and transposing its first two dimensions gives 3 5 2.
         float[] values = [.. Enumerable.Range(0, 60).Select(i => i - 7.5f)];
-        (byte[] header, byte[] data) = BartFile.Write(new NpyArray([2, 3, 5], values, IsComplex: true));
+        (byte[] header, byte[] data) = BartFile.Write(new ArrayData([2, 3, 5], values, IsComplex: true));
         File.WriteAllBytes(Path.Combine(folder, "a.hdr"), header);
         File.WriteAllBytes(Path.Combine(folder, "a.cfl"), data);
         RawData.Run("/usr/bin/bart", ["transpose", "0", "1", Path.Combine(folder, "a"), Path.Combine(folder, "b")]);
-        (int[] dimensions, NpyArray array) = BartFile.Read(File.ReadAllBytes(Path.Combine(folder, "b.hdr")), File.ReadAllBytes(Path.Combine(folder, "b.cfl")), 30);
+        (int[] dimensions, ArrayData array) = BartFile.Read(File.ReadAllBytes(Path.Combine(folder, "b.hdr")), File.ReadAllBytes(Path.Combine(folder, "b.cfl")), 30);
         Assert.Equal([3, 5, 2], dimensions);
         Assert.Equal([2, 5, 3], array.Shape);
         for (int i = 0; i < 30; i++)
@@ -30,7 +30,7 @@ public sealed class BartTests
     [Fact]
     public void Real_values_get_imaginary_parts_of_zero()
     {
-        (byte[] header, byte[] data) = BartFile.Write(new NpyArray([2], [3, 4]));
+        (byte[] header, byte[] data) = BartFile.Write(new ArrayData([2], [3, 4]));
         Assert.Equal([3, 0, 4, 0], BartFile.Read(header, data, 2).Array.Values);
     }
 

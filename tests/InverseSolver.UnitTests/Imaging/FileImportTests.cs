@@ -20,7 +20,7 @@ public sealed class FileImportTests : IDisposable
         float[] values = [.. Enumerable.Range(0, 12).SelectMany(i => (float[])[i, -i])];
         byte[] data = new byte[96];
         Buffer.BlockCopy(values, 0, data, 0, 96);
-        NpyArray array = Measurement(Import.ReadMeasurement(MeasurementKind.MultiCoil, data, [.. "# Dimensions\n"u8, .. System.Text.Encoding.ASCII.GetBytes(sizes + "\n")], false));
+        ArrayData array = Measurement(Import.ReadMeasurement(MeasurementKind.MultiCoil, data, [.. "# Dimensions\n"u8, .. System.Text.Encoding.ASCII.GetBytes(sizes + "\n")], false));
         Assert.Equal([2, rows, columns], array.Shape);
         // Coil 0: x = 0, 1, 2 at y = 0 are samples 0, 1, 2; at y = 1 they are 3, 4, 5.
         Assert.Equal([0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11], Enumerable.Range(0, 12).Select(i => array.Values[2 * i]));
@@ -88,7 +88,7 @@ public sealed class FileImportTests : IDisposable
     public void BART_s_real_file_is_the_npy_of_it()
     {
         ImportedMeasurement read = Import.ReadMeasurement(MeasurementKind.MultiCoil, RawData.Read("bart_brain8ch", "full.cfl"), RawData.Read("bart_brain8ch", "full.hdr"), false);
-        NpyArray expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 22);
+        ArrayData expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 22);
         Assert.Equal(expected.Shape, Measurement(read).Shape);
         Assert.True(RawData.Distance(expected.Values, Measurement(read).Values) < 1e-6);
     }
@@ -135,8 +135,8 @@ public sealed class FileImportTests : IDisposable
     [Fact]
     public void An_npz_holds_files_by_their_names()
     {
-        NpyArray y = new([2, 4, 4], new float[64], IsComplex: true), maps = new([2, 4, 4], new float[64], IsComplex: true);
-        ImportedMeasurement read = Import.ReadMeasurement(MeasurementKind.MultiCoil, Npz.Write(new Dictionary<string, NpyArray> { ["kspace"] = y, ["maps"] = maps }), null, false);
+        ArrayData y = new([2, 4, 4], new float[64], IsComplex: true), maps = new([2, 4, 4], new float[64], IsComplex: true);
+        ImportedMeasurement read = Import.ReadMeasurement(MeasurementKind.MultiCoil, Npz.Write(new Dictionary<string, ArrayData> { ["kspace"] = y, ["maps"] = maps }), null, false);
         Assert.Equal(["maps", "measurement"], read.Files.Keys.Order());
         Assert.Equal("npz", read.Origin.Format);
     }
@@ -306,7 +306,7 @@ public sealed class FileImportTests : IDisposable
     [Fact]
     public void A_vendor_s_convention_is_for_files_with_directions()
     {
-        byte[] array = Npy.Write(new NpyArray([2, 4, 4], new float[64], IsComplex: true));
+        byte[] array = Npy.Write(new ArrayData([2, 4, 4], new float[64], IsComplex: true));
         foreach (byte[] file in (byte[][])[array, RawData.Write("tiny_fastmri").File])
         {
             Assert.Contains("vendorConvention", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false, convention: VendorConvention.Siemens)).Message, StringComparison.Ordinal);
@@ -343,5 +343,5 @@ public sealed class FileImportTests : IDisposable
         Assert.Equal((0, 0), (BitConverter.ToInt16(nifti, 252), BitConverter.ToInt16(nifti, 254)));
     }
 
-    private static NpyArray Measurement(ImportedMeasurement read) => read.Files["measurement"].Array;
+    private static ArrayData Measurement(ImportedMeasurement read) => read.Files["measurement"].Array;
 }

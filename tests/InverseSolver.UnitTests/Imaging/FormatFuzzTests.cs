@@ -47,7 +47,7 @@ public sealed class FormatFuzzTests
         return DicomBuilder.Mr(6, 8).Text(0x00280008, "IS", "2").Fragments([], first[..80], first[80..], second).File(DicomBuilder.Rle);
     }
 
-    private static NpyArray Array => new([2, 3, 4], [.. Enumerable.Range(0, 48).Select(i => (float)i)], IsComplex: true);
+    private static ArrayData Array => new([2, 3, 4], [.. Enumerable.Range(0, 48).Select(i => (float)i)], IsComplex: true);
 
     public static TheoryData<string> Names => [.. Seeds.Select(seed => seed.Name)];
 

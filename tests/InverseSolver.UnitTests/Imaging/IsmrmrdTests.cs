@@ -57,7 +57,7 @@ public sealed class IsmrmrdTests : IDisposable
     {
         (byte[] file, byte[] expected) = RawData.Write(scan);
         RawMri read = RawMriFile.Read(_reader, file);
-        NpyArray kspace = Npz.Read(expected, "kspace", 1 << 24);
+        ArrayData kspace = Npz.Read(expected, "kspace", 1 << 24);
         Assert.Equal((kspace.Shape[^2], kspace.Shape[^1]), (read.Rows, read.Columns));
         Assert.InRange(RawData.Distance(kspace.Values, read.KSpace), 0, 1e-6);
         AssertMask(Npz.Read(expected, "mask", 1 << 24), read.Mask);
@@ -148,7 +148,7 @@ public sealed class IsmrmrdTests : IDisposable
         (byte[] file, byte[] expected) = RawData.Write("noise");
         RawMri read = IsmrmrdFile.Read(_reader, file);
         // 32768 samples of noise and 16384 of data: each covariance is known to within about one per cent.
-        NpyArray truth = Npz.Read(expected, "covariance", 100);
+        ArrayData truth = Npz.Read(expected, "covariance", 100);
         Assert.Equal([4, 4], truth.Shape);
         Assert.InRange(RawData.Distance(truth.Values, read.NoiseCovariance!), 0, 0.02);
         int samples = read.Rows * read.Columns;
@@ -171,7 +171,7 @@ public sealed class IsmrmrdTests : IDisposable
     {
         (byte[] file, byte[] expected) = RawData.Write(scan);
         RawMri read = IsmrmrdFile.Read(_reader, file);
-        NpyArray kspace = Npz.Read(expected, "kspace", 1 << 20);
+        ArrayData kspace = Npz.Read(expected, "kspace", 1 << 20);
         Assert.Equal((1, 4, 24, 20), (read.Frames, read.Coils, read.Rows, read.Columns));
         Assert.Empty(read.Mask);
         Assert.Contains(remark, read.Remarks[0], StringComparison.Ordinal);
@@ -212,7 +212,7 @@ public sealed class IsmrmrdTests : IDisposable
     public void Frames_are_in_order_and_lie_where_the_header_says()
     {
         (byte[] file, _) = RawData.Write("frames");
-        IReadOnlyList<MriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
+        IReadOnlyList<RawMriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
         Assert.Equal([.. from contrast in Enumerable.Range(0, 2) from repetition in Enumerable.Range(0, 2) from slice in Enumerable.Range(0, 3) select (contrast, repetition, slice)],
             frames.Select(frame => (frame.Contrast, frame.Repetition, frame.Slice)));
         // Pixels of 10 mm; the pixel (12, 10) is at (10, 20, 30 - 6 slice); rows grow along y, columns along x.
@@ -224,7 +224,7 @@ public sealed class IsmrmrdTests : IDisposable
     public void Partitions_lie_around_the_slabs_centre()
     {
         (byte[] file, _) = RawData.Write("volume");
-        IReadOnlyList<MriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
+        IReadOnlyList<RawMriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
         for (int i = 0; i < 4; i++)
             Assert.Equal(new FrameGeometry(new(1 - 120, 2 - 100, 3 + (3 * (i - 2))), new(0, 1, 0), new(1, 0, 0), 10, 10, 3, 3), frames[i].Geometry);
     }
@@ -384,7 +384,7 @@ public sealed class IsmrmrdTests : IDisposable
         Assert.Equal(0, _reader.Restarts);
     }
 
-    private static void AssertMask(NpyArray expected, bool[] actual)
+    private static void AssertMask(ArrayData expected, bool[] actual)
     {
         Assert.Equal(0, actual.Length % expected.Values.Length);
         for (int i = 0; i < actual.Length; i++) Assert.Equal(expected.Values[i % expected.Values.Length] != 0, actual[i]);

@@ -38,7 +38,7 @@ public sealed class NiftiImportTests : IDisposable
 
         byte[] file = Volume(affine);
         ImportedMeasurement read = Read(file);
-        NpyArray measured = read.Files["measurement"].Array;
+        ArrayData measured = read.Files["measurement"].Array;
         int slices = measured.Shape[0], rows = measured.Shape[2], columns = measured.Shape[3];
         Assert.Equal((Sizes[2], 1), (slices, measured.Shape[1]));
         for (int i = 0; i < measured.Values.Length; i++)
@@ -229,7 +229,7 @@ public sealed class NiftiImportTests : IDisposable
             string before = Path.Combine(folder.FullName, "before.nii.gz"), after = Path.Combine(folder.FullName, "after.nii");
             File.WriteAllBytes(before, Gzip(Volume([0, 0, 3, 1, -1.5, 0, 0, 2, 0, 2, 0, 3, 0, 0, 0, 1])));
             ImportedMeasurement read = Read(File.ReadAllBytes(before));
-            NpyArray measured = read.Files["measurement"].Array;
+            ArrayData measured = read.Files["measurement"].Array;
             File.WriteAllBytes(after, Written(read, measured.Values, 2, measured.Shape[2], measured.Shape[3], default).Files.Single(one => one.Name == "result.nii").Bytes);
             const string script = "import sys, nibabel, numpy; a, b = (nibabel.load(f) for f in sys.argv[1:]); print(numpy.abs(a.get_fdata() - b.get_fdata()).max() < 1e-2, numpy.abs(a.affine - b.affine).max() < 1e-5)";
             Assert.StartsWith("True True", Judge.Python("nibabel", script, before, after), StringComparison.Ordinal);

@@ -24,7 +24,7 @@ public class NpyTests
     [Theory, MemberData(nameof(NumPyFiles), DisableDiscoveryEnumeration = true)]
     public void Files_written_by_NumPy_are_read(string name, Func<int, float> value)
     {
-        NpyArray array = Npy.Read(Fixtures.Read(name), maxElements: 24);
+        ArrayData array = Npy.Read(Fixtures.Read(name), maxElements: 24);
         Assert.Equal(Cube, array.Shape);
         Assert.False(array.IsComplex);
         Assert.Equal(Enumerable.Range(0, 24).Select(value), array.Values);
@@ -33,22 +33,22 @@ public class NpyTests
     [Fact]
     public void Complex_files_written_by_NumPy_are_read_interleaved()
     {
-        NpyArray single = Npy.Read(Fixtures.Read("c8.npy"), 24);
+        ArrayData single = Npy.Read(Fixtures.Read("c8.npy"), 24);
         Assert.True(single.IsComplex);
         Assert.Equal(Cube, single.Shape);
         Assert.Equal(Enumerable.Range(0, 24).SelectMany(i => new[] { i, i + 0.25f }), single.Values);
 
-        NpyArray fortran = Npy.Read(Fixtures.Read("c16-fortran.npy"), 24);
+        ArrayData fortran = Npy.Read(Fixtures.Read("c16-fortran.npy"), 24);
         Assert.Equal(Enumerable.Range(0, 24).SelectMany(i => new[] { i, -(float)i }), fortran.Values);
     }
 
     [Fact]
     public void A_single_number_and_an_empty_array_are_read()
     {
-        NpyArray number = Npy.Read(Fixtures.Read("number.npy"), 1);
+        ArrayData number = Npy.Read(Fixtures.Read("number.npy"), 1);
         Assert.Empty(number.Shape);
         Assert.Equal([2.5f], number.Values);
-        NpyArray empty = Npy.Read(Fixtures.Read("empty.npy"), 0);
+        ArrayData empty = Npy.Read(Fixtures.Read("empty.npy"), 0);
         Assert.Equal([3, 0], empty.Shape);
         Assert.Empty(empty.Values);
     }
@@ -124,7 +124,7 @@ public class NpyTests
     [Fact]
     public void Values_that_are_not_finite_are_refused_on_request()
     {
-        byte[] nan = Npy.Write(new NpyArray([2], [1, float.NaN]));
+        byte[] nan = Npy.Write(new ArrayData([2], [1, float.NaN]));
         Assert.Contains("not finite", Assert.Throws<InvalidMeasurementException>(() => Npy.Read(nan, 2)).Message, StringComparison.Ordinal);
         Assert.Equal([1f, float.NaN], Npy.Read(nan, 2, requireFinite: false).Values);
         byte[] huge = File("{'descr': '<f8', 'fortran_order': False, 'shape': ()}", BitConverter.GetBytes(1e300));
@@ -140,11 +140,11 @@ public class NpyTests
     public void What_is_written_is_read_back(int[] shape, bool complex)
     {
         int count = shape.Aggregate(1, (product, size) => product * size) * (complex ? 2 : 1);
-        var array = new NpyArray(shape, [.. Enumerable.Range(0, count).Select(i => (i * 0.37f) - 1)], complex);
+        var array = new ArrayData(shape, [.. Enumerable.Range(0, count).Select(i => (i * 0.37f) - 1)], complex);
         byte[] file = Npy.Write(array);
         NpyHeader header = Npy.ReadHeader(file);
         Assert.Equal(0, header.DataOffset % 64);
-        NpyArray back = Npy.Read(file, count);
+        ArrayData back = Npy.Read(file, count);
         Assert.Equal(shape, back.Shape);
         Assert.Equal(complex, back.IsComplex);
         Assert.Equal(array.Values, back.Values);
@@ -152,7 +152,7 @@ public class NpyTests
 
     [Fact]
     public void NumPy_would_write_the_same_bytes() =>
-        Assert.Equal(Fixtures.Read("f4.npy"), Npy.Write(new NpyArray(Cube, [.. Enumerable.Range(0, 24).Select(i => i - 0.5f)])));
+        Assert.Equal(Fixtures.Read("f4.npy"), Npy.Write(new ArrayData(Cube, [.. Enumerable.Range(0, 24).Select(i => i - 0.5f)])));
 
     private static byte[] File(string header, byte[] data)
     {

@@ -10,7 +10,7 @@ public sealed class RealRawDataTests
     [Fact]
     public void A_fully_sampled_ISMRMRD_file_equals_its_npy()
     {
-        NpyArray expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 24);
+        ArrayData expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 24);
         using var reader = new FormatReader(Limits);
         RawMri scan = IsmrmrdFile.Read(reader, RawData.Read("converted", "brain8ch_full_ismrmrd.h5"));
         Assert.Equal([8, 230, 180], expected.Shape);
@@ -29,7 +29,7 @@ public sealed class RealRawDataTests
     [Fact]
     public void An_undersampled_ISMRMRD_file_has_the_mask_it_was_made_with()
     {
-        NpyArray full = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 24);
+        ArrayData full = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 24);
         float[] lines = Npy.Read(RawData.Read("converted", "brain8ch_R3_acs24_mask.npy"), 1 << 24).Values;
         using var reader = new FormatReader(Limits);
         RawMri scan = IsmrmrdFile.Read(reader, RawData.Read("converted", "brain8ch_R3_acs24_ismrmrd.h5"));
@@ -41,7 +41,7 @@ public sealed class RealRawDataTests
     [Fact]
     public void A_file_in_fastMRIs_layout_equals_its_npy()
     {
-        NpyArray expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 24);
+        ArrayData expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 24);
         using var reader = new FormatReader(Limits);
         byte[] file = RawData.Read("converted", "brain8ch_fastmri_style.h5");
         RawMri scan = FastMriFile.Read(reader, file);
@@ -55,8 +55,8 @@ public sealed class RealRawDataTests
     [Fact]
     public void BARTs_files_equal_the_npy()
     {
-        NpyArray expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 24);
-        (int[] dimensions, NpyArray array) = BartFile.Read(RawData.Read("bart_brain8ch", "full.hdr"), RawData.Read("bart_brain8ch", "full.cfl"), 1 << 24);
+        ArrayData expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 24);
+        (int[] dimensions, ArrayData array) = BartFile.Read(RawData.Read("bart_brain8ch", "full.hdr"), RawData.Read("bart_brain8ch", "full.cfl"), 1 << 24);
         Assert.Equal([1, 230, 180, 8], dimensions);
         Assert.Equal([8, 180, 230, 1], array.Shape);
         for (int coil = 0; coil < 8; coil++)

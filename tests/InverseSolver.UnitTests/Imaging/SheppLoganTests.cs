@@ -14,7 +14,7 @@ public sealed class SheppLoganTests
         Assert.Equal((1, 4, 64, 64), (scan.Frames, scan.Coils, scan.Rows, scan.Columns));
         Assert.Contains("oversampling of 2 is removed", Assert.Single(scan.Routine), StringComparison.Ordinal);
         RawData.Run("/usr/bin/ismrmrd_recon_cartesian_2d", [file]);
-        NpyArray judge = Npz.Read(RawData.Python("image", file).Expected, "image", 1 << 20);
+        ArrayData judge = Npz.Read(RawData.Python("image", file).Expected, "image", 1 << 20);
         Assert.Equal([64, 64], judge.Shape);
 
         // The tool stores (phase encoding, readout) and does not normalise its transforms.

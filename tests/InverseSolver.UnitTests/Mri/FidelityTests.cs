@@ -86,7 +86,7 @@ public sealed class FidelityTests(ITestOutputHelper output)
     {
         foreach ((string name, ArrayData array) in ((string, ArrayData)[])[("complex", result.MriArrays!.Image), ("maps", result.MriArrays.Maps), ("kspace", result.MriArrays.KSpace), ("mask", result.MriArrays.Mask!)])
         {
-            File.WriteAllBytes(Path.Combine(folder, name + ".npy"), Npy.Write(new NpyArray(array.Shape, array.Values, array.IsComplex)));
+            File.WriteAllBytes(Path.Combine(folder, name + ".npy"), Npy.Write(array));
         }
     }
 

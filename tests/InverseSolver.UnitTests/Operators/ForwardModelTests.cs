@@ -138,7 +138,7 @@ public sealed class ForwardModelTests : IDisposable
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
         var parts = new Composition([new SuperResolution(2, DownsamplingKernel.Average), new Inpainting(new BoxMask(1, 1, 0, 0))]);
-        using ForwardOperator op = ProblemOperators.Create(parts, [1, 4, 4], new Dictionary<string, InverseSolver.Solvers.ArrayData>(), null, torch.CPU);
+        using ForwardOperator op = ProblemOperators.Create(parts, [1, 4, 4], new Dictionary<string, ArrayData>(), null, torch.CPU);
         Assert.Equal(3, op.MeasuredComponents);
         Tensor x = torch.arange(16).to(ScalarType.Float32).reshape(1, 1, 4, 4);
         Assert.All(op.Apply(x).ToDoubles().Zip([0, 4.5, 10.5, 12.5]), pair => Assert.Equal(pair.Second, pair.First, 1e-5));

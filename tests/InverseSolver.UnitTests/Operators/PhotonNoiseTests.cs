@@ -117,7 +117,7 @@ public sealed class PhotonNoiseTests : IDisposable
     public void Read_out_noise_is_not_estimated_beside_counts()
     {
         using var model = Toy.Gaussian();
-        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, Request(Toy.Phantom(64)) with { Sigma = null }));
+        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, Request(Toy.Phantom(64)) with { Sigma = null }));
         Assert.Equal("sigma", e.Field);
     }
 

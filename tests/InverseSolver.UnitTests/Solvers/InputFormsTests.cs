@@ -20,7 +20,7 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData colour = new([3, Side, Side], [.. Grey, .. Grey, .. Grey]), one = Toy.Phantom(Side);
         if (stack) (colour, one) = (new([2, 3, Side, Side], [.. colour.Values, .. colour.Values]), new([2, 1, Side, Side], [.. Grey, .. Grey]));
-        ReconstructionRequest suited = Reconstruction.Suited(model.Info, Request(new Denoising(), colour) with { Truth = colour });
+        ReconstructionRequest suited = Reconstruction.Check(model.Info, Request(new Denoising(), colour) with { Truth = colour }).Request;
         Assert.Equal(one.Shape, suited.Measurement.Shape);
         Assert.Equal(one.Values, suited.Measurement.Values);
         Assert.Equal(one.Values, suited.Truth!.Values);
@@ -37,17 +37,17 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] red = [.. Enumerable.Repeat(0.8f, Plane)], green = [.. Enumerable.Repeat(0.4f, Plane)];
         ReconstructionRequest request = Request(new Denoising(), new([3, Side, Side], [.. red, .. green, .. Grey]));
-        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstruction.Suited(model.Info, request));
+        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request));
         Assert.Equal("files.measurement", error.Field);
         Assert.Contains("luminance", error.Message, StringComparison.Ordinal);
-        ReconstructionRequest suited = Reconstruction.Suited(model.Info, request with { Luminance = true });
+        ReconstructionRequest suited = Reconstruction.Check(model.Info, request with { Luminance = true }).Request;
         Assert.Equal([1, Side, Side], suited.Measurement.Shape);
         for (int i = 0; i < Plane; i++) Assert.Equal((0.299 * 0.8) + (0.587 * 0.4) + (0.114 * Grey[i]), suited.Measurement.Values[i], 1e-6);
         Assert.Contains("luminance", Assert.Single(suited.Warnings), StringComparison.Ordinal);
 
         // Two steps of 255 apart, as lossy files leave them.
         float[] near = [.. Grey.Select(value => value + (2f / 255))];
-        Assert.Contains("differ by at most 0.0078", Assert.Single(Reconstruction.Suited(model.Info, Request(new Denoising(), new([3, Side, Side], [.. Grey, .. near, .. Grey]))).Warnings), StringComparison.Ordinal);
+        Assert.Contains("differ by at most 0.0078", Assert.Single(Reconstruction.Check(model.Info, Request(new Denoising(), new([3, Side, Side], [.. Grey, .. near, .. Grey]))).Request.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -55,10 +55,10 @@ public sealed class InputFormsTests
     {
         using var model = new GaussianModel((_, _) => 0.1, channels: 3);
         ArrayData colour = new([3, Side, Side], [.. Grey, .. Grey, .. Grey]);
-        ReconstructionRequest suited = Reconstruction.Suited(model.Info, Request(new Denoising(), colour));
+        ReconstructionRequest suited = Reconstruction.Check(model.Info, Request(new Denoising(), colour)).Request;
         Assert.Equal([3, Side, Side], suited.Measurement.Shape);
         // What is to be coloured is grey, whatever file it comes in; the truth has colours.
-        suited = Reconstruction.Suited(model.Info, Request(new Colourisation(), colour) with { Truth = colour });
+        suited = Reconstruction.Check(model.Info, Request(new Colourisation(), colour) with { Truth = colour }).Request;
         Assert.Equal([1, Side, Side], suited.Measurement.Shape);
         Assert.Equal([3, Side, Side], suited.Truth!.Shape);
     }
@@ -92,7 +92,7 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] measured = [.. Enumerable.Range(0, Plane).Select(i => i % 3 == 0 ? 0f : 1f)];
         ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new(shape, Array.ConvertAll(measured, value => value * white)) } };
-        ReconstructionResult result = Reconstruction.Run(model, Reconstruction.Suited(model.Info, request), null, default);
+        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
         Assert.Equal([1, Side, Side], result.Mask!.Shape);
         Assert.Equal(measured, result.Mask.Values);
         Assert.Equal(measured.Count(value => value > 0), result.Consistency.MeasuredComponents);
@@ -101,11 +101,28 @@ public sealed class InputFormsTests
     }
 
     [Fact]
+    public void A_run_takes_what_the_check_found_and_looks_at_no_file_again()
+    {
+        using GaussianModel model = Toy.Gaussian();
+        float[] mask = [.. Enumerable.Range(0, Plane).Select(i => i % 3 == 0 ? 0f : 1f)];
+        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with
+        {
+            Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) },
+        };
+        CheckedReconstruction valid = Reconstruction.Check(model.Info, request);
+        Array.Fill(mask, float.NaN);
+        ReconstructionResult result = Reconstruction.Run(model, valid, null, default);
+        Assert.Equal(Plane - ((Plane + 2) / 3), result.Consistency.MeasuredComponents);
+        Assert.Same(valid.Mask, result.Mask);
+        Assert.Equal(valid.Warnings, result.Warnings);
+    }
+
+    [Fact]
     public void A_mask_of_many_dark_greys_is_none()
     {
         using GaussianModel model = Toy.Gaussian();
         ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], [.. Enumerable.Range(0, Plane).Select(i => i % 40 / 100f)]) } };
-        Assert.Equal("files.mask", Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, Reconstruction.Suited(model.Info, request))).Field);
+        Assert.Equal("files.mask", Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request)).Field);
     }
 
     [Theory]
@@ -118,7 +135,7 @@ public sealed class InputFormsTests
         ArrayData wide = new([1, 16, Side], Grey[..(16 * Side)]);
         var problem = new CartesianMri(new UploadedKSpaceMask());
         ReconstructionRequest request = Request(problem, Reconstruction.Simulate(problem, wide, files, 0, 1).Measurement) with { Files = files };
-        ReconstructionResult result = Reconstruction.Run(model, Reconstruction.Suited(model.Info, request), null, default);
+        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
         Assert.Equal([1, 16, Side], result.Mask!.Shape);
         Assert.Equal([.. Enumerable.Repeat(lines, 16).SelectMany(row => row)], result.Mask.Values);
     }
@@ -132,10 +149,10 @@ public sealed class InputFormsTests
         Assert.Contains("inverted", Said([.. half.Select(value => 1 - value)]), StringComparison.Ordinal);
         Assert.Null(Said(half));
 
-        string? Said(float[] mask) => Reconstruction.Suited(model.Info, Request(new Inpainting(new UploadedMask()), new([1, Side, Side], image)) with
+        string? Said(float[] mask) => Reconstruction.Check(model.Info, Request(new Inpainting(new UploadedMask()), new([1, Side, Side], image)) with
         {
             Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) },
-        }).Warnings.SingleOrDefault();
+        }).Request.Warnings.SingleOrDefault();
     }
 
     [Fact]
@@ -151,7 +168,8 @@ public sealed class InputFormsTests
         Assert.Contains("k-space is 0 in ", Assert.Single(Suited(new([Side], corner)).Warnings), StringComparison.Ordinal);
         Assert.Equal("files.mask", Assert.Throws<InvalidInputException>(() => Suited(new([Side, 1], lines))).Field);
 
-        ReconstructionRequest Suited(ArrayData mask) => Reconstruction.Suited(model.Info, Request(problem, measured) with { Files = new Dictionary<string, ArrayData> { ["mask"] = mask } });
+        ReconstructionRequest Suited(ArrayData mask) =>
+            Reconstruction.Check(model.Info, Request(problem, measured) with { Files = new Dictionary<string, ArrayData> { ["mask"] = mask } }).Request;
     }
 
     [Fact]
@@ -160,7 +178,7 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] masks = [.. Enumerable.Range(0, 2 * Plane).Select(i => i % Plane % 3 == i / Plane ? 0f : 1f)];
         ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), new([2, 1, Side, Side], [.. Grey, .. Grey])) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([2, 1, Side, Side], masks) } };
-        ReconstructionResult result = Reconstruction.Run(model, Reconstruction.Suited(model.Info, request), null, default);
+        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
         Assert.Equal([2, 1, Side, Side], result.Mask!.Shape);
         Assert.Equal(masks, result.Mask.Values);
         Assert.Null(Reconstruction.Run(model, Request(new Denoising(), Toy.Phantom(Side)), null, default).Mask);
@@ -186,7 +204,7 @@ public sealed class InputFormsTests
         // Of exactly 0 to 1.
         float[] values = [.. Grey.Select((value, i) => (float)((Math.Clamp(value / Grey.Max(), 0, 1) * scale) + offset + (sigma * noise[i])))];
         ReconstructionRequest request = Request(new Denoising(), new([1, Side, Side], values)) with { Sigma = sigma };
-        IReadOnlyList<string> said = Reconstruction.Validate(model.Info, request);
+        IReadOnlyList<string> said = Reconstruction.Check(model.Info, request).Warnings;
         if (range is null)
         {
             Assert.Empty(said);
@@ -204,7 +222,7 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] mask = [.. Enumerable.Range(0, Plane).Select(i => i % 2 == 0 ? 1f : 0f)], values = [.. Grey.Select((value, i) => mask[i] == 0 ? -1 : value)];
         ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), new([1, Side, Side], values)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) } };
-        Assert.Empty(Reconstruction.Validate(model.Info, request));
+        Assert.Empty(Reconstruction.Check(model.Info, request).Warnings);
     }
 
     [Theory, InlineData(1, null), InlineData(6, "root mean square"), InlineData(1e-4, "root mean square")]
@@ -213,7 +231,7 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         var problem = new CartesianMri(new EquispacedKSpaceMask());
         ArrayData y = Reconstruction.Simulate(problem, Toy.Phantom(Side), None, 0.01, 1).Measurement;
-        IReadOnlyList<string> said = Reconstruction.Validate(model.Info, Request(problem, y with { Values = Array.ConvertAll(y.Values, value => (float)(value * scale)) }));
+        IReadOnlyList<string> said = Reconstruction.Check(model.Info, Request(problem, y with { Values = Array.ConvertAll(y.Values, value => (float)(value * scale)) })).Warnings;
         if (word is null) Assert.Empty(said);
         else Assert.Contains(word, Assert.Single(said), StringComparison.Ordinal);
     }
@@ -223,7 +241,7 @@ public sealed class InputFormsTests
     {
         using GaussianModel model = Toy.Gaussian();
         ReconstructionRequest request = Request(new Denoising(), Toy.Phantom(Side)) with { Truth = new([1, Side, Side], Array.ConvertAll(Grey, value => (2 * value) - 1)) };
-        Assert.Contains("The truth's values lie from -1", Assert.Single(Reconstruction.Validate(model.Info, request)), StringComparison.Ordinal);
+        Assert.Contains("The truth's values lie from -1", Assert.Single(Reconstruction.Check(model.Info, request).Warnings), StringComparison.Ordinal);
     }
 
     private static ReconstructionRequest Request(Problem problem, ArrayData measurement) => new()

@@ -32,7 +32,7 @@ public sealed class MriSolverTests
             Solver = SolverCatalog.Resolve(type, "fast", null),
             Seed = 1,
         };
-        Assert.Equal("solver.type", Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, request)).Field);
+        Assert.Equal("solver.type", Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request)).Field);
     }
 
     [Fact]

@@ -64,7 +64,7 @@ public sealed class ReconstructionTests
             File.WriteAllText(Path.Combine(folder, "scheduler", "scheduler_config.json"), """{"_class_name":"DDIMScheduler"}""");
             using LatentModel model = ModelPackage.Load(folder);
             Assert.NotNull(model.Info.ContextChannels);
-            var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, Request()));
+            var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, Request()));
             Assert.Equal("model", e.Field);
         }
         finally
@@ -78,8 +78,8 @@ public sealed class ReconstructionTests
     {
         using var model = new GaussianModel((_, _) => 0.1, schedule: NoiseSchedule.Linear(steps: 100));
         ReconstructionRequest request = Request();
-        Reconstruction.Validate(model.Info, request with { Solver = Quick with { Steps = 100 } });
-        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, request with { Solver = Quick with { Steps = 101 } }));
+        Reconstruction.Check(model.Info, request with { Solver = Quick with { Steps = 100 } });
+        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request with { Solver = Quick with { Steps = 101 } }));
         Assert.Equal("solver.parameters.steps", e.Field);
     }
 
@@ -170,7 +170,7 @@ public sealed class ReconstructionTests
     [Fact]
     public void A_measurement_of_other_channels_than_the_model_s_is_named()
     {
-        var colour = new ArrayData([3, 64, 64], new float[3 * 64 * 64]);
+        var colour = new ArrayData([3, 64, 64], [.. Enumerable.Range(0, 3 * 64 * 64).Select(i => i / (64 * 64) / 2f)]);
         Refused(Request() with { Measurement = colour, Truth = null }, "files.measurement");
     }
 
@@ -216,7 +216,7 @@ public sealed class ReconstructionTests
     private static void Refused(ReconstructionRequest request, string field)
     {
         using GaussianModel model = Toy.Gaussian();
-        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, request)).Field);
+        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request)).Field);
         Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Run(model, request, null, default)).Field);
     }
 

@@ -170,7 +170,7 @@ public sealed class SequenceTests
     private static string Refused(ReconstructionRequest request, string field)
     {
         using GaussianModel model = Toy.Gaussian();
-        var error = Assert.Throws<InvalidInputException>(() => Reconstruction.Validate(model.Info, request));
+        var error = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request));
         Assert.Equal(field, error.Field);
         return error.Message;
     }

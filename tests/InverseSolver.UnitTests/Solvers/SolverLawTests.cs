@@ -352,7 +352,7 @@ public sealed class SolverLawTests
                 };
                 try
                 {
-                    Reconstruction.Validate(model.Info, request);
+                    Reconstruction.Check(model.Info, request);
                 }
                 catch (InvalidInputException refused)
                 {

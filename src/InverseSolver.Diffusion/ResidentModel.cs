@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 namespace InverseSolver.Diffusion;
 
 /// <summary>One version of a model on one device: being loaded, loaded, or on its way out. Guarded by its catalogue's gate, but for <see cref="Wait"/>.</summary>
-internal sealed class ModelCopy(string id, Device device, string hash, long expectedBytes) : IDisposable
+internal sealed class ResidentModel(string id, Device device, string hash, long expectedBytes) : IDisposable
 {
     private readonly TaskCompletionSource<LatentModel> model = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -1,12 +1,16 @@
-namespace InverseSolver.Solvers;
+namespace InverseSolver;
 
-/// <summary>A dense row-major array in host memory: how images, masks, kernels and k-space enter and leave this library.</summary>
-/// <param name="Shape">Sizes, outermost first. Images are (channels, height, width); k-space, masks and kernels (height, width).</param>
+/// <summary>
+/// A dense row-major array in host memory: images, masks, kernels and k-space, of every project. It stands in the namespace that all of them see.
+/// </summary>
+/// <param name="Shape">
+/// Sizes, outermost first; empty for a single number. Images are (channels, height, width); k-space, masks and kernels (height, width).
+/// </param>
 /// <param name="Values">The elements; for a complex array real and imaginary parts in turn, twice as many as elements.</param>
 /// <param name="IsComplex">Whether the elements are complex.</param>
 public sealed record ArrayData(int[] Shape, float[] Values, bool IsComplex = false)
 {
-    /// <summary>How many elements the shape holds.</summary>
+    /// <summary>The elements that the shape holds.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 
     /// <summary>One frame of a stack: a copy of what lies at an index of the outermost dimension.</summary>

@@ -1,17 +1,8 @@
-using InverseSolver.Imaging;
-using InverseSolver.Solvers;
+namespace InverseSolver.Imaging;
 
-namespace InverseSolver.Service.Requests;
-
-/// <summary>Arrays as files.</summary>
-internal static class Pictures
+/// <summary>Arrays as pictures.</summary>
+public static class Pictures
 {
-    /// <summary>An array as .npy.</summary>
-    public static byte[] ToNpy(ArrayData array) => Npy.Write(ToArray(array));
-
-    /// <summary>An array as files hold it.</summary>
-    public static NpyArray ToArray(ArrayData array) => new(array.Shape, array.Values, array.IsComplex);
-
     /// <summary>An image as PNG, clipped to [0,1], a stack of frames side by side; null for what is no image of one or three channels.</summary>
     public static byte[]? ToPng(ArrayData array, int bitDepth) => Frames(array) switch
     {
@@ -31,7 +22,8 @@ internal static class Pictures
             _ => (0, 0),
         };
         int size = frames == 0 ? 0 : array.Values.Length / frames;
-        return [.. Enumerable.Range(0, frames).Select(i => new Image(channels, array.Shape[^2], array.Shape[^1], Shown(array.Values[(i * size)..((i + 1) * size)])))];
+        return [.. Enumerable.Range(0, frames).Select(i =>
+            new Image(channels, array.Shape[^2], array.Shape[^1], Shown(array.Values[(i * size)..((i + 1) * size)])))];
 
         float[] Shown(float[] values) => array.IsComplex ? LogMagnitude(values) : values;
     }

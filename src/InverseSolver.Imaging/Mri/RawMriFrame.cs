@@ -8,4 +8,4 @@ namespace InverseSolver.Imaging;
 /// <param name="Set">The file's counter of sets.</param>
 /// <param name="Geometry">Where the pixels lie; null: the file does not say.</param>
 /// <param name="Details">What the header says of it; null: nothing that tells it from other frames.</param>
-public sealed record MriFrame(int Slice, int Contrast, int Phase, int Repetition, int Set, FrameGeometry? Geometry, FrameDetails? Details = null);
+public sealed record RawMriFrame(int Slice, int Contrast, int Phase, int Repetition, int Set, FrameGeometry? Geometry, FrameDetails? Details = null);
