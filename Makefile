@@ -11,12 +11,13 @@ DEMO ?=
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help build test demo run bench gpu-check gpu-bundle format openapi prove-image bundle clean
+.PHONY: help build test quick demo run bench gpu-check gpu-bundle format openapi prove-image bundle clean
 
 help:
 	@echo "make demo       solve inverse problems on slices of a brain scan through the service; pictures in out/"
 	@echo "make run        serve on $(URL)"
 	@echo "make test       all tests"
+	@echo "make quick      the tests that a change is tried with: laws, formulas, references, formats"
 	@echo "make build      build everything"
 	@echo "make bench      times of operators, networks, solvers and transforms"
 	@echo "make gpu-check  check and time everything on a GPU, or say that there is none; STAGES=\"parity memory\" takes some stages"
@@ -34,6 +35,9 @@ test:
 	@scripts/install-packages.sh run build demo test
 	dotnet build InverseSolver.sln -c $(CONFIGURATION) -v quiet -nologo
 	@CONFIGURATION=$(CONFIGURATION) tests/run.sh
+
+quick: build
+	@CONFIGURATION=$(CONFIGURATION) tests/run.sh quick
 
 demo:
 	@scripts/install-packages.sh run build demo

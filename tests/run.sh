@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests that were built and closes with the totals. The unit tests run in two processes at a time, each with one OpenMP thread: the tests of one process follow each other,
+# run.sh [quick]: runs all tests that were built, or those of `make quick`, and closes with the totals. The unit tests run in two processes at a time, each with one OpenMP thread: the tests of one process follow each other,
 # because they count tensors. What belongs to neither half by its name runs in the second.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -8,13 +8,22 @@ trap 'rm -rf "$logs"' EXIT
 run() { # NAME PROJECT [OPTION...]
   dotnet test "tests/$2" -c "${CONFIGURATION:-Release}" --no-build --nologo --logger "console;verbosity=minimal" --blame-hang-timeout 15m --results-directory "$logs/$1" "${@:3}" 2>&1 | tee "$logs/$1.log"
 }
-half='FullyQualifiedName~UnitTests.Solvers.|FullyQualifiedName~UnitTests.Mri.|FullyQualifiedName~UnitTests.Imaging.'
+filter() { local IFS='|'; echo "${*/#/FullyQualifiedName~}"; } # PART...: tests with one of these in their names
+if [ "${1:-}" = quick ]; then
+  half=$(filter SolverLawTests)
+  # Operators keep their laws, data consistency and events their formulas, networks and schedules their references, formats their files, projects their walls.
+  other=$(filter UnitTests.Operators. UnitTests.Consistency. .EventTests .PosteriorTests .GoldenTests .ScheduleTests .DdimScheduleTests .ItemStopTests .InputFormsTests .SolverCatalogTests \
+    .LatentModelTests .SafetensorsTests .NpyTests .NiftiTests .FftTests .IsmrmrdTests .DicomKindsTests .DicomStackTests .ArchitectureTests)
+else
+  half=$(filter UnitTests.Solvers. UnitTests.Mri. UnitTests.Imaging.)
+  other=$(sed 's/~/!~/g; s/|/\&/g' <<<"$half")
+fi
 status=0
 OMP_NUM_THREADS=1 run first InverseSolver.UnitTests --filter "$half" & first=$!
-OMP_NUM_THREADS=1 run second InverseSolver.UnitTests --filter "$(sed 's/~/!~/g; s/|/\&/g' <<<"$half")" & second=$!
+OMP_NUM_THREADS=1 run second InverseSolver.UnitTests --filter "$other" & second=$!
 wait $first || status=1
 wait $second || status=1
-run service InverseSolver.ServiceTests || status=1
+[ "${1:-}" = quick ] || run service InverseSolver.ServiceTests || status=1
 sum() { cat "$logs"/*.log | grep -oE "$1: +[0-9]+" | grep -oE '[0-9]+' | awk '{ n += $1 } END { print n + 0 }'; }
 echo
 echo "$(sum Passed) passed, $(sum Failed) failed, $(sum Skipped) skipped"
