@@ -17,7 +17,8 @@ internal static class JobEndpoints
         services.AddOptions<JobOptions>().BindConfiguration(JobOptions.Section).ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<JobOptions>, JobOptionsValidator>();
         services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<JobSignals>();
-        services.AddSingleton<JobSubmission>().AddSingleton<JobRun>().AddHostedService<JobWorker>();
+        services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>();
+        services.AddSingleton<JobRun>().AddSingleton<JobPerformer>().AddSingleton<SharedJobs>().AddHostedService<JobWorker>();
         return services;
     }
 

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Text.Json;
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Batching;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>Runs one job to its final state.</summary>
+internal sealed partial class JobPerformer(
+    JobStore store, JobFolder folder, JobSignals signals, JobRun run, JobHeartbeat heartbeat, IHostApplicationLifetime lifetime, IOptions<JobOptions> options,
+    ILogger<JobPerformer> log)
+{
+    /// <summary>The process's exit code when a device is lost: whoever supervises it starts it anew, and the jobs go on.</summary>
+    public const int DeviceLostExitCode = 3;
+
+    private volatile bool deviceIsLost;
+
+    /// <summary>True once a device was lost: the service ends, and no further job is to be begun.</summary>
+    public bool DeviceIsLost => deviceIsLost;
+
+    /// <summary>Runs one job to its end on the calling thread: to a result, to an error, or back to the queue.</summary>
+    /// <param name="job">A job of this process.</param>
+    /// <param name="device">The device to solve on.</param>
+    /// <param name="stopping">Cancelled when the host stops: the job goes back to the queue.</param>
+    /// <param name="shared">The model as a group of jobs shares it; null: the job has it to itself.</param>
+    public void Run(JobRow job, Device device, CancellationToken stopping, SharedModel? shared = null)
+    {
+        using IDisposable? scope = log.BeginScope(new KeyValuePair<string, object>[] { new("JobId", job.Id), new("Epoch", job.Epoch) });
+        using var activity = new Activity("job").Start();
+        using var deadline = new CancellationTokenSource(options.Value.TimeLimit);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping, deadline.Token);
+        signals.Began(job.Id, cancel);
+        signals.Changed(job.Id);
+        long started = Stopwatch.GetTimestamp();
+        JobStarted(job.Id, (int)job.Attempts, device.ToString());
+        bool succeeded = false;
+        using (heartbeat.Keep(job, cancel))
+        {
+            try
+            {
+                (JobResult result, IReadOnlyList<string> warnings) = run.Execute(job, device, cancel, shared);
+                succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result), ToJson(warnings));
+                if (succeeded)
+                {
+                    JobSucceeded(job.Id, Stopwatch.GetElapsedTime(started).TotalSeconds);
+                }
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                JobStopped(job.Id, byHost: stopping.IsCancellationRequested);
+                if (store.Cancelled(job.Id, job.Epoch))
+                {
+                    // As its owner wanted.
+                }
+                else if (deadline.IsCancellationRequested)
+                {
+                    string limit = $"It ran longer than {options.Value.TimeLimit.TotalHours:0.##} h (Jobs:TimeLimit).";
+                    store.Fail(job.Id, job.Epoch, ToJson(new JobError("timeLimit", null, limit, null)));
+                }
+                else
+                {
+                    store.Release(job.Id, job.Epoch);
+                }
+            }
+            catch (Exception error) when ((error.IsFromTorch || error.InnerException?.IsFromTorch == true) && Backend.IsLost(device))
+            {
+                // The attempt of the first job counts, so that one that breaks the device each time fails for good in the end. The others go back to the queue.
+                if (deviceIsLost)
+                {
+                    store.Release(job.Id, job.Epoch);
+                }
+
+                deviceIsLost = true;
+                DeviceLost(error, device.ToString(), job.Id);
+                Environment.ExitCode = DeviceLostExitCode;
+                lifetime.StopApplication();
+            }
+            catch (Exception error)
+            {
+                RequestException explained = ErrorMap.Explain(error);
+                JobFailed(error, job.Id, explained.Code);
+                string detail = explained.Code == "outOfMemory"
+                    ? $"There is not enough memory on {device}, not even to solve one image at a time."
+                    : explained.Message;
+                store.Fail(job.Id, job.Epoch, ToJson(new JobError(explained.Code, explained.Field, detail, ErrorMap.TraceId)));
+            }
+            finally
+            {
+                signals.Ended(job.Id);
+                signals.Changed(job.Id);
+            }
+        }
+
+        folder.DeleteEpochs(job.Id, epoch => succeeded ? epoch < job.Epoch : epoch == job.Epoch);
+    }
+
+    private static string ToJson<T>(T value) => JsonSerializer.Serialize(value, ApiJson.Options);
+
+    [LoggerMessage(1001, LogLevel.Information, "Job {JobId} starts, attempt {Attempt}, on {Device}")]
+    private partial void JobStarted(string jobId, int attempt, string device);
+
+    [LoggerMessage(1002, LogLevel.Information, "Job {JobId} succeeded after {Seconds:0.0} s")]
+    private partial void JobSucceeded(string jobId, double seconds);
+
+    [LoggerMessage(1003, LogLevel.Information, "Job {JobId} stopped; by the host: {ByHost}")]
+    private partial void JobStopped(string jobId, bool byHost);
+
+    [LoggerMessage(1004, LogLevel.Error, "Job {JobId} failed with {Code}")]
+    private partial void JobFailed(Exception error, string jobId, string code);
+
+    [LoggerMessage(1008, LogLevel.Critical, "The device {Device} was lost while it solved job {JobId}; the service ends, and has to be started anew")]
+    private partial void DeviceLost(Exception error, string device, string jobId);
+}

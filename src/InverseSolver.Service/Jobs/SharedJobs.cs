@@ -1,0 +1,105 @@
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Batching;
+using InverseSolver.Service.Models;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Jobs;
+
+/// <summary>Runs jobs side by side that share their network calls.</summary>
+internal sealed partial class SharedJobs(
+    JobClaims claims, JobPerformer performer, JobHeartbeat heartbeat, JobRun run, JobSignals signals, IOptions<JobOptions> options, ILogger<SharedJobs> log)
+{
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>
+    /// Runs a job that may share its network calls, and with it further ones as long as the next in line may share them too: each on a thread of its own,
+    /// their calls on one. Others wait no longer than if this slot ran one job after the other.
+    /// </summary>
+    /// <param name="first">The first of them, a job of this process.</param>
+    /// <param name="device">The device to solve on.</param>
+    /// <param name="stopping">Cancelled when the host stops.</param>
+    public void Run(JobRow first, Device device, CancellationToken stopping)
+    {
+        ModelLease lease;
+        using (var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping))
+        {
+            cancel.CancelAfter(options.Value.TimeLimit);
+            signals.Began(first.Id, cancel);
+            try
+            {
+                using Timer kept = heartbeat.Keep(first, cancel);
+                lease = run.Acquire(first, device, cancel.Token);
+            }
+            catch (Exception)
+            {
+                // Alone it meets the same and says so.
+                performer.Run(first, device, stopping);
+                return;
+            }
+        }
+
+        using ModelLease held = lease;
+        using var calls = new SharedCalls(
+            lease.Model, options.Value.SharedWindow, options.Value.SharedItems, () => SolverThread.LowerPriority(options.Value.Nice));
+        using var ended = new AutoResetEvent(initialState: false);
+        var running = new List<Thread>();
+        try
+        {
+            for (JobRow? next = first; next is not null || running.Count > 0; next = Further())
+            {
+                if (next is { } job)
+                {
+                    running.Add(Start(job));
+                }
+                else
+                {
+                    ended.WaitOne(PollInterval);
+                    running.RemoveAll(thread => thread.Join(0));
+                }
+            }
+        }
+        finally
+        {
+            // Whatever the store does: the model stays until nobody uses it.
+            running.ForEach(thread => thread.Join());
+        }
+
+        // Nobody joins where a job waits for the memory that this model holds.
+        JobRow? Further()
+        {
+            bool isOpen = running.Count > 0 && running.Count < options.Value.SharedJobs && !stopping.IsCancellationRequested && !performer.DeviceIsLost;
+            return isOpen && !run.ModelsWait ? claims.NextOf(first.Sharing) : null;
+        }
+
+        Thread Start(JobRow job)
+        {
+            SharedModel view = calls.Join();
+            var thread = new Thread(() =>
+            {
+                SolverThread.LowerPriority(options.Value.Nice);
+                try
+                {
+                    performer.Run(job, device, stopping, view);
+                }
+                catch (Exception error)
+                {
+                    SharedJobFailed(error);
+                }
+                finally
+                {
+                    view.Dispose();
+                    ended.Set();
+                }
+            })
+            {
+                Name = "shared solver",
+                IsBackground = true,
+            };
+            thread.Start();
+            return thread;
+        }
+    }
+
+    [LoggerMessage(1010, LogLevel.Error, "A job of a group failed, and the others go on")]
+    private partial void SharedJobFailed(Exception error);
+}
