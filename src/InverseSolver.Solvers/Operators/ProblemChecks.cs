@@ -6,6 +6,12 @@ namespace InverseSolver.Solvers.Operators;
 /// <summary>What must hold before an operator is built. No tensor is made here but for an estimated phase.</summary>
 internal static class ProblemChecks
 {
+    /// <summary>Largest height or width of an unknown image.</summary>
+    public const int MaxSide = 4096;
+
+    /// <summary>Largest height or width of an uploaded point-spread function.</summary>
+    public const int MaxKernelSide = 511;
+
     /// <summary>Checks a problem with everything that belongs to it and gives the arrays that its operator needs.</summary>
     public static ProblemParts Check(
         Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, string? operatorFolder = null)
@@ -90,10 +96,10 @@ internal static class ProblemChecks
         if (shape.Length != 3) throw new InvalidInputException(field, "An image has channels, height and width.");
         if (shape[0] is not (1 or 3)) throw new InvalidInputException(field, $"An image has 1 or 3 channels, this one {shape[0]}. A stack of frames has the shape (frames, channels, height, width).");
         if (problem is CartesianMri or ParallelMri && shape[0] != 1) throw new InvalidInputException(field, "An MR image has 1 channel.");
-        if (shape[1] < 1 || shape[2] < 1 || shape[1] > ProblemOperators.MaxSide || shape[2] > ProblemOperators.MaxSide)
+        if (shape[1] < 1 || shape[2] < 1 || shape[1] > MaxSide || shape[2] > MaxSide)
         {
             throw new InvalidInputException(
-                field, $"Height and width of the unknown image lie between 1 and {ProblemOperators.MaxSide}; here they are {shape[1]} and {shape[2]}.");
+                field, $"Height and width of the unknown image lie between 1 and {MaxSide}; here they are {shape[1]} and {shape[2]}.");
         }
         if (problem is SuperResolution s && (shape[1] % s.Factor != 0 || shape[2] % s.Factor != 0))
         {
@@ -221,9 +227,9 @@ internal static class ProblemChecks
     {
         float[] plane = Plane(psf, "files.psf", psf.Shape[^Math.Min(2, psf.Shape.Length)], psf.Shape[^1]);
         int rows = psf.Shape[^2], columns = psf.Shape[^1];
-        if (rows > ProblemOperators.MaxKernelSide || columns > ProblemOperators.MaxKernelSide)
+        if (rows > MaxKernelSide || columns > MaxKernelSide)
         {
-            throw new InvalidInputException("files.psf", $"It has at most {ProblemOperators.MaxKernelSide} rows and columns.");
+            throw new InvalidInputException("files.psf", $"It has at most {MaxKernelSide} rows and columns.");
         }
         double[] values = Array.ConvertAll(plane, value => (double)value);
         double sum = values.Sum();

@@ -5,12 +5,6 @@ namespace InverseSolver.Solvers.Operators;
 /// <summary>From a problem as a caller writes it to its operator.</summary>
 public static class ProblemOperators
 {
-    /// <summary>Largest height or width of an unknown image.</summary>
-    public const int MaxSide = 4096;
-
-    /// <summary>Largest height or width of an uploaded point-spread function.</summary>
-    public const int MaxKernelSide = 511;
-
     /// <summary>(channels, height, width) of the unknown image.</summary>
     /// <param name="problem">The forward model.</param>
     /// <param name="measurement">y, (channels, height, width), or complex k-space (height, width).</param>
