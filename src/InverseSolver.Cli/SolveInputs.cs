@@ -89,9 +89,9 @@ internal sealed class SolveInputs
             if (named is not null) read.Add("header", named, File.ReadAllBytes(named));
         }
 
-        if (Directory.Exists(arguments.GetValue(reference)))
+        if (arguments.GetValue(reference) is { } place && Directory.Exists(place))
         {
-            throw new CommandException("It is a folder: name one DICOM file of the series, or a NIfTI volume.");
+            throw new CommandException($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(place))}: It is a folder: name one DICOM file of the series, or a NIfTI volume.");
         }
 
         foreach (Option<string?> option in others.Append(reference))

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Solvers.Mri;
 using InverseSolver.Solvers.Operators;
 using InverseSolver.Solvers.Problems;
 
@@ -10,10 +11,10 @@ namespace InverseSolver.Solvers;
 /// </summary>
 internal static class InputForms
 {
-    // ITU-R BT.601.
     // Of what a mask counts as measured, a larger share that is exactly 0 is no measurement.
     private const double LargestEmpty = 0.05;
 
+    // ITU-R BT.601.
     private const float Red = 0.299f, Green = 0.587f, Blue = 0.114f;
 
     // Lossy files leave grey pixels a step or two from grey.
@@ -68,7 +69,6 @@ internal static class InputForms
         {
             said.Add("All values that the mask counts as measured are 0, and others are not: it seems to be inverted. White (above 0.5) is measured, black is missing.");
         }
-
         else if (isKSpace && Empty(mask, measurement!) is > LargestEmpty and var empty)
         {
             said.Add(FormattableString.Invariant($"k-space is 0 in {empty:p0} of what the mask counts as measured: {(problem is ParallelMri ? "that is not used" : "the result is held to these zeros")}. The image is wrong if the mask is another scan's, is turned, has its centre in a corner, or if zeros were filled in."));
@@ -83,8 +83,7 @@ internal static class InputForms
         int plane = kSpace.Shape[^2] * kSpace.Shape[^1], columns = kSpace.Shape[^1], period = mask.Values.Length;
         // Lines, or positions of one plane for all frames.
         if (!IsWhole(kSpace) || (period != columns && period != plane)) return 0;
-        bool[] there = new bool[plane];
-        for (int i = 0; i < kSpace.Values.Length; i++) there[i / 2 % plane] |= kSpace.Values[i] != 0;
+        bool[] there = ParallelMriChecks.NotZero(kSpace);
         int[] wanted = [.. Enumerable.Range(0, plane).Where(i => mask.Values[i % period] > 0.5f)];
         return wanted.Length == 0 ? 0 : (double)wanted.Count(i => !there[i]) / wanted.Length;
     }

@@ -58,7 +58,7 @@ public static class DerivedFiles
             NiftiLayout layout = images.Origin.Layout ?? new NiftiLayout(false, false, false);
             (int rows, int columns) = layout.IsTransposed ? (volume.Columns, volume.Rows) : (volume.Rows, volume.Columns);
             FrameGeometry[]? shown = (volume.Slices, rows, columns) == (images.Slices, images.Rows, images.Columns) ? [.. places.Select(slice => layout.Show(slice, rows, columns))] : null;
-            if (shown is not null && (own is null || AreInOnePlace(own, shown)))
+            if (shown is not null && MayBeAt(own, shown))
             {
                 remarks.Add("The slices' places are those of the NIfTI reference, whose first, second and third axis are taken for the result's columns, rows and slices: compare left and right with the scanner's own images.");
                 return (shown, "reference", modality);
@@ -73,8 +73,9 @@ public static class DerivedFiles
             DicomImage reference = DicomFile.Read(reader, images.Reference);
             modality = reference.Modality;
             bool fits = reference.Frames.Count == images.Slices && reference.Rows == images.Rows && reference.Columns == images.Columns;
-            bool placed = fits && reference.Frames.All(frame => frame.Geometry is not null);
-            if (placed && (own is null || AreInOnePlace(own, [.. reference.Frames.Select(frame => frame.Geometry!)]))) return ([.. reference.Frames.Select(frame => frame.Geometry!)], "reference", modality);
+            FrameGeometry[] theirs = [.. reference.Frames.Select(frame => frame.Geometry).OfType<FrameGeometry>()];
+            bool placed = fits && theirs.Length == reference.Frames.Count;
+            if (placed && MayBeAt(own, theirs)) return (theirs, "reference", modality);
             if (own is not null)
             {
                 string reason = !fits ? "has other sizes" : !placed ? "does not say where it lies" : "lies elsewhere, or its rows and columns go other ways";
@@ -85,7 +86,8 @@ public static class DerivedFiles
         return own is not null ? (own, "measurement", modality) : (null, "unknown", modality);
     }
 
-    private static bool AreInOnePlace(IReadOnlyList<FrameGeometry> some, FrameGeometry[] others) => some.Zip(others).All(pair => AreOne(pair.First, pair.Second));
+    // A measurement that does not say where it lies may be anywhere.
+    private static bool MayBeAt(IReadOnlyList<FrameGeometry>? own, FrameGeometry[] places) => own is null || own.Zip(places).All(pair => AreOne(pair.First, pair.Second));
 
     // Half a pixel is what programs differ by in where a pixel's place is.
     private static bool AreOne(FrameGeometry a, FrameGeometry b)

@@ -57,12 +57,15 @@ internal static class DicomImport
 
         IEnumerable<string> OfPixels()
         {
-            if (ValueSpread.Remark([.. stack.Images.SelectMany(image => image.Values.Where((_, i) => image.Padding?[i] != true))], offset, scale) is { } narrow) yield return narrow;
+            if (ValueSpread.Remark(Measured(stack.Images), offset, scale) is { } narrow) yield return narrow;
             if (stack.Images.Any(image => image.IsLossy)) yield return "The DICOM image was once compressed with loss.";
             if (padding is not null)
                 yield return $"{padding.Count(value => !float.IsNaN(value))} pixels of the DICOM image are padding (PixelPaddingValue): they are left out of the scale, are black in the measurement, and are padding in the DICOM and NIfTI files of the result.";
         }
     }
+
+    private static float[] Measured(IReadOnlyList<DicomImage> images) => images is [{ Padding: null } one] ? one.Values
+        : [.. images.SelectMany(image => image.Padding is null ? image.Values : image.Values.Where((_, i) => !image.Padding[i]))];
 
     // What is no padding; where all is padding, nothing.
     private static (float Smallest, float Largest) Extent(IEnumerable<DicomImage> images)

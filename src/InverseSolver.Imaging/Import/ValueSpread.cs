@@ -6,6 +6,19 @@ internal static class ValueSpread
     // Shares of the pixels that are left out at either end, of the scale that the rest must fill, and of the pixels that must hold one value for it to be padding.
     private const double Outliers = 0.001, Least = 0.1, Padding = 0.01;
 
+    // Sorting a volume takes seconds, and nearly all images show in one pass that neither remark is due: that needs nearly all values but those that equal the smallest in a tenth of the scale, hence
+    // in three neighbours of its twenty parts.
+    private static bool UsesScale(float[] values, double offset, double scale)
+    {
+        const int parts = 20;
+        int[] counts = new int[parts + 2];
+        float smallest = values.Min();
+        foreach (float value in values)
+            if (value > smallest) counts[Math.Clamp((int)((value - offset) / scale * parts), 0, parts - 1)]++;
+        int most = Enumerable.Range(0, parts).Max(i => counts[i] + counts[i + 1] + counts[i + 2]);
+        return most < counts.Sum() - (2 * (int)(Outliers * values.Length));
+    }
+
     /// <summary>Names what squeezes the values together.</summary>
     /// <param name="values">The image's, without its padding, in the file's units.</param>
     /// <param name="offset">The value that becomes 0.</param>
@@ -14,6 +27,7 @@ internal static class ValueSpread
     internal static string? Remark(float[] values, double offset, double scale)
     {
         if (values.Length == 0) return null;
+        if (UsesScale(values, offset, scale)) return null;
         float[] sorted = [.. values.Order()];
         int lowest = Array.FindIndex(sorted, value => value > sorted[0]), skipped = (int)(Outliers * sorted.Length);
         if (lowest > 0 && lowest >= Padding * sorted.Length && lowest < sorted.Length - skipped)

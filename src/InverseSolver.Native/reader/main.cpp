@@ -50,35 +50,24 @@ Answer run(Request& request) {
   if (found == operations().end()) throw BadCall("There is no such operation.");
   // The parent ends a call that is too late. Should the parent be gone, this does.
   alarm(2 + limits.at("seconds").get<unsigned>());
-  start_budget(memory_floor + (memory_per_byte * request.blob.size()), seconds_floor + (static_cast<double>(request.blob.size()) / bytes_per_second));
+  const Budget budget(memory_floor + (memory_per_byte * request.blob.size()), seconds_floor + (static_cast<double>(request.blob.size()) / bytes_per_second));
   return found->second(request);
 }
 
 void answer(Channel& channel, Request& request) {
-  Answer found;
-  Status status = Status::ok;
-  std::string message;
-  const auto fail = [&](Status why, const char* text) {
-    status = why;
-    message = text;
-  };
   try {
-    found = run(request);
+    channel.send(run(request));
   } catch (const Refusal& e) {
-    fail(Status::refused, e.what());
+    channel.send(Status::refused, e.what());
   } catch (const BadCall& e) {
-    fail(Status::bad_call, e.what());
+    channel.send(Status::bad_call, e.what());
   } catch (const json::exception& e) {
-    fail(Status::bad_call, e.what());
+    channel.send(Status::bad_call, e.what());
   } catch (const std::exception& e) {
-    fail(Status::failed, e.what());
+    channel.send(Status::failed, e.what());
   } catch (...) {
-    fail(Status::failed, "unknown");
+    channel.send(Status::failed, "unknown");
   }
-  // Sending takes as long as the parent does, and its alarm holds until then.
-  end_budget();
-  if (status == Status::ok) channel.send(std::move(found));
-  else channel.send(status, message);
 }
 
 }  // namespace
@@ -90,7 +79,7 @@ void reader::Request::expect_elements(uint64_t count, size_t bytes_each) const {
   const uint64_t bytes = count * bytes_each;
   if (bytes > always && bytes / expansion > blob.size())
     throw Refusal("The file claims " + std::to_string(count) + " numbers, which its " + std::to_string(blob.size()) + " bytes cannot hold.");
-  extend_budget(copies * bytes, static_cast<double>(bytes) / bytes_per_second);
+  Budget::extend(copies * bytes, static_cast<double>(bytes) / bytes_per_second);
 }
 
 int main(int count, char** arguments) {

@@ -71,19 +71,19 @@ int take_output() {
   return answers;
 }
 
-void start_budget(uint64_t memory_bytes, double processor_seconds) {
+Budget::Budget(uint64_t memory_bytes, double processor_seconds) {
   bound_memory(address_space() + memory_bytes);
   set_processor_time(processor_seconds);
 }
 
-void extend_budget(uint64_t memory_bytes, double processor_seconds) {
+void Budget::extend(uint64_t memory_bytes, double processor_seconds) {
   rlimit now{};
   if (getrlimit(RLIMIT_AS, &now) != 0) std::_Exit(3);
   bound_memory(now.rlim_cur + memory_bytes);
   set_processor_time(set_processor_time(0) + processor_seconds);
 }
 
-void end_budget() {
+Budget::~Budget() {
   set_processor_time(0);
   bound_memory(most_memory);
 }

@@ -53,14 +53,14 @@ internal static class ConfigurationKeys
         {
             int at = name.IndexOf('_', StringComparison.Ordinal);
             if (at < 0 || !_sections.TryGetValue(name[..at], out Type? options) || name[at..].StartsWith("__", StringComparison.Ordinal)) continue;
-            if (options.GetProperties().Any(option => option.Name.Equals(name[(at + 1)..].Split("__")[0], StringComparison.OrdinalIgnoreCase)))
+            if (OptionsOf(options).Any(option => option.Name.Equals(name[(at + 1)..].Split("__")[0], StringComparison.OrdinalIgnoreCase)))
                 throw Refused($"The environment variable {name} sets nothing: between section and option stand two underscores ({name[..at]}__{name[(at + 1)..]}).");
         }
     }
 
     private static void Check(IConfigurationSection section, Type options)
     {
-        PropertyInfo[] known = [.. options.GetProperties().Where(property => property.SetMethod is not null)];
+        PropertyInfo[] known = OptionsOf(options);
         foreach (IConfigurationSection key in section.GetChildren())
         {
             PropertyInfo option = known.FirstOrDefault(property => property.Name.Equals(key.Key, StringComparison.OrdinalIgnoreCase))
@@ -78,6 +78,8 @@ internal static class ConfigurationKeys
             }
         }
     }
+
+    private static PropertyInfo[] OptionsOf(Type options) => [.. options.GetProperties().Where(property => property.SetMethod is not null)];
 
     private static StartRefusedException Refused(string text) => new(text, 2);
 
