@@ -12,7 +12,7 @@ filter() { local IFS='|'; echo "${*/#/FullyQualifiedName~}"; } # PART...: tests 
 if [ "${1:-}" = quick ]; then
   half=$(filter SolverLawTests)
   # Operators keep their laws, data consistency and events their formulas, networks and schedules their references, formats their files, projects their walls.
-  other=$(filter UnitTests.Operators. UnitTests.Consistency. .EventTests .PosteriorTests .GoldenTests .ScheduleTests .DdimScheduleTests .ItemStopTests .InputFormsTests .SolverCatalogTests \
+  other=$(filter UnitTests.Operators. UnitTests.Optimisation. .EventTests .PosteriorTests .GoldenTests .ScheduleTests .DdimScheduleTests .ItemStopTests .InputFormsTests .SolverCatalogTests \
     .LatentModelTests .SafetensorsTests .NpyTests .NiftiTests .FftTests .IsmrmrdTests .DicomKindsTests .DicomStackTests .ArchitectureTests)
 else
   half=$(filter UnitTests.Solvers. UnitTests.Mri. UnitTests.Imaging.)

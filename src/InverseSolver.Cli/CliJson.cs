@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Cli;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Cli;
 

@@ -1,7 +1,7 @@
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Consistency;
-using InverseSolver.Solvers.Metrics;
-using InverseSolver.Solvers.Operators;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Optimisation;
+using InverseSolver.Reconstruction.Metrics;
+using InverseSolver.Reconstruction.Operators;
 
 namespace InverseSolver.Cli;
 
@@ -26,7 +26,7 @@ internal sealed record DemoResult(DemoJob Job, ArrayData Measurement, ArrayData 
             job.Problem, [.. job.Truth.Shape.Select(n => (long)n)], new Dictionary<string, ArrayData>(), y, torch.CPU);
         Tensor measured = y.ToTensor(torch.CPU), truth = job.Truth.ToTensor(torch.CPU);
         ArrayData picture = y.IsComplex ? a.Adjoint(measured).abs().ToArrayData() : Enlarge(y, job.Truth.Shape);
-        ArrayData leastSquares = Solvers.Consistency.LeastSquares.BestOf9(a, measured, truth).Images.clamp(0, 1).ToArrayData();
+        ArrayData leastSquares = Reconstruction.Optimisation.LeastSquares.BestOf9(a, measured, truth).Images.clamp(0, 1).ToArrayData();
         QualityReport quality = result.Quality ?? throw new HttpRequestException($"The service's report on {job.Name} has no figures against the truth.");
         var row = new DemoRow(
             job.ProblemName, job.Slice, quality.PsnrDb, quality.Ssim, quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare, result.Cost.Seconds,

@@ -1,4 +1,4 @@
-using InverseSolver.Solvers;
+using InverseSolver.Reconstruction;
 
 namespace InverseSolver.Cli;
 

@@ -1,12 +1,12 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Consistency;
-using InverseSolver.Solvers.Metrics;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Optimisation;
+using InverseSolver.Reconstruction.Metrics;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Cli;
 
@@ -112,7 +112,7 @@ internal sealed class Evaluation
     {
         ArrayData truth = ArrayFiles.ReadImage(file);
         Problem problem = StandardProblems.Get(run.Problem, seed);
-        ArrayData y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed, OperatorFolder, Photons).Measurement;
+        ArrayData y = Reconstructor.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed, OperatorFolder, Photons).Measurement;
         ReconstructionResult result;
         if (run.Parameters is null)
         {
@@ -121,7 +121,7 @@ internal sealed class Evaluation
         else
         {
             var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = EstimateSigma ? null : Sigma, Photons = Photons, Solver = run.Parameters, Seed = seed, Truth = truth, OperatorFolder = OperatorFolder };
-            result = Reconstruction.Run(model, request, null, cancellation);
+            result = Reconstructor.Run(model, request, null, cancellation);
         }
 
         var row = new EvaluationRow(
@@ -151,7 +151,7 @@ internal sealed class Evaluation
         using ForwardOperator a = whitened.A;
         (Tensor x, Tensor y) = (truth.ToTensor(model.Device), whitened.Y);
         Tensor image = name == LeastSquaresBest
-            ? Solvers.Consistency.LeastSquares.BestOf9(a as LinearOperator ?? throw new InvalidInputException("solver.type", "Least squares needs a linear problem."), y, x).Images
+            ? Reconstruction.Optimisation.LeastSquares.BestOf9(a as LinearOperator ?? throw new InvalidInputException("solver.type", "Least squares needs a linear problem."), y, x).Images
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
             image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, whitened.Sigma)[0] with { Photons = Photons }, ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth), null,

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
+using InverseSolver.Reconstruction;
 
 namespace InverseSolver.Cli;
 

@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using InverseSolver.Cli.GpuCheck;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Cli;
 
@@ -26,7 +26,7 @@ internal static class JobBench
             string model = arguments.GetValue(modelId)!;
             ArrayData truth = GoldenImage.Read(CliOptions.FolderOf(arguments.GetValue(models)!, model));
             Problem problem = new Inpainting(new RandomMask(0.7, 1));
-            ArrayData measurement = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), 0.01, 1).Measurement;
+            ArrayData measurement = Reconstructor.Simulate(problem, truth, new Dictionary<string, ArrayData>(), 0.01, 1).Measurement;
             var rows = new List<object>();
             Console.WriteLine("| jobs at once | jobs/min, reproducible | jobs/min, shared calls | gain | images in a call |");
             Console.WriteLine("|---:|---:|---:|---:|---:|");

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using InverseSolver.Solvers.Mri;
+using InverseSolver.Reconstruction.Mri;
 
 namespace InverseSolver.Cli;
 

@@ -5,7 +5,7 @@ using InverseSolver.Cli;
 using InverseSolver.Cli.GpuCheck;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
+using InverseSolver.Reconstruction;
 
 // Numbers are read and written in one way, whatever the language of the machine is.
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;

@@ -5,9 +5,9 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Jobs;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Cli;
 

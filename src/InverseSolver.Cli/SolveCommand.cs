@@ -1,10 +1,10 @@
 using System.CommandLine;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Jobs;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Spectre.Console;
 
 namespace InverseSolver.Cli;
@@ -72,7 +72,7 @@ internal static class SolveCommand
                 Warn(warnings);
 
                 DateTimeOffset started = DateTimeOffset.UtcNow;
-                ReconstructionResult result = WithProgressBar(progress => Reconstruction.Run(model, plan.Checked, progress, cancellation));
+                ReconstructionResult result = WithProgressBar(progress => Reconstructor.Run(model, plan.Checked, progress, cancellation));
                 ReconstructionResult[] compared =
                     [.. plan.Baselines.Select(one => WithProgressBar(progress => one.Run(model, plan.Checked, progress, cancellation)))];
                 string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;

@@ -3,9 +3,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Cli;
 
@@ -67,7 +67,7 @@ internal static class SolverBench
         Problem[] problems = [new Inpainting(new RandomMask(0.7, 1)), new CartesianMri(new RandomKSpaceMask(4, 0.08, 1)), new CodedDiffraction()];
         ReconstructionRequest request = problems.Select(Request).First(Solves);
         long before = Tensor.TotalCount;
-        CostReport cost = Reconstruction.Run(model, request, null, cancellation).Cost;
+        CostReport cost = Reconstructor.Run(model, request, null, cancellation).Cost;
         return new JsonObject
         {
             ["solver"] = type,
@@ -85,7 +85,7 @@ internal static class SolverBench
         {
             try
             {
-                Reconstruction.Check(model.Info, one);
+                Reconstructor.Check(model.Info, one);
                 return true;
             }
             catch (InvalidInputException refused) when (refused.Field == "solver.type")
@@ -97,7 +97,7 @@ internal static class SolverBench
         ReconstructionRequest Request(Problem problem) => new()
         {
             Problem = problem,
-            Measurement = Reconstruction.Simulate(problem, image, new Dictionary<string, ArrayData>(), Sigma, 1).Measurement,
+            Measurement = Reconstructor.Simulate(problem, image, new Dictionary<string, ArrayData>(), Sigma, 1).Measurement,
             Sigma = Sigma,
             Solver = parameters,
             Seed = 1,

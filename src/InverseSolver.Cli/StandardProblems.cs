@@ -1,4 +1,4 @@
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Cli;
 

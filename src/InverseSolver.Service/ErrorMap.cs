@@ -3,7 +3,7 @@ using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
-using InverseSolver.Solvers;
+using InverseSolver.Reconstruction;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
 

@@ -16,9 +16,9 @@ public sealed partial class ArchitectureTests
         ["ModuleCheck"] = ["Torch"],
         ["Imaging"] = [],
         ["Diffusion"] = ["ModuleCheck", "Torch"],
-        ["Solvers"] = ["Diffusion", "Imaging"],
-        ["Service"] = ["Solvers", "Imaging"],
-        ["Cli"] = ["Solvers", "Imaging"],
+        ["Reconstruction"] = ["Diffusion", "Imaging"],
+        ["Service"] = ["Reconstruction", "Imaging"],
+        ["Cli"] = ["Reconstruction", "Imaging"],
     };
 
     // Those that declare native functions, whose generated code is unsafe.
@@ -48,7 +48,7 @@ public sealed partial class ArchitectureTests
     [Theory]
     [InlineData("Torch", "TorchSharp", "libtorch-cpu-linux-x64", "TorchSharp-cuda-linux")]
     [InlineData("Diffusion", "Google.Protobuf", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.OnnxRuntime.Gpu.Linux")]
-    [InlineData("Solvers")]
+    [InlineData("Reconstruction")]
     public void Solvers_and_networks_know_no_files_of_requests_and_no_host(string name, params string[] packages)
     {
         XDocument project = XDocument.Load(Path.Combine(TestData.Root, "src", $"InverseSolver.{name}", $"InverseSolver.{name}.csproj"));
@@ -66,7 +66,7 @@ public sealed partial class ArchitectureTests
 
     [Theory]
     [InlineData("InverseSolver.Diffusion")]
-    [InlineData("InverseSolver.Solvers")]
+    [InlineData("InverseSolver.Reconstruction")]
     [InlineData("InverseSolver.UnitTests")]
     [InlineData("inverse")]
     public void Calls_of_libtorch_that_can_end_the_process_are_not_used(string assembly)

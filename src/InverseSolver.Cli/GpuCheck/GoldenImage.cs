@@ -1,6 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Solvers;
+using InverseSolver.Reconstruction;
 
 namespace InverseSolver.Cli.GpuCheck;
 

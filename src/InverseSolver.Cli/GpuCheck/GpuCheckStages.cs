@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Cli.GpuCheck;
 
@@ -82,7 +82,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         bool stopped = false;
         try
         {
-            Reconstruction.Run(model, Request(model, "redDiff"), progress =>
+            Reconstructor.Run(model, Request(model, "redDiff"), progress =>
             {
                 if (progress.Step == 3)
                 {
@@ -134,7 +134,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         {
             ReconstructionRequest[] requests = [.. Enumerable.Range(0, jobs).Select(seed => Request(model, solver, seed))];
             var watch = Stopwatch.StartNew();
-            ArrayData[] alone = [.. requests.Select(request => Reconstruction.Run(model, request, null, CancellationToken.None).Image)];
+            ArrayData[] alone = [.. requests.Select(request => Reconstructor.Run(model, request, null, CancellationToken.None).Image)];
             double lone = watch.Elapsed.TotalSeconds;
             using var calls = new SharedCalls(model, TimeSpan.FromMilliseconds(5), 64);
             watch.Restart();
@@ -170,7 +170,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
             Backend.AllowTf32 = tf32;
             using LatentModel model = ModelPackage.Load(modelFolder, device, options);
             double ms = NetworkTimes.Of(model, 8, Cuda ? 30 : 5).NetworkMs;
-            ReconstructionResult result = Reconstruction.Run(model, Request(model, "reSample", 0, Cuda ? "balanced" : "fast"), null, CancellationToken.None);
+            ReconstructionResult result = Reconstructor.Run(model, Request(model, "reSample", 0, Cuda ? "balanced" : "fast"), null, CancellationToken.None);
             reference ??= result.Image;
             (best, worst) = (Math.Max(best, result.Quality!.PsnrDb), Math.Min(worst, result.Quality.PsnrDb));
             line(string.Create(CultureInfo.InvariantCulture, $"| {name} | {ms:F2} | {result.Quality.PsnrDb:F2} | {result.Cost.Seconds:F2} | {Rms(reference, result.Image):E1} |"));
@@ -207,7 +207,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         return Run(model, type);
     }
 
-    private ReconstructionResult Run(LatentModel model, string type) => Reconstruction.Run(model, Request(model, type), null, CancellationToken.None);
+    private ReconstructionResult Run(LatentModel model, string type) => Reconstructor.Run(model, Request(model, type), null, CancellationToken.None);
 
     private static ArrayData[] Together(SharedCalls calls, ReconstructionRequest[] requests)
     {
@@ -219,7 +219,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
             using SharedModel view = views[i];
             try
             {
-                images[i] = Reconstruction.Run(view, request, null, CancellationToken.None).Image;
+                images[i] = Reconstructor.Run(view, request, null, CancellationToken.None).Image;
             }
             catch (Exception error)
             {
@@ -238,7 +238,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         return new ReconstructionRequest
         {
             Problem = problem,
-            Measurement = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed).Measurement,
+            Measurement = Reconstructor.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, seed).Measurement,
             Sigma = Sigma,
             Solver = SolverCatalog.Resolve(type, preset, []),
             Seed = seed,

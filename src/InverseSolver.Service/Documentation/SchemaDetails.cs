@@ -2,15 +2,16 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using InverseSolver.Service.Jobs;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Solvers;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
 /// <summary>Adds to schemas what the generator does not see: discriminators, strictness, and the solvers' parameters.</summary>
-internal sealed class SchemaDetails : ISchemaFilter
+internal sealed partial class SchemaDetails : ISchemaFilter
 {
     /// <inheritdoc/>
     public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
@@ -18,6 +19,11 @@ internal sealed class SchemaDetails : ISchemaFilter
         if (schema is not OpenApiSchema details)
         {
             return;
+        }
+
+        if (details.Description is { } text)
+        {
+            details.Description = QualifiedName().Replace(text, "$1");
         }
 
         if (details.Format == "int64")
@@ -81,4 +87,8 @@ internal sealed class SchemaDetails : ISchemaFilter
             .SelectMany(constructor => constructor.GetParameters()).FirstOrDefault(candidate => candidate.Name == property.Name);
         return parameter is null ? property.IsDefined(typeof(RequiredMemberAttribute)) : !parameter.HasDefaultValue;
     }
+
+    // References to types come with their namespace, which says nothing to a caller.
+    [GeneratedRegex(@"\bInverseSolver\.(?:\w+\.)+(\w+)")]
+    private static partial Regex QualifiedName();
 }

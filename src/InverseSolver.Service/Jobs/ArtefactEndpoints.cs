@@ -1,4 +1,4 @@
-using InverseSolver.Solvers.Jobs;
+using InverseSolver.Reconstruction.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;

@@ -1,7 +1,7 @@
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Jobs;
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Service.Jobs;
 

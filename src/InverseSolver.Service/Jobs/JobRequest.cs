@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
-using InverseSolver.Solvers.Jobs;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Service.Jobs;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using InverseSolver.Solvers.Jobs;
+using InverseSolver.Reconstruction.Jobs;
 
 namespace InverseSolver.Service.Jobs;
 

@@ -5,9 +5,9 @@ using InverseSolver.Diffusion.Batching;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Jobs;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Reconstruction.Solvers;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -34,13 +34,13 @@ internal sealed class JobRun(
         ReconstructionResult result;
         try
         {
-            result = WithRoom(device, () => Reconstruction.Run(model, plan.Checked, reporter, cancel.Token));
+            result = WithRoom(device, () => Reconstructor.Run(model, plan.Checked, reporter, cancel.Token));
         }
         catch (Exception error) when (error.IsOutOfMemory && shared is not null)
         {
             // Others' work may have taken what one image alone needs.
             (model, shared) = (shared.Alone, null);
-            result = WithRoom(device, () => Reconstruction.Run(model, plan.Checked, reporter, cancel.Token));
+            result = WithRoom(device, () => Reconstructor.Run(model, plan.Checked, reporter, cancel.Token));
         }
 
         ReconstructionResult[] baselines = [.. plan.Baselines.Select(baseline => baseline.Run(model, plan.Checked, reporter, cancel.Token))];

@@ -1,5 +1,5 @@
 using Dapper;
-using InverseSolver.Solvers.Jobs;
+using InverseSolver.Reconstruction.Jobs;
 using Microsoft.Data.Sqlite;
 
 namespace InverseSolver.Service.Jobs;

@@ -7,8 +7,8 @@ using InverseSolver.Imaging;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Jobs;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;

@@ -2,8 +2,8 @@ using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using InverseSolver.Service.Documentation;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace InverseSolver.Service.Problems;

@@ -1,8 +1,8 @@
 using System.Globalization;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Requests;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Jobs;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
@@ -52,7 +52,7 @@ internal static class SimulationEndpoints
             throw RequestChecks.Unprocessable("limitExceeded", "files.image", $"It is a stack of {frames} frames; at most {limits.Value.Frames} are taken here.");
         }
 
-        SimulatedMeasurement simulated = Reconstruction.Simulate(
+        SimulatedMeasurement simulated = Reconstructor.Simulate(
             request.Problem,
             image.Array,
             files.OfProblem,

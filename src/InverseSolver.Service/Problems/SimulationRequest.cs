@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using InverseSolver.Service.Requests;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Service.Problems;
 

@@ -3,9 +3,9 @@ using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -130,8 +130,8 @@ public sealed class ConditioningTests : IDisposable
         using LatentModel model = Load();
         float[] truth = Toy.Normal([3, 50, 37], 2).sigmoid().ToFloats();
         var problem = new Inpainting(new RandomMask(0.5, 3));
-        SimulatedMeasurement simulated = Reconstruction.Simulate(problem, new ArrayData([3, 50, 37], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
-        ReconstructionResult result = Reconstruction.Run(
+        SimulatedMeasurement simulated = Reconstructor.Simulate(problem, new ArrayData([3, 50, 37], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
+        ReconstructionResult result = Reconstructor.Run(
             model,
             new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.02, Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 8 }, Seed = 1 },
             null,
@@ -157,7 +157,7 @@ public sealed class ConditioningTests : IDisposable
             Solver = ReSampleParameters.Fast,
             Seed = 1,
         };
-        InvalidInputException e = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(info, request));
+        InvalidInputException e = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(info, request));
         Assert.Equal("model", e.Field);
         Assert.Contains(info.Missing!, e.Message, StringComparison.Ordinal);
 

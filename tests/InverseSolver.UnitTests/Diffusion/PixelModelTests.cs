@@ -2,10 +2,10 @@ using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -118,9 +118,9 @@ public sealed class PixelModelTests
         // A whole job, of a size that has to be padded.
         float[] truth = Toy.Normal([3, 22, 17], 2).sigmoid().ToFloats();
         var problem = new Inpainting(new RandomMask(0.5, 3));
-        SimulatedMeasurement simulated = Reconstruction.Simulate(problem, new ArrayData([3, 22, 17], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
+        SimulatedMeasurement simulated = Reconstructor.Simulate(problem, new ArrayData([3, 22, 17], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
         var request = new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.02, Solver = SolverCatalog.Resolve("diffPir", "fast", null), Seed = 1 };
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.All(result.Image.Values, value => Assert.True(float.IsFinite(value)));
         Assert.InRange(result.Consistency.Ratio!.Value, 0, 3);
     });
@@ -154,12 +154,12 @@ public sealed class PixelModelTests
         using LatentModel model = ModelPackage.Load(folder);
         using var known = new GaussianModel((_, _) => variance);
         var problem = new Inpainting(new RandomMask(0.5, 3));
-        SimulatedMeasurement simulated = Reconstruction.Simulate(
+        SimulatedMeasurement simulated = Reconstructor.Simulate(
             problem, new ArrayData([1, 24, 20], Toy.Normal([1, 24, 20], 2).sigmoid().ToFloats()), new Dictionary<string, ArrayData>(), 0.05, 1);
         foreach (string solver in (string[])["reSample", "diffPir", "latentDps"])
         {
             var request = new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.05, Solver = SolverCatalog.Resolve(solver, "fast", null), Seed = 1 };
-            float[] image = Reconstruction.Run(model, request, null, default).Image.Values, expected = Reconstruction.Run(known, request, null, default).Image.Values;
+            float[] image = Reconstructor.Run(model, request, null, default).Image.Values, expected = Reconstructor.Run(known, request, null, default).Image.Values;
             double error = image.Zip(expected, (a, b) => Math.Abs(a - b)).Max();
             Assert.True(error < 1e-3, $"{solver} {error}");
             Assert.True(expected.Max() - expected.Min() > 0.1);

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -28,10 +28,10 @@ public sealed class SharedCallsTests
     {
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         ReconstructionRequest[] requests = [Request(type, 1, 48, 64), Request(type, 2, 64, 48), Request(type, 3, 48, 64)];
-        ReconstructionResult[] alone = [.. requests.Select(request => Reconstruction.Run(model, request, null, CancellationToken.None))];
+        ReconstructionResult[] alone = [.. requests.Select(request => Reconstructor.Run(model, request, null, CancellationToken.None))];
 
         using var calls = new SharedCalls(model, Forever, 16);
-        ReconstructionResult[] shared = Together(calls, requests, (view, request) => Reconstruction.Run(view, request, null, CancellationToken.None));
+        ReconstructionResult[] shared = Together(calls, requests, (view, request) => Reconstructor.Run(view, request, null, CancellationToken.None));
 
         foreach ((ReconstructionResult a, ReconstructionResult b) in alone.Zip(shared))
         {
@@ -51,9 +51,9 @@ public sealed class SharedCallsTests
     {
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         ReconstructionRequest request = Request("psld", 5, 40, 40);
-        float[] alone = Reconstruction.Run(model, request, null, CancellationToken.None).Image.Values;
+        float[] alone = Reconstructor.Run(model, request, null, CancellationToken.None).Image.Values;
         using var calls = new SharedCalls(model, Forever, 16);
-        Assert.Equal(alone, Together(calls, [request], (view, one) => Reconstruction.Run(view, one, null, CancellationToken.None))[0].Image.Values);
+        Assert.Equal(alone, Together(calls, [request], (view, one) => Reconstructor.Run(view, one, null, CancellationToken.None))[0].Image.Values);
     }
 
     [Fact]
@@ -172,7 +172,7 @@ public sealed class SharedCallsTests
         return new ReconstructionRequest
         {
             Problem = problem,
-            Measurement = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), 0.02, seed).Measurement,
+            Measurement = Reconstructor.Simulate(problem, truth, new Dictionary<string, ArrayData>(), 0.02, seed).Measurement,
             Sigma = 0.02,
             Solver = SolverCatalog.Resolve(type, "fast", []),
             Seed = seed,

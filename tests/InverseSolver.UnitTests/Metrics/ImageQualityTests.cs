@@ -1,5 +1,5 @@
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Metrics;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Metrics;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Metrics;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Operators;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Operators;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;

@@ -1,8 +1,8 @@
 using System.Globalization;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SimulatedScan;
@@ -79,7 +79,7 @@ public sealed class FidelityTests(ITestOutputHelper output)
     private static ReconstructionResult Run(ReconstructionRequest request)
     {
         using GaussianModel model = Toy.Gaussian();
-        return Reconstruction.Run(model, request with { Solver = new WaveletParameters { Steps = 40 } }, null, CancellationToken.None);
+        return Reconstructor.Run(model, request with { Solver = new WaveletParameters { Steps = 40 } }, null, CancellationToken.None);
     }
 
     private static void MriArrays(string folder, ReconstructionResult result)

@@ -1,6 +1,6 @@
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Problems;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SimulatedScan;
 

@@ -1,4 +1,4 @@
-using InverseSolver.Solvers.Mri;
+using InverseSolver.Reconstruction.Mri;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;

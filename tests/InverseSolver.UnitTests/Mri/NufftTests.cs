@@ -1,5 +1,5 @@
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Operators;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Operators;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;

@@ -1,11 +1,11 @@
 using System.Text.Json;
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Metrics;
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Metrics;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -34,7 +34,7 @@ public sealed class ParallelMriTests
     public void A_simulated_sample_is_that_of_the_definition()
     {
         ArrayData image = Toy.Phantom(16), phase = new([16, 16], Operators.OperatorList.Phase(16, 16));
-        SimulatedMeasurement made = Reconstruction.Simulate(new ParallelMri(), image, new Dictionary<string, ArrayData> { ["phase"] = phase }, 0, 4, coils: 3);
+        SimulatedMeasurement made = Reconstructor.Simulate(new ParallelMri(), image, new Dictionary<string, ArrayData> { ["phase"] = phase }, 0, 4, coils: 3);
         Assert.Equal([3, 16, 16], made.Measurement.Shape);
         ArrayData maps = made.Files["maps"];
         (int coil, int row, int column) = (2, 11, 5);
@@ -57,7 +57,7 @@ public sealed class ParallelMriTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData image = Toy.Phantom(Side), phase = Smooth();
         var problem = new ParallelMri(new EquispacedKSpaceMask(Spacing: 2, CentreLines: 16));
-        SimulatedMeasurement made = Reconstruction.Simulate(problem, image, new Dictionary<string, ArrayData> { ["phase"] = phase }, 0.002, 1, coils: Coils);
+        SimulatedMeasurement made = Reconstructor.Simulate(problem, image, new Dictionary<string, ArrayData> { ["phase"] = phase }, 0.002, 1, coils: Coils);
         ReconstructionResult result = Run(model, problem, made.Measurement, new() { ["maps"] = made.Files["maps"] }, 0.002);
         double error = Error(result.MriArrays!.Image, image, phase);
         Assert.True(error < 0.03, $"{error:f4}");
@@ -69,7 +69,7 @@ public sealed class ParallelMriTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData image = Toy.Phantom(Side);
         var problem = new ParallelMri(new EquispacedKSpaceMask(Spacing: 2, CentreLines: 24));
-        SimulatedMeasurement made = Reconstruction.Simulate(problem, image, None, 0.002, 1, coils: Coils);
+        SimulatedMeasurement made = Reconstructor.Simulate(problem, image, None, 0.002, 1, coils: Coils);
         ReconstructionResult result = Run(model, problem, made.Measurement, [], 0.002);
         Assert.Equal("espirit", result.Mri!.Maps);
         double error = Error(Magnitude(result.MriArrays!.Image), image);
@@ -83,7 +83,7 @@ public sealed class ParallelMriTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData image = Toy.Phantom(Side);
         var problem = new ParallelMri(new EquispacedKSpaceMask(Spacing: 2, CentreLines: 16));
-        SimulatedMeasurement clean = Reconstruction.Simulate(problem, image, None, 0, 1, coils: 4);
+        SimulatedMeasurement clean = Reconstructor.Simulate(problem, image, None, 0, 1, coils: 4);
         (ArrayData noisy, ArrayData covariance) = WithCorrelatedNoise(clean, 0.02, 5);
         var files = new Dictionary<string, ArrayData> { ["maps"] = clean.Files["maps"], ["covariance"] = covariance };
         ReconstructionResult result = Run(model, problem, noisy, files, sigma: null);
@@ -101,7 +101,7 @@ public sealed class ParallelMriTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData image = Toy.Phantom(Side), phase = Smooth();
         var problem = new ParallelMri(new EquispacedKSpaceMask(Spacing: 1, CentreLines: 16, PartialFourier: 0.625));
-        SimulatedMeasurement made = Reconstruction.Simulate(problem, image, new Dictionary<string, ArrayData> { ["phase"] = phase }, 0.002, 1, coils: 4);
+        SimulatedMeasurement made = Reconstructor.Simulate(problem, image, new Dictionary<string, ArrayData> { ["phase"] = phase }, 0.002, 1, coils: 4);
         var files = new Dictionary<string, ArrayData> { ["maps"] = made.Files["maps"] };
         ReconstructionResult filled = Run(model, problem, made.Measurement, files, 0.002, "adjoint");
         ReconstructionResult solved = Run(model, problem, made.Measurement, files, 0.002, "ddnm");
@@ -117,7 +117,7 @@ public sealed class ParallelMriTests
         double[,] path = Trajectories.GoldenRadial(32, 32, 40, 64);
         var problem = new ParallelMri(Rows: 32, Columns: 32);
         var files = new Dictionary<string, ArrayData> { ["trajectory"] = new([path.GetLength(0), 2], [.. path.Cast<double>().Select(value => (float)value)]) };
-        SimulatedMeasurement made = Reconstruction.Simulate(problem, image, files, 0.002, 1, coils: 4);
+        SimulatedMeasurement made = Reconstructor.Simulate(problem, image, files, 0.002, 1, coils: 4);
         Assert.Equal([4, 40 * 64], made.Measurement.Shape);
         files["maps"] = made.Files["maps"];
         ReconstructionResult result = Run(model, problem, made.Measurement, files, 0.002);
@@ -131,10 +131,10 @@ public sealed class ParallelMriTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData one = Toy.Phantom(32), two = new([2, 1, 32, 32], [.. one.Values, .. one.Values.Select(value => value / 2)]);
         var problem = new ParallelMri(new EquispacedKSpaceMask(Spacing: 2, CentreLines: 12));
-        SimulatedMeasurement made = Reconstruction.Simulate(problem, two, None, 0, 1, coils: 4);
+        SimulatedMeasurement made = Reconstructor.Simulate(problem, two, None, 0, 1, coils: 4);
         Assert.Equal(made.Measurement.Values[..(2 * 4 * 32 * 32)].Select(value => value / 2), made.Measurement.Values[(2 * 4 * 32 * 32)..], (a, b) => Math.Abs(a - b) < 1e-5);
         var seen = new List<FrameRange?>();
-        Reconstruction.Run(model, Request(problem, made.Measurement, new() { ["maps"] = made.Files["maps"] }, 0.01, "ddnm"), progress => seen.Add(progress.Frames), default);
+        Reconstructor.Run(model, Request(problem, made.Measurement, new() { ["maps"] = made.Files["maps"] }, 0.01, "ddnm"), progress => seen.Add(progress.Frames), default);
         Assert.All(seen, range => Assert.Equal(2, range!.Of));
         Assert.Equal((0, 1), (seen.Min(range => range!.First), seen.Max(range => range!.Last)));
     }
@@ -159,7 +159,7 @@ public sealed class ParallelMriTests
         };
         Dictionary<string, ArrayData> files = what switch { "mapsShape" => new() { ["maps"] = maps }, "unused" => new() { ["psf"] = psf }, _ => [] };
         int? coils = what switch { "coils" => 0, "coilsOfAnother" => 4, _ => null };
-        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Simulate(problem, image, files, 0, 1, coils: coils)).Field);
+        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstructor.Simulate(problem, image, files, 0, 1, coils: coils)).Field);
     }
 
     /// <remarks>Their squares leave single precision, and with them sensitivities and scale. A damaged file has such values.</remarks>
@@ -196,7 +196,7 @@ public sealed class ParallelMriTests
     };
 
     private static ReconstructionResult Run(GaussianModel model, ParallelMri problem, ArrayData y, Dictionary<string, ArrayData> files, double? sigma, string solver = "leastSquares") =>
-        Reconstruction.Run(model, Request(problem, y, files, sigma, solver), null, default);
+        Reconstructor.Run(model, Request(problem, y, files, sigma, solver), null, default);
 
     private static ArrayData Smooth()
     {

@@ -1,7 +1,7 @@
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SimulatedScan;

@@ -1,4 +1,4 @@
-using InverseSolver.Solvers.Mri;
+using InverseSolver.Reconstruction.Mri;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SenseScans;

@@ -1,8 +1,8 @@
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.UnitTests.Mri;
 

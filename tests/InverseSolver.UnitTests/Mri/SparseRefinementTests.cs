@@ -1,6 +1,6 @@
-using InverseSolver.Solvers.Consistency;
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Operators;
+using InverseSolver.Reconstruction.Optimisation;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Operators;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SenseScans;

@@ -1,8 +1,8 @@
 using System.Globalization;
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
 
@@ -67,7 +67,7 @@ public sealed class WaveletBartTests(ITestOutputHelper output)
 
         double Objective(Tensor image)
         {
-            using var wavelet = new InverseSolver.Solvers.Consistency.OrthogonalWavelet(rows, columns, torch.CPU);
+            using var wavelet = new InverseSolver.Reconstruction.Optimisation.OrthogonalWavelet(rows, columns, torch.CPU);
             double penalty = 0;
             for (int shift = 0; shift < 16; shift++)
             {

@@ -1,4 +1,4 @@
-using InverseSolver.Solvers.Operators;
+using InverseSolver.Reconstruction.Operators;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;

@@ -1,9 +1,9 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
@@ -114,7 +114,7 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
         Assert.Equal(0, NoiseEstimate.Of(new Denoising(), [1, 64, 64], None, ramp, 0).Sigma);
         Assert.Equal(0.001, NoiseEstimate.Of(new Denoising(), [1, 64, 64], None, ramp, 0.001).Sigma);
         using LatentModel model = ModelPackage.Load(TestData.Brain);
-        ReconstructionResult result = Reconstruction.Run(
+        ReconstructionResult result = Reconstructor.Run(
             model, new ReconstructionRequest { Problem = new Denoising(), Measurement = ramp, Sigma = null, Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 2 }, Seed = 1 }, null, default);
         Assert.Equal((0, true), (result.Noise.Sigma, result.Noise.SigmaEstimated));
         Assert.Null(result.Consistency.Ratio);
@@ -124,7 +124,7 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
     [Fact]
     public void Clipped_values_and_what_was_not_measured_say_nothing()
     {
-        ArrayData y = Reconstruction.Simulate(new Denoising(), Toy.Phantom(Size), None, 0.05, 1).Measurement;
+        ArrayData y = Reconstructor.Simulate(new Denoising(), Toy.Phantom(Size), None, 0.05, 1).Measurement;
         ArrayData clipped = y with { Values = [.. y.Values.Select(v => Math.Clamp(v, 0, 1))] };
         Assert.InRange(NoiseEstimate.Of(new Denoising(), [1, Size, Size], None, clipped, 0).Sigma / 0.05, 0.9, 1.3);
 
@@ -137,7 +137,7 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
     [Fact]
     public void Where_too_little_lies_together_it_asks_for_sigma()
     {
-        ArrayData y = Reconstruction.Simulate(new Inpainting(new RandomMask(0.9, 1)), Toy.Phantom(Size), None, 0.05, 1).Measurement;
+        ArrayData y = Reconstructor.Simulate(new Inpainting(new RandomMask(0.9, 1)), Toy.Phantom(Size), None, 0.05, 1).Measurement;
         Refused(new Inpainting(new RandomMask(0.9, 1)), y);
         Refused(new Denoising(), new ArrayData([1, 8, 8], new float[64]));
         Refused(new CompressedSensing(), Toy.Phantom(Size));
@@ -148,7 +148,7 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
     {
         foreach (Problem problem in (Problem[])[new Jpeg(10), new Quantisation(8)])
         {
-            ArrayData y = Reconstruction.Simulate(problem, Toy.Phantom(Size), None, 0, 1).Measurement;
+            ArrayData y = Reconstructor.Simulate(problem, Toy.Phantom(Size), None, 0, 1).Measurement;
             Assert.Equal(1 / 255.0 / Math.Sqrt(12), NoiseEstimate.Of(problem, [1, Size, Size], None, y, 0).Sigma, 1e-9);
         }
     }
@@ -162,7 +162,7 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
 
     private static double Ratio(string name, ArrayData truth, double sigma)
     {
-        ArrayData y = Reconstruction.Simulate(Problems[name], truth, None, sigma, 3).Measurement;
+        ArrayData y = Reconstructor.Simulate(Problems[name], truth, None, sigma, 3).Measurement;
         return NoiseEstimate.Of(Problems[name], [1, Size, Size], None, y, 0).Sigma / sigma;
     }
 }

@@ -1,4 +1,4 @@
-using InverseSolver.Solvers.Operators;
+using InverseSolver.Reconstruction.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Operators.OperatorList;
 

@@ -1,6 +1,6 @@
-using InverseSolver.Solvers.Mri;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction.Mri;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using InverseSolver.UnitTests.Mri;
 
 namespace InverseSolver.UnitTests.Operators;

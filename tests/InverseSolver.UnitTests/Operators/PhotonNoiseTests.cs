@@ -1,9 +1,9 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Consistency;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Optimisation;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using InverseSolver.UnitTests.Solvers;
 using Xunit;
@@ -59,7 +59,7 @@ public sealed class PhotonNoiseTests : IDisposable
     {
         // The central ray of the first projection: exp(-2) of 1e9 photons, whose root is nothing beside them.
         var problem = new ComputedTomography(1, Attenuation: 2);
-        float[] y = Reconstruction.Simulate(problem, Flat(1), None, 0, 1, photons: 1e9).Measurement.Values, ideal = Reconstruction.Simulate(problem, Flat(1), None, 0, 1).Measurement.Values;
+        float[] y = Reconstructor.Simulate(problem, Flat(1), None, 0, 1, photons: 1e9).Measurement.Values, ideal = Reconstructor.Simulate(problem, Flat(1), None, 0, 1).Measurement.Values;
         using var op = (TomographyOperator)ProblemOperators.Create(problem, [1, Size, Size], None, null, torch.CPU);
         Assert.Equal(2, op.Attenuation!.Value * ideal[Size / 2], 1e-3);
         Assert.Equal(ideal[Size / 2], y[Size / 2], 1e-4 * ideal[Size / 2]);
@@ -81,20 +81,20 @@ public sealed class PhotonNoiseTests : IDisposable
     public void Counts_have_the_mean_and_the_variance_of_their_rate()
     {
         const double Photons = 40;
-        float[] y = Reconstruction.Simulate(new Denoising(), Flat(Level), None, 0.1, 5, photons: Photons).Measurement.Values;
+        float[] y = Reconstructor.Simulate(new Denoising(), Flat(Level), None, 0.1, 5, photons: Photons).Measurement.Values;
         double mean = y.Average(v => (double)v), variance = y.Average(v => Math.Pow(v - mean, 2)), expected = Level / Photons + 0.01;
         Assert.Equal(Level, mean, 5 * Math.Sqrt(expected) / Size);
         Assert.Equal(expected, variance, 5 * expected * Math.Sqrt(2) / Size);
-        Assert.Equal(y, Reconstruction.Simulate(new Denoising(), Flat(Level), None, 0.1, 5, photons: Photons).Measurement.Values);
-        Assert.NotEqual(y, Reconstruction.Simulate(new Denoising(), Flat(Level), None, 0.1, 6, photons: Photons).Measurement.Values);
+        Assert.Equal(y, Reconstructor.Simulate(new Denoising(), Flat(Level), None, 0.1, 5, photons: Photons).Measurement.Values);
+        Assert.NotEqual(y, Reconstructor.Simulate(new Denoising(), Flat(Level), None, 0.1, 6, photons: Photons).Measurement.Values);
     }
 
     [Fact]
     public void An_entry_s_noise_does_not_depend_on_the_mask()
     {
         ArrayData image = Toy.Phantom(Size);
-        float[] all = Reconstruction.Simulate(new Denoising(), image, None, 0.01, 1, photons: 50).Measurement.Values;
-        float[] some = Reconstruction.Simulate(new Inpainting(new RandomMask(0.7, 3)), image, None, 0.01, 1, photons: 50).Measurement.Values;
+        float[] all = Reconstructor.Simulate(new Denoising(), image, None, 0.01, 1, photons: 50).Measurement.Values;
+        float[] some = Reconstructor.Simulate(new Inpainting(new RandomMask(0.7, 3)), image, None, 0.01, 1, photons: 50).Measurement.Values;
         Assert.True(some.Count(v => v != 0) > Size * Size / 4);
         Assert.All(Enumerable.Range(0, all.Length), i => Assert.True(some[i] == 0 || some[i] == all[i]));
     }
@@ -102,14 +102,14 @@ public sealed class PhotonNoiseTests : IDisposable
     [Theory, MemberData(nameof(Uncountable))]
     public void What_is_no_count_is_refused_with_the_reason(string name)
     {
-        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Simulate(UncountableProblems[name], Toy.Phantom(64), None, 0.01, 1, photons: 100));
+        var e = Assert.Throws<InvalidInputException>(() => Reconstructor.Simulate(UncountableProblems[name], Toy.Phantom(64), None, 0.01, 1, photons: 100));
         Assert.Equal("photons", e.Field);
     }
 
     [Theory, InlineData(0), InlineData(-1), InlineData(double.NaN), InlineData(double.PositiveInfinity), InlineData(1e-4)]
     public void Photons_out_of_range_are_refused(double photons)
     {
-        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Simulate(new Denoising(), Toy.Phantom(64), None, 0.01, 1, photons: photons));
+        var e = Assert.Throws<InvalidInputException>(() => Reconstructor.Simulate(new Denoising(), Toy.Phantom(64), None, 0.01, 1, photons: photons));
         Assert.Equal("photons", e.Field);
     }
 
@@ -117,7 +117,7 @@ public sealed class PhotonNoiseTests : IDisposable
     public void Read_out_noise_is_not_estimated_beside_counts()
     {
         using var model = Toy.Gaussian();
-        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, Request(Toy.Phantom(64)) with { Sigma = null }));
+        var e = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, Request(Toy.Phantom(64)) with { Sigma = null }));
         Assert.Equal("sigma", e.Field);
     }
 
@@ -156,13 +156,13 @@ public sealed class PhotonNoiseTests : IDisposable
     public void A_run_is_in_whitened_units_and_says_so()
     {
         using LatentModel model = ModelPackage.Load(TestData.Brain);
-        ReconstructionRequest request = Request(Reconstruction.Simulate(new Denoising(), Toy.Phantom(64), None, 0.02, 1, photons: 100).Measurement);
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionRequest request = Request(Reconstructor.Simulate(new Denoising(), Toy.Phantom(64), None, 0.02, 1, photons: 100).Measurement);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.Equal(new NoiseReport(0.02, false, null, 100), result.Noise);
         Assert.Equal(100, result.Consistency.Photons);
         Assert.InRange(result.Consistency.Ratio!.Value, 0.01, 2);
         Assert.Equal(0, result.Consistency.PriorShare!.Value, 1e-6);
-        Assert.Equal(result.Image.Values, Reconstruction.Run(model, request, null, default).Image.Values);
+        Assert.Equal(result.Image.Values, Reconstructor.Run(model, request, null, default).Image.Values);
     }
 
     [Fact]
@@ -181,7 +181,7 @@ public sealed class PhotonNoiseTests : IDisposable
 
     private static (double Weighted, double Plain) BestOf9(Problem problem, ArrayData image, double photons)
     {
-        Tensor truth = image.ToTensor(torch.CPU), y = Reconstruction.Simulate(problem, image, None, 0, 1, photons: photons).Measurement.ToTensor(torch.CPU);
+        Tensor truth = image.ToTensor(torch.CPU), y = Reconstructor.Simulate(problem, image, None, 0, 1, photons: photons).Measurement.ToTensor(torch.CPU);
         using ForwardOperator op = ProblemOperators.Create(problem, [.. image.Shape.Select(size => (long)size)], None, null, torch.CPU);
         WhitenedMeasurement m = PhotonNoise.Whiten(op, y, 0, photons);
         using ForwardOperator a = m.A;
@@ -195,7 +195,7 @@ public sealed class PhotonNoiseTests : IDisposable
     private static (WhitenedMeasurement Measurement, ForwardOperator Unweighted) Whitened(Problem problem, double? level, double photons, double sigma)
     {
         ArrayData image = level is { } value ? Flat(value) : Toy.Phantom(Size);
-        Tensor y = Reconstruction.Simulate(problem, image, None, sigma, 1, photons: photons).Measurement.ToTensor(torch.CPU);
+        Tensor y = Reconstructor.Simulate(problem, image, None, sigma, 1, photons: photons).Measurement.ToTensor(torch.CPU);
         ForwardOperator op = ProblemOperators.Create(problem, [1, Size, Size], None, null, torch.CPU);
         return (PhotonNoise.Whiten(op, y, sigma, photons), op);
     }

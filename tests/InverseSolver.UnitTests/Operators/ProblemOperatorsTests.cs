@@ -1,6 +1,6 @@
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;
@@ -74,7 +74,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         using DisposeScope ownScope = torch.NewDisposeScope();
         (Problem problem, ArrayData image, Dictionary<string, ArrayData> files) = Kinds[name];
         const double sigma = 0.02;
-        ArrayData y = Reconstruction.Simulate(problem, image, files, sigma, 11).Measurement;
+        ArrayData y = Reconstructor.Simulate(problem, image, files, sigma, 11).Measurement;
         long[] shape = ProblemOperators.ImageShape(problem, y);
         Assert.Equal(image.Shape.Select(size => (long)size), shape);
         ProblemOperators.Validate(problem, shape, files, y);
@@ -87,9 +87,9 @@ public sealed class ProblemOperatorsTests : IDisposable
         double clipped = problem is HighDynamicRange or Clipping ? 1.1 : 1, hidden = problem is Quantisation or Jpeg ? 1 : 0;
         Assert.InRange(residual / (op.MeasuredComponents * sigma * sigma), 1 - hidden - (5 * Math.Sqrt(2.0 / op.MeasuredComponents)), clipped + (5 * Math.Sqrt(2.0 / op.MeasuredComponents)));
 
-        Assert.Equal(y.Values, Reconstruction.Simulate(problem, image, files, sigma, 11).Measurement.Values);
-        Assert.NotEqual(y.Values, Reconstruction.Simulate(problem, image, files, sigma, 12).Measurement.Values);
-        Tensor clean = Reconstruction.Simulate(problem, image, files, 0, 11).Measurement.ToTensor(torch.CPU);
+        Assert.Equal(y.Values, Reconstructor.Simulate(problem, image, files, sigma, 11).Measurement.Values);
+        Assert.NotEqual(y.Values, Reconstructor.Simulate(problem, image, files, sigma, 12).Measurement.Values);
+        Tensor clean = Reconstructor.Simulate(problem, image, files, 0, 11).Measurement.ToTensor(torch.CPU);
         if (!problem.IsLinear)
         {
             using ForwardOperator exact = ProblemOperators.Create(problem, shape, files, clean.ToArrayData(), torch.CPU);
@@ -108,13 +108,13 @@ public sealed class ProblemOperatorsTests : IDisposable
         Same(new Inpainting(new BoxMask(5, 6, 1)), new Inpainting(new UploadedMask()), "mask");
         Same(new CartesianMri(new RandomKSpaceMask(3, 0.1, 1)), new CartesianMri(new UploadedKSpaceMask()), "mask");
         Same(new MotionBlur(11, 0.5, 1), new PointSpread(), "psf");
-        Assert.Empty(Reconstruction.Simulate(new GaussianBlur(), Grey, Files(), 0, 0).Files);
+        Assert.Empty(Reconstructor.Simulate(new GaussianBlur(), Grey, Files(), 0, 0).Files);
 
         void Same(Problem drawn, Problem uploaded, string file)
         {
-            SimulatedMeasurement first = Reconstruction.Simulate(drawn, Grey, Files(), 0.01, 5);
+            SimulatedMeasurement first = Reconstructor.Simulate(drawn, Grey, Files(), 0.01, 5);
             Assert.Equal([file], first.Files.Keys);
-            SimulatedMeasurement second = Reconstruction.Simulate(uploaded, Grey, first.Files, 0.01, 5);
+            SimulatedMeasurement second = Reconstructor.Simulate(uploaded, Grey, first.Files, 0.01, 5);
             Assert.Empty(second.Files);
             for (int i = 0; i < first.Measurement.Values.Length; i++) Assert.Equal(first.Measurement.Values[i], second.Measurement.Values[i], 1e-5f);
         }
@@ -129,7 +129,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         ArrayData image = new([1, height, width], [.. Enumerable.Range(0, height * width).Select(i => double.Hypot((i / width) - 24, (i % width) - 20) < 16 ? 0.8f : 0.1f)]);
         Dictionary<string, ArrayData> files = Files(("phase", new([height, width], phase)));
         var mask = new RandomKSpaceMask(1.5, 0.4, 2);
-        ArrayData y = Reconstruction.Simulate(new CartesianMri(mask, PhaseSource.File), image, files, 0, 0).Measurement;
+        ArrayData y = Reconstructor.Simulate(new CartesianMri(mask, PhaseSource.File), image, files, 0, 0).Measurement;
         double Fit(PhaseSource source, Dictionary<string, ArrayData> given)
         {
             using ForwardOperator op = ProblemOperators.Create(new CartesianMri(mask, source), [1, height, width], given, y, torch.CPU);
@@ -270,7 +270,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         Refused("sigma", new Denoising(), Grey, double.NaN);
 
         void Refused(string field, Problem problem, ArrayData image, double sigma) =>
-            Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Simulate(problem, image, Files(), sigma, 0)).Field);
+            Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstructor.Simulate(problem, image, Files(), sigma, 0)).Field);
     }
 
     [Fact]

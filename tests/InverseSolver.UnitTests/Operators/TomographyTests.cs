@@ -1,5 +1,5 @@
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;

@@ -1,7 +1,7 @@
 using System.IO.Compression;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;
@@ -48,7 +48,7 @@ public sealed class TorchScriptOperatorTests : IDisposable
     public void A_module_can_be_measured_with()
     {
         ArrayData image = new([1, 4, 4], [.. Enumerable.Range(0, 16).Select(i => i / 16f)]);
-        ArrayData y = Reconstruction.Simulate(new TorchScript("conv-silu"), image, None, 0, 0, Folder).Measurement;
+        ArrayData y = Reconstructor.Simulate(new TorchScript("conv-silu"), image, None, 0, 0, Folder).Measurement;
         double[] expected = [0.316379, 0.586954, 0.796192, 0.480356];
         Assert.All(expected.Zip(y.Values), pair => Assert.Equal(pair.First, pair.Second, 2e-6));
     }

@@ -1,9 +1,9 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Consistency;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Optimisation;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -193,8 +193,8 @@ public sealed class BaselineTests
     public void A_saturated_image_is_denoised_by_wavelets_where_it_is_not_saturated()
     {
         using GaussianModel model = Toy.Gaussian();
-        ArrayData truth = Toy.Phantom(32), y = Reconstruction.Simulate(new HighDynamicRange(), truth, new Dictionary<string, ArrayData>(), Sigma, 1).Measurement;
-        ReconstructionResult Solve(SolverParameters solver) => Reconstruction.Run(
+        ArrayData truth = Toy.Phantom(32), y = Reconstructor.Simulate(new HighDynamicRange(), truth, new Dictionary<string, ArrayData>(), Sigma, 1).Measurement;
+        ReconstructionResult Solve(SolverParameters solver) => Reconstructor.Run(
             model, new ReconstructionRequest { Problem = new HighDynamicRange(), Measurement = y, Sigma = Sigma, Solver = solver, Seed = 1 }, null, default);
         double Error(ReconstructionResult result) =>
             Enumerable.Range(0, truth.Values.Length).Where(i => truth.Values[i] is > 0.05f and < 0.45f).Sum(i => Math.Pow(result.Image.Values[i] - truth.Values[i], 2));
@@ -216,7 +216,7 @@ public sealed class BaselineTests
             Assert.Equal(a.Adjoint(y).ToFloats(), Toy.Run(model, a, y, Sigma, AdjointParameters.Balanced, 1, 2));
         }
 
-        ReconstructionResult result = Reconstruction.Run(
+        ReconstructionResult result = Reconstructor.Run(
             model, new ReconstructionRequest { Problem = new Denoising(), Measurement = Toy.Phantom(16), Sigma = Sigma, Solver = AdjointParameters.Balanced, Seed = 1 }, null, default);
         Assert.Equal((0, 0, 0, 0), (result.Cost.NetworkCalls, result.Cost.DecoderCalls, result.Cost.EncoderCalls, result.Cost.NetworkGradients));
     }

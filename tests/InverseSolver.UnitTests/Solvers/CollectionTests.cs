@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 

@@ -1,6 +1,6 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;

@@ -1,5 +1,5 @@
-using InverseSolver.Solvers.Consistency;
-using InverseSolver.Solvers.Operators;
+using InverseSolver.Reconstruction.Optimisation;
+using InverseSolver.Reconstruction.Operators;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 

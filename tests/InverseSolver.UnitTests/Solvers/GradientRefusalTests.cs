@@ -1,8 +1,8 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -53,7 +53,7 @@ public sealed class GradientRefusalTests
     {
         using GaussianModel inner = Toy.Gaussian();
         using var model = new WithoutGradients(inner, ModelGradients.None);
-        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, Request(SolverCatalog.Resolve("psld", "fast", null))));
+        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, Request(SolverCatalog.Resolve("psld", "fast", null))));
         Assert.Equal("solver.type", error.Field);
         Assert.Equal(
             "PSLD with these parameters needs the gradient of the denoiser and of the decoder and of the encoder, which the model 'gaussian' does not give. "
@@ -67,9 +67,9 @@ public sealed class GradientRefusalTests
         using GaussianModel inner = Toy.Gaussian();
         using var model = new WithoutGradients(inner, ModelGradients.All, size: 32);
         SolverParameters solver = SolverCatalog.Resolve("diffPir", "fast", null);
-        Reconstruction.Check(model.Info, Request(solver, 32));
-        Reconstruction.Check(model.Info, Request(solver, 20));
-        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, Request(solver, 40)));
+        Reconstructor.Check(model.Info, Request(solver, 32));
+        Reconstructor.Check(model.Info, Request(solver, 20));
+        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, Request(solver, 40)));
         Assert.Equal(("files.measurement", "Its image has 40 x 40 pixels; the model 'gaussian' takes 32 x 32 only, and smaller ones mirrored up to them."), (error.Field, error.Message));
     }
 

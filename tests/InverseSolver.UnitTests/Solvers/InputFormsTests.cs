@@ -1,7 +1,7 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -20,12 +20,12 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData colour = new([3, Side, Side], [.. Grey, .. Grey, .. Grey]), one = Toy.Phantom(Side);
         if (stack) (colour, one) = (new([2, 3, Side, Side], [.. colour.Values, .. colour.Values]), new([2, 1, Side, Side], [.. Grey, .. Grey]));
-        ReconstructionRequest suited = Reconstruction.Check(model.Info, Request(new Denoising(), colour) with { Truth = colour }).Request;
+        ReconstructionRequest suited = Reconstructor.Check(model.Info, Request(new Denoising(), colour) with { Truth = colour }).Request;
         Assert.Equal(one.Shape, suited.Measurement.Shape);
         Assert.Equal(one.Values, suited.Measurement.Values);
         Assert.Equal(one.Values, suited.Truth!.Values);
         Assert.Equal(["The measurement has three equal channels, of which one is used.", "The truth has three equal channels, of which one is used."], suited.Warnings);
-        ReconstructionResult result = Reconstruction.Run(model, suited, null, default), expected = Reconstruction.Run(model, Request(new Denoising(), one), null, default);
+        ReconstructionResult result = Reconstructor.Run(model, suited, null, default), expected = Reconstructor.Run(model, Request(new Denoising(), one), null, default);
         Assert.Equal(expected.Image.Values, result.Image.Values);
         Assert.Equal(suited.Warnings, result.Warnings);
         Assert.Empty(expected.Warnings);
@@ -37,17 +37,17 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] red = [.. Enumerable.Repeat(0.8f, Plane)], green = [.. Enumerable.Repeat(0.4f, Plane)];
         ReconstructionRequest request = Request(new Denoising(), new([3, Side, Side], [.. red, .. green, .. Grey]));
-        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request));
+        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, request));
         Assert.Equal("files.measurement", error.Field);
         Assert.Contains("luminance", error.Message, StringComparison.Ordinal);
-        ReconstructionRequest suited = Reconstruction.Check(model.Info, request with { Luminance = true }).Request;
+        ReconstructionRequest suited = Reconstructor.Check(model.Info, request with { Luminance = true }).Request;
         Assert.Equal([1, Side, Side], suited.Measurement.Shape);
         for (int i = 0; i < Plane; i++) Assert.Equal((0.299 * 0.8) + (0.587 * 0.4) + (0.114 * Grey[i]), suited.Measurement.Values[i], 1e-6);
         Assert.Contains("luminance", Assert.Single(suited.Warnings), StringComparison.Ordinal);
 
         // Two steps of 255 apart, as lossy files leave them.
         float[] near = [.. Grey.Select(value => value + (2f / 255))];
-        Assert.Contains("differ by at most 0.0078", Assert.Single(Reconstruction.Check(model.Info, Request(new Denoising(), new([3, Side, Side], [.. Grey, .. near, .. Grey]))).Request.Warnings), StringComparison.Ordinal);
+        Assert.Contains("differ by at most 0.0078", Assert.Single(Reconstructor.Check(model.Info, Request(new Denoising(), new([3, Side, Side], [.. Grey, .. near, .. Grey]))).Request.Warnings), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -55,10 +55,10 @@ public sealed class InputFormsTests
     {
         using var model = new GaussianModel((_, _) => 0.1, channels: 3);
         ArrayData colour = new([3, Side, Side], [.. Grey, .. Grey, .. Grey]);
-        ReconstructionRequest suited = Reconstruction.Check(model.Info, Request(new Denoising(), colour)).Request;
+        ReconstructionRequest suited = Reconstructor.Check(model.Info, Request(new Denoising(), colour)).Request;
         Assert.Equal([3, Side, Side], suited.Measurement.Shape);
         // What is to be coloured is grey, whatever file it comes in; the truth has colours.
-        suited = Reconstruction.Check(model.Info, Request(new Colourisation(), colour) with { Truth = colour }).Request;
+        suited = Reconstructor.Check(model.Info, Request(new Colourisation(), colour) with { Truth = colour }).Request;
         Assert.Equal([1, Side, Side], suited.Measurement.Shape);
         Assert.Equal([3, Side, Side], suited.Truth!.Shape);
     }
@@ -68,9 +68,9 @@ public sealed class InputFormsTests
     {
         var problem = new CartesianMri(new EquispacedKSpaceMask());
         ArrayData one = Toy.Phantom(Side), three = new([3, Side, Side], [.. Grey, .. Grey, .. Grey]);
-        Assert.Equal(Reconstruction.Simulate(problem, one, None, 0, 1).Measurement.Values, Reconstruction.Simulate(problem, three, None, 0, 1).Measurement.Values);
+        Assert.Equal(Reconstructor.Simulate(problem, one, None, 0, 1).Measurement.Values, Reconstructor.Simulate(problem, three, None, 0, 1).Measurement.Values);
         float[] red = [.. Enumerable.Repeat(1f, Plane)];
-        Assert.Equal("files.image", Assert.Throws<InvalidInputException>(() => Reconstruction.Simulate(problem, new([3, Side, Side], [.. red, .. Grey, .. Grey]), None, 0, 1)).Field);
+        Assert.Equal("files.image", Assert.Throws<InvalidInputException>(() => Reconstructor.Simulate(problem, new([3, Side, Side], [.. red, .. Grey, .. Grey]), None, 0, 1)).Field);
     }
 
     /// <summary>Shapes and values of the same mask: two of three columns are measured.</summary>
@@ -92,7 +92,7 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] measured = [.. Enumerable.Range(0, Plane).Select(i => i % 3 == 0 ? 0f : 1f)];
         ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new(shape, Array.ConvertAll(measured, value => value * white)) } };
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.Equal([1, Side, Side], result.Mask!.Shape);
         Assert.Equal(measured, result.Mask.Values);
         Assert.Equal(measured.Count(value => value > 0), result.Consistency.MeasuredComponents);
@@ -109,9 +109,9 @@ public sealed class InputFormsTests
         {
             Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) },
         };
-        CheckedReconstruction valid = Reconstruction.Check(model.Info, request);
+        CheckedReconstruction valid = Reconstructor.Check(model.Info, request);
         Array.Fill(mask, float.NaN);
-        ReconstructionResult result = Reconstruction.Run(model, valid, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, valid, null, default);
         Assert.Equal(Plane - ((Plane + 2) / 3), result.Consistency.MeasuredComponents);
         Assert.Same(valid.Mask, result.Mask);
         Assert.Equal(valid.Warnings, result.Warnings);
@@ -122,7 +122,7 @@ public sealed class InputFormsTests
     {
         using GaussianModel model = Toy.Gaussian();
         ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], [.. Enumerable.Range(0, Plane).Select(i => i % 40 / 100f)]) } };
-        Assert.Equal("files.mask", Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request)).Field);
+        Assert.Equal("files.mask", Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, request)).Field);
     }
 
     [Theory]
@@ -134,8 +134,8 @@ public sealed class InputFormsTests
         var files = new Dictionary<string, ArrayData> { ["mask"] = new(shape, lines) };
         ArrayData wide = new([1, 16, Side], Grey[..(16 * Side)]);
         var problem = new CartesianMri(new UploadedKSpaceMask());
-        ReconstructionRequest request = Request(problem, Reconstruction.Simulate(problem, wide, files, 0, 1).Measurement) with { Files = files };
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionRequest request = Request(problem, Reconstructor.Simulate(problem, wide, files, 0, 1).Measurement) with { Files = files };
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.Equal([1, 16, Side], result.Mask!.Shape);
         Assert.Equal([.. Enumerable.Repeat(lines, 16).SelectMany(row => row)], result.Mask.Values);
     }
@@ -149,7 +149,7 @@ public sealed class InputFormsTests
         Assert.Contains("inverted", Said([.. half.Select(value => 1 - value)]), StringComparison.Ordinal);
         Assert.Null(Said(half));
 
-        string? Said(float[] mask) => Reconstruction.Check(model.Info, Request(new Inpainting(new UploadedMask()), new([1, Side, Side], image)) with
+        string? Said(float[] mask) => Reconstructor.Check(model.Info, Request(new Inpainting(new UploadedMask()), new([1, Side, Side], image)) with
         {
             Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) },
         }).Request.Warnings.SingleOrDefault();
@@ -161,7 +161,7 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] lines = [.. Enumerable.Range(0, Side).Select(i => i % 4 == 0 || Math.Abs(i - 16) < 5 ? 1f : 0f)];
         var problem = new CartesianMri(new UploadedKSpaceMask());
-        ArrayData measured = Reconstruction.Simulate(problem, new([1, Side, Side], Grey), new Dictionary<string, ArrayData> { ["mask"] = new([Side], lines) }, 0, 1).Measurement;
+        ArrayData measured = Reconstructor.Simulate(problem, new([1, Side, Side], Grey), new Dictionary<string, ArrayData> { ["mask"] = new([Side], lines) }, 0, 1).Measurement;
         Assert.Empty(Suited(new([Side], lines)).Warnings);
         // In the order of an FFT without a shift.
         float[] corner = [.. lines[16..], .. lines[..16]];
@@ -169,7 +169,7 @@ public sealed class InputFormsTests
         Assert.Equal("files.mask", Assert.Throws<InvalidInputException>(() => Suited(new([Side, 1], lines))).Field);
 
         ReconstructionRequest Suited(ArrayData mask) =>
-            Reconstruction.Check(model.Info, Request(problem, measured) with { Files = new Dictionary<string, ArrayData> { ["mask"] = mask } }).Request;
+            Reconstructor.Check(model.Info, Request(problem, measured) with { Files = new Dictionary<string, ArrayData> { ["mask"] = mask } }).Request;
     }
 
     [Fact]
@@ -178,10 +178,10 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] masks = [.. Enumerable.Range(0, 2 * Plane).Select(i => i % Plane % 3 == i / Plane ? 0f : 1f)];
         ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), new([2, 1, Side, Side], [.. Grey, .. Grey])) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([2, 1, Side, Side], masks) } };
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.Equal([2, 1, Side, Side], result.Mask!.Shape);
         Assert.Equal(masks, result.Mask.Values);
-        Assert.Null(Reconstruction.Run(model, Request(new Denoising(), Toy.Phantom(Side)), null, default).Mask);
+        Assert.Null(Reconstructor.Run(model, Request(new Denoising(), Toy.Phantom(Side)), null, default).Mask);
     }
 
     /// <remarks>The phantom's values lie on [0,1]; noise of sigma 0.05 takes them beyond by no more than it explains.</remarks>
@@ -204,7 +204,7 @@ public sealed class InputFormsTests
         // Of exactly 0 to 1.
         float[] values = [.. Grey.Select((value, i) => (float)((Math.Clamp(value / Grey.Max(), 0, 1) * scale) + offset + (sigma * noise[i])))];
         ReconstructionRequest request = Request(new Denoising(), new([1, Side, Side], values)) with { Sigma = sigma };
-        IReadOnlyList<string> said = Reconstruction.Check(model.Info, request).Warnings;
+        IReadOnlyList<string> said = Reconstructor.Check(model.Info, request).Warnings;
         if (range is null)
         {
             Assert.Empty(said);
@@ -213,7 +213,7 @@ public sealed class InputFormsTests
 
         Assert.Contains(range, Assert.Single(said), StringComparison.Ordinal);
         Assert.Contains(remedy!, said[0], StringComparison.Ordinal);
-        Assert.Equal(said, Reconstruction.Run(model, request, null, default).Warnings);
+        Assert.Equal(said, Reconstructor.Run(model, request, null, default).Warnings);
     }
 
     [Fact]
@@ -222,7 +222,7 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] mask = [.. Enumerable.Range(0, Plane).Select(i => i % 2 == 0 ? 1f : 0f)], values = [.. Grey.Select((value, i) => mask[i] == 0 ? -1 : value)];
         ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), new([1, Side, Side], values)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) } };
-        Assert.Empty(Reconstruction.Check(model.Info, request).Warnings);
+        Assert.Empty(Reconstructor.Check(model.Info, request).Warnings);
     }
 
     [Theory, InlineData(1, null), InlineData(6, "root mean square"), InlineData(1e-4, "root mean square")]
@@ -230,8 +230,8 @@ public sealed class InputFormsTests
     {
         using GaussianModel model = Toy.Gaussian();
         var problem = new CartesianMri(new EquispacedKSpaceMask());
-        ArrayData y = Reconstruction.Simulate(problem, Toy.Phantom(Side), None, 0.01, 1).Measurement;
-        IReadOnlyList<string> said = Reconstruction.Check(model.Info, Request(problem, y with { Values = Array.ConvertAll(y.Values, value => (float)(value * scale)) })).Warnings;
+        ArrayData y = Reconstructor.Simulate(problem, Toy.Phantom(Side), None, 0.01, 1).Measurement;
+        IReadOnlyList<string> said = Reconstructor.Check(model.Info, Request(problem, y with { Values = Array.ConvertAll(y.Values, value => (float)(value * scale)) })).Warnings;
         if (word is null) Assert.Empty(said);
         else Assert.Contains(word, Assert.Single(said), StringComparison.Ordinal);
     }
@@ -241,7 +241,7 @@ public sealed class InputFormsTests
     {
         using GaussianModel model = Toy.Gaussian();
         ReconstructionRequest request = Request(new Denoising(), Toy.Phantom(Side)) with { Truth = new([1, Side, Side], Array.ConvertAll(Grey, value => (2 * value) - 1)) };
-        Assert.Contains("The truth's values lie from -1", Assert.Single(Reconstruction.Check(model.Info, request).Warnings), StringComparison.Ordinal);
+        Assert.Contains("The truth's values lie from -1", Assert.Single(Reconstructor.Check(model.Info, request).Warnings), StringComparison.Ordinal);
     }
 
     private static ReconstructionRequest Request(Problem problem, ArrayData measurement) => new()

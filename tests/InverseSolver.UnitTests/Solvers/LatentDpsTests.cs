@@ -1,6 +1,6 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using InverseSolver.UnitTests.Operators;
 using Xunit;

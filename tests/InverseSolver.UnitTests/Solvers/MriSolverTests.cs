@@ -1,9 +1,9 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -32,7 +32,7 @@ public sealed class MriSolverTests
             Solver = SolverCatalog.Resolve(type, "fast", null),
             Seed = 1,
         };
-        Assert.Equal("solver.type", Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request)).Field);
+        Assert.Equal("solver.type", Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, request)).Field);
     }
 
     [Fact]

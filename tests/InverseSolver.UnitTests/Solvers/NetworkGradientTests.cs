@@ -1,9 +1,9 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
@@ -83,9 +83,9 @@ public sealed class NetworkGradientTests
             Seed = 1,
             Solver = new LatentDpsParameters { Steps = 5, Samples = 2, ThroughNetwork = true },
         };
-        CostReport dps = Reconstruction.Run(model, request, null, default).Cost;
+        CostReport dps = Reconstructor.Run(model, request, null, default).Cost;
         Assert.Equal((0, 5, 5, 1, 0), (dps.NetworkCalls, dps.NetworkGradients, dps.DecoderGradients, dps.DecoderCalls, dps.EncoderCalls));
-        CostReport psld = Reconstruction.Run(model, request with { Solver = new PsldParameters { Steps = 5 } }, null, default).Cost;
+        CostReport psld = Reconstructor.Run(model, request with { Solver = new PsldParameters { Steps = 5 } }, null, default).Cost;
         Assert.Equal((0, 5, 5, 1, 5), (psld.NetworkCalls, psld.NetworkGradients, psld.DecoderGradients, psld.DecoderCalls, psld.EncoderCalls));
     }
 

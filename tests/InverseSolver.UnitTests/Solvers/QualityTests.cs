@@ -1,11 +1,11 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Consistency;
-using InverseSolver.Solvers.Metrics;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Optimisation;
+using InverseSolver.Reconstruction.Metrics;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -55,7 +55,7 @@ public sealed class QualityTests
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         string folder = Repository.File("tests", "InverseSolver.UnitTests", "Torch", "fixtures");
         var problem = new TorchScript("nonlinear-blur");
-        ArrayData truth = Toy.Phantom(128), y = Reconstruction.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, 1, folder).Measurement;
+        ArrayData truth = Toy.Phantom(128), y = Reconstructor.Simulate(problem, truth, new Dictionary<string, ArrayData>(), Sigma, 1, folder).Measurement;
         var request = new ReconstructionRequest
         {
             Problem = problem,
@@ -66,7 +66,7 @@ public sealed class QualityTests
             Truth = truth,
             OperatorFolder = folder,
         };
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         double psnr = result.Quality!.PsnrDb, blurred = ImageQuality.Psnr(y with { Values = [.. y.Values.Select(value => Math.Clamp(value, 0, 1))] }, truth);
         TestContext.Current.TestOutputHelper?.WriteLine($"{psnr:f2} dB, the blurred image {blurred:f2} dB");
         Assert.True(psnr > blurred + 1, $"{psnr:f2} dB, the blurred image {blurred:f2} dB");
@@ -77,7 +77,7 @@ public sealed class QualityTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         var none = new Dictionary<string, ArrayData>();
-        ArrayData y = Reconstruction.Simulate(problem, truth, none, Sigma, seed).Measurement;
+        ArrayData y = Reconstructor.Simulate(problem, truth, none, Sigma, seed).Measurement;
         var request = new ReconstructionRequest
         {
             Problem = problem,
@@ -87,7 +87,7 @@ public sealed class QualityTests
             Seed = seed,
             Truth = truth,
         };
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         using ForwardOperator op = ProblemOperators.Create(problem, [.. truth.Shape.Select(n => (long)n)], none, y, torch.CPU);
         Tensor best = LeastSquares.BestOf9((LinearOperator)op, y.ToTensor(torch.CPU), truth.ToTensor(torch.CPU)).Images;
         return (result.Quality!.PsnrDb, ImageQuality.Psnr(best.clamp(0, 1).ToArrayData(), truth));

@@ -1,10 +1,10 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Metrics;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Metrics;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -25,7 +25,7 @@ public sealed class ReconstructionTests
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         ReconstructionRequest request = Request();
         ReSampleParameters parameters = Quick with { Samples = 3 };
-        ReconstructionResult all = Reconstruction.Run(model, request with { Solver = parameters }, null, default);
+        ReconstructionResult all = Reconstructor.Run(model, request with { Solver = parameters }, null, default);
 
         // The same batch: in another one, rounding differs and a few steps enlarge it.
         using ForwardOperator a = ProblemOperators.Create(request.Problem, [1, 64, 64], request.Files, request.Measurement, torch.CPU);
@@ -64,7 +64,7 @@ public sealed class ReconstructionTests
             File.WriteAllText(Path.Combine(folder, "scheduler", "scheduler_config.json"), """{"_class_name":"DDIMScheduler"}""");
             using LatentModel model = ModelPackage.Load(folder);
             Assert.NotNull(model.Info.ContextChannels);
-            var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, Request()));
+            var e = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, Request()));
             Assert.Equal("model", e.Field);
         }
         finally
@@ -78,8 +78,8 @@ public sealed class ReconstructionTests
     {
         using var model = new GaussianModel((_, _) => 0.1, schedule: NoiseSchedule.Linear(steps: 100));
         ReconstructionRequest request = Request();
-        Reconstruction.Check(model.Info, request with { Solver = Quick with { Steps = 100 } });
-        var e = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request with { Solver = Quick with { Steps = 101 } }));
+        Reconstructor.Check(model.Info, request with { Solver = Quick with { Steps = 100 } });
+        var e = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, request with { Solver = Quick with { Steps = 101 } }));
         Assert.Equal("solver.parameters.steps", e.Field);
     }
 
@@ -110,7 +110,7 @@ public sealed class ReconstructionTests
             Seed = 1,
         };
         var steps = new List<SolverProgress>();
-        ReconstructionResult result = Reconstruction.Run(model, request, steps.Add, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, steps.Add, default);
         Assert.Equal(1, result.Batch);
         Assert.Equal(3, result.Cost.NetworkCalls);
         Assert.Equal([0, 1, 2, 3, 4, 5, 6], steps.Select(step => step.Step));
@@ -125,7 +125,7 @@ public sealed class ReconstructionTests
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         ReconstructionRequest request = Request();
         var steps = new List<SolverProgress>();
-        ReconstructionResult result = Reconstruction.Run(model, request, steps.Add, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, steps.Add, default);
         Assert.Null(result.Deviation);
         Assert.Equal(7, steps.Count);
         Assert.Equal(("direct", 0), (steps[0].Stage, steps[0].Step));
@@ -158,7 +158,7 @@ public sealed class ReconstructionTests
     public void Without_a_truth_there_is_no_quality_and_without_noise_no_ratio()
     {
         using GaussianModel model = Toy.Gaussian();
-        ReconstructionResult result = Reconstruction.Run(model, Request() with { Truth = null, Sigma = 0 }, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, Request() with { Truth = null, Sigma = 0 }, null, default);
         Assert.Null(result.Quality);
         Assert.Null(result.Consistency.Ratio);
     }
@@ -204,7 +204,7 @@ public sealed class ReconstructionTests
     {
         using GaussianModel model = Toy.Gaussian();
         using var cancel = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => Reconstruction.Run(model, Request(), p =>
+        Assert.Throws<OperationCanceledException>(() => Reconstructor.Run(model, Request(), p =>
         {
             if (p.Step == 2)
             {
@@ -216,8 +216,8 @@ public sealed class ReconstructionTests
     private static void Refused(ReconstructionRequest request, string field)
     {
         using GaussianModel model = Toy.Gaussian();
-        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request)).Field);
-        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstruction.Run(model, request, null, default)).Field);
+        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, request)).Field);
+        Assert.Equal(field, Assert.Throws<InvalidInputException>(() => Reconstructor.Run(model, request, null, default)).Field);
     }
 
     private static ReconstructionRequest Request()
@@ -226,7 +226,7 @@ public sealed class ReconstructionTests
         return new ReconstructionRequest
         {
             Problem = Problem,
-            Measurement = Reconstruction.Simulate(Problem, truth, new Dictionary<string, ArrayData>(), Sigma, 11).Measurement,
+            Measurement = Reconstructor.Simulate(Problem, truth, new Dictionary<string, ArrayData>(), Sigma, 11).Measurement,
             Sigma = Sigma,
             Solver = Quick,
             Seed = 42,

@@ -1,8 +1,8 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
@@ -250,7 +250,7 @@ public sealed class RunTests
         Assert.Equal(residual / (op.MeasuredComponents * Sigma * Sigma), reports[^1].Residual!.Value, 6);
 
         static LinearOperator SeparableDownsampling() =>
-            SeparableOperator.Downsampling(1, 8, 12, 2, InverseSolver.Solvers.Problems.DownsamplingKernel.Average, torch.CPU);
+            SeparableOperator.Downsampling(1, 8, 12, 2, InverseSolver.Reconstruction.Problems.DownsamplingKernel.Average, torch.CPU);
     }
 
     [Fact]

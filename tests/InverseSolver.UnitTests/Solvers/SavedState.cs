@@ -1,4 +1,4 @@
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.UnitTests.Solvers;
 

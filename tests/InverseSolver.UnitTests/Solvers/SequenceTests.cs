@@ -1,8 +1,8 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -30,7 +30,7 @@ public sealed class SequenceTests
         using GaussianModel model = Toy.Gaussian();
         ReconstructionRequest stack = Request(Problems[name]);
         var steps = new List<SolverProgress>();
-        ReconstructionResult all = Reconstruction.Run(model, stack, steps.Add, default);
+        ReconstructionResult all = Reconstructor.Run(model, stack, steps.Add, default);
         Assert.Equal([3, 1, 16, 16], all.Image.Shape);
         Assert.Equal([3, 1, 16, 16], all.Deviation!.Shape);
         Assert.Equal(3, all.Frames!.Count);
@@ -43,7 +43,7 @@ public sealed class SequenceTests
 
         for (int i = 0; i < 3; i++)
         {
-            ReconstructionResult alone = Reconstruction.Run(
+            ReconstructionResult alone = Reconstructor.Run(
                 model, stack with { Measurement = Frame(stack.Measurement, i), Truth = Frame(stack.Truth!, i), Seed = all.Frames[i].Seed }, null, default);
             Assert.Null(alone.Frames);
             Same(alone.Image.Values, Frame(all.Image, i).Values);
@@ -63,7 +63,7 @@ public sealed class SequenceTests
     {
         using GaussianModel model = Toy.Gaussian();
         ReconstructionRequest request = Request(Problems["inpainting"], frames: 1);
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.Equal([1, 1, 16, 16], result.Image.Shape);
         Assert.Single(result.Frames!);
     }
@@ -78,14 +78,14 @@ public sealed class SequenceTests
             Problem = new Inpainting(new UploadedMask()),
             Files = new Dictionary<string, ArrayData> { ["mask"] = new([3, 16, 16], masks) },
         };
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         for (int i = 0; i < 3; i++)
         {
             // Columns 0, 3, ... of the first frame, 1, 4, ... of the second, 2, 5, ... of the third.
             Assert.Equal(16 * (i == 0 ? 6 : 5), result.Frames![i].Consistency.MeasuredComponents);
         }
 
-        ReconstructionResult last = Reconstruction.Run(
+        ReconstructionResult last = Reconstructor.Run(
             model, request with { Measurement = Frame(request.Measurement, 2), Truth = null, Seed = result.Frames![2].Seed, Files = new Dictionary<string, ArrayData> { ["mask"] = new([16, 16], masks[512..]) } }, null, default);
         Same(last.Image.Values, Frame(result.Image, 2).Values);
     }
@@ -102,7 +102,7 @@ public sealed class SequenceTests
             Solver = Quick with { Samples = 1, Steps = 1 },
             Seed = 1,
         };
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         // 2^18 pixels are two frames of 320 x 320: two and one.
         Assert.Equal(2, result.Batch);
         Assert.Equal(2, result.Cost.NetworkCalls);
@@ -121,15 +121,15 @@ public sealed class SequenceTests
         var truth = new ArrayData([4, 1, 16, 16], [.. Enumerable.Range(0, 4).SelectMany(i => phantom.Select(v => v * (1 - 0.2f * i)))]);
         ReconstructionRequest request = Request(new CodedDiffraction(2)) with
         {
-            Measurement = Reconstruction.Simulate(new CodedDiffraction(2), truth, None, 0.1, 3).Measurement,
+            Measurement = Reconstructor.Simulate(new CodedDiffraction(2), truth, None, 0.1, 3).Measurement,
             Sigma = 0.1,
             Truth = truth,
             Solver = SolverCatalog.Resolve("tspr", "balanced", new() { ["frameRank"] = 1 }),
         };
-        ReconstructionResult together = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult together = Reconstructor.Run(model, request, null, default);
         Assert.Equal(4, together.Batch);
         Assert.Equal(0, together.Cost.NetworkCalls);
-        double alone = Enumerable.Range(0, 4).Average(i => Reconstruction.Run(
+        double alone = Enumerable.Range(0, 4).Average(i => Reconstructor.Run(
             model, request with { Measurement = Frame(request.Measurement, i), Truth = Frame(truth, i) }, null, default).Quality!.PsnrDb);
         Assert.True(together.Quality!.PsnrDb > alone + 1, $"{together.Quality.PsnrDb:f2} dB together, {alone:f2} dB frame by frame");
     }
@@ -138,9 +138,9 @@ public sealed class SequenceTests
     public void A_stack_is_simulated_frame_by_frame_with_noise_of_its_own()
     {
         var image = new ArrayData([2, 1, 16, 16], [.. Enumerable.Repeat(0.5f, 512)]);
-        ArrayData y = Reconstruction.Simulate(new Denoising(), image, None, 0.1, 7).Measurement;
+        ArrayData y = Reconstructor.Simulate(new Denoising(), image, None, 0.1, 7).Measurement;
         Assert.Equal([2, 1, 16, 16], y.Shape);
-        Assert.Equal(Reconstruction.Simulate(new Denoising(), Frame(image, 0), None, 0.1, 7).Measurement.Values, Frame(y, 0).Values);
+        Assert.Equal(Reconstructor.Simulate(new Denoising(), Frame(image, 0), None, 0.1, 7).Measurement.Values, Frame(y, 0).Values);
         Assert.NotEqual(Frame(y, 0).Values, Frame(y, 1).Values);
     }
 
@@ -170,7 +170,7 @@ public sealed class SequenceTests
     private static string Refused(ReconstructionRequest request, string field)
     {
         using GaussianModel model = Toy.Gaussian();
-        var error = Assert.Throws<InvalidInputException>(() => Reconstruction.Check(model.Info, request));
+        var error = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, request));
         Assert.Equal(field, error.Field);
         return error.Message;
     }
@@ -182,7 +182,7 @@ public sealed class SequenceTests
         return new ReconstructionRequest
         {
             Problem = problem,
-            Measurement = Reconstruction.Simulate(problem, truth, None, Sigma, 11).Measurement,
+            Measurement = Reconstructor.Simulate(problem, truth, None, Sigma, 11).Measurement,
             Sigma = Sigma,
             Solver = Quick,
             Seed = 42,

@@ -4,10 +4,10 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -345,14 +345,14 @@ public sealed class SolverLawTests
                 var request = new ReconstructionRequest
                 {
                     Problem = problem,
-                    Measurement = Reconstruction.Simulate(problem, image, new Dictionary<string, ArrayData>(), Sigma, 1).Measurement,
+                    Measurement = Reconstructor.Simulate(problem, image, new Dictionary<string, ArrayData>(), Sigma, 1).Measurement,
                     Sigma = Sigma,
                     Solver = SolverCatalog.Resolve(type, "fast", settings),
                     Seed = 1,
                 };
                 try
                 {
-                    Reconstruction.Check(model.Info, request);
+                    Reconstructor.Check(model.Info, request);
                 }
                 catch (InvalidInputException refused)
                 {
@@ -361,7 +361,7 @@ public sealed class SolverLawTests
                 }
 
                 // What was accepted runs.
-                Assert.Equal(image.Shape, Reconstruction.Run(model, request, null, default).Image.Shape);
+                Assert.Equal(image.Shape, Reconstructor.Run(model, request, null, default).Image.Shape);
             }
         }
     }

@@ -1,10 +1,10 @@
 using System.Reflection;
 using System.Text.Json.Serialization;
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
@@ -93,7 +93,7 @@ public sealed class SolverProblemTests
         ArrayData image = new([channels, Side, Side], model.Sample(1, Side, Side, generator).clamp(0, 1).ToFloats());
         Problem problem = _problems[kind];
         Dictionary<string, ArrayData> files = kind == "pointSpread" ? new() { ["psf"] = new ArrayData([3, 3], [0, 1 / 8f, 0, 1 / 8f, 1 / 2f, 1 / 8f, 0, 1 / 8f, 0]) } : [];
-        SimulatedMeasurement simulated = Reconstruction.Simulate(problem, image, files, Sigma, 1);
+        SimulatedMeasurement simulated = Reconstructor.Simulate(problem, image, files, Sigma, 1);
         if (kind == "parallelMri") files["maps"] = simulated.Files["maps"];
         var request = new ReconstructionRequest
         {
@@ -106,12 +106,12 @@ public sealed class SolverProblemTests
         };
         if (Expected(type, kind) is { } sentence)
         {
-            var refused = Assert.Throws<InvalidInputException>(() => Reconstruction.Run(model, request, null, default));
+            var refused = Assert.Throws<InvalidInputException>(() => Reconstructor.Run(model, request, null, default));
             Assert.Equal(("solver.type", sentence), (refused.Field, refused.Message));
             return;
         }
 
-        ReconstructionResult result = Reconstruction.Run(model, request, null, default);
+        ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.Equal(image.Shape, result.Image.Shape);
         Assert.All(result.Image.Values, v => Assert.True(float.IsFinite(v)));
         if (kind == "parallelMri")

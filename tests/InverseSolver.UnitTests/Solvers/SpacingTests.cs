@@ -2,8 +2,8 @@ using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 

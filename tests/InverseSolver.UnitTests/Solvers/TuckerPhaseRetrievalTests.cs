@@ -1,7 +1,7 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Solvers.Operators;
-using InverseSolver.Solvers.Problems;
-using InverseSolver.Solvers.Solvers;
+using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 

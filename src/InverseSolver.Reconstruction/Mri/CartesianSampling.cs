@@ -1,0 +1,75 @@
+using InverseSolver.Reconstruction.Operators;
+
+namespace InverseSolver.Reconstruction.Mri;
+
+/// <summary>Positions of the Cartesian grid.</summary>
+internal sealed class CartesianSampling : KSpaceSampling
+{
+    private static readonly long[] Plane = [-2, -1];
+
+    private readonly Tensor mask;       // (rows, columns), frequency 0 in the middle
+    private readonly Tensor measured;   // the same as bool
+    private readonly Tensor density;    // frequency 0 first
+    private readonly Tensor zero;
+    private readonly bool lines;        // whether whole columns are measured, or nothing of them
+
+    /// <summary>Describes a sampling.</summary>
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Columns.</param>
+    /// <param name="mask">Row-major, frequency 0 at (rows / 2, columns / 2).</param>
+    /// <param name="device">Where it computes.</param>
+    public CartesianSampling(long rows, long columns, bool[] mask, Device device)
+    {
+        (Range, Samples) = ([rows, columns], mask.LongCount(m => m));
+        NetAcceleration = mask.LongLength / (double)Samples;
+        Mask = new ArrayData([(int)rows, (int)columns], Array.ConvertAll(mask, m => m ? 1f : 0f));
+        lines = Enumerable.Range(0, mask.Length).All(i => mask[i] == mask[i % (int)columns]);
+        using var scope = torch.NewDisposeScope();
+        this.mask = torch.copy_of(Array.ConvertAll(mask, m => m ? 1f : 0f), [rows, columns]).to(device).DetachFromDisposeScope();
+        measured = this.mask.gt(0.5).DetachFromDisposeScope();
+        density = torch.fft.ifftshift(this.mask, Plane).contiguous().DetachFromDisposeScope();
+        zero = torch.zeros([1], ScalarType.ComplexFloat32, device).DetachFromDisposeScope();
+    }
+
+    /// <summary>1 where measured, (rows, columns), frequency 0 in the middle.</summary>
+    public ArrayData Mask { get; }
+
+    /// <inheritdoc/>
+    public override long[] Range { get; }
+
+    /// <inheritdoc/>
+    public override long Samples { get; }
+
+    /// <inheritdoc/>
+    public override Tensor Density => density;
+
+    /// <inheritdoc/>
+    public override double NetAcceleration { get; }
+
+    /// <inheritdoc/>
+    public override Tensor Forward(Tensor images) => Fourier.Centred(images) * mask;
+
+    /// <inheritdoc/>
+    public override Tensor Adjoint(Tensor samples) => Fourier.CentredInverse(samples * mask);
+
+    /// <inheritdoc/>
+    /// <remarks>Shifts of the image only turn phases in k-space, which the mask leaves alone: none is needed. Along whole lines transform and inverse cancel.</remarks>
+    public override Tensor Normal(Tensor images) => lines
+        ? torch.fft.ifft(torch.fft.fft_(images, dim: -1) * density.select(0, 0), dim: -1)
+        : torch.fft.ifft2(torch.fft.fft2(images) * density);
+
+    /// <inheritdoc/>
+    public override Tensor Measured(Tensor samples) => torch.where(measured, samples, zero);
+
+    /// <inheritdoc/>
+    public override Tensor Direct(Tensor samples) => Adjoint(samples);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        mask.Dispose();
+        measured.Dispose();
+        density.Dispose();
+        zero.Dispose();
+    }
+}

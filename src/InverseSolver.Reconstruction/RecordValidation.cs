@@ -1,0 +1,45 @@
+using System.ComponentModel.DataAnnotations;
+using System.Reflection;
+using System.Text.Json;
+
+namespace InverseSolver.Reconstruction;
+
+/// <summary>Checks records of parameters against the validation attributes on their properties.</summary>
+public static class RecordValidation
+{
+    /// <summary>Checks a record and the records of this library inside it.</summary>
+    /// <param name="record">The record.</param>
+    /// <param name="field">What errors call it, for example <c>problem</c>.</param>
+    /// <exception cref="InvalidInputException">Names the first property that is wrong, for example <c>problem.mask.fraction</c>.</exception>
+    public static void Check(object record, string field)
+    {
+        foreach (PropertyInfo property in record.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            if (property.GetIndexParameters().Length > 0) continue;
+            string name = JsonNamingPolicy.CamelCase.ConvertName(property.Name), path = $"{field}.{name}";
+            object? value = property.GetValue(record);
+            foreach (ValidationAttribute attribute in property.GetCustomAttributes<ValidationAttribute>())
+            {
+                var context = new ValidationContext(record) { MemberName = property.Name, DisplayName = name };
+                if (attribute.GetValidationResult(value, context) is { } failure)
+                {
+                    throw new InvalidInputException(path, failure.ErrorMessage ?? $"The field {name} is invalid.");
+                }
+            }
+            if (value is null) continue;
+            if (value is Enum && !Enum.IsDefined(value.GetType(), value)) throw new InvalidInputException(path, $"{value} is no value of {name}.");
+            if (value is double number && !double.IsFinite(number)) throw new InvalidInputException(path, $"{name} is a finite number.");
+            if (value is System.Collections.IEnumerable and not string)
+            {
+                int index = 0;
+                foreach (object? item in (System.Collections.IEnumerable)value)
+                {
+                    string itemPath = $"{path}[{index++}]";
+                    if (item is null) throw new InvalidInputException(itemPath, "It must not be null.");
+                    if (item.GetType().Assembly == typeof(RecordValidation).Assembly) Check(item, itemPath);
+                }
+            }
+            else if (value.GetType() is { IsClass: true } type && type.Assembly == typeof(RecordValidation).Assembly) Check(value, path);
+        }
+    }
+}

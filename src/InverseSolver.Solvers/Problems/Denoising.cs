@@ -1,4 +1,0 @@
-namespace InverseSolver.Solvers.Problems;
-
-/// <summary>Nothing but noise: y = x + n.</summary>
-public sealed record Denoising : Problem;
