@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using InverseSolver.Reconstruction.Problems;
 
@@ -17,6 +18,7 @@ internal static partial class CliJson
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = false,
         NumberHandling = JsonNumberHandling.Strict,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Problem.AddKinds } },
     };
 
     internal static Problem ReadProblem(string json)

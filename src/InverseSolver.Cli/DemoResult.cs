@@ -2,6 +2,7 @@ using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Metrics;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Cli;
 

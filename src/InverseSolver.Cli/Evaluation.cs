@@ -141,7 +141,6 @@ internal sealed class Evaluation
     // What no solver can do: least squares at the weight that is best against the truth, and what the autoencoder makes of the truth itself.
     private ReconstructionResult Baseline(LatentModel model, string name, Problem problem, ArrayData truth, ArrayData measurement)
     {
-        if (problem is ParallelMri) throw new InvalidInputException("solver.type", "Of multi-coil data there is no operator without a solver's preparation.");
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable grad = torch.no_grad();
         var watch = System.Diagnostics.Stopwatch.StartNew();

@@ -30,7 +30,7 @@ public sealed record CheckedReconstruction
     /// <summary>(channels, height, width) of each frame's image.</summary>
     public required IReadOnlyList<long> ImageShape { get; init; }
 
-    /// <summary>The noise, as given or as estimated; null of multi-coil MRI, whose noise is found when the scan is prepared.</summary>
+    /// <summary>The noise, as given or as estimated; null where it is found together with the operator.</summary>
     public required NoiseReport? Noise { get; init; }
 
     /// <summary>1 where the measurement is used, 0 elsewhere; null of problems without a mask.</summary>
@@ -56,15 +56,15 @@ public sealed record CheckedReconstruction
         CheckLimits(request, limits);
         IReadOnlyList<ReconstructionRequest> frames = FrameStack.Split(request);
         long[] shape = [];
-        var parts = new List<ProblemParts>();
+        var arrays = new List<OperatorArrays>();
         bool share = frames.Count > 1 && FrameStack.ShareOperator(request);
         for (int i = 0; i < frames.Count; i++)
         {
             try
             {
-                (shape, ProblemParts found) = CheckFrame(model, frames[i]);
+                (shape, OperatorArrays found) = CheckFrame(model, frames[i]);
                 // Frames that share their operator share its arrays: a volume keeps one mask and one kernel.
-                parts.Add(share && i > 0 ? parts[0] : found);
+                arrays.Add(share && i > 0 ? arrays[0] : found);
             }
             catch (InvalidInputException error) when (frames.Count > 1 && error.Field.StartsWith("files.", StringComparison.Ordinal))
             {
@@ -72,8 +72,8 @@ public sealed record CheckedReconstruction
             }
         }
 
-        CheckedFrame[] all = [.. frames.Zip(parts, (frame, found) => new CheckedFrame(frame, found))];
-        UsedMask?[] masks = [.. all.Select(frame => UsedMask.Of(request.Problem, shape, frame.Parts))];
+        CheckedFrame[] all = [.. frames.Zip(arrays, (frame, found) => new CheckedFrame(frame, found))];
+        UsedMask?[] masks = [.. all.Select(frame => request.Problem.UsedMask(shape, frame.Arrays))];
         NoiseReport? noise = NoiseOf(request, all);
         return new CheckedReconstruction
         {
@@ -108,7 +108,7 @@ public sealed record CheckedReconstruction
         static InvalidInputException Exceeded(string text) => new("files.measurement", text) { Code = InvalidInputException.LimitExceeded };
     }
 
-    private static (long[] Shape, ProblemParts Parts) CheckFrame(ModelInfo model, ReconstructionRequest request)
+    private static (long[] Shape, OperatorArrays Arrays) CheckFrame(ModelInfo model, ReconstructionRequest request)
     {
         if (request.Sigma is { } sigma && (!double.IsFinite(sigma) || sigma < 0))
         {
@@ -133,7 +133,7 @@ public sealed record CheckedReconstruction
         }
 
         long[] shape = ProblemOperators.ImageShape(request.Problem, request.Measurement);
-        ProblemParts parts = ProblemChecks.Check(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
+        OperatorArrays arrays = ProblemChecks.Check(request.Problem, shape, request.Files, request.Measurement, request.OperatorFolder);
         PhotonNoise.Check(request.Problem, request.Photons);
         if (shape[0] != model.Channels)
         {
@@ -159,15 +159,15 @@ public sealed record CheckedReconstruction
             ImageQuality.CheckTruth(truth, [.. shape.Select(n => (int)n)]);
         }
 
-        return (shape, parts);
+        return (shape, arrays);
     }
 
     // One level for all frames, the root mean square of theirs.
     private static NoiseReport? NoiseOf(ReconstructionRequest request, IReadOnlyList<CheckedFrame> frames)
     {
-        if (request.Problem is ParallelMri) return null;
+        if (request.Problem.FindsNoise) return null;
         if (request.Sigma is { } given) return new NoiseReport(given, false, null, request.Photons);
-        NoiseLevel[] levels = [.. frames.Select(frame => NoiseEstimate.Of(request.Problem, frame.Parts, frame.Request.Measurement, request.LeastSigma))];
+        NoiseLevel[] levels = [.. frames.Select(frame => NoiseEstimate.Of(request.Problem, frame.Arrays, frame.Request.Measurement, request.LeastSigma))];
         return new NoiseReport(Math.Sqrt(levels.Average(level => level.Sigma * level.Sigma)), true, levels[0].Method, null);
     }
 
@@ -183,5 +183,5 @@ public sealed record CheckedReconstruction
 
 /// <summary>One frame of a checked request.</summary>
 /// <param name="Request">The frame as a request of its own.</param>
-/// <param name="Parts">The arrays that its operator is built from.</param>
-internal sealed record CheckedFrame(ReconstructionRequest Request, ProblemParts Parts);
+/// <param name="Arrays">The arrays that its operator is built from.</param>
+internal sealed record CheckedFrame(ReconstructionRequest Request, OperatorArrays Arrays);

@@ -9,8 +9,8 @@ namespace InverseSolver.Reconstruction;
 /// </summary>
 internal static class FrameStack
 {
-    /// <summary>Whether a measurement is a stack, be it of one frame.</summary>
-    public static bool IsStack(Problem problem, ArrayData measurement) => measurement.Shape.Length == ProblemShapes.Rank(problem) + 1;
+    /// <summary>True where a measurement is a stack, be it of one frame.</summary>
+    public static bool IsStack(Problem problem, ArrayData measurement) => measurement.Shape.Length == problem.Rank + 1;
 
     /// <summary>A request for each frame. Reads the arrays' shapes only after it has checked them.</summary>
     /// <exception cref="InvalidInputException">The truth has another number of frames, or an array's shape does not agree with its values.</exception>
@@ -46,7 +46,10 @@ internal static class FrameStack
         })];
     }
 
-    /// <summary>Whether frames share their operator: nothing of it comes from the measurement (with counted photons its weights do) or from a file with a plane for each frame.</summary>
+    /// <summary>
+    /// True where frames share their operator: nothing of it comes from the measurement (with counted photons its weights do) or from a file with a plane for each
+    /// frame.
+    /// </summary>
     public static bool ShareOperator(ReconstructionRequest request) =>
         !request.Problem.DependsOnMeasurement && request.Photons is null && !request.Files.Any(file => IsForFrames(file.Key, file.Value, request.Measurement.Shape[0]));
 

@@ -39,9 +39,9 @@ internal static class InputForms
         var said = new List<string>(request.Warnings);
         ArrayData measurement = request.Measurement;
         ArrayData? truth = request.Truth;
-        if (model.Channels == 1 || request.Problem is Colourisation)
+        if (model.Channels == 1 || request.Problem.GreyMeasurement is not null)
         {
-            if (ProblemShapes.IsImage(request.Problem)) measurement = Grey(measurement, "measurement", request.Luminance, Purpose(model, request.Problem), said);
+            if (request.Problem.IsImage) measurement = Grey(measurement, "measurement", request.Luminance, Purpose(model, request.Problem), said);
             if (model.Channels == 1 && truth is not null) truth = Grey(truth, "truth", request.Luminance, $"the model '{model.Id}' is for images with 1", said);
         }
 
@@ -63,7 +63,7 @@ internal static class InputForms
         suited["mask"] = mask = Binary(mask, said);
         if (mask.Values.All(value => value > 0.5f))
         {
-            said.Add($"The mask leaves nothing out: everything{(problem is ParallelMri ? " that is not 0" : string.Empty)} counts as measured. White (above 0.5) is measured, black is missing.");
+            said.Add($"The mask leaves nothing out: everything{(problem.HasAnyUnit ? " that is not 0" : string.Empty)} counts as measured. White (above 0.5) is measured, black is missing.");
         }
         else if (measurement is not null && IsInverted(mask, measurement))
         {
@@ -71,7 +71,7 @@ internal static class InputForms
         }
         else if (isKSpace && Empty(mask, measurement!) is > LargestEmpty and var empty)
         {
-            said.Add(FormattableString.Invariant($"k-space is 0 in {empty:p0} of what the mask counts as measured: {(problem is ParallelMri ? "that is not used" : "the result is held to these zeros")}. The image is wrong if the mask is another scan's, is turned, has its centre in a corner, or if zeros were filled in."));
+            said.Add(FormattableString.Invariant($"k-space is 0 in {empty:p0} of what the mask counts as measured: {(problem.HasAnyUnit ? "that is not used" : "the result is held to these zeros")}. The image is wrong if the mask is another scan's, is turned, has its centre in a corner, or if zeros were filled in."));
         }
 
         return suited;
@@ -135,7 +135,7 @@ internal static class InputForms
                 : FormattableString.Invariant($"The measurement's energy is that of an image whose root mean square is {rms:g3}; k-space of an image on [0,1] is assumed, and it is solved as it is. If its image is on another scale, divide it by the image's largest value.");
         }
 
-        if (!ProblemShapes.IsImage(problem)) return null;
+        if (!problem.IsImage) return null;
         double deviation = double.Hypot(noise.Sigma, noise.Photons is { } photons ? 1 / Math.Sqrt(photons) : 0);
         return Scale("measurement", "solved", frames, Math.Max(Overshoot, Deviations * deviation), mayBeDark: problem is HighDynamicRange);
     }
@@ -147,7 +147,7 @@ internal static class InputForms
     public static string? TruthScale(Problem problem, ArrayData truth)
     {
         // Of multi-coil data it is in any unit, and brought to its own peak.
-        if (problem is ParallelMri) return null;
+        if (problem.HasAnyUnit) return null;
         (float low, float high) = Range([(truth, null)]);
         return low >= -Overshoot && high <= 1 + Overshoot ? null
             : FormattableString.Invariant($"The truth's values lie from {low:g4} to {high:g4}; the result is compared with it as an image on [0,1].");
@@ -179,7 +179,7 @@ internal static class InputForms
     }
 
     private static string Purpose(ModelInfo model, Problem problem) =>
-        problem is Colourisation ? "the measurement of a colourisation has 1" : $"the model '{model.Id}' is for images with 1";
+        problem.GreyMeasurement ?? $"the model '{model.Id}' is for images with 1";
 
     // Without dimensions of size 1 before rows and columns.
     private static ArrayData Plain(ArrayData file)

@@ -64,6 +64,3 @@ public sealed record ReconstructionResult(
     public ReconstructionResult Cropped((int Rows, int Columns)? size) =>
         size is { } s ? this with { Image = Image.Middle(s.Rows, s.Columns), Deviation = Deviation?.Middle(s.Rows, s.Columns) } : this;
 }
-
-// One frame, solved.
-internal sealed record FrameResult(ArrayData Image, ArrayData? Deviation, FrameReport Report, string? OperatorHash, MriFrame? Mri = null);

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using InverseSolver.Diffusion;
 using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Metrics;
-using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
@@ -16,10 +15,10 @@ public static class Reconstructor
     private const long BatchPixels = 1 << 18;
 
     /// <summary>True where the problem's measurement is complex k-space.</summary>
-    public static bool IsKSpace(Problem problem) => ProblemShapes.IsComplex(problem);
+    public static bool IsKSpace(Problem problem) => problem.IsComplex;
 
     /// <summary>Names of the files that the problem cannot be solved without.</summary>
-    public static IReadOnlyList<string> NeededFiles(Problem problem) => ProblemShapes.Files(problem);
+    public static IReadOnlyList<string> NeededFiles(Problem problem) => problem.Files;
 
     /// <summary>
     /// Checks everything that can be checked without a network: parameters, shapes, channels, files. What says the same in another form is first brought to
@@ -63,7 +62,7 @@ public static class Reconstructor
         _ = Backend.Threads;
         using IDisposable grad = torch.no_grad();
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
-        bool share = FrameStack.ShareOperator(request) || ParallelReconstruction.ShareMask(request.Problem, frames);
+        bool share = FrameStack.ShareOperator(request) || request.Problem.CanPrepareTogether(frames);
         IReadOnlyList<CheckedFrame>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
         int batch = request.Solver.JointFrames
             ? frames.Count
@@ -94,9 +93,9 @@ public static class Reconstructor
         foreach (IReadOnlyList<CheckedFrame> group in sharing)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            using Prepared prepared = Prepare(model, valid, group, cancellation);
-            (ForwardOperator a, Tensor y, double sigma) = (prepared.A, prepared.Y, prepared.Sigma);
-            if (prepared.Scan is { } scanned) noises.Add(scanned.Noise);
+            using Acquisition acquisition = request.Problem.Prepare(valid, group, model.Device, cancellation);
+            (ForwardOperator a, Tensor y, double sigma) = (acquisition.A, acquisition.Y, acquisition.Sigma);
+            noises.Add(acquisition.Noise);
             Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
             var images = new List<Tensor>();
             int first = solved.Count;
@@ -104,18 +103,19 @@ public static class Reconstructor
             {
                 int before = done++;
                 FrameRange? range = frameCount == 1 ? null : new FrameRange(first + items[0] / samples, first + items[^1] / samples, frameCount);
-                Action<SolverProgress>? report = progress is null ? null : p => progress(InWhole(p, before, batches, watch.Elapsed) with { Frames = range });
+                Action<SolverProgress>? report = progress is null ? null : p => progress(OfAllGroups(p, before, batches, watch.Elapsed) with { Frames = range });
                 Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
-                ForwardOperator theirs = (a as SenseOperator)?.Frames([.. items.Select(item => (long)(item / samples))]) ?? a;
-                using var own = ReferenceEquals(theirs, a) ? null : theirs;
-                Solver solver = request.Solver.Create(new SolverInput(model, theirs, measured, sigma, report, cancellation)
+                ForwardOperator ofBatch = acquisition.OfFrames([.. items.Select(item => (long)(item / samples))]);
+                using ForwardOperator? disposed = ReferenceEquals(ofBatch, a) ? null : ofBatch;
+                Solver solver = request.Solver.Create(new SolverInput(model, ofBatch, measured, sigma, report, cancellation)
                 {
                     GlobalStart = start is null ? null : torch.cat([.. items.Select(item => start.narrow(0, item / samples, 1))]),
                 });
                 if (before == 0)
                 {
-                    // Filtered back-projection, zero-filled k-space, ...: what there is to see before the first estimate.
-                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, Shown(a, y).ToArrayData()) { Frames = range });
+                    // Filtered back-projection, zero-filled k-space, ...: the picture before the first estimate.
+                    ArrayData picture = acquisition.DirectImage().ToArrayData();
+                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, picture) { Frames = range });
                 }
 
                 using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Request.Seed, item % samples))]);
@@ -127,76 +127,20 @@ public static class Reconstructor
             }
 
             Tensor all = torch.cat([.. images]);
-            solved.AddRange(group.Select((frame, i) => prepared.Scan is { } scan
-                ? ParallelReconstruction.Conclude(frame.Request, scan, i, all.narrow(0, i * samples, samples), cancellation)
-                : Conclude(model, frame.Request, a, all.narrow(0, i * samples, samples), y.narrow(0, i, 1), sigma, cancellation)));
+            solved.AddRange(group.Select((frame, i) =>
+                acquisition.Conclude(model, frame.Request, i, all.narrow(0, i * samples, samples), cancellation)));
         }
 
-        noise ??= noises[0] with { Sigma = Math.Sqrt(noises.Average(one => one.Sigma * one.Sigma)) };
+        noise ??= noises[0] with { Sigma = Math.Sqrt(noises.Average(level => level.Sigma * level.Sigma)) };
         return Result(solved, cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise, valid);
     }
 
-    private static Prepared Prepare(LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame> group, CancellationToken cancellation)
-    {
-        ReconstructionRequest request = valid.Request;
-        if (request.Problem is ParallelMri)
-        {
-            PreparedScan scan = ParallelReconstruction.Prepare(request, group, model.Device, cancellation);
-            return new Prepared(scan.A, scan.Y, scan.Sigma, scan);
-        }
-
-        ForwardOperator unweighted = ProblemOperators.Create(
-            request.Problem, [.. valid.ImageShape], group[0].Parts, group[0].Request.Measurement, model.Device);
-        Tensor y = torch.cat([.. group.Select(frame => frame.Request.Measurement.ToTensor(model.Device))]);
-        WhitenedMeasurement whitened = PhotonNoise.Whiten(unweighted, y, valid.Noise!.Sigma, request.Photons);
-        return new Prepared(whitened.A, whitened.Y, whitened.Sigma, null);
-    }
-
-    // Filtered back-projection, zero-filled k-space, ... of the first frame.
-    private static Tensor Shown(ForwardOperator a, Tensor y)
-    {
-        Tensor first = y.narrow(0, 0, 1);
-        if (a is not SenseOperator sense) return a.Direct(first);
-        using SenseOperator one = sense.Frames(0);
-        return one.ToComplex(one.Direct(first)).narrow(1, 0, 1).abs();
-    }
-
-    // What the frames of a group share: operator and measurements as solvers take them.
-    private sealed record Prepared(ForwardOperator A, Tensor Y, double Sigma, PreparedScan? Scan) : IDisposable
-    {
-        public void Dispose() => A.Dispose();
-    }
-
-    // What the samples of one frame say together.
-    private static FrameResult Conclude(
-        LatentModel model, ReconstructionRequest request, ForwardOperator a, Tensor samples, Tensor y, double sigma, CancellationToken cancellation)
-    {
-        bool twins = request.Problem.HasTwin;
-        Tensor x = twins ? Likeliest(a, samples, y) : samples.mean([0], keepdim: true);
-        TwinReport? twin = null;
-        if (twins)
-        {
-            (x, twin) = Twins.Choose(model, x, request.Truth, cancellation);
-        }
-
-        ArrayData? deviation = samples.size(0) == 1 || twins ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
-        ArrayData image = x.ToArrayData();
-        if (!image.Values.All(float.IsFinite))
-        {
-            throw new ArithmeticException("The reconstruction holds values that are not finite numbers.");
-        }
-
-        QualityReport? quality = request.Truth is { } truth ? ImageQuality.Report(x.clamp(0, 1).ToArrayData(), truth) : null;
-        ConsistencyReport consistency = ConsistencyMeasure.Report(a, x, y, sigma)[0] with { Photons = request.Photons };
-        return new FrameResult(image, deviation, new FrameReport(request.Seed, consistency, quality, twin), (a as TorchScriptOperator)?.Hash);
-    }
-
-    private static ReconstructionResult Result(List<FrameResult> frames, CostReport cost, int batch, NoiseReport noise, CheckedReconstruction valid)
+    private static ReconstructionResult Result(List<FrameResult> solved, CostReport cost, int batch, NoiseReport noise, CheckedReconstruction valid)
     {
         bool stack = valid.IsStack;
-        (MriReport? mri, MriArrays? arrays) = ParallelReconstruction.Together(frames, stack);
-        if (arrays is not null) frames = ParallelReconstruction.OnOneScale(frames, mri!.Scale);
-        string[] warnings = [.. valid.Warnings, .. mri is null ? [] : ParallelReconstruction.Warnings(mri)];
+        SolvedFrames all = valid.Request.Problem.Conclude(solved, stack);
+        IReadOnlyList<FrameResult> frames = all.Frames;
+        string[] warnings = [.. valid.Warnings, .. all.Warnings];
         if (!stack)
         {
             FrameResult one = frames[0];
@@ -205,8 +149,8 @@ public static class Reconstructor
                 Noise = noise,
                 Twin = one.Report.Twin,
                 OperatorHash = one.OperatorHash,
-                Mri = mri,
-                MriArrays = arrays,
+                Mri = all.Mri,
+                MriArrays = all.Arrays,
                 Mask = valid.Mask,
                 Warnings = warnings,
             };
@@ -222,8 +166,8 @@ public static class Reconstructor
         {
             Noise = noise,
             OperatorHash = frames[0].OperatorHash,
-            Mri = mri,
-            MriArrays = arrays,
+            Mri = all.Mri,
+            MriArrays = all.Arrays,
             Mask = valid.Mask,
             Warnings = warnings,
         };
@@ -248,25 +192,19 @@ public static class Reconstructor
         if (IsKSpace(problem)) image = InputForms.Grey(image, "image", luminance: null, "an MR image has 1", said);
         files = InputForms.Files(problem, files, null, said);
         if (InputForms.ImageScale(image) is { } scale) said.Add(scale);
+        var simulation = new Simulation(image, files, sigma, seed) { OperatorFolder = operatorFolder, Photons = photons, Coils = coils };
         if (image.Shape.Length != 4)
         {
-            return Simulation.Run(problem, image, files, sigma, seed, operatorFolder, photons, coils) with { Warnings = said };
+            return simulation.Run(problem) with { Warnings = said };
         }
 
         SimulatedMeasurement[] frames = [.. Enumerable.Range(0, image.Shape[0]).Select(i =>
-            Simulation.Run(problem, image.Frame(i), files, sigma, FrameStack.Seed(seed, i), operatorFolder, photons, coils, seed))];
+            (simulation with { Image = image.Frame(i), Seed = FrameStack.Seed(seed, i), ObjectSeed = seed }).Run(problem))];
         return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files) { Warnings = said };
     }
 
-    // The sample that explains the measurement best.
-    private static Tensor Likeliest(ForwardOperator a, Tensor samples, Tensor y)
-    {
-        double[] residuals = a.Residual2(samples, torch.cat([.. Enumerable.Repeat(y, (int)samples.size(0))])).ToDoubles();
-        return samples.narrow(0, Array.IndexOf(residuals, residuals.Min()), 1);
-    }
-
-    // Where a group of samples stands, as part of all groups.
-    private static SolverProgress InWhole(SolverProgress p, int done, int groups, TimeSpan elapsed) => p with
+    // The progress of one group of samples as progress of all groups.
+    private static SolverProgress OfAllGroups(SolverProgress p, int done, int groups, TimeSpan elapsed) => p with
     {
         Step = done * p.Of + p.Step,
         Of = groups * p.Of,

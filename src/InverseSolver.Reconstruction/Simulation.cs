@@ -1,53 +1,70 @@
-using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Reconstruction;
 
-/// <summary>Makes measurements from clean images.</summary>
-internal static class Simulation
+/// <summary>A measurement to be made from one clean image.</summary>
+/// <param name="Image">x, (channels, height, width) on [0,1].</param>
+/// <param name="Files">The problem's files by name.</param>
+/// <param name="Sigma">Standard deviation of the noise per real component.</param>
+/// <param name="Seed">Seed of the noise.</param>
+internal sealed record Simulation(ArrayData Image, IReadOnlyDictionary<string, ArrayData> Files, double Sigma, long Seed)
 {
-    /// <summary>y = A(x) + n with noise on the measured entries only.</summary>
-    public static SimulatedMeasurement Run(
-        Problem problem, ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, string? operatorFolder, double? photons = null, int? coils = null, long? objectSeed = null)
-    {
-        ProblemChecks.CheckArray(image, "files.image");
-        if (image.IsComplex) throw new InvalidInputException("files.image", "An image must be real.");
-        if (!image.Values.All(float.IsFinite)) throw new InvalidInputException("files.image", "It holds a value that is not a finite number.");
-        if (!double.IsFinite(sigma) || sigma < 0) throw new InvalidInputException("sigma", "sigma is a finite number of at least 0.");
-        long[] shape = [.. image.Shape.Select(size => (long)size)];
-        ProblemParts parts = ProblemChecks.Check(problem, shape, files, null, operatorFolder);
+    /// <summary>Folder of the modules of <see cref="TorchScript"/>.</summary>
+    public string? OperatorFolder { get; init; }
 
-        PhotonNoise.Check(problem, photons);
-        if (problem is ParallelMri parallel) return ParallelSimulation.Run(parallel, image, shape, files, sigma, seed, objectSeed ?? seed, coils);
-        if (coils is not null) throw new InvalidInputException("coils", "Only parallelMri has coils.");
+    /// <summary>Photons per unit of y; null where they are not counted.</summary>
+    public double? Photons { get; init; }
+
+    /// <summary>Coils of <see cref="ParallelMri"/>; null: 8, or those of the file <c>maps</c>.</summary>
+    public int? Coils { get; init; }
+
+    /// <summary>Seed of coils and phase, which all frames of a stack share; null: <see cref="Seed"/>.</summary>
+    public long? ObjectSeed { get; init; }
+
+    /// <summary>(channels, height, width).</summary>
+    public long[] Shape => [.. Image.Shape.Select(size => (long)size)];
+
+    /// <summary>Checks everything and measures.</summary>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public SimulatedMeasurement Run(Problem problem)
+    {
+        ProblemChecks.CheckArray(Image, "files.image");
+        if (Image.IsComplex) throw new InvalidInputException("files.image", "An image must be real.");
+        if (!Image.Values.All(float.IsFinite)) throw new InvalidInputException("files.image", "It holds a value that is not a finite number.");
+        if (!double.IsFinite(Sigma) || Sigma < 0) throw new InvalidInputException("sigma", "sigma is a finite number of at least 0.");
+        OperatorArrays arrays = ProblemChecks.Check(problem, Shape, Files, null, OperatorFolder);
+        PhotonNoise.Check(problem, Photons);
+        return problem.Simulate(this, arrays);
+    }
+
+    /// <summary>y = A(x) + n with noise on the measured entries only.</summary>
+    public SimulatedMeasurement Measure(Problem problem, OperatorArrays arrays)
+    {
+        if (Coils is not null) throw new InvalidInputException("coils", "Only parallelMri has coils.");
 
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
-        using ForwardOperator op = ProblemOperators.Build(problem, shape, parts, torch.CPU);
-        Tensor x = image.ToTensor(torch.CPU), y = op.Apply(x);
-        if (sigma > 0 || photons is not null)
+        using ForwardOperator op = problem.Operator(Shape, arrays, torch.CPU);
+        Tensor x = Image.ToTensor(torch.CPU), y = op.Apply(x);
+        if (Sigma > 0 || Photons is not null)
         {
             // Drawn over the whole range, measured or not, so that the noise of an entry does not depend on the mask.
-            using var generator = new Generator((ulong)seed);
+            using var generator = new Generator((ulong)Seed);
             Tensor noise = torch.randn(op.IsComplexRange ? [.. y.shape, 2] : y.shape, generator);
-            noise = (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * sigma;
-            y = op.Measure(x, photons is { } count ? noise + PhotonNoise.Draw(op, x, count, generator) : noise);
+            noise = (op.IsComplexRange ? torch.view_as_complex(noise) : noise) * Sigma;
+            y = op.Measure(x, Photons is { } count ? noise + PhotonNoise.Draw(op, x, count, generator) : noise);
         }
-        return new SimulatedMeasurement(y.ToArrayData(), Drawn(problem, shape, parts));
-    }
 
-    private static Dictionary<string, ArrayData> Drawn(Problem problem, long[] shape, ProblemParts parts)
-    {
-        var drawn = new Dictionary<string, ArrayData>();
-        if (parts.Mask is { } mask && problem is (Inpainting { Mask: not UploadedMask } or CartesianMri { Mask: not UploadedKSpaceMask }))
-        {
-            drawn["mask"] = new ArrayData([(int)shape[1], (int)shape[2]], Array.ConvertAll(mask, m => m ? 1f : 0f));
-        }
-        if (parts.Kernel is { } kernel && problem is MotionBlur)
-        {
-            drawn["psf"] = new ArrayData([kernel.GetLength(0), kernel.GetLength(1)], [.. kernel.Cast<double>().Select(value => (float)value)]);
-        }
-        return drawn;
+        return new SimulatedMeasurement(y.ToArrayData(), problem.Drawn(Shape, arrays).ToDictionary(drawn => drawn.Name, drawn => drawn.Array));
     }
+}
+
+/// <summary>A measurement made from a known image.</summary>
+/// <param name="Measurement">y = A(x) + n.</param>
+/// <param name="Files">The arrays that the problem's generators drew (mask, kernel), by name, to be looked at.</param>
+public sealed record SimulatedMeasurement(ArrayData Measurement, IReadOnlyDictionary<string, ArrayData> Files)
+{
+    /// <summary>Remarks for the caller on the image and the files, in sentences.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
 }

@@ -400,7 +400,10 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     {
         JsonArray problems = (await service.GetAsync("/v1/problems"))["items"]!.AsArray();
         Assert.Equal(
-            ["inpainting", "superResolution", "gaussianBlur", "motionBlur", "pointSpread", "mri", "parallelMri", "denoising", "ct", "composition", "colourisation", "compressedSensing", "hdr", "clipping", "quantisation", "jpeg", "phaseRetrieval", "codedDiffraction", "torchScript"],
+            [
+                "clipping", "codedDiffraction", "colourisation", "composition", "compressedSensing", "ct", "demosaicking", "denoising", "gaussianBlur", "hdr",
+                "inpainting", "jpeg", "motionBlur", "mri", "parallelMri", "phaseRetrieval", "pointSpread", "quantisation", "superResolution", "torchScript",
+            ],
             problems.Select(problem => (string?)problem!["type"]));
         JsonNode blur = problems.First(problem => (string?)problem!["type"] == "gaussianBlur")!["schema"]!["properties"]!["sigma"]!;
         Assert.Equal((0.1, 32.0, 3.0), ((double)blur["minimum"]!, (double)blur["maximum"]!, (double)blur["default"]!));

@@ -36,14 +36,10 @@ public sealed record JobInputs(Problem Problem, IReadOnlyDictionary<string, Impo
         string main = Measurement, VendorConvention convention = VendorConvention.Auto, bool forceReference = false)
     {
         var import = new FileImport(reader, maxPixels);
-        MeasurementKind kind = main != Measurement ? MeasurementKind.Image
-            : problem is ParallelMri ? MeasurementKind.MultiCoil
-            : Reconstructor.IsKSpace(problem) ? MeasurementKind.SingleCoil
-            : MeasurementKind.Image;
+        MeasurementKind kind = main == Measurement ? problem.FileKind : MeasurementKind.Image;
         bool withMask = Reconstructor.NeededFiles(problem).Contains("mask") && !files.ContainsKey("mask");
-        var unit = (RawTrajectoryUnit?)(problem as ParallelMri)?.TrajectoryUnit;
         ImportedMeasurement measurement = Named(main, () => import.ReadMeasurement(
-            kind, files[main], files.GetValueOrDefault(Header), withMask, files.GetValueOrDefault(Trajectory), unit, convention));
+            kind, files[main], files.GetValueOrDefault(Header), withMask, files.GetValueOrDefault(Trajectory), problem.RawTrajectoryUnit, convention));
         MeasurementOrigin origin = measurement.Origin;
         if (files.TryGetValue(Reference, out byte[]? reference))
         {
@@ -57,9 +53,9 @@ public sealed record JobInputs(Problem Problem, IReadOnlyDictionary<string, Impo
             read[name] = Named(name, () => import.Read(name, bytes, origin));
         }
 
-        if (problem is ParallelMri parallel && read.ContainsKey(Trajectory) && main == Measurement && measurement.KnowsImageSize)
+        if (read.ContainsKey(Trajectory) && main == Measurement && measurement.KnowsImageSize)
         {
-            problem = parallel.OfScan(origin.Rows, origin.Columns, ownTrajectory: measurement.Includes(Trajectory) || !files.ContainsKey(Trajectory));
+            problem = problem.OfScan(origin.Rows, origin.Columns, ownTrajectory: measurement.Includes(Trajectory) || !files.ContainsKey(Trajectory));
         }
 
         return new JobInputs(problem, read, origin);

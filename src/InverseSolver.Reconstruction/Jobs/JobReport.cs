@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction.Mri;
@@ -33,6 +34,7 @@ public sealed record JobReport
         WriteIndented = true, // people read it
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Problem.AddKinds } },
     };
 
     /// <summary>Version of this software.</summary>

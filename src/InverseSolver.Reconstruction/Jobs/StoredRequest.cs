@@ -82,7 +82,7 @@ public sealed record ResolvedSolver(string Type, string Preset, JsonObject Param
     /// <exception cref="InvalidInputException">Unknown solver, preset or parameter, or a value out of range; names the field under <c>solver</c>.</exception>
     public static ResolvedSolver Of(Problem problem, string? type, string preset, JsonObject? overrides)
     {
-        type ??= Recommendation.For(problem).Best;
+        type ??= problem.Recommendation.Best;
         return Of(type, preset, SolverCatalog.Resolve(type, preset, overrides));
     }
 

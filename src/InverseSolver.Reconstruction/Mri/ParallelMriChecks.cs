@@ -115,7 +115,7 @@ internal static class ParallelMriChecks
     {
         if (problem.Mask is UploadedKSpaceMask && !files.ContainsKey("mask")) throw new InvalidInputException("files.mask", "This problem needs the file 'mask'.");
         bool[] measured = NotZero(measurement);
-        bool[] mask = problem.Mask is null && !files.ContainsKey("mask") ? measured : ProblemChecks.KSpaceMask(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem");
+        bool[] mask = problem.Mask is null && !files.ContainsKey("mask") ? measured : KSpaceMasks.Of(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem.mask");
         bool[] used = [.. mask.Zip(measured, (wanted, there) => wanted && there)];
         return used.Contains(true) ? used : throw new InvalidInputException(problem.Mask is null ? "files.mask" : "problem.mask", "The mask leaves nothing that was measured.");
     }

@@ -1,12 +1,6 @@
-using InverseSolver.Reconstruction.Optimisation;
-using InverseSolver.Reconstruction.Metrics;
-using InverseSolver.Reconstruction.Operators;
-using InverseSolver.Reconstruction.Problems;
-using InverseSolver.Reconstruction.Solvers;
-
 namespace InverseSolver.Reconstruction.Mri;
 
-/// <summary>What multi-coil MRI does before and after a solver: <see cref="ScanPreparation"/>, and the last step, in which the image is complex.</summary>
+/// <summary>The end of a multi-coil reconstruction: all frames over one scale, and remarks on them.</summary>
 internal static class ParallelReconstruction
 {
     // Of right data, see docs/results/mri.md. The second keeps a noise level that is a little off from being taken for a wrong model.
@@ -16,54 +10,10 @@ internal static class ParallelReconstruction
     private const double LeastAcceleration = 1.05;
     private const int FewestLines = 8;
 
-    /// <summary>Solvers with a network see a real image with a phase, those without a complex one.</summary>
-    private static bool IsComplex(SolverParameters solver) => solver is not DiffusionParameters;
-
-    /// <summary>Whether the frames of a volume were sampled alike, so that they can be solved together.</summary>
-    public static bool ShareMask(Problem problem, IReadOnlyList<CheckedFrame> frames)
+    /// <summary>The frames over the largest of their scales, with the report and the arrays of all of them.</summary>
+    public static SolvedFrames Conclude(IReadOnlyList<FrameResult> frames, bool isStack)
     {
-        if (problem is not ParallelMri) return false;
-        bool[]? first = frames[0].Parts.Mask;
-        return frames.Skip(1).All(frame => first is null || first.AsSpan().SequenceEqual(frame.Parts.Mask));
-    }
-
-    /// <summary>Prepares frames that share their mask.</summary>
-    public static PreparedScan Prepare(ReconstructionRequest request, IReadOnlyList<CheckedFrame> group, Device device, CancellationToken cancellation) => ScanPreparation.Prepare(
-        (ParallelMri)request.Problem, [.. group.Select(frame => frame.Request)], group[0].Parts.Mask, IsComplex(request.Solver), device, cancellation.ThrowIfCancellationRequested);
-
-    /// <summary>The complex image of a frame from a solver's, and what is to be said of it.</summary>
-    public static FrameResult Conclude(ReconstructionRequest request, PreparedScan scan, int frame, Tensor samples, CancellationToken cancellation)
-    {
-        using SenseOperator a = scan.A.Frames(frame), free = a.WithoutPhase();
-        Tensor y = scan.Y.narrow(0, frame, 1), x = samples.mean([0], keepdim: true);
-        Tensor solved = a.Phase is null ? a.ToComplex(x) : Complex(request, scan, a, free, x, y, cancellation);
-        // Where no coil sees anything nothing was measured, and what an iteration left there means nothing.
-        Tensor image = solved * a.Support();
-        Tensor channels = free.FromComplex(image), magnitude = image.abs().square().sum([1], keepdim: true).sqrt();
-        ArrayData shown = magnitude.ToArrayData();
-        if (!shown.Values.All(float.IsFinite)) throw new ArithmeticException("The reconstruction holds values that are not finite numbers.");
-
-        ConsistencyReport consistency = ConsistencyMeasure.Report(free, channels, y, scan.NoiseSigma)[0];
-        Tensor residual = torch.view_as_real(free.Residual(channels, y)).reshape(y.size(1), -1).square().sum([1], false);
-        double perCoil = consistency.Expected / y.size(1);
-        double[] ratios = perCoil > 0 ? [.. residual.ToDoubles().Select(value => value / perCoil)] : [];
-        // Residuals in the measurement's own units.
-        double squared = scan.Scale * scan.Scale;
-        consistency = consistency with { Residual = consistency.Residual * squared, Expected = consistency.Expected * squared };
-        ArrayData? deviation = samples.size(0) == 1 ? null : samples.var([0], unbiased: true, keepdim: true).sqrt().ToArrayData();
-        var arrays = new MriArrays(
-            (image.size(1) == 1 ? image.select(1, 0) : image).mul(scan.Scale).ToArrayData(),
-            (a.Sets == 1 ? a.Maps.select(1, 0) : a.Maps).ToArrayData(),
-            (y * scan.Scale).ToArrayData(),
-            a.Sampling is CartesianSampling cartesian ? cartesian.Mask : null);
-        var report = new FrameReport(request.Seed, consistency, request.Truth is { } truth ? Quality(shown, scan.Scale, truth) : null, null);
-        return new FrameResult(shown, deviation, report, null, new MriFrame(arrays, scan.Report with { CoilRatios = ratios }));
-    }
-
-    /// <summary>Report and arrays of all frames; the scale is the largest of theirs.</summary>
-    public static (MriReport?, MriArrays?) Together(IReadOnlyList<FrameResult> frames, bool stack)
-    {
-        if (frames[0].Mri is not { } first) return (null, null);
+        MriFrame first = frames[0].Mri!;
         MriReport[] reports = [.. frames.Select(frame => frame.Mri!.Report)];
         MriReport report = first.Report with
         {
@@ -73,18 +23,23 @@ internal static class ParallelReconstruction
             NoiseShare = reports.Max(one => one.NoiseShare),
             CoilRatios = [.. first.Report.CoilRatios.Select((_, coil) => reports.Average(one => coil < one.CoilRatios.Count ? one.CoilRatios[coil] : double.NaN))],
         };
-        if (!stack) return (report, first.Arrays);
-        MriArrays[] arrays = [.. frames.Select(frame => frame.Mri!.Arrays)];
-        bool alike = arrays.All(one => one.Maps.Shape.SequenceEqual(first.Arrays.Maps.Shape));
-        return (report, alike
-            ? new MriArrays(Stacked(one => one.Image), Stacked(one => one.Maps), Stacked(one => one.KSpace), first.Arrays.Mask is null ? null : Stacked(one => one.Mask!))
-            : new MriArrays(Stacked(one => one.Image), first.Arrays.Maps, first.Arrays.KSpace, first.Arrays.Mask));
-
-        ArrayData Stacked(Func<MriArrays, ArrayData> of) => FrameStack.Stack([.. arrays.Select(of)]);
+        return new SolvedFrames(OnOneScale(frames, report.Scale), report, isStack ? Stacked(frames) : first.Arrays) { Warnings = [.. Warnings(report)] };
     }
 
-    /// <summary>What a reader of the image should know.</summary>
-    public static IEnumerable<string> Warnings(MriReport report)
+    private static MriArrays Stacked(IReadOnlyList<FrameResult> frames)
+    {
+        MriArrays first = frames[0].Mri!.Arrays;
+        MriArrays[] arrays = [.. frames.Select(frame => frame.Mri!.Arrays)];
+        bool alike = arrays.All(one => one.Maps.Shape.SequenceEqual(first.Maps.Shape));
+        return alike
+            ? new MriArrays(Stack(one => one.Image), Stack(one => one.Maps), Stack(one => one.KSpace), first.Mask is null ? null : Stack(one => one.Mask!))
+            : new MriArrays(Stack(one => one.Image), first.Maps, first.KSpace, first.Mask);
+
+        ArrayData Stack(Func<MriArrays, ArrayData> of) => FrameStack.Stack([.. arrays.Select(of)]);
+    }
+
+    // Remarks for the reader of the image.
+    internal static IEnumerable<string> Warnings(MriReport report)
     {
         if (report.NoiseSamples is not null && report.NoiseShare > LargestNoise)
         {
@@ -101,28 +56,13 @@ internal static class ParallelReconstruction
         yield return FormattableString.Invariant($"The image may be wrong: no image explains {report.Unexplained:p1} of the measurement's energy with these coils, where right data leave less than {LargestUnexplained:p0} besides the noise. Check the centre of k-space, the order and direction of its lines, the order of coils in each file, the unit of a trajectory, a given sigma, and whether the patient moved.");
     }
 
-    /// <summary>All frames' images over one scale.</summary>
-    public static List<FrameResult> OnOneScale(List<FrameResult> frames, double scale) => [.. frames.Select(frame =>
+    // All frames' images over one scale.
+    private static List<FrameResult> OnOneScale(IReadOnlyList<FrameResult> frames, double scale) => [.. frames.Select(frame =>
     {
         float factor = (float)(frame.Mri!.Report.Scale / scale);
         return factor == 1 ? frame : frame with { Image = Times(frame.Image, factor), Deviation = frame.Deviation is null ? null : Times(frame.Deviation, factor) };
     })];
 
-    // The phase is refined here: the imaginary part of what the solver took to be real.
-    private static Tensor Complex(ReconstructionRequest request, PreparedScan scan, SenseOperator a, SenseOperator free, Tensor x, Tensor y, CancellationToken cancellation)
-    {
-        var parameters = (DiffusionParameters)request.Solver;
-        var conditioning = new SenseConditioning(a, scan.Sigma, parameters.PriorStandardDeviation ?? 0.03, cancellation.ThrowIfCancellationRequested);
-        Tensor image = conditioning.SolveComplex(x, y, parameters.FinalCorrelation, a.Sets) * a.Phase!.unsqueeze(1);
-        return parameters.FinalProximalStep ? SparseRefinement.Refine(free, image, y, scan.Sigma, request.Seed, cancellation.ThrowIfCancellationRequested) : image;
-    }
-
-    // Both over the truth's peak.
-    private static QualityReport Quality(ArrayData image, double scale, ArrayData truth)
-    {
-        float peak = truth.Values.Max(Math.Abs);
-        return ImageQuality.Report(Times(image, (float)(scale / peak)), Times(truth, 1 / peak));
-    }
-
-    private static ArrayData Times(ArrayData array, float factor) => array with { Values = Array.ConvertAll(array.Values, value => value * factor) };
+    /// <summary>An array times a number.</summary>
+    internal static ArrayData Times(ArrayData array, float factor) => array with { Values = Array.ConvertAll(array.Values, value => value * factor) };
 }

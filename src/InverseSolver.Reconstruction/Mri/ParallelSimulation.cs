@@ -13,10 +13,11 @@ internal static class ParallelSimulation
     private static readonly string[] Taken = ["mask", "maps", "phase", "trajectory"];
 
     /// <summary>Measures one image. Coils and phase are drawn from the seed where no files <c>maps</c> and <c>phase</c> say them; of all frames of a stack they are those of its first.</summary>
-    public static SimulatedMeasurement Run(
-        ParallelMri problem, ArrayData image, long[] shape, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed, long objectSeed, int? coils)
+    public static SimulatedMeasurement Run(ParallelMri problem, Simulation simulation)
     {
-        (long rows, long columns) = (shape[1], shape[2]);
+        (ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) = simulation;
+        (int? coils, long objectSeed) = (simulation.Coils, simulation.ObjectSeed ?? seed);
+        (long rows, long columns) = (image.Shape[1], image.Shape[2]);
         Check(problem, rows, columns, files, coils);
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
@@ -42,8 +43,8 @@ internal static class ParallelSimulation
         if (files.TryGetValue("trajectory", out ArrayData? path)) return new TrajectorySampling(rows, columns, ParallelMriChecks.Trajectory(path, rows, columns, problem.TrajectoryUnit), torch.CPU);
         bool[] mask = problem.Mask is null && !files.ContainsKey("mask")
             ? [.. Enumerable.Repeat(true, (int)(rows * columns))]
-            : ProblemChecks.KSpaceMask(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem");
-        return new CartesianSampling(rows, columns, mask.Contains(true) ? mask : throw new InvalidInputException("problem.mask", "The mask leaves nothing measured: values above 0.5, in a picture of 8 bits above 127, are measured."), torch.CPU);
+            : KSpaceMasks.Of(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem.mask");
+        return new CartesianSampling(rows, columns, ProblemChecks.SomethingMeasured(mask, "problem.mask"), torch.CPU);
     }
 
     private static void Check(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files, int? coils)

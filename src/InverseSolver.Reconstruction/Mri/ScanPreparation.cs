@@ -37,7 +37,7 @@ internal static class ScanPreparation
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         ReconstructionRequest first = frames[0];
-        long[] image = ProblemShapes.Image(problem, [.. first.Measurement.Shape.Select(n => (long)n)]);
+        long[] image = problem.ImageShape([.. first.Measurement.Shape.Select(n => (long)n)]);
         (long rows, long columns) = (image[1], image[2]);
         Tensor y = torch.cat([.. frames.Select(frame => frame.Measurement.ToTensor(device))]);
         KSpaceSampling sampling = mask is null
@@ -69,7 +69,7 @@ internal static class ScanPreparation
 
             // The scale, and the phase, of the image that explains the data without a prior.
             using var free = new SenseOperator(sampling, maps, null, owns: false);
-            Tensor channels = SenseConditioning.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
+            Tensor channels = SenseProx.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
             // Where no coil sees anything the iteration leaves what the preconditioner spread there.
             Tensor x = (free.ToComplex(channels) * free.Support()).select(1, 0);
             (double unexplained, double share, double noise) = Unexplained(free, channels, y, sigma, check);
@@ -171,7 +171,7 @@ internal static class ScanPreparation
     private static (double Ratio, double Share, double Noise) Unexplained(SenseOperator a, Tensor x, Tensor y, double sigma, Action check)
     {
         double expected = x.size(0) * a.MeasuredComponents * sigma * sigma, energy = torch.view_as_real(y.resolve_conj()).square().sum().ToDouble(), residual = Residual(x);
-        if (residual > expected) residual = Math.Min(residual, Residual(SenseConditioning.Prox(a, x, y, UnexplainedRho, UnexplainedTolerance, UnexplainedIterations, check)));
+        if (residual > expected) residual = Math.Min(residual, Residual(SenseProx.Prox(a, x, y, UnexplainedRho, UnexplainedTolerance, UnexplainedIterations, check)));
         return (expected > 0 ? residual / expected : 1, energy > 0 ? Math.Max(0, residual - expected) / energy : 0, energy > 0 ? Math.Min(1, expected / energy) : 0);
 
         double Residual(Tensor image) => a.Residual2(image, y).sum().ToDouble();

@@ -10,9 +10,6 @@ namespace InverseSolver.Reconstruction.Mri;
 /// <remarks>Frame i of a batch has the maps of frame i; maps of one frame are those of all items.</remarks>
 public sealed class SenseOperator : LinearOperator
 {
-    /// <summary>How much more the baselines' penalties weigh here: images of larger matrices are sparser. Fitted, see docs/decisions/0017.</summary>
-    internal const double SparsityGain = 4;
-
     private readonly KSpaceSampling sampling;
     private readonly bool owns;
     private readonly Tensor conjugate;
@@ -31,6 +28,13 @@ public sealed class SenseOperator : LinearOperator
         Phase = phase is null ? null : Own(phase.alias());
     }
 
+    internal override bool HasCoils => true;
+
+    internal override bool HasComplexImages => Phase is null;
+
+    // Images of larger matrices are sparser. Fitted, see docs/decisions/0017.
+    internal override double SparsityGain => 4;
+
     /// <summary>S.</summary>
     internal Tensor Maps { get; }
 
@@ -42,6 +46,8 @@ public sealed class SenseOperator : LinearOperator
 
     /// <summary>Sets of maps.</summary>
     internal long Sets => Maps.size(1);
+
+    internal override IMetricProx MetricProx(double sigma, double tau, Action check) => new SenseProx(this, sigma, tau, check);
 
     /// <summary>The operator of some frames, in their order; it shares the sampling with this one, which must outlive it.</summary>
     internal SenseOperator Frames(params long[] frames)
@@ -101,7 +107,7 @@ public sealed class SenseOperator : LinearOperator
     protected override Tensor AdjointCore(Tensor y) => FromComplex(AdjointComplex(y, Phase is null ? Sets : 1));
 
     /// <inheritdoc/>
-    protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => SenseConditioning.Prox(this, x0, y, rho);
+    protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => SenseProx.Prox(this, x0, y, rho);
 
     /// <inheritdoc/>
     protected override Tensor MeasuredCore(Tensor y) => sampling.Measured(y);

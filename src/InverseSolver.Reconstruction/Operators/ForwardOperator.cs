@@ -45,6 +45,12 @@ public abstract class ForwardOperator : IDisposable
     /// </summary>
     internal virtual double? Attenuation => null;
 
+    /// <summary>True where each of several coils measures the image.</summary>
+    internal virtual bool HasCoils => false;
+
+    /// <summary>True where pairs of channels are the real and imaginary parts of complex images.</summary>
+    internal virtual bool HasComplexImages => false;
+
     /// <summary>A x; differentiable. Entries that are not measured are 0.</summary>
     /// <param name="x">(N, channels, height, width), float32.</param>
     /// <exception cref="ArgumentException">x has another shape or type.</exception>

@@ -1,3 +1,5 @@
+using InverseSolver.Reconstruction.Optimisation;
+
 namespace InverseSolver.Reconstruction.Operators;
 
 /// <summary>A linear <see cref="ForwardOperator"/>, with its adjoint and its proximal step.</summary>
@@ -18,6 +20,15 @@ public abstract class LinearOperator : ForwardOperator
         : base(name, domain, range, measuredComponents, isComplexRange)
     {
     }
+
+    /// <summary>The factor by which penalties on x weigh more than for a single real image.</summary>
+    internal virtual double SparsityGain => 1;
+
+    /// <summary>The proximal step in the metric of an estimate's error.</summary>
+    /// <param name="sigma">σ per real component of y.</param>
+    /// <param name="tau">The smallest standard deviation of the estimate's error.</param>
+    /// <param name="check">Called between iterations; may throw.</param>
+    internal virtual IMetricProx MetricProx(double sigma, double tau, Action check) => new MetricProx(this, sigma, tau);
 
     /// <summary>c, where A Aᵀ is c times the identity on the measured entries; else null.</summary>
     internal virtual double? RowPower => null;
@@ -70,4 +81,14 @@ public abstract class LinearOperator : ForwardOperator
     private protected override Tensor DirectCore(Tensor y) => AdjointCore(y);
 
     private protected override Tensor GradientCore(Tensor x, Tensor y) => AdjointCore(ApplyCore(x) - y);
+}
+
+/// <summary>The proximal step in the metric of an estimate's error: E[x | y] for x ~ N(x₀, τ² C), C the correlation of neighbouring pixels' errors.</summary>
+internal interface IMetricProx
+{
+    /// <summary>E[x | y].</summary>
+    /// <param name="x0">The estimate, (N, C, H, W).</param>
+    /// <param name="y">The measurement, (N, range).</param>
+    /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
+    public Tensor Solve(Tensor x0, Tensor y, double correlation);
 }

@@ -30,7 +30,7 @@ public static class NoiseEstimate
     private const double RoundingShare = 1e-6;
 
     // Rounding to 8 bits spreads evenly over one step.
-    private const double EightBit = 1 / 255.0;
+    internal const double EightBit = 1 / 255.0;
 
     // Of larger measurements every second row is looked at, or every third...
     private const long MostResponses = 1 << 20;
@@ -49,49 +49,44 @@ public static class NoiseEstimate
     /// <exception cref="InvalidInputException">It cannot be estimated; names <c>sigma</c>.</exception>
     public static NoiseLevel Of(Problem problem, long[] imageShape, IReadOnlyDictionary<string, ArrayData> files, ArrayData measurement, double least)
     {
-        CheckKnown(problem);
+        if (problem.NoiseRefusal is { } reason) throw Refusal(reason);
         return Of(problem, ProblemChecks.Check(problem, imageShape, files, measurement), measurement, least);
     }
 
     /// <summary>Estimates the level of one measurement of a checked problem.</summary>
-    internal static NoiseLevel Of(Problem problem, ProblemParts parts, ArrayData measurement, double least)
+    internal static NoiseLevel Of(Problem problem, OperatorArrays arrays, ArrayData measurement, double least)
     {
-        CheckKnown(problem);
-        NoiseLevel level = Of(problem, parts, measurement);
+        if (problem.NoiseRefusal is { } reason) throw Refusal(reason);
+        NoiseLevel level = problem.EstimateNoise(arrays, measurement);
         // What single precision leaves of a difference is no noise.
         if (level.Sigma < RoundingShare * measurement.Values.Max(Math.Abs)) level = level with { Sigma = 0 };
         return level.Sigma >= least ? level : new NoiseLevel(least, $"rounding of the file; {level.Method}, gave less");
     }
 
-    private static void CheckKnown(Problem problem)
+    /// <summary>Of k-space: its outermost samples.</summary>
+    internal static NoiseLevel OfSamples(ArrayData y, bool[] mask)
     {
-        if (Unknown(problem) is { } reason) throw new InvalidInputException("sigma", $"{reason} Give sigma.");
+        (int height, int width) = (y.Shape[^2], y.Shape[^1]);
+        int[] measured = [.. Enumerable.Range(0, mask.Length).Where(i => mask[i]).OrderByDescending(i => Radius2(i, height, width))];
+        int count = Math.Min(measured.Length, Math.Max(FewestSamples, (int)(OuterSamples * measured.Length)));
+        List<double> sizes = [.. measured.Take(count).SelectMany(i => (double[])[Math.Abs(y.Values[2 * i]), Math.Abs(y.Values[2 * i + 1])])];
+        return Level(sizes, "outermost samples") ?? throw TooFew();
     }
 
-    private static string? Unknown(Problem problem) => problem switch
-    {
-        Composition c => Unknown(c.Parts[^1]),
-        CompressedSensing => "The random signs spread the image over all coefficients, so its noise cannot be told from it.",
-        CodedDiffraction => "Behind random masks no part of the measurement is without signal.",
-        TorchScript => "What a module's measurement looks like without noise is not known here.",
-        _ => null,
-    };
+    /// <summary>Of a sinogram.</summary>
+    internal static NoiseLevel OfSinogram(ArrayData y) =>
+        Level(Responses(y, (_, _) => true, AlongDetector), "sixth differences along the detector") ?? throw TooFew();
 
-    private static NoiseLevel Of(Problem problem, ProblemParts parts, ArrayData y) => problem switch
-    {
-        Composition c => Of(c.Parts[^1], parts.Parts![^1], y),
-        CartesianMri => Samples(y, parts.Mask!),
-        ComputedTomography => Level(Responses(y, (_, _) => true, AlongDetector), "sixth differences along the detector") ?? throw TooFew(),
-        PhaseRetrieval => Level(Responses(y, Outermost(y), SecondDifferences), "second differences of the outermost frequencies' magnitudes") ?? throw TooFew(),
-        // The cells that coefficients were rounded from are part of A, noise within them leaves no trace, and with as much noise as they are wide solvers are worse (docs/results.md).
-        Jpeg => Rounding(EightBit),
-        Quantisation q => Rounding(Math.Min(EightBit, 1.0 / (q.Levels - 1))),
-        _ => Image(y, parts),
-    };
+    /// <summary>Of Fourier magnitudes: the outermost frequencies.</summary>
+    internal static NoiseLevel OfMagnitudes(ArrayData y) =>
+        Level(Responses(y, Outermost(y), SecondDifferences), "second differences of the outermost frequencies' magnitudes") ?? throw TooFew();
 
-    private static NoiseLevel Rounding(double step) => new(step / Math.Sqrt(12), "rounding to 8 bits; the problem's own rounding is part of the forward model");
+    /// <summary>Of an image that the problem itself rounds: rounding to 8 bits, or to the problem's own step where that is finer.</summary>
+    internal static NoiseLevel OfRounding(double step) => new(
+        Math.Min(EightBit, step) / Math.Sqrt(12), "rounding to 8 bits; the problem's own rounding is part of the forward model");
 
-    private static NoiseLevel Image(ArrayData y, ProblemParts parts)
+    /// <summary>Of an image.</summary>
+    internal static NoiseLevel OfImage(ArrayData y, OperatorArrays arrays)
     {
         int plane = y.Shape[^2] * y.Shape[^1];
         bool low = AtLimit(0), high = AtLimit(1);
@@ -100,17 +95,8 @@ public static class NoiseEstimate
 
         bool AtLimit(float limit) => y.Values.LongCount(value => value == limit) > ClippedShare * y.Values.Length;
 
-        bool Usable(int entry, float value) => (parts.Mask is null || parts.Mask[entry % plane]) && (parts.Censored is null || parts.Censored[entry] == 0)
+        bool Usable(int entry, float value) => (arrays.Mask is null || arrays.Mask[entry % plane]) && (arrays.Censored is null || arrays.Censored[entry] == 0)
             && !(low && value == 0) && !(high && value == 1);
-    }
-
-    private static NoiseLevel Samples(ArrayData y, bool[] mask)
-    {
-        (int height, int width) = (y.Shape[^2], y.Shape[^1]);
-        int[] measured = [.. Enumerable.Range(0, mask.Length).Where(i => mask[i]).OrderByDescending(i => Radius2(i, height, width))];
-        int count = Math.Min(measured.Length, Math.Max(FewestSamples, (int)(OuterSamples * measured.Length)));
-        List<double> sizes = [.. measured.Take(count).SelectMany(i => (double[])[Math.Abs(y.Values[2 * i]), Math.Abs(y.Values[2 * i + 1])])];
-        return Level(sizes, "outermost samples") ?? throw TooFew();
     }
 
     private static Func<int, float, bool> Outermost(ArrayData y)
@@ -168,7 +154,9 @@ public static class NoiseEstimate
         return new NoiseLevel((sizes[(sizes.Count - 1) / 2] + sizes[sizes.Count / 2]) / 2 / NormalMedian, $"median of {sizes.Count} {of}");
     }
 
-    private static InvalidInputException TooFew() => new("sigma", "Too little of the measurement lies together, unclipped, to estimate its noise. Give sigma.");
+    internal static InvalidInputException TooFew() => Refusal("Too little of the measurement lies together, unclipped, to estimate its noise.");
+
+    private static InvalidInputException Refusal(string reason) => new("sigma", $"{reason} Give sigma.");
 
     // u vᵀ, of norm 1.
     private static double[,] Outer(double[] u, double[] v)

@@ -1,5 +1,4 @@
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
 
@@ -7,7 +6,7 @@ namespace InverseSolver.Reconstruction.Optimisation;
 
 /// <summary>
 /// The data consistency step of our presets: the image that explains the measurement and is near an estimate. For a linear A it is the proximal step in the
-/// metric of the estimate's error (<see cref="GaussianConditioning"/>), for any other the same by Gauss and Newton's iteration (<see cref="GaussNewton"/>),
+/// metric of the estimate's error (<see cref="MetricProx"/>), for any other the same by Gauss and Newton's iteration (<see cref="GaussNewton"/>),
 /// or, where only the gradient is known, a bounded number of gradient steps that stop at the noise level. Where there is a
 /// <see cref="SolverInput.GlobalStart"/>, it is the result for estimates that explain the measurement much worse than it does: docs/decisions/0013.
 /// </summary>
@@ -21,16 +20,14 @@ internal sealed class DataConsistency
 
     private readonly SolverInput _input;
     private readonly DiffusionParameters _parameters;
-    private readonly GaussianConditioning? _conditioning;
-    private readonly SenseConditioning? _sense;
+    private readonly IMetricProx? _prox;
     private readonly GaussNewton? _gaussNewton;
 
     internal DataConsistency(SolverInput input, DiffusionParameters parameters)
     {
         (_input, _parameters) = (input, parameters);
         double tau = parameters.PriorStandardDeviation ?? input.Model.Info.RoundTripRmse ?? 0.03;
-        _sense = input.A is SenseOperator sense ? new SenseConditioning(sense, input.Sigma, tau, input.Cancellation.ThrowIfCancellationRequested) : null;
-        _conditioning = input.A is LinearOperator linear and not SenseOperator ? new GaussianConditioning(linear, input.Sigma, tau) : null;
+        _prox = (input.A as LinearOperator)?.MetricProx(input.Sigma, tau, input.Cancellation.ThrowIfCancellationRequested);
         _gaussNewton = input.A is NonlinearOperator nonlinear ? new GaussNewton(nonlinear, input.Sigma, tau, input.Cancellation) : null;
     }
 
@@ -60,8 +57,7 @@ internal sealed class DataConsistency
     }
 
     private Tensor SolveLocally(Tensor x0, double correlation) =>
-        _sense?.Solve(x0, _input.Y, correlation)
-        ?? _conditioning?.Solve(x0, _input.Y, correlation)
+        _prox?.Solve(x0, _input.Y, correlation)
         ?? _gaussNewton!.Solve(x0, _input.Y, correlation)
         ?? Descend(x0);
 

@@ -3,7 +3,7 @@ using InverseSolver.Reconstruction.Operators;
 namespace InverseSolver.Reconstruction.Optimisation;
 
 /// <summary>
-/// <see cref="GaussianConditioning"/> for a nonlinear A: argmin ‖r(x)‖² + ρ (x − x₀)ᵀ C⁻¹ (x − x₀) by Gauss and Newton's iteration. Each step solves the problem
+/// <see cref="MetricProx"/> for a nonlinear A: argmin ‖r(x)‖² + ρ (x − x₀)ᵀ C⁻¹ (x − x₀) by Gauss and Newton's iteration. Each step solves the problem
 /// linearised at x, in the dual: x₀ + C w, w = Jᵀ (J C Jᵀ + ρ)⁻¹ (J (x − x₀) − r(x)); it is halved until the objective falls. Items step and stop by themselves.
 /// </summary>
 internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smallestTau, CancellationToken cancellation)
@@ -29,7 +29,7 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
             return null;
         }
 
-        Tensor rows = GaussianConditioning.Correlation(a.Domain[1], correlation, x0.device), columns = GaussianConditioning.Correlation(a.Domain[2], correlation, x0.device);
+        Tensor rows = MetricProx.Correlation(a.Domain[1], correlation, x0.device), columns = MetricProx.Correlation(a.Domain[2], correlation, x0.device);
         Tensor Covariance(Tensor x) => rows.Matmul(x).Matmul(columns);
 
         double[] residual2 = ForwardOperator.SquaresPerItem(at.Residual).ToDoubles(), trace = Trace(at, Covariance, x0);
@@ -81,25 +81,25 @@ internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smal
             tau2 = Math.Max(tau2, (residual2 - a.MeasuredComponents * sigma * sigma) / trace);
         }
 
-        return Math.Max(sigma * sigma / tau2, GaussianConditioning.SmallestRho);
+        return Math.Max(sigma * sigma / tau2, MetricProx.SmallestRho);
     }
 
     private double[] Objective(Tensor w, Tensor rhos, Tensor x, Tensor x0, Tensor y) =>
         (a.Residual2(x, y) + ForwardOperator.SumPerItem(w * (x - x0) * rhos)).ToDoubles();
 
-    // As GaussianConditioning.Trace, for each item's own Jacobian.
+    // As MetricProx.Trace, for each item's own Jacobian.
     private double[] Trace(Linearisation j, Func<Tensor, Tensor> covariance, Tensor x0)
     {
         using var generator = new Generator(0);
         var trace = new double[x0.size(0)];
-        for (int probe = 0; probe < GaussianConditioning.Probes; probe++)
+        for (int probe = 0; probe < MetricProx.Probes; probe++)
         {
             Tensor signs = torch.rand([1, .. a.Range], generator, device: x0.device).ge(0.5).to(ScalarType.Float32) * 2 - 1;
             Tensor back = j.Adjoint(signs.expand([x0.size(0), .. a.Range]));
             double[] squares = ForwardOperator.SumPerItem(back * covariance(back)).ToDoubles();
             for (int i = 0; i < trace.Length; i++)
             {
-                trace[i] += squares[i] / GaussianConditioning.Probes;
+                trace[i] += squares[i] / MetricProx.Probes;
             }
         }
 

@@ -70,8 +70,8 @@ public sealed class ConstrainedAdmm : DiffusionSolver
     // ADMM on the image, in the metric of correlation r; 0 is the plain distance.
     internal Tensor CorrectImage(Tensor anchor, double r)
     {
-        Tensor rows = GaussianConditioning.Correlation(A.Domain[1], r, anchor.device);
-        Tensor columns = GaussianConditioning.Correlation(A.Domain[2], r, anchor.device);
+        Tensor rows = MetricProx.Correlation(A.Domain[1], r, anchor.device);
+        Tensor columns = MetricProx.Correlation(A.Domain[2], r, anchor.device);
         Tensor x = anchor.clone(), w = torch.zeros_like(x), y = A.Measured(Y), u = torch.zeros_like(y);
         for (int k = 0; k < _p.PixelIterations; k++)
         {

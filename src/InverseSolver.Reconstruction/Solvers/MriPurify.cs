@@ -24,7 +24,7 @@ public sealed class MriPurify : DiffusionSolver
         : base(input, parameters)
     {
         _p = parameters;
-        bool coils = input.A is SenseOperator;
+        bool coils = input.A.HasCoils;
         (_rounds, _start) = (parameters.Rounds ?? (coils ? 2 : 20), parameters.Start ?? (coils ? 0.3 : 0.8));
     }
 

@@ -29,7 +29,7 @@ public sealed class TotalVariation : Solver
         _p = parameters;
         _a = (LinearOperator)A;
         _weight = parameters.Weight
-            ?? TotalVariationParameters.WeightFor(Sigma, OperatorNorm.Squared(_a, Y.device)) * (A is SenseOperator ? SenseOperator.SparsityGain : 1);
+            ?? TotalVariationParameters.WeightFor(Sigma, OperatorNorm.Squared(_a, Y.device)) * _a.SparsityGain;
     }
 
     /// <inheritdoc/>

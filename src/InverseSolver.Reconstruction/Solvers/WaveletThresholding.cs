@@ -36,7 +36,7 @@ public sealed class WaveletThresholding : Solver
     {
         _p = parameters;
         _norm2 = A is LinearOperator linear ? OperatorNorm.Squared(linear, Y.device) * Margin : 1;
-        _weight = parameters.Weight ?? WaveletParameters.WeightFor(Sigma, _norm2) * (A is SenseOperator ? SenseOperator.SparsityGain : 1);
+        _weight = parameters.Weight ?? WaveletParameters.WeightFor(Sigma, _norm2) * ((A as LinearOperator)?.SparsityGain ?? 1);
     }
 
     /// <inheritdoc/>
@@ -104,7 +104,7 @@ public sealed class WaveletThresholding : Solver
 
         return next;
 
-        Tensor Next() => Shrink(wavelet, ahead - gradient / l, weight / l, shifts, A is SenseOperator);
+        Tensor Next() => Shrink(wavelet, ahead - gradient / l, weight / l, shifts, A.HasComplexImages);
     }
 
     /// <summary>The proximal step of t ‖W x‖₁, W on the image shifted.</summary>

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using InverseSolver.Reconstruction.Problems;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -31,7 +32,7 @@ internal static class ApiDocumentation
             swagger.NonNullableReferenceTypesAsRequired();
             swagger.MapType<JsonObject>(() => new OpenApiSchema { Type = JsonSchemaType.Object });
             swagger.UseOneOfForPolymorphism();
-            swagger.SelectSubTypesUsing(type => type.GetCustomAttributes<JsonDerivedTypeAttribute>(inherit: false).Select(derived => derived.DerivedType));
+            swagger.SelectSubTypesUsing(type => Kinds(type).Select(kind => kind.Type));
             swagger.SelectDiscriminatorNameUsing(type => type.GetCustomAttribute<JsonPolymorphicAttribute>(inherit: false)?.TypeDiscriminatorPropertyName);
             swagger.SelectDiscriminatorValueUsing(Discriminator);
             swagger.SchemaFilter<SchemaDetails>();
@@ -54,6 +55,10 @@ internal static class ApiDocumentation
 
     /// <summary>The word that tells a derived record from its siblings.</summary>
     /// <param name="type">The derived record.</param>
-    public static string? Discriminator(Type type) => type.BaseType?.GetCustomAttributes<JsonDerivedTypeAttribute>(inherit: false)
-        .FirstOrDefault(derived => derived.DerivedType == type)?.TypeDiscriminator as string;
+    public static string? Discriminator(Type type) => type.BaseType is { } parent ? Kinds(parent).FirstOrDefault(kind => kind.Type == type).Name : null;
+
+    /// <summary>The records that derive from a type, with the words that tell them apart.</summary>
+    public static IEnumerable<(string Name, Type Type)> Kinds(Type type) => type == typeof(Problem)
+        ? Problem.Kinds.Select(kind => (kind.Name, kind.Type))
+        : type.GetCustomAttributes<JsonDerivedTypeAttribute>(inherit: false).Select(derived => ((string)derived.TypeDiscriminator!, derived.DerivedType));
 }

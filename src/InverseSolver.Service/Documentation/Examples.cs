@@ -12,27 +12,12 @@ internal static class Examples
 
     /// <summary>A problem of each kind.</summary>
     /// <param name="type">The kind.</param>
-    public static JsonObject Problem(string type) => type switch
+    public static JsonObject Problem(string type)
     {
-        "inpainting" => new JsonObject
-        {
-            ["type"] = type,
-            ["mask"] = new JsonObject { ["type"] = "box", ["height"] = 32, ["width"] = 32 },
-        },
-        "mri" => new JsonObject
-        {
-            ["type"] = type,
-            ["mask"] = new JsonObject { ["type"] = "random", ["acceleration"] = 4, ["centreFraction"] = 0.08, ["seed"] = 1 },
-        },
-        "ct" => new JsonObject { ["type"] = type, ["angles"] = 128 },
-        "torchScript" => new JsonObject { ["type"] = type, ["module"] = "camera" },
-        "composition" => new JsonObject
-        {
-            ["type"] = type,
-            ["parts"] = new JsonArray(Problem("gaussianBlur"), new JsonObject { ["type"] = "superResolution", ["factor"] = 2 }),
-        },
-        _ => new JsonObject { ["type"] = type },
-    };
+        JsonObject example = JsonNode.Parse(InverseSolver.Reconstruction.Problems.Problem.Kinds.First(kind => kind.Name == type).Example)!.AsObject();
+        example.Insert(0, "type", type);
+        return example;
+    }
 
     /// <summary>A job around a problem.</summary>
     /// <param name="type">The problem's kind.</param>

@@ -36,8 +36,8 @@ internal sealed partial class SchemaDetails : ISchemaFilter
             details.Discriminator = new OpenApiDiscriminator
             {
                 PropertyName = "type",
-                Mapping = details.OneOf.OfType<OpenApiSchemaReference>().Zip(context.Type.GetCustomAttributes<JsonDerivedTypeAttribute>(inherit: false))
-                    .ToDictionary(pair => (string)pair.Second.TypeDiscriminator!, pair => pair.First),
+                Mapping = details.OneOf.OfType<OpenApiSchemaReference>().Zip(ApiDocumentation.Kinds(context.Type))
+                    .ToDictionary(pair => pair.Second.Name, pair => pair.First),
             };
         }
 

@@ -1,6 +1,4 @@
-using System.Reflection;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using InverseSolver.Service.Documentation;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
@@ -59,17 +57,16 @@ internal static class ProblemEndpoints
     /// <response code="200">The solvers.</response>
     private static Ok<SolverList> ListSolvers() => TypedResults.Ok(Solvers.Value);
 
-    private static ProblemList DescribeProblems() => new([.. typeof(Problem).GetCustomAttributes<JsonDerivedTypeAttribute>().Select(kind =>
+    private static ProblemList DescribeProblems() => new([.. Problem.Kinds.Select(kind =>
     {
-        string type = (string)kind.TypeDiscriminator!;
-        JsonObject schema = JsonSchemas.Of(kind.DerivedType);
+        JsonObject schema = JsonSchemas.Of(kind.Type);
         var properties = schema["properties"] as JsonObject ?? [];
         schema["properties"] = properties;
-        properties.Insert(0, "type", new JsonObject { ["const"] = type });
+        properties.Insert(0, "type", new JsonObject { ["const"] = kind.Name });
         var required = schema["required"] as JsonArray ?? [];
         schema["required"] = required;
         required.Insert(0, "type");
-        return new ProblemKind(type, XmlDocs.Of(kind.DerivedType), schema, Recommendation.For(kind.DerivedType), Examples.Job(type, withFiles: false));
+        return new ProblemKind(kind.Name, XmlDocs.Of(kind.Type), schema, kind.Recommendation, Examples.Job(kind.Name, withFiles: false));
     })]);
 
     private static SolverList DescribeSolvers() => new([.. SolverCatalog.All.Select(solver =>

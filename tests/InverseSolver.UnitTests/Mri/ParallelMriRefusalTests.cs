@@ -56,7 +56,7 @@ public sealed class ParallelMriRefusalTests
     public void Each_is_refused_by_its_field(string name)
     {
         (string field, ParallelMri problem, ArrayData measurement, (string Name, ArrayData File)[] files) = Wrong[name];
-        long[] image = ProblemShapes.Image(problem, [.. measurement.Shape.Select(n => (long)n)]);
+        long[] image = problem.ImageShape([.. measurement.Shape.Select(n => (long)n)]);
         InvalidInputException error = Assert.Throws<InvalidInputException>(() => ParallelMriChecks.Check(problem, image, files.ToDictionary(file => file.Name, file => file.File), measurement));
         Assert.Equal(field, error.Field);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using InverseSolver.Diffusion;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Metrics;
@@ -16,7 +17,10 @@ namespace InverseSolver.UnitTests.Mri;
 public sealed class ParallelMriTests
 {
     private const int Side = 64, Coils = 8;
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Problem.AddKinds } },
+    };
     private static readonly Dictionary<string, ArrayData> None = [];
 
     [Fact]

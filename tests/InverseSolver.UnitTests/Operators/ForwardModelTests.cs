@@ -110,6 +110,25 @@ public sealed class ForwardModelTests : IDisposable
         Assert.All(mean.Apply(x).ToDoubles().Zip([1 / 3.0, 1 / 3.0, 0.5]), pair => Assert.Equal(pair.Second, pair.First, 1e-6));
     }
 
+    [Theory]
+    [InlineData(BayerPattern.Rggb, "rgrgbgrgr")]
+    [InlineData(BayerPattern.Bggr, "bgbgrgbgb")]
+    [InlineData(BayerPattern.Grbg, "grgbgbgrg")]
+    [InlineData(BayerPattern.Gbrg, "gbgrgrgbg")]
+    public void A_mosaic_has_the_colours_of_its_pattern_and_bilinear_interpolation_gives_planes_back(BayerPattern pattern, string colours)
+    {
+        using DisposeScope ownScope = torch.NewDisposeScope();
+        using var op = new BayerOperator(3, 3, pattern, torch.CPU);
+        Tensor flat = torch.copy_of([1f, 2, 3], 1, 3, 1, 1).expand(1, 3, 3, 3);
+        Tensor y = op.Apply(flat);
+        Assert.Equal(colours, string.Concat(y.ToDoubles().Select(value => "rgb"[(int)value - 1])));
+        Tensor direct = op.Direct(y);
+        Assert.All(direct.ToDoubles().Zip(flat.ToDoubles()), pair => Assert.Equal(pair.Second, pair.First, 1e-6));
+        // The middle's green of a ramp is the mean of its four neighbours, or its own.
+        Tensor ramp = torch.arange(9).to(ScalarType.Float32).reshape(1, 1, 3, 3).expand(1, 3, 3, 3);
+        Assert.Equal(4, op.Direct(op.Apply(ramp)).select(1, 1).ToDoubles()[4], 1e-6);
+    }
+
     [Fact]
     public void Hadamard_and_cosine_transforms_are_the_textbooks()
     {

@@ -1,5 +1,6 @@
 using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using Xunit;
 using static InverseSolver.UnitTests.Operators.OperatorList;
 

@@ -70,6 +70,15 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
         { "phase retrieval", 0.92, 1.04, 0.92, 1.04 },
     };
 
+    [Theory, InlineData(12, 40), InlineData(33, 41)]
+    public void Colours_of_a_mosaic_are_no_noise(int height, int width)
+    {
+        ArrayData image = new([3, height, width], [.. Enumerable.Range(0, 3 * height * width).Select(i => (i / (height * width) * 0.4f) + 0.1f)]);
+        ArrayData y = Reconstructor.Simulate(new Demosaicking(), image, new Dictionary<string, ArrayData>(), 0.02, 3).Measurement;
+        NoiseLevel level = NoiseEstimate.Of(new Demosaicking(), [3, height, width], new Dictionary<string, ArrayData>(), y, 0);
+        Assert.InRange(level.Sigma, 0.8 * 0.02, 1.2 * 0.02);
+    }
+
     [Theory, MemberData(nameof(OnThePhantom))]
     public void The_phantom_s_noise_is_found_as_it_was(string name, double[] ratios)
     {

@@ -1,4 +1,5 @@
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Operators;

@@ -52,6 +52,7 @@ internal static class OperatorList
             SeparableOperator.Downsampling(3, 24, 20, 2, DownsamplingKernel.Bicubic, torch.CPU),
             new MaskOperator(3, 12, 10, Masks.Random(12, 10, 0.3, 1), torch.CPU)),
         ["colourisation rec601 3x13x17"] = () => new LuminanceOperator(13, 17, Luminance.Rec601, torch.CPU),
+        ["demosaicking grbg 3x13x17"] = () => new BayerOperator(13, 17, BayerPattern.Grbg, torch.CPU),
         ["colourisation mean 3x13x17"] = () => new LuminanceOperator(13, 17, Luminance.Mean, torch.CPU),
         ["hadamard 1x16x32"] = () => new SensingOperator(1, 16, 32, new CompressedSensing(0.4, Seed: 1), torch.CPU),
         ["hadamard padded 3x13x17"] = () => new SensingOperator(3, 13, 17, new CompressedSensing(0.6, Seed: 2), torch.CPU),

@@ -53,6 +53,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         ["composition of one"] = (new Composition([new ComputedTomography(5)]), Smooth(1, 12, 12), []),
         ["colourisation"] = (new Colourisation(), Colour, []),
         ["colourisation by the mean, blurred"] = (new Composition([new Colourisation(Luminance.Mean), new GaussianBlur(1)]), Colour, []),
+        ["demosaicking"] = (new Demosaicking(BayerPattern.Gbrg), Colour, []),
         ["hadamard"] = (new CompressedSensing(0.5, Height: 24, Width: 36), Colour, []),
         ["hadamard of a power of two"] = (new CompressedSensing(0.3, Seed: 3), Smooth(1, 16, 32), []),
         ["cosines"] = (new CompressedSensing(0.25, SensingTransform.Cosine, 2), Grey, []),
@@ -260,6 +261,7 @@ public sealed class ProblemOperatorsTests : IDisposable
         Refused("files.image", new CartesianMri(new RandomKSpaceMask()), Colour, 0);
         Refused("files.image", new ComputedTomography(), Grey, 0);
         Refused("files.image", new Colourisation(), Grey, 0);
+        Refused("files.image", new Demosaicking(), Grey, 0);
         Refused("problem.height", new CompressedSensing(), Grey, 0);
         Refused("files.image", new PhaseRetrieval(2), Smooth(1, 9, 8), 0);
         Refused("problem.parts[1]", new Composition([new Denoising(), new ComputedTomography()]), Grey, 0);

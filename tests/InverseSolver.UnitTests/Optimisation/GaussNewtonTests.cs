@@ -1,5 +1,6 @@
 using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 
@@ -18,7 +19,7 @@ public sealed class GaussNewtonTests
         using LinearOperator linear = MaskOperator.Denoising(1, 12, 10, torch.CPU);
         using var nonlinear = new ClippingOperator("clipping", [1, 12, 10], 1, -50, 50, new sbyte[120], torch.CPU);
         (Tensor x0, Tensor y) = (OperatorList.Unit([1, 12, 10], 2, 1), OperatorList.Unit([1, 12, 10], 2, 2));
-        Tensor expected = new GaussianConditioning(linear, Sigma, Tau).Solve(x0, y, correlation);
+        Tensor expected = new MetricProx(linear, Sigma, Tau).Solve(x0, y, correlation);
         Tensor given = Solver(nonlinear).Solve(x0, y, correlation)!;
         Assert.True(OperatorList.Norm(given - expected) < 2e-2 * OperatorList.Norm(expected - x0));
     }

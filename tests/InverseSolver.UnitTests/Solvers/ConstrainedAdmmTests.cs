@@ -2,6 +2,7 @@ using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 
@@ -58,7 +59,7 @@ public sealed class ConstrainedAdmmTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators[name](Side);
         (_, Tensor y) = Toy.Measure(model, op, Sigma, 1, 1);
-        Tensor anchor = model.Sample(1, Side, Side, new Generator(9)), c = GaussianConditioning.Correlation(Side, correlation, torch.CPU);
+        Tensor anchor = model.Sample(1, Side, Side, new Generator(9)), c = MetricProx.Correlation(Side, correlation, torch.CPU);
         Tensor x = new ConstrainedAdmm(new SolverInput(model, op, y, Sigma), Long with { PixelIterations = 3000, Penalty = 10 }).CorrectImage(anchor, correlation);
 
         // Karush, Kuhn, Tucker: on the sphere, and x - x_d along C Aᵀ (y - A x).

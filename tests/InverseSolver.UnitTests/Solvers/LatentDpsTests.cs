@@ -1,5 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using InverseSolver.UnitTests.Operators;

@@ -34,14 +34,13 @@ public sealed class RecommendationTests
     // Solvers that differ by less cannot be told apart.
     private const double SameDb = 0.05;
 
-    public static TheoryData<string> Kinds => [.. typeof(Problem).GetCustomAttributes<JsonDerivedTypeAttribute>().Select(kind => kind.DerivedType.Name)];
+    public static TheoryData<string> Kinds => [.. Problem.Kinds.Select(kind => kind.Name)];
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void The_recommended_solver_measured_best(string kind)
     {
-        Type type = typeof(Problem).GetCustomAttributes<JsonDerivedTypeAttribute>().First(derived => derived.DerivedType.Name == kind).DerivedType;
-        Recommendation recommended = Recommendation.For(type);
+        (Type type, Recommendation recommended) = Problem.Kinds.Where(one => one.Name == kind).Select(one => (one.Type, one.Recommendation)).Single();
         if (!_problems.TryGetValue(type, out string[]? problems))
         {
             Assert.Contains("Not measured", recommended.Note);
@@ -54,13 +53,13 @@ public sealed class RecommendationTests
     [Fact]
     public void So_did_the_one_for_a_large_hole()
     {
-        Recommendation recommended = Recommendation.For(new Inpainting(new BoxMask(48, 48)));
-        Assert.NotEqual(Recommendation.For(typeof(Inpainting)), recommended);
+        Recommendation recommended = new Inpainting(new BoxMask(48, 48)).Recommendation;
+        Assert.NotEqual(Inpainting.Description.Recommendation, recommended);
         MeasuredBest(recommended, ["boxInpainting"]);
     }
 
     [Fact]
-    public void Where_ReSample_is_weak_is_said() => Assert.Contains("ReSample as published is weak", Recommendation.For(typeof(Inpainting)).Note);
+    public void Where_ReSample_is_weak_is_said() => Assert.Contains("ReSample as published is weak", Inpainting.Description.Recommendation.Note);
 
     private static void MeasuredBest(Recommendation recommended, string[] problems)
     {

@@ -1,6 +1,7 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;

@@ -29,6 +29,7 @@ public sealed class SolverProblemTests
         ["ct"] = new ComputedTomography(9),
         ["composition"] = new Composition([new GaussianBlur(1), new SuperResolution(2)]),
         ["colourisation"] = new Colourisation(),
+        ["demosaicking"] = new Demosaicking(),
         ["compressedSensing"] = new CompressedSensing(0.5, SensingTransform.Cosine, 1),
         ["hdr"] = new HighDynamicRange(),
         ["clipping"] = new Clipping(),
@@ -65,8 +66,8 @@ public sealed class SolverProblemTests
 
     [Fact]
     public void The_list_holds_every_kind_of_problem() => Assert.Equal(
-        typeof(Problem).GetCustomAttributes<JsonDerivedTypeAttribute>().Select(kind => (kind.TypeDiscriminator, kind.DerivedType)).Order(),
-        _problems.Select(kind => ((object?)kind.Key, kind.Value.GetType())).Order());
+        Problem.Kinds.Select(kind => (kind.Name, kind.Type)).Order(),
+        _problems.Select(kind => (kind.Key, kind.Value.GetType())).Order());
 
     [Fact]
     public void Refusals_are_those_of_the_table_with_every_preset()
@@ -87,11 +88,11 @@ public sealed class SolverProblemTests
     public void A_solver_refuses_with_its_sentence_or_explains_the_measurement_better_than_grey_does(string type, string kind)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        int channels = kind == "colourisation" ? 3 : 1;
+        Problem problem = _problems[kind];
+        int channels = problem.GreyMeasurement is null ? 1 : 3;
         using var model = new GaussianModel((fy, fx) => 0.25 / (1 + (40 * ((fy * fy) + (fx * fx)))), channels: channels);
         using var generator = new Generator(5);
         ArrayData image = new([channels, Side, Side], model.Sample(1, Side, Side, generator).clamp(0, 1).ToFloats());
-        Problem problem = _problems[kind];
         Dictionary<string, ArrayData> files = kind == "pointSpread" ? new() { ["psf"] = new ArrayData([3, 3], [0, 1 / 8f, 0, 1 / 8f, 1 / 2f, 1 / 8f, 0, 1 / 8f, 0]) } : [];
         SimulatedMeasurement simulated = Reconstructor.Simulate(problem, image, files, Sigma, 1);
         if (kind == "parallelMri") files["maps"] = simulated.Files["maps"];

@@ -3,6 +3,7 @@ using InverseSolver.Diffusion.Networks;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;
 using Xunit;

@@ -7,7 +7,7 @@ namespace InverseSolver.UnitTests.Mri;
 
 /// <summary>E[u | y] of multi-coil MRI against dense algebra in double precision.</summary>
 [LeavesNoTensors]
-public sealed class SenseConditioningTests
+public sealed class SenseProxTests
 {
     private const int Rows = 6, Columns = 5, Pixels = Rows * Columns;
     private const double Sigma = 0.02, Tau = 0.1;
@@ -20,7 +20,7 @@ public sealed class SenseConditioningTests
         using SenseOperator op = Cartesian(Rows, Columns, Positions(Rows, Columns), coils: 3, sets: sets, phase: true);
         (Tensor x0, Tensor y) = Near(op);
         (Tensor expected, Tensor system) = Expected(op, x0, y, correlation, sets, Sigma * Sigma / (Tau * Tau));
-        var conditioning = new SenseConditioning(op, Sigma, Tau, static () => { });
+        var conditioning = new SenseProx(op, Sigma, Tau, static () => { });
         Tensor u = conditioning.SolveComplex(x0, y, correlation, sets), start = First(x0, sets);
         Assert.Equal([2L, sets, Rows, Columns], u.shape);
         double error = Energy(system, u - expected) / Energy(system, expected - start);
@@ -39,7 +39,7 @@ public sealed class SenseConditioningTests
         using var op = new SenseOperator(new CartesianSampling(Rows, Columns, Full(Rows, Columns), torch.CPU), maps, torch.polar(torch.ones_like(angle), angle), owns: true);
         Tensor x0 = OperatorList.Image(op, 2, 1), y = op.Apply(x0 + OperatorList.Image(op, 2, 2) * torch.copy_of([0.5, 3.0], 2, 1, 1, 1).to(ScalarType.Float32)) + OperatorList.Measurement(op, 2, 3) * Sigma;
         double[] residual2 = op.Residual2(x0, y).ToDoubles();
-        Tensor u = new SenseConditioning(op, Sigma, 1e-3, static () => { }).SolveComplex(x0, y, 0, 1);
+        Tensor u = new SenseProx(op, Sigma, 1e-3, static () => { }).SolveComplex(x0, y, 0, 1);
         for (int i = 0; i < 2; i++)
         {
             double tau2 = (residual2[i] - op.MeasuredComponents * Sigma * Sigma) / Pixels;
@@ -56,8 +56,8 @@ public sealed class SenseConditioningTests
         using SenseOperator op = Cartesian(Rows, Columns, Positions(Rows, Columns), phase: true, frames: 2), second = op.Frames(1);
         (Tensor x0, Tensor y) = Near(op);
         x0.select(0, 0).add_(3);
-        Tensor both = new SenseConditioning(op, Sigma, Tau, static () => { }).SolveComplex(x0, y, 0.4, 1);
-        Tensor alone = new SenseConditioning(second, Sigma, Tau, static () => { }).SolveComplex(x0.narrow(0, 1, 1), y.narrow(0, 1, 1), 0.4, 1);
+        Tensor both = new SenseProx(op, Sigma, Tau, static () => { }).SolveComplex(x0, y, 0.4, 1);
+        Tensor alone = new SenseProx(second, Sigma, Tau, static () => { }).SolveComplex(x0.narrow(0, 1, 1), y.narrow(0, 1, 1), 0.4, 1);
         // Rounding, which differs with the size of a batch, moves where the iteration stops.
         Assert.True(Error(both.narrow(0, 1, 1), alone) < 1e-3, $"{Error(both.narrow(0, 1, 1), alone):e2}");
     }

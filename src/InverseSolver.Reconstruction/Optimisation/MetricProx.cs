@@ -12,7 +12,7 @@ namespace InverseSolver.Reconstruction.Optimisation;
 /// noisier the latent it was estimated from (docs/decisions). τ is estimated for each item from its residual,
 /// E‖A x₀ - y‖² = m σ² + τ² tr(A C Aᵀ), and never below the autoencoder's own error.
 /// </remarks>
-internal sealed class GaussianConditioning(LinearOperator a, double sigma, double smallestTau)
+internal sealed class MetricProx(LinearOperator a, double sigma, double smallestTau) : IMetricProx
 {
     private const double Tolerance = 1e-3;
     private const int Iterations = 60;
@@ -21,11 +21,8 @@ internal sealed class GaussianConditioning(LinearOperator a, double sigma, doubl
     // Below this share of τ² the noise makes no difference in single precision; it keeps the system definite for σ = 0.
     internal const double SmallestRho = 1e-6;
 
-    /// <summary>E[x | y].</summary>
-    /// <param name="x0">The estimate, (N, C, H, W).</param>
-    /// <param name="y">The measurement, (N, range).</param>
-    /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
-    internal Tensor Solve(Tensor x0, Tensor y, double correlation)
+    /// <inheritdoc/>
+    public Tensor Solve(Tensor x0, Tensor y, double correlation)
     {
         using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();

@@ -1,18 +1,42 @@
-using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Operators;
 
-namespace InverseSolver.Reconstruction.Operators;
+namespace InverseSolver.Reconstruction.Problems;
 
-/// <summary>The masks of k-space that are drawn, not uploaded.</summary>
+/// <summary>Masks of k-space.</summary>
 internal static class KSpaceMasks
 {
     private const double DefaultAcceleration = 4, DefaultCentre = 0.08;
 
-    /// <summary>A mask as asked for: (width) for lines or (height · width).</summary>
-    /// <param name="mask">What was asked for.</param>
+    /// <summary>A mask, drawn or from the file <c>mask</c>, row-major over k-space.</summary>
+    /// <param name="mask">The mask as it was asked for.</param>
     /// <param name="height">Height of k-space.</param>
     /// <param name="width">Width of k-space.</param>
+    /// <param name="files">The problem's files by name.</param>
     /// <param name="field">What errors call the mask, for example <c>problem.mask</c>.</param>
-    public static bool[] Draw(KSpaceMask mask, long height, long width, string field)
+    public static bool[] Of(KSpaceMask mask, long height, long width, IReadOnlyDictionary<string, ArrayData> files, string field)
+    {
+        bool[]? lines = mask switch
+        {
+            not UploadedKSpaceMask => Draw(mask, height, width, field),
+            // (width), with any dimensions of size 1: fastMRI writes (1, 1, width, 1).
+            _ when files["mask"].Count == width && files["mask"].Shape.Count(size => size != 1) <= 1 =>
+                Array.ConvertAll(files["mask"].Values, value => value > 0.5f),
+            _ => null,
+        };
+        if (lines is null && files["mask"].Shape is [var length])
+        {
+            throw new InvalidInputException("files.mask", $"It has {length} lines; k-space has {width} columns.");
+        }
+
+        if (lines is null) return Array.ConvertAll(ProblemChecks.Plane(files["mask"], "files.mask", height, width), value => value > 0.5f);
+        if (mask is PoissonDiscKSpaceMask { Lines: false }) return lines;
+        var plane = new bool[height * width];
+        for (long row = 0; row < height; row++) lines.CopyTo(plane, row * width);
+        return plane;
+    }
+
+    // (width) for lines or (height · width).
+    private static bool[] Draw(KSpaceMask mask, long height, long width, string field)
     {
         switch (mask)
         {

@@ -7,7 +7,7 @@ namespace InverseSolver.UnitTests.Solvers;
 
 /// <summary>The proximal step with correlated errors against dense algebra in double precision.</summary>
 [LeavesNoTensors]
-public sealed class GaussianConditioningTests
+public sealed class MetricProxTests
 {
     private const double Tau = 0.05;
 
@@ -34,7 +34,7 @@ public sealed class GaussianConditioningTests
         using LinearOperator op = Toy.Operators[name](12);
         const double Sigma = 0.02;
         (Tensor x0, Tensor y) = Problem(op, Sigma);
-        var conditioning = new GaussianConditioning(op, Sigma, Tau);
+        var conditioning = new MetricProx(op, Sigma, Tau);
         Tensor expected = Expected(op, conditioning, x0, y, correlation);
         Tensor x = conditioning.Solve(x0, y, correlation);
         double error = (x.to(ScalarType.Float64) - expected).norm().ToDouble() / (expected - x0).norm().ToDouble();
@@ -51,7 +51,7 @@ public sealed class GaussianConditioningTests
         using LinearOperator op = Toy.Operators[name](12);
         const double Sigma = 0.02;
         (Tensor x0, Tensor y) = Problem(op, Sigma);
-        var conditioning = new GaussianConditioning(op, Sigma, Tau);
+        var conditioning = new MetricProx(op, Sigma, Tau);
         Tensor x = conditioning.Solve(x0, y, 0);
         double[] rho = Rho(op, conditioning, x0, y, 0);
         for (int i = 0; i < 2; i++)
@@ -70,21 +70,21 @@ public sealed class GaussianConditioningTests
         using LinearOperator op = Toy.Operators[name](24);
         Tensor a = Toy.Dense(op), c = Covariance(24, correlation);
         double trace = (a.Matmul(c) * a).sum().ToDouble();
-        Assert.InRange(Trace(new GaussianConditioning(op, 0.02, Tau), op, correlation) / trace, 1 - tolerance, 1 + tolerance);
+        Assert.InRange(Trace(new MetricProx(op, 0.02, Tau), op, correlation) / trace, 1 - tolerance, 1 + tolerance);
     }
 
     [Fact]
     public void The_spread_of_the_error_is_read_off_the_residual_of_each_item()
     {
         using LinearOperator op = Toy.Operators["denoising"](12);
-        var conditioning = new GaussianConditioning(op, 0.02, Tau);
+        var conditioning = new MetricProx(op, 0.02, Tau);
         double noise = 144 * 0.02 * 0.02;
 
         // E‖A x₀ - y‖² = m σ² + τ² tr(A C Aᵀ)
         Assert.Equal(0.0004 / 0.04, conditioning.Rho(noise + 0.04 * 144, 144), 9);
         Assert.Equal(0.0004 / (Tau * Tau), conditioning.Rho(noise, 144), 9);
         Assert.Equal(0.0004 / (Tau * Tau), conditioning.Rho(0, 144), 9);
-        Assert.Equal(1e-6, new GaussianConditioning(op, 0, Tau).Rho(1, 144), 12);
+        Assert.Equal(1e-6, new MetricProx(op, 0, Tau).Rho(1, 144), 12);
     }
 
     [Theory]
@@ -94,7 +94,7 @@ public sealed class GaussianConditioningTests
         using DisposeScope scope = torch.NewDisposeScope();
         using LinearOperator op = Toy.Operators[name](12);
         (Tensor x0, Tensor y) = Problem(op, 0);
-        Tensor x = new GaussianConditioning(op, 0, Tau).Solve(x0, y, correlation);
+        Tensor x = new MetricProx(op, 0, Tau).Solve(x0, y, correlation);
         Assert.NotEqual(0, x.isfinite().all().ToInt64());
         double[] left = op.Residual2(x, y).ToDoubles(), started = op.Residual2(x0, y).ToDoubles();
         Assert.All(Enumerable.Range(0, 2), i => Assert.True(left[i] < 1e-4 * started[i], $"{left[i] / started[i]:e2}"));
@@ -107,7 +107,7 @@ public sealed class GaussianConditioningTests
         using DisposeScope scope = torch.NewDisposeScope();
         using LinearOperator op = Toy.Operators[name](12);
         (Tensor x0, Tensor y) = Problem(op, 0.02);
-        var conditioning = new GaussianConditioning(op, 0.02, Tau);
+        var conditioning = new MetricProx(op, 0.02, Tau);
         Tensor both = conditioning.Solve(x0, y, 0.5);
         for (int i = 0; i < 2; i++)
         {
@@ -121,7 +121,7 @@ public sealed class GaussianConditioningTests
         using DisposeScope scope = torch.NewDisposeScope();
         using LinearOperator op = Toy.Operators["inpainting"](12);
         (Tensor x0, Tensor y) = Problem(op, 0.02);
-        var conditioning = new GaussianConditioning(op, 0.02, Tau);
+        var conditioning = new MetricProx(op, 0.02, Tau);
         Tensor spoilt = torch.where(op.Apply(torch.ones_like(x0)).gt(0.5), y, torch.full([1], double.NaN));
         Assert.Equal(conditioning.Solve(x0, y, 0.5).ToFloats(), conditioning.Solve(x0, spoilt, 0.5).ToFloats());
     }
@@ -136,7 +136,7 @@ public sealed class GaussianConditioningTests
         return ((truth + error).MoveToOuterDisposeScope(), y.MoveToOuterDisposeScope());
     }
 
-    private static Tensor Expected(LinearOperator op, GaussianConditioning conditioning, Tensor x0, Tensor y, double correlation)
+    private static Tensor Expected(LinearOperator op, MetricProx conditioning, Tensor x0, Tensor y, double correlation)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         int n = (int)op.Domain[1];
@@ -148,17 +148,17 @@ public sealed class GaussianConditioningTests
         return torch.stack(items).reshape(2, 1, n, n).MoveToOuterDisposeScope();
     }
 
-    private static double[] Rho(LinearOperator op, GaussianConditioning conditioning, Tensor x0, Tensor y, double correlation)
+    private static double[] Rho(LinearOperator op, MetricProx conditioning, Tensor x0, Tensor y, double correlation)
     {
         double trace = Trace(conditioning, op, correlation);
         return [.. op.Residual2(x0, y).ToDoubles().Select(r2 => conditioning.Rho(r2, trace))];
     }
 
-    private static double Trace(GaussianConditioning conditioning, LinearOperator op, double correlation)
+    private static double Trace(MetricProx conditioning, LinearOperator op, double correlation)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor rows = GaussianConditioning.Correlation(op.Domain[1], correlation, torch.CPU);
-        Tensor columns = GaussianConditioning.Correlation(op.Domain[2], correlation, torch.CPU);
+        Tensor rows = MetricProx.Correlation(op.Domain[1], correlation, torch.CPU);
+        Tensor columns = MetricProx.Correlation(op.Domain[2], correlation, torch.CPU);
         return conditioning.Trace(x => rows.Matmul(x).Matmul(columns), torch.CPU);
     }
 

@@ -4,7 +4,7 @@ using InverseSolver.Reconstruction.Operators;
 namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
-/// <see cref="GaussianConditioning"/> of a <see cref="SenseOperator"/>, for complex images and in their own space: with u = exp(−iφ) x the real part is
+/// <see cref="MetricProx"/> of a <see cref="SenseOperator"/>, for complex images and in their own space: with u = exp(−iφ) x the real part is
 /// N(x₀, τ² C), as the prior knows it, and the imaginary part, what the phase estimate missed, is N(0, τᵢ² Cᵢ), smoother. E[x | y] by preconditioned conjugate
 /// gradients in complex64. So the phase is found together with the image.
 /// </summary>
@@ -12,7 +12,7 @@ namespace InverseSolver.Reconstruction.Mri;
 /// C is separable, r^|i-j| along rows and columns (Kac, Murdock, Szegö 1953), whose inverse is tridiagonal. The preconditioner is circulant: of AᴴA the nearest one,
 /// of C⁻¹ its continuation over the border. τ is estimated for each item from its residual as there. The iteration stops early: what it leaves is below the prior's error.
 /// </remarks>
-internal sealed class SenseConditioning
+internal sealed class SenseProx : IMetricProx
 {
     // The imaginary part is as large as this share of the error of the real one, and varies over as many pixels as this correlation says.
     internal const double ImaginaryShare = 0.5, ImaginaryCorrelation = 0.9;
@@ -27,7 +27,7 @@ internal sealed class SenseConditioning
     private readonly Dictionary<double, double[]> _traces = [];
 
     /// <summary>Prepares for an operator with a phase.</summary>
-    internal SenseConditioning(SenseOperator a, double sigma, double smallestTau, Action check)
+    internal SenseProx(SenseOperator a, double sigma, double smallestTau, Action check)
     {
         (_a, _sigma, _smallestTau, _check) = (a, sigma, smallestTau, check);
         _eigenvalues = a.CirculantEigenvalues();
@@ -37,7 +37,7 @@ internal sealed class SenseConditioning
     /// <param name="x0">The estimate, (N, 1, H, W).</param>
     /// <param name="y">The measurement, (N, range).</param>
     /// <param name="correlation">r in [0, 1), of neighbouring pixels' errors.</param>
-    internal Tensor Solve(Tensor x0, Tensor y, double correlation)
+    public Tensor Solve(Tensor x0, Tensor y, double correlation)
     {
         using IDisposable grad = torch.no_grad();
         using DisposeScope scope = torch.NewDisposeScope();
@@ -108,23 +108,23 @@ internal sealed class SenseConditioning
     private double Rho(double residual2, double trace)
     {
         double tau2 = Math.Max(_smallestTau * _smallestTau, (residual2 - _a.MeasuredComponents * _sigma * _sigma) / trace);
-        return Math.Max(_sigma * _sigma / tau2, GaussianConditioning.SmallestRho);
+        return Math.Max(_sigma * _sigma / tau2, MetricProx.SmallestRho);
     }
 
     // tr(A C Aᵀ) of each item, by Hutchinson's estimator (1990) with fixed signs on the image.
     private double[] Trace(double correlation, Tensor like)
     {
         using var generator = new Generator(0);
-        Tensor rows = GaussianConditioning.Correlation(_a.Domain[1], correlation, like.device), columns = GaussianConditioning.Correlation(_a.Domain[2], correlation, like.device);
+        Tensor rows = MetricProx.Correlation(_a.Domain[1], correlation, like.device), columns = MetricProx.Correlation(_a.Domain[2], correlation, like.device);
         Tensor sum = torch.zeros([like.size(0)], device: like.device);
-        for (int probe = 0; probe < GaussianConditioning.Probes; probe++)
+        for (int probe = 0; probe < MetricProx.Probes; probe++)
         {
             Tensor signs = (torch.rand([1, 1, _a.Domain[1], _a.Domain[2]], generator, device: like.device).ge(0.5).to(ScalarType.Float32) * 2 - 1).expand(like.size(0), -1, -1, -1);
             Tensor normal = _a.Normal(signs);
             sum = sum + ForwardOperator.SumPerItem(normal * rows.Matmul(signs).Matmul(columns));
         }
 
-        return [.. sum.ToDoubles().Select(value => Math.Max(value / GaussianConditioning.Probes, double.Epsilon))];
+        return [.. sum.ToDoubles().Select(value => Math.Max(value / MetricProx.Probes, double.Epsilon))];
     }
 
     private static Tensor PerItem(double[] values, Tensor like) =>
