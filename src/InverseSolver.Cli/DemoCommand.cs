@@ -23,7 +23,7 @@ internal static class DemoCommand
         var everySlice = new Option<bool>("--every-slice") { Description = "Solve every problem on every slice, not on one slice each." };
         var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}.", DefaultValueFactory = _ => string.Join(',', DemoJob.Problems) };
         Option<double> sigma = CliOptions.Number("--sigma", "Standard deviation of the simulated noise.", 0.01);
-        var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
+        var preset = new Option<string>("--preset") { Description = "paper, paperFast, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         Option<string> model = CliOptions.Model();
         Option<string[]> set = CliOptions.Set();
         Option<long> seed = CliOptions.Seed();

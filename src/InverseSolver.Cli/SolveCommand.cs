@@ -19,7 +19,7 @@ internal static class SolveCommand
         Option<double?> sigma = CliOptions.Number<double>("--sigma", "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement.");
         Option<double?> photons = CliOptions.Number<double>("--photons", "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise.");
         var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
-        var preset = new Option<string>("--preset") { Description = "paper, balanced or fast.", DefaultValueFactory = _ => "balanced" };
+        var preset = new Option<string>("--preset") { Description = "paper, paperFast, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         string known = string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type));
         var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {known}." };
         var output = new Option<string>("--out")
@@ -81,6 +81,7 @@ internal static class SolveCommand
                     (name, bytes) => ArrayFiles.Write(Path.Combine(folder, name), bytes));
                 if (arguments.GetValue(json) is { } copy) ArrayFiles.Write(copy, report.ToJson());
 
+                Console.WriteLine($"solver        {report.Solver}");
                 Print(result);
                 foreach ((Baseline baseline, ReconstructionResult image) in plan.Baselines.Zip(compared)) Print(baseline, image);
                 Warn(report.Warnings.Except(warnings));

@@ -30,6 +30,7 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
             "baseline-adjoint.npy", "baseline-adjoint.png", "baseline-leastSquares.npy", "baseline-leastSquares.png", "measurement.npy", "measurement.png",
         ], names);
         Assert.Equal(2, report["frames"]!.AsArray().Count);
+        Assert.Equal("proximal", (string?)report["solver"]!["dataStep"]);
     }
 
     [Fact]
@@ -40,6 +41,8 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         Assert.True((bool)report["sigmaEstimated"]!);
         (_, report) = await SameAsync("""{ "type": "denoising" }""", 0.01, "adjoint", "{}", [], ("measurement", Requests.Png(Side)));
         Assert.True((double)report["effectiveSigma"]! > 0.01);
+        Assert.True(report["solver"]!.AsObject().ContainsKey("dataStep"));
+        Assert.Null(report["solver"]!["dataStep"]);
     }
 
     [Fact]
@@ -48,8 +51,9 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         byte[] mask = ImageFile.WritePng(new Image(1, Side, Side, [.. Enumerable.Range(0, Side * Side).Select(i => i % 3 == 0 ? 0f : 1f)]));
         byte[] measurement = Npy.Write(new ArrayData([Side, Side], [.. Waves(1).Select(value => 4 * value)]));
         (_, JsonObject report) = await SameAsync(
-            """{ "type": "inpainting", "mask": { "type": "file" } }""", 0.01, "ddnm", """{ "steps": 2 }""", [], ("measurement", measurement), ("mask", mask));
+            """{ "type": "inpainting", "mask": { "type": "file" } }""", 0.01, "ddnm", """{ "steps": 2, "dataStep": "paper" }""", [], ("measurement", measurement), ("mask", mask));
         Assert.NotEmpty(report["warnings"]!.AsArray());
+        Assert.Equal("paper", (string?)report["solver"]!["dataStep"]);
         Assert.Equal(["mask", "measurement"], report["inputs"]!.AsObject().Select(file => file.Key).Order());
     }
 

@@ -417,7 +417,16 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
             solvers.Where(one => (bool)one!["baseline"]!).Select(one => (string?)one!["type"]));
         JsonNode solver = solvers[0]!;
         Assert.Equal((1, 1000), ((int)solver["schema"]!["properties"]!["steps"]!["minimum"]!, (int)solver["schema"]!["properties"]!["steps"]!["maximum"]!));
-        Assert.All(["paper", "balanced", "fast"], preset => Assert.NotNull(solver["presets"]![preset]!["steps"]));
+        Assert.All(["paper", "paperFast", "balanced", "fast"], preset => Assert.NotNull(solver["presets"]![preset]!["steps"]));
+        foreach (JsonNode? one in solvers)
+        {
+            // A preset whose data step is not the paper's says so, and no other one does.
+            JsonObject presets = one!["presets"]!.AsObject(), descriptions = one["presetDescriptions"]!.AsObject();
+            Assert.Equal(presets.Select(preset => preset.Key), descriptions.Select(preset => preset.Key));
+            Assert.All(presets, preset => Assert.Equal(
+                (string?)preset.Value!["dataStep"] == "proximal", ((string)descriptions[preset.Key]!).Contains("in place of the", StringComparison.Ordinal)));
+        }
+
         Assert.Equal(1, (int)(await service.GetAsync("/v1/models/brain-mri-128"))["channels"]!);
         Assert.Equal("ready", (string?)(await service.GetAsync("/health/ready"))["status"]);
     }

@@ -7,6 +7,7 @@ using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Reconstruction.Jobs;
 
@@ -58,8 +59,8 @@ public sealed record JobReport
     /// <summary>SHA-256 of a TorchScript operator's file.</summary>
     public required string? OperatorHash { get; init; }
 
-    /// <summary>The solver with all its parameters.</summary>
-    public required ResolvedSolver Solver { get; init; }
+    /// <summary>The solver with its data step and all its parameters.</summary>
+    public required ReportedSolver Solver { get; init; }
 
     /// <summary>The seed.</summary>
     public required long Seed { get; init; }
@@ -150,7 +151,7 @@ public sealed record JobReport
             Model = new ReportedModel(model.Id, model.Version, model.Hash, model.Licence, model.Precision, model.Conditioning),
             Problem = request.Problem,
             OperatorHash = result.OperatorHash,
-            Solver = request.Solver,
+            Solver = ReportedSolver.Of(request),
             Seed = request.Seed,
             Sigma = request.Sigma,
             EffectiveSigma = result.Noise.Sigma,
@@ -197,6 +198,29 @@ public sealed record JobReport
 /// <param name="Precision">What the denoiser computed in.</param>
 /// <param name="Conditioning">What the denoiser was told, and how strongly; null where it takes nothing.</param>
 public sealed record ReportedModel(string Id, string? Version, string? Hash, string? Licence, string Precision, ConditioningInfo? Conditioning);
+
+/// <summary>The solver of a job.</summary>
+/// <param name="Type">Its name.</param>
+/// <param name="Preset">The preset it started from.</param>
+/// <param name="DataStep">
+/// The step that took estimates towards the measurement: `paper`, the method's own, or `proximal`, ours in its place; null for solvers without a network.
+/// The run's last step does not count: it is the parameter `finalProximalStep`.
+/// </param>
+/// <param name="Parameters">All its parameters.</param>
+public sealed record ReportedSolver(string Type, string Preset, DataStep? DataStep, JsonObject Parameters)
+{
+    /// <summary>The solver of a request.</summary>
+    public static ReportedSolver Of(StoredRequest request) => new(
+        request.Solver.Type, request.Solver.Preset, request.Solver.ToParameters().DataStepOn(request.Problem), request.Solver.Parameters);
+
+    /// <summary>The solver in a sentence.</summary>
+    public override string ToString() => $"{Type}, preset {Preset}" + DataStep switch
+    {
+        Solvers.DataStep.Paper => "; data step: the paper's",
+        Solvers.DataStep.Proximal => "; data step: proximal, in place of the paper's",
+        _ => string.Empty,
+    };
+}
 
 /// <summary>The times of a job.</summary>
 /// <param name="Created">Accepted.</param>

@@ -3,6 +3,7 @@ using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Reconstruction.Solvers;
 
@@ -16,7 +17,7 @@ namespace InverseSolver.Reconstruction.Solvers;
 /// One ADMM step, with r = A(x) - y: v is r + u projected onto the ball around 0; x goes along the negative gradient g of ‖x - x_d‖²/2 + (ρ/2)‖r - v + u‖²
 /// by the analytic length ‖g‖²/(‖g‖² + ρ‖J g‖²); u grows by r - v. (The paper has 1/γ before ‖x - x_d‖²/2; only γ ρ matters, which is ρ here. Its backtracking,
 /// which guards the length where A is not linear, is left out, and so is every number of its experiments: those of <c>paper</c> are ours.)
-/// With <see cref="ConstrainedAdmmParameters.ErrorMetric"/> the distance to the anchor is measured as its error is correlated,
+/// With <see cref="DataStep.Proximal"/> only images are corrected, and the distance to the anchor is measured as its error is correlated,
 /// (x - x_d)ᵀ C⁻¹ (x - x_d): with x = x_d + C w the gradient by w is C g, g = w + ρ Jᵀ(r - v + u), so only C is needed.
 /// </remarks>
 public sealed class ConstrainedAdmm : DiffusionSolver
@@ -47,7 +48,7 @@ public sealed class ConstrainedAdmm : DiffusionSolver
             Tensor? x = null;
             if (IsInPixels(t))
             {
-                x = CorrectImage(Model.Decode(anchor), _p.ErrorMetric ? DataConsistency.ErrorCorrelation(t.AlphaCumprod) : 0);
+                x = CorrectImage(Model.Decode(anchor), _p.DataStep == DataStep.Proximal ? DataConsistency.ErrorCorrelation(t.AlphaCumprod) : 0);
                 z0 = Model.Encode(x);
             }
             else
@@ -65,7 +66,7 @@ public sealed class ConstrainedAdmm : DiffusionSolver
         yield return new SolverStep("final", state.Image);
     }
 
-    private bool IsInPixels(DdimStep t) => t.Level.Sigma >= _p.SigmaSwitch;
+    private bool IsInPixels(DdimStep t) => _p.DataStep == DataStep.Proximal || t.Level.Sigma >= _p.SigmaSwitch;
 
     // ADMM on the image, in the metric of correlation r; 0 is the plain distance.
     internal Tensor CorrectImage(Tensor anchor, double r)
@@ -177,23 +178,31 @@ public sealed record ConstrainedAdmmParameters : DiffusionParameters
     /// <summary>ADMM steps of a level that corrects the latent, each a decoder gradient and a decode.</summary>
     [Range(1, 10_000)] public int LatentIterations { get; init; } = 3;
 
-    /// <summary>Levels of less noise over signal than this correct the latent.</summary>
+    /// <summary>Levels of less noise over signal than this correct the latent, with the data step <c>paper</c>.</summary>
     [Range(0.0, 1000.0)] public double SigmaSwitch { get; init; }
 
     /// <summary>ρ, ADMM's penalty, for distances on [0,1]; it changes the way, not the end.</summary>
     [Range(1e-6, 1e6)] public double Penalty { get; init; } = 10;
 
-    /// <summary>True to measure the image's distance to its anchor in the metric of the anchor's correlated error.</summary>
-    public bool ErrorMetric { get; init; } = true;
+    /// <summary>
+    /// The data step; <c>paper</c> seeks the nearest image, and below <c>sigmaSwitch</c> the nearest latent, that explains y, <c>proximal</c> the nearest
+    /// image in the metric of the anchor's correlated error, by the same ADMM.
+    /// </summary>
+    public DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>The published method; the number of levels and steps is ours, the authors' was not available.</summary>
     internal static ConstrainedAdmmParameters Paper { get; } =
-        new() { Samples = 1, Steps = 50, PixelIterations = 5, LatentIterations = 5, SigmaSwitch = 1, ErrorMetric = false, FinalProximalStep = false };
+        new() { Samples = 1, Steps = 50, PixelIterations = 5, LatentIterations = 5, SigmaSwitch = 1, DataStep = DataStep.Paper, FinalProximalStep = false };
 
-    /// <summary>Eight samples, corrected as images only, in the metric of the estimate's error.</summary>
+    /// <summary>The published method with fewer levels.</summary>
+    internal static ConstrainedAdmmParameters PaperFast { get; } = Paper with { Steps = 25 };
+
+    /// <summary>Eight samples, corrected as images only. The metric of the estimate's error stands in place of the paper's distance.</summary>
     internal static ConstrainedAdmmParameters Balanced { get; } = new();
 
-    /// <summary>Seconds on a CPU: two samples and fewer levels.</summary>
+    /// <summary>
+    /// Seconds on a CPU: two samples and fewer levels, corrected as images only. The metric of the estimate's error stands in place of the paper's distance.
+    /// </summary>
     internal static ConstrainedAdmmParameters Fast { get; } = new() { Samples = 2, Steps = 20 };
 
     internal static SolverDescription Description { get; } = new(
@@ -201,16 +210,26 @@ public sealed record ConstrainedAdmmParameters : DiffusionParameters
         "FAST-DIPS",
         "After Kim, Shin, Lim: FAST-DIPS: Adjoint-Free Analytic Steps and Hard-Constrained Likelihood Correction for Diffusion-Prior Inverse Problems. " +
         "ICLR 2026, arXiv:2603.01591.",
-        Paper, Balanced, Fast);
+        Paper, PaperFast, Balanced, Fast);
 
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
 
     /// <inheritdoc/>
-    internal override IEnumerable<string> WithoutEffect() => SigmaSwitch > 0 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(LatentIterations)];
+    internal override DataStep? DataStepOn(Problem problem) => DataStep;
 
     /// <inheritdoc/>
-    internal override ModelGradients Gradients => new(false, Decoder: SigmaSwitch > 0, false);
+    internal override IEnumerable<string> WithoutEffect() =>
+    [
+        .. base.WithoutEffect(),
+        .. DataStep == DataStep.Paper ? Array.Empty<string>() : [nameof(SigmaSwitch)],
+        .. CorrectsLatents ? Array.Empty<string>() : [nameof(LatentIterations)],
+    ];
+
+    private bool CorrectsLatents => DataStep == DataStep.Paper && SigmaSwitch > 0;
+
+    /// <inheritdoc/>
+    internal override ModelGradients Gradients => new(false, Decoder: CorrectsLatents, false);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new ConstrainedAdmm(input, this);

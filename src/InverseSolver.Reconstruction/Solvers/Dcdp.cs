@@ -37,7 +37,7 @@ public sealed class Dcdp : DiffusionSolver
     /// <summary>The rounds.</summary>
     public override int Steps => _times.Length;
 
-    private bool IsLatent => _p.Data == DcdpData.Latent;
+    private bool IsLatent => _p.DataStep == DataStep.Paper && _p.Space == DcdpSpace.Latent;
 
     private bool ReturnsConsistent => _p.Result == DcdpResult.Consistent || (_p.Result == DcdpResult.ByNoise && Sigma == 0);
 
@@ -81,7 +81,7 @@ public sealed class Dcdp : DiffusionSolver
 
     internal Tensor PixelConsistency(Tensor x, int round)
     {
-        if (_p.Data == DcdpData.Proximal)
+        if (_p.DataStep == DataStep.Proximal)
         {
             // The grey start is as far from the image as an estimate from pure noise.
             double a = Model.AlphasCumprod[round == 0 ? ^1 : _times[round - 1] - 1];
@@ -206,10 +206,13 @@ public sealed record DcdpParameters : DiffusionParameters
     /// <summary>DDIM steps of a purification at most, with the purifier <c>ddim</c>; a purification time T takes no more than T.</summary>
     [Range(2, 1000)] public int DdimSteps { get; init; } = 20;
 
-    /// <summary>The data consistency step.</summary>
-    public DcdpData Data { get; init; }
+    /// <summary>The data step; <c>paper</c> descends along the gradient with momentum 0.9.</summary>
+    public DataStep DataStep { get; init; } = DataStep.Proximal;
 
-    /// <summary>Gradient steps of a data step, with <c>pixel</c> and <c>latent</c>.</summary>
+    /// <summary>The space in which the data step <c>paper</c> descends.</summary>
+    public DcdpSpace Space { get; init; }
+
+    /// <summary>Gradient steps of a data step <c>paper</c>.</summary>
     [Range(1, 100_000)] public int Iterations { get; init; } = 100;
 
     /// <summary>
@@ -228,7 +231,7 @@ public sealed record DcdpParameters : DiffusionParameters
 
     /// <summary>
     /// The authors' settings for deblurring: steps on the image, version I. They have others for other problems; of super-resolution x4 and inpainting by a
-    /// latent model <c>data</c> = <c>latent</c>, with <c>stepSize</c> 0.163 and with 20 rounds of 50 steps of 0.0102 from time 500.
+    /// latent model <c>space</c> = <c>latent</c>, with <c>stepSize</c> 0.163 and with 20 rounds of 50 steps of 0.0102 from time 500.
     /// </summary>
     internal static DcdpParameters Paper { get; } = new()
     {
@@ -237,20 +240,23 @@ public sealed record DcdpParameters : DiffusionParameters
         FirstTime = 400,
         LastTime = 0,
         Purifier = Purifier.Ddim,
-        Data = DcdpData.Pixel,
+        DataStep = DataStep.Paper,
         Iterations = 100,
         StepSize = Normalised(1e5, 196_608),
         DiscrepancyFactor = null,
         FinalProximalStep = false,
     };
 
+    /// <summary>The paper's gradient steps and version I with half the DDIM steps of a purification.</summary>
+    internal static DcdpParameters PaperFast { get; } = Paper with { DdimSteps = 10 };
+
     /// <summary>
-    /// Eight samples of version II with proximal data steps, from nearly pure noise on. Version I takes 20 times the network calls, and its images, each
-    /// a draw rather than a mean, are further from the truth by mean square.
+    /// Eight samples of version II, from nearly pure noise on. The proximal step stands in place of the paper's gradient steps. Version I takes 20 times the
+    /// network calls, and its images, each a draw rather than a mean, are further from the truth by mean square.
     /// </summary>
     internal static DcdpParameters Balanced { get; } = new();
 
-    /// <summary>Seconds on a CPU: as <see cref="Balanced"/>, with four samples of half the rounds.</summary>
+    /// <summary>Seconds on a CPU: four samples of half the rounds. The proximal step stands in place of the paper's gradient steps.</summary>
     internal static DcdpParameters Fast { get; } = new() { Samples = 4, Rounds = 10, FirstTime = 700 };
 
     internal static SolverDescription Description { get; } = new(
@@ -258,25 +264,28 @@ public sealed record DcdpParameters : DiffusionParameters
         "DCDP",
         "Li, Kwon, Liang, Alkhouri, Ravishankar, Qu: Decoupled Data Consistency with Diffusion Purification for Image Restoration. arXiv:2403.06054, " +
         "2024.",
-        Paper, Balanced, Fast);
+        Paper, PaperFast, Balanced, Fast);
 
     /// <summary>The step on ½‖A x − y‖² that a learning rate on the mean squared residual over N elements means: 2 lr/N.</summary>
     /// <remarks>The same on [0,1] as on the papers' [-1,1], where an image, its residual and hence its gradient are all twice as large.</remarks>
     internal static double Normalised(double learningRate, long elements) => 2 * learningRate / elements;
 
-    private protected override bool HasProximalSteps => Data == DcdpData.Proximal;
+    /// <inheritdoc/>
+    internal override DataStep? DataStepOn(Problem problem) => DataStep;
+
+    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() =>
     [
         .. base.WithoutEffect(),
-        .. Data == DcdpData.Proximal ? [nameof(Iterations), nameof(StepSize), nameof(DiscrepancyFactor)] : Array.Empty<string>(),
+        .. DataStep == DataStep.Proximal ? [nameof(Space), nameof(Iterations), nameof(StepSize), nameof(DiscrepancyFactor)] : Array.Empty<string>(),
         .. Purifier == Purifier.Ddim ? Array.Empty<string>() : [nameof(DdimSteps)],
         .. Schedule == PurificationSchedule.Constant ? [nameof(LastTime)] : Array.Empty<string>(),
     ];
 
     /// <inheritdoc/>
-    internal override ModelGradients Gradients => new(false, Decoder: Data == DcdpData.Latent, false);
+    internal override ModelGradients Gradients => new(false, Decoder: DataStep == DataStep.Paper && Space == DcdpSpace.Latent, false);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new Dcdp(input, this);
@@ -304,17 +313,14 @@ public enum Purifier
     [JsonStringEnumMemberName("consistency")] Consistency,
 }
 
-/// <summary>The data step of <see cref="Dcdp"/>.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<DcdpData>))]
-public enum DcdpData
+/// <summary>The space in which the gradient steps of <see cref="Dcdp"/> descend.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<DcdpSpace>))]
+public enum DcdpSpace
 {
-    /// <summary>One proximal step on the image; where A is not linear, gradient steps with settings of their own.</summary>
-    [JsonStringEnumMemberName("proximal")] Proximal,
-
-    /// <summary>Gradient descent with momentum 0.9 on the image, from 0.5 everywhere.</summary>
+    /// <summary>That of images, from 0.5 everywhere.</summary>
     [JsonStringEnumMemberName("pixel")] Pixel,
 
-    /// <summary>Gradient descent with momentum 0.9 on the latent, through the decoder, from noise.</summary>
+    /// <summary>That of latents, through the decoder, from noise.</summary>
     [JsonStringEnumMemberName("latent")] Latent,
 }
 

@@ -87,7 +87,7 @@ public sealed class MriPurify : DiffusionSolver
     }
 
     // The error of the estimate is that of the level where its round began.
-    private Tensor ReplaceKSpace(Tensor x0, DdimSchedule schedule) => _p.Data == DataStep.Published
+    private Tensor ReplaceKSpace(Tensor x0, DdimSchedule schedule) => _p.DataStep == DataStep.Paper
         ? ((LinearOperator)A).Prox(x0, Y, 0)
         : DataConsistency.Solve(x0, DataConsistency.ErrorCorrelation(schedule.From(0).First().AlphaCumprod));
 }
@@ -110,8 +110,8 @@ public sealed record MriPurifyParameters : DiffusionParameters
     /// <summary>DDIM steps of each round, one network call each.</summary>
     [Range(1, 1000)] public int StepsPerRound { get; init; } = 1;
 
-    /// <summary>The data consistency step; <c>published</c> replaces the measured k-space.</summary>
-    public DataStep Data { get; init; } = DataStep.ErrorMetric;
+    /// <summary>The data consistency step; <c>paper</c> replaces the measured k-space.</summary>
+    public DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>The released code: from the prior, and the measured k-space put back after each of 150 steps.</summary>
     internal static MriPurifyParameters Paper { get; } = new()
@@ -119,23 +119,32 @@ public sealed record MriPurifyParameters : DiffusionParameters
         Samples = 1,
         Start = 1,
         Rounds = 150,
-        Data = DataStep.Published,
+        DataStep = DataStep.Paper,
         FinalProximalStep = false,
     };
 
-    /// <summary>Eight samples of a short run with our data step.</summary>
+    /// <summary>The released code with fewer steps.</summary>
+    internal static MriPurifyParameters PaperFast { get; } = Paper with { Rounds = 50 };
+
+    /// <summary>Eight samples of a short run. The proximal step stands in place of the replaced k-space.</summary>
     internal static MriPurifyParameters Balanced { get; } = new();
 
-    /// <summary>Of multi-coil data two network calls: what is left of their aliasing needs no more (docs/results.md).</summary>
+    /// <summary>
+    /// One sample; of multi-coil data two network calls: what is left of their aliasing needs no more (docs/results.md). The proximal step stands in place of
+    /// the replaced k-space.
+    /// </summary>
     internal static MriPurifyParameters Fast { get; } = new() { Samples = 1, Start = null, Rounds = null };
 
     internal static SolverDescription Description { get; } = new(
         "mriPurify",
         "MRI purification",
         "Alkhouri, Liang, Wang, Qu, Ravishankar: Robust Physics-based Deep MRI Reconstruction Via Diffusion Purification. 2023.",
-        Paper, Balanced, Fast);
+        Paper, PaperFast, Balanced, Fast);
 
-    private protected override bool HasProximalSteps => Data == DataStep.ErrorMetric;
+    /// <inheritdoc/>
+    internal override DataStep? DataStepOn(Problem problem) => DataStep;
+
+    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new MriPurify(input, this);

@@ -10,12 +10,24 @@ namespace InverseSolver.Reconstruction.Solvers;
 /// <param name="Type">Its name in requests, for example <c>reSample</c>.</param>
 /// <param name="Title">Its name in print.</param>
 /// <param name="Citation">Where it was published.</param>
-/// <param name="Presets">Its presets by name: <c>paper</c>, <c>balanced</c>, <c>fast</c>.</param>
+/// <param name="Presets">Its presets by name: <c>paper</c>, <c>paperFast</c> (solvers with a network), <c>balanced</c>, <c>fast</c>.</param>
 public sealed record SolverDescription(
     string Type, string Title, string Citation, IReadOnlyDictionary<string, SolverParameters> Presets)
 {
+    /// <summary>A solver without a network.</summary>
     internal SolverDescription(string type, string title, string citation, SolverParameters paper, SolverParameters balanced, SolverParameters fast)
         : this(type, title, citation, new Dictionary<string, SolverParameters> { ["paper"] = paper, ["balanced"] = balanced, ["fast"] = fast })
+    {
+    }
+
+    /// <summary>A solver with a network.</summary>
+    internal SolverDescription(
+        string type, string title, string citation,
+        DiffusionParameters paper, DiffusionParameters paperFast, DiffusionParameters balanced, DiffusionParameters fast)
+        : this(type, title, citation, new Dictionary<string, SolverParameters>
+        {
+            ["paper"] = paper, ["paperFast"] = paperFast, ["balanced"] = balanced, ["fast"] = fast,
+        })
     {
     }
 

@@ -17,6 +17,9 @@ public abstract record SolverParameters
     /// <summary>The gradients of the model that the solver needs with these parameters.</summary>
     internal virtual ModelGradients Gradients => ModelGradients.None;
 
+    /// <summary>The data step that a run on a problem takes; null for solvers without a network.</summary>
+    internal virtual DataStep? DataStepOn(Problem problem) => null;
+
     /// <summary>Steps over the model's training schedule, which has to be at least as long; 0 for solvers without a grid of their own.</summary>
     internal virtual int GridSteps => 0;
 
@@ -49,6 +52,9 @@ public abstract record DiffusionParameters : SolverParameters
     /// </summary>
     [Range(1e-6, 1.0)] public double? PriorStandardDeviation { get; init; }
 
+    /// <inheritdoc/>
+    internal override DataStep? DataStepOn(Problem problem) => DataStep.Paper;
+
     /// <summary>True where proximal steps in the metric of the error come before the last one.</summary>
     private protected virtual bool HasProximalSteps => false;
 
@@ -60,13 +66,16 @@ public abstract record DiffusionParameters : SolverParameters
     ];
 }
 
-/// <summary>The data consistency step, which takes a clean estimate towards the measurement.</summary>
+/// <summary>The step that takes a clean estimate towards the measurement: the method's own, or ours in its place (docs/decisions/0033).</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<DataStep>))]
 public enum DataStep
 {
-    /// <summary>As the method's authors do it, which takes the errors of neighbouring pixels for independent.</summary>
-    [JsonStringEnumMemberName("published")] Published,
+    /// <summary>The method's own, as its authors have it.</summary>
+    [JsonStringEnumMemberName("paper")] Paper,
 
-    /// <summary>The proximal step in the metric of the estimate's error: a measured pixel also corrects its neighbours.</summary>
-    [JsonStringEnumMemberName("errorMetric")] ErrorMetric,
+    /// <summary>
+    /// The proximal step of this software in its place, in the metric of the estimate's error: a measured pixel also corrects its neighbours. It is one step
+    /// for all solvers, which then differ little.
+    /// </summary>
+    [JsonStringEnumMemberName("proximal")] Proximal,
 }

@@ -106,7 +106,7 @@ internal sealed record SolverChoice
     /// <summary>The solver's name, from <c>/v1/solvers</c>; absent, the one that <c>/v1/problems</c> recommends for the problem.</summary>
     public string? Type { get; init; }
 
-    /// <summary>The preset to start from: <c>paper</c>, <c>balanced</c> or <c>fast</c>.</summary>
+    /// <summary>The preset to start from: <c>paper</c>, <c>paperFast</c> (solvers with a network), <c>balanced</c> or <c>fast</c>.</summary>
     public string Preset { get; init; } = "balanced";
 
     /// <summary>Parameters that replace the preset's.</summary>

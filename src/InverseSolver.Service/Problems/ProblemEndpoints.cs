@@ -26,9 +26,11 @@ internal sealed record ProblemList(IReadOnlyList<ProblemKind> Items);
 /// <param name="Baseline">Whether it uses no network, so that a job can ask for it beside its solver (`baselines`).</param>
 /// <param name="Schema">The JSON Schema of its parameters, with ranges; the defaults are those of <c>balanced</c>.</param>
 /// <param name="Presets">Its presets with all their parameters.</param>
+/// <param name="PresetDescriptions">A sentence or two for each preset: its cost, and what of the paper it leaves out or replaces.</param>
 /// <param name="Example">A job that runs once the files are added.</param>
 internal sealed record SolverKind(
-    string Type, string Title, string Citation, IReadOnlyList<string> RecommendedFor, bool Baseline, JsonObject Schema, IReadOnlyDictionary<string, JsonObject> Presets, JsonObject Example);
+    string Type, string Title, string Citation, IReadOnlyList<string> RecommendedFor, bool Baseline, JsonObject Schema,
+    IReadOnlyDictionary<string, JsonObject> Presets, IReadOnlyDictionary<string, string> PresetDescriptions, JsonObject Example);
 
 /// <summary>All solvers.</summary>
 /// <param name="Items">The solvers.</param>
@@ -73,8 +75,15 @@ internal static class ProblemEndpoints
     {
         Type parameters = solver.Presets.Values.First().GetType();
         var presets = solver.Presets.ToDictionary(preset => preset.Key, preset => SolverCatalog.ToJson(preset.Value));
+        var descriptions = solver.Presets.Keys.ToDictionary(name => name, name => DescriptionOf(parameters, name));
         JsonObject example = Examples.Job("inpainting", withFiles: false);
         example["solver"]!["type"] = solver.Type;
-        return new SolverKind(solver.Type, solver.Title, solver.Citation, [.. Problems.Value.Items.Where(kind => kind.Recommended.Best == solver.Type).Select(kind => kind.Type)], solver.IsBaseline, JsonSchemas.Of(parameters), presets, example);
+        string[] recommendedFor = [.. Problems.Value.Items.Where(kind => kind.Recommended.Best == solver.Type).Select(kind => kind.Type)];
+        return new SolverKind(
+            solver.Type, solver.Title, solver.Citation, recommendedFor, solver.IsBaseline, JsonSchemas.Of(parameters), presets, descriptions, example);
     })]);
+
+    // Presets are static properties of the same name, with the sentences above them.
+    private static string DescriptionOf(Type parameters, string preset) => XmlDocs.Of(
+        parameters.GetProperty($"{char.ToUpperInvariant(preset[0])}{preset[1..]}", BindingFlags.Static | BindingFlags.NonPublic)!)!;
 }

@@ -19,7 +19,7 @@ public sealed class DcdpPosteriorTests
         ["ddim"] = new() { Rounds = 10, FirstTime = 400, Purifier = Purifier.Ddim },
         ["consistency"] = new() { Rounds = 10, FirstTime = 400, Purifier = Purifier.Consistency },
         ["pixel"] = DcdpParameters.Paper with { DiscrepancyFactor = 1 },
-        ["latent"] = DcdpParameters.Paper with { Data = DcdpData.Latent, StepSize = 0.163, DiscrepancyFactor = 1 },
+        ["latent"] = DcdpParameters.Paper with { Space = DcdpSpace.Latent, StepSize = 0.163, DiscrepancyFactor = 1 },
     };
 
     /// <remarks>

@@ -35,7 +35,7 @@ public sealed class DcdpTests
             Assert.Equal(x.ToFloats(), solver.PixelConsistency(state["x"], 1).ToFloats());
 
             // z = 2x - 1: the same steps on the [-1,1] scale.
-            Tensor z = new Dcdp(input, Steps with { Iterations = k, Data = DcdpData.Latent }).LatentConsistency(torch.zeros([1, 1, 4, 4]));
+            Tensor z = new Dcdp(input, Steps with { Iterations = k, Space = DcdpSpace.Latent }).LatentConsistency(torch.zeros([1, 1, 4, 4]));
             Assert.All(z.ToFloats(), v => Assert.Equal(2 * after[k - 1] - 1, v, 5));
         }
     }
@@ -62,8 +62,8 @@ public sealed class DcdpTests
     }
 
     [Theory]
-    [InlineData(DcdpData.Pixel), InlineData(DcdpData.Latent)]
-    public void Gradient_steps_end_at_the_noise_each_item_by_itself(DcdpData data)
+    [InlineData(DcdpSpace.Pixel), InlineData(DcdpSpace.Latent)]
+    public void Gradient_steps_end_at_the_noise_each_item_by_itself(DcdpSpace space)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Toy.Gaussian();
@@ -72,7 +72,7 @@ public sealed class DcdpTests
         (Tensor truth, Tensor y) = Toy.Measure(model, op, Sigma, 2, 1);
         Tensor x0 = torch.full([2, 1, 12, 12], 0.5);
         x0.select(0, 0).copy_(op.Prox(truth, y, 1).select(0, 0));
-        DcdpParameters parameters = Steps with { Data = data, StepSize = 0.05, Iterations = 2000, DiscrepancyFactor = 1 };
+        DcdpParameters parameters = Steps with { Space = space, StepSize = 0.05, Iterations = 2000, DiscrepancyFactor = 1 };
         double allowed = op.MeasuredComponents * Sigma * Sigma;
         Tensor x = Step(parameters, x0, y);
         Assert.True(op.Residual2(x0, y).ToDoubles()[1] > 2 * allowed);
@@ -86,7 +86,7 @@ public sealed class DcdpTests
         Tensor Step(DcdpParameters p, Tensor from, Tensor measured)
         {
             var solver = new Dcdp(new SolverInput(model, op, measured, Sigma), p);
-            return data == DcdpData.Pixel ? solver.PixelConsistency(from, 0) : (solver.LatentConsistency(from * 2 - 1) + 1) / 2;
+            return space == DcdpSpace.Pixel ? solver.PixelConsistency(from, 0) : (solver.LatentConsistency(from * 2 - 1) + 1) / 2;
         }
     }
 
@@ -125,19 +125,19 @@ public sealed class DcdpTests
     }
 
     [Theory]
-    [InlineData(Purifier.Ddim, DcdpData.Latent, 181), InlineData(Purifier.Tweedie, DcdpData.Latent, 10), InlineData(Purifier.Tweedie, DcdpData.Pixel, 10)]
-    public void A_run_of_a_latent_model_calls_the_network_as_often_as_published(Purifier purifier, DcdpData data, int calls)
+    [InlineData(Purifier.Ddim, DcdpSpace.Latent, 181), InlineData(Purifier.Tweedie, DcdpSpace.Latent, 10), InlineData(Purifier.Tweedie, DcdpSpace.Pixel, 10)]
+    public void A_run_of_a_latent_model_calls_the_network_as_often_as_published(Purifier purifier, DcdpSpace space, int calls)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         using LinearOperator op = Toy.Operators["denoising"](16);
-        DcdpParameters parameters = Steps with { Purifier = purifier, Data = data, StepSize = 1e-3 };
+        DcdpParameters parameters = Steps with { Purifier = purifier, Space = space, StepSize = 1e-3 };
         var solver = new Dcdp(new SolverInput(model, op, torch.full([1, 1, 16, 16], 0.5), 0.01), parameters);
         using SolverState state = solver.Start(1);
         solver.Run(state);
         Assert.Equal(calls, solver.Calls.Network);
         Assert.Equal(10, solver.Calls.Encoder);
-        Assert.Equal(data == DcdpData.Latent ? (30, 11) : (0, 10), (solver.Calls.DecoderGradient, solver.Calls.Decoder));
+        Assert.Equal(space == DcdpSpace.Latent ? (30, 11) : (0, 10), (solver.Calls.DecoderGradient, solver.Calls.Decoder));
     }
 
     [Theory]
@@ -214,13 +214,14 @@ public sealed class DcdpTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["denoising"](8);
         Tensor y = Toy.Measure(model, op, 0, 1, 1).Y;
-        foreach (DcdpData data in Enum.GetValues<DcdpData>())
+        (DataStep Step, DcdpSpace Space)[] steps = [(DataStep.Proximal, default), (DataStep.Paper, DcdpSpace.Pixel), (DataStep.Paper, DcdpSpace.Latent)];
+        foreach ((DataStep step, DcdpSpace space) in steps)
         {
-            DcdpParameters parameters = Steps with { Data = data, Result = result, Iterations = 200, LastTime = 100 };
+            DcdpParameters parameters = Steps with { DataStep = step, Space = space, Result = result, Iterations = 200, LastTime = 100 };
             var solver = new Dcdp(new SolverInput(model, op, y, sigma), parameters);
             using SolverState state = solver.Start(1);
             Tensor x = solver.Run(state);
-            Assert.Equal(isConsistent, Toy.Error(x, y) < (data == DcdpData.Proximal ? 0.02 : 1e-4));
+            Assert.Equal(isConsistent, Toy.Error(x, y) < (step == DataStep.Proximal ? 0.02 : 1e-4));
             Assert.Equal(isConsistent ? 180 : 200, solver.Calls.Network);
         }
     }
@@ -231,7 +232,7 @@ public sealed class DcdpTests
         DcdpParameters paper = DcdpParameters.Paper;
         Assert.Equal((1, 10, 400, 0), (paper.Samples, paper.Rounds, paper.FirstTime, paper.LastTime));
         Assert.Equal((PurificationSchedule.Linear, Purifier.Ddim, 20), (paper.Schedule, paper.Purifier, paper.DdimSteps));
-        Assert.Equal((DcdpData.Pixel, 100, 1.017), (paper.Data, paper.Iterations, Math.Round(paper.StepSize, 3)));
+        Assert.Equal((DataStep.Paper, DcdpSpace.Pixel, 100, 1.017), (paper.DataStep, paper.Space, paper.Iterations, Math.Round(paper.StepSize, 3)));
         Assert.Equal((DcdpResult.ByNoise, false), (paper.Result, paper.FinalProximalStep));
         Assert.Null(paper.DiscrepancyFactor);
     }

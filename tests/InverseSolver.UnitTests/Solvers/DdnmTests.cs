@@ -160,7 +160,7 @@ public sealed class DdnmTests
     {
         DdnmParameters paper = DdnmParameters.Paper;
         Assert.Equal((1, 100, 0.85, 1, 1), (paper.Samples, paper.Steps, paper.Eta, paper.TravelLength, paper.TravelRepeat));
-        Assert.Equal((DataStep.Published, false), (paper.Data, paper.FinalProximalStep));
+        Assert.Equal((DataStep.Paper, false), (paper.DataStep, paper.FinalProximalStep));
         Assert.Equal(new DdnmParameters(), DdnmParameters.Balanced);
     }
 }

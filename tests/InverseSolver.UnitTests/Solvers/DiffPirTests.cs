@@ -115,7 +115,7 @@ public sealed class DiffPirTests
     {
         DiffPirParameters paper = DiffPirParameters.Paper;
         Assert.Equal((1, 100, StepSpacing.Quadratic, 1.0, 0.25), (paper.Samples, paper.Steps, paper.Spacing, paper.Lambda, paper.Zeta));
-        Assert.Equal((DataStep.Published, false), (paper.Data, paper.FinalProximalStep));
+        Assert.Equal((DataStep.Paper, false), (paper.DataStep, paper.FinalProximalStep));
         Assert.Equal(new DiffPirParameters(), DiffPirParameters.Balanced);
     }
 }

@@ -30,13 +30,16 @@ public sealed class GradientRefusalTests
     public static TheoryData<SolverParameters> Others =>
     [
         new LatentDpsParameters { Samples = 1, Steps = 2, ThroughNetwork = true },
-        new DapsParameters { Samples = 1, Steps = 2, HmcSteps = 1, Step = DapsStep.HamiltonianMonteCarlo },
+        new DapsParameters { Samples = 1, Steps = 2, HmcSteps = 1, DataStep = DataStep.Paper },
         new ConstrainedAdmmParameters { Samples = 1, Steps = 3, PixelIterations = 1, SigmaSwitch = 1 },
-        new DcdpParameters { Samples = 1, Rounds = 2, Iterations = 1, Data = DcdpData.Latent },
+        new ConstrainedAdmmParameters { Samples = 1, Steps = 3, PixelIterations = 1, SigmaSwitch = 1, DataStep = DataStep.Paper },
+        new DcdpParameters { Samples = 1, Rounds = 2, Iterations = 1, Space = DcdpSpace.Latent },
+        new DcdpParameters { Samples = 1, Rounds = 2, Iterations = 1, Space = DcdpSpace.Latent, DataStep = DataStep.Paper },
         new ReSampleParameters { Samples = 1, Steps = 4, LdpsScale = 0.1 },
-        new ReSampleParameters { Samples = 1, Steps = 4, FinalLatentIterations = 1 },
-        new ReSampleParameters { Samples = 1, Steps = 4, LatentFraction = 1, LatentIterations = 1 },
-        new ReSampleParameters { Samples = 1, Steps = 4, LatentFraction = 1, LatentIterations = 0 },
+        new ReSampleParameters { Samples = 1, Steps = 4, FinalLatentIterations = 1, LatentFraction = 1, LatentIterations = 1 },
+        new ReSampleParameters { Samples = 1, Steps = 4, FinalLatentIterations = 1, DataStep = DataStep.Paper, PixelIterations = 2 },
+        new ReSampleParameters { Samples = 1, Steps = 4, LatentFraction = 1, LatentIterations = 1, DataStep = DataStep.Paper },
+        new ReSampleParameters { Samples = 1, Steps = 4, LatentFraction = 1, LatentIterations = 0, DataStep = DataStep.Paper },
     ];
 
     [Theory, MemberData(nameof(Others), DisableDiscoveryEnumeration = true)]

@@ -11,7 +11,7 @@ public sealed class ItemStopTests
 {
     private static readonly ReSampleParameters Discrepant = new()
     {
-        Pixel = PixelStep.AdamW,
+        DataStep = DataStep.Paper,
         PixelIterations = 2000,
         PixelLearningRate = 1e-2,
         LatentLearningRate = 5e-3,

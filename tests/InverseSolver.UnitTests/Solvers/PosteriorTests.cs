@@ -21,6 +21,7 @@ public sealed class PosteriorTests
         LatentFraction = 1.0 / 3,
         TravelSteps = 5,
         LdpsScale = 0.5,
+        DataStep = DataStep.Paper,
         LatentIterations = 60,
         FinalLatentIterations = 100,
         FinalCorrelation = 0.3,

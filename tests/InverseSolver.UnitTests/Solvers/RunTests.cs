@@ -26,7 +26,8 @@ public sealed class RunTests
         LatentFraction = 0.4,
         TravelSteps = 2,
         LdpsScale = 0.5,
-        Pixel = PixelStep.Proximal,
+        DataStep = DataStep.Paper,
+        PixelIterations = 3,
         LatentIterations = 3,
         FinalLatentIterations = 2,
         DiscrepancyFactor = 1,
@@ -84,9 +85,9 @@ public sealed class RunTests
         using LinearOperator op = Toy.Operators["inpainting"](12);
         (_, Tensor y) = Toy.Measure(model, op, Sigma, 1, 1);
         Tensor spoilt = torch.where(op.Apply(torch.ones([1, 1, 12, 12])).gt(0.5), y, torch.full([1], double.NaN));
-        foreach (PixelStep pixel in Enum.GetValues<PixelStep>())
+        foreach (DataStep step in Enum.GetValues<DataStep>())
         {
-            ReSampleParameters p = Short with { Pixel = pixel, PixelIterations = 3 };
+            ReSampleParameters p = Short with { DataStep = step };
             Assert.Equal(Toy.Run(model, op, y, Sigma, p, 1), Toy.Run(model, op, spoilt, Sigma, p, 1));
         }
     }
@@ -199,7 +200,7 @@ public sealed class RunTests
         using LinearOperator op = Toy.Operators["inpainting"](16);
         using Tensor y = torch.zeros([1, 1, 16, 16]);
         long before = Tensor.TotalCount;
-        foreach (PixelStep pixel in Enum.GetValues<PixelStep>())
+        foreach (DataStep step in Enum.GetValues<DataStep>())
         {
             foreach (int at in (int[])[1, 3, 7])
             {
@@ -209,7 +210,7 @@ public sealed class RunTests
                     {
                         throw new TimeoutException();
                     }
-                }), Short with { Pixel = pixel, PixelIterations = 3 });
+                }), Short with { DataStep = step });
                 using SolverState state = solver.Start(1);
                 Assert.Throws<TimeoutException>(() => solver.Run(state));
             }

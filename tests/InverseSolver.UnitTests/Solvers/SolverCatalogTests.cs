@@ -30,9 +30,10 @@ public sealed class SolverCatalogTests
     }
 
     [Fact]
-    public void Solvers_have_three_presets_of_which_balanced_is_the_default()
+    public void Solvers_have_four_presets_without_a_network_three_of_which_balanced_is_the_default()
     {
-        Assert.All(SolverCatalog.All, s => Assert.Equal(["balanced", "fast", "paper"], s.Presets.Keys.Order()));
+        Assert.All(SolverCatalog.All, s => Assert.Equal(
+            s.IsBaseline ? ["balanced", "fast", "paper"] : ["balanced", "fast", "paper", "paperFast"], s.Presets.Keys.Order(StringComparer.Ordinal)));
         Assert.Equal(new ReSampleParameters(), SolverCatalog.Resolve("reSample", "balanced", null));
     }
 
@@ -45,7 +46,7 @@ public sealed class SolverCatalogTests
         Assert.Equal(2.0 / 3, paper.ConsistencyStart, 12);
         Assert.Equal(1.0 / 3, paper.LatentFraction, 12);
         Assert.Equal(0.5, paper.LdpsScale);
-        Assert.Equal((PixelStep.AdamW, 2000, 0.01), (paper.Pixel, paper.PixelIterations, paper.PixelLearningRate));
+        Assert.Equal((DataStep.Paper, 2000, 0.01), (paper.DataStep, paper.PixelIterations, paper.PixelLearningRate));
         Assert.Equal((500, 500, 0.005, 200), (paper.LatentIterations, paper.FinalLatentIterations, paper.LatentLearningRate, paper.Window));
         Assert.Equal(0.01, paper.WeightDecay);
         Assert.Null(paper.DiscrepancyFactor);
@@ -56,10 +57,10 @@ public sealed class SolverCatalogTests
     [Fact]
     public void Overrides_replace_what_they_name_and_nothing_else()
     {
-        var overrides = JsonNode.Parse("""{"steps": 7, "pixel": "adamW", "tweedie": "reference", "discrepancyFactor": null, "ldpsScale": 0.25, "travelSteps": 1, "travelOffByOne": true}""")!.AsObject();
+        var overrides = JsonNode.Parse("""{"steps": 7, "dataStep": "paper", "tweedie": "reference", "discrepancyFactor": null, "ldpsScale": 0.25, "travelSteps": 1, "travelOffByOne": true}""")!.AsObject();
         var fast = (ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", null);
         Assert.Equal(
-            fast with { Steps = 7, Pixel = PixelStep.AdamW, Tweedie = Tweedie.Reference, DiscrepancyFactor = null, LdpsScale = 0.25, TravelSteps = 1, TravelOffByOne = true },
+            fast with { Steps = 7, DataStep = DataStep.Paper, Tweedie = Tweedie.Reference, DiscrepancyFactor = null, LdpsScale = 0.25, TravelSteps = 1, TravelOffByOne = true },
             SolverCatalog.Resolve("reSample", "fast", overrides));
         Assert.Equal(fast, SolverCatalog.Resolve("reSample", "fast", []));
     }
@@ -67,6 +68,8 @@ public sealed class SolverCatalogTests
     [Theory]
     [InlineData("""{"pixelIterations": 7}""", "pixelIterations")]
     [InlineData("""{"latentIterations": 50}""", "latentIterations")]
+    [InlineData("""{"latentFraction": 0.5}""", "latentFraction")]
+    [InlineData("""{"finalLatentIterations": 50}""", "finalLatentIterations")]
     [InlineData("""{"window": 3}""", "window")]
     [InlineData("""{"discrepancyFactor": 5}""", "discrepancyFactor")]
     [InlineData("""{"travelOffByOne": true}""", "travelOffByOne")]
@@ -80,9 +83,9 @@ public sealed class SolverCatalogTests
     [Fact]
     public void A_parameter_of_a_stage_that_is_on_is_taken()
     {
-        var latent = (ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse("""{"latentFraction": 0.5, "latentIterations": 50, "window": 3}""")!.AsObject());
+        var latent = (ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse("""{"dataStep": "paper", "latentFraction": 0.5, "latentIterations": 50, "window": 3}""")!.AsObject());
         Assert.Equal((0.5, 50, 3), (latent.LatentFraction, latent.LatentIterations, latent.Window));
-        Assert.Equal(9, ((ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse("""{"finalLatentIterations": 2, "window": 9}""")!.AsObject())).Window);
+        Assert.Equal(9, ((ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse("""{"dataStep": "paper", "finalLatentIterations": 2, "window": 9}""")!.AsObject())).Window);
     }
 
     [Theory]
@@ -111,9 +114,9 @@ public sealed class SolverCatalogTests
     [InlineData("""{"steps": 99999999999}""", "steps")]
     [InlineData("""{"eta": true}""", "eta")]
     [InlineData("""{"travelOffByOne": 1}""", "travelOffByOne")]
-    [InlineData("""{"pixel": "exact"}""", "pixel")]
-    [InlineData("""{"pixel": null}""", "pixel")]
-    [InlineData("""{"pixel": 7}""", "pixel")]
+    [InlineData("""{"dataStep": "exact"}""", "dataStep")]
+    [InlineData("""{"dataStep": null}""", "dataStep")]
+    [InlineData("""{"dataStep": 7}""", "dataStep")]
     [InlineData("""{"tweedie": 1}""", "tweedie")]
     [InlineData("""{"gamma": 20, "eta": "0"}""", "eta")]
     [InlineData("""{"steps": 0}""", "steps")]

@@ -135,9 +135,9 @@ public sealed class SpacingTests : IDisposable
         // The authors' data steps in as few steps as the fast preset has, without our last step.
         static SolverParameters Published(SolverParameters parameters) => parameters switch
         {
-            DdnmParameters p => p with { Data = DataStep.Published, FinalProximalStep = false },
-            DiffPirParameters p => p with { Data = DataStep.Published, FinalProximalStep = false },
-            DdpmConsistencyParameters p => p with { Data = DataStep.Published, FinalProximalStep = false },
+            DdnmParameters p => p with { DataStep = DataStep.Paper, FinalProximalStep = false },
+            DiffPirParameters p => p with { DataStep = DataStep.Paper, FinalProximalStep = false },
+            DdpmConsistencyParameters p => p with { DataStep = DataStep.Paper, FinalProximalStep = false },
             DiffusionParameters p => p with { FinalProximalStep = false },
             _ => parameters,
         };
