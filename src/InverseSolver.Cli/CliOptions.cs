@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 
 namespace InverseSolver.Cli;
 

@@ -1,5 +1,8 @@
 using System.CommandLine;
+using InverseSolver.Cli.Convert;
+using InverseSolver.Cli.Server;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 
 namespace InverseSolver.Cli;
 

@@ -1,5 +1,6 @@
 using InverseSolver.Diffusion.Backends;
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion;

@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
-using InverseSolver.Service.Requests;
 using InverseSolver.Reconstruction;
+using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.WebUtilities;
 

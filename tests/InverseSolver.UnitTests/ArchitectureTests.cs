@@ -90,6 +90,40 @@ public sealed partial class ArchitectureTests
         Assert.All(files, file => Assert.True(File.Exists(Path.Combine(TestData.Root, "src", file)), file));
     }
 
+    // Folders in which each operator, solver or part of a scan is a file of its own.
+    private static readonly string[] Large =
+        ["InverseSolver.Imaging/Mri", "InverseSolver.Reconstruction/Mri", "InverseSolver.Reconstruction/Operators", "InverseSolver.Reconstruction/Solvers"];
+
+    [Fact]
+    public void A_folder_holds_at_most_20_files()
+    {
+        IEnumerable<string> larger = Sources().GroupBy(file => Path.GetDirectoryName(file)!).Where(folder => folder.Count() > 20).Select(folder => folder.Key);
+        Assert.Empty(larger.Except(Large));
+    }
+
+    [Fact]
+    public void A_namespace_is_the_path_of_its_folder()
+    {
+        // Imaging is one namespace, and ArrayData stands in the one that every project sees. A file without a namespace holds a program or attributes.
+        Assert.All(Sources(), file =>
+        {
+            Match match = Namespace().Match(File.ReadAllText(Path.Combine(TestData.Root, "src", file)));
+            bool imaging = file.StartsWith("InverseSolver.Imaging/", StringComparison.Ordinal);
+            string folder = imaging ? "InverseSolver.Imaging" : Path.GetDirectoryName(file)!.Replace('/', '.');
+            Assert.Equal(file == "InverseSolver.Imaging/ArrayData.cs" ? "InverseSolver" : folder, match.Success ? match.Groups[1].Value : folder);
+        });
+    }
+
+    private static string[] Sources() =>
+    [
+        .. Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(Path.Combine(TestData.Root, "src"), file))
+            .Where(file => !file.Split('/').Intersect(["bin", "obj"]).Any()),
+    ];
+
+    [GeneratedRegex("^namespace ([^;]+);", RegexOptions.Multiline)]
+    private static partial Regex Namespace();
+
     [GeneratedRegex(@"^\d+\. `(InverseSolver\.[^`]+\.cs)`", RegexOptions.Multiline)]
     private static partial Regex ListedFile();
 

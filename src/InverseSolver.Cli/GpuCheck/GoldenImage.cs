@@ -1,4 +1,4 @@
-using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Diffusion.Weights;
 using InverseSolver.Reconstruction;
 

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using InverseSolver.Cli.Bench;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;

@@ -2,7 +2,7 @@ using System.Text;
 using InverseSolver.Imaging;
 using SkiaSharp;
 
-namespace InverseSolver.Cli;
+namespace InverseSolver.Cli.Sheets;
 
 /// <summary>Draws pictures in rows and columns on grey, with headings above, labels to the left and captions below.</summary>
 internal static class ContactSheet
@@ -132,3 +132,13 @@ internal static class ContactSheet
         }
     }
 }
+
+/// <summary>One row of a contact sheet.</summary>
+/// <param name="Label">What is written to the left of it.</param>
+/// <param name="Tiles">One per column; null leaves a gap.</param>
+internal sealed record ContactSheetRow(string Label, IReadOnlyList<ContactSheetTile?> Tiles);
+
+/// <summary>One picture of a contact sheet.</summary>
+/// <param name="Image">The picture; values are clipped to [0,1].</param>
+/// <param name="Caption">What is written under it, for example <c>31.2 dB</c>.</param>
+internal sealed record ContactSheetTile(Image Image, string Caption = "");

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Packages;
 
 namespace InverseSolver.Diffusion.Backends;
 

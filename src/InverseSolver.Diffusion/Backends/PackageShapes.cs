@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Backends;

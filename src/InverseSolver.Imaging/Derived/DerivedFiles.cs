@@ -185,3 +185,9 @@ public static class DerivedFiles
     private static bool NamesStudy(StudyInformation? study) =>
         study is not null && (study.PatientName ?? study.PatientId ?? study.StudyInstanceUid ?? study.StudyId ?? study.AccessionNumber) is not null;
 }
+
+/// <summary>A file to hand out.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="ContentType">Its media type.</param>
+/// <param name="Bytes">The whole file.</param>
+public sealed record DerivedFile(string Name, string ContentType, byte[] Bytes);

@@ -108,3 +108,11 @@ public sealed class Volume
         internal int Offset(int index) => (IsReversed ? Size - 1 - index : index) * Stride;
     }
 }
+
+/// <summary>One plane of a volume, as it is displayed.</summary>
+/// <param name="Height">Rows.</param>
+/// <param name="Width">Columns.</param>
+/// <param name="Values">Row by row from the top, in the volume's units.</param>
+/// <param name="RowMm">Distance between rows in millimetres.</param>
+/// <param name="ColumnMm">Distance between columns in millimetres.</param>
+public sealed record VolumeSlice(int Height, int Width, float[] Values, double RowMm, double ColumnMm);

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Security.Cryptography;
-using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
 using Microsoft.AspNetCore.Connections;

@@ -1,4 +1,4 @@
-using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;

@@ -2,12 +2,13 @@ using System.Diagnostics;
 using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
-using InverseSolver.Service.Problems;
-using InverseSolver.Service.Requests;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Reconstruction.Solvers;
+using InverseSolver.Service.Problems;
+using InverseSolver.Service.Requests;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;

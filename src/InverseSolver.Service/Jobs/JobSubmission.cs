@@ -2,13 +2,13 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
+using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
-using InverseSolver.Reconstruction;
-using InverseSolver.Reconstruction.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;

@@ -1,5 +1,5 @@
-using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Service.Models;
 using Microsoft.Extensions.Options;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 
 namespace InverseSolver.Service.Models;
 

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;

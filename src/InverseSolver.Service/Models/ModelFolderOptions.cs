@@ -1,5 +1,5 @@
 using System.ComponentModel.DataAnnotations;
-using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Models;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 
 namespace InverseSolver.Service.Models;
 

@@ -1,4 +1,4 @@
-using InverseSolver.Cli;
+using InverseSolver.Cli.Sheets;
 using InverseSolver.Imaging;
 using Xunit;
 

@@ -2,6 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using InverseSolver.Cli;
+using InverseSolver.Cli.Bench;
+using InverseSolver.Cli.Demo;
+using InverseSolver.Cli.Evaluate;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Cli;

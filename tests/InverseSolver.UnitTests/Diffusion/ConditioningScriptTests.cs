@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Diffusion.Weights;
 using Xunit;
 

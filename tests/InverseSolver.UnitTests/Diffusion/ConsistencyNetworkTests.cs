@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;

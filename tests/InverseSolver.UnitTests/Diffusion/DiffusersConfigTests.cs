@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Packages;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

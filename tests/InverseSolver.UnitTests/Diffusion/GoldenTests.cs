@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

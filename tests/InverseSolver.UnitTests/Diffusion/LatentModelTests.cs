@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

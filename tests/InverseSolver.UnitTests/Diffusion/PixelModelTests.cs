@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Operators;

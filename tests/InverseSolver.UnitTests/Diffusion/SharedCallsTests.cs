@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Problems;

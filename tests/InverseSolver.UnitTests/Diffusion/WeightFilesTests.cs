@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Packages;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;

@@ -1,7 +1,8 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Reconstruction;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;

@@ -1,9 +1,10 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Metrics;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.UnitTests.Diffusion;

@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Problems;

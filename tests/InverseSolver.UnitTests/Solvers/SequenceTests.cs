@@ -1,4 +1,5 @@
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Problems;

@@ -1,5 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Networks;
+using InverseSolver.Diffusion.Packages;
 using InverseSolver.Diffusion.Schedules;
 using InverseSolver.Diffusion.Weights;
 using InverseSolver.Reconstruction.Operators;

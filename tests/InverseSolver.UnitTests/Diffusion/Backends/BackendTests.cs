@@ -1,5 +1,6 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Backends;
+using InverseSolver.Diffusion.Packages;
 using Xunit;
 using static InverseSolver.UnitTests.Diffusion.Backends.OnnxBuilder;
 

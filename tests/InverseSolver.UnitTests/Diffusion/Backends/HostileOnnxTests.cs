@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Backends;
+using InverseSolver.Diffusion.Packages;
 using Xunit;
 using static InverseSolver.UnitTests.Diffusion.Backends.OnnxBuilder;
 

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Packages;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion.Backends;

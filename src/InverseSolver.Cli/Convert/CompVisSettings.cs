@@ -1,0 +1,222 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using InverseSolver.Diffusion;
+using InverseSolver.Diffusion.Schedules;
+
+namespace InverseSolver.Cli.Convert;
+
+/// <summary>
+/// Settles what the shapes of the tensors do not tell: an option goes before what the checkpoint stores, that before its config, and that before what
+/// models of its kind usually have, which is an assumption and is called one. What none of them says is an error.
+/// </summary>
+internal sealed class CompVisSettings
+{
+    private readonly Checkpoint checkpoint;
+    private readonly CompVisFamily family;
+    private readonly List<ConversionFinding> findings = [];
+    private readonly List<(string Name, string Option)> missing = [];
+
+    internal CompVisSettings(Checkpoint checkpoint, CompVisUNet unet, CompVisFamily family, ConversionOptions options)
+    {
+        this.checkpoint = checkpoint;
+        this.family = family;
+        CheckUse(unet, options);
+        CompVisConfig? config = options.Config;
+        string assumed = $"assumed: {family.Name}";
+        AttentionHeads? configured = config?.HeadChannels is { } channels ? new(null, channels) : config?.Heads is { } count ? new(count, null) : null;
+        AttentionHeads? heads = Settle("attention", "--heads or --head-channels",
+            (options.Heads is null && options.HeadChannels is null ? null : new AttentionHeads(options.Heads, options.HeadChannels), "option"),
+            (configured, "config"), (family.Heads, assumed));
+        if (unet.ContextChannels is null && (heads is null || unet.HasSeveralHeads(heads)))
+        {
+            NewAttentionOrder = Settle("qkv order", "--attention-order",
+                (options.AttentionOrder, "option"), (config?.NewAttentionOrder switch { true => "new", false => "old", null => null }, "config"), (family.AttentionOrder, assumed)) == "new";
+        }
+
+        double? scale = Settle("latent scale", "--latent-scale", (options.LatentScale, "option"), (Stored("scale_factor") is [var stored] ? stored : null, "checkpoint"), (config?.LatentScale, "config"), (family.LatentScale, assumed));
+        string? prediction = Settle("prediction", "--prediction", (options.Prediction, "option"), (config?.Prediction, "config"), (family.Prediction, assumed));
+        Scheduler = Schedule(options, assumed);
+        if (missing.Count > 0)
+        {
+            throw Missing();
+        }
+
+        (Heads, LatentScale, Prediction) = (heads!, scale!.Value, prediction!);
+        if (LatentScale is not (> 0 and < double.PositiveInfinity))
+        {
+            throw new InvalidModelException($"{checkpoint.Name}: its latent scale is {LatentScale.ToString(CultureInfo.InvariantCulture)}; it must be positive.");
+        }
+
+        Scheduler["prediction_type"] = Prediction;
+    }
+
+    internal AttentionHeads Heads { get; }
+
+    /// <summary>Whether q, k and v of all heads lie one after the other.</summary>
+    internal bool NewAttentionOrder { get; }
+
+    internal double LatentScale { get; }
+
+    internal string Prediction { get; }
+
+    /// <summary>scheduler_config.json.</summary>
+    internal JsonObject Scheduler { get; }
+
+    internal IReadOnlyList<ConversionFinding> Findings => findings;
+
+    // An option that would change nothing is a misunderstanding.
+    private void CheckUse(CompVisUNet unet, ConversionOptions options)
+    {
+        if (options.AttentionOrder is not null && unet.ContextChannels is not null)
+        {
+            throw new InvalidModelException($"{checkpoint.Name}: --attention-order is for models without a context; here q, k and v lie apart.");
+        }
+
+        if (options.RescaleTimesteps is not null && !family.IsPixels)
+        {
+            throw new InvalidModelException($"{checkpoint.Name}: --rescale-timesteps is for guided diffusion, and this is {family.Name}.");
+        }
+    }
+
+    private InvalidModelException Missing()
+    {
+        static string Joined(IEnumerable<string> words) => words.ToArray() is [.. var first, var last] and not [_] ? $"{string.Join(", ", first)} and {last}" : words.Single();
+        return new InvalidModelException(
+            $"{checkpoint.Name}: its {Joined(missing.Select(one => one.Name))} {(missing is [var (only, _)] && !only.EndsWith('s') ? "is" : "are")} not known. The tensors do not tell, and models of this kind ({family.Name}) differ: "
+            + $"give {Joined(missing.Select(one => one.Option))}{(family.IsPixels ? "; docs/models.md has them for the published ones" : ", or the model's own file (--config)")}.");
+    }
+
+    private JsonObject Schedule(ConversionOptions options, string assumed)
+    {
+        // The original samplers: latent-diffusion visits every n-th step from 1 on and ends at the first β, guided diffusion spreads its steps evenly.
+        var scheduler = new JsonObject
+        {
+            ["_class_name"] = "DDIMScheduler",
+            ["num_train_timesteps"] = 1000,
+            ["clip_sample"] = false,
+            ["set_alpha_to_one"] = family.IsPixels,
+            ["steps_offset"] = family.IsPixels ? 0 : 1,
+            ["timestep_spacing"] = family.IsPixels ? "linspace" : "leading",
+        };
+        if (options is { BetaStart: null, BetaSchedule: null, Steps: null } && Stored("betas") is { Length: > 1 } betas)
+        {
+            scheduler["num_train_timesteps"] = betas.Length;
+            return Fitted(scheduler, betas);
+        }
+
+        string? kind = Settle("beta schedule", "--beta-schedule", (options.BetaSchedule, "option"), (options.Config?.BetaSchedule, "config"), (family.BetaSchedule, assumed));
+        int? steps = Settle<int?>("steps", "--steps", (options.Steps, "option"), (options.Config?.Steps, "config"), (family.Steps, assumed));
+        bool rescaled = family.IsPixels && steps is not (null or 1000) && Settle("time", "--rescale-timesteps",
+            (options.RescaleTimesteps switch { true => $"t * 1000 / {steps}", false => "t as it is", null => null }, "option")) is not null && options.RescaleTimesteps == true;
+        (double Start, double End)? range = kind is null or "cosine" ? null : Range(options, kind, steps, assumed);
+        if (missing.Count > 0)
+        {
+            return scheduler;
+        }
+
+        scheduler["num_train_timesteps"] = steps;
+        scheduler["beta_schedule"] = kind == "cosine" ? "squaredcos_cap_v2" : kind;
+        if (range is var (start, end))
+        {
+            (scheduler["beta_start"], scheduler["beta_end"]) = (start, end);
+        }
+
+        return rescaled ? Rescaled(scheduler, NoiseSchedule.FromBetas(NoiseSchedule.Betas(kind!, range?.Start ?? 0, range?.End ?? 0, steps!.Value))) : scheduler;
+    }
+
+    private (double Start, double End)? Range(ConversionOptions options, string kind, int? steps, string assumed)
+    {
+        static (double, double)? Pair(double? start, double? end) => start is { } a && end is { } b ? (a, b) : null;
+
+        // As guided diffusion has it: from 0.0001 to 0.02 for 1000 steps, and as much noise in all for another number of them.
+        (double, double)? guided = family.IsPixels && kind == "linear" && steps is > 20 and { } count ? (0.1 / count, 20.0 / count) : null;
+        return Settle("betas", "--beta-start and --beta-end", (Pair(options.BetaStart, options.BetaEnd), "option"), (Pair(options.Config?.BetaStart, options.Config?.BetaEnd), "config"),
+            (family.Betas, assumed), (guided, "guided diffusion's linear schedule"));
+    }
+
+    /// <summary>
+    /// The steps whose rescaled time is a whole number: those the denoiser knows as 0 to 999. A package calls it by the number of the step and in no other way.
+    /// </summary>
+    private JsonObject Rescaled(JsonObject scheduler, NoiseSchedule all)
+    {
+        const int Times = 1000;
+        if (all.TrainTimesteps % Times != 0)
+        {
+            throw new InvalidModelException($"{checkpoint.Name}: {all.TrainTimesteps} steps with rescaled times are not read; a multiple of {Times} is.");
+        }
+
+        var betas = new JsonArray();
+        double before = 1;
+        for (int i = 0; i < Times; i++)
+        {
+            double now = all.AlphasCumprod[i * (all.TrainTimesteps / Times)];
+            betas.Add((JsonNode)(1 - now / before));
+            before = now;
+        }
+
+        scheduler.Remove("beta_schedule");
+        scheduler.Remove("beta_start");
+        scheduler.Remove("beta_end");
+        (scheduler["num_train_timesteps"], scheduler["trained_betas"]) = (Times, betas);
+        return scheduler;
+    }
+
+    private JsonObject Fitted(JsonObject scheduler, double[] betas)
+    {
+        double start = Rounded(betas[0]), end = Rounded(betas[^1]);
+        string? kind = ((string[])["scaled_linear", "linear"]).FirstOrDefault(name =>
+            NoiseSchedule.Betas(name, start, end, betas.Length).Zip(betas, (a, b) => Math.Abs(a - b) <= 2e-6 * b).All(same => same));
+        if (kind is null)
+        {
+            scheduler["trained_betas"] = new JsonArray([.. betas.Select(beta => (JsonNode)beta)]);
+        }
+        else
+        {
+            scheduler["beta_schedule"] = kind;
+            scheduler["beta_start"] = start;
+            scheduler["beta_end"] = end;
+        }
+
+        findings.Add(new ConversionFinding("betas", kind is null ? $"{betas.Length} of its own" : Invariant($"{kind}, {start} to {end}, {betas.Length} steps"), "checkpoint"));
+        return scheduler;
+    }
+
+    // Stored in float32, which holds seven digits of what was meant.
+    private static double Rounded(double value) => double.Parse(value.ToString("G6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+
+    /// <summary>A small buffer of the checkpoint, by the shortest decimals that mean the same in its precision; null where it has none, or one of half precision, which is too coarse.</summary>
+    private double[]? Stored(string name)
+    {
+        if (!checkpoint.Tensors.TryGetValue(name, out CheckpointTensor? tensor) || tensor.Bytes > 1 << 20)
+        {
+            return null;
+        }
+
+        byte[] bytes = checkpoint.Read(tensor);
+        return tensor.Type switch
+        {
+            "F32" => [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(value => double.Parse(value.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))],
+            "F64" => MemoryMarshal.Cast<byte, double>(bytes).ToArray(),
+            _ => null,
+        };
+    }
+
+    /// <summary>The first candidate that there is; without one, it is noted as missing.</summary>
+    private T? Settle<T>(string name, string option, params (T? Value, string Source)[] candidates)
+    {
+        foreach ((T? value, string source) in candidates)
+        {
+            if (value is not null)
+            {
+                findings.Add(new ConversionFinding(name, Invariant($"{value}"), source));
+                return value;
+            }
+        }
+
+        missing.Add((name, option));
+        return default;
+    }
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

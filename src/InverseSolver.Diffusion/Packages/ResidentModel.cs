@@ -1,0 +1,67 @@
+using System.Runtime.ExceptionServices;
+
+namespace InverseSolver.Diffusion.Packages;
+
+/// <summary>One version of a model on one device: being loaded, loaded, or on its way out. Guarded by its catalogue's gate, but for <see cref="Wait"/>.</summary>
+internal sealed class ResidentModel(string id, Device device, string hash, long expectedBytes) : IDisposable
+{
+    private readonly TaskCompletionSource<LatentModel> model = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal string Id => id;
+
+    internal Device Device => device;
+
+    internal string Hash => hash;
+
+    internal long Bytes { get; private set; } = expectedBytes;
+
+    internal int Users { get; private set; }
+
+    internal DateTimeOffset LastUsed { get; private set; }
+
+    /// <summary>Whether nobody new may have it.</summary>
+    internal bool Retired { get; set; }
+
+    internal void Enter() => (Users, LastUsed) = (Users + 1, DateTimeOffset.UtcNow);
+
+    internal void Leave() => (Users, LastUsed) = (Users - 1, DateTimeOffset.UtcNow);
+
+    internal void Succeed(LatentModel loaded)
+    {
+        Bytes = loaded.WeightBytes;
+        model.SetResult(loaded);
+    }
+
+    internal void Fail(Exception error)
+    {
+        Retired = true;
+        model.SetException(error);
+        _ = model.Task.Exception;
+    }
+
+    /// <summary>The model, once it is loaded.</summary>
+    internal LatentModel Wait(CancellationToken cancellation)
+    {
+        try
+        {
+            model.Task.Wait(cancellation);
+        }
+        catch (AggregateException failed)
+        {
+            ExceptionDispatchInfo.Throw(failed.InnerException!);
+        }
+
+        return model.Task.Result;
+    }
+
+    internal LoadedModel Describe() => new(
+        device, hash, Retired ? LoadState.Unloading : model.Task.IsCompleted ? LoadState.Loaded : LoadState.Loading, Bytes, Users, LastUsed);
+
+    public void Dispose()
+    {
+        if (model.Task.IsCompletedSuccessfully)
+        {
+            model.Task.Result.Dispose();
+        }
+    }
+}
