@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json.Nodes;
 using InverseSolver.Service.Documentation;
 using InverseSolver.Reconstruction.Problems;
