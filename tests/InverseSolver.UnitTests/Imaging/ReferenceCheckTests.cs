@@ -71,7 +71,7 @@ public sealed class ReferenceCheckTests : IDisposable
     {
         var origin = new MeasurementOrigin { Format = "ismrmrd", Study = Somebody with { PatientName = "Roe^Rita" } };
         string said = Assert.Single(ReferenceCheck.Check(_reader, Dicom(Somebody), origin, force: false).Remarks);
-        Assert.Contains("one patient ID and two names", said, StringComparison.Ordinal);
+        Assert.Contains("the same patient ID and different names", said, StringComparison.Ordinal);
         Assert.DoesNotContain("Roe", said, StringComparison.Ordinal);
     }
 
@@ -82,7 +82,11 @@ public sealed class ReferenceCheckTests : IDisposable
         byte[] reference = DicomSeeds.File(dump);
         StudyInformation read = DicomFile.ReadStudy(_reader, reference);
         if (dump == "mr-signed") Assert.Equal("Müller^Mia", read.PatientName);
-        var origin = new MeasurementOrigin { Format = "ismrmrd", Study = new StudyInformation { PatientName = read.PatientName!.ToLowerInvariant().Replace('^', ' ') } };
+        var origin = new MeasurementOrigin
+        {
+            Format = "ismrmrd",
+            Study = new StudyInformation { PatientName = read.PatientName!.ToLowerInvariant().Replace('^', ' ') },
+        };
         Assert.Same(origin, ReferenceCheck.Check(_reader, reference, origin, force: false));
         AssertCompared(reference, origin with { Study = new StudyInformation { PatientName = "Mueller^Mia" } }, "the patient's name");
     }
@@ -108,7 +112,10 @@ public sealed class ReferenceCheckTests : IDisposable
     [Fact]
     public void What_is_no_DICOM_image_is_no_reference()
     {
-        Assert.Contains("DICOM image", Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, new byte[300], MeasurementOrigin.None, force: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "DICOM image",
+            Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, new byte[300], MeasurementOrigin.None, force: true)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, DicomSeeds.File("report"), MeasurementOrigin.None, force: true));
     }
 
