@@ -39,7 +39,8 @@ public sealed class ConditioningTests : IDisposable
 
         // The check of the package against its references takes the stored context too.
         File.WriteAllBytes(Path.Combine(package.Folder, GoldenCheck.FileName), new SafetensorsBuilder()
-            .Add("noisy_latent", "F32", [1, 4, 16, 16], Bytes("x")).Add("t", "I64", [1], [7, 0, 0, 0, 0, 0, 0, 0]).Add("predicted_noise", "F32", [1, 4, 16, 16], Bytes("out")).ToBytes());
+            .Add("noisy_latent", "F32", [1, 4, 16, 16], Bytes("x")).Add("t", "I64", [1], [7, 0, 0, 0, 0, 0, 0, 0]).Add(
+                "predicted_noise", "F32", [1, 4, 16, 16], Bytes("out")).ToBytes());
         GoldenResult result = Assert.Single(GoldenCheck.Run(package.Folder));
         Assert.True(result.Passes(), $"{result}");
 
@@ -119,7 +120,11 @@ public sealed class ConditioningTests : IDisposable
         { StableDiffusionPackage.Pndm, 3 },
         { StableDiffusionPackage.VPrediction, 3 },
         { StableDiffusionPackage.VPrediction.Replace("v_prediction", "sample", StringComparison.Ordinal), 3 },
-        { """{"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "clip_sample": false, "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}""", 3 },
+        {
+            """{"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "clip_sample": false,"""
+                + """ "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}""",
+            3
+        },
     };
 
     [Theory, MemberData(nameof(Jobs))]
@@ -134,7 +139,14 @@ public sealed class ConditioningTests : IDisposable
         SimulatedMeasurement simulated = Reconstructor.Simulate(problem, new ArrayData([3, 50, 37], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
         ReconstructionResult result = Reconstructor.Run(
             model,
-            new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.02, Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 8 }, Seed = 1 },
+            new ReconstructionRequest
+            {
+                Problem = problem,
+                Measurement = simulated.Measurement,
+                Sigma = 0.02,
+                Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 8 },
+                Seed = 1,
+            },
             null,
             default);
         Assert.Equal([3, 50, 37], result.Image.Shape);
@@ -148,7 +160,10 @@ public sealed class ConditioningTests : IDisposable
         File.Delete(Path.Combine(package.Folder, "conditioning.safetensors"));
         using var catalogue = new ModelCatalog([package.Folder]);
         ModelInfo info = Assert.Single(catalogue.Models);
-        Assert.Equal("needs a context such as a text's embedding, and there is no conditioning.safetensors in its folder: scripts/write-conditioning.py writes one for the empty prompt (docs/models.md)", info.Missing);
+        Assert.Equal(
+            "needs a context such as a text's embedding, and there is no conditioning.safetensors in its folder: "
+                + "scripts/write-conditioning.py writes one for the empty prompt (docs/models.md)",
+            info.Missing);
         var problem = new Denoising();
         var request = new ReconstructionRequest
         {
@@ -238,7 +253,9 @@ public sealed class ConditioningTests : IDisposable
             File.Copy(Path.Combine(TestData.Golden("variants/u-class"), file), Path.Combine(package.Folder, "unet", file), overwrite: true);
         }
 
-        Assert.Equal("needs a class, and its model.json names none: \"conditioning\": {\"classLabel\": n}, n from 0 to 4 (docs/models.md)", ModelPackage.ReadInfo(package.Folder).Missing);
+        Assert.Equal(
+            "needs a class, and its model.json names none: \"conditioning\": {\"classLabel\": n}, n from 0 to 4 (docs/models.md)",
+            ModelPackage.ReadInfo(package.Folder).Missing);
         CardRefused("""{"conditioning": {"classLabel": 5}}""", "a class beyond the denoiser's 5");
         CardRefused("""{"conditioning": {"classLabel": 1, "guidanceScale": 2}}""", "without an unconditionalClass");
         CardRefused("""{"conditioning": {"file": "x.safetensors"}}""", "a file, but the denoiser takes classes");
@@ -272,7 +289,8 @@ public sealed class ConditioningTests : IDisposable
     {
         string folder = PixelPackage.Create(1, 1);
         File.WriteAllText(Path.Combine(folder, "model.json"), """{"conditioning": {"classLabel": 1}}""");
-        Assert.Contains("the denoiser takes nothing", Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the denoiser takes none", Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(folder)).Message, StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }
 
