@@ -1,10 +1,10 @@
 namespace InverseSolver.Service.Access;
 
-/// <summary>The service does not start as it is configured. Its text is all that is printed.</summary>
-/// <param name="message">Why, and what to change.</param>
-/// <param name="exitCode">1: the surroundings do not allow it; 2: an option has no valid value.</param>
+/// <summary>The service cannot start with its configuration. Only this text is printed.</summary>
+/// <param name="message">The reason and the remedy.</param>
+/// <param name="exitCode">1: the environment does not allow it; 2: an option has no valid value.</param>
 internal sealed class StartRefusedException(string message, int exitCode = 1) : Exception(message)
 {
-    /// <summary>What the process returns.</summary>
+    /// <summary>The exit code of the process.</summary>
     public int ExitCode { get; } = exitCode;
 }
