@@ -6,7 +6,7 @@ using InverseSolver.UnitTests.Imaging;
 
 namespace InverseSolver.ServiceTests;
 
-/// <summary>What a reader of a result should know reaches him: in the job, in the report, in the DICOM files.</summary>
+/// <summary>Warnings reach the reader of a result: in the job, in the report, in the DICOM files.</summary>
 public sealed class WarningStories(Service service) : IClassFixture<Service>
 {
     private const int Side = 32;

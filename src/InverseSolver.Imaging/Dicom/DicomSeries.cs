@@ -20,7 +20,7 @@ public static class DicomSeries
         if (series.Slices < 1 || series.Rows is < 1 or > Largest || series.Columns is < 1 or > Largest
             || series.Values.Length != (long)series.Slices * series.Rows * series.Columns)
             throw new ArgumentException("The values are not (slices, rows, columns).", nameof(series));
-        if (series.Geometry is { } geometry && geometry.Count != series.Slices)
+        if (series.Geometry is { } places && places.Count != series.Slices)
         {
             throw new ArgumentException("There must be a geometry for each slice.", nameof(series));
         }

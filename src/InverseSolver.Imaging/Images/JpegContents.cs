@@ -130,7 +130,7 @@ internal sealed class JpegContents : ImageContents
         {
             case 1: return [];
             case 3:
-                bool rgb = isRgb ?? (!hasJfif && (adobe is { } transform ? transform == 0 : ids is [(byte)'R', (byte)'G', (byte)'B']));
+                bool rgb = isRgb ?? (!hasJfif && (adobe is { } colours ? colours == 0 : ids is [(byte)'R', (byte)'G', (byte)'B']));
                 transform = rgb ? 0 : 1;
                 break;
             default:

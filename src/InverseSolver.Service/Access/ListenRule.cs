@@ -66,12 +66,12 @@ internal static class ListenRule
     }
 }
 
-/// <summary>Who may reach the service.</summary>
+/// <summary>Access to the service.</summary>
 internal sealed class AccessOptions
 {
     /// <summary>The configuration section.</summary>
     public const string Section = "Access";
 
-    /// <summary>Whether the service may listen beyond loopback, where anybody who reaches it may use it.</summary>
+    /// <summary>True where the service may listen beyond loopback, open to anyone who can reach it.</summary>
     public bool AllowAnonymous { get; init; }
 }

@@ -10,7 +10,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>Adds to schemas what the generator does not see: discriminators, strictness, and the solvers' parameters.</summary>
+/// <summary>Adds to schemas the discriminators, strictness and solver parameters, which the generator does not know.</summary>
 internal sealed partial class SchemaDetails : ISchemaFilter
 {
     /// <inheritdoc/>

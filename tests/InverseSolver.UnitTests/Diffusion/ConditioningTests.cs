@@ -210,7 +210,7 @@ public sealed class ConditioningTests : IDisposable
     [InlineData("""{"conditioning": {"file": "x.bin"}}""", "conditioning.file must be the name of a .safetensors file")]
     [InlineData("""{"conditioning": {"guidanceScale": -1}}""", "conditioning.guidanceScale must lie in [0, 100]")]
     [InlineData("""{"conditioning": {"guidanceScale": "7"}}""", "guidanceScale must be a number")]
-    [InlineData("""{"conditioning": {"scale": 7}}""", "conditioning has 'scale', which is not known")]
+    [InlineData("""{"conditioning": {"scale": 7}}""", "conditioning has 'scale', which is unknown")]
     [InlineData("""{"conditioning": {"classLabel": 7}}""", "names a class, but the denoiser takes a context")]
     [InlineData("""{"conditioning": {"classLabel": -7}}""", "conditioning.classLabel must be a whole number from 0")]
     public void A_card_that_says_something_else_is_refused(string card, string message)
@@ -234,7 +234,7 @@ public sealed class ConditioningTests : IDisposable
         Write(new SafetensorsBuilder().Add("embedding", "F32", [7, 24], new byte[672]).Add("unconditional", "F32", [8, 24], new byte[768]));
         Refused("'unconditional' has the shape (8, 24), 'embedding' has (7, 24)");
         Write(new SafetensorsBuilder().Add("embedding", "F32", [7, 24], new byte[672]).Add("unconditional", "F32", [7, 24], new byte[672]).Add("x", [1f]));
-        Refused("tensor 'x' of type F32 is not known");
+        Refused("tensor 'x' of type F32 is unknown");
         byte[] nan = [.. new byte[668], 0, 0, 0xC0, 0x7F];
         Write(new SafetensorsBuilder().Add("embedding", "F32", [7, 24], nan).Add("unconditional", "F32", [7, 24], new byte[672]));
         Refused("tensor 'embedding' holds a NaN");

@@ -49,8 +49,8 @@ public sealed class DiffusersConfigTests : IDisposable
     [InlineData("unet2d-attn", """ "mid_block_type": null """, "'mid_block.attentions.0.group_norm.bias' has no place")]
     [InlineData("unet2d-attn", """ "time_embedding_dim": 64 """, "'time_embedding.linear_1.weight' has the shape (32, 8); the config requires (64, 8)")]
     [InlineData("unet2d-attn", """ "norm_eps": NaN """, "'norm_eps' must be a number")]
-    [InlineData("unet2d-attn", """ "some_scale": -Infinity """, "'some_scale' is not known")]
-    [InlineData("unet2d-attn", """ "decays": 0.9 """, "'decays' is not known")]
+    [InlineData("unet2d-attn", """ "some_scale": -Infinity """, "'some_scale' is unknown")]
+    [InlineData("unet2d-attn", """ "decays": 0.9 """, "'decays' is unknown")]
     [InlineData("autoencoder-kl", """ "shift_factor": 0.1159 """, "'shift_factor' is 0.1159")]
     [InlineData("autoencoder-kl", """ "shift_factor": NaN """, "'shift_factor' must be a number")]
     public void Options_that_change_something_are_refused_by_name(string golden, string options, string message)

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
-/// <summary>What the networks call of libtorch beside <see cref="LayerFunctions"/>.</summary>
+/// <summary>The calls of the networks into libtorch beside <see cref="LayerFunctions"/>.</summary>
 public sealed class LayerFunctionTests
 {
     // Operations on shapes and types, and arithmetic element by element: what a graph of a network has beside its layers.

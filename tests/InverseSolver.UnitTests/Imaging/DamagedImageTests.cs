@@ -5,7 +5,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Imaging;
 
-/// <summary>What decoders let through: files whose container is whole and whose pixels are not, and what may stand beside the pixels.</summary>
+/// <summary>Damage that decoders accept: files with an intact container and damaged pixels, and data beside the pixels.</summary>
 public class DamagedImageTests
 {
     private static readonly ImageLimits Limits = new();

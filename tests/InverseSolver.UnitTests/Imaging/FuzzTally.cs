@@ -1,11 +1,11 @@
-using System.Globalization;
 using System.Diagnostics;
+using System.Globalization;
 using InverseSolver.Imaging;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Imaging;
 
-/// <summary>What became of damaged files.</summary>
+/// <summary>The outcomes for damaged files.</summary>
 /// <param name="name">Of the first file and the random numbers.</param>
 /// <param name="time">The most time that the reader has for a file.</param>
 /// <param name="folder">Where the counts go as they grow, and the files that ended the reader or were neither read nor refused; null for nowhere.</param>

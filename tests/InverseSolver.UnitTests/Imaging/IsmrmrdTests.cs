@@ -34,7 +34,7 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("center_sample_zero", "center_sample of the readouts is 0, which says nothing; sample 24")]
     [InlineData("one_of_two_partitions", "the scan is treated as 2-D")]
     [InlineData("nearly_whole", null)]
-    [InlineData("more_lines", "more than the header's matrix of 18; 20 are taken")]
+    [InlineData("more_lines", "than the header's matrix of 18; 20 are assumed")]
     [InlineData("body_coil", "20 lines of another number of coils than the header's 4 receiver channels left out")]
     [InlineData("metres", "perhaps it is in metres")]
     [InlineData("integrated", "7 separate calibration lines, and 3 of the image between them")]

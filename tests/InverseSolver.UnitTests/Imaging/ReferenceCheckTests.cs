@@ -20,7 +20,7 @@ public sealed class ReferenceCheckTests : IDisposable
 
     public void Dispose() => _reader.Dispose();
 
-    /// <summary>What the measurement names otherwise than the reference, and what is said to differ.</summary>
+    /// <summary>The identifiers in which the measurement differs from the reference, and the reported difference.</summary>
     public static TheoryData<string, string?> Others => new()
     {
         { "nothing", null },
@@ -91,7 +91,7 @@ public sealed class ReferenceCheckTests : IDisposable
         AssertCompared(reference, origin with { Study = new StudyInformation { PatientName = "Mueller^Mia" } }, "the patient's name");
     }
 
-    /// <summary>Where a slice of 100 mm lies, whether the two name one frame of reference, and whether it may be.</summary>
+    /// <summary>The position of a slice of 100 mm, true where both have one frame of reference, and true where the reference is accepted.</summary>
     [Theory]
     [InlineData(0, 0, 30, false, false)]
     [InlineData(0, 0, 30, true, true)]

@@ -19,7 +19,7 @@ public sealed class DicomBuilder
         .Numbers(0x00280002, 1).Text(0x00280004, "CS", "MONOCHROME2").Numbers(0x00280010, rows).Numbers(0x00280011, columns)
         .Numbers(0x00280100, 16).Numbers(0x00280101, 16).Numbers(0x00280102, 15).Numbers(0x00280103, 0).Pixels(pixels);
 
-    /// <summary>Where the slice lies: rows to the left, columns to the back.</summary>
+    /// <summary>The position of the slice: rows to the left, columns to the back.</summary>
     internal DicomBuilder At(double x, double y, double z, string orientation = @"1\0\0\0\1\0") =>
         Text(0x00200032, "DS", string.Create(CultureInfo.InvariantCulture, $@"{x}\{y}\{z}"))
         .Text(0x00200037, "DS", orientation).Text(0x00280030, "DS", @"1\1").Text(0x00180050, "DS", "2");

@@ -29,7 +29,7 @@ public sealed class DicomStackTests : IDisposable
         Assert.Equal([-3.0, 0, 3, 6, 9], read.Origin.Geometry!.Select(place => place!.Position.Z));
         Assert.Equal(["1.2.3.4.2", "1.2.3.4.4", "1.2.3.4.1", "1.2.3.4.5", "1.2.3.4.3"], read.Origin.Sources!.Select(source => source.SopInstanceUid));
         Assert.Equal((50.0, 0.0, 1 / 50.0 / Math.Sqrt(12)), (read.Origin.Scale, read.Origin.Offset, read.Files["measurement"].Quantisation));
-        Assert.Equal("The measurement is a series of 5 DICOM files, in the order of their places.", Assert.Single(read.Origin.Routine));
+        Assert.Equal("The measurement is a series of 5 DICOM files, in the order of their positions.", Assert.Single(read.Origin.Routine));
         Assert.Empty(read.Origin.Remarks);
     }
 
@@ -122,7 +122,7 @@ public sealed class DicomStackTests : IDisposable
     public void Distances_that_differ_are_remarked_on(string words, params double[] places) =>
         Assert.Contains(Stack(Series(places)).Origin.Remarks, remark => remark.Contains(words, StringComparison.Ordinal));
 
-    /// <summary>What is wrong with the second of three files, and a word of what is said.</summary>
+    /// <summary>The fault of the second of three files, and a part of the message.</summary>
     public static TheoryData<string, Func<DicomBuilder>> Mixed => new()
     {
         { "2 series", () => Slice(2, 3).Text(0x0020000E, "UI", "1.2.3.99") },
@@ -134,7 +134,7 @@ public sealed class DicomStackTests : IDisposable
         { @"mixes frame types (ORIGINAL\PRIMARY\M; ORIGINAL\PRIMARY\M\PHASE)", () => Slice(2, 0).Text(0x00089208, "CS", "PHASE") },
         { "not parallel", () => Slice(2, 3).At(0, 0, 3, @"1\0\0\0\0\-1") },
         { "not parallel", () => Slice(2, 3).Text(0x00280030, "DS", @"2\2") },
-        { "1 of the series' 3 files say no place", () => Slice(2, 3).Without(0x00200032) },
+        { "1 of the series' 3 files state no position", () => Slice(2, 3).Without(0x00200032) },
         { "1 of the series' 3 images have the position of another (echo times 10, 30 ms)", () => Slice(2, 0).Text(0x00180081, "DS", "30") },
         { "1 of the series' 3 images have the position of another (several echoes", () => Slice(2, 0.001) },
         { "MOSAIC", () => Slice(2, 3).Text(0x00080008, "CS", @"ORIGINAL\PRIMARY\M\MOSAIC") },
