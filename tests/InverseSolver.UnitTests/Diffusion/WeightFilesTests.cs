@@ -137,7 +137,7 @@ public sealed class WeightFilesTests : IDisposable
 
     [Fact]
     public void A_tensor_that_lies_in_another_shard_than_the_index_says_is_named() =>
-        Spoiled(index => index["weight_map"]!["conv_in.bias"] = Second, $"{First} holds the tensor 'conv_in.bias', which {Index} says is in {Second}");
+        Spoiled(index => index["weight_map"]!["conv_in.bias"] = Second, $"{First} holds the tensor 'conv_in.bias', which {Index} assigns to {Second}");
 
     [Fact]
     public void A_tensor_that_only_the_index_knows_is_named() =>

@@ -98,7 +98,7 @@ public sealed class HostileOnnxTests
     [InlineData("AA 00", "'/etc/hostname'; external data must be a plain file")]
     [InlineData("AA 80 80 80 00", "'/etc/hostname'; external data must be a plain file")]
     [InlineData("AA 80 80 80 10", "'/etc/hostname'; external data must be a plain file")]
-    [InlineData("AA 80 80 80 80 00", "at byte 2 is no field, number or text of a protocol buffer")]
+    [InlineData("AA 80 80 80 80 00", "byte 2 does not begin a valid field, number or text of a protocol buffer")]
     public void A_field_behind_a_long_tag_is_read_as_ONNX_Runtime_reads_it(string tag, string message)
     {
         // Field 5 of a graph, an initializer, is 2A; protobuf lets a tag have up to five bytes and drops what goes beyond 32 bits.

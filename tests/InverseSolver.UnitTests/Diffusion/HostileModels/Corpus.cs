@@ -64,7 +64,7 @@ internal static class Corpus
         ["a hash of an endless list"] = Json(
             Card, "sha256 must map file names to hashes",
             json => json["sha256"] = new JsonObject([.. Enumerable.Range(0, 1001).Select(i => KeyValuePair.Create($"{i}", (JsonNode?)new string('0', 64)))])),
-        ["a hash of another file of a terabyte"] = new("lists more than 1073741824 bytes of files that are no part", folder =>
+        ["a hash of another file of a terabyte"] = new("lists more than 1073741824 bytes of files that are not part", folder =>
             Sparse("other.bin", "", Terabyte, []).Spoil(folder) && Hash("other.bin", "").Spoil(folder)),
         ["weights that are a pipe"] = Special(Weights, "pipe, a socket or a device", path => Made("mkfifo", path)),
         ["a config that is a pipe"] = Special(Config, "unet/config.json is a pipe, a socket or a device", path => Made("mkfifo", path)),
