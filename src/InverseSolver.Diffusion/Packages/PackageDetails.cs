@@ -40,8 +40,3 @@ public sealed record PackageDetails(
         return json;
     }
 }
-
-/// <summary>A package that cannot be used.</summary>
-/// <param name="Name">Its folder's name.</param>
-/// <param name="Reason">The reason.</param>
-public sealed record BrokenModel(string Name, string Reason);

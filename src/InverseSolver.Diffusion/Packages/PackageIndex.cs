@@ -186,5 +186,5 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
 
 /// <summary>A package that cannot be used.</summary>
 /// <param name="Name">Its folder's name.</param>
-/// <param name="Reason">Why not.</param>
+/// <param name="Reason">The reason.</param>
 public sealed record BrokenModel(string Name, string Reason);
