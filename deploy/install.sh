@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs InverseSolver from this bundle on Debian 13 (amd64), without a network, and again over an older version. Run as root.
 #   /opt/inverse-solver              programs and the bundled models; /usr/local/bin/inverse
-#   /var/lib/inverse-solver          data: jobs and their results; is left alone
-#   /etc/inverse-solver.env          options; is left alone where it exists
+#   /var/lib/inverse-solver          data: jobs and their results; not changed
+#   /etc/inverse-solver.env          options; not changed where it exists
 #   /srv/inverse-solver/models       further models
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -12,12 +12,13 @@ fail() { echo "error: $1" >&2; exit 1; }
 [ "$(dpkg --print-architecture)" = amd64 ] || fail "this bundle is for amd64."
 sha256sum --check --quiet SHA256SUMS || fail "the bundle is damaged."
 
-# The bundle as apt's only source: what is installed already, or newer, stays.
+# The bundle is apt's only source; installed packages of the same or a newer version stay.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/lists"
 echo "deb [trusted=yes] file:$PWD/packages/ ./" >"$work/sources.list"
-apt=(apt-get -qq -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$work/lists" -o Acquire::Languages=none -o APT::Sandbox::User=root)
+apt=(apt-get -qq -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$work/lists"
+  -o Acquire::Languages=none -o APT::Sandbox::User=root)
 mapfile -t packages <packages.list
 "${apt[@]}" update
 DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null
@@ -27,7 +28,7 @@ getent passwd inverse >/dev/null || useradd --system --gid inverse --home-dir /v
 install -d -o inverse -g inverse -m 750 /var/lib/inverse-solver
 install -d -m 755 /srv/inverse-solver/models
 
-# The new version beside the old one, then in its place.
+# The new version is copied beside the old one and then replaces it.
 rm -rf /opt/inverse-solver.new
 mkdir -p /opt
 cp -r app /opt/inverse-solver.new
@@ -38,6 +39,10 @@ rm -rf /opt/inverse-solver.previous
 mv /opt/inverse-solver.new /opt/inverse-solver
 ln -sfn /opt/inverse-solver/inverse /usr/local/bin/inverse
 install -D -m 644 inverse-solver.service /etc/systemd/system/inverse-solver.service
-[ -e /etc/inverse-solver.env ] || printf '# Options of the service, one a line: /opt/inverse-solver/docs/configuration.md\n#Jobs__QueueCapacity=64\n' >/etc/inverse-solver.env
+[ -e /etc/inverse-solver.env ] || cat >/etc/inverse-solver.env <<'OPTIONS'
+# Options of the service, one a line: /opt/inverse-solver/docs/configuration.md
+#Jobs__QueueCapacity=64
+OPTIONS
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
-echo "InverseSolver $(cat VERSION) is installed: systemctl enable --now inverse-solver (or restart), then $PWD/smoke.sh http://localhost:8080 /opt/inverse-solver/docs/images/slice.png"
+echo "InverseSolver $(cat VERSION) is installed: systemctl enable --now inverse-solver (or restart)," \
+  "then $PWD/smoke.sh http://localhost:8080 /opt/inverse-solver/docs/images/slice.png"

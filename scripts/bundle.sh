@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes artifacts/bundle/inverse-solver-VERSION.tar.gz: all that a bare Debian 13 (amd64) without a network needs for the service and the CLI. Needs root, Debian, the .NET SDK and a network.
+# Makes artifacts/bundle/inverse-solver-VERSION.tar.gz: all that a bare Debian 13 (amd64) without a network needs for the
+# service and the CLI. Needs root, Debian, the .NET SDK and a network.
 # Usage: bundle.sh [MODELS...]      MODELS: further folders with model packages
 # In the bundle: the packages (.deb) that a minimal Debian 13 lacks, the programs, models, licences, documents, checksums, install.sh.
 # inverse_reader is compiled on Debian 13, in artifacts/bundle/root, which is kept for the next time.
@@ -22,12 +23,16 @@ mkdir -p "$bundle/packages"
 # shellcheck disable=SC2016  # Expanded by the inner shell.
 inside() { unshare --mount --propagation private bash -c 'mount -t proc proc "$1/proc" && exec chroot "$@"' bash "$chroot" "$@"; }
 
-# The list of packages that are to be fetched is made on the bare root, so it is taken once, before the compiler goes in.
+# The list of packages to fetch is made once on the bare root, before the compiler is installed.
 if [ ! -e "$work/packages.list" ]; then
   step "a minimal Debian 13, and the packages that it lacks"
   rm -rf "$chroot"
   debootstrap --variant=minbase $release "$chroot" >"$work/debootstrap.log" || { tail "$work/debootstrap.log" >&2; exit 1; }
-  printf 'deb http://deb.debian.org/debian %s main\ndeb http://deb.debian.org/debian %s-updates main\ndeb http://deb.debian.org/debian-security %s-security main\n' $release $release $release >"$chroot/etc/apt/sources.list"
+  cat >"$chroot/etc/apt/sources.list" <<SOURCES
+deb http://deb.debian.org/debian $release main
+deb http://deb.debian.org/debian $release-updates main
+deb http://deb.debian.org/debian-security $release-security main
+SOURCES
   install -D -m 755 scripts/install-packages.sh "$chroot/source/scripts/install-packages.sh"
   inside /source/scripts/install-packages.sh --list run image >"$work/packages.wanted"
   inside apt-get update -qq
@@ -41,7 +46,7 @@ if [ ! -e "$work/packages.list" ]; then
 fi
 cp "$work"/packages/*.deb "$bundle/packages/"
 cp "$work/packages.list" "$bundle/packages.list"
-# What apt needs to know of a folder of packages.
+# apt's index of a folder of packages.
 (cd "$bundle/packages" && for deb in *.deb; do
   dpkg-deb --field "$deb"
   printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$deb" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -d ' ' -f 1)"
@@ -55,8 +60,8 @@ inside /source/src/InverseSolver.Native/build.sh
 
 step "programs, models, documents"
 for project in Service Cli; do
-  INVERSE_NATIVE_OUT=$chroot/source/artifacts/native dotnet publish "src/InverseSolver.$project" -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true \
-    -v quiet -nologo --artifacts-path "$work/build" -o "$bundle/app"
+  INVERSE_NATIVE_OUT=$chroot/source/artifacts/native dotnet publish "src/InverseSolver.$project" \
+    -c Release -r linux-x64 --self-contained -p:SkipNativeBuild=true -v quiet -nologo --artifacts-path "$work/build" -o "$bundle/app"
 done
 for models in models "$@"; do
   mkdir -p "$bundle/app/models"
@@ -75,6 +80,7 @@ step "checksums and archive"
 mv "$work/SHA256SUMS" "$bundle/"
 tar -C "$work" --owner=0 --group=0 --sort=name -czf "$bundle.tar.gz" "$name"
 mib() { du -sm "$1" | cut -f 1; }
-echo "$(find "$bundle/packages" -name '*.deb' | wc -l) packages $(mib "$bundle/packages") MiB, app $(mib "$bundle/app") MiB (models $(mib "$bundle/app/models") MiB)"
+echo "$(find "$bundle/packages" -name '*.deb' | wc -l) packages $(mib "$bundle/packages") MiB," \
+  "app $(mib "$bundle/app") MiB (models $(mib "$bundle/app/models") MiB)"
 echo "${bundle#"$root/"}.tar.gz: $(mib "$bundle.tar.gz") MiB, SHA-256 $(sha256sum "$bundle.tar.gz" | cut -d ' ' -f 1)"
 rm -rf "$bundle"

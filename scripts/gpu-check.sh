@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Checks and times the service, the networks and the solvers on a GPU; without CUDA, on the CPU. Usage: gpu-check.sh [STAGE]...
 # Stages: parity determinism cancel memory sharing precision networks pytorch throughput; all of them where none is named.
-# libtorch: the folder that $LIBTORCH names, or the CUDA build of PyTorch 2.10 that python3 has; else, where there is an NVIDIA GPU, TorchSharp's package for CUDA; else the packaged one.
-# Without a .NET SDK it uses the self-contained programs in artifacts/gpu-check.tar.xz that `make gpu-bundle` made elsewhere. There is no libtorch in them: LIBTORCH is needed, or PyTorch 2.10 for Python.
+# libtorch: the folder in $LIBTORCH, or the CUDA build of PyTorch 2.10 in python3; else, where there is an NVIDIA GPU, TorchSharp's package for CUDA;
+# else the packaged one. Without a .NET SDK it uses the self-contained programs in artifacts/gpu-check.tar.xz, which `make gpu-bundle` makes elsewhere. These
+# contain no libtorch: LIBTORCH is needed, or PyTorch 2.10 for Python.
 # The report is artifacts/gpu-report.md ($REPORT); the exit code is that of the checks.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,7 +21,10 @@ sdk=
 ! command -v dotnet >/dev/null || sdk=1
 libtorch=${LIBTORCH:-}
 if [ -z "$libtorch" ] && command -v python3 >/dev/null; then
-  libtorch=$(python3 -c 'import os, sys, torch; print(os.path.dirname(torch.__file__) if torch.__version__.startswith("2.10.") and (torch.version.cuda or not sys.argv[1]) else "")' "$sdk" 2>/dev/null || true)
+  libtorch=$(python3 -c '
+import os, sys, torch
+usable = torch.__version__.startswith("2.10.") and (torch.version.cuda or not sys.argv[1])
+print(os.path.dirname(torch.__file__) if usable else "")' "$sdk" 2>/dev/null || true)
 fi
 cuda=
 options=()
@@ -41,7 +45,7 @@ fi
 
 started=$SECONDS
 if [ -n "$sdk" ]; then
-  # Of a machine with a libtorch of its own it is not known what it has and lacks: the build says so.
+  # The capabilities of a separately installed libtorch are unknown here; the build reports what is missing.
   scripts/install-packages.sh run build || [ -n "$cuda" ]
   for project in Cli Service; do
     dotnet build "src/InverseSolver.$project" -c Release -v quiet -nologo "${options[@]}" --artifacts-path "$bundle-build" -o "$bundle"
@@ -79,7 +83,8 @@ fi
 
 if wanted throughput; then
   work=$(mktemp -d)
-  "$bundle/InverseSolver.Service" --urls http://127.0.0.1:0 --Jobs:DataFolder "$work/data" --Models:Folders:0 models --Jobs:SharedJobs 16 --Jobs:QueueCapacity 1000 >"$work/log" 2>&1 </dev/null &
+  "$bundle/InverseSolver.Service" --urls http://127.0.0.1:0 --Jobs:DataFolder "$work/data" --Models:Folders:0 models \
+    --Jobs:SharedJobs 16 --Jobs:QueueCapacity 1000 >"$work/log" 2>&1 </dev/null &
   pid=$!
   trap 'kill $pid 2>/dev/null || true; wait $pid 2>/dev/null || true; rm -rf "$work"' EXIT
   url=
@@ -90,9 +95,11 @@ if wanted throughput; then
     sleep 0.2
   done
   [ -n "$url" ] || { tail -n 30 "$work/log" >&2; fail "the service did not start."; }
+  load=(--solver diffPir --concurrency 1,4 --rounds 1)
+  [ -z "$cuda" ] || load=(--solver redDiff --concurrency 1,2,4,8,16 --rounds 2)
   {
     printf '\n## throughput\n\n'
-    "$bundle/inverse" bench jobs --server "$url" --models models --solver "$([ -n "$cuda" ] && echo redDiff || echo diffPir)" --preset fast --concurrency "$([ -n "$cuda" ] && echo 1,2,4,8,16 || echo 1,4)" --rounds "$([ -n "$cuda" ] && echo 2 || echo 1)"
+    "$bundle/inverse" bench jobs --server "$url" --models models --preset fast "${load[@]}"
   } | tee -a "$report" || status=1
 fi
 printf '\nAll of it took %d s.\n' $((SECONDS - started)) | tee -a "$report"

@@ -12,7 +12,7 @@ step() { echo; echo "== $1"; }
 
 step "a bare Debian 13"
 debootstrap --variant=minbase trixie "$chroot" >"$work/debootstrap.log" || { tail "$work/debootstrap.log" >&2; exit 1; }
-# Nothing of the network is left to it, no list of packages either.
+# It has no access to the network and no list of packages.
 rm -rf "$chroot"/var/lib/apt/lists/* "$chroot"/var/cache/apt/archives/*.deb
 : >"$chroot/etc/apt/sources.list"
 mkdir -p "$chroot/media/bundle"
@@ -23,10 +23,13 @@ set -euo pipefail
 /media/bundle/install.sh
 echo "Jobs__QueueCapacity=7" >>/etc/inverse-solver.env
 /media/bundle/install.sh
-[ "$(tail -n 1 /etc/inverse-solver.env)" = Jobs__QueueCapacity=7 ] && [ -d /opt/inverse-solver.previous ] || { echo "error: installing again lost something" >&2; exit 1; }
+[ "$(tail -n 1 /etc/inverse-solver.env)" = Jobs__QueueCapacity=7 ] && [ -d /opt/inverse-solver.previous ] || {
+  echo "error: the second installation lost the options or the previous version" >&2
+  exit 1
+}
 for tool in gcc g++ cc ld make cmake dotnet python3; do ! command -v $tool || { echo "error: $tool came along" >&2; exit 1; }; done
 inverse models check /opt/inverse-solver/models/brain-mri-128
-# The unit's environment and user, without systemd: root read-only but for what the unit leaves writable.
+# The unit's environment and user, without systemd: root read-only except for the unit's writable paths.
 mount --bind / /mnt && mount -o remount,bind,ro /mnt
 mount --bind /var/lib/inverse-solver /mnt/var/lib/inverse-solver
 mount -t tmpfs tmpfs /mnt/tmp
@@ -34,7 +37,8 @@ mount -t proc proc /mnt/proc
 mount --bind /dev /mnt/dev
 unit=$(sed -n 's/^Environment=//p' /etc/systemd/system/inverse-solver.service)
 # shellcheck disable=SC2086  # A list of NAME=VALUE.
-chroot --userspec=inverse:inverse /mnt env -i $unit $(grep -v '^#' /etc/inverse-solver.env) bash -c 'cd /var/lib/inverse-solver && exec /opt/inverse-solver/InverseSolver.Service' >/tmp/log 2>&1 &
+chroot --userspec=inverse:inverse /mnt env -i $unit $(grep -v '^#' /etc/inverse-solver.env) \
+  bash -c 'cd /var/lib/inverse-solver && exec /opt/inverse-solver/InverseSolver.Service' >/tmp/log 2>&1 &
 service=$!
 for ((i = 0; i < 300; i++)); do
   kill -0 $service 2>/dev/null || { cat /tmp/log >&2; exit 1; }

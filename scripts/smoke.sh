@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tries a running service as a user would, by curl: a job with a diffusion model, multi-coil MRI to DICOM, that DICOM in again. Fails where anything does.
+# Tests a running service by curl: a job with a diffusion model, multi-coil MRI to DICOM, and that DICOM as a measurement. Fails if any step does.
 # Usage: smoke.sh URL SLICE      URL: http://localhost:8080      SLICE: an image to make measurements from, for example docs/images/slice.png
 set -euo pipefail
 [ $# = 2 ] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
@@ -36,13 +36,14 @@ call "$work/measurement.npy" "$api/measurements/simulate" -F 'request={"problem"
 solve -F 'request={"model":"brain-mri-128","problem":'"$problem"',"sigma":0.01,"solver":{"type":"reSample","preset":"fast"},"seed":1}' \
   -F "measurement=@$work/measurement.npy" -F "truth=@$slice"
 psnr=$(field psnrDb <"$work/job")
-# 27 dB are usual; without the network there would be 12.
+# About 27 dB are usual; without the network the result has 12.
 awk -v psnr="$psnr" 'BEGIN { exit !(psnr > 22) }' || fail "the result is only $psnr dB from the truth."
 call "$work/result.png" "$api/jobs/$job/artefacts/result.png"
 echo "inpainting: $psnr dB"
 
 coils='{"type":"parallelMri","mask":{"type":"equispaced","spacing":2,"centreLines":24}}'
-call "$work/scan.npz" "$api/measurements/simulate" -F 'request={"problem":'"$coils"',"sigma":0.005,"coils":4,"seed":1}' -H 'Accept: application/zip' -F "image=@$slice"
+call "$work/scan.npz" "$api/measurements/simulate" -F 'request={"problem":'"$coils"',"sigma":0.005,"coils":4,"seed":1}' \
+  -H 'Accept: application/zip' -F "image=@$slice"
 solve -F 'request={"model":"brain-mri-128","problem":'"$coils"',"sigma":0.005,"solver":{"type":"leastSquares"}}' -F "measurement=@$work/scan.npz"
 call "$work/slice.dcm" "$api/jobs/$job/artefacts/result-0000.dcm"
 [ "$(dd if="$work/slice.dcm" bs=1 skip=128 count=4 status=none)" = DICM ] || fail "result-0000.dcm is not a DICOM file."

@@ -1,8 +1,8 @@
 namespace InverseSolver.Diffusion;
 
 /// <summary>A model's file that cannot be used. Its text names the file and the tensor or option, never a folder of this machine.</summary>
-/// <param name="message">What is wrong.</param>
-/// <param name="inner">What the parser said, where a parser said something.</param>
+/// <param name="message">The fault.</param>
+/// <param name="inner">The parser's exception, if any.</param>
 public sealed class InvalidModelException(string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>A name from a file, made fit for a message: printable and short.</summary>

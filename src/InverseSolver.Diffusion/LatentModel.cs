@@ -58,7 +58,7 @@ public abstract class LatentModel : IDisposable
     /// <param name="z">(N, c, h, w) of <see cref="LatentShape"/>.</param>
     /// <param name="height">Height of the image.</param>
     /// <param name="width">Width of the image.</param>
-    /// <returns>(N, C, height, width), in [0,1] but for what the decoder oversteps.</returns>
+    /// <returns>(N, C, height, width), in [0,1] apart from overshoots of the decoder.</returns>
     public Tensor Decode(Tensor z, int height, int width)
     {
         CheckLatent(z, height, width);
@@ -99,7 +99,7 @@ public abstract class LatentModel : IDisposable
     /// <param name="z">(N, c, h, w).</param>
     /// <param name="t">Training timesteps, int64 (N) or (1), in [0, <see cref="ModelInfo.TrainTimesteps"/>).</param>
     /// <param name="conditioning">
-    /// Context (N, L, D), or class labels (N), of a conditional model, without guidance. Null: what is stored with the model
+    /// Context (N, L, D), or class labels (N), of a conditional model, without guidance. Null: the condition stored with the model
     /// (<see cref="ModelInfo.Conditioning"/>), with its guidance.
     /// </param>
     /// <returns>ε, shaped as z.</returns>
@@ -163,7 +163,7 @@ public abstract class LatentModel : IDisposable
     /// <summary>The encoder's input for an image: padded, on [-1,1].</summary>
     private protected Tensor Padded(Tensor x) => ImagePadding.Pad(x, SizeMultiple) * 2.0 - 1.0;
 
-    /// <summary>The image in what the decoder gives.</summary>
+    /// <summary>Crops the decoder's output to the image.</summary>
     private protected static Tensor Image(Tensor padded, int height, int width) => (ImagePadding.Crop(padded, height, width) + 1.0) * 0.5;
 
     private (Tensor Value, Tensor Gradient) Vjp(Func<Tensor, Tensor> function, Tensor at, Func<Tensor, Tensor> cotangent, bool possible, string network)

@@ -2,10 +2,12 @@ using InverseSolver.Diffusion.Schedules;
 
 namespace InverseSolver.Diffusion;
 
-/// <summary>Which of a model's networks give gradients. ONNX Runtime's do not; those that libtorch runs do, and so does the identity of a model in pixel space.</summary>
-/// <param name="Denoiser">Whether the predicted noise has a gradient by the latent.</param>
-/// <param name="Decoder">Whether the decoded image has one by the latent.</param>
-/// <param name="Encoder">Whether the latent has one by the image.</param>
+/// <summary>
+/// The gradients that a model's networks give. Those in ONNX Runtime give none; those in libtorch do, and so does the identity of a model in pixel space.
+/// </summary>
+/// <param name="Denoiser">True where the predicted noise has a gradient by the latent.</param>
+/// <param name="Decoder">True where the decoded image has one by the latent.</param>
+/// <param name="Encoder">True where the latent has one by the image.</param>
 public sealed record ModelGradients(bool Denoiser, bool Decoder, bool Encoder)
 {
     /// <summary>All three.</summary>
@@ -15,16 +17,16 @@ public sealed record ModelGradients(bool Denoiser, bool Decoder, bool Encoder)
     public static ModelGradients None { get; } = new(false, false, false);
 }
 
-/// <summary>What runs a model's networks: <c>libtorch</c>, <c>torchscript</c> or <c>onnx</c>.</summary>
+/// <summary>The backends of a model's networks: <c>libtorch</c>, <c>torchscript</c> or <c>onnx</c>.</summary>
 /// <param name="Denoiser">The denoiser.</param>
 /// <param name="Decoder">The decoder; null for a model in pixel space.</param>
 /// <param name="Encoder">The encoder; null for a model in pixel space.</param>
 public sealed record ModelBackends(string Denoiser, string? Decoder, string? Encoder);
 
-/// <summary>What is known of a model without its weights.</summary>
+/// <summary>The description of a model without its weights.</summary>
 public sealed record ModelInfo
 {
-    /// <summary>How requests name it.</summary>
+    /// <summary>The id in requests.</summary>
     public required string Id { get; init; }
 
     /// <summary>Version of the weights.</summary>
@@ -33,7 +35,7 @@ public sealed record ModelInfo
     /// <summary>One line for people.</summary>
     public string Title { get; init; } = "";
 
-    /// <summary>Which images it was trained on.</summary>
+    /// <summary>The domain of its training images.</summary>
     public string Domain { get; init; } = "";
 
     /// <summary>Channels of the image.</summary>
@@ -48,10 +50,10 @@ public sealed record ModelInfo
     /// <summary>Width of the training images, where it is known.</summary>
     public int? NativeWidth { get; init; }
 
-    /// <summary>Height of the images where the model's files take no other, after padding; null where any will do.</summary>
+    /// <summary>Height of the images, after padding, where the model's files take a single one; null for any.</summary>
     public int? FixedHeight { get; init; }
 
-    /// <summary>Width of the images where the model's files take no other, after padding; null where any will do.</summary>
+    /// <summary>Width of the images, after padding, where the model's files take a single one; null for any.</summary>
     public int? FixedWidth { get; init; }
 
     /// <summary>Channels of the latent.</summary>
@@ -60,10 +62,10 @@ public sealed record ModelInfo
     /// <summary>Height and width of the image over those of the latent.</summary>
     public required int LatentDownsampling { get; init; }
 
-    /// <summary>What the encoder's latent is multiplied by.</summary>
+    /// <summary>The scale of the encoder's latent.</summary>
     public double LatentScale { get; init; } = 1;
 
-    /// <summary>What the network was trained to predict.</summary>
+    /// <summary>The quantity that the network was trained to predict.</summary>
     public PredictionType PredictionType { get; init; }
 
     /// <summary>Number of training timesteps.</summary>
@@ -72,34 +74,34 @@ public sealed record ModelInfo
     /// <summary>τ: root mean square error of encode and decode on [0,1], where it was measured.</summary>
     public double? RoundTripRmse { get; init; }
 
-    /// <summary>Whether it has a consistency network.</summary>
+    /// <summary>True where it has a consistency network.</summary>
     public bool HasConsistencyNetwork { get; init; }
 
-    /// <summary>Width of the context that every prediction needs; null where it takes none.</summary>
+    /// <summary>Width of the required context; null for none.</summary>
     public int? ContextChannels { get; init; }
 
-    /// <summary>Whether every prediction needs class labels.</summary>
+    /// <summary>True where every prediction needs class labels.</summary>
     public bool NeedsClassLabels { get; init; }
 
-    /// <summary>What the model is told whenever a solver calls it; null where it takes nothing, or nothing is stored.</summary>
+    /// <summary>The condition with which solvers call the model; null where it takes none, or none is stored.</summary>
     public ConditioningInfo? Conditioning { get; init; }
 
-    /// <summary>What keeps the model from solving problems, as the end of a sentence about it; null where nothing does.</summary>
+    /// <summary>The reason why the model cannot solve problems, as the end of a sentence; null where it can.</summary>
     public string? Missing { get; init; }
 
-    /// <summary>Where the timesteps of a solver's grid lie, as the scheduler's config says; solvers have their own for <see cref="TimestepSpacing.Leading"/>.</summary>
+    /// <summary>The spacing of a solver's timesteps, from the scheduler's config; solvers have their own for <see cref="TimestepSpacing.Leading"/>.</summary>
     public TimestepSpacing TimestepSpacing { get; init; }
 
-    /// <summary>Whether the last step of a solver's grid ends without noise rather than with that of timestep 0.</summary>
+    /// <summary>True where the last step of a solver's grid ends without noise rather than with that of timestep 0.</summary>
     public bool SetAlphaToOne { get; init; }
 
-    /// <summary>What runs its networks; null for a model that is none of networks.</summary>
+    /// <summary>The backends of its networks; null for a model without networks.</summary>
     public ModelBackends? Backends { get; init; }
 
-    /// <summary>Which of its networks give gradients.</summary>
+    /// <summary>The gradients that its networks give.</summary>
     public ModelGradients Gradients { get; init; } = ModelGradients.All;
 
-    /// <summary>What the denoiser computes in; the autoencoder computes in float32, unless it is a file that says otherwise.</summary>
+    /// <summary>The denoiser's precision; the autoencoder computes in float32, unless it is a file of another type.</summary>
     public string Precision { get; init; } = "float32";
 
     /// <summary>Terms of the weights.</summary>

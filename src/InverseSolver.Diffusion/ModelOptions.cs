@@ -1,15 +1,17 @@
 namespace InverseSolver.Diffusion;
 
-/// <summary>How to load a model.</summary>
+/// <summary>The options for loading a model.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>What the denoiser computes in. Float16 and BFloat16 need a GPU. The autoencoder always computes in Float32.</summary>
+    /// <summary>The denoiser's precision. Float16 and BFloat16 need a GPU. The autoencoder always computes in Float32.</summary>
     public ScalarType DenoiserType { get; init; } = ScalarType.Float32;
 
-    /// <summary>What denoisers of single models compute in, by id; <see cref="DenoiserType"/> holds for all others.</summary>
+    /// <summary>The precision of single models' denoisers, by id; <see cref="DenoiserType"/> holds for all others.</summary>
     public IReadOnlyDictionary<string, ScalarType> DenoiserTypes { get; init; } = new Dictionary<string, ScalarType>();
 
-    /// <summary>Whether convolutions keep their weights, and with them all feature maps, with the channels last: faster in half precision on a GPU.</summary>
+    /// <summary>
+    /// True where convolutions keep their weights, and with them all feature maps, with the channels last: faster in half precision on a GPU.
+    /// </summary>
     public bool ChannelsLast { get; init; }
 
     internal static string NameOf(ScalarType type) => type.ToString().ToLowerInvariant();

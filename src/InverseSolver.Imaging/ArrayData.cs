@@ -7,7 +7,7 @@ namespace InverseSolver;
 /// Sizes, outermost first; empty for a single number. Images are (channels, height, width); k-space, masks and kernels (height, width).
 /// </param>
 /// <param name="Values">The elements; for a complex array real and imaginary parts in turn, twice as many as elements.</param>
-/// <param name="IsComplex">Whether the elements are complex.</param>
+/// <param name="IsComplex">True where the elements are complex.</param>
 public sealed record ArrayData(int[] Shape, float[] Values, bool IsComplex = false)
 {
     /// <summary>The elements that the shape holds.</summary>

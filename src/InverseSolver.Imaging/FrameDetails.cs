@@ -1,21 +1,24 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>What tells a frame from the others of its scan, beside its place. Null: nothing is said of single frames, what is said of the scan holds. NaN: it is known to vary, but not to which value.</summary>
+/// <summary>
+/// Contrast, time and sequence parameters of a frame. Null: the value of the scan holds. NaN: the value differs between frames, and that of this frame is
+/// unknown.
+/// </summary>
 public sealed record FrameDetails
 {
-    /// <summary>Which of the scan's volumes it is a slice of, from 0; null: the frames' places say it.</summary>
+    /// <summary>The index of the scan's volume to which the slice belongs, from 0; null: to be found from the frames' positions.</summary>
     public int? Volume { get; init; }
 
-    /// <summary>Which echo, from 1 (EchoNumbers).</summary>
+    /// <summary>The number of the echo, from 1 (EchoNumbers).</summary>
     public int? EchoNumber { get; init; }
 
-    /// <summary>Which point in time, from 1 (TemporalPositionIdentifier).</summary>
+    /// <summary>The number of the point in time, from 1 (TemporalPositionIdentifier).</summary>
     public int? TemporalPosition { get; init; }
 
-    /// <summary>How many points in time there are (NumberOfTemporalPositions).</summary>
+    /// <summary>The number of points in time (NumberOfTemporalPositions).</summary>
     public int? TemporalPositions { get; init; }
 
-    /// <summary>Which set, or which contrast that is no echo, from 1 (AcquisitionNumber).</summary>
+    /// <summary>The number of the set, or of a contrast that is not an echo, from 1 (AcquisitionNumber).</summary>
     public int? AcquisitionNumber { get; init; }
 
     /// <summary>In milliseconds.</summary>

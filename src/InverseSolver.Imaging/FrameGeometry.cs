@@ -1,6 +1,6 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>Where a frame's pixels lie in the patient, in the words of DICOM's Image Plane module; directions have length 1.</summary>
+/// <summary>The position of a frame's pixels in the patient, in the terms of DICOM's Image Plane module; directions have length 1.</summary>
 /// <param name="Position">The centre of the pixel in row 0, column 0 (ImagePositionPatient).</param>
 /// <param name="AlongRow">Where the column index grows (ImageOrientationPatient's first three numbers).</param>
 /// <param name="AlongColumn">Where the row index grows (its last three).</param>
@@ -17,10 +17,10 @@ public sealed record FrameGeometry(
     double? SliceThicknessMm = null,
     double? SliceSpacingMm = null)
 {
-    // Pixels of patients and of small animals: metres and micrometres that were written as millimetres lie outside.
+    // The range covers patients and small animals; metres and micrometres that were written as millimetres lie outside.
     private const double LeastPixelMm = 0.005, LargestPixelMm = 50;
 
-    // Directions are taken as they are where they are as good as this, and mended where they are as good as that.
+    // Directions within the first tolerance are used as they are, within the second they are corrected.
     private const double ExactDirection = 1e-3, RoundedDirection = 1e-2 + 1e-9;
 
     /// <summary>The slice's normal: <see cref="AlongRow"/> x <see cref="AlongColumn"/>.</summary>
@@ -38,14 +38,14 @@ public sealed record FrameGeometry(
         return this with { Position = position, RowSpacingMm = row, ColumnSpacingMm = column };
     }
 
-    /// <summary>Tells millimetres from metres and micrometres by a pixel's size.</summary>
+    /// <summary>True where a pixel's size is plausible in millimetres, and not in metres or micrometres.</summary>
     internal static bool AreMillimetres(double rowSpacing, double columnSpacing) =>
         rowSpacing is >= LeastPixelMm and <= LargestPixelMm && columnSpacing is >= LeastPixelMm and <= LargestPixelMm;
 
-    /// <summary>Two directions of length 1 at a right angle, made of two that are nearly so.</summary>
+    /// <summary>Makes two directions orthogonal and of length 1.</summary>
     /// <param name="alongRow">Where the column index grows.</param>
     /// <param name="alongColumn">Where the row index grows.</param>
-    /// <returns>The directions, and whether they had to be mended; null where a length or the cosine between them is off by more than 0.01.</returns>
+    /// <returns>The directions, and true where they were corrected; null where a length or the cosine between them is off by more than 0.01.</returns>
     internal static (PatientVector AlongRow, PatientVector AlongColumn, bool Mended)? Directions(PatientVector alongRow, PatientVector alongColumn)
     {
         double off = Math.Max(Math.Abs(alongRow.Dot(alongColumn)), Math.Max(Math.Abs(alongRow.Norm - 1), Math.Abs(alongColumn.Norm - 1)));

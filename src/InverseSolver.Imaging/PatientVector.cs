@@ -1,6 +1,8 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>A place or direction in the patient, as DICOM counts: X grows to the patient's left, Y to the back, Z to the crown (LPS). Places are in millimetres.</summary>
+/// <summary>
+/// A place or direction in the patient, as DICOM counts: X grows to the patient's left, Y to the back, Z to the crown (LPS). Places are in millimetres.
+/// </summary>
 /// <param name="X">To the left.</param>
 /// <param name="Y">To the back.</param>
 /// <param name="Z">To the crown.</param>

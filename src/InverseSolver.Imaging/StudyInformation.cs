@@ -1,8 +1,9 @@
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// What a raw-data header says about patient, study and acquisition, as far as a derived DICOM series can carry it, and a DICOM file, as far as a reference is compared. Texts are those of the header; dates are
-/// DICOM's (YYYYMMDD), times too (HHMMSS.FFFFFF). Null: not said. It names a patient: no log and no report holds it.
+/// Patient, study and acquisition: from a raw-data header, as far as a derived DICOM series can carry them, or from a DICOM file, as far as a reference is
+/// compared by them. Texts are those of the header; dates (YYYYMMDD) and times (HHMMSS.FFFFFF) are DICOM's. Null: not stated. The record names a patient, so no
+/// log and no report may hold it.
 /// </summary>
 public sealed record StudyInformation
 {
@@ -33,7 +34,7 @@ public sealed record StudyInformation
     /// <summary>HHMMSS.</summary>
     public string? StudyTime { get; init; }
 
-    /// <summary>What the study is.</summary>
+    /// <summary>The description of the study.</summary>
     public string? StudyDescription { get; init; }
 
     /// <summary>The order's number.</summary>
@@ -48,7 +49,7 @@ public sealed record StudyInformation
     /// <summary>HFS, HFP, FFS, ...</summary>
     public string? PatientPosition { get; init; }
 
-    /// <summary>What the measured series is called.</summary>
+    /// <summary>The description of the measured series.</summary>
     public string? SeriesDescription { get; init; }
 
     /// <summary>The scanner's protocol.</summary>

@@ -22,7 +22,10 @@ mkdir -p "$work"
 exec 9>"$work/.lock"
 flock 9
 if [ ! -e "$work/CMakeCache.txt" ]; then
-  cmake -S "$here" -B "$work" -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release >"$work/configure.log" 2>&1 || { cat "$work/configure.log" >&2; fail "CMake could not configure inverse_reader."; }
+  cmake -S "$here" -B "$work" -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release >"$work/configure.log" 2>&1 || {
+    cat "$work/configure.log" >&2
+    fail "CMake could not configure inverse_reader."
+  }
 fi
 cmake --build "$work" --parallel "$(nproc)" >"$work/build.log" 2>&1 || { cat "$work/build.log" >&2; fail "inverse_reader does not compile."; }
 cmp -s "$work/inverse_reader" "$out/inverse_reader" || { rm -f "$out/inverse_reader" && cp "$work/inverse_reader" "$out/inverse_reader"; }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service;
 
-/// <summary>What all endpoints have in common.</summary>
+/// <summary>The common setup of all endpoints.</summary>
 internal static class ApiDefaults
 {
     /// <summary>Adds JSON, limits, errors, access rules and Swagger.</summary>
@@ -18,8 +18,9 @@ internal static class ApiDefaults
         ConfigurationKeys.CheckEnvironment(Environment.GetEnvironmentVariables().Keys.OfType<string>());
         ListenRule.Check(builder.Configuration);
         IServiceCollection services = builder.Services;
-        services.AddSingleton(static provider => new HostRule(HostRule.Names(provider.GetRequiredService<IConfiguration>()), provider.GetRequiredService<ILogger<HostRule>>()));
-        // ASP.NET Core's own rule says neither the caller nor the log why it refuses.
+        services.AddSingleton(static provider =>
+            new HostRule(HostRule.Names(provider.GetRequiredService<IConfiguration>()), provider.GetRequiredService<ILogger<HostRule>>()));
+        // ASP.NET Core's rule tells neither the caller nor the log the reason of a refusal.
         services.Configure<HostFilteringOptions>(hosts => hosts.AllowedHosts = ["*"]);
         services.AddOptions<LimitOptions>().BindConfiguration(LimitOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
@@ -56,7 +57,7 @@ internal static class ApiDefaults
         app.UseApiDocumentation();
     }
 
-    // HEAD is answered as GET is, without the body (RFC 9110, section 9.3.2). Event streams, whose body never ends, have no HEAD.
+    // HEAD is answered like GET, without the body (RFC 9110, section 9.3.2), except for event streams, whose body never ends.
     private static async Task AnswerHead(HttpContext http, RequestDelegate next)
     {
         if (!HttpMethods.IsHead(http.Request.Method) || http.Request.Path.Value?.EndsWith("/events", StringComparison.Ordinal) == true)

@@ -6,10 +6,10 @@ namespace InverseSolver.Service;
 /// <param name="Type">The code as a URN.</param>
 /// <param name="Title">The status in words.</param>
 /// <param name="Status">The HTTP status.</param>
-/// <param name="Code">The stable code that programs tell errors apart by, for example <c>invalidInput</c>.</param>
-/// <param name="Detail">What is wrong, and what would be right.</param>
+/// <param name="Code">The stable code of the error for programs, for example <c>invalidInput</c>.</param>
+/// <param name="Detail">The fault and its remedy.</param>
 /// <param name="Field">The offending field of the request in JSON notation, for example <c>problem.mask.fraction</c>.</param>
-/// <param name="TraceId">Finds the request in the service's log.</param>
+/// <param name="TraceId">The id of the request in the service's log.</param>
 [DisplayName("Error")]
 internal sealed record ApiError(
     string Type, string Title, int Status, string Code, string? Detail, string? Field, string? TraceId)

@@ -5,16 +5,16 @@ using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Service;
 
-/// <summary>How JSON is read and written everywhere in the service.</summary>
+/// <summary>The settings for JSON in the whole service.</summary>
 internal static class ApiJson
 {
-    /// <summary>For what the service writes and reads back.</summary>
+    /// <summary>For JSON that the service writes and reads back.</summary>
     public static JsonSerializerOptions Options { get; } = Create(strict: false);
 
-    /// <summary>For what callers send: unknown, repeated, missing and null members are errors, and so are numbers in quotes.</summary>
+    /// <summary>For JSON from callers: unknown, repeated, missing and null members are errors, and so are numbers in quotes.</summary>
     public static JsonSerializerOptions Requests { get; } = Create(strict: true);
 
-    /// <summary>Sets the names, enumerations and polymorphism that both have in common.</summary>
+    /// <summary>Sets the common conventions of names, enumerations and polymorphism.</summary>
     /// <param name="options">The options to change.</param>
     public static void Configure(JsonSerializerOptions options)
     {
@@ -40,7 +40,7 @@ internal static class ApiJson
         }
         else
         {
-            // A request is hashed before its numbers are checked, and 1e999 is one.
+            // A request is hashed before its numbers are checked, and may hold 1e999.
             options.NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals;
         }
 

@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace InverseSolver.Service;
 
-/// <summary>Decides what a caller learns about an error. Whatever is not listed here is <c>internal</c>, without detail.</summary>
+/// <summary>Maps exceptions to the errors that callers see. Any other exception is <c>internal</c>, without detail.</summary>
 internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandler
 {
     /// <inheritdoc/>
@@ -37,15 +37,16 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         return true;
     }
 
-    /// <summary>The body for errors that come without an exception, such as an unknown path.</summary>
+    /// <summary>The body of errors without an exception, such as an unknown path.</summary>
     /// <param name="context">The bare response.</param>
     public static Task WriteBareAsync(StatusCodeContext context)
     {
         (string code, string detail) = context.HttpContext.Response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => ("notFound", "There is nothing at this address."),
-            StatusCodes.Status405MethodNotAllowed => ("methodNotAllowed", "This address does not take this method; the Allow header lists those it takes."),
-            StatusCodes.Status413PayloadTooLarge => ("tooLarge", "The request is larger than this service takes."),
+            StatusCodes.Status404NotFound => ("notFound", "The address does not exist."),
+            StatusCodes.Status405MethodNotAllowed =>
+                ("methodNotAllowed", "The method is not allowed at this address; the Allow header lists the allowed methods."),
+            StatusCodes.Status413PayloadTooLarge => ("tooLarge", "The request is larger than this service accepts."),
             StatusCodes.Status415UnsupportedMediaType => ("unsupportedMediaType", "Send application/json or multipart/form-data."),
             StatusCodes.Status429TooManyRequests => ("busy", "Too many uploads at once."),
             _ => ("invalidRequest", "The request cannot be answered."),
@@ -53,15 +54,15 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         return WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, code, null, detail);
     }
 
-    /// <summary>An exception in the words that a caller may read.</summary>
-    /// <param name="exception">What was thrown.</param>
+    /// <summary>The error that a caller sees for an exception.</summary>
+    /// <param name="exception">The exception.</param>
     public static RequestException Explain(Exception exception) => exception switch
     {
         RequestException error => error,
         InvalidInputException error => new(StatusCodes.Status422UnprocessableEntity, error.Code, Cut(error.Field, 100), error.Message),
         InvalidMeasurementException error => new(StatusCodes.Status422UnprocessableEntity, "invalidFile", null, error.Message),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
-            new(StatusCodes.Status413PayloadTooLarge, "tooLarge", null, "The request is larger than this service takes."),
+            new(StatusCodes.Status413PayloadTooLarge, "tooLarge", null, "The request is larger than this service accepts."),
         BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } =>
             new(StatusCodes.Status415UnsupportedMediaType, "unsupportedMediaType", null, "Send application/json or multipart/form-data."),
         BadHttpRequestException { InnerException: JsonException json } => JsonErrors.Explain(json),
@@ -93,7 +94,7 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         return http.Response.WriteAsJsonAsync(error, ApiJson.Options, ApiError.ContentType, http.RequestAborted);
     }
 
-    /// <summary>The id that the log has beside what happens now.</summary>
+    /// <summary>The current trace id of the log.</summary>
     public static string? TraceId => Activity.Current?.TraceId.ToString();
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Endpoint} failed")]

@@ -8,7 +8,7 @@ using InverseSolver.Service.Problems;
 try
 {
     ConfigurationKeys.CheckArguments(args);
-    // appsettings.json lies beside the program, whatever the working directory is.
+    // appsettings.json is beside the program, not in the working directory.
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
     builder.AddApiDefaults();
     builder.Services.AddModels().AddJobs();

@@ -2,9 +2,9 @@ namespace InverseSolver.Service;
 
 /// <summary>A request that is answered with an error. Its text is shown to the caller.</summary>
 /// <param name="status">The HTTP status.</param>
-/// <param name="code">The stable code that programs tell errors apart by.</param>
-/// <param name="field">The offending field in JSON notation; null when it is no single field.</param>
-/// <param name="message">What is wrong, and what would be right.</param>
+/// <param name="code">The stable code of the error for programs.</param>
+/// <param name="field">The offending field in JSON notation; null where it is not a single field.</param>
+/// <param name="message">The fault and its remedy.</param>
 internal sealed class RequestException(int status, string code, string? field, string message) : Exception(message)
 {
     /// <summary>The HTTP status.</summary>
@@ -16,11 +16,11 @@ internal sealed class RequestException(int status, string code, string? field, s
     /// <summary>The offending field.</summary>
     public string? Field { get; } = field;
 
-    /// <summary>When it may work, for the Retry-After header.</summary>
+    /// <summary>The time after which a retry may succeed, for the Retry-After header.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>There is nothing under this address.</summary>
-    /// <param name="what">What was looked for, with its article.</param>
+    /// <param name="what">The name of the missing thing.</param>
     public static RequestException NotFound(string what) =>
         new(StatusCodes.Status404NotFound, "notFound", null, $"There is no such {what}.");
 }

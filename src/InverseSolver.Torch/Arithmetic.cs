@@ -6,7 +6,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace InverseSolver.Torch;
 
-/// <summary>What stands behind the numbers of this process.</summary>
+/// <summary>The outcome of the arithmetic self-test of this process.</summary>
 public enum ArithmeticOutcome
 {
     /// <summary>libtorch computes rightly as it is.</summary>
@@ -25,7 +25,10 @@ public static class Arithmetic
     // Of the largest element: rounding gives 5e-7, an unwritten block 1e-2 to NaN.
     private const double Tolerance = 1e-4;
 
-    /// <summary>Tests convolutions, their gradients, matrix products and group norm, once in a process; mends oneDNN or switches it off where it is wrong. Call it before the first tensor.</summary>
+    /// <summary>
+    /// Tests convolutions, their gradients, matrix products and group norm, once in a process; mends oneDNN or switches it off where it is wrong. Call it
+    /// before the first tensor.
+    /// </summary>
     /// <exception cref="PlatformNotSupportedException">The numbers are wrong even without oneDNN.</exception>
     public static ArithmeticOutcome Verify()
     {
@@ -33,10 +36,11 @@ public static class Arithmetic
         return Result.Value;
     }
 
-    /// <summary>What an operator should know: why oneDNN is off, what it costs, what to do. Null when nothing is lost.</summary>
+    /// <summary>The warning for the operator where oneDNN is off: reason, cost and remedy. Null where nothing is lost.</summary>
     public static string? Warning => Verify() == ArithmeticOutcome.OneDnnOff
         ? "oneDNN computes wrong convolutions on this machine and is switched off: results are right, and networks take 1.5 to 20 times as long. "
-          + "The usual cause is a virtual machine that hides CPUID leaf 0x8000001D of an AMD processor (Firecracker, so AWS Fargate). Run on another kind of machine, or unset LIBTORCH: the packaged libtorch can be mended."
+            + "The usual cause is a virtual machine that hides CPUID leaf 0x8000001D of an AMD processor (Firecracker, so AWS Fargate). "
+            + "Run on another kind of machine, or unset LIBTORCH: the packaged libtorch can be corrected."
         : null;
 
     internal static ArithmeticOutcome Settle(Func<string?> firstFault, Func<bool> mend, Action switchOff)
@@ -55,10 +59,11 @@ public static class Arithmetic
         return firstFault() is not { } fault
             ? ArithmeticOutcome.OneDnnOff
             : throw new PlatformNotSupportedException(
-                $"libtorch computes wrong numbers on this machine, with oneDNN switched off too: {fault}. A result must not come from it. Run on another kind of machine, or with another libtorch (LIBTORCH).");
+                $"libtorch computes wrong numbers on this machine, even without oneDNN: {fault}. No result can be trusted. "
+                    + "Run on another kind of machine, or with another libtorch (LIBTORCH).");
     }
 
-    /// <param name="Name">What people read.</param>
+    /// <param name="Name">The readable name.</param>
     /// <param name="Layer">The layer of an input and a weight, in the precision that is tested.</param>
     /// <param name="Input">Shape of the input.</param>
     /// <param name="Weight">Shape of the weight.</param>
@@ -87,9 +92,12 @@ public static class Arithmetic
         (x, w) => conv2d(x, w, strides: [stride, stride], padding: [size / 2, size / 2]), [batch, inputs, side, side - 2], [outputs, inputs, size, size]);
 
     private static Case Transposed(long inputs, long outputs) => new(
-        $"transposed convolution of {inputs} to {outputs} channels", (x, w) => conv_transpose2d(x, w, strides: [2, 2], padding: [1, 1]), [2, inputs, 7, 5], [inputs, outputs, 4, 4]);
+        $"transposed convolution of {inputs} to {outputs} channels", (x, w) => conv_transpose2d(x, w, strides: [2, 2], padding: [1, 1]), [2, inputs, 7, 5],
+        [inputs, outputs, 4, 4]);
 
-    /// <summary>The first case whose output or input gradient in single precision is not that of double precision, at one thread or at all; null when all are right.</summary>
+    /// <summary>
+    /// The first case whose output or input gradient in single precision is not that of double precision, at one thread or at all; null when all are right.
+    /// </summary>
     internal static string? FirstFault(IReadOnlyList<Case> cases)
     {
         int threads = Backend.Threads;
@@ -111,7 +119,8 @@ public static class Arithmetic
                     double forward = Error(output, rightOutput), backward = Error(gradient, rightGradient);
                     if (!(forward <= Tolerance && backward <= Tolerance))
                     {
-                        return string.Create(CultureInfo.InvariantCulture, $"{c.Name}, threads {count}: relative error {forward:E1}, of the input gradient {backward:E1}");
+                        return string.Create(
+                            CultureInfo.InvariantCulture, $"{c.Name}, threads {count}: relative error {forward:E1}, of the input gradient {backward:E1}");
                     }
                 }
             }
@@ -160,7 +169,7 @@ public static class Arithmetic
         return worst / largest;
     }
 
-    // Leaves NaN in the memory that libtorch takes next: what a kernel fails to write then shows.
+    // Leaves NaN in the memory that libtorch allocates next, which exposes elements that a kernel fails to write.
     private static unsafe void Poison()
     {
         var blocks = new List<nint>();

@@ -25,12 +25,15 @@ public static class Backend
     /// <summary>Threads of one operator.</summary>
     public static int Threads { get => torch.get_num_threads(); set => torch.set_num_threads(Math.Max(1, value)); }
 
-    /// <summary>Threads of one operator that nobody has chosen: what OMP_NUM_THREADS says, else so many that all who compute at once have the cores. By itself libtorch takes half of them.</summary>
-    /// <param name="sharers">How many compute at once.</param>
+    /// <summary>
+    /// The default number of threads of one operator: OMP_NUM_THREADS, else the cores divided among concurrent computations. libtorch's own default is half of
+    /// the cores.
+    /// </summary>
+    /// <param name="sharers">The number of concurrent computations.</param>
     public static int ThreadsFor(int sharers) =>
         string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OMP_NUM_THREADS")) ? Math.Max(1, Environment.ProcessorCount / sharers) : Threads;
 
-    /// <summary>Whether this libtorch was built with CUDA.</summary>
+    /// <summary>True where this libtorch was built with CUDA.</summary>
     public static bool BuiltWithCuda
     {
         get
@@ -43,7 +46,7 @@ public static class Backend
     /// <summary>GPUs that can be used.</summary>
     public static int CudaDevices => torch.cuda.is_available() ? torch.cuda.device_count() : 0;
 
-    /// <summary>Whether cuDNN takes only algorithms that give the same bits every time: set where libtorch is loaded.</summary>
+    /// <summary>True where cuDNN takes only algorithms that give the same bits every time: set where libtorch is loaded.</summary>
     public static bool DeterministicCudnn
     {
         get => Symbols.DeterministicCuDNN(Context) != 0;
@@ -93,7 +96,7 @@ public static class Backend
 
     extension(Device device)
     {
-        /// <summary>Whether it is the same device: TorchSharp's devices are objects without equality.</summary>
+        /// <summary>True where it is the same device: TorchSharp's devices are objects without equality.</summary>
         public bool Is(Device other) => device.ToString() == other.ToString();
     }
 
@@ -120,8 +123,10 @@ public static class Backend
     {
         "cpu" => torch.CPU,
         "cuda" => new Device(DeviceType.CUDA, 0),
-        _ when text.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int index) => new Device(DeviceType.CUDA, index),
-        _ => throw new ArgumentException($"'{text}' is no device: cpu, cuda or cuda:N", nameof(text)),
+        _ when text.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int index) =>
+            new Device(DeviceType.CUDA, index),
+        _ => throw new ArgumentException($"'{text}' is not a device: use cpu, cuda or cuda:N", nameof(text)),
     };
 
     /// <summary>Waits until a GPU has done all it was given; nothing to do for the host.</summary>
@@ -134,7 +139,7 @@ public static class Backend
     }
 
     /// <summary>Ends the process as it is: destructors, libtorch's among them, fail where other threads still compute.</summary>
-    /// <param name="code">What the process returns.</param>
+    /// <param name="code">The exit code of the process.</param>
     [DoesNotReturn]
     public static void Exit(int code)
     {
@@ -143,8 +148,7 @@ public static class Backend
     }
 
     /// <summary>
-    /// Whether nothing can be computed on a device any more: after an error inside a kernel every later call on that GPU fails until the process is started anew.
-    /// False for the host.
+    /// True where a device is unusable: after an error inside a kernel every later call on that GPU fails until the process is restarted. False for the host.
     /// </summary>
     public static bool IsLost(Device device)
     {

@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace InverseSolver.Torch;
 
-/// <summary>Errors of libtorch. TorchSharp throws each as an <see cref="ExternalException"/> whose text goes on with thousands of characters of C++ frames.</summary>
+/// <summary>
+/// Errors of libtorch. TorchSharp throws each as an <see cref="ExternalException"/> whose text continues with thousands of characters of C++ frames.
+/// </summary>
 public static partial class Errors
 {
     // The CPU's allocator, the GPU's, and cuDNN, cuBLAS and cuFFT without workspace.
@@ -12,10 +14,10 @@ public static partial class Errors
 
     extension(Exception error)
     {
-        /// <summary>Whether it comes from libtorch. Exceptions of sockets and of the operating system derive from the same class.</summary>
+        /// <summary>True where it comes from libtorch. Exceptions of sockets and of the operating system derive from the same class.</summary>
         public bool IsFromTorch => error.GetType() == typeof(ExternalException);
 
-        /// <summary>Whether there was not enough memory on the host or the device.</summary>
+        /// <summary>True where there was not enough memory on the host or the device.</summary>
         public bool IsOutOfMemory => error is OutOfMemoryException
             || (error.IsFromTorch && OutOfMemory.Any(text => error.FirstLine.Contains(text, StringComparison.OrdinalIgnoreCase)));
 

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace InverseSolver.Torch;
 
-/// <summary>How libtorch comes into this process.</summary>
+/// <summary>Loads libtorch into this process.</summary>
 public static partial class Libtorch
 {
     // The version that this TorchSharp was compiled against, and must find.
@@ -15,8 +15,9 @@ public static partial class Libtorch
     private static readonly Lazy<nint> Handle = new(LoadOnce);
 
     /// <summary>
-    /// Loads libtorch, once: the packaged one, or the one whose folder the environment variable LIBTORCH names (an unpacked libtorch, or the folder torch of a Python installation).
-    /// Sets before that what libtorch and malloc read only at their start. Call it, or <see cref="Arithmetic.Verify"/>, before anything of TorchSharp.
+    /// Loads libtorch, once: the packaged one, or the one whose folder the environment variable LIBTORCH names (an unpacked libtorch, or the folder torch of a
+    /// Python installation). Before that it sets the variables that libtorch and malloc read only at their start. Call it, or <see cref="Arithmetic.Verify"/>,
+    /// before anything of TorchSharp.
     /// </summary>
     /// <exception cref="InvalidOperationException">LIBTORCH names a folder without the libtorch that is needed, or libtorch is already loaded.</exception>
     public static void Load()
@@ -32,8 +33,9 @@ public static partial class Libtorch
     private static long _allocated;
 
     /// <summary>
-    /// Lets the collector run when this thread has made some more objects. Each number that meets a tensor is a small block of native memory until its object is finalised, and the
-    /// collector, which sees the objects only, waits for up to the size of the processor's cache. Meanwhile those blocks lie between freed tensors, whose memory cannot be used again.
+    /// Lets the collector run when this thread has made some more objects. Each number that meets a tensor is a small block of native memory until its object
+    /// is finalised, and the collector, which sees the objects only, waits for up to the size of the processor's cache. Meanwhile those blocks lie between
+    /// freed tensors, whose memory cannot be used again.
     /// </summary>
     public static void ReleaseScalars()
     {
@@ -49,7 +51,9 @@ public static partial class Libtorch
     {
         if (Attribute.GetCustomAttribute(typeof(torch).Assembly, typeof(DebuggableAttribute)) is not DebuggableAttribute { IsJITOptimizerDisabled: true })
         {
-            throw new InvalidOperationException("TorchSharp.dll is not the one that Directory.Build.targets prepares (docs/decisions/0025): numbers could be lost during a call. Build or install the program anew.");
+            throw new InvalidOperationException(
+                "TorchSharp.dll is not the one that Directory.Build.targets prepares (docs/decisions/0025): "
+                    + "numbers could be lost during a call. Build or install the program again.");
         }
 
         // NNPACK writes a line at each call on processors that it does not support. .NET's own SetEnvironmentVariable does not reach native code.
@@ -58,8 +62,8 @@ public static partial class Libtorch
         // OpenMP's threads wait for each other by spinning, 300,000 times by themselves: on cores that others use too, each wait then costs a time slice.
         _ = SetEnvironment("GOMP_SPINCOUNT", "5000", overwrite: 0);
 
-        // Blocks of freed memory stay in the process, where glibc would give those of large activations back to the kernel and fetch them anew, page by page, at each call.
-        // 32 MiB is the most that glibc accepts for the threshold.
+        // Blocks of freed memory stay in the process, where glibc would give those of large activations back to the kernel and fetch them anew, page by page,
+        // at each call. 32 MiB is the most that glibc accepts for the threshold.
         _ = MallocOption(MmapThreshold, 32 << 20);
         _ = MallocOption(TrimThreshold, 512 << 20);
 
@@ -69,11 +73,14 @@ public static partial class Libtorch
             return LoadFrom(Directory.Exists(packaged) ? packaged : beside, "the program is incomplete; build or install it anew.");
         }
 
-        // The loader takes a library that is there already for every later one of the same name, so TorchSharp's native library is bound to the installed libtorch.
-        // But TorchSharp looks beside the program first, by path, and a second libtorch ends the process.
+        // The loader reuses a loaded library for every later one of the same name, so that TorchSharp's native library is bound to the installed libtorch. But
+        // TorchSharp first looks beside the program, by path, and a second libtorch ends the process.
         return !File.Exists(Path.Combine(beside, "libtorch_cpu.so"))
-            ? LoadFrom(Directory.Exists(Path.Combine(installed, "lib")) ? Path.Combine(installed, "lib") : installed, $"LIBTORCH must name the folder of an unpacked libtorch {Major}.{Minor}; unset, the packaged one is used.")
-            : throw new InvalidOperationException($"LIBTORCH is {installed}, but a libtorch lies beside the program, in {beside}: unset LIBTORCH, or use a build without one there.");
+            ? LoadFrom(
+                Directory.Exists(Path.Combine(installed, "lib")) ? Path.Combine(installed, "lib") : installed,
+                $"LIBTORCH must name the folder of an unpacked libtorch {Major}.{Minor}; unset, the packaged one is used.")
+            : throw new InvalidOperationException(
+                $"LIBTORCH is {installed}, but there is a libtorch beside the program, in {beside}: unset LIBTORCH, or use a build without one there.");
     }
 
     internal static unsafe nint LoadFrom(string folder, string remedy)
@@ -86,14 +93,17 @@ public static partial class Libtorch
 
         if (MappedFile() is { } mapped && mapped != path)
         {
-            throw new InvalidOperationException($"libtorch is already loaded from {mapped}, not from {folder}: Libtorch.Load() must come before the first tensor.");
+            throw new InvalidOperationException(
+                $"libtorch is already loaded from {mapped}, not from {folder}: Libtorch.Load() must come before the first tensor.");
         }
 
         nint cpu = NativeLibrary.Load(path);
         ulong version = NativeLibrary.TryGetExport(cpu, "aoti_torch_abi_version", out nint address) ? ((delegate* unmanaged<ulong>)address)() : 0;
         if (version >> 48 != ((Major << 8) | Minor))
         {
-            throw new InvalidOperationException($"The libtorch in {folder} is {(version == 0 ? "older than 2.9" : $"{version >> 56}.{(version >> 48) & 0xff}")}, and {Major}.{Minor} is needed: {remedy}");
+            throw new InvalidOperationException(
+                $"The libtorch in {folder} is "
+                    + $"{(version == 0 ? "older than 2.9" : $"{version >> 56}.{(version >> 48) & 0xff}")}, and {Major}.{Minor} is needed: {remedy}");
         }
 
         InitLogging();
@@ -110,9 +120,11 @@ public static partial class Libtorch
 
     // The libtorch_cpu.so of this process; null before there is one.
     private static string? MappedFile() =>
-        File.ReadLines("/proc/self/maps").FirstOrDefault(line => line.EndsWith("/libtorch_cpu.so", StringComparison.Ordinal)) is { } line ? line[line.IndexOf('/')..] : null;
+        File.ReadLines("/proc/self/maps").FirstOrDefault(line => line.EndsWith("/libtorch_cpu.so", StringComparison.Ordinal)) is { } line
+            ? line[line.IndexOf('/')..]
+            : null;
 
-    // What this assembly calls in torch_cpu is the libtorch that Load() chose.
+    // The calls of this assembly into torch_cpu go to the libtorch that Load() chose.
     static Libtorch() => NativeLibrary.SetDllImportResolver(typeof(Libtorch).Assembly, (name, assembly, path) => name == "torch_cpu" ? Handle.Value : 0);
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]

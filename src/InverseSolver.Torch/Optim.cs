@@ -1,6 +1,8 @@
 namespace InverseSolver.Torch;
 
-/// <summary>Kingma and Ba, "Adam" (2015), with PyTorch's update rule; weight decay is added to the gradient. Gradients are passed in: nothing here keeps a graph.</summary>
+/// <summary>
+/// Kingma and Ba, "Adam" (2015), with PyTorch's update rule; weight decay is added to the gradient. Gradients are passed in: nothing here keeps a graph.
+/// </summary>
 public sealed class Adam(Tensor[] parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 0)
     : AdamBase(parameters, lr, beta1, beta2, eps, weight_decay, decoupled: false);
 
@@ -8,7 +10,7 @@ public sealed class Adam(Tensor[] parameters, double lr = 1e-3, double beta1 = 0
 public sealed class AdamW(Tensor[] parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 1e-2)
     : AdamBase(parameters, lr, beta1, beta2, eps, weight_decay, decoupled: true);
 
-/// <summary>What Adam and AdamW share.</summary>
+/// <summary>The common part of Adam and AdamW.</summary>
 public abstract class AdamBase : IDisposable
 {
     private readonly Tensor[] _parameters;

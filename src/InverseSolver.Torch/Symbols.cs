@@ -38,14 +38,15 @@ internal static unsafe partial class Symbols
     [LibraryImport("libstdc++.so.6", EntryPoint = "_ZNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEE10_M_disposeEv")]
     private static partial void DisposeString(nint text);
 
-    // C functions for extensions (torch/csrc/inductor/aoti_torch/c/shim.h): an operator by its schema's name, arguments in 64 bits each, results in their place. They catch every exception.
+    // C functions for extensions (torch/csrc/inductor/aoti_torch/c/shim.h): an operator by its schema's name, arguments in 64 bits each, results in their
+    // place. They catch every exception.
     [LibraryImport(Torch, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int aoti_torch_call_dispatcher(string name, string overload, ulong* stack);
 
     [LibraryImport(Torch)]
     internal static partial int aoti_torch_new_tensor_handle(nint tensor, out nint copy);
 
-    // The driver's own interface: TorchSharp says neither a GPU's name nor its memory.
+    // The driver's interface, because TorchSharp provides neither a GPU's name nor its memory.
     [LibraryImport(Driver)]
     internal static partial int cuInit(uint flags);
 
@@ -70,7 +71,7 @@ internal static unsafe partial class Symbols
         return status == 0 ? (ulong)copy : throw new InvalidOperationException("libtorch gives no handle of a tensor.");
     }
 
-    /// <summary>How libtorch was built, and the CPU capability that it uses.</summary>
+    /// <summary>The build configuration of libtorch and the CPU capability that it uses.</summary>
     internal static string Configuration()
     {
         // A std::string that is returned by value fills 32 bytes of the caller's, pointer and length first.

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace InverseSolver.Torch;
 
-/// <summary>What TorchSharp's tensors lack.</summary>
+/// <summary>Functions that TorchSharp's tensors lack.</summary>
 public static class Tensors
 {
     extension(Tensor tensor)
@@ -20,8 +20,8 @@ public static class Tensors
         public byte[] ToBytes() => Host<byte>(tensor, ScalarType.Byte);
 
         /// <summary>
-        /// PyTorch's matmul for matrices and stacks of them, (..., m, k) by (..., k, n), by its own folds into mm and bmm. TorchSharp's <c>matmul</c> lets an error, a lack of memory
-        /// above all, end the process.
+        /// PyTorch's matmul for matrices and stacks of them, (..., m, k) by (..., k, n), by its own folds into mm and bmm. TorchSharp's <c>matmul</c> lets an
+        /// error, a lack of memory above all, end the process.
         /// </summary>
         /// <exception cref="ExternalException">The shapes do not fit.</exception>
         public Tensor Matmul(Tensor other)
@@ -39,7 +39,8 @@ public static class Tensors
             }
 
             long[] batch = Broadcast(left[..^2], right[..^2]);
-            Tensor a = tensor.expand([.. batch, left[^2], left[^1]]).reshape(-1, left[^2], left[^1]), b = other.expand([.. batch, right[^2], right[^1]]).reshape(-1, right[^2], right[^1]);
+            Tensor a = tensor.expand([.. batch, left[^2], left[^1]]).reshape(-1, left[^2], left[^1]);
+            Tensor b = other.expand([.. batch, right[^2], right[^1]]).reshape(-1, right[^2], right[^1]);
             return a.bmm(b).reshape([.. batch, left[^2], right[^1]]).MoveToOuterDisposeScope();
         }
 
@@ -65,16 +66,19 @@ public static class Tensors
     extension(torch)
     {
         /// <summary>
-        /// A tensor from host memory; <paramref name="shape"/> defaults to one dimension. The tensors of TorchSharp's <c>torch.tensor</c> lie in the managed array itself, whose alignment
-        /// is too small for complex numbers of double precision: kernels end the process on them.
+        /// A tensor from host memory; <paramref name="shape"/> defaults to one dimension. The tensors of TorchSharp's <c>torch.tensor</c> lie in the managed
+        /// array itself, whose alignment is too small for complex numbers of double precision: kernels end the process on them.
         /// </summary>
-        public static Tensor copy_of(ReadOnlySpan<float> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Float32);
+        public static Tensor copy_of(ReadOnlySpan<float> values, params long[] shape) =>
+            from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Float32);
 
         /// <inheritdoc cref="copy_of(ReadOnlySpan{float}, long[])"/>
-        public static Tensor copy_of(ReadOnlySpan<double> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Float64);
+        public static Tensor copy_of(ReadOnlySpan<double> values, params long[] shape) =>
+            from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Float64);
 
         /// <inheritdoc cref="copy_of(ReadOnlySpan{float}, long[])"/>
-        public static Tensor copy_of(ReadOnlySpan<long> values, params long[] shape) => from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Int64);
+        public static Tensor copy_of(ReadOnlySpan<long> values, params long[] shape) =>
+            from_bytes(MemoryMarshal.AsBytes(values), shape is [] ? [values.Length] : shape, ScalarType.Int64);
 
         /// <summary>A tensor from raw bytes of its element type, in row-major order.</summary>
         /// <exception cref="ArgumentException">The number of bytes is not what shape and type need.</exception>
@@ -98,27 +102,29 @@ public static class Tensors
         }
 
         /// <summary>Standard normal numbers, drawn where the generator lives and then moved to <paramref name="device"/>.</summary>
-        public static Tensor randn(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) => Moved(torch.randn(shape, dtype, generator: Usable(generator)), device);
+        public static Tensor randn(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) =>
+            Moved(torch.randn(shape, dtype, generator: Usable(generator)), device);
 
         /// <summary>Uniform numbers in [0, 1), drawn where the generator lives and then moved to <paramref name="device"/>.</summary>
-        public static Tensor rand(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) => Moved(torch.rand(shape, dtype, generator: Usable(generator)), device);
+        public static Tensor rand(long[] shape, Generator generator, ScalarType? dtype = null, Device? device = null) =>
+            Moved(torch.rand(shape, dtype, generator: Usable(generator)), device);
     }
 
     extension(torch.autograd)
     {
         /// <summary>
-        /// The vector-Jacobian product: the gradient of ⟨output, cotangent⟩ by a leaf, zeros where the output does not depend on it. An error is an exception here; in
-        /// <c>torch.autograd.grad</c> it would end the process.
+        /// The vector-Jacobian product: the gradient of ⟨output, cotangent⟩ by a leaf, zeros where the output does not depend on it. An error is an
+        /// exception here; in <c>torch.autograd.grad</c> it would end the process.
         /// </summary>
-        /// <param name="output">What was computed from the leaf.</param>
+        /// <param name="output">A result computed from the leaf.</param>
         /// <param name="leaf">A tensor that requires a gradient and has no history.</param>
         /// <param name="cotangent">A tensor of the output's shape.</param>
-        /// <param name="retain_graph">Whether the graph is used again.</param>
+        /// <param name="retain_graph">True where the graph is used again.</param>
         public static Tensor vjp(Tensor output, Tensor leaf, Tensor cotangent, bool retain_graph = false)
         {
             if (!leaf.is_leaf || !leaf.requires_grad)
             {
-                throw new ArgumentException("a gradient is taken by a leaf that requires it", nameof(leaf));
+                throw new ArgumentException("The leaf must require a gradient.", nameof(leaf));
             }
 
             torch.autograd.backward([output], [cotangent], retain_graph, inputs: [leaf]);
@@ -133,7 +139,7 @@ public static class Tensors
         /// <summary>PyTorch's embedding_bag, mode sum: for each bag the weighted sum of rows of a table. Differentiable by the table.</summary>
         /// <param name="indices">Rows of all bags, int32 (n).</param>
         /// <param name="table">The table, float32 (rows, K).</param>
-        /// <param name="offsets">Where each bag begins in the indices, int32 (bags).</param>
+        /// <param name="offsets">The start of each bag in the indices, int32 (bags).</param>
         /// <param name="per_sample_weights">A weight for each index, float32 (n).</param>
         /// <returns>float32 (bags, K).</returns>
         public static unsafe Tensor embedding_bag(Tensor indices, Tensor table, Tensor offsets, Tensor per_sample_weights)
@@ -141,7 +147,10 @@ public static class Tensors
             // A value that may be absent is passed by an address, which libtorch frees.
             ulong* weights = (ulong*)NativeMemory.Alloc(sizeof(ulong));
             *weights = Symbols.Handle(per_sample_weights);
-            ulong* stack = stackalloc ulong[] { Symbols.Handle(table), Symbols.Handle(indices), Symbols.Handle(offsets), 0, 0, 0, (ulong)weights, 0, ulong.MaxValue };
+            ulong* stack = stackalloc ulong[]
+            {
+                Symbols.Handle(table), Symbols.Handle(indices), Symbols.Handle(offsets), 0, 0, 0, (ulong)weights, 0, ulong.MaxValue,
+            };
             if (Symbols.aoti_torch_call_dispatcher("aten::embedding_bag", "", stack) != 0)
             {
                 throw new InvalidOperationException("embedding_bag failed; libtorch wrote the reason to the standard error.");
@@ -162,10 +171,10 @@ public static class Tensors
         /// <exception cref="ArgumentException">The tensor is no state of such a generator.</exception>
         public void Restore(Tensor state)
         {
-            using Tensor own = generator.get_state();
-            if (state.dtype != own.dtype || !state.shape.SequenceEqual(own.shape))
+            using Tensor current = generator.get_state();
+            if (state.dtype != current.dtype || !state.shape.SequenceEqual(current.shape))
             {
-                throw new ArgumentException("The tensor is no state of this kind of generator.", nameof(state));
+                throw new ArgumentException("The tensor is not a state of this kind of generator.", nameof(state));
             }
 
             generator.set_state(state);
@@ -202,7 +211,7 @@ public static class Tensors
         return values;
     }
 
-    // libtorch would draw from a generator of its own in the place of one that was disposed.
+    // libtorch would draw from its default generator in place of a disposed one.
     private static Generator Usable(Generator generator)
     {
         ObjectDisposedException.ThrowIf(generator.Handle == 0, generator);

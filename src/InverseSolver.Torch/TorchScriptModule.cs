@@ -16,7 +16,7 @@ public sealed class TorchScriptModule : IDisposable
 
     private TorchScriptModule(torch.jit.ScriptModule module) => this.module = module;
 
-    /// <summary>Loads a module. A process of its own tries it first: what libtorch cannot read may end the process that reads it.</summary>
+    /// <summary>Loads a module. A separate process tries it first, because a file that libtorch cannot read may end the process.</summary>
     /// <exception cref="InvalidDataException">The file is no module, or not one for this libtorch.</exception>
     public static TorchScriptModule Load(string path, Device? device = null)
     {
@@ -25,7 +25,7 @@ public sealed class TorchScriptModule : IDisposable
             RedirectStandardError = true,
             Environment = { ["TORCH_SHOW_CPP_STACKTRACES"] = "0", ["DOTNET_DbgEnableMiniDump"] = "0" },
         })!;
-        Task<string> said = check.StandardError.ReadToEndAsync();
+        Task<string> output = check.StandardError.ReadToEndAsync();
         if (!check.WaitForExit(LimitMs))
         {
             check.Kill();
@@ -34,8 +34,8 @@ public sealed class TorchScriptModule : IDisposable
 
         if (check.ExitCode != 0)
         {
-            // Where the process was ended: "terminate called after throwing ...", "what():", and then the reason.
-            string reason = said.Result.Split('\n').Select(line => line.Replace("what():", "", StringComparison.Ordinal).Trim())
+            // The output of a process that was ended: "terminate called after throwing ...", "what():", and then the reason.
+            string reason = output.Result.Split('\n').Select(line => line.Replace("what():", "", StringComparison.Ordinal).Trim())
                 .FirstOrDefault(line => line.Length > 0 && !line.StartsWith("terminate called", StringComparison.Ordinal), "libtorch ends on it");
             throw new InvalidDataException(reason);
         }
@@ -54,12 +54,14 @@ public sealed class TorchScriptModule : IDisposable
     }
 
     /// <summary>
-    /// Chooses between TorchScript's optimiser (true, as loaded) and running operator by operator as written. The optimiser profiles the first calls and then runs others, so
-    /// that a result may depend on the calls before it in its last bits; but some traced modules run only with it.
+    /// Chooses between TorchScript's optimiser (true, as loaded) and running operator by operator as written. The optimiser profiles the first calls and then
+    /// runs others, so that a result may depend on the calls before it in its last bits; but some traced modules run only with it.
     /// </summary>
     public void Optimise(bool on) => optimise = on;
 
-    /// <summary>Calls <c>forward</c>: the tensor that it gives, or the first of several. Gradients go to the arguments, never to the module's parameters.</summary>
+    /// <summary>
+    /// Calls <c>forward</c>: the tensor that it gives, or the first of several. Gradients go to the arguments, never to the module's parameters.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     /// <exception cref="ExternalException">The arguments do not suit the module.</exception>
     /// <exception cref="InvalidOperationException">It does not give a dense tensor.</exception>

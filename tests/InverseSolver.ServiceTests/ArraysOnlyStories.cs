@@ -22,7 +22,10 @@ public sealed class ArraysOnlyStories : IDisposable
         Assert.Equal(("ready", "ok"), ((string?)health["status"], (string?)health["checks"]!["imaging"]));
 
         float[] values = [.. Enumerable.Range(0, 32 * 32).Select(i => 0.5f + 0.4f * MathF.Sin(i / 32 * 0.2f))];
-        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs") { Content = JsonContent.Create(Requests.Job(Npy.Write(new ArrayData([1, 32, 32], values)))) };
+        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs")
+        {
+            Content = JsonContent.Create(Requests.Job(Npy.Write(new ArrayData([1, 32, 32], values)))),
+        };
         message.Headers.Add("Prefer", "wait=60");
         using HttpResponseMessage response = await client.SendAsync(message);
         JsonObject job = (await response.Content.ReadFromJsonAsync<JsonObject>())!;
@@ -34,7 +37,8 @@ public sealed class ArraysOnlyStories : IDisposable
         using HttpResponseMessage refused = await client.PostAsJsonAsync("/v1/jobs", request);
         JsonObject problem = (await refused.Content.ReadFromJsonAsync<JsonObject>())!;
         Assert.Equal(
-            (HttpStatusCode.UnprocessableEntity, "files.measurement", "It is an HDF5 or DICOM file, and the program that reads those is not installed here; .npy files are read."),
+            (HttpStatusCode.UnprocessableEntity, "files.measurement",
+                "It is an HDF5 or DICOM file, and the program that reads those is not installed here; .npy files are read."),
             (refused.StatusCode, (string?)problem["field"], (string?)problem["detail"]));
     }
 

@@ -79,12 +79,22 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
             Add(job => job["baselines"] = new JsonArray("adjoint", "leastSquares", "totalVariation", "wavelet", "adjoint"), 422, "invalidInput", "baselines");
             Add(job => job["baselines"] = new JsonArray(1), 400, "invalidValue", "baselines[0]");
             Add(job => job["baselines"] = "adjoint", 400, "invalidValue", "baselines");
-            Add(job => (job["problem"], job["baselines"]) = (new JsonObject { ["type"] = "hdr" }, new JsonArray("wavelet", "totalVariation")), 422, "invalidInput", "baselines[1]");
+            Add(
+                job =>
+                    (job["problem"], job["baselines"]) = (new JsonObject { ["type"] = "hdr" }, new JsonArray("wavelet", "totalVariation")), 422, "invalidInput",
+                    "baselines[1]");
             Add(job => job.Remove("files"), 422, "missingFile", "files.measurement");
             Add(job => job["problem"] = new JsonObject { ["type"] = "pointSpread" }, 422, "invalidInput", "files.psf");
             Add(job => job["files"]!["mask"] = Requests.DataUri(Requests.Png()), 422, "invalidInput", "files.mask");
-            Add(job => job["problem"] = new JsonObject { ["type"] = "mri", ["mask"] = new JsonObject { ["type"] = "equispaced" } }, 422, "invalidInput", "files.measurement");
-            foreach (string uri in new[] { "", "x", "data:", "data:image/png;base64,", "data:image/png,abc", "data:text/html;base64,AAAA", "data:image/png;base64,AAA", "data:image/png;base64,AA A", "data:image/png;base64,A===", "data:image/png;base64,AAAA\n", "https://example.org/x.png", "file:///etc/passwd" })
+            Add(
+                job => job["problem"] = new JsonObject { ["type"] = "mri", ["mask"] = new JsonObject { ["type"] = "equispaced" } },
+                422, "invalidInput", "files.measurement");
+            string[] uris =
+            [
+                "", "x", "data:", "data:image/png;base64,", "data:image/png,abc", "data:text/html;base64,AAAA", "data:image/png;base64,AAA",
+                "data:image/png;base64,AA A", "data:image/png;base64,A===", "data:image/png;base64,AAAA\n", "https://example.org/x.png", "file:///etc/passwd",
+            ];
+            foreach (string uri in uris)
             {
                 Add(job => job["files"]!["measurement"] = uri, 422, "invalidDataUri", "files.measurement");
             }
@@ -96,7 +106,10 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
 
             foreach (float far in new[] { 1e30f, 128f, -17f })
             {
-                Add(job => job["files"]!["measurement"] = Requests.DataUri(Npy.Write(new ArrayData([16, 16], [.. Enumerable.Repeat(far, 256)]))), 422, "invalidInput", "files.measurement");
+                Add(
+                    job =>
+                        job["files"]!["measurement"] = Requests.DataUri(Npy.Write(new ArrayData([16, 16], [.. Enumerable.Repeat(far, 256)]))), 422,
+                        "invalidInput", "files.measurement");
             }
 
             return data;
@@ -118,7 +131,10 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
     [InlineData("multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--\r\n", 400, "malformedMultipart")]
     [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=other\r\n\r\nx\r\n--b--\r\n", 400, "unknownPart", "other")]
     [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b--\r\n", 400, "missingPart", "request")]
-    [InlineData("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b--\r\n", 400, "duplicateFile", "files.mask")]
+    [InlineData(
+        "multipart/form-data; boundary=b",
+        "--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; name=mask\r\n\r\nx\r\n--b--\r\n", 400,
+        "duplicateFile", "files.mask")]
     public async Task A_spoiled_body_is_refused_with_its_code(string type, string body, int status, string code, string? field = null)
     {
         using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
@@ -180,7 +196,8 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
     {
         JsonObject job = Requests.Job();
         job["problem"] = new JsonObject { ["type"] = "superResolution", ["factor"] = 5 };
-        using HttpResponseMessage response = await service.Client.PostAsync("/v1/jobs", new StringContent(job.ToJsonString(), Encoding.UTF8, "application/json"));
+        using HttpResponseMessage response = await service.Client.PostAsync(
+            "/v1/jobs", new StringContent(job.ToJsonString(), Encoding.UTF8, "application/json"));
         Assert.Contains("2, 3, 4 or 8", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
@@ -191,11 +208,14 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
         using HttpResponseMessage response = await service.Client.SendAsync(message);
         await ProblemAsync(response, 400, "unknownHost", "Host");
         Assert.Contains("'rebound.example'", (string)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["detail"]!, StringComparison.Ordinal);
-        Assert.Contains(service.Log, line => line.Contains("rebound.example", StringComparison.Ordinal) && line.Contains("localhost;127.0.0.1;[::1]", StringComparison.Ordinal));
+        Assert.Contains(
+            service.Log,
+            line => line.Contains("rebound.example", StringComparison.Ordinal) && line.Contains("localhost;127.0.0.1;[::1]", StringComparison.Ordinal));
     }
 
     [Theory]
-    [InlineData("solver.hospital.example", 200), InlineData("SOLVER.hospital.example:8443", 200), InlineData("mr1.ward.example", 200), InlineData("localhost", 400), InlineData("ward.example", 400)]
+    [InlineData("solver.hospital.example", 200), InlineData("SOLVER.hospital.example:8443", 200), InlineData("mr1.ward.example", 200),
+        InlineData("localhost", 400), InlineData("ward.example", 400)]
     public async Task Hosts_are_those_that_the_configuration_lists(string host, int status)
     {
         using var named = new Service(null, ("AllowedHosts", "solver.hospital.example; *.ward.example"));
@@ -208,13 +228,20 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
     public async Task Limits_hold_and_a_full_queue_says_when_to_come_back()
     {
         using var small = new Service(
-            null, ("Limits:JsonBytes", "20000"), ("Limits:FileBytes", "5000"), ("Limits:RequestBytes", "8000"), ("Limits:Pixels", "1024"), ("Limits:ImagePixels", "4096"), ("Limits:SolverSteps", "600"), ("Limits:Frames", "2"), ("Jobs:QueueCapacity", "1"));
+            null, ("Limits:JsonBytes", "20000"), ("Limits:FileBytes", "5000"), ("Limits:RequestBytes", "8000"), ("Limits:Pixels", "1024"),
+            ("Limits:ImagePixels", "4096"), ("Limits:SolverSteps", "600"), ("Limits:Frames", "2"), ("Jobs:QueueCapacity", "1"));
         JsonObject big = Requests.Job();
         big["name"] = new string('x', 30000);
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(big)), 413, "tooLarge", null);
-        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[6000]))), 413, "tooLarge", "files.measurement");
-        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[4500]), ("mask", new byte[4500]))), 413, "tooLarge", null);
-        await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[100_000]))), 413, "tooLarge", null, "files.measurement");
+        await ProblemAsync(
+            await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[6000]))), 413, "tooLarge",
+            "files.measurement");
+        await ProblemAsync(
+            await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[4500]), ("mask", new byte[4500]))),
+            413, "tooLarge", null);
+        await ProblemAsync(
+            await small.Client.PostAsync("/v1/jobs", Requests.Form(Requests.Job().Without("files"), ("measurement", new byte[100_000]))), 413, "tooLarge", null,
+            "files.measurement");
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(new byte[5001]))), 413, "tooLarge", "files.measurement");
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(Requests.Png(33)))), 422, "invalidFile", "files.measurement");
 
@@ -222,7 +249,8 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
         enlarged["problem"] = new JsonObject { ["type"] = "superResolution", ["factor"] = 3 };
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(enlarged)), 422, "limitExceeded", "files.measurement");
         await ProblemAsync(
-            await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(InverseSolver.Imaging.Npy.Write(new ArrayData([3, 1, 16, 16], new float[768]))))), 422, "limitExceeded", "files.measurement");
+            await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(InverseSolver.Imaging.Npy.Write(new ArrayData([3, 1, 16, 16], new float[768]))))), 422,
+            "limitExceeded", "files.measurement");
         await ProblemAsync(await small.Client.PostAsync("/v1/jobs", Json(Requests.Job(steps: 700))), 422, "limitExceeded", "solver.parameters.steps");
 
         string running = Service.Id(await small.SubmitAsync(Requests.Job(steps: 500)));

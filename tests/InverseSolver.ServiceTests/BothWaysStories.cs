@@ -51,7 +51,8 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         byte[] mask = ImageFile.WritePng(new Image(1, Side, Side, [.. Enumerable.Range(0, Side * Side).Select(i => i % 3 == 0 ? 0f : 1f)]));
         byte[] measurement = Npy.Write(new ArrayData([Side, Side], [.. Waves(1).Select(value => 4 * value)]));
         (_, JsonObject report) = await SameAsync(
-            """{ "type": "inpainting", "mask": { "type": "file" } }""", 0.01, "ddnm", """{ "steps": 2, "dataStep": "paper" }""", [], ("measurement", measurement), ("mask", mask));
+            """{ "type": "inpainting", "mask": { "type": "file" } }""", 0.01, "ddnm", """{ "steps": 2, "dataStep": "paper" }""", [],
+            ("measurement", measurement), ("mask", mask));
         Assert.NotEmpty(report["warnings"]!.AsArray());
         Assert.Equal("paper", (string?)report["solver"]!["dataStep"]);
         Assert.Equal(["mask", "measurement"], report["inputs"]!.AsObject().Select(file => file.Key).Order());

@@ -7,7 +7,9 @@ using InverseSolver.Imaging;
 
 namespace InverseSolver.ServiceTests;
 
-/// <summary>The service in a process whose culture writes numbers with a decimal comma, as German and French ones do: what programs read and write has points.</summary>
+/// <summary>
+/// The service in a process whose culture writes numbers with a decimal comma, as German and French ones do: what programs read and write has points.
+/// </summary>
 [CollectionDefinition(nameof(CommaStories), DisableParallelization = true)]
 [Collection(nameof(CommaStories))]
 public sealed class CommaStories : IDisposable
@@ -37,7 +39,8 @@ public sealed class CommaStories : IDisposable
             ["photons"] = 1234.5,
             ["files"] = new JsonObject { ["image"] = Requests.DataUri(Requests.Png(bitDepth: 16)) },
         });
-        Assert.Equal(("0.0125", "1234.5"), (simulated.Headers.GetValues("Measurement-Sigma").Single(), simulated.Headers.GetValues("Measurement-Photons").Single()));
+        Assert.Equal(
+            ("0.0125", "1234.5"), (simulated.Headers.GetValues("Measurement-Sigma").Single(), simulated.Headers.GetValues("Measurement-Photons").Single()));
 
         // What a program sends as text: strings, parameters of the address.
         foreach (string sigma in (string[])["\"0,01\"", "\"0.01\"", "0,01"])
@@ -63,7 +66,8 @@ public sealed class CommaStories : IDisposable
             SoftwareVersion = "1",
         })[0];
         JsonObject request = Requests.Job().Without("files");
-        (request["problem"], request["solver"], request["sigma"]) = (new JsonObject { ["type"] = "denoising" }, new JsonObject { ["type"] = "adjoint", ["preset"] = "fast" }, 0.0125);
+        (request["problem"], request["solver"], request["sigma"]) = (
+            new JsonObject { ["type"] = "denoising" }, new JsonObject { ["type"] = "adjoint", ["preset"] = "fast" }, 0.0125);
         using MultipartFormDataContent form = Requests.Form(request, ("measurement", dicom));
         using HttpResponseMessage accepted = await service.Client.PostAsync("/v1/jobs", form);
         JsonObject job = await service.UntilAsync(Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!));

@@ -45,7 +45,8 @@ public sealed class ConditionalModelStories : IDisposable
         JsonObject request = Requests.Job();
         request["model"] = "small-sd";
         request["solver"] = new JsonObject { ["type"] = "diffPir", ["preset"] = "fast", ["parameters"] = new JsonObject { ["steps"] = 2 } };
-        request["files"]!["measurement"] = Requests.DataUri(Npy.Write(new ArrayData([3, 20, 28], [.. Enumerable.Repeat(0.4f, 3 * 20 * 28)])), "application/octet-stream");
+        request["files"]!["measurement"] = Requests.DataUri(
+            Npy.Write(new ArrayData([3, 20, 28], [.. Enumerable.Repeat(0.4f, 3 * 20 * 28)])), "application/octet-stream");
         return request;
     }
 }

@@ -56,14 +56,17 @@ internal static partial class DeploymentFiles
         return [.. stages];
     }
 
-    /// <summary>The options that an environment variable can set, with <c>__</c> for the colon: those of the option classes, and what the start reads by itself.</summary>
+    /// <summary>
+    /// The options that an environment variable can set, with <c>__</c> for the colon: those of the option classes, and what the start reads by itself.
+    /// </summary>
     internal static IReadOnlySet<string> EnvironmentNames { get; } = new HashSet<string>(
         [
             "ASPNETCORE_URLS", "AllowedHosts", "Access__AllowAnonymous",
             .. typeof(Program).Assembly.GetTypes()
                 .Select(type => (Type: type, Section: type.GetField("Section", BindingFlags.Public | BindingFlags.Static)?.GetRawConstantValue() as string))
                 .Where(options => options.Section is not null)
-                .SelectMany(options => options.Type.GetProperties().Where(property => property.SetMethod is not null).Select(property => $"{options.Section}__{property.Name}")),
+                .SelectMany(options =>
+                    options.Type.GetProperties().Where(property => property.SetMethod is not null).Select(property => $"{options.Section}__{property.Name}")),
         ],
         StringComparer.Ordinal);
 

@@ -13,7 +13,8 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
     private static readonly JsonObject Compose = DeploymentFiles.Yaml("docker/compose.yaml").Single();
     private static readonly JsonObject[] Manifests = [.. Listed(Base).SelectMany(name => DeploymentFiles.Yaml(Base + name))];
 
-    private static JsonObject Container => Manifests.Single(m => (string?)m["kind"] == "Deployment")["spec"]!["template"]!["spec"]!["containers"]![0]!.AsObject();
+    private static JsonObject Container =>
+        Manifests.Single(m => (string?)m["kind"] == "Deployment")["spec"]!["template"]!["spec"]!["containers"]![0]!.AsObject();
 
     [Fact]
     public void The_image_without_a_target_is_the_one_for_a_CPU_and_both_run_on_the_release_that_they_were_compiled_on()
@@ -34,7 +35,8 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
         Stage stage = Named(name);
         Assert.Equal(("USER", "10001:10001"), stage.Lines[^1]);
         Assert.Contains("--uid 10001", Named("base").Lines[0].Value, StringComparison.Ordinal);
-        string run = Assert.Single(stage.Lines, line => line.Instruction == "RUN" && line.Value.Contains("install-packages.sh", StringComparison.Ordinal)).Value;
+        string run = Assert.Single(
+            stage.Lines, line => line.Instruction == "RUN" && line.Value.Contains("install-packages.sh", StringComparison.Ordinal)).Value;
         Assert.Contains("install-packages.sh run image &&", run, StringComparison.Ordinal);
         Assert.Contains(stage.Lines, line => line.Instruction == "RUN" && line.Value.Contains("dpkg-query -W >/app/packages.txt", StringComparison.Ordinal));
         Assert.All(stage.Lines.Where(line => line.Instruction == "COPY" && line.Value.StartsWith("--from", StringComparison.Ordinal)),
@@ -72,7 +74,9 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
         Assert.False(DeploymentFiles.IsOption("Jobs__DataFoldr"));
         string[] set =
         [
-            .. Dockerfile.Where(s => s.Name is "base" or "cpu" or "cuda").SelectMany(s => s.Lines).Where(l => l.Instruction == "ENV").SelectMany(l => l.Value.Split(' ')).Select(v => v.Split('=')[0]),
+            .. Dockerfile.Where(s =>
+                s.Name is "base" or "cpu" or "cuda").SelectMany(s =>
+                    s.Lines).Where(l => l.Instruction == "ENV").SelectMany(l => l.Value.Split(' ')).Select(v => v.Split('=')[0]),
             .. Environment(Compose), .. Environment(DeploymentFiles.Yaml("docker/compose.gpu.yaml").Single()),
             .. Container["env"]!.AsArray().Select(e => (string)e!["name"]!), .. GpuContainer()["env"]!.AsArray().Select(e => (string)e!["name"]!),
             .. UnitVariables().Matches(File.ReadAllText(DeploymentFiles.Path("deploy/inverse-solver.service"))).Select(m => m.Groups[1].Value),
@@ -95,7 +99,9 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
             Assert.NotNull(one["mem_limit"]);
             Assert.NotEmpty(Strings(one["ports"]));
             Assert.All(Strings(one["ports"]), port => Assert.StartsWith("127.0.0.1:", port, StringComparison.Ordinal));
-            Assert.All(Strings(one["volumes"]).Where(v => !v.EndsWith(":ro", StringComparison.Ordinal)), v => Assert.Contains(v.Split(':')[0], Compose["volumes"]!.AsObject().Select(d => d.Key)));
+            Assert.All(
+                Strings(one["volumes"]).Where(v => !v.EndsWith(":ro", StringComparison.Ordinal)),
+                v => Assert.Contains(v.Split(':')[0], Compose["volumes"]!.AsObject().Select(d => d.Key)));
         }
 
         JsonNode solver = Compose["services"]!["inverse-solver"]!;

@@ -7,14 +7,15 @@ using InverseSolver.UnitTests.Imaging;
 namespace InverseSolver.ServiceTests;
 
 /// <summary>
-/// Damaged scans over HTTP: each is refused with 422 or becomes a job that ends, and no job fails for a reason of the service's own. INVERSESOLVER_FUZZ says how many of each
-/// format are sent (50).
+/// Damaged scans over HTTP: each is refused with 422 or becomes a job that ends, and no job fails for a reason of the service's own. INVERSESOLVER_FUZZ says
+/// how many of each format are sent (50).
 /// </summary>
 public sealed class FormatFuzz(FormatFuzz.HurriedService service) : IClassFixture<FormatFuzz.HurriedService>
 {
     private const int Side = 16, Coils = 2;
 
-    private static readonly ArrayData Maps = new([Coils, Side, Side], [.. Enumerable.Range(0, 2 * Coils * Side * Side).Select(i => 0.5f + (0.2f * MathF.Sin(i / 2)))], IsComplex: true);
+    private static readonly ArrayData Maps = new(
+        [Coils, Side, Side], [.. Enumerable.Range(0, 2 * Coils * Side * Side).Select(i => 0.5f + (0.2f * MathF.Sin(i / 2)))], IsComplex: true);
     private static readonly ArrayData KSpace = Maps with { Values = [.. Enumerable.Range(0, 2 * Coils * Side * Side).Select(i => MathF.Cos(i * 0.7f))] };
 
     private static readonly Dictionary<string, Func<(string Problem, string Damaged, (string Name, byte[] File)[] Files)>> Seeds = new()
@@ -23,7 +24,8 @@ public sealed class FormatFuzz(FormatFuzz.HurriedService service) : IClassFixtur
         ["ismrmrd-radial"] = () => ("parallelMri", "measurement", [("measurement", Scan("tiny_radial"))]),
         ["fastmri"] = () => ("parallelMri", "measurement", [("measurement", Scan("tiny_fastmri"))]),
         ["npy"] = () => ("denoising", "measurement", [("measurement", Npy.Write(new ArrayData([1, Side, Side], KSpace.Values[..(Side * Side)])))]),
-        ["npz"] = () => ("parallelMri", "measurement", [("measurement", Npz.Write(new Dictionary<string, ArrayData> { ["measurement"] = KSpace, ["maps"] = Maps }))]),
+        ["npz"] = () =>
+            ("parallelMri", "measurement", [("measurement", Npz.Write(new Dictionary<string, ArrayData> { ["measurement"] = KSpace, ["maps"] = Maps }))]),
         ["cfl"] = () => Bart("measurement"),
         ["hdr"] = () => Bart("header"),
         ["dicom"] = () => ("denoising", "measurement", [("measurement", Dicom())]),
@@ -43,8 +45,12 @@ public sealed class FormatFuzz(FormatFuzz.HurriedService service) : IClassFixtur
         Assert.Equal((HttpStatusCode.Accepted, ""), await SendAsync(problem, files));
         for (int i = 0; i < count; i++)
         {
-            (HttpStatusCode status, string problems) = await SendAsync(problem, [.. files.Select(file => file.Name == damaged ? (file.Name, mutations.Next(file.File)) : file)]);
-            Assert.True(problems.Length == 0 && status is HttpStatusCode.Accepted or HttpStatusCode.UnprocessableEntity, $"{name}, file {i}: {(int)status} {problems}\n{string.Join('\n', service.Service.Log.Where(line => line.Contains("Exception", StringComparison.Ordinal)).TakeLast(2))}");
+            (HttpStatusCode status, string problems) = await SendAsync(
+                problem, [.. files.Select(file => file.Name == damaged ? (file.Name, mutations.Next(file.File)) : file)]);
+            Assert.True(
+                problems.Length == 0 && status is HttpStatusCode.Accepted or HttpStatusCode.UnprocessableEntity,
+                $"{name}, file {i}: {(int)status} "
+                    + $"{problems}\n{string.Join('\n', service.Service.Log.Where(line => line.Contains("Exception", StringComparison.Ordinal)).TakeLast(2))}");
             if (status == HttpStatusCode.UnprocessableEntity) refused++;
         }
 
@@ -109,7 +115,8 @@ public sealed class FormatFuzz(FormatFuzz.HurriedService service) : IClassFixtur
         try
         {
             string file = Path.Combine(folder.FullName, "scan.h5");
-            using Process python = Process.Start("/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), name, file]);
+            using Process python = Process.Start(
+                "/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), name, file]);
             python.WaitForExit();
             Assert.Equal(0, python.ExitCode);
             return File.ReadAllBytes(file);

@@ -25,7 +25,8 @@ public sealed class Fuzz(Service service) : IClassFixture<Service>
 
     [Fact]
     public async Task Mutated_simulations_never_break_the_service() => await AttackAsync(
-        Encoding.UTF8.GetBytes($$"""{"problem":{"type":"gaussianBlur","sigma":1},"sigma":0.1,"photons":100,"files":{"image":"{{Requests.DataUri(Requests.Png(8))}}" } }"""),
+        Encoding.UTF8.GetBytes(
+            $$"""{"problem":{"type":"gaussianBlur","sigma":1},"sigma":0.1,"photons":100,"files":{"image":"{{Requests.DataUri(Requests.Png(8))}}" } }"""),
         "application/json",
         seed: 3,
         "/v1/measurements/simulate");

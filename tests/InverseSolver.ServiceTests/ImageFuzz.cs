@@ -9,8 +9,8 @@ using InverseSolver.UnitTests.Imaging;
 namespace InverseSolver.ServiceTests;
 
 /// <summary>
-/// Damaged PNG, JPEG, TIFF and WebP files over HTTP: each is measured or refused with 422, in bounded time and memory. INVERSESOLVER_IMAGE_FUZZ says how many are sent (500),
-/// INVERSESOLVER_FUZZ_SEED which, and INVERSESOLVER_FUZZ_LOG names a folder for the counts, as they grow.
+/// Damaged PNG, JPEG, TIFF and WebP files over HTTP: each is measured or refused with 422, in bounded time and memory. INVERSESOLVER_IMAGE_FUZZ says how many
+/// are sent (500), INVERSESOLVER_FUZZ_SEED which, and INVERSESOLVER_FUZZ_LOG names a folder for the counts, as they grow.
 /// </summary>
 public sealed class ImageFuzz(Service service) : IClassFixture<Service>
 {
@@ -30,7 +30,8 @@ public sealed class ImageFuzz(Service service) : IClassFixture<Service>
     {
         int count = Setting("INVERSESOLVER_IMAGE_FUZZ", 500), seed = Setting("INVERSESOLVER_FUZZ_SEED", 20_261_129);
         (string Name, byte[] File)[] seeds = [.. Directory.EnumerateFiles(Fixtures, "*", SearchOption.AllDirectories)
-            .Where(file => Path.GetExtension(file) is ".png" or ".jpg" or ".tif" or ".webp").Order(StringComparer.Ordinal).Select(file => (Path.GetFileName(file), File.ReadAllBytes(file)))];
+            .Where(file => Path.GetExtension(file) is ".png" or ".jpg" or ".tif" or ".webp").Order(StringComparer.Ordinal).Select(file =>
+                (Path.GetFileName(file), File.ReadAllBytes(file)))];
         Assert.True(seeds.Length > 70);
         var mutations = new Mutations(seed);
         long start = Stopwatch.GetTimestamp();
@@ -63,8 +64,13 @@ public sealed class ImageFuzz(Service service) : IClassFixture<Service>
         long took = Stopwatch.GetElapsedTime(start).Ticks;
         lock (oneAtATime) longestTicks = Math.Max(longestTicks, took);
         counts.AddOrUpdate($"{Path.GetExtension(name)[1..]} {(int)response.StatusCode}", 1, (_, before) => before + 1);
-        if (response.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity) && Folder is { } folder) await File.WriteAllBytesAsync(Path.Combine(folder, $"{(int)response.StatusCode} {name}"), file, cancellation);
-        Assert.True(response.StatusCode is HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity, $"{name}: {(int)response.StatusCode} {Encoding.UTF8.GetString(body[..Math.Min(body.Length, 1000)])}");
+        if (response.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity) && Folder is { } folder)
+        {
+            await File.WriteAllBytesAsync(Path.Combine(folder, $"{(int)response.StatusCode} {name}"), file, cancellation);
+        }
+        Assert.True(
+            response.StatusCode is HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity,
+            $"{name}: {(int)response.StatusCode} {Encoding.UTF8.GetString(body[..Math.Min(body.Length, 1000)])}");
     }
 
     private static string? Folder => Environment.GetEnvironmentVariable("INVERSESOLVER_FUZZ_LOG");
@@ -76,10 +82,15 @@ public sealed class ImageFuzz(Service service) : IClassFixture<Service>
 
     private string Summary(long start) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{sent} files: {string.Join(", ", counts.OrderBy(answer => answer.Key, StringComparer.Ordinal).Select(answer => $"{answer.Key}: {answer.Value}"))}; longest {TimeSpan.FromTicks(longestTicks).TotalSeconds:F2} s, {PeakBytes() >> 20} MiB at most, {Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s");
+        $"{sent} files: {string.Join(", ", counts.OrderBy(answer => answer.Key, StringComparer.Ordinal).Select(answer => $"{answer.Key}: {answer.Value}"))}; "
+            + $"longest {TimeSpan.FromTicks(longestTicks).TotalSeconds:F2} s, {PeakBytes() >> 20} MiB at most, "
+            + $"{Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s");
 
     private static long PeakBytes() =>
-        1024 * long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))[6..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+        1024 * long.Parse(
+            File.ReadLines("/proc/self/status").First(line =>
+                line.StartsWith("VmHWM:", StringComparison.Ordinal))[6..].Replace("kB", "", StringComparison.Ordinal),
+            CultureInfo.InvariantCulture);
 
     private static int Setting(string name, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(name), out int named) ? named : otherwise;
 }

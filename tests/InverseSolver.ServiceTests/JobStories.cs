@@ -25,7 +25,9 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.NotNull(job["result"]!["quality"]);
 
         string[] names = [.. job["result"]!["artefacts"]!.AsArray().Select(file => (string)file!["name"]!)];
-        Assert.Equal(["result.npy", "result.png", "result16.png", "deviation.npy", "deviation.png", "mask.png", "measurement.npy", "measurement.png", "report.json"], names);
+        Assert.Equal(
+            ["result.npy", "result.png", "result16.png", "deviation.npy", "deviation.png", "mask.png", "measurement.npy", "measurement.png", "report.json"],
+            names);
         string artefacts = (string)job["links"]!["artefacts"]!;
         ArrayData result = Npy.Read(await service.Client.GetByteArrayAsync($"{artefacts}/result.npy"), 1 << 20);
         Assert.Equal([1, 32, 32], result.Shape);
@@ -410,7 +412,8 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.StartsWith("Standard deviation in pixels", (string?)blur["description"]);
         JsonArray solvers = (await service.GetAsync("/v1/solvers"))["items"]!.AsArray();
         Assert.Equal(
-            ["reSample", "dcdp", "diffPir", "ddnm", "redDiff", "ddpmConsistency", "mriPurify", "latentDps", "treg", "daps", "psld", "constrainedAdmm", "adjoint", "leastSquares", "totalVariation", "wavelet", "tspr"],
+            ["reSample", "dcdp", "diffPir", "ddnm", "redDiff", "ddpmConsistency", "mriPurify", "latentDps", "treg", "daps", "psld", "constrainedAdmm",
+                "adjoint", "leastSquares", "totalVariation", "wavelet", "tspr"],
             solvers.Select(one => (string?)one!["type"]));
         Assert.Equal(
             ["adjoint", "leastSquares", "totalVariation", "wavelet", "tspr"],

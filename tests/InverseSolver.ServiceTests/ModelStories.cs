@@ -5,7 +5,9 @@ using System.Text.Json.Nodes;
 
 namespace InverseSolver.ServiceTests;
 
-/// <summary>Models over HTTP, and jobs whose model changes meanwhile. The shipped model stands in a folder of its own under the names brain-mri-128 and other.</summary>
+/// <summary>
+/// Models over HTTP, and jobs whose model changes meanwhile. The shipped model stands in a folder of its own under the names brain-mri-128 and other.
+/// </summary>
 [CollectionDefinition(nameof(ModelStories), DisableParallelization = true)]
 [Collection(nameof(ModelStories))]
 [SupportedOSPlatform("linux")]
@@ -38,7 +40,10 @@ public sealed class ModelStories : IDisposable
         Assert.Equal(("unloaded", false, 0), ((string?)shown["state"], (bool)shown["loaded"]!, shown["copies"]!.AsArray().Count));
         Assert.Equal("other", (string?)details["card"]!["id"]);
         Assert.Equal("UNet2DModel", (string?)details["configs"]!["unet/config.json"]!["_class_name"]);
-        Assert.Equal(["scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.safetensors"], details["files"]!.AsArray().Select(file => (string?)file!["name"]));
+        Assert.Equal(
+            ["scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/config.json",
+                "vae/diffusion_pytorch_model.safetensors"],
+            details["files"]!.AsArray().Select(file => (string?)file!["name"]));
         Assert.All(details["files"]!.AsArray(), file =>
         {
             byte[] bytes = File.ReadAllBytes(Path.Combine(models, "other", (string)file!["name"]!));
@@ -80,15 +85,20 @@ public sealed class ModelStories : IDisposable
         byte[] bytes = File.ReadAllBytes(weights);
         bytes[^1] ^= 1;
         File.WriteAllBytes(weights, bytes);
-        await RefusedAsync(service, "/v1/models/newcomer/load", HttpStatusCode.UnprocessableEntity, "invalidModel", "unet/diffusion_pytorch_model.safetensors is not the file that model.json describes: its SHA-256 differs.");
+        await RefusedAsync(
+            service, "/v1/models/newcomer/load", HttpStatusCode.UnprocessableEntity, "invalidModel",
+            "unet/diffusion_pytorch_model.safetensors is not the file that model.json describes: its SHA-256 differs.");
         JsonObject failed = await service.GetAsync("/v1/models/newcomer");
         Assert.Equal("failed", (string?)failed["state"]);
         Assert.Contains("its SHA-256 differs", (string?)failed["failure"], StringComparison.Ordinal);
         await RefusedAsync(service, "/v1/models/broken/load", HttpStatusCode.UnprocessableEntity, "invalidModel", "unet/config.json is not valid JSON");
         await RefusedAsync(service, "/v1/models/nothing/load", HttpStatusCode.NotFound, "notFound", "There is no such model.");
         await RefusedAsync(service, "/v1/models/nothing/unload", HttpStatusCode.NotFound, "notFound", "There is no such model.");
-        await RefusedAsync(service, "/v1/models/other/load?device=cuda:7", HttpStatusCode.UnprocessableEntity, "invalidInput", "No job is solved there; there is: cpu.");
-        Assert.DoesNotContain(models, string.Concat(service.Log.Where(line => !line.Contains("Models:Folders", StringComparison.Ordinal))), StringComparison.Ordinal);
+        await RefusedAsync(
+            service, "/v1/models/other/load?device=cuda:7", HttpStatusCode.UnprocessableEntity, "invalidInput",
+            "The device is not used for jobs; the devices are: cpu.");
+        Assert.DoesNotContain(
+            models, string.Concat(service.Log.Where(line => !line.Contains("Models:Folders", StringComparison.Ordinal))), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -99,7 +109,9 @@ public sealed class ModelStories : IDisposable
         {
             await RefusedAsync(tight, "/v1/models/other/load", HttpStatusCode.UnprocessableEntity, "modelTooLarge", "all models together may take");
             using HttpResponseMessage refused = await tight.Client.PostAsync("/v1/jobs", JsonContent(Job("other")));
-            Assert.Equal((HttpStatusCode.UnprocessableEntity, "modelTooLarge"), (refused.StatusCode, (string?)JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["code"]));
+            Assert.Equal(
+                (HttpStatusCode.UnprocessableEntity, "modelTooLarge"),
+                (refused.StatusCode, (string?)JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["code"]));
         }
 
         using Service service = Start(("Models:MemoryBytes", $"{needed * 3 / 2}"));
@@ -132,7 +144,9 @@ public sealed class ModelStories : IDisposable
         string changed = (string)late["request"]!["modelHash"]!;
         Assert.NotEqual(old, changed);
         (await service.Client.PostAsync($"/v1/jobs/{blocking}/cancel", null)).Dispose();
-        Assert.Equal(["succeeded", "succeeded"], [Service.State(await service.UntilAsync(Service.Id(early))), Service.State(await service.UntilAsync(Service.Id(late)))]);
+        Assert.Equal(
+            ["succeeded", "succeeded"],
+            [Service.State(await service.UntilAsync(Service.Id(early))), Service.State(await service.UntilAsync(Service.Id(late)))]);
         Assert.Equal(old, await ReportedHashAsync(service, early));
         Assert.Equal(changed, await ReportedHashAsync(service, late));
         Assert.Equal([old, changed], (await service.GetAsync("/v1/models/other"))["copies"]!.AsArray().Select(copy => (string?)copy!["hash"]));
@@ -222,8 +236,11 @@ public sealed class ModelStories : IDisposable
         JsonObject paths = (await service.GetAsync("/swagger/v1/swagger.json"))["paths"]!.AsObject();
         Assert.Equal(
             ["GET /v1/models", "GET /v1/models/{id}", "POST /v1/models/{id}/load", "POST /v1/models/{id}/unload", "POST /v1/models/{id}/warm"],
-            paths.Where(path => path.Key.StartsWith("/v1/models", StringComparison.Ordinal)).SelectMany(path => path.Value!.AsObject().Select(method => $"{method.Key.ToUpperInvariant()} {path.Key}")).Order());
-        Assert.All(paths.Where(path => path.Key.StartsWith("/v1/models", StringComparison.Ordinal)), path => Assert.All(path.Value!.AsObject(), method => Assert.Null(method.Value!["requestBody"])));
+            paths.Where(path => path.Key.StartsWith("/v1/models", StringComparison.Ordinal)).SelectMany(path =>
+                path.Value!.AsObject().Select(method => $"{method.Key.ToUpperInvariant()} {path.Key}")).Order());
+        Assert.All(
+            paths.Where(path => path.Key.StartsWith("/v1/models", StringComparison.Ordinal)),
+            path => Assert.All(path.Value!.AsObject(), method => Assert.Null(method.Value!["requestBody"])));
         Assert.DoesNotContain(paths, path => path.Value!.AsObject().ContainsKey("put") || path.Value!.AsObject().ContainsKey("patch"));
     }
 
@@ -268,7 +285,9 @@ public sealed class ModelStories : IDisposable
     private static (int Copies, int InUse) Unloaded(JsonObject answer) => ((int)answer["copies"]!, (int)answer["inUse"]!);
 
     private string[] Snapshot() => [.. Directory.EnumerateFileSystemEntries(models, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-        .Select(path => $"{path} {File.GetLastWriteTimeUtc(path).Ticks} {File.GetUnixFileMode(path)} {(File.Exists(path) ? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))) : "")}")];
+        .Select(path =>
+            $"{path} {File.GetLastWriteTimeUtc(path).Ticks} {File.GetUnixFileMode(path)} "
+                + $"{(File.Exists(path) ? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))) : "")}")];
 
     private void Copy(string id)
     {

@@ -10,7 +10,8 @@ internal static class Requests
 {
     /// <summary>A smooth grey image.</summary>
     public static byte[] Png(int size = 32, int bitDepth = 8) => ImageFile.WritePng(
-        new Image(1, size, size, [.. Enumerable.Range(0, size * size).Select(i => 0.5f + 0.4f * MathF.Sin(i / size * 0.2f) * MathF.Cos(i % size * 0.2f))]), bitDepth);
+        new Image(1, size, size, [.. Enumerable.Range(0, size * size).Select(i => 0.5f + 0.4f * MathF.Sin(i / size * 0.2f) * MathF.Cos(i % size * 0.2f))]),
+        bitDepth);
 
     public static string DataUri(byte[] file, string type = "image/png") => $"data:{type};base64,{Convert.ToBase64String(file)}";
 

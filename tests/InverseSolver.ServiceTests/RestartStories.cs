@@ -170,7 +170,9 @@ public sealed class RestartStories : IDisposable
         using var refused = new ServiceProcess(folder);
         (int code, string error) = await refused.ExitAsync();
         Assert.Equal(2, code);
-        Assert.StartsWith("The database jobs.db in the data folder (Jobs:DataFolder) cannot be used (SQLite Error 26: 'file is not a database'): restore it, or move it away", error);
+        Assert.StartsWith(
+            "The database jobs.db in the data folder (Jobs:DataFolder) cannot be used (SQLite Error 26: 'file is not a database'): restore it, or move it away",
+            error);
         Assert.Single(error.Trim().Split('\n'));
     }
 
@@ -180,7 +182,8 @@ public sealed class RestartStories : IDisposable
         foreach (((string, string)[] settings, string said) in new ((string, string)[], string)[]
         {
             ([], "https://127.0.0.1:0 needs a certificate, and none is configured: name one by Kestrel:Certificates:Default:Path"),
-            ([("Kestrel__Certificates__Default__Path", "/nowhere/a.pfx")], "The certificate for https://127.0.0.1:0 (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: "),
+            ([("Kestrel__Certificates__Default__Path", "/nowhere/a.pfx")],
+                "The certificate for https://127.0.0.1:0 (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: "),
         })
         {
             using var refused = new ServiceProcess(folder, "https://127.0.0.1:0", [.. settings, ("HOME", folder)]);

@@ -30,7 +30,8 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
 
         JsonObject report = await ReportAsync(job);
         Assert.Equal("npz", (string?)report["origin"]!["format"]);
-        Assert.Equal(("new", "unknown", 1), ((string)report["dicom"]!["identifiers"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
+        Assert.Equal(
+            ("new", "unknown", 1), ((string)report["dicom"]!["identifiers"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
 
         // The image is on [0,1] over its scale, DICOM and NIfTI are not.
         ArrayData result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20), complex = Npy.Read(await ArtefactAsync(job, "complex.npy"), 1 << 20);
@@ -52,7 +53,8 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         ArrayData volume = Npz.Read(npz, "measurement", 1 << 20);
         Assert.Equal([2, Coils, Side, Side], volume.Shape);
 
-        JsonObject job = await SolveAsync(Job("parallelMri", "leastSquares"), ("measurement", Npy.Write(volume)), ("maps", Npy.Write(Npz.Read(npz, "maps", 1 << 20))));
+        JsonObject job = await SolveAsync(
+            Job("parallelMri", "leastSquares"), ("measurement", Npy.Write(volume)), ("maps", Npy.Write(Npz.Read(npz, "maps", 1 << 20))));
         Assert.Equal(["result-0000.dcm", "result-0001.dcm"], Names(job).Where(name => name.EndsWith(".dcm", StringComparison.Ordinal)));
         ArrayData complex = Npy.Read(await ArtefactAsync(job, "complex.npy"), 1 << 20);
         Assert.Equal([2, Side, Side], complex.Shape);
@@ -62,7 +64,8 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     [Fact]
     public async Task Real_raw_data_give_an_image_with_its_place_in_space()
     {
-        JsonObject job = await SolveAsync(Job("parallelMri", "leastSquares").Without("sigma"), ("measurement", Raw("converted", "brain8ch_R3_acs24_ismrmrd.h5")));
+        JsonObject job = await SolveAsync(
+            Job("parallelMri", "leastSquares").Without("sigma"), ("measurement", Raw("converted", "brain8ch_R3_acs24_ismrmrd.h5")));
         JsonObject report = await ReportAsync(job);
         Assert.Equal(("ismrmrd", "measurement"), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["geometry"]!));
         Assert.Equal((8, "espirit"), ((int)report["mri"]!["coils"]!, (string)report["mri"]!["maps"]!));
@@ -106,10 +109,13 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         (string, byte[])[] sent = zipped ? [("measurement", DicomArchive.Pack(files))] : [.. files.Select(file => ("measurement", file))];
         JsonObject job = await SolveAsync(Job("denoising", "adjoint"), sent);
         JsonObject report = await ReportAsync(job);
-        Assert.Equal(("dicom", "measurement", 3), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
+        Assert.Equal(
+            ("dicom", "measurement", 3), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
         Assert.Contains("a series of 3 DICOM files", report["origin"]!["remarks"]!.ToJsonString(), StringComparison.Ordinal);
         using var reader = new FormatReader(ReaderLimits.Default);
-        DicomImage[] written = [DicomFile.Read(reader, await ArtefactAsync(job, "result-0000.dcm")), DicomFile.Read(reader, await ArtefactAsync(job, "result-0001.dcm")), DicomFile.Read(reader, await ArtefactAsync(job, "result-0002.dcm"))];
+        DicomImage[] written = [
+            DicomFile.Read(reader, await ArtefactAsync(job, "result-0000.dcm")), DicomFile.Read(reader, await ArtefactAsync(job, "result-0001.dcm")),
+            DicomFile.Read(reader, await ArtefactAsync(job, "result-0002.dcm"))];
         Assert.Equal([-8.0, 2, 12], written.Select(image => image.Frames[0].Geometry!.Position.Z));
         // The first file is at 12 mm and the brightest at its first pixel, the second at -8 mm the darkest.
         Assert.True(written[2].Values[0] > 1.4 * written[1].Values[0] && written[1].Values[0] > 1.7 * written[0].Values[0]);
@@ -124,13 +130,17 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         byte[] volume = NiftiWriter.Write(values, 2, 32, 24, [place], compressed: true);
         JsonObject job = await SolveAsync(Job("denoising", "adjoint"), ("measurement", volume));
         JsonObject report = await ReportAsync(job);
-        Assert.Equal(("nifti", "measurement", 2), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
+        Assert.Equal(
+            ("nifti", "measurement", 2), ((string)report["origin"]!["format"]!, (string)report["dicom"]!["geometry"]!, (int)report["dicom"]!["instances"]!));
         Volume before = Nifti.Read(volume, 1 << 20), after = Nifti.Read(await ArtefactAsync(job, "result.nii"), 1 << 20);
         Assert.Equal(before.Affine, after.Affine);
         for (int i = 0; i < values.Length; i++) Assert.Equal(before.Values[i], after.Values[i], 1f);
 
-        JsonObject placed = await SolveAsync(Job("denoising", "adjoint"), ("measurement", Npy.Write(new ArrayData([2, 1, 32, 24], [.. values.Select(value => value / 900)]))), ("reference", volume));
-        Assert.Equal(("new", "reference"), ((string)(await ReportAsync(placed))["dicom"]!["identifiers"]!, (string)(await ReportAsync(placed))["dicom"]!["geometry"]!));
+        JsonObject placed = await SolveAsync(
+            Job("denoising", "adjoint"), ("measurement", Npy.Write(new ArrayData([2, 1, 32, 24], [.. values.Select(value => value / 900)]))),
+            ("reference", volume));
+        Assert.Equal(
+            ("new", "reference"), ((string)(await ReportAsync(placed))["dicom"]!["identifiers"]!, (string)(await ReportAsync(placed))["dicom"]!["geometry"]!));
         Assert.Equal(before.Affine, Nifti.Read(await ArtefactAsync(placed, "result.nii"), 1 << 20).Affine);
     }
 
@@ -169,7 +179,9 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
             string body = await response.Content.ReadAsStringAsync();
             Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
             Assert.Equal("files.reference", (string?)JsonNode.Parse(body)!["field"]);
-            Assert.Contains("differ in the patient ID, the patient's birth date, the study instance UID", (string)JsonNode.Parse(body)!["detail"]!, StringComparison.Ordinal);
+            Assert.Contains(
+                "differ in the patient ID, the patient's birth date, the study instance UID", (string)JsonNode.Parse(body)!["detail"]!,
+                StringComparison.Ordinal);
             Assert.All(["Mallory", "4711-", "Jane", "X-7", "1.2.3"], secret => Assert.DoesNotContain(secret, body, StringComparison.OrdinalIgnoreCase));
         }
 
@@ -213,7 +225,8 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
             request[member] = value;
             using MultipartFormDataContent form = Requests.Form(request, ("measurement", Requests.Png()));
             using HttpResponseMessage response = await service.Client.PostAsync("/v1/jobs", form);
-            Assert.Equal((HttpStatusCode.BadRequest, member), (response.StatusCode, (string?)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["field"]));
+            Assert.Equal(
+                (HttpStatusCode.BadRequest, member), (response.StatusCode, (string?)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["field"]));
         }
     }
 
@@ -233,7 +246,8 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
 
         static byte[] Bytes(List<float> values) => System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values.ToArray()).ToArray();
         JsonObject job = await SolveAsync(
-            Job("parallelMri", "leastSquares"), ("measurement", Bytes(kSpace)), ("header", [.. "# Dimensions\n1 32 40 1\n"u8]), ("trajectory", Bytes(trajectory)));
+            Job("parallelMri", "leastSquares"), ("measurement", Bytes(kSpace)), ("header", [.. "# Dimensions\n1 32 40 1\n"u8]),
+            ("trajectory", Bytes(trajectory)));
         ArrayData result = Npy.Read(await ArtefactAsync(job, "result.npy"), 1 << 20);
         Assert.Equal([1, Samples, Samples], result.Shape);
         Assert.Equal((Samples / 2 * Samples) + (Samples / 2), result.Values.Index().MaxBy(pixel => pixel.Item).Index);
@@ -243,7 +257,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     public static TheoryData<string, string, string, string> Bad => new()
     {
         { "mri", "dicom", "files.measurement", "raw data" },
-        { "parallelMri", "dicom", "files.measurement", "no k-space" },
+        { "parallelMri", "dicom", "files.measurement", "not k-space" },
         { "denoising", "damagedDicom", "files.measurement", "" },
         { "parallelMri", "hdf5", "files.measurement", "" },
         { "denoising", "hdf5", "files.measurement", "" },
@@ -255,7 +269,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         { "denoising", "twoPngs", "files.measurement", "None of the files is a DICOM image" },
         { "denoising", "twoSeries", "files.measurement", "2 series" },
         { "denoising", "niftiPair", "files.measurement", ".nii file" },
-        { "mri", "nifti", "files.measurement", "no k-space" },
+        { "mri", "nifti", "files.measurement", "not k-space" },
     };
 
     [Theory, MemberData(nameof(Bad))]
@@ -325,7 +339,14 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
             Rows = side,
             Columns = side,
             Geometry = [new FrameGeometry(new(10, 0, 0), new(1, 0, 0), new(0, 1, 0), 1, 1, 5)],
-            Study = new StudyInformation { PatientName = Patient, PatientId = "4711-Mallory", PatientBirthDate = "19700101", StudyInstanceUid = "1.2.3.4", FrameOfReferenceUid = "1.2.3.5" },
+            Study = new StudyInformation
+            {
+                PatientName = Patient,
+                PatientId = "4711-Mallory",
+                PatientBirthDate = "19700101",
+                StudyInstanceUid = "1.2.3.4",
+                FrameOfReferenceUid = "1.2.3.5",
+            },
             Solver = "none",
             SoftwareVersion = "1",
         })[0];
@@ -337,7 +358,8 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         string folder = Directory.CreateTempSubdirectory("inverse-scan-").FullName, file = Path.Combine(folder, "scan.h5");
         try
         {
-            using Process python = Process.Start("/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), scan, file]);
+            using Process python = Process.Start(
+                "/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), scan, file]);
             python.WaitForExit();
             Assert.Equal(0, python.ExitCode);
             return File.ReadAllBytes(file);
@@ -361,7 +383,14 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
             Rows = 16,
             Columns = 16,
             Geometry = [.. places.Select(place => new FrameGeometry(new(0, 0, place), new(1, 0, 0), new(0, 1, 0), 1, 1, 5))],
-            Study = new StudyInformation { PatientName = Patient, PatientId = "4711-Mallory", PatientBirthDate = "19700101", StudyInstanceUid = "1.2.3.4", FrameOfReferenceUid = "1.2.3.5" },
+            Study = new StudyInformation
+            {
+                PatientName = Patient,
+                PatientId = "4711-Mallory",
+                PatientBirthDate = "19700101",
+                StudyInstanceUid = "1.2.3.4",
+                FrameOfReferenceUid = "1.2.3.5",
+            },
             Solver = "none",
             SoftwareVersion = "1",
         })];
@@ -380,7 +409,11 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     {
         var request = new JsonObject
         {
-            ["problem"] = new JsonObject { ["type"] = "parallelMri", ["mask"] = new JsonObject { ["type"] = "equispaced", ["spacing"] = 2, ["centreLines"] = 16 } },
+            ["problem"] = new JsonObject
+            {
+                ["type"] = "parallelMri",
+                ["mask"] = new JsonObject { ["type"] = "equispaced", ["spacing"] = 2, ["centreLines"] = 16 },
+            },
             ["sigma"] = 0.01,
             ["coils"] = Coils,
             ["seed"] = 3,
@@ -408,7 +441,10 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     {
         string id = Service.Id(job), links = (string)job["links"]!["artefacts"]!;
         var told = new StringBuilder();
-        foreach (string path in (string[])[$"/v1/jobs/{id}", "/v1/jobs", links, $"{links}/report.json"]) told.AppendLine(await service.Client.GetStringAsync(path));
+        foreach (string path in (string[])[$"/v1/jobs/{id}", "/v1/jobs", links, $"{links}/report.json"])
+        {
+            told.AppendLine(await service.Client.GetStringAsync(path));
+        }
         await foreach (ServerEvent happened in service.EventsAsync(id)) told.AppendLine(happened.Data.ToJsonString());
         Assert.NotEmpty(service.Log);
         foreach (string line in service.Log) told.AppendLine(line);

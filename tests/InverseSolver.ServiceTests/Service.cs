@@ -138,7 +138,7 @@ public sealed record ServerEvent(string? Type, string? Id, JsonObject Data)
     public string? Preview => (string?)Data["preview"];
 }
 
-/// <summary>Where the source is.</summary>
+/// <summary>The folder of the source.</summary>
 public static class Repository
 {
     public static string Root { get; } = Find(AppContext.BaseDirectory);

@@ -64,7 +64,9 @@ public sealed class SharingStories
         JsonObject exact = await service.SubmitAsync(Request(1, reproducible: true)), behind = await service.SubmitAsync(Request(2, reproducible: false));
         JsonObject running = await service.UntilAsync(Service.Id(first), job => job["progress"] is JsonObject progress && (int)progress["step"]! > 8);
         Assert.Equal("running", Service.State(running));
-        Assert.Equal(("queued", "queued"), (Service.State(await service.GetAsync($"/v1/jobs/{Service.Id(exact)}")), Service.State(await service.GetAsync($"/v1/jobs/{Service.Id(behind)}"))));
+        Assert.Equal(
+            ("queued", "queued"),
+            (Service.State(await service.GetAsync($"/v1/jobs/{Service.Id(exact)}")), Service.State(await service.GetAsync($"/v1/jobs/{Service.Id(behind)}"))));
         await service.Client.PostAsync($"/v1/jobs/{Service.Id(first)}/cancel", null);
         JsonObject solved = await service.UntilAsync(Service.Id(exact)), last = await service.UntilAsync(Service.Id(behind));
         Assert.Equal(("succeeded", "succeeded"), (Service.State(solved), Service.State(last)));

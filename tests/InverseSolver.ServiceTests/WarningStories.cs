@@ -6,11 +6,12 @@ using InverseSolver.UnitTests.Imaging;
 
 namespace InverseSolver.ServiceTests;
 
-/// <summary>What a reader of a result should know reaches him: in the job, in the report, in the DICOM files.</summary>
+/// <summary>Warnings reach the reader of a result: in the job, in the report, in the DICOM files.</summary>
 public sealed class WarningStories(Service service) : IClassFixture<Service>
 {
     private const int Side = 32;
-    private static readonly byte[] Grey = [.. Enumerable.Range(0, Side * Side).Select(i => (byte)(128 + (100 * MathF.Sin(i / Side * 0.2f) * MathF.Cos(i % Side * 0.2f))))];
+    private static readonly byte[] Grey = [.. Enumerable.Range(0, Side * Side).Select(i =>
+        (byte)(128 + (100 * MathF.Sin(i / Side * 0.2f) * MathF.Cos(i % Side * 0.2f))))];
 
     [Fact]
     public async Task An_image_on_another_scale_is_told_of_from_the_start_to_the_report()
@@ -32,8 +33,10 @@ public sealed class WarningStories(Service service) : IClassFixture<Service>
     [Theory, InlineData(1, 0, null), InlineData(2, -1, "from -1 to 1"), InlineData(255, 0, "from 0 to 255")]
     public async Task A_simulation_of_an_image_on_another_scale_says_so_in_a_header(float scale, float offset, string? word)
     {
-        byte[] image = Npy.Write(new ArrayData([Side, Side], [.. Enumerable.Range(0, Side * Side).Select(i => (i / (float)((Side * Side) - 1) * scale) + offset)]));
-        using MultipartFormDataContent form = Requests.Form(new JsonObject { ["problem"] = new JsonObject { ["type"] = "denoising" }, ["sigma"] = 0 }, ("image", image));
+        byte[] image = Npy.Write(new ArrayData(
+            [Side, Side], [.. Enumerable.Range(0, Side * Side).Select(i => (i / (float)((Side * Side) - 1) * scale) + offset)]));
+        using MultipartFormDataContent form = Requests.Form(
+            new JsonObject { ["problem"] = new JsonObject { ["type"] = "denoising" }, ["sigma"] = 0 }, ("image", image));
         using HttpResponseMessage response = await service.Client.PostAsync("/v1/measurements/simulate", form);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         string? said = response.Headers.TryGetValues("Measurement-Warnings", out IEnumerable<string>? values) ? values.Single() : null;
@@ -45,7 +48,8 @@ public sealed class WarningStories(Service service) : IClassFixture<Service>
     [Theory, InlineData(2), InlineData(6), InlineData(3)]
     public async Task A_grey_picture_in_a_file_of_colours_is_solved_as_the_grey_one(int colourType)
     {
-        JsonObject expected = await SolveAsync(Job(new JsonObject { ["type"] = "denoising" }), ("measurement", Png(0))), job = await SolveAsync(Job(new JsonObject { ["type"] = "denoising" }), ("measurement", Png(colourType)));
+        JsonObject expected = await SolveAsync(Job(new JsonObject { ["type"] = "denoising" }), ("measurement", Png(0)));
+        JsonObject job = await SolveAsync(Job(new JsonObject { ["type"] = "denoising" }), ("measurement", Png(colourType)));
         Assert.Contains("three equal channels", Assert.Single(Warnings(job)), StringComparison.Ordinal);
         Assert.Equal(await ArtefactAsync(expected, "result.npy"), await ArtefactAsync(job, "result.npy"));
         byte[] solved = await ArtefactAsync(job, "measurement.npy");
@@ -89,7 +93,11 @@ public sealed class WarningStories(Service service) : IClassFixture<Service>
     {
         var simulation = new JsonObject
         {
-            ["problem"] = new JsonObject { ["type"] = "parallelMri", ["mask"] = new JsonObject { ["type"] = "equispaced", ["spacing"] = 2, ["centreLines"] = 16 } },
+            ["problem"] = new JsonObject
+            {
+                ["type"] = "parallelMri",
+                ["mask"] = new JsonObject { ["type"] = "equispaced", ["spacing"] = 2, ["centreLines"] = 16 },
+            },
             ["sigma"] = 0.005,
             ["coils"] = 4,
         };
@@ -127,7 +135,10 @@ public sealed class WarningStories(Service service) : IClassFixture<Service>
     {
         2 => PngFile.Build(Side, Side, 8, 2, Rows([.. Grey.SelectMany(value => (byte[])[value, value, value])], 3)),
         6 => PngFile.Build(Side, Side, 8, 6, Rows([.. Grey.SelectMany(value => (byte[])[value, value, value, 255])], 4)),
-        3 => PngFile.Build(Side, Side, 8, 3, Rows(Grey, 1), [("PLTE", [.. Enumerable.Range(0, 256).SelectMany(value => (byte[])[(byte)value, (byte)value, (byte)value])])]),
+        3 =>
+            PngFile.Build(
+                Side, Side, 8, 3, Rows(Grey, 1),
+                [("PLTE", [.. Enumerable.Range(0, 256).SelectMany(value => (byte[])[(byte)value, (byte)value, (byte)value])])]),
         _ => PngFile.Build(Side, Side, 8, 0, Rows(Grey, 1)),
     };
 

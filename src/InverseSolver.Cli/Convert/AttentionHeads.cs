@@ -1,6 +1,8 @@
 namespace InverseSolver.Cli.Convert;
 
-/// <summary>How a denoiser's attention is split into heads, which no shape of its weights tells: so many heads everywhere, or heads of so many channels.</summary>
+/// <summary>
+/// The heads of a denoiser's attention, which do not follow from the shapes of its weights: a number of heads, or a number of channels for each head.
+/// </summary>
 internal sealed record AttentionHeads(int? Heads, int? Channels)
 {
     internal int Of(int width, CheckpointPart part)

@@ -4,7 +4,7 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Cli.Convert;
 
-/// <summary>The tensors of a checkpoint file: what torch.save wrote, or a safetensors copy of it. Elements stay in the file until they are asked for.</summary>
+/// <summary>The tensors of a checkpoint file, written by torch.save or as safetensors. Elements stay in the file until they are asked for.</summary>
 internal sealed class Checkpoint : IDisposable
 {
     private const int MaxPickleEntry = PickleReader.MaxBytes;
@@ -22,7 +22,7 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>The file's name, without its folder.</summary>
     internal string Name { get; }
 
-    /// <summary>What it is, for people.</summary>
+    /// <summary>Its readable description.</summary>
     internal string Format { get; }
 
     /// <summary>Bytes of the file.</summary>
@@ -49,7 +49,8 @@ internal sealed class Checkpoint : IDisposable
             int got = stream.ReadAtLeast(start, 8, throwOnEndOfStream: false);
             return start.AsSpan(0, got).StartsWith("PK"u8) ? OfArchive(stream, name)
                 : IsOldPickle(start.AsSpan(0, got)) ? throw new InvalidModelException(
-                    $"{name} is a pickle of PyTorch before 1.6, which is not read: load it once with PyTorch and save it again, or write a safetensors copy (docs/models.md).")
+                    $"{name} is a pickle of PyTorch before 1.6, which is not supported: "
+                        + "load it once with PyTorch and save it again, or write a safetensors copy (docs/models.md).")
                 : OfSafetensors(stream, path, name);
         }
         catch (Exception e)
@@ -108,14 +109,17 @@ internal sealed class Checkpoint : IDisposable
 
     public void Dispose() => stream.Dispose();
 
-    private static bool IsOldPickle(ReadOnlySpan<byte> start) => start.Length >= 4 && start[0] == 0x80 && start[1] is >= 2 and <= 5 && start[2] == 0x8A && start[3] == 0x0A;
+    private static bool IsOldPickle(ReadOnlySpan<byte> start) =>
+        start.Length >= 4 && start[0] == 0x80 && start[1] is >= 2 and <= 5 && start[2] == 0x8A && start[3] == 0x0A;
 
     private static Checkpoint OfSafetensors(FileStream stream, string path, string name)
     {
         using SafetensorsFile file = SafetensorsFile.Open(path);
         return new Checkpoint(stream, name, "safetensors", file.Entries.Values.ToDictionary(
             entry => entry.Name,
-            entry => new CheckpointTensor(entry.Name, entry.Type, [.. entry.Shape], CheckpointTensor.ContiguousStrides([.. entry.Shape]), file.DataStart + entry.Begin, entry.Length),
+            entry =>
+                new CheckpointTensor(
+                    entry.Name, entry.Type, [.. entry.Shape], CheckpointTensor.ContiguousStrides([.. entry.Shape]), file.DataStart + entry.Begin, entry.Length),
             StringComparer.Ordinal));
     }
 
@@ -148,23 +152,25 @@ internal sealed class Checkpoint : IDisposable
         (long start, long length) = archive.Find($"data/{tensor.Storage.Key}");
         if (tensor.Storage.Elements != length / size || length % size != 0)
         {
-            throw new InvalidModelException($"{who}: its storage should hold {tensor.Storage.Elements} elements of {tensor.Storage.Type}, but has {length} bytes.");
+            throw new InvalidModelException(
+                $"{who}: its storage should hold {tensor.Storage.Elements} elements of {tensor.Storage.Type}, but has {length} bytes.");
         }
 
         long elements = tensor.Shape.Length == tensor.Strides.Length ? Elements(tensor.Shape) : -1;
         long extent = elements < 0 || tensor.Strides.Any(step => step < 0) ? -1 : Extent(tensor.Shape, tensor.Strides);
         if (extent < 0 || tensor.Offset < 0 || tensor.Offset > length / size || extent > length / size - tensor.Offset || elements > length / size)
         {
-            throw new InvalidModelException($"{who}: sizes, strides and offset lead out of its storage of {length / size} elements.");
+            throw new InvalidModelException($"{who}: sizes, strides and offset exceed its storage of {length / size} elements.");
         }
 
         return new CheckpointTensor(key, tensor.Storage.Type, tensor.Shape, tensor.Strides, start + tensor.Offset * size, elements * size);
     }
 
-    /// <summary>Elements of a shape, or -1 where a size is negative or their product is no number of 64 bits.</summary>
-    private static long Elements(long[] shape) => shape.Any(size => size < 0) ? -1 : shape.Contains(0) ? 0 : Sum(shape.Aggregate((Int128)1, (a, b) => Times(a, b)));
+    /// <summary>Elements of a shape, or -1 where a size is negative or their product exceeds 64 bits.</summary>
+    private static long Elements(long[] shape) =>
+        shape.Any(size => size < 0) ? -1 : shape.Contains(0) ? 0 : Sum(shape.Aggregate((Int128)1, (a, b) => Times(a, b)));
 
-    /// <summary>Elements from the first to the last one that a view touches, or -1 where that is no number of 64 bits.</summary>
+    /// <summary>Elements from the first to the last one that a view touches, or -1 where that exceeds 64 bits.</summary>
     private static long Extent(long[] shape, long[] strides) => shape.Contains(0) ? 0
         : Sum(shape.Zip(strides, (size, step) => Times(size - 1, step)).Aggregate((Int128)1, (a, b) => a + b));
 

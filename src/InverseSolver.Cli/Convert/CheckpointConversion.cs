@@ -12,12 +12,15 @@ using InverseSolver.Diffusion.Weights;
 namespace InverseSolver.Cli.Convert;
 
 /// <summary>
-/// Makes a model package of a checkpoint of latent-diffusion, Stable Diffusion 1 or 2, or guided diffusion. The package is written beside its final place, loaded once, and
-/// only then given its name.
+/// Makes a model package of a checkpoint of latent-diffusion, Stable Diffusion 1 or 2, or guided diffusion. The package is written beside its final place,
+/// loaded once, and only then given its name.
 /// </summary>
 internal static class CheckpointConversion
 {
-    private const string Denoiser = "model.diffusion_model.", FirstStage = "first_stage_model.", ClassTable = "cond_stage_model.embedding.weight", ConditioningFile = "conditioning.safetensors";
+    private const string Denoiser = "model.diffusion_model.";
+    private const string FirstStage = "first_stage_model.";
+    private const string ClassTable = "cond_stage_model.embedding.weight";
+    private const string ConditioningFile = "conditioning.safetensors";
 
     // ImageNet's classes and one for none.
     private const int ClassesWithNone = 1001;
@@ -28,8 +31,8 @@ internal static class CheckpointConversion
     /// <summary>Converts a checkpoint.</summary>
     /// <param name="checkpoint">The file: .ckpt, .pt, .pth as torch.save writes them, or a safetensors copy with the same names.</param>
     /// <param name="output">The package's folder, which must not exist; its name becomes the model's id.</param>
-    /// <param name="options">What the file does not say.</param>
-    /// <param name="cancellation">Looked at before each tensor; what was written is removed at once.</param>
+    /// <param name="options">Settings that the file does not state.</param>
+    /// <param name="cancellation">Checked before each tensor; written files are removed at once.</param>
     /// <exception cref="InvalidModelException">The file cannot be converted, or the folder exists; nothing is left behind.</exception>
     public static ConversionReport Run(string checkpoint, string output, ConversionOptions? options = null, CancellationToken cancellation = default)
     {
@@ -72,7 +75,7 @@ internal static class CheckpointConversion
         }
         catch (IOException)
         {
-            // It is gone, or somebody writes into it, who comes here next.
+            // The folder is gone, or another writer uses it and comes here next.
         }
     }
 
@@ -89,7 +92,8 @@ internal static class CheckpointConversion
             if (denoiser.IsEmpty)
             {
                 const string First = "input_blocks.0.0.weight";
-                string latents = NetworkWeights.Prefixed(Denoiser + First, file.Tensors.Keys), wrapped = latents.Length > 0 ? latents : NetworkWeights.Prefixed(First, file.Tensors.Keys);
+                string latents = NetworkWeights.Prefixed(Denoiser + First, file.Tensors.Keys);
+                string wrapped = latents.Length > 0 ? latents : NetworkWeights.Prefixed(First, file.Tensors.Keys);
                 throw new InvalidModelException($"{file.Name} has no denoiser: no tensor's name begins with {Denoiser} or input_blocks{wrapped}.");
             }
 
@@ -121,9 +125,21 @@ internal static class CheckpointConversion
         private void Describe(CompVisUNet unet, CompVisAutoencoder? autoencoder, string weights)
         {
             bool hasAverage = weights == "ema";
-            Found("weights", hasAverage ? "moving average (EMA)" : "as trained (raw)", options.Raw ? "option" : hasAverage ? "checkpoint" : "checkpoint, which has no moving average");
-            Found("denoiser", $"{string.Join(", ", unet.Channels)} channels, {unet.LayersPerLevel} blocks a level{(unet.ContextChannels is { } width ? $", context of {width}" : "")}{(unet.OutChannels > unet.InChannels ? ", learned variance left out" : "")}", "shapes");
-            Found("autoencoder", autoencoder is null ? "none: a model of pixels" : $"{(autoencoder.Quantised ? "VQ" : "KL")}-{autoencoder.Downsampling}, latent of {autoencoder.LatentChannels} channels", "shapes");
+            Found(
+                "weights", hasAverage ? "moving average (EMA)" : "as trained (raw)",
+                options.Raw ? "option" : hasAverage ? "checkpoint" : "checkpoint, which has no moving average");
+            Found(
+                "denoiser",
+                $"{string.Join(", ", unet.Channels)} channels, {unet.LayersPerLevel} blocks a level"
+                    + (unet.ContextChannels is { } width ? $", context of {width}" : "")
+                    + (unet.OutChannels > unet.InChannels ? ", learned variance left out" : ""),
+                "shapes");
+            Found(
+                "autoencoder",
+                autoencoder is null
+                    ? "none: a model of pixels"
+                    : $"{(autoencoder.Quantised ? "VQ" : "KL")}-{autoencoder.Downsampling}, latent of {autoencoder.LatentChannels} channels",
+                "shapes");
         }
 
         private void Found(string name, string value, string whence) => findings.Add(new ConversionFinding(name, value, whence));
@@ -162,19 +178,21 @@ internal static class CheckpointConversion
 
             if (unet.ContextChannels is null)
             {
-                return options.ClassLabel is null && options.Conditioning is null ? (null, null) : throw new InvalidModelException($"{file.Name}: the denoiser is unconditional; --class and --conditioning are for others.");
+                return options.ClassLabel is null && options.Conditioning is null
+                    ? (null, null)
+                    : throw new InvalidModelException($"{file.Name}: the denoiser is unconditional; leave out --class and --conditioning.");
             }
 
-            if (options.Conditioning is { } given)
+            if (options.Conditioning is { } source)
             {
-                if (!File.Exists(given))
+                if (!File.Exists(source))
                 {
-                    throw new InvalidModelException($"{Path.GetFileName(given)} is missing.");
+                    throw new InvalidModelException($"{Path.GetFileName(source)} is missing.");
                 }
 
-                File.Copy(given, Path.Combine(folder, ConditioningFile));
+                File.Copy(source, Path.Combine(folder, ConditioningFile));
                 hashes[ConditioningFile] = ModelCard.HashOf(folder, ConditioningFile);
-                Found("conditioning", Path.GetFileName(given), "option");
+                Found("conditioning", Path.GetFileName(source), "option");
             }
             else if (classes)
             {
@@ -182,7 +200,10 @@ internal static class CheckpointConversion
             }
             else
             {
-                return (null, $"It needs a context of {unet.ContextChannels} channels, such as the empty prompt's embedding: {ConditioningFile} in its folder (docs/models.md), or --conditioning here.");
+                return (
+                    null,
+                    $"It needs a context of {unet.ContextChannels} channels, such as the empty prompt's embedding: "
+                        + $"{ConditioningFile} in its folder (docs/models.md), or --conditioning here.");
             }
 
             return (new JsonObject { ["file"] = ConditioningFile }, null);
@@ -190,9 +211,14 @@ internal static class CheckpointConversion
 
         private int Class(int count, int? none)
         {
-            int label = options.ClassLabel ?? none ?? throw new InvalidModelException($"{file.Name}: the denoiser needs one of {count} classes: --class, from 0 to {count - 1}.");
-            Found("class", label == none ? $"{label}, which stands for none" : label.ToString(CultureInfo.InvariantCulture), options.ClassLabel is null ? "assumed: ImageNet's classes and one for none" : "option");
-            return label >= 0 && label < count ? label : throw new InvalidModelException($"{file.Name}: --class is {label}; there are {count} classes, from 0.");
+            int label = options.ClassLabel ?? none
+                ?? throw new InvalidModelException($"{file.Name}: the denoiser needs one of {count} classes: --class, from 0 to {count - 1}.");
+            Found(
+                "class", label == none ? $"{label}, which means no class" : label.ToString(CultureInfo.InvariantCulture),
+                options.ClassLabel is null ? "assumed: ImageNet's classes and one for none" : "option");
+            return label >= 0 && label < count
+                ? label
+                : throw new InvalidModelException($"{file.Name}: --class is {label}; there are {count} classes, from 0.");
         }
 
         private void WriteClass(CompVisUNet unet)
@@ -200,7 +226,8 @@ internal static class CheckpointConversion
             CheckpointTensor table = file.Tensors[ClassTable];
             if (table.Shape is not [> 0 and <= int.MaxValue, var width] || width != unet.ContextChannels)
             {
-                throw new InvalidModelException($"{file.Name}: {ClassTable} has the shape {table.ShapeText}; the denoiser takes {unet.ContextChannels} channels.");
+                throw new InvalidModelException(
+                    $"{file.Name}: {ClassTable} has the shape {table.ShapeText}; the denoiser takes {unet.ContextChannels} channels.");
             }
 
             int count = (int)table.Shape[0], label = Class(count, count == ClassesWithNone ? count - 1 : null);
@@ -241,17 +268,22 @@ internal static class CheckpointConversion
                 ["sourceSha256"] = source,
                 ["format"] = file.Format,
                 ["weights"] = weights,
-                ["findings"] = new JsonArray([.. findings.Select(finding => (JsonNode)new JsonObject { ["name"] = finding.Name, ["value"] = finding.Value, ["source"] = finding.Source })]),
+                ["findings"] = new JsonArray(
+                    [.. findings.Select(finding =>
+                        (JsonNode)new JsonObject { ["name"] = finding.Name, ["value"] = finding.Value, ["source"] = finding.Source })]),
             };
-            card["sha256"] = new JsonObject(hashes.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)));
+            card["sha256"] = new JsonObject(
+                hashes.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)));
             WriteJson(ModelCard.FileName, card);
         }
 
-        // Buffers that only training needs, the network behind the context, what the autoencoder was trained against; of the averages, those that were not asked for.
+        // Buffers of the training, the network behind the context, the autoencoder's discriminator, and averages that were not asked for.
         private Dictionary<string, int> LeftOut(bool pixels) => pixels ? [] : file.Tensors.Keys
-            .Where(name => !name.StartsWith(Denoiser, StringComparison.Ordinal) && !_used.Contains(name) && !(name.StartsWith("model_ema.", StringComparison.Ordinal) && !options.Raw)
+            .Where(name =>
+                !name.StartsWith(Denoiser, StringComparison.Ordinal) && !_used.Contains(name)
+                    && !(name.StartsWith("model_ema.", StringComparison.Ordinal) && !options.Raw)
                 && (!name.StartsWith(FirstStage, StringComparison.Ordinal) || CompVisAutoencoder.IsLeftOut(name[FirstStage.Length..])))
-            .GroupBy(name => name.StartsWith(FirstStage, StringComparison.Ordinal) ? string.Join('.', name.Split('.')[..2]) : name.Split('.')[0], StringComparer.Ordinal)
+            .GroupBy(name => string.Join('.', name.Split('.')[..(name.StartsWith(FirstStage, StringComparison.Ordinal) ? 2 : 1)]), StringComparer.Ordinal)
             .OrderBy(group => group.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
     }
 }

@@ -3,7 +3,7 @@ using InverseSolver.Diffusion;
 
 namespace InverseSolver.Cli.Convert;
 
-/// <summary>The tensors of a checkpoint under one prefix, and which of them were taken.</summary>
+/// <summary>The tensors of a checkpoint under one prefix, with a record of those that were used.</summary>
 internal sealed class CheckpointPart
 {
     private const int MaxBlocks = 1000, MaxSize = 1 << 24;
@@ -14,7 +14,7 @@ internal sealed class CheckpointPart
 
     /// <param name="checkpoint">The file.</param>
     /// <param name="prefix">With its last dot; empty for the whole file.</param>
-    /// <param name="averaged">Whether to take the exponential moving averages of the tensors in their place.</param>
+    /// <param name="averaged">True to take the exponential moving averages of the tensors in their place.</param>
     internal CheckpointPart(Checkpoint checkpoint, string prefix, bool averaged = false)
     {
         this.checkpoint = checkpoint;
@@ -34,15 +34,18 @@ internal sealed class CheckpointPart
 
     /// <summary>Names below a path, without it.</summary>
     internal IEnumerable<string> Below(string path) =>
-        names.Where(name => name.StartsWith(path, StringComparison.Ordinal) && name.Length > path.Length && name[path.Length] == '.').Select(name => name[(path.Length + 1)..]).Order(StringComparer.Ordinal);
+        names.Where(name => name.StartsWith(path + '.', StringComparison.Ordinal)).Select(name => name[(path.Length + 1)..]).Order(StringComparer.Ordinal);
 
     internal bool Has(string name) => names.Contains(name);
 
-    /// <summary>How many numbered blocks there are below a path: one more than the highest number.</summary>
+    /// <summary>The number of numbered blocks below a path: the highest number plus one.</summary>
     internal int Count(string path)
     {
-        int count = Below(path).Select(name => int.TryParse(name.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index < MaxBlocks ? index + 1 : MaxBlocks + 1).DefaultIfEmpty().Max();
-        return count <= MaxBlocks ? count : throw Strange($"'{path}' is no list of at most {MaxBlocks} blocks");
+        int count = Below(path).Select(name =>
+            int.TryParse(name.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index < MaxBlocks
+                ? index + 1
+                : MaxBlocks + 1).DefaultIfEmpty().Max();
+        return count <= MaxBlocks ? count : throw Strange($"'{path}' is not a list of at most {MaxBlocks} blocks");
     }
 
     internal CheckpointTensor Peek(string name) =>
@@ -55,7 +58,8 @@ internal sealed class CheckpointPart
         long[] shape = Peek(name).Shape;
         return dimension < shape.Length && shape[dimension] is > 0 and <= MaxSize
             ? (int)shape[dimension]
-            : throw Strange($"{InvalidModelException.Quote(prefix + name)} has the shape {Peek(name).ShapeText}, which no network of this kind has");
+            : throw Strange(
+                $"{InvalidModelException.Quote(prefix + name)} has the shape {Peek(name).ShapeText}, which does not occur in networks of this kind");
     }
 
     /// <summary>A tensor, or its average.</summary>
@@ -71,18 +75,20 @@ internal sealed class CheckpointPart
         return checkpoint.Tensors.TryGetValue(AverageOf(name), out CheckpointTensor? average) && average.Shape.SequenceEqual(raw.Shape)
             ? average
             : throw new InvalidModelException(
-                $"{checkpoint.Name}: there are moving averages (model_ema), but none of {InvalidModelException.Quote(prefix + name)} in its shape; the raw weights can be taken instead (--raw).");
+                $"{checkpoint.Name}: there are moving averages (model_ema), but none of {InvalidModelException.Quote(prefix + name)} in its "
+                    + "shape; use the raw weights instead (--raw).");
     }
 
     /// <summary>Takes note of tensors that are not needed.</summary>
     internal void Ignore(Func<string, bool> which) => unused.RemoveWhere(name => which(name));
 
-    /// <summary>Refuses tensors that nobody asked for: the network would not be the one that was trained.</summary>
+    /// <summary>Refuses unused tensors: the network would not be the one that was trained.</summary>
     internal void Finish()
     {
         if (unused.Count > 0)
         {
-            throw Strange($"{InvalidModelException.Quote(prefix + unused.Min(StringComparer.Ordinal)!)} has no place in a network of this kind ({unused.Count} such)");
+            throw Strange(
+                $"{InvalidModelException.Quote(prefix + unused.Min(StringComparer.Ordinal)!)} has no place in a network of this kind ({unused.Count} such)");
         }
     }
 

@@ -1,6 +1,6 @@
 namespace InverseSolver.Cli.Convert;
 
-/// <summary>A tensor in a checkpoint, by where its elements lie in the file. Whoever makes one has checked that all of them do.</summary>
+/// <summary>A tensor in a checkpoint, by the position of its elements in the file, which its creator has checked.</summary>
 /// <param name="Name">Its key.</param>
 /// <param name="Type">Element type as safetensors writes it.</param>
 /// <param name="Shape">Sizes, outermost first.</param>

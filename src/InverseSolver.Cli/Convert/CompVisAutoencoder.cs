@@ -16,7 +16,7 @@ internal sealed class CompVisAutoencoder
         layers = part.Count("encoder.down.0.block");
         if (levels == 0 || layers == 0 || part.Count("decoder.up") != levels)
         {
-            throw part.Strange("its first stage is no autoencoder of latent-diffusion (encoder.down, decoder.up)");
+            throw part.Strange("its first stage is not an autoencoder of latent-diffusion (encoder.down, decoder.up)");
         }
 
         LatentChannels = part.Size("post_quant_conv.weight", 1);
@@ -25,15 +25,16 @@ internal sealed class CompVisAutoencoder
 
     internal int LatentChannels { get; }
 
-    /// <summary>Whether it has a codebook.</summary>
+    /// <summary>True where it has a codebook.</summary>
     internal bool Quantised { get; }
 
     internal int Downsampling => 1 << (levels - 1);
 
-    /// <summary>What it was trained against, and averages of its own, are no part of the model.</summary>
-    internal static bool IsLeftOut(string name) => name.StartsWith("loss.", StringComparison.Ordinal) || name.StartsWith("model_ema.", StringComparison.Ordinal);
+    /// <summary>Loss networks and averages, which are not part of the model.</summary>
+    internal static bool IsLeftOut(string name) =>
+        name.StartsWith("loss.", StringComparison.Ordinal) || name.StartsWith("model_ema.", StringComparison.Ordinal);
 
-    /// <param name="scale">What the encoder's latent is multiplied by.</param>
+    /// <param name="scale">The scale of the encoder's latent.</param>
     internal ConvertedNetwork Convert(double scale)
     {
         var network = new ConvertedNetwork(part, Config(scale));
@@ -125,9 +126,14 @@ internal sealed class CompVisAutoencoder
             ["_class_name"] = Quantised ? "VQModel" : "AutoencoderKL",
             ["in_channels"] = part.Size("encoder.conv_in.weight", 1),
             ["out_channels"] = part.Size("decoder.conv_out.weight", 0),
-            ["down_block_types"] = new JsonArray([.. Enumerable.Range(0, levels).Select(level => (JsonNode)(HasAttention("encoder.down", level) ? "AttnDownEncoderBlock2D" : "DownEncoderBlock2D"))]),
-            ["up_block_types"] = new JsonArray([.. Enumerable.Range(0, levels).Reverse().Select(level => (JsonNode)(HasAttention("decoder.up", level) ? "AttnUpDecoderBlock2D" : "UpDecoderBlock2D"))]),
-            ["block_out_channels"] = new JsonArray([.. Enumerable.Range(0, levels).Select(level => (JsonNode)part.Size($"encoder.down.{level}.block.0.conv1.weight", 0))]),
+            ["down_block_types"] = new JsonArray(
+                [.. Enumerable.Range(0, levels).Select(level =>
+                    (JsonNode)(HasAttention("encoder.down", level) ? "AttnDownEncoderBlock2D" : "DownEncoderBlock2D"))]),
+            ["up_block_types"] = new JsonArray(
+                [.. Enumerable.Range(0, levels).Reverse().Select(level =>
+                    (JsonNode)(HasAttention("decoder.up", level) ? "AttnUpDecoderBlock2D" : "UpDecoderBlock2D"))]),
+            ["block_out_channels"] = new JsonArray(
+                [.. Enumerable.Range(0, levels).Select(level => (JsonNode)part.Size($"encoder.down.{level}.block.0.conv1.weight", 0))]),
             ["layers_per_block"] = layers,
             ["act_fn"] = "silu",
             ["latent_channels"] = width,

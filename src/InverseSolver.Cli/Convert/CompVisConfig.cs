@@ -9,10 +9,10 @@ public sealed record CompVisConfig
     /// <summary>Channels of every head (num_head_channels); it goes before <see cref="Heads"/>, as in the original.</summary>
     public int? HeadChannels { get; init; }
 
-    /// <summary>Whether q, k and v of all heads lie one after the other (use_new_attention_order).</summary>
+    /// <summary>True where all heads' q precede all heads' k and v (use_new_attention_order).</summary>
     public bool? NewAttentionOrder { get; init; }
 
-    /// <summary>What latents are multiplied by (scale_factor).</summary>
+    /// <summary>The scale of latents (scale_factor).</summary>
     public double? LatentScale { get; init; }
 
     /// <summary>The first β (linear_start).</summary>

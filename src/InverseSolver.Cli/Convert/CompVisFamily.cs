@@ -1,30 +1,34 @@
 namespace InverseSolver.Cli.Convert;
 
-/// <summary>What the published models of a kind have in common and their tensors do not say. Null where they differ, so that somebody has to say it.</summary>
+/// <summary>
+/// Settings that the published models of a kind share and that do not follow from their tensors. Null where these models differ, so that the setting must be
+/// stated.
+/// </summary>
 /// <param name="Name">For people.</param>
-/// <param name="Heads">How attention is split.</param>
-/// <param name="LatentScale">What latents are multiplied by.</param>
+/// <param name="Heads">The heads of attention.</param>
+/// <param name="LatentScale">The scale of latents.</param>
 /// <param name="Betas">First and last β.</param>
-/// <param name="BetaSchedule">How β goes from one to the other.</param>
-/// <param name="Prediction">What the denoiser predicts.</param>
-/// <param name="AttentionOrder">How q, k and v of several heads lie in one matrix.</param>
+/// <param name="BetaSchedule">The schedule of β between them.</param>
+/// <param name="Prediction">The quantity that the denoiser predicts.</param>
+/// <param name="AttentionOrder">The order of q, k and v of several heads in one matrix.</param>
 /// <param name="Steps">Training timesteps.</param>
-/// <param name="IsPixels">Whether there is no autoencoder.</param>
+/// <param name="IsPixels">True where there is no autoencoder.</param>
 internal sealed record CompVisFamily(
-    string Name, AttentionHeads? Heads, double? LatentScale, (double Start, double End)? Betas, string? BetaSchedule, string? Prediction, string? AttentionOrder = "old", int? Steps = 1000, bool IsPixels = false)
+    string Name, AttentionHeads? Heads, double? LatentScale, (double Start, double End)? Betas, string? BetaSchedule, string? Prediction,
+    string? AttentionOrder = "old", int? Steps = 1000, bool IsPixels = false)
 {
     private static readonly (double, double) _latentDiffusion = (0.0015, 0.0195), _stableDiffusion = (0.00085, 0.012);
 
     /// <summary>The kind of a checkpoint.</summary>
     /// <param name="unet">Its denoiser.</param>
     /// <param name="autoencoder">Its first stage; null for a model of pixels.</param>
-    /// <param name="classes">Whether its context is a table of classes.</param>
+    /// <param name="classes">True where its context is a table of classes.</param>
     internal static CompVisFamily Of(CompVisUNet unet, CompVisAutoencoder? autoencoder, bool classes)
     {
         const string Scaled = "scaled_linear", Epsilon = "epsilon";
         if (autoencoder is null)
         {
-            // Published models differ in all of it, but for what they predict.
+            // Published models share only the quantity that they predict.
             return new("guided diffusion on pixels", null, 1, null, null, Epsilon, AttentionOrder: null, Steps: null, IsPixels: true);
         }
 
@@ -37,7 +41,8 @@ internal sealed record CompVisFamily(
             // 2-base predicts the noise, 2 at 768 pixels v: their tensors are alike.
             1024 when !autoencoder.Quantised => new("Stable Diffusion 2", new(null, 64), 0.18215, _stableDiffusion, Scaled, null),
             1280 when !autoencoder.Quantised => new("latent diffusion with a text", new(8, null), 0.18215, _stableDiffusion, Scaled, Epsilon),
-            not null when classes => new("latent diffusion with classes", autoencoder.Downsampling == 4 ? new(1, null) : new(null, 32), unscaled, _latentDiffusion, Scaled, Epsilon),
+            not null when classes =>
+                new("latent diffusion with classes", autoencoder.Downsampling == 4 ? new(1, null) : new(null, 32), unscaled, _latentDiffusion, Scaled, Epsilon),
             not null => new("latent diffusion with a context", null, unscaled, null, Scaled, Epsilon),
             null when autoencoder.Quantised => new("unconditional latent diffusion, codebook", new(null, 32), 1, _latentDiffusion, Scaled, Epsilon),
             null => new("unconditional latent diffusion, KL", new(8, null), null, null, Scaled, Epsilon),

@@ -7,8 +7,8 @@ using InverseSolver.Diffusion.Schedules;
 namespace InverseSolver.Cli.Convert;
 
 /// <summary>
-/// Settles what the shapes of the tensors do not tell: an option goes before what the checkpoint stores, that before its config, and that before what
-/// models of its kind usually have, which is an assumption and is called one. What none of them says is an error.
+/// Finds the settings that do not follow from the shapes of the tensors: an option takes precedence over the checkpoint's stored value, that over its config,
+/// and that over the usual value of models of its kind, which is reported as an assumption. A setting without a value is an error.
 /// </summary>
 internal sealed class CompVisSettings
 {
@@ -31,10 +31,13 @@ internal sealed class CompVisSettings
         if (unet.ContextChannels is null && (heads is null || unet.HasSeveralHeads(heads)))
         {
             NewAttentionOrder = Settle("qkv order", "--attention-order",
-                (options.AttentionOrder, "option"), (config?.NewAttentionOrder switch { true => "new", false => "old", null => null }, "config"), (family.AttentionOrder, assumed)) == "new";
+                (options.AttentionOrder, "option"), (config?.NewAttentionOrder switch { true => "new", false => "old", null => null }, "config"),
+                (family.AttentionOrder, assumed)) == "new";
         }
 
-        double? scale = Settle("latent scale", "--latent-scale", (options.LatentScale, "option"), (Stored("scale_factor") is [var stored] ? stored : null, "checkpoint"), (config?.LatentScale, "config"), (family.LatentScale, assumed));
+        double? scale = Settle(
+            "latent scale", "--latent-scale", (options.LatentScale, "option"), (Stored("scale_factor") is [var stored] ? stored : null, "checkpoint"),
+            (config?.LatentScale, "config"), (family.LatentScale, assumed));
         string? prediction = Settle("prediction", "--prediction", (options.Prediction, "option"), (config?.Prediction, "config"), (family.Prediction, assumed));
         Scheduler = Schedule(options, assumed);
         if (missing.Count > 0)
@@ -45,7 +48,8 @@ internal sealed class CompVisSettings
         (Heads, LatentScale, Prediction) = (heads!, scale!.Value, prediction!);
         if (LatentScale is not (> 0 and < double.PositiveInfinity))
         {
-            throw new InvalidModelException($"{checkpoint.Name}: its latent scale is {LatentScale.ToString(CultureInfo.InvariantCulture)}; it must be positive.");
+            throw new InvalidModelException(
+                $"{checkpoint.Name}: its latent scale is {LatentScale.ToString(CultureInfo.InvariantCulture)}; it must be positive.");
         }
 
         Scheduler["prediction_type"] = Prediction;
@@ -53,7 +57,7 @@ internal sealed class CompVisSettings
 
     internal AttentionHeads Heads { get; }
 
-    /// <summary>Whether q, k and v of all heads lie one after the other.</summary>
+    /// <summary>True where all heads' q precede all heads' k and v.</summary>
     internal bool NewAttentionOrder { get; }
 
     internal double LatentScale { get; }
@@ -65,26 +69,28 @@ internal sealed class CompVisSettings
 
     internal IReadOnlyList<ConversionFinding> Findings => findings;
 
-    // An option that would change nothing is a misunderstanding.
+    // An option without effect is a mistake.
     private void CheckUse(CompVisUNet unet, ConversionOptions options)
     {
         if (options.AttentionOrder is not null && unet.ContextChannels is not null)
         {
-            throw new InvalidModelException($"{checkpoint.Name}: --attention-order is for models without a context; here q, k and v lie apart.");
+            throw new InvalidModelException($"{checkpoint.Name}: --attention-order applies only to models without a context; here q, k and v are separate.");
         }
 
         if (options.RescaleTimesteps is not null && !family.IsPixels)
         {
-            throw new InvalidModelException($"{checkpoint.Name}: --rescale-timesteps is for guided diffusion, and this is {family.Name}.");
+            throw new InvalidModelException($"{checkpoint.Name}: --rescale-timesteps applies only to guided diffusion, and this is {family.Name}.");
         }
     }
 
     private InvalidModelException Missing()
     {
-        static string Joined(IEnumerable<string> words) => words.ToArray() is [.. var first, var last] and not [_] ? $"{string.Join(", ", first)} and {last}" : words.Single();
+        static string Joined(IEnumerable<string> words) =>
+            words.ToArray() is [.. var first, var last] and not [_] ? $"{string.Join(", ", first)} and {last}" : words.Single();
         return new InvalidModelException(
-            $"{checkpoint.Name}: its {Joined(missing.Select(one => one.Name))} {(missing is [var (only, _)] && !only.EndsWith('s') ? "is" : "are")} not known. The tensors do not tell, and models of this kind ({family.Name}) differ: "
-            + $"give {Joined(missing.Select(one => one.Option))}{(family.IsPixels ? "; docs/models.md has them for the published ones" : ", or the model's own file (--config)")}.");
+            $"{checkpoint.Name}: its {Joined(missing.Select(one => one.Name))} {(missing is [var (only, _)] && !only.EndsWith('s') ? "is" : "are")} unknown. "
+            + $"The tensors do not determine this, and models of this kind ({family.Name}) differ: give {Joined(missing.Select(one => one.Option))}"
+            + $"{(family.IsPixels ? "; docs/models.md has them for the published ones" : ", or the model's own file (--config)")}.");
     }
 
     private JsonObject Schedule(ConversionOptions options, string assumed)
@@ -105,10 +111,12 @@ internal sealed class CompVisSettings
             return Fitted(scheduler, betas);
         }
 
-        string? kind = Settle("beta schedule", "--beta-schedule", (options.BetaSchedule, "option"), (options.Config?.BetaSchedule, "config"), (family.BetaSchedule, assumed));
+        string? kind = Settle(
+            "beta schedule", "--beta-schedule", (options.BetaSchedule, "option"), (options.Config?.BetaSchedule, "config"), (family.BetaSchedule, assumed));
         int? steps = Settle<int?>("steps", "--steps", (options.Steps, "option"), (options.Config?.Steps, "config"), (family.Steps, assumed));
         bool rescaled = family.IsPixels && steps is not (null or 1000) && Settle("time", "--rescale-timesteps",
-            (options.RescaleTimesteps switch { true => $"t * 1000 / {steps}", false => "t as it is", null => null }, "option")) is not null && options.RescaleTimesteps == true;
+            (options.RescaleTimesteps switch { true => $"t * 1000 / {steps}", false => "t as it is", null => null },
+                "option")) is not null && options.RescaleTimesteps == true;
         (double Start, double End)? range = kind is null or "cosine" ? null : Range(options, kind, steps, assumed);
         if (missing.Count > 0)
         {
@@ -122,7 +130,9 @@ internal sealed class CompVisSettings
             (scheduler["beta_start"], scheduler["beta_end"]) = (start, end);
         }
 
-        return rescaled ? Rescaled(scheduler, NoiseSchedule.FromBetas(NoiseSchedule.Betas(kind!, range?.Start ?? 0, range?.End ?? 0, steps!.Value))) : scheduler;
+        return rescaled
+            ? Rescaled(scheduler, NoiseSchedule.FromBetas(NoiseSchedule.Betas(kind!, range?.Start ?? 0, range?.End ?? 0, steps!.Value)))
+            : scheduler;
     }
 
     private (double Start, double End)? Range(ConversionOptions options, string kind, int? steps, string assumed)
@@ -131,7 +141,9 @@ internal sealed class CompVisSettings
 
         // As guided diffusion has it: from 0.0001 to 0.02 for 1000 steps, and as much noise in all for another number of them.
         (double, double)? guided = family.IsPixels && kind == "linear" && steps is > 20 and { } count ? (0.1 / count, 20.0 / count) : null;
-        return Settle("betas", "--beta-start and --beta-end", (Pair(options.BetaStart, options.BetaEnd), "option"), (Pair(options.Config?.BetaStart, options.Config?.BetaEnd), "config"),
+        return Settle(
+            "betas", "--beta-start and --beta-end", (Pair(options.BetaStart, options.BetaEnd), "option"),
+            (Pair(options.Config?.BetaStart, options.Config?.BetaEnd), "config"),
             (family.Betas, assumed), (guided, "guided diffusion's linear schedule"));
     }
 
@@ -143,7 +155,8 @@ internal sealed class CompVisSettings
         const int Times = 1000;
         if (all.TrainTimesteps % Times != 0)
         {
-            throw new InvalidModelException($"{checkpoint.Name}: {all.TrainTimesteps} steps with rescaled times are not read; a multiple of {Times} is.");
+            throw new InvalidModelException(
+                $"{checkpoint.Name}: {all.TrainTimesteps} steps with rescaled times are not supported; give a multiple of {Times}.");
         }
 
         var betas = new JsonArray();
@@ -178,14 +191,18 @@ internal sealed class CompVisSettings
             scheduler["beta_end"] = end;
         }
 
-        findings.Add(new ConversionFinding("betas", kind is null ? $"{betas.Length} of its own" : Invariant($"{kind}, {start} to {end}, {betas.Length} steps"), "checkpoint"));
+        findings.Add(new ConversionFinding(
+            "betas", kind is null ? $"{betas.Length} of its own" : Invariant($"{kind}, {start} to {end}, {betas.Length} steps"), "checkpoint"));
         return scheduler;
     }
 
-    // Stored in float32, which holds seven digits of what was meant.
+    // Stored in float32, with seven significant digits.
     private static double Rounded(double value) => double.Parse(value.ToString("G6", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 
-    /// <summary>A small buffer of the checkpoint, by the shortest decimals that mean the same in its precision; null where it has none, or one of half precision, which is too coarse.</summary>
+    /// <summary>
+    /// A small buffer of the checkpoint, by the shortest decimals that mean the same in its precision; null where it has none, or one of half precision, which
+    /// is too coarse.
+    /// </summary>
     private double[]? Stored(string name)
     {
         if (!checkpoint.Tensors.TryGetValue(name, out CheckpointTensor? tensor) || tensor.Bytes > 1 << 20)
@@ -196,7 +213,9 @@ internal sealed class CompVisSettings
         byte[] bytes = checkpoint.Read(tensor);
         return tensor.Type switch
         {
-            "F32" => [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(value => double.Parse(value.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))],
+            "F32" =>
+                [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(value =>
+                    double.Parse(value.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture))],
             "F64" => MemoryMarshal.Cast<byte, double>(bytes).ToArray(),
             _ => null,
         };

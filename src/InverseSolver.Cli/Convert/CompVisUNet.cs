@@ -4,7 +4,7 @@ namespace InverseSolver.Cli.Convert;
 
 /// <summary>
 /// The UNet of latent-diffusion and guided-diffusion (Dhariwal and Nichol 2021; Rombach and others 2022) as UNet2DModel, or with a context as
-/// UNet2DConditionModel. Its shape is read from names and shapes of the tensors; only how attention is split into heads is not written there.
+/// UNet2DConditionModel. Its shape is read from names and shapes of the tensors; only the split of attention into heads does not follow from them.
 /// </summary>
 internal sealed class CompVisUNet
 {
@@ -19,7 +19,7 @@ internal sealed class CompVisUNet
         perLevel = up / Levels;
         if (down != up || up % Levels != 0 || perLevel < 2 || part.Peek("input_blocks.0.0.weight").Shape is not [_, _, 3, 3])
         {
-            throw part.Strange($"{down} input_blocks and {up} output_blocks on {Levels} levels are no UNet of latent-diffusion");
+            throw part.Strange($"{down} input_blocks and {up} output_blocks on {Levels} levels are not a UNet of latent-diffusion");
         }
 
         InChannels = part.Size("input_blocks.0.0.weight", 1);
@@ -27,7 +27,9 @@ internal sealed class CompVisUNet
         Channels = [.. Enumerable.Range(0, Levels).Select(level => part.Size($"{Down(level, 0)}.0.out_layers.3.weight", 0))];
         ScaleShift = part.Size($"{Down(0, 0)}.0.emb_layers.1.weight", 0) == 2 * Channels[0];
         ResizeByBlocks = part.Has($"input_blocks.{perLevel}.0.in_layers.0.weight") && Levels > 1;
-        ContextChannels = part.Has("middle_block.1.transformer_blocks.0.attn2.to_k.weight") ? part.Size("middle_block.1.transformer_blocks.0.attn2.to_k.weight", 1) : null;
+        ContextChannels = part.Has("middle_block.1.transformer_blocks.0.attn2.to_k.weight")
+            ? part.Size("middle_block.1.transformer_blocks.0.attn2.to_k.weight", 1)
+            : null;
         if (part.Has("label_emb.weight"))
         {
             Classes = part.Size("label_emb.weight", 0);
@@ -45,7 +47,7 @@ internal sealed class CompVisUNet
 
     internal bool ScaleShift { get; }
 
-    /// <summary>Whether the size changes by residual blocks.</summary>
+    /// <summary>True where the size changes by residual blocks.</summary>
     internal bool ResizeByBlocks { get; }
 
     /// <summary>Width of the context; null without one.</summary>
@@ -58,17 +60,19 @@ internal sealed class CompVisUNet
 
     internal bool LinearProjection => part.Has("middle_block.1.proj_in.weight") && part.Peek("middle_block.1.proj_in.weight").Shape.Length == 2;
 
-    /// <summary>Whether one matrix holds q, k and v of several heads, whose order no shape tells.</summary>
+    /// <summary>True where one matrix holds q, k and v of several heads, whose order does not follow from shapes.</summary>
     internal bool HasSeveralHeads(AttentionHeads heads) =>
         ContextChannels is null && Enumerable.Range(0, Levels).Any(level => (HasMixer(level) || level == Levels - 1) && heads.Of(Channels[level], part) > 1);
 
-    /// <param name="heads">How attention is split.</param>
-    /// <param name="blockwise">Whether q, k and v of all heads lie one after the other, instead of q, k and v of one head.</param>
+    /// <param name="heads">The heads of attention.</param>
+    /// <param name="blockwise">True where all heads' q precede all heads' k and v; else q, k and v of one head follow each other.</param>
     internal ConvertedNetwork Convert(AttentionHeads heads, bool blockwise)
     {
         if (OutChannels != InChannels && OutChannels != 2 * InChannels)
         {
-            throw part.Strange($"the denoiser goes from {InChannels} to {OutChannels} channels: it was trained with images beside the latent (inpainting, super-resolution) and is none of latents alone");
+            throw part.Strange(
+                $"the denoiser goes from {InChannels} to {OutChannels} channels: "
+                    + "it was trained with images beside the latent (inpainting, super-resolution), which is not supported");
         }
 
         if (part.Has("label_emb.0.0.weight"))
@@ -129,7 +133,7 @@ internal sealed class CompVisUNet
 
     /// <param name="network">Gets the tensors.</param>
     /// <param name="step">The level, counted from the lowest one.</param>
-    /// <param name="heads">How attention is split.</param>
+    /// <param name="heads">The heads of attention.</param>
     /// <param name="blockwise">As in <see cref="Convert"/>.</param>
     private void WayUp(ConvertedNetwork network, int step, AttentionHeads heads, bool blockwise)
     {
@@ -147,7 +151,9 @@ internal sealed class CompVisUNet
         if (level > 0)
         {
             int block = step * perLevel + LayersPerLevel;
-            string from = $"output_blocks.{block}.{UpModule(block) ?? throw part.Strange($"output_blocks.{block} does not change the size, as the last block of a level does")}";
+            int module = UpModule(block)
+                ?? throw part.Strange($"output_blocks.{block} does not change the size, as the last block of a level does");
+            string from = $"output_blocks.{block}.{module}";
             string to = $"up_blocks.{step}.upsamplers.0";
             if (ResizeByBlocks)
             {
@@ -254,7 +260,8 @@ internal sealed class CompVisUNet
     // Module 1, or 2 behind an attention.
     private int? UpModule(int block)
     {
-        int[] found = [.. Enumerable.Range(1, 2).Where(i => part.Has($"output_blocks.{block}.{i}.conv.weight") || part.Has($"output_blocks.{block}.{i}.in_layers.0.weight"))];
+        int[] found = [.. Enumerable.Range(1, 2).Where(i =>
+            part.Has($"output_blocks.{block}.{i}.conv.weight") || part.Has($"output_blocks.{block}.{i}.in_layers.0.weight"))];
         return found.Length > 0 ? found[0] : null;
     }
 

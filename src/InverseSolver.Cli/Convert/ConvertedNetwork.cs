@@ -4,7 +4,7 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Cli.Convert;
 
-/// <summary>A network of a package in the making: its config, and which tensors of the checkpoint become which of its own.</summary>
+/// <summary>A network of a package in conversion: its config, and the assignment of the checkpoint's tensors to its own.</summary>
 internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
 {
     private readonly List<(string Name, CheckpointTensor Source, long[] Shape, (long Start, long Count)[]? Rows)> tensors = [];
@@ -12,7 +12,8 @@ internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
     internal JsonObject Config => config;
 
     /// <summary>Bytes of all tensors.</summary>
-    internal long Bytes => tensors.Sum(tensor => tensor.Shape.Aggregate((long)SafetensorsEntry.ElementBytes(tensor.Source.Type), (product, size) => product * size));
+    internal long Bytes =>
+        tensors.Sum(tensor => tensor.Shape.Aggregate((long)SafetensorsEntry.ElementBytes(tensor.Source.Type), (product, size) => product * size));
 
     internal void Tensor(string from, string to)
     {
@@ -33,7 +34,8 @@ internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
         CheckpointTensor weight = part.Take($"{from}.weight");
         if (weight.Shape.Length is < 2 or > 4 || weight.Shape.Skip(2).Any(size => size != 1))
         {
-            throw part.Strange($"{InvalidModelException.Quote(weight.Name)} has the shape {weight.ShapeText}; a matrix or a convolution of width 1 belongs there");
+            throw part.Strange(
+                $"{InvalidModelException.Quote(weight.Name)} has the shape {weight.ShapeText}; it must be a matrix or a convolution of width 1");
         }
 
         Rows(weight, $"{to}.weight", weight.Shape[..2], rows);
@@ -80,7 +82,7 @@ internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
         long last = rows.Max(range => range.Start + range.Count);
         if (shape.Length == 0 || shape[0] < last)
         {
-            throw part.Strange($"{InvalidModelException.Quote(source.Name)} has the shape {source.ShapeText}; at least {last} rows belong there");
+            throw part.Strange($"{InvalidModelException.Quote(source.Name)} has the shape {source.ShapeText}; it must have at least {last} rows");
         }
 
         tensors.Add((to, source, [rows.Sum(range => range.Count), .. shape[1..]], rows));

@@ -1,7 +1,7 @@
 namespace InverseSolver.Cli.Convert;
 
 /// <summary>
-/// What a checkpoint's pickle may name. A few names have a meaning here, others stand for objects that trainers write beside the tensors and that are
+/// The names that a checkpoint's pickle may contain. A few have a meaning here, others stand for objects that trainers write beside the tensors and that are
 /// left out; every other name ends the reading.
 /// </summary>
 internal static class PickleGlobals
@@ -22,13 +22,16 @@ internal static class PickleGlobals
 
     private static readonly HashSet<string> _leftOut = new(StringComparer.Ordinal)
     {
-        "_codecs.encode", "argparse.Namespace", "collections.Counter", "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
+        "_codecs.encode", "argparse.Namespace", "collections.Counter", "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct",
+        "numpy._core.multiarray.scalar",
         "numpy._core.multiarray._reconstruct", "numpy.dtype", "numpy.ndarray", "torch.device", "typing.Any",
         "builtins.set", "builtins.dict", "builtins.list", "builtins.tuple", "builtins.int", "builtins.float", "builtins.bool", "builtins.str", "builtins.slice",
-        "__builtin__.set", "__builtin__.dict", "__builtin__.list", "__builtin__.tuple", "__builtin__.int", "__builtin__.float", "__builtin__.bool", "__builtin__.str", "__builtin__.slice",
+        "__builtin__.set", "__builtin__.dict", "__builtin__.list", "__builtin__.tuple", "__builtin__.int", "__builtin__.float", "__builtin__.bool",
+        "__builtin__.str", "__builtin__.slice",
     };
 
-    private static readonly string[] _leftOutPackages = ["pytorch_lightning.", "lightning.", "lightning_fabric.", "lightning_utilities.", "omegaconf.", "torch.optim."];
+    private static readonly string[] _leftOutPackages = [
+        "pytorch_lightning.", "lightning.", "lightning_fabric.", "lightning_utilities.", "omegaconf.", "torch.optim."];
 
     private static readonly string[] _tensorTypes =
         ["float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool", "half", "float", "double", "long", "int", "short"];
@@ -36,15 +39,17 @@ internal static class PickleGlobals
     /// <summary>The element type of a storage class; null where it is none.</summary>
     internal static string? StorageType(PickleGlobal global) => _storages.GetValueOrDefault(global.FullName);
 
-    /// <summary>Whether a pickle that names this is read at all.</summary>
+    /// <summary>True where a pickle that names this is read at all.</summary>
     internal static bool Allows(PickleGlobal global) =>
-        IsDictionary(global) || IsTensorFunction(global) || IsParameterFunction(global) || global.FullName == "torch.Size" || StorageType(global) is not null || IsLeftOut(global);
+        IsDictionary(global) || IsTensorFunction(global) || IsParameterFunction(global) || global.FullName == "torch.Size" || StorageType(global) is not null
+            || IsLeftOut(global);
 
     internal static bool IsDictionary(PickleGlobal global) => global.FullName is "collections.OrderedDict" or "collections.defaultdict";
 
     internal static bool IsTensorFunction(PickleGlobal global) => global.FullName is "torch._utils._rebuild_tensor_v2" or "torch._utils._rebuild_tensor";
 
-    internal static bool IsParameterFunction(PickleGlobal global) => global.FullName is "torch._utils._rebuild_parameter" or "torch._utils._rebuild_parameter_with_state";
+    internal static bool IsParameterFunction(PickleGlobal global) =>
+        global.FullName is "torch._utils._rebuild_parameter" or "torch._utils._rebuild_parameter_with_state";
 
     private static bool IsLeftOut(PickleGlobal global) =>
         _leftOut.Contains(global.FullName)

@@ -36,8 +36,8 @@ internal ref struct PickleReader
     /// <summary>Reads one pickle.</summary>
     /// <param name="bytes">The pickle.</param>
     /// <param name="file">The file's name, for messages.</param>
-    /// <returns>What it holds: the records of this folder, texts, numbers, arrays for tuples.</returns>
-    /// <exception cref="InvalidModelException">It is damaged, too large, or names what a checkpoint may not hold.</exception>
+    /// <returns>Its content: the records of this folder, texts, numbers, arrays for tuples.</returns>
+    /// <exception cref="InvalidModelException">It is damaged, too large, or contains a name that is not allowed.</exception>
     internal static object? Read(ReadOnlySpan<byte> bytes, string file)
     {
         var reader = new PickleReader(bytes, file);
@@ -106,7 +106,7 @@ internal ref struct PickleReader
             case (byte)'b': Build(Pop()); break;
             case (byte)'I' or (byte)'L' or (byte)'F' or (byte)'S' or (byte)'V' or (byte)'P' or (byte)'i' or (byte)'o' or (byte)'g' or (byte)'p':
                 throw Damaged("it is written in pickle's oldest protocol, which PyTorch does not use");
-            default: throw Damaged($"byte {at - 1} is no step that is known (0x{code:X2})");
+            default: throw Damaged($"byte {at - 1} is not a known opcode (0x{code:X2})");
         }
     }
 
@@ -129,7 +129,7 @@ internal ref struct PickleReader
         return bytes.Slice(at - (int)count, (int)count);
     }
 
-    private readonly object? Peek() => stack.Count > Floor ? stack[^1] : throw Damaged("it takes from an empty stack");
+    private readonly object? Peek() => stack.Count > Floor ? stack[^1] : throw Damaged("it pops from an empty stack");
 
     private object? Pop()
     {
@@ -138,7 +138,7 @@ internal ref struct PickleReader
         return value;
     }
 
-    // Below a mark nothing can be taken.
+    // Nothing below a mark can be popped.
     private readonly int Floor => marks.Count == 0 ? 0 : marks[^1] + 1;
 
     private void Mark()
@@ -161,7 +161,8 @@ internal ref struct PickleReader
         return items;
     }
 
-    private void Recall(uint index) => stack.Add(memo.TryGetValue(index, out object? value) ? value : throw Damaged($"it recalls {index}, which was never kept"));
+    private void Recall(uint index) =>
+        stack.Add(memo.TryGetValue(index, out object? value) ? value : throw Damaged($"it recalls {index}, which was never stored"));
 
     // Only sizes and offsets matter, and they fit into 64 bits.
     private static object Integer(ReadOnlySpan<byte> digits)
@@ -201,7 +202,8 @@ internal ref struct PickleReader
         return PickleGlobals.Allows(global)
             ? global
             : throw new InvalidModelException(
-                $"{file}: the pickle names {InvalidModelException.Quote(global.FullName)}, which is none of what a checkpoint of tensors holds. Nothing was called; the file is refused.");
+                $"{file}: the pickle names {InvalidModelException.Quote(global.FullName)}, which a checkpoint of tensors does not contain. "
+                    + "Nothing was called; the file is refused.");
     }
 
     private void StackGlobal()
@@ -243,7 +245,7 @@ internal ref struct PickleReader
         }
         else if (Peek() is not PickleOpaque)
         {
-            throw Damaged("it adds to what is no list");
+            throw Damaged("it appends to an object other than a list");
         }
     }
 
@@ -251,7 +253,7 @@ internal ref struct PickleReader
     {
         if (items.Length % 2 != 0 || Peek() is not (PickleDictionary or PickleOpaque))
         {
-            throw Damaged("it sets items of what is no dictionary");
+            throw Damaged("it sets items of an object other than a dictionary");
         }
 
         for (int i = 0; i < items.Length && Peek() is PickleDictionary dictionary; i += 2)
@@ -268,33 +270,35 @@ internal ref struct PickleReader
         bool known = id is object?[] { Length: 5 or 6 } parts && parts[0] is "storage" && parts[1] is PickleGlobal && parts[2] is string && parts[4] is long;
         if (!known)
         {
-            throw Damaged("it refers to something outside that is no storage");
+            throw Damaged("it refers to an external object other than a storage");
         }
 
         var storage = (object?[])id!;
-        string type = PickleGlobals.StorageType((PickleGlobal)storage[1]!) ?? throw Damaged($"{InvalidModelException.Quote(((PickleGlobal)storage[1]!).FullName)} is no class of storages");
+        string type = PickleGlobals.StorageType((PickleGlobal)storage[1]!)
+            ?? throw Damaged($"{InvalidModelException.Quote(((PickleGlobal)storage[1]!).FullName)} is not a storage class");
         stack.Add(new PickleStorage(type, (string)storage[2]!, (long)storage[4]!));
     }
 
     private readonly object Made(object? what, object? arguments)
     {
-        object?[] given = arguments as object?[] ?? throw Damaged("a class in it has no arguments");
+        object?[] items = arguments as object?[] ?? throw Damaged("a class in it has no arguments");
         return what switch
         {
             PickleOpaque opaque => opaque,
-            PickleGlobal global when PickleGlobals.IsDictionary(global) => given is [] or [PickleGlobal]
+            PickleGlobal global when PickleGlobals.IsDictionary(global) => items is [] or [PickleGlobal]
                 ? new PickleDictionary()
                 : throw Damaged($"{global.FullName} has arguments"),
-            PickleGlobal { FullName: "torch.Size" } => given is [object?[] sizes] ? sizes : throw Damaged("torch.Size has no sizes"),
-            PickleGlobal global when PickleGlobals.IsTensorFunction(global) => TensorOf(given),
-            PickleGlobal global when PickleGlobals.IsParameterFunction(global) => given is [PickleTensor tensor, ..] ? tensor : throw Damaged("a parameter in it is no tensor"),
+            PickleGlobal { FullName: "torch.Size" } => items is [object?[] sizes] ? sizes : throw Damaged("torch.Size has no sizes"),
+            PickleGlobal global when PickleGlobals.IsTensorFunction(global) => TensorOf(items),
+            PickleGlobal global when PickleGlobals.IsParameterFunction(global) =>
+                items is [PickleTensor tensor, ..] ? tensor : throw Damaged("a parameter in it is not a tensor"),
             PickleGlobal global when PickleGlobals.StorageType(global) is null => new PickleOpaque(global.FullName),
-            _ => throw Damaged("it makes something of what is no class"),
+            _ => throw Damaged("it calls an object other than a class"),
         };
     }
 
-    private readonly PickleTensor TensorOf(object?[] given) =>
-        given is [PickleStorage storage, long offset, object?[] { Length: <= MaxDimensions } shape, object?[] { Length: <= MaxDimensions } strides, ..]
+    private readonly PickleTensor TensorOf(object?[] items) =>
+        items is [PickleStorage storage, long offset, object?[] { Length: <= MaxDimensions } shape, object?[] { Length: <= MaxDimensions } strides, ..]
             && shape.All(size => size is long) && strides.All(step => step is long)
             ? new PickleTensor(storage, offset, [.. shape.Cast<long>()], [.. strides.Cast<long>()])
             : throw Damaged("a tensor in it is not described by a storage, an offset, sizes and strides");
@@ -305,7 +309,7 @@ internal ref struct PickleReader
         _ = state;
         if (Peek() is not (PickleDictionary or PickleOpaque or PickleTensor))
         {
-            throw Damaged("it gives a state to what has none");
+            throw Damaged("it sets the state of an object that has none");
         }
     }
 

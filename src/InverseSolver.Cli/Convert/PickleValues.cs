@@ -6,7 +6,7 @@ internal sealed record PickleGlobal(string Module, string Name)
     internal string FullName => $"{Module}.{Name}";
 }
 
-/// <summary>A dictionary; what is stored under anything but text is left out.</summary>
+/// <summary>A dictionary; entries whose keys are not text are left out.</summary>
 internal sealed class PickleDictionary
 {
     internal Dictionary<string, object?> Items { get; } = new(StringComparer.Ordinal);

@@ -53,7 +53,7 @@ internal sealed class TorchArchive
 
     internal bool Has(string name) => entries.ContainsKey(Root + name);
 
-    /// <summary>Where an entry's bytes are.</summary>
+    /// <summary>The position of an entry's bytes.</summary>
     internal (long Offset, long Length) Find(string name)
     {
         if (!entries.TryGetValue(Root + name, out (long Local, long Length) entry))
@@ -65,14 +65,16 @@ internal sealed class TorchArchive
         long offset = entry.Local + 30 + U16(local, 26) + U16(local, 28);
         return U32(local, 0) == LocalSign && entry.Length <= directory - offset
             ? (offset, entry.Length)
-            : throw Wrong($"its entry {InvalidModelException.Quote(name)} does not lie where the directory says");
+            : throw Wrong($"its entry {InvalidModelException.Quote(name)} is not at the position that the directory states");
     }
 
     /// <summary>An entry's bytes.</summary>
     internal byte[] Read(string name, int most)
     {
         (long offset, long length) = Find(name);
-        return length <= most ? ReadAt(offset, (int)length) : throw Wrong($"its entry {InvalidModelException.Quote(name)} has {length} bytes; at most {most} are read");
+        return length <= most
+            ? ReadAt(offset, (int)length)
+            : throw Wrong($"its entry {InvalidModelException.Quote(name)} has {length} bytes; at most {most} are read");
     }
 
     private void ReadDirectory()
@@ -116,7 +118,9 @@ internal sealed class TorchArchive
         // Large archives have a second end before the first one, and a pointer to it in between.
         byte[] locator = ReadAt(stream.Length - tail + end - 20, 20);
         byte[] large = U32(locator, 0) == Locator64Sign ? ReadAt(I64(locator, 8), 56) : [];
-        return large.Length > 0 && U32(large, 0) == End64Sign ? (I64(large, 48), I64(large, 40), I64(large, 32)) : throw Wrong("its directory for large files is missing");
+        return large.Length > 0 && U32(large, 0) == End64Sign
+            ? (I64(large, 48), I64(large, 40), I64(large, 32))
+            : throw Wrong("its directory for large files is missing");
     }
 
     private int ReadEntry(byte[] bytes, int at)
@@ -136,7 +140,7 @@ internal sealed class TorchArchive
         string name = Encoding.UTF8.GetString(bytes, at + Fixed, nameLength), quoted = InvalidModelException.Quote(name);
         if (name.StartsWith('/') || name.Any(c => c is '\\' or ':' || char.IsControl(c)) || name.Split('/').Any(part => part is ".." or "."))
         {
-            throw Wrong($"its entry {quoted} has a name that leads out of the archive");
+            throw Wrong($"its entry {quoted} has a name that points outside the archive");
         }
 
         if (U16(bytes, at + 10) != 0 || (U16(bytes, at + 8) & 1) != 0)

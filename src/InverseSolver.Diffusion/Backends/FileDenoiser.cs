@@ -10,11 +10,12 @@ internal sealed class FileDenoiser : Denoiser
     private readonly bool classes;
 
     /// <summary>Takes over the file, and tries it on latents of the smallest size.</summary>
-    /// <exception cref="InvalidModelException">The file does not do what is said of it; the caller still owns it.</exception>
+    /// <exception cref="InvalidModelException">The file does not conform to its description; the caller still owns it.</exception>
     internal FileDenoiser(NetworkFile file, DenoiserShape shape)
     {
         this.file = file;
-        (InChannels, OutChannels, SizeMultiple, ContextChannels, classes) = (shape.InChannels, shape.OutChannels, shape.SizeMultiple, shape.ContextChannels, shape.NeedsClassLabels);
+        (InChannels, OutChannels, SizeMultiple, ContextChannels, classes) = (
+            shape.InChannels, shape.OutChannels, shape.SizeMultiple, shape.ContextChannels, shape.NeedsClassLabels);
         using DisposeScope scope = torch.NewDisposeScope();
         (long height, long width) = shape.FixedSize ?? (shape.SizeMultiple, shape.SizeMultiple);
         file.Check(
@@ -32,7 +33,7 @@ internal sealed class FileDenoiser : Denoiser
 
     public override long WeightBytes => file.Bytes;
 
-    /// <summary>What the file computes in.</summary>
+    /// <summary>The file's element type.</summary>
     internal ScalarType Type => file.Type;
 
     private protected override Tensor ForwardCore(Tensor sample, Tensor t, Tensor? context, Tensor? classLabels) => file.Run(sample, t, context, classLabels);

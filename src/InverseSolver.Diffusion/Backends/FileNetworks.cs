@@ -3,7 +3,7 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Backends;
 
-/// <summary>Loads the networks of a package that lie in files of TorchScript and ONNX.</summary>
+/// <summary>Loads the networks of a package from TorchScript and ONNX files.</summary>
 internal static class FileNetworks
 {
     /// <summary>The denoiser; null where libtorch builds it.</summary>
@@ -26,18 +26,18 @@ internal static class FileNetworks
         }
     }
 
-    /// <summary>The autoencoder: <paramref name="own"/> where libtorch runs both halves, else one made of files.</summary>
+    /// <summary>The autoencoder: <paramref name="network"/> where libtorch runs both halves, else one made of files.</summary>
     /// <param name="folder">The package's folder.</param>
-    /// <param name="layout">What lies where.</param>
-    /// <param name="own">The autoencoder that libtorch built, where it runs a half. The caller owns it until this returns.</param>
-    /// <param name="shape">What the package says of it.</param>
+    /// <param name="layout">The package's layout.</param>
+    /// <param name="network">The autoencoder that libtorch built, where it runs a half. The caller owns it until this returns.</param>
+    /// <param name="shape">The shapes that the package states.</param>
     /// <param name="multiple">Height and width of the smallest latent.</param>
-    /// <param name="device">Where to put it.</param>
-    internal static Autoencoder? Autoencoder(string folder, PackageLayout layout, Autoencoder? own, AutoencoderShape shape, int multiple, Device device)
+    /// <param name="device">The device.</param>
+    internal static Autoencoder? Autoencoder(string folder, PackageLayout layout, Autoencoder? network, AutoencoderShape shape, int multiple, Device device)
     {
         if (layout is { Encoder: null } or { Encoder.File: null, Decoder.File: null })
         {
-            return own;
+            return network;
         }
 
         NetworkFile? encoder = null, decoder = null;
@@ -45,7 +45,7 @@ internal static class FileNetworks
         {
             encoder = Load(folder, layout.Encoder!, device);
             decoder = Load(folder, layout.Decoder!, device);
-            return new FileAutoencoder(encoder, decoder, own, shape, multiple);
+            return new FileAutoencoder(encoder, decoder, network, shape, multiple);
         }
         catch
         {
@@ -81,7 +81,7 @@ internal static class FileNetworks
         ];
         if (!file.Roles.Order().SequenceEqual(wanted))
         {
-            throw new InvalidModelException($"{file.Name} takes {Listed(file.Roles.Order())}; the package says that it takes {Listed(wanted)}.");
+            throw new InvalidModelException($"{file.Name} takes {Listed(file.Roles.Order())}; the package states {Listed(wanted)}.");
         }
     }
 

@@ -1,6 +1,6 @@
 namespace InverseSolver.Diffusion.Backends;
 
-/// <summary>What an input of a network's file stands for.</summary>
+/// <summary>The role of an input of a network's file.</summary>
 internal enum InputRole
 {
     Sample,
@@ -43,10 +43,12 @@ internal static class InputRoles
             // Of a module's arguments only names are known: the sample comes first, the timestep second.
             null when i == 0 => InputRole.Sample,
             null when i == 1 => InputRole.Timestep,
-            _ => throw new InvalidModelException($"{file}: it is not known what the input {InvalidModelException.Quote(input.Name)} is for."),
+            _ => throw new InvalidModelException($"{file}: the input {InvalidModelException.Quote(input.Name)} has an unknown role."),
         })];
         return roles.Distinct().Count() != roles.Length
-            ? throw new InvalidModelException($"{file}: it is not known which input is which ({string.Join(", ", inputs.Select(input => InvalidModelException.Quote(input.Name)))}); name them sample, timestep, encoder_hidden_states, class_labels.")
+            ? throw new InvalidModelException(
+                $"{file}: the roles of the inputs are unknown ({string.Join(", ", inputs.Select(input => InvalidModelException.Quote(input.Name)))}); "
+                    + "name them sample, timestep, encoder_hidden_states, class_labels.")
             : roles.Contains(InputRole.Sample) ? roles : throw new InvalidModelException($"{file}: it takes no sample (N, c, h, w).");
     }
 }

@@ -1,8 +1,8 @@
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>
-/// A network in a file that another program than this one describes: TorchScript or ONNX. It takes a sample and, where it is a denoiser, timesteps and perhaps a context or
-/// class labels, and gives one tensor. Element types are the file's own; what goes in and comes out is float32.
+/// A network in a file of another program: TorchScript or ONNX. It takes a sample and, where it is a denoiser, timesteps and perhaps
+/// a context or class labels, and gives one tensor. Element types are the file's; the interface is float32.
 /// </summary>
 internal abstract class NetworkFile(string name, Device device, InputRole[] roles) : IDisposable
 {
@@ -11,19 +11,19 @@ internal abstract class NetworkFile(string name, Device device, InputRole[] role
 
     internal Device Device => device;
 
-    /// <summary>What its inputs stand for, in their order.</summary>
+    /// <summary>The roles of its inputs, in their order.</summary>
     internal IReadOnlyList<InputRole> Roles => roles;
 
-    /// <summary>What the file computes in.</summary>
+    /// <summary>The file's element type.</summary>
     internal abstract ScalarType Type { get; }
 
-    /// <summary>Bytes of the file and of what it refers to.</summary>
+    /// <summary>Bytes of the file and of its external data.</summary>
     internal long Bytes { get; set; }
 
-    /// <summary>Whether items go through the network one after the other, because the file takes one only.</summary>
+    /// <summary>True where items go through the network one after the other, because the file takes single items only.</summary>
     internal bool OneByOne { get; private protected set; }
 
-    /// <summary>Whether the file takes one timestep for all items.</summary>
+    /// <summary>True where the file takes one timestep for all items.</summary>
     private protected bool OneTime { get; init; }
 
     /// <summary>Runs the network.</summary>
@@ -47,8 +47,8 @@ internal abstract class NetworkFile(string name, Device device, InputRole[] role
     }
 
     /// <summary>
-    /// Runs the network once on inputs of a size that it must take, and refuses it where it fails or gives another shape or no numbers. A file that takes no two items
-    /// at once gets them one by one from then on.
+    /// Runs the network once on inputs of a size that it must take, and refuses it where it fails or gives another shape or values that are not finite. A file
+    /// that takes no two items at once gets them one by one from then on.
     /// </summary>
     /// <param name="inputs">Inputs of two items.</param>
     /// <param name="shapes">Shapes that the result may have.</param>
@@ -76,7 +76,8 @@ internal abstract class NetworkFile(string name, Device device, InputRole[] role
 
         if (!shapes.Any(shape => shape.SequenceEqual(result.shape)))
         {
-            throw new InvalidModelException($"{Name} makes {Shape(result.shape)} of {Shape(inputs.Sample.shape)}; it must be {string.Join(" or ", shapes.Select(Shape))}.");
+            throw new InvalidModelException(
+                $"{Name} makes {Shape(result.shape)} of {Shape(inputs.Sample.shape)}; it must be {string.Join(" or ", shapes.Select(Shape))}.");
         }
 
         if (!result.sum().ToDoubles().All(double.IsFinite))
@@ -96,6 +97,6 @@ internal abstract class NetworkFile(string name, Device device, InputRole[] role
 /// <summary>A network's file could not be run on some input.</summary>
 internal sealed class NetworkFailedException(string message, Exception inner) : Exception(message, inner)
 {
-    /// <summary>What a library said, in a line fit for a message.</summary>
+    /// <summary>A library's error text, as one line of a message.</summary>
     internal static NetworkFailedException Of(Exception e) => new(InvalidModelException.Quote(e.FirstLine), e);
 }

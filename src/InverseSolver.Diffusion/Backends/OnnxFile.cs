@@ -10,10 +10,10 @@ namespace InverseSolver.Diffusion.Backends;
 internal sealed record OnnxValue(string Name, int ElementType, long?[]? Shape);
 
 /// <summary>
-/// What an ONNX file says of itself, read by a walk over the whole file before ONNX Runtime sees it: inputs, outputs and files of external data. The walk refuses what
-/// no network needs and what lies: external data anywhere but in plain files of the same folder and inside them, tensors whose values do not fill their shape, operators of
-/// unknown domains, training graphs, random operators, deep nesting.
-/// Numbers of fields are those of onnx.proto (ONNX IR version 13).
+/// The description of an ONNX file, read from the whole file before ONNX Runtime opens it: inputs, outputs and files of external data. The reading refuses
+/// features that no network needs, and false claims: external data anywhere but in plain files of the same folder and inside them, tensors whose values do not
+/// fill their shape, operators of unknown domains, training graphs, random operators, deep nesting. Numbers of fields are those of onnx.proto (ONNX IR version
+/// 13).
 /// </summary>
 internal sealed class OnnxFile
 {
@@ -36,7 +36,7 @@ internal sealed class OnnxFile
         ReadModel(stream.Length);
         if (used.FirstOrDefault(domain => !_domains.Contains(domain) && !functions.Contains(domain)) is { } unknown)
         {
-            throw reader.Error($"it uses operators of the domain {InvalidModelException.Quote(unknown)}; only those of ONNX and of ONNX Runtime are known");
+            throw reader.Error($"it uses operators of the domain {InvalidModelException.Quote(unknown)}; only those of ONNX and of ONNX Runtime are supported");
         }
 
         if (outputs.Count == 0)
@@ -150,7 +150,9 @@ internal sealed class OnnxFile
         used.Add(domain);
         if ((domain is "" or "ai.onnx") && _random.Contains(operation))
         {
-            throw reader.Error($"it draws random numbers (operator {operation}), so the same seed would not give the same image; export an encoder with its mean or its moments");
+            throw reader.Error(
+                $"it draws random numbers (operator {operation}), so the same seed would not give the same image; "
+                    + "export an encoder with its mean or its moments");
         }
 
         if (operation == "EPContext")

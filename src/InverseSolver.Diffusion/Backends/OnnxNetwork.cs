@@ -24,8 +24,10 @@ internal sealed class OnnxNetwork : NetworkFile
     /// <param name="package">The package's folder.</param>
     /// <param name="part">The network's folder in it.</param>
     /// <param name="file">The file as it was read.</param>
-    /// <param name="device">Where to compute.</param>
-    /// <exception cref="InvalidModelException">ONNX Runtime has no provider for the device, or refuses the file; or its inputs are not those of a network.</exception>
+    /// <param name="device">The device to compute on.</param>
+    /// <exception cref="InvalidModelException">
+    /// ONNX Runtime has no provider for the device, or refuses the file; or its inputs are not those of a network.
+    /// </exception>
     internal static OnnxNetwork Load(string package, string part, OnnxFile file, Device device)
     {
         string name = $"{part}/{OnnxFile.FileName}";
@@ -33,7 +35,7 @@ internal sealed class OnnxNetwork : NetworkFile
         return new OnnxNetwork(name, device, file, OnnxSession.Open(Path.Combine(package, part, OnnxFile.FileName), name, device), roles);
     }
 
-    /// <summary>Which input is which; refuses types that nothing is converted to.</summary>
+    /// <summary>Returns the role of each input; refuses element types without a conversion.</summary>
     internal static InputRole[] RolesOf(string name, OnnxFile file)
     {
         InputRole[] roles = InputRoles.Of(name, [.. file.Inputs.Select(input => (input.Name, input.Shape?.Length))]);
@@ -41,12 +43,16 @@ internal sealed class OnnxNetwork : NetworkFile
         {
             if (OnnxSession.TypeOf(value.ElementType) is null)
             {
-                throw new InvalidModelException($"{name}: {InvalidModelException.Quote(value.Name)} has an element type ({value.ElementType}) other than float, float16, double, int32 and int64.");
+                throw new InvalidModelException(
+                    $"{name}: {InvalidModelException.Quote(value.Name)} has an element type ({value.ElementType}) other than "
+                        + "float, float16, double, int32 and int64.");
             }
 
             if (value.Shape is [> 1, ..] && roles.Length > 0)
             {
-                throw new InvalidModelException($"{name}: {InvalidModelException.Quote(value.Name)} is for batches of {value.Shape[0]} only; export it with an open batch, or with one item.");
+                throw new InvalidModelException(
+                    $"{name}: {InvalidModelException.Quote(value.Name)} is for batches of {value.Shape[0]} only; "
+                        + "export it with an open batch, or with one item.");
             }
         }
 
@@ -66,7 +72,7 @@ internal sealed class OnnxNetwork : NetworkFile
     private protected override Tensor RunTogether(Tensor sample, Tensor? t, Tensor? context, Tensor? labels)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        var given = new Dictionary<string, (Tensor Value, int ElementType, long[] Shape)>(StringComparer.Ordinal);
+        var values = new Dictionary<string, (Tensor Value, int ElementType, long[] Shape)>(StringComparer.Ordinal);
         for (int i = 0; i < inputs.Length; i++)
         {
             Tensor value = Roles[i] switch
@@ -76,10 +82,10 @@ internal sealed class OnnxNetwork : NetworkFile
                 InputRole.Labels => labels!,
                 _ => sample,
             };
-            given.Add(inputs[i].Name, (value, inputs[i].ElementType, inputs[i].Shape is [] ? [] : value.shape));
+            values.Add(inputs[i].Name, (value, inputs[i].ElementType, inputs[i].Shape is [] ? [] : value.shape));
         }
 
-        return session.Run(given, output).to(Device).MoveToOuterDisposeScope();
+        return session.Run(values, output).to(Device).MoveToOuterDisposeScope();
     }
 
     private OnnxValue? Find(InputRole role) => Roles.ToList().IndexOf(role) is var i and >= 0 ? inputs[i] : null;

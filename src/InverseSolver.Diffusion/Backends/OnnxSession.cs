@@ -7,14 +7,14 @@ namespace InverseSolver.Diffusion.Backends;
 /// <summary>A session of ONNX Runtime: the only place that knows the library.</summary>
 internal sealed class OnnxSession : IDisposable
 {
-    // The first run may take this long, what a loop in a file does with it included.
+    // The time limit of the first run, against endless loops in a file.
     private static readonly TimeSpan _firstRun = TimeSpan.FromMinutes(2);
     private readonly InferenceSession session;
     private volatile RunOptions? limited;
 
     private OnnxSession(InferenceSession session) => this.session = session;
 
-    /// <summary>libtorch's name of an element type of ONNX; null for those that networks do not take or give.</summary>
+    /// <summary>libtorch's name of an element type of ONNX; null for unsupported ones.</summary>
     internal static ScalarType? TypeOf(int elementType) => elementType switch
     {
         1 => ScalarType.Float32,
@@ -43,13 +43,14 @@ internal sealed class OnnxSession : IDisposable
                 LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
             };
 
-            // Threads that wait must not take the cores from libtorch's, which compute between two calls.
+            // Waiting threads must not occupy the cores of libtorch's threads, which compute between two calls.
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
             if (device.type == DeviceType.CUDA)
             {
                 if (!environment.GetAvailableProviders().Contains("CUDAExecutionProvider"))
                 {
-                    throw new InvalidModelException($"{name}: ONNX Runtime in this build computes on the CPU only; build with -p:Gpu=true, or put the models on the CPU (Models:Device).");
+                    throw new InvalidModelException(
+                        $"{name}: ONNX Runtime in this build computes on the CPU only; build with -p:Gpu=true, or put the models on the CPU (Models:Device).");
                 }
 
                 options.AppendExecutionProvider_CUDA(Math.Max(device.index, 0));
@@ -59,11 +60,14 @@ internal sealed class OnnxSession : IDisposable
         }
         catch (OnnxRuntimeException e)
         {
-            throw new InvalidModelException($"{name} is refused by ONNX Runtime: {NetworkFailedException.Of(new InvalidOperationException(e.Message.Replace(path, name, StringComparison.Ordinal))).Message}.", e);
+            throw new InvalidModelException(
+                $"{name} is refused by ONNX Runtime: "
+                    + $"{NetworkFailedException.Of(new InvalidOperationException(e.Message.Replace(path, name, StringComparison.Ordinal))).Message}.",
+                e);
         }
     }
 
-    /// <summary>Runs until disposal end with an error when they take minutes.</summary>
+    /// <summary>Until disposal, a run that takes minutes ends with an error.</summary>
     internal IDisposable Limited()
     {
         var options = new RunOptions();
@@ -90,7 +94,7 @@ internal sealed class OnnxSession : IDisposable
     internal Tensor Run(IReadOnlyDictionary<string, (Tensor Value, int ElementType, long[] Shape)> inputs, string output)
     {
         var values = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
-        using RunOptions? own = limited is null ? new RunOptions() : null;
+        using RunOptions? unlimited = limited is null ? new RunOptions() : null;
         try
         {
             foreach ((string name, (Tensor value, int type, long[] shape)) in inputs)
@@ -98,7 +102,7 @@ internal sealed class OnnxSession : IDisposable
                 values.Add(name, ToOrt(value, type, shape));
             }
 
-            using IDisposableReadOnlyCollection<OrtValue> results = session.Run(own ?? limited!, values, [output]);
+            using IDisposableReadOnlyCollection<OrtValue> results = session.Run(unlimited ?? limited!, values, [output]);
             return FromOrt(results[0]);
         }
         catch (OnnxRuntimeException e)

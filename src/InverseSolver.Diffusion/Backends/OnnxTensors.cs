@@ -3,7 +3,7 @@ using Google.Protobuf;
 
 namespace InverseSolver.Diffusion.Backends;
 
-/// <summary>Checks the tensors of an ONNX file: their values fill their shape, and where they lie in another file, they lie inside it.</summary>
+/// <summary>Checks the tensors of an ONNX file: their values must fill their shape, and external ones must lie inside their file.</summary>
 internal sealed class OnnxTensors(ProtobufReader reader, string folder, string name)
 {
     private const long MaxTotalBytes = 1L << 36;
@@ -17,30 +17,30 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
     /// <summary>Reads one TensorProto; its name.</summary>
     internal string Read(long end)
     {
-        var said = new Said();
+        var claim = new Claim();
         while (reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
                 case 1:
-                    ReadDims(said, type, end);
+                    ReadDims(claim, type, end);
                     break;
                 case 2:
-                    said.Type = reader.Integer(type, end);
+                    claim.Type = reader.Integer(type, end);
                     break;
                 case 3:
                     throw reader.Error("it holds a tensor in segments");
                 case >= 4 and <= 7 or >= 9 and <= 11:
-                    said.Add(field, reader.Skip(type, end));
+                    claim.Add(field, reader.Skip(type, end));
                     break;
                 case 8:
-                    said.Name = reader.Text(type, end);
+                    claim.Name = reader.Text(type, end);
                     break;
                 case 13:
-                    ReadEntry(said, reader.Nested(type, end));
+                    ReadEntry(claim, reader.Nested(type, end));
                     break;
                 case 14:
-                    said.IsExternal = reader.Integer(type, end) == 1;
+                    claim.IsExternal = reader.Integer(type, end) == 1;
                     break;
                 default:
                     reader.Skip(type, end);
@@ -48,11 +48,11 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
             }
         }
 
-        Check(said);
-        return said.Name;
+        Check(claim);
+        return claim.Name;
     }
 
-    private void ReadDims(Said said, WireFormat.WireType type, long end)
+    private void ReadDims(Claim claim, WireFormat.WireType type, long end)
     {
         long stop = type == WireFormat.WireType.LengthDelimited ? reader.Nested(type, end) : 0;
         do
@@ -63,14 +63,14 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
             }
 
             long size = type == WireFormat.WireType.LengthDelimited ? (long)reader.Varint(stop) : reader.Integer(type, end);
-            said.Elements = size >= 0 && (size == 0 || said.Elements <= MaxTotalBytes / size)
-                ? said.Elements * size
-                : throw reader.Error($"the tensor {InvalidModelException.Quote(said.Name)} has an impossible size ({size})");
+            claim.Elements = size >= 0 && (size == 0 || claim.Elements <= MaxTotalBytes / size)
+                ? claim.Elements * size
+                : throw reader.Error($"the tensor {InvalidModelException.Quote(claim.Name)} has an impossible size ({size})");
         }
         while (type == WireFormat.WireType.LengthDelimited);
     }
 
-    private void ReadEntry(Said said, long end)
+    private void ReadEntry(Claim claim, long end)
     {
         string key = "", value = "";
         while (reader.Next(end, out int field, out WireFormat.WireType type))
@@ -89,55 +89,55 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
             }
         }
 
-        if (!said.External.TryAdd(key, value))
+        if (!claim.External.TryAdd(key, value))
         {
-            throw reader.Error($"the tensor {InvalidModelException.Quote(said.Name)} says {InvalidModelException.Quote(key)} of its external data twice");
+            throw reader.Error($"the tensor {InvalidModelException.Quote(claim.Name)} states {InvalidModelException.Quote(key)} of its external data twice");
         }
     }
 
-    private void Check(Said said)
+    private void Check(Claim claim)
     {
-        string who = $"the tensor {InvalidModelException.Quote(said.Name)}";
-        if (said.External.Count > 0 != said.IsExternal)
+        string who = $"the tensor {InvalidModelException.Quote(claim.Name)}";
+        if (claim.External.Count > 0 != claim.IsExternal)
         {
-            throw reader.Error($"{who} does not say clearly whether its values lie in another file");
+            throw reader.Error($"{who} contradicts itself on whether its values are in another file");
         }
 
-        if (said.Type == 8)
+        if (claim.Type == 8)
         {
             // Text, which only labels hold.
-            _ = said.IsExternal ? throw reader.Error($"{who} keeps text in another file") : 0;
+            _ = claim.IsExternal ? throw reader.Error($"{who} has text in another file, which is not supported") : 0;
             return;
         }
 
-        long bits = BitsOf(said.Type) ?? throw reader.Error($"{who} has the unknown element type {said.Type}");
-        long bytes = (said.Elements * bits + 7) / 8;
+        long bits = BitsOf(claim.Type) ?? throw reader.Error($"{who} has the unknown element type {claim.Type}");
+        long bytes = (claim.Elements * bits + 7) / 8;
         total += bytes;
         if (total > MaxTotalBytes)
         {
             throw reader.Error($"its tensors have more than {MaxTotalBytes} bytes");
         }
 
-        if (said.IsExternal)
+        if (claim.IsExternal)
         {
-            CheckExternal(said, who, bytes);
+            CheckExternal(claim, who, bytes);
         }
-        else if (!said.Holds(bytes))
+        else if (!claim.Holds(bytes))
         {
-            throw reader.Error($"the values of {who} do not fill its shape ({said.Elements} elements)");
+            throw reader.Error($"the values of {who} do not fill its shape ({claim.Elements} elements)");
         }
     }
 
-    private void CheckExternal(Said said, string who, long bytes)
+    private void CheckExternal(Claim claim, string who, long bytes)
     {
-        string location = said.External.GetValueOrDefault("location", "");
+        string location = claim.External.GetValueOrDefault("location", "");
         if (!external.TryGetValue(location, out long size))
         {
             size = SizeOf(location, who);
             external.Add(location, size);
         }
 
-        long offset = Number(said, "offset", who) ?? 0, length = Number(said, "length", who) ?? bytes;
+        long offset = Number(claim, "offset", who) ?? 0, length = Number(claim, "length", who) ?? bytes;
         if (length != bytes)
         {
             throw reader.Error($"{who} has {bytes} bytes, its external data {length}");
@@ -172,8 +172,8 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
             : throw reader.Error($"{InvalidModelException.Quote(location)} is a link; external data must be a plain file in the same folder");
     }
 
-    private long? Number(Said said, string key, string who) =>
-        !said.External.TryGetValue(key, out string? text) ? null
+    private long? Number(Claim claim, string key, string who) =>
+        !claim.External.TryGetValue(key, out string? text) ? null
         : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number
         : throw reader.Error($"the {key} of {who}'s external data is {InvalidModelException.Quote(text)}, not a number of bytes");
 
@@ -189,7 +189,7 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
         _ => null,
     };
 
-    private sealed class Said
+    private sealed class Claim
     {
         private long raw = -1, fixedBytes, varintBytes;
 

@@ -4,15 +4,16 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Backends;
 
-/// <summary>What a package says of its denoiser: its config, else the file that holds it, else the card.</summary>
-/// <param name="Name">Where it is said, as messages show it.</param>
+/// <summary>The denoiser's shapes: from its config, else from the file that holds it, else from the card.</summary>
+/// <param name="Name">The source of the shapes, as messages show it.</param>
 /// <param name="InChannels">Channels of the sample.</param>
 /// <param name="OutChannels">Channels of the prediction.</param>
 /// <param name="SizeMultiple">Height and width of latents are multiples of this.</param>
 /// <param name="ContextChannels">Width of the context; null where it takes none.</param>
-/// <param name="NeedsClassLabels">Whether it takes class labels.</param>
-/// <param name="FixedSize">Height and width of latents where the file takes no others.</param>
-internal sealed record DenoiserShape(string Name, int InChannels, int OutChannels, int SizeMultiple, int? ContextChannels, bool NeedsClassLabels, (long Height, long Width)? FixedSize)
+/// <param name="NeedsClassLabels">True where it takes class labels.</param>
+/// <param name="FixedSize">Height and width of latents where the file takes a single size.</param>
+internal sealed record DenoiserShape(
+    string Name, int InChannels, int OutChannels, int SizeMultiple, int? ContextChannels, bool NeedsClassLabels, (long Height, long Width)? FixedSize)
 {
     /// <summary>Reads it; <paramref name="config"/> is null where the folder has none.</summary>
     internal static DenoiserShape Read(string folder, ModelCard card, NetworkPart part, NetworkConfig? config, AutoencoderShape? autoencoder)
@@ -39,7 +40,8 @@ internal sealed record DenoiserShape(string Name, int InChannels, int OutChannel
     }
 
     private static DenoiserShape OfFile(
-        ModelCard card, NetworkPart part, OnnxFile? file, InputRole[] roles, OnnxValue? sample, AutoencoderShape? autoencoder, (long Height, long Width)? fixedSize)
+        ModelCard card, NetworkPart part, OnnxFile? file, InputRole[] roles, OnnxValue? sample, AutoencoderShape? autoencoder,
+        (long Height, long Width)? fixedSize)
     {
         string field = autoencoder is null ? "channels" : "latentChannels";
         int channels = Known(sample, 1) ?? autoencoder?.LatentChannels ?? card.Positive(field) ?? throw Missing(part, field);
@@ -47,7 +49,8 @@ internal sealed record DenoiserShape(string Name, int InChannels, int OutChannel
         int multiple = card.Positive("sizeMultiple") ?? (fixedSize is { } size ? (int)FixedSizes.Multiple(size) * down : throw Missing(part, "sizeMultiple"));
         if (multiple % down != 0)
         {
-            throw new InvalidModelException($"{ModelCard.FileName}: sizeMultiple is {multiple}, no multiple of the latent's downsampling ({down}).");
+            throw new InvalidModelException(
+                $"{ModelCard.FileName}: sizeMultiple is {multiple}, which is not a multiple of the latent's downsampling ({down}).");
         }
 
         return new DenoiserShape(
@@ -55,7 +58,9 @@ internal sealed record DenoiserShape(string Name, int InChannels, int OutChannel
             channels,
             Known(file?.Outputs[0], 1) ?? channels,
             multiple / down,
-            file is null ? card.Positive("contextChannels") : context < 0 ? null : Known(file.Inputs[context], 2) ?? card.Positive("contextChannels") ?? throw Missing(part, "contextChannels"),
+            file is null ? card.Positive("contextChannels")
+                : context < 0 ? null
+                : Known(file.Inputs[context], 2) ?? card.Positive("contextChannels") ?? throw Missing(part, "contextChannels"),
             roles.Contains(InputRole.Labels),
             fixedSize);
     }
@@ -67,12 +72,12 @@ internal sealed record DenoiserShape(string Name, int InChannels, int OutChannel
         new($"{part.File} does not say {field}, and there is no {part.Folder}/{Network.ConfigName}: {ModelCard.FileName} must say it.");
 }
 
-/// <summary>What a package says of its autoencoder.</summary>
+/// <summary>The autoencoder's shapes.</summary>
 /// <param name="Channels">Channels of the image.</param>
 /// <param name="LatentChannels">Channels of the latent.</param>
 /// <param name="Downsampling">Height and width of the image over those of the latent.</param>
-/// <param name="Scale">What the latent is multiplied by; null where its config says nothing of it.</param>
-/// <param name="FixedSize">Height and width of images where a file takes no others.</param>
+/// <param name="Scale">The scale of the latent; null where its config does not state it.</param>
+/// <param name="FixedSize">Height and width of images where a file takes a single size.</param>
 internal sealed record AutoencoderShape(int Channels, int LatentChannels, int Downsampling, double? Scale, (long Height, long Width)? FixedSize = null)
 {
     /// <summary>Reads it; null for a model in pixel space.</summary>
@@ -84,7 +89,8 @@ internal sealed record AutoencoderShape(int Channels, int LatentChannels, int Do
         }
 
         OnnxValue? encoded = Sample(folder, encoder), decoded = Sample(folder, decoder);
-        string? config = new[] { layout.OwnAutoencoder, decoder.Folder, encoder.Folder }.FirstOrDefault(part => part is not null && File.Exists(Path.Combine(folder, part, Network.ConfigName)));
+        string? config = new[] { layout.OwnAutoencoder, decoder.Folder, encoder.Folder }.FirstOrDefault(part =>
+            part is not null && File.Exists(Path.Combine(folder, part, Network.ConfigName)));
         AutoencoderShape shape = config is not null
             ? OfConfig(NetworkConfig.Read(Path.Combine(folder, config, Network.ConfigName), $"{config}/{Network.ConfigName}"))
             : new AutoencoderShape(
@@ -96,14 +102,19 @@ internal sealed record AutoencoderShape(int Channels, int LatentChannels, int Do
         (long, long)? grown = latents is { } size ? (size.Height * shape.Downsampling, size.Width * shape.Downsampling) : null;
         return images is not null && grown is not null && images != grown
             ? throw new InvalidModelException($"{encoder.File} and {decoder.File} are for images of different sizes.")
-            : shape with { FixedSize = images ?? grown ?? (layout.InFiles.Any(part => part == encoder || part == decoder) ? FixedSizes.Of(card, 1, decoder) : null) };
+            : shape with
+            {
+                FixedSize = images ?? grown ?? (layout.InFiles.Any(part => part == encoder || part == decoder) ? FixedSizes.Of(card, 1, decoder) : null),
+            };
     }
 
     /// <summary>The identity: a denoiser of images.</summary>
     internal static AutoencoderShape OfPixels(DenoiserShape denoiser, string? className) =>
         className is null or "UNet2DModel" && denoiser.InChannels is 1 or 3
             ? new AutoencoderShape(denoiser.InChannels, denoiser.InChannels, 1, 1)
-            : throw new InvalidModelException($"{denoiser.Name}: the package has no autoencoder, and a {InvalidModelException.Quote(className ?? "denoiser")} of {denoiser.InChannels} channels is no model of grey or colour images.");
+            : throw new InvalidModelException(
+                $"{denoiser.Name}: the package has no autoencoder, and a {InvalidModelException.Quote(className ?? "denoiser")} of {denoiser.InChannels} "
+                    + "channels is not a model of grey or colour images.");
 
     private static AutoencoderShape OfConfig(NetworkConfig config)
     {
@@ -127,7 +138,9 @@ internal sealed record AutoencoderShape(int Channels, int LatentChannels, int Do
 
         OnnxFile file = OnnxFile.Read(folder, part.Folder);
         InputRole[] roles = OnnxNetwork.RolesOf(part.File!, file);
-        return roles.Length == 1 ? file.Inputs[0] : throw new InvalidModelException($"{part.File}: a half of an autoencoder takes one input, not {roles.Length}.");
+        return roles.Length == 1
+            ? file.Inputs[0]
+            : throw new InvalidModelException($"{part.File}: a half of an autoencoder takes one input, not {roles.Length}.");
     }
 }
 
@@ -140,10 +153,10 @@ internal static class FixedSizes
         {
             (null, null) => null,
             ({ } height, { } width) => (height, width),
-            _ => throw new InvalidModelException($"{part.File} fixes either the height or the width; both must be fixed, or both open."),
+            _ => throw new InvalidModelException($"{part.File} fixes only the height or the width; both must be fixed, or both open."),
         };
 
-    /// <summary>What the card says of files that do not say it themselves: <c>fixedSize</c>, in pixels.</summary>
+    /// <summary>The card's <c>fixedSize</c> in pixels, for files that do not state their size.</summary>
     internal static (long Height, long Width)? Of(ModelCard card, int downsampling, NetworkPart part) =>
         part.File is null || card.Size("fixedSize") is not var (height, width) ? null
         : height % downsampling == 0 && width % downsampling == 0 ? (height / downsampling, width / downsampling)

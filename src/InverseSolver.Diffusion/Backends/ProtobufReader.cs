@@ -3,8 +3,9 @@ using Google.Protobuf;
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>
-/// Walks over the fields of a protocol-buffer file from front to back. Google.Protobuf decodes tags, numbers and text. The walk itself seeks over what nobody asks for without reading
-/// it, which weights are; holds every length against the message around it before memory is taken; and bounds the number of fields: time and memory do not depend on what a file claims.
+/// Walks over the fields of a protocol-buffer file from front to back. Google.Protobuf decodes tags, numbers and text. The reader skips fields that are not
+/// asked for, such as weights, without reading them, checks every length against the enclosing message before memory is allocated, and bounds the number of
+/// fields: time and memory do not depend on a file's claims.
 /// </summary>
 internal sealed class ProtobufReader(Stream stream, string name)
 {
@@ -19,9 +20,9 @@ internal sealed class ProtobufReader(Stream stream, string name)
     internal long Position { get; private set; }
 
     /// <summary>The next field's number and form; false at the end of the message.</summary>
-    /// <param name="end">Where the message ends.</param>
+    /// <param name="end">The end of the message.</param>
     /// <param name="field">The field's number.</param>
-    /// <param name="type">How its value is written.</param>
+    /// <param name="type">The encoding of its value.</param>
     internal bool Next(long end, out int field, out WireFormat.WireType type)
     {
         (field, type) = (0, default);
@@ -55,7 +56,7 @@ internal sealed class ProtobufReader(Stream stream, string name)
 
         // Of all 64 bits: CodedInputStream.ReadLength drops the upper half.
         ulong length = Varint(end);
-        return length <= (ulong)(end - Position) ? Position + (long)length : throw Error($"the part at byte {Position} is longer than what is left");
+        return length <= (ulong)(end - Position) ? Position + (long)length : throw Error($"the part at byte {Position} is longer than the rest");
     }
 
     /// <summary>A whole number of a field that holds one.</summary>
@@ -111,7 +112,7 @@ internal sealed class ProtobufReader(Stream stream, string name)
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidModelException($"{name} cannot be used: at byte {Position} is no field, number or text of a protocol buffer.", e);
+            throw new InvalidModelException($"{name} cannot be used: byte {Position} does not begin a valid field, number or text of a protocol buffer.", e);
         }
     }
 
@@ -124,7 +125,7 @@ internal sealed class ProtobufReader(Stream stream, string name)
             windowBytes = stream.ReadAtLeast(window, bytes, throwOnEndOfStream: false);
             if (windowBytes < bytes)
             {
-                throw Error("it became shorter while it was read");
+                throw Error("it was truncated while it was read");
             }
         }
 

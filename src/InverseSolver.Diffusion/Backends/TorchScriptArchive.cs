@@ -14,10 +14,13 @@ internal static partial class TorchScriptArchive
     // torch.jit.save stores tensors as they are and packs only code.
     private const long MaxGrowth = 64 << 20;
 
-    /// <summary>Refuses what <c>torch.jit.save</c> does not write: entries that grow out of all proportion when they are unpacked, names that leave the archive, checkpoints without code.</summary>
+    /// <summary>
+    /// Refuses content that <c>torch.jit.save</c> does not write: entries that expand out of proportion when they are unpacked, names that leave the archive,
+    /// checkpoints without code.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="name">The file as messages show it.</param>
-    /// <exception cref="InvalidModelException">Says what is wrong.</exception>
+    /// <exception cref="InvalidModelException">The archive is not such a file.</exception>
     internal static void Check(string path, string name)
     {
         using var stream = new FileStream(ModelFile.Open(path, name), FileAccess.Read);
@@ -28,11 +31,11 @@ internal static partial class TorchScriptArchive
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException or IOException)
         {
-            throw new InvalidModelException($"{name} is no TorchScript file: it is not a whole zip archive.", e);
+            throw new InvalidModelException($"{name} is not a TorchScript file: its zip archive is incomplete.", e);
         }
     }
 
-    /// <summary>The names of what <c>forward</c> must be given, as the archive's code declares it; arguments with a default are left out.</summary>
+    /// <summary>The names of the arguments of <c>forward</c> in the archive's code, without those that have a default.</summary>
     /// <param name="path">A file that libtorch can load.</param>
     /// <param name="name">The file as messages show it.</param>
     /// <exception cref="InvalidModelException">The module has no forward.</exception>
@@ -41,7 +44,8 @@ internal static partial class TorchScriptArchive
         using var archive = new ZipArchive(new FileStream(ModelFile.Open(path, name), FileAccess.Read), ZipArchiveMode.Read);
         string root = archive.Entries[0].FullName.Split('/')[0] + "/";
 
-        // The pickle begins with the protocol and the name of the module's class: c__torch__.package\nNet\n. The code of a class lies in the file of its package.
+        // The pickle begins with the protocol and the name of the module's class: c__torch__.package\nNet\n. The code of a class lies in the file of its
+        // package.
         string pickle = Text(archive.GetEntry(root + "data.pkl")!, 4096);
         Match type = PickledType().Match(pickle);
         string file = $"{root}code/{type.Groups[1].Value.Replace('.', '/')}.py";
@@ -49,7 +53,7 @@ internal static partial class TorchScriptArchive
         int start = code.IndexOf($"def forward(self: {type.Groups[1].Value}.{type.Groups[2].Value}", StringComparison.Ordinal);
         if (start < 0)
         {
-            throw new InvalidModelException($"{name} has no forward.");
+            throw new InvalidModelException($"{name} has no method forward.");
         }
 
         return Arguments(code[start..]);
@@ -101,21 +105,24 @@ internal static partial class TorchScriptArchive
             string[] parts = entry.FullName.Split('/');
             if (parts.Any(part => part is "" or "." or "..") || entry.FullName.Contains('\\', StringComparison.Ordinal) || Path.IsPathRooted(entry.FullName))
             {
-                throw new InvalidModelException($"{name} has an entry {InvalidModelException.Quote(entry.FullName)}, which leaves the archive.");
+                throw new InvalidModelException($"{name} has an entry {InvalidModelException.Quote(entry.FullName)}, which points outside the archive.");
             }
 
             packed += entry.CompressedLength;
             grown += entry.Length - entry.CompressedLength;
             if (packed > size || entry.Length < 0 || grown > MaxGrowth)
             {
-                throw new InvalidModelException($"{name}: the entry {InvalidModelException.Quote(entry.FullName)} claims {entry.Length} bytes in {entry.CompressedLength}, more than a TorchScript file unpacks to.");
+                throw new InvalidModelException(
+                    $"{name}: the entry {InvalidModelException.Quote(entry.FullName)} claims {entry.Length} bytes in {entry.CompressedLength}, "
+                        + "more than TorchScript's compression allows.");
             }
         }
 
         string root = archive.Entries.Count > 0 ? archive.Entries[0].FullName.Split('/')[0] + "/" : "";
         if (archive.GetEntry(root + "data.pkl") is null || !archive.Entries.Any(entry => entry.FullName.StartsWith(root + "code/", StringComparison.Ordinal)))
         {
-            throw new InvalidModelException($"{name} is no TorchScript file: it holds no code. A checkpoint of torch.save is not one; write it with torch.jit.save.");
+            throw new InvalidModelException(
+                $"{name} is not a TorchScript file: it holds no code, and may be a checkpoint of torch.save. Write it with torch.jit.save.");
         }
     }
 }

@@ -1,13 +1,13 @@
 namespace InverseSolver.Diffusion.Backends;
 
 /// <summary>
-/// A TorchScript module, run by libtorch, with gradients: operator by operator as it was written, or through TorchScript's optimiser where it runs only so, as modules do whose
-/// trace holds a number as a tensor of double precision. The file is code: whoever wrote it computes in this process. It is loaded from folders
-/// of the operator's choice only, after its hash was compared with the card's.
+/// A TorchScript module, run by libtorch, with gradients: operator by operator as it was written, or through TorchScript's optimiser where it runs only so, as
+/// modules do whose trace holds a number as a tensor of double precision. The file is code that runs in this process. It is loaded from
+/// folders of the operator's choice only, after its hash was compared with the card's.
 /// </summary>
 internal sealed class TorchScriptNetwork : NetworkFile
 {
-    // What a module may have been written for: of timesteps whole numbers or fractions, of everything else single or half precision.
+    // The types for which a module may be written: whole or fractional timesteps, single or half precision elsewhere.
     private static readonly (ScalarType Type, ScalarType Time)[] _types =
     [
         (ScalarType.Float32, ScalarType.Int64), (ScalarType.Float32, ScalarType.Float32), (ScalarType.Float16, ScalarType.Int64),
@@ -31,12 +31,16 @@ internal sealed class TorchScriptNetwork : NetworkFile
         try
         {
             module = TorchScriptModule.Load(path, device);
-            return new TorchScriptNetwork(name, device, module, InputRoles.Of(name, [.. TorchScriptArchive.Arguments(path, name).Select(argument => (argument, (int?)null))]));
+            return new TorchScriptNetwork(
+                name, device, module, InputRoles.Of(name, [.. TorchScriptArchive.Arguments(path, name).Select(argument => (argument, (int?)null))]));
         }
         catch (Exception e) when (e.IsFromTorch || e is InvalidDataException)
         {
             module?.Dispose();
-            throw new InvalidModelException($"{name} cannot be loaded by libtorch {Backend.Version}: {InvalidModelException.Quote(e.FirstLine.Replace(path, name, StringComparison.Ordinal))}.", e);
+            throw new InvalidModelException(
+                $"{name} cannot be loaded by libtorch {Backend.Version}: "
+                    + $"{InvalidModelException.Quote(e.FirstLine.Replace(path, name, StringComparison.Ordinal))}.",
+                e);
         }
         catch
         {
@@ -49,7 +53,9 @@ internal sealed class TorchScriptNetwork : NetworkFile
     {
         InvalidModelException? first = null;
         IEnumerable<(ScalarType, ScalarType)> wanted = _types.Where(candidate => inputs.T is not null || candidate.Time == ScalarType.Int64);
-        foreach ((bool optimised, (ScalarType, ScalarType) candidate) in wanted.Select(candidate => (false, candidate)).Concat(wanted.Select(candidate => (true, candidate))))
+        IEnumerable<(bool, (ScalarType, ScalarType))> attempts =
+            wanted.Select(candidate => (false, candidate)).Concat(wanted.Select(candidate => (true, candidate)));
+        foreach ((bool optimised, (ScalarType, ScalarType) candidate) in attempts)
         {
             (types, OneByOne) = (candidate, false);
             module.Optimise(optimised);

@@ -30,12 +30,12 @@ internal sealed class SharedCall(SharedFunction function, Tensor input, Tensor? 
     /// <summary>When it arrived, in milliseconds of their clock.</summary>
     internal long Arrived { get; set; }
 
-    /// <summary>The function's value, owned by nobody's scope until the participant takes it.</summary>
+    /// <summary>The function's value, in no dispose scope until the participant takes it.</summary>
     internal Tensor? Output { get; set; }
 
     internal Tensor? Cotangent { get; set; }
 
-    /// <summary>Jᵀ w, owned by nobody's scope until the participant takes it.</summary>
+    /// <summary>Jᵀ w, in no dispose scope until the participant takes it.</summary>
     internal Tensor? Gradient { get; set; }
 
     /// <summary>True where the participant will give no cotangent any more.</summary>

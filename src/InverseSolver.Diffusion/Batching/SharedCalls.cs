@@ -21,8 +21,8 @@ public sealed class SharedCalls : IDisposable
 
     /// <summary>Starts the thread that calls the network.</summary>
     /// <param name="model">The model; it must outlive this.</param>
-    /// <param name="window">How long a call waits for others while the network is idle and some solver is busy elsewhere.</param>
-    /// <param name="mostItems">Items of a batch at most; a single call of more goes through alone.</param>
+    /// <param name="window">The time that a call waits for others while the network is idle and some solver is busy elsewhere.</param>
+    /// <param name="mostItems">The most items of a batch; a larger single call runs alone.</param>
     /// <param name="onThread">Runs first on the thread that calls the network: its stream, its priority.</param>
     /// <param name="clock">Measures the window; the system's unless another one is given.</param>
     public SharedCalls(LatentModel model, TimeSpan window, int mostItems, Action? onThread = null, TimeProvider? clock = null)
@@ -114,7 +114,7 @@ public sealed class SharedCalls : IDisposable
             call.Arrived = Now;
             waiting.Add(call);
             WaitUntil(call, () => call.Output is not null);
-            Tensor output = Taken(call.Output!);
+            Tensor output = Detached(call.Output!);
             call.Output = null;
             return output;
         }
@@ -127,7 +127,7 @@ public sealed class SharedCalls : IDisposable
         {
             call.Cotangent = cotangent;
             WaitUntil(call, () => call.Gradient is not null);
-            return Taken(call.Gradient!);
+            return Detached(call.Gradient!);
         }
     }
 
@@ -159,7 +159,7 @@ public sealed class SharedCalls : IDisposable
     }
 
     // Tensors cross threads without a scope; here they enter the caller's.
-    private static Tensor Taken(Tensor answer)
+    private static Tensor Detached(Tensor answer)
     {
         Tensor mine = answer.alias();
         answer.Dispose();
@@ -174,7 +174,7 @@ public sealed class SharedCalls : IDisposable
             SharedCall[] calls;
             lock (gate)
             {
-                while ((backward = open.Find(batch => batch.IsComplete)) is null && (calls = Due()).Length == 0)
+                while ((backward = open.Find(batch => batch.IsComplete)) is null && (calls = NextBatch()).Length == 0)
                 {
                     if (ending)
                     {
@@ -184,7 +184,7 @@ public sealed class SharedCalls : IDisposable
                     Monitor.Wait(gate, waiting.Count == 0 ? Timeout.Infinite : (int)Math.Max(1, WaitsSince(waiting[0]) + windowMs - Now));
                 }
 
-                calls = backward is null ? Due() : [];
+                calls = backward is null ? NextBatch() : [];
                 if (backward is not null)
                 {
                     open.Remove(backward);
@@ -205,8 +205,8 @@ public sealed class SharedCalls : IDisposable
         }
     }
 
-    // The calls that go next: the oldest one and those that fit with it, once there are enough of them, nobody else can come, or it has waited long enough.
-    private SharedCall[] Due()
+    // The next calls: the oldest one and those compatible with it, once the batch is full, no other call can come, or the oldest one's window has ended.
+    private SharedCall[] NextBatch()
     {
         if (waiting.Count == 0)
         {
@@ -231,7 +231,7 @@ public sealed class SharedCalls : IDisposable
         return everybodyWaits || items >= mostItems || Now - WaitsSince(oldest) >= windowMs ? [.. chosen] : [];
     }
 
-    // Not counting the time in which the network was busy: whoever it just answered gets the chance to call again, or two solvers would take turns for ever.
+    // The time in which the network was busy does not count: a solver that was just answered may call again, or two solvers would alternate for ever.
     private long WaitsSince(SharedCall call) => Math.Max(call.Arrived, idleSince);
 
     private void Answer(SharedCall[] calls, Action run)
@@ -252,7 +252,7 @@ public sealed class SharedCalls : IDisposable
         {
             lock (gate)
             {
-                // Halved for what comes; a graph that was too large is not built again.
+                // The limit is halved for later batches; a graph that was too large is not built again.
                 mostItems = error.IsOutOfMemory ? Math.Max(1, calls.Sum(call => call.Items) / 2) : mostItems;
                 foreach (SharedCall call in calls.Where(call => call.Error is null && !call.Abandoned))
                 {

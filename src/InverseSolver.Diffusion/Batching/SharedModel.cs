@@ -92,7 +92,7 @@ public sealed class SharedModel : LatentModel
     // A graph that the caller records is the caller's alone.
     private static bool Records(Tensor argument) => torch.is_grad_enabled() && argument.requires_grad;
 
-    // before and after are what lies between the caller's tensors and the network's; they are differentiated here, on the caller's thread.
+    // before and after map between the caller's tensors and the network's; they are differentiated here, on the caller's thread.
     // The cotangent runs one scope inside the caller's, as LatentModel's own does.
     private (Tensor Value, Tensor Gradient) SharedVjp(
         Tensor x, Func<Tensor, Tensor>? before, Func<Tensor, SharedCall> toCall, Func<Tensor, Tensor>? after, Func<Tensor, Tensor> cotangent)

@@ -26,7 +26,7 @@ internal sealed class Activation
         _ => silu(x),
     };
 
-    /// <summary>Applies it to a tensor that nobody else holds: in place where no gradient is wanted.</summary>
+    /// <summary>Applies it to a tensor that is not used elsewhere: in place where no gradient is needed.</summary>
     internal Tensor Consume(Tensor x)
     {
         if (!x.requires_grad && name is ("silu" or "swish"))

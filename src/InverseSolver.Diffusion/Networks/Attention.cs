@@ -55,8 +55,8 @@ internal sealed class AttentionBlock : ISpatialMixer
     /// <param name="headChannels">Channels of one head.</param>
     /// <param name="groups">Groups of the normalisation.</param>
     /// <param name="eps">ε of the normalisation.</param>
-    /// <param name="outputScale">What the sum with the shortcut is divided by.</param>
-    /// <param name="normOptional">Whether the normalisation may be absent from the weights.</param>
+    /// <param name="outputScale">The divisor of the sum with the shortcut.</param>
+    /// <param name="normOptional">True where the normalisation may be absent from the weights.</param>
     internal AttentionBlock(WeightScope w, int channels, int headChannels, int groups, double eps, double outputScale = 1, bool normOptional = false)
     {
         int heads = channels / headChannels;

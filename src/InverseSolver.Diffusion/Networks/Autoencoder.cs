@@ -15,10 +15,10 @@ public abstract class Autoencoder : IDisposable
     /// <summary>Height and width of the image over those of the latent.</summary>
     public int Downsampling { get; private protected init; }
 
-    /// <summary>What the denoiser's latents are multiplied by; null where the config does not say.</summary>
+    /// <summary>The scale of the denoiser's latents; null where the config does not state it.</summary>
     public double? ScalingFactor { get; private protected init; }
 
-    /// <summary>Where arguments must be.</summary>
+    /// <summary>The device of the arguments.</summary>
     public abstract Device Device { get; }
 
     /// <summary>Bytes of the weights.</summary>

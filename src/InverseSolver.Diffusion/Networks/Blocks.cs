@@ -18,7 +18,7 @@ internal sealed class DownBlock
     /// <param name="h">(N, C, H, W); left as it is.</param>
     /// <param name="time">Time embedding.</param>
     /// <param name="context">Context of the transformers.</param>
-    /// <param name="skips">Receives every intermediate result, in the caller's scope; null where nobody wants them.</param>
+    /// <param name="skips">Receives every intermediate result, in the caller's scope; null where they are not needed.</param>
     internal Tensor Forward(Tensor h, Tensor? time, Tensor? context, Stack<Tensor>? skips)
     {
         Tensor start = h;
@@ -86,7 +86,7 @@ internal sealed class UpBlock
     /// <param name="time">Time embedding.</param>
     /// <param name="context">Context of the transformers.</param>
     /// <param name="skips">Results from the way down, the last one first; those used are disposed. Null in an autoencoder.</param>
-    /// <param name="matchSkip">Whether the step up goes to the size of the next skip rather than to twice the size.</param>
+    /// <param name="matchSkip">True where the step up goes to the size of the next skip rather than to twice the size.</param>
     internal Tensor Forward(Tensor h, Tensor? time, Tensor? context, Stack<Tensor>? skips, bool matchSkip = false)
     {
         for (int i = 0; i < Resnets.Length; i++)
@@ -119,7 +119,8 @@ internal sealed class UpBlock
     {
         if (h.size(2) != skip.size(2) || h.size(3) != skip.size(3))
         {
-            throw new ArgumentException($"The network cannot run at this size: {h.size(2)}x{h.size(3)} does not meet {skip.size(2)}x{skip.size(3)} on the way up.");
+            throw new ArgumentException(
+                $"The network cannot run at this size: {h.size(2)}x{h.size(3)} does not match {skip.size(2)}x{skip.size(3)} on the way up.");
         }
 
         Tensor joined = torch.cat([h, skip], 1);

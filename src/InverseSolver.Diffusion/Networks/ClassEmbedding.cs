@@ -3,7 +3,7 @@ using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
-/// <summary>Adds (or appends) what a class means to the time embedding.</summary>
+/// <summary>Adds (or appends) the embedding of a class to the time embedding.</summary>
 internal sealed class ClassEmbedding
 {
     private readonly Func<Tensor, ScalarType, Tensor> embed;

@@ -12,13 +12,13 @@ public abstract class Denoiser : IDisposable
     /// <summary>Height and width must be multiples of this.</summary>
     public int SizeMultiple { get; private protected init; }
 
-    /// <summary>Width of the context that every call needs; null where it takes none.</summary>
+    /// <summary>Width of the required context; null for none.</summary>
     public int? ContextChannels { get; private protected init; }
 
-    /// <summary>Whether every call needs class labels.</summary>
+    /// <summary>True where every call needs class labels.</summary>
     public abstract bool NeedsClassLabels { get; }
 
-    /// <summary>Where arguments must be.</summary>
+    /// <summary>The device of the arguments.</summary>
     public abstract Device Device { get; }
 
     /// <summary>Bytes of the weights.</summary>

@@ -3,8 +3,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace InverseSolver.Diffusion.Networks;
 
 /// <summary>
-/// What the networks compute with. Beside these functions a forward pass only adds, subtracts, multiplies, divides, casts and changes shapes; a test lists those operations.
-/// Who writes a network as a graph of another kind translates these.
+/// The functions of the networks' layers. Beside these a forward pass only adds, subtracts, multiplies, divides, casts and changes shapes; a test lists those
+/// operations. A translation of the networks into another form needs these functions only.
 /// </summary>
 internal static class LayerFunctions
 {
@@ -72,10 +72,10 @@ internal static class LayerFunctions
     /// <summary>Sines and cosines of timesteps, in float32: (N) to (N, 2 C), or (N, 2 C + 1) with a column of zeros.</summary>
     /// <param name="t">(N).</param>
     /// <param name="frequencies">(1, C).</param>
-    /// <param name="logarithm">Whether the logarithm of t is taken.</param>
-    /// <param name="turns">Whether frequencies count turns rather than radians.</param>
-    /// <param name="cosineFirst">Whether cosines come first.</param>
-    /// <param name="oddWidth">Whether a column of zeros follows.</param>
+    /// <param name="logarithm">True where the logarithm of t is taken.</param>
+    /// <param name="turns">True where frequencies count turns rather than radians.</param>
+    /// <param name="cosineFirst">True where cosines come first.</param>
+    /// <param name="oddWidth">True where a column of zeros follows.</param>
     internal static Tensor timestep_embedding(Tensor t, Tensor frequencies, bool logarithm, bool turns, bool cosineFirst, bool oddWidth)
     {
         using DisposeScope scope = torch.NewDisposeScope();

@@ -11,25 +11,28 @@ public static class Network
     /// <summary>The weights' file name, where they are one file in full precision.</summary>
     public const string WeightsName = "diffusion_pytorch_model.safetensors";
 
-    // How a moving average was taken: diffusers' EMAModel saves it in the averaged network's config.
+    // Settings of a moving average: diffusers' EMAModel saves them in the averaged network's config.
     private static readonly string[] _averaging = ["decay", "inv_gamma", "min_decay", "optimization_step", "power", "update_after_step", "use_ema_warmup"];
 
     /// <summary>Loads an AutoencoderKL or a VQModel, in float32.</summary>
     /// <param name="folder">The network's folder.</param>
-    /// <param name="device">Where to put it.</param>
+    /// <param name="device">The device.</param>
     /// <exception cref="InvalidModelException">The config or the weights cannot be used; nothing stays loaded.</exception>
     public static Autoencoder LoadAutoencoder(string folder, Device device) => LoadAutoencoder(folder, device, new ModelOptions(), null, out _);
 
     /// <summary>Loads a UNet2DModel or a UNet2DConditionModel.</summary>
     /// <param name="folder">The network's folder.</param>
-    /// <param name="device">Where to put it.</param>
-    /// <param name="type">What it computes in.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="type">The element type.</param>
     /// <exception cref="InvalidModelException">The config or the weights cannot be used; nothing stays loaded.</exception>
-    public static UNet LoadUNet(string folder, Device device, ScalarType type = ScalarType.Float32) => LoadUNet(folder, device, new ModelOptions { DenoiserType = type }, null, out _);
+    public static UNet LoadUNet(string folder, Device device, ScalarType type = ScalarType.Float32) =>
+        LoadUNet(folder, device, new ModelOptions { DenoiserType = type }, null, out _);
 
-    internal static Autoencoder LoadAutoencoder(string folder, Device device, ModelOptions options, string? variant, out IReadOnlyDictionary<string, string> hashes)
+    internal static Autoencoder LoadAutoencoder(
+        string folder, Device device, ModelOptions options, string? variant, out IReadOnlyDictionary<string, string> hashes)
     {
-        (Autoencoder network, hashes) = Load<Autoencoder>(folder, device, options with { DenoiserType = ScalarType.Float32 }, variant, (config, weights) => config.ClassName switch
+        (Autoencoder network, hashes) = Load<Autoencoder>(
+            folder, device, options with { DenoiserType = ScalarType.Float32 }, variant, (config, weights) => config.ClassName switch
         {
             "AutoencoderKL" => AutoencoderKL.Build(config, weights),
             "VQModel" => VQModel.Build(config, weights),

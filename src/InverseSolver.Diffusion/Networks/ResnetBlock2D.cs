@@ -3,18 +3,18 @@ using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
-/// <summary>What all residual blocks of a network have in common.</summary>
+/// <summary>The options that all residual blocks of a network share.</summary>
 /// <param name="Activation">The nonlinearity.</param>
 /// <param name="Groups">Groups of every normalisation.</param>
 /// <param name="Eps">ε of every normalisation.</param>
 /// <param name="TimeFeatures">Width of the time embedding; null where there is none.</param>
-/// <param name="ScaleShift">Whether the time embedding scales and shifts after the second normalisation instead of being added before it.</param>
-/// <param name="SkipTimeActivation">Whether the time embedding goes in as it is.</param>
-/// <param name="OutputScale">What the sum with the shortcut is divided by.</param>
+/// <param name="ScaleShift">True where the time embedding scales and shifts after the second normalisation instead of being added before it.</param>
+/// <param name="SkipTimeActivation">True where the time embedding goes in as it is.</param>
+/// <param name="OutputScale">The divisor of the sum with the shortcut.</param>
 internal sealed record ResnetOptions(
     Activation Activation, int Groups, double Eps, int? TimeFeatures = null, bool ScaleShift = false, bool SkipTimeActivation = false, double OutputScale = 1);
 
-/// <summary>Whether a residual block also changes the size.</summary>
+/// <summary>True where a residual block also changes the size.</summary>
 internal enum Resize
 {
     None,
@@ -57,7 +57,9 @@ internal sealed class ResnetBlock2D
         Tensor residual = Resized(x);
         h = Then(h, Resized(h));
         h = Then(h, conv1.Forward(h));
-        Tensor? projected = time is null ? null : timeProjection?.Forward(options.SkipTimeActivation ? time : options.Activation.Forward(time)).unsqueeze(2).unsqueeze(3);
+        Tensor? projected = time is null
+            ? null
+            : timeProjection?.Forward(options.SkipTimeActivation ? time : options.Activation.Forward(time)).unsqueeze(2).unsqueeze(3);
         if (projected is not null && !options.ScaleShift)
         {
             h = h.requires_grad ? h + projected : h.add_(projected);

@@ -3,10 +3,10 @@ using static InverseSolver.Diffusion.Networks.LayerFunctions;
 
 namespace InverseSolver.Diffusion.Networks;
 
-/// <summary>What the transformers of a network have in common.</summary>
+/// <summary>The options that all transformers of a network share.</summary>
 /// <param name="ContextChannels">D of the context.</param>
 /// <param name="Groups">Groups of the first normalisation.</param>
-/// <param name="LinearProjection">Whether the projections in and out are stored as matrices instead of 1x1 convolutions.</param>
+/// <param name="LinearProjection">True where the projections in and out are stored as matrices instead of 1x1 convolutions.</param>
 internal sealed record TransformerOptions(int ContextChannels, int Groups, bool LinearProjection);
 
 /// <summary>Transformer blocks over all positions of a feature map, with a context.</summary>

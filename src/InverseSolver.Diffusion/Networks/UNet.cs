@@ -18,7 +18,7 @@ public abstract class UNet : Denoiser
     /// <summary>Bytes of the weights.</summary>
     public override long WeightBytes => weights.Bytes;
 
-    /// <summary>What the network computes in.</summary>
+    /// <summary>The network's element type.</summary>
     public ScalarType Type => weights.Type;
 
     private protected Conv2d ConvIn { get; init; } = null!;
@@ -66,7 +66,7 @@ public abstract class UNet : Denoiser
             h = block.Forward(h, time, context, skips);
         }
 
-        // The last result from the way down is a skip as well, so it stays; what follows is the way up's own.
+        // The last result on the way down is a skip as well, so it is kept; later results belong to the way up.
         h = MidBlock is null ? h.clone() : MidBlock.Forward(h, time, context);
         bool matchSkip = MatchSkipSizes && (x.size(2) % SizeMultiple != 0 || x.size(3) % SizeMultiple != 0);
         foreach (UpBlock block in UpBlocks)

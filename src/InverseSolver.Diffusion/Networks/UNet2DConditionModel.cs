@@ -82,14 +82,19 @@ public sealed class UNet2DConditionModel : UNet
 
     private static void RefuseUnsupported(NetworkConfig config)
     {
-        foreach (string name in (string[])["dual_cross_attention", "addition_embed_type", "addition_time_embed_dim", "time_cond_proj_dim", "cross_attention_norm", "reverse_transformer_layers_per_block"])
+        string[] unsupported =
+        [
+            "dual_cross_attention", "addition_embed_type", "addition_time_embed_dim", "time_cond_proj_dim", "cross_attention_norm",
+            "reverse_transformer_layers_per_block",
+        ];
+        foreach (string name in unsupported)
         {
             config.Refuse(name);
         }
 
         config.Refuse("attention_type", "default");
 
-        // upcast_attention only asks for single precision where attention is computed; what runs here is at least as exact.
+        // upcast_attention only asks for single precision where attention is computed; the computation here is at least as exact.
         config.Ignore("sample_size", "dropout", "addition_embed_type_num_heads", "upcast_attention", "mid_block_only_cross_attention");
     }
 
@@ -104,24 +109,28 @@ public sealed class UNet2DConditionModel : UNet
     {
         int levels = channels.Length;
         string[] downTypes = UNetBuilder.ReadTypes(
-            config, "down_block_types", levels, ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"], [.. UNetBuilder.PlainDown, "CrossAttnDownBlock2D"]);
+            config, "down_block_types", levels, ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+            [.. UNetBuilder.PlainDown, "CrossAttnDownBlock2D"]);
         string[] upTypes = UNetBuilder.ReadTypes(
-            config, "up_block_types", levels, ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"], [.. UNetBuilder.PlainUp, "CrossAttnUpBlock2D"]);
+            config, "up_block_types", levels, ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+            [.. UNetBuilder.PlainUp, "CrossAttnUpBlock2D"]);
         int[] layers = config.PerLevel("layers_per_block", levels) ?? Enumerable.Repeat(2, levels).ToArray();
         int[] transformerLayers = config.PerLevel("transformer_layers_per_block", levels) ?? Enumerable.Repeat(1, levels).ToArray();
         bool[] onlyCross = config.FlagPerLevel("only_cross_attention", levels);
 
         // By a slip of the first version attention_head_dim means the number of heads wherever num_attention_heads is not given.
         int[]? headDim = config.IsNull("attention_head_dim") ? null : config.PerLevel("attention_head_dim", levels) ?? Enumerable.Repeat(8, levels).ToArray();
-        int[] heads = config.PerLevel("num_attention_heads", levels) ?? headDim ?? throw config.Error("attention_head_dim", "is null, and so is num_attention_heads");
+        int[] heads = config.PerLevel("num_attention_heads", levels) ?? headDim
+            ?? throw config.Error("attention_head_dim", "is null, and so is num_attention_heads");
 
-        // Plain attention takes attention_head_dim as it stands, and on the way up in the order of the way down.
+        // Plain attention uses attention_head_dim unchanged, and on the way up in the order of the way down.
         up = [.. Enumerable.Range(0, levels).Select(i =>
         {
             int j = levels - 1 - i;
             return new Level(upTypes[i], layers[j], headDim?[i] ?? channels[j], heads[j], transformerLayers[j], onlyCross[j]);
         })];
-        return [.. Enumerable.Range(0, levels).Select(i => new Level(downTypes[i], layers[i], headDim?[i] ?? channels[i], heads[i], transformerLayers[i], onlyCross[i]))];
+        return [.. Enumerable.Range(0, levels).Select(i =>
+            new Level(downTypes[i], layers[i], headDim?[i] ?? channels[i], heads[i], transformerLayers[i], onlyCross[i]))];
     }
 
     private static MidBlock? Mid(NetworkConfig config, WeightScope w, int channels, Level lowest, ResnetOptions options, TransformerOptions transformers)
@@ -142,18 +151,18 @@ public sealed class UNet2DConditionModel : UNet
     // encoder_hid_dim: a matrix that takes the context to the width that the transformers expect.
     private static (int? Channels, Linear? Projection) ReadContextProjection(NetworkConfig config, WeightScope root, int width)
     {
-        int? given = config.OptionalInt("encoder_hid_dim");
+        int? hidden = config.OptionalInt("encoder_hid_dim");
         string? type = config.Text("encoder_hid_dim_type", null);
         if (type is not (null or "text_proj"))
         {
             throw config.Error("encoder_hid_dim_type", $"is {InvalidModelException.Quote(type)}, which is not supported");
         }
 
-        if (given is null)
+        if (hidden is null)
         {
             return type is null ? (width, null) : throw config.Error("encoder_hid_dim", "is missing, but encoder_hid_dim_type is 'text_proj'");
         }
 
-        return (given, new Linear(root.At("encoder_hid_proj"), given.Value, width));
+        return (hidden, new Linear(root.At("encoder_hid_proj"), hidden.Value, width));
     }
 }

@@ -22,7 +22,9 @@ public sealed class UNet2DModel : UNet
         bool fourier = config.OneOf("time_embedding_type", "positional", "positional", "fourier") == "fourier";
 
         // One number in diffusers; a list, one number for each level, serves networks that have so many heads everywhere.
-        int[] headChannels = config.IsNull("attention_head_dim") ? channels : config.PerLevel("attention_head_dim", levels) ?? [.. Enumerable.Repeat(8, levels)];
+        int[] headChannels = config.IsNull("attention_head_dim")
+            ? channels
+            : config.PerLevel("attention_head_dim", levels) ?? [.. Enumerable.Repeat(8, levels)];
 
         // num_train_timesteps is for a table of times that was learned, which is refused.
         config.Ignore("sample_size", "dropout", "flip_sin_to_cos", "freq_shift", "num_train_timesteps");
@@ -38,8 +40,10 @@ public sealed class UNet2DModel : UNet
             AttentionDownByResnet = config.OneOf("downsample_type", "conv", "conv", "resnet") == "resnet",
             AttentionUpByResnet = config.OneOf("upsample_type", "conv", "conv", "resnet") == "resnet",
         };
-        string[] down = UNetBuilder.ReadTypes(config, "down_block_types", levels, ["DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"], UNetBuilder.PlainDown);
-        string[] up = UNetBuilder.ReadTypes(config, "up_block_types", levels, ["AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"], UNetBuilder.PlainUp);
+        string[] down = UNetBuilder.ReadTypes(
+            config, "down_block_types", levels, ["DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"], UNetBuilder.PlainDown);
+        string[] up = UNetBuilder.ReadTypes(
+            config, "up_block_types", levels, ["AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"], UNetBuilder.PlainUp);
         int inChannels = config.Int("in_channels", 3), outChannels = config.Int("out_channels", 3);
         return new UNet2DModel(weights)
         {
@@ -74,7 +78,7 @@ public sealed class UNet2DModel : UNet
         ResnetOptions o = options with { OutputScale = scale };
         var first = new ResnetBlock2D(w.At("resnets.0"), channels, channels, o);
 
-        // With scale_shift the original leaves this attention without a normalisation of its own, unless a later version was told otherwise.
+        // With scale_shift the original leaves this attention without normalisation, unless an option of later versions sets it.
         ISpatialMixer? mixer = attention
             ? new AttentionBlock(w.At("attentions.0"), channels, headChannels, groups, options.Eps, scale, normOptional: options.ScaleShift)
             : null;

@@ -2,13 +2,13 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Networks;
 
-/// <summary>What one level of a network is made of.</summary>
+/// <summary>The blocks of one level of a network.</summary>
 /// <param name="Type">The block's class name in the config.</param>
 /// <param name="Layers">Residual blocks on the way down; the way up has one more.</param>
 /// <param name="HeadChannels">Channels of a head of plain attention.</param>
 /// <param name="Heads">Heads of a transformer.</param>
 /// <param name="TransformerLayers">Blocks in each transformer.</param>
-/// <param name="OnlyCrossAttention">Whether the first attention of a transformer looks at the context too.</param>
+/// <param name="OnlyCrossAttention">True where the first attention of a transformer looks at the context too.</param>
 internal sealed record Level(string Type, int Layers, int HeadChannels, int Heads = 1, int TransformerLayers = 1, bool OnlyCrossAttention = false);
 
 /// <summary>Builds the levels that both UNet classes share, by the class names in their configs.</summary>
@@ -19,7 +19,7 @@ internal sealed class UNetBuilder(WeightScope root, int[] channels, ResnetOption
 
     internal required int DownsamplePadding { get; init; }
 
-    /// <summary>Whether levels with plain attention change the size by a residual block.</summary>
+    /// <summary>True where levels with plain attention change the size by a residual block.</summary>
     internal bool AttentionDownByResnet { get; init; }
 
     internal bool AttentionUpByResnet { get; init; }
@@ -52,7 +52,8 @@ internal sealed class UNetBuilder(WeightScope root, int[] channels, ResnetOption
         bool byResnet = level.Type == "ResnetDownsampleBlock2D" || (level.Type == "AttnDownBlock2D" && AttentionDownByResnet);
         return new DownBlock
         {
-            Resnets = [.. Enumerable.Range(0, level.Layers).Select(j => new ResnetBlock2D(w.At("resnets", j), j == 0 ? inChannels : outChannels, outChannels, o))],
+            Resnets = [.. Enumerable.Range(0, level.Layers).Select(j =>
+                new ResnetBlock2D(w.At("resnets", j), j == 0 ? inChannels : outChannels, outChannels, o))],
             Mixers = [.. Enumerable.Range(0, level.Layers).Select(j => Mixer(w.At("attentions", j), level, outChannels)).OfType<ISpatialMixer>()],
             Downsample = last || byResnet ? null : new Downsample2D(w.At("downsamplers.0"), outChannels, DownsamplePadding),
             DownsampleResnet = !last && byResnet ? new ResnetBlock2D(w.At("downsamplers.0"), outChannels, outChannels, o, Resize.Half) : null,

@@ -4,17 +4,17 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Packages;
 
-/// <summary>How far one tensor lies from its reference.</summary>
+/// <summary>The distance of one tensor from its reference.</summary>
 /// <param name="Tensor">Its name in golden.safetensors.</param>
 /// <param name="RelativeError">max |a − b| / max |b|; not a number or infinite where it cannot be compared.</param>
-/// <param name="Reason">Why it cannot be compared; null where it can.</param>
+/// <param name="Reason">The reason why it cannot be compared; null where it can.</param>
 public sealed record GoldenResult(string Tensor, double RelativeError, string? Reason = null)
 {
-    /// <summary>Whether it lies within a tolerance; what cannot be compared does not.</summary>
+    /// <summary>True where it lies within a tolerance; false where it cannot be compared.</summary>
     public bool Passes(double tolerance = GoldenCheck.Tolerance) => RelativeError <= tolerance;
 }
 
-/// <summary>Compares a network's folder or a model package with the golden.safetensors in it: what the original computed, values and gradients.</summary>
+/// <summary>Compares a network's folder or a model package with the golden.safetensors in it: values and gradients of the original implementation.</summary>
 public static class GoldenCheck
 {
     /// <summary>The largest relative error that counts as agreement.</summary>
@@ -25,7 +25,7 @@ public static class GoldenCheck
 
     /// <summary>Loads the folder and compares.</summary>
     /// <param name="folder">A network's folder (config.json at its top) or a model package.</param>
-    /// <param name="device">Where to compute.</param>
+    /// <param name="device">The device.</param>
     /// <returns>One result for each reference, also for those that do not fit the network; empty where the folder has no golden.safetensors.</returns>
     /// <exception cref="InvalidModelException">The folder or the file with its references cannot be used.</exception>
     public static IReadOnlyList<GoldenResult> Run(string folder, Device? device = null)
@@ -137,8 +137,8 @@ public static class GoldenCheck
 
         if (golden.Input("noisy_latent") is { } noisy)
         {
-            Tensor? told = golden.Input("encoder_hidden_states") ?? golden.Input("class_labels");
-            golden.Check("predicted_noise", () => model.Predict(noisy, t, told));
+            Tensor? condition = golden.Input("encoder_hidden_states") ?? golden.Input("class_labels");
+            golden.Check("predicted_noise", () => model.Predict(noisy, t, condition));
         }
     }
 
@@ -160,8 +160,8 @@ public static class GoldenCheck
             return file.Read(name).to(entry.Type == "I64" ? ScalarType.Int64 : ScalarType.Float32, device);
         }
 
-        /// <summary>Computes and compares where there is a reference; a reference for what the network cannot take is a result too.</summary>
-        /// <returns>What was computed; null where it could not be.</returns>
+        /// <summary>Computes a value and compares it where there is a reference; inputs that the network refuses are reported as a result.</summary>
+        /// <returns>The computed value; null where the computation failed.</returns>
         internal Tensor? Check(string name, Func<Tensor> compute)
         {
             Tensor? reference = Input(name);
@@ -211,8 +211,7 @@ public static class GoldenCheck
             if (file.Entries.Keys.Where(name => !seen.Contains(name)).Order(StringComparer.Ordinal).FirstOrDefault() is { } unknown)
             {
                 throw new InvalidModelException(
-                    $"{FileName}: tensor {InvalidModelException.Quote(unknown)} is no reference that is known for this network, or what it was computed from is " +
-                    "not there.");
+                    $"{FileName}: tensor {InvalidModelException.Quote(unknown)} is not a known reference for this network, or its inputs are missing.");
             }
         }
 

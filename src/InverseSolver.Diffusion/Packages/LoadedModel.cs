@@ -1,6 +1,6 @@
 namespace InverseSolver.Diffusion.Packages;
 
-/// <summary>Where a loaded model stands.</summary>
+/// <summary>The state of a loaded model.</summary>
 public enum LoadState
 {
     /// <summary>Its weights are being read.</summary>
@@ -9,15 +9,15 @@ public enum LoadState
     /// <summary>It can be used.</summary>
     Loaded,
 
-    /// <summary>It was unloaded while in use, and goes with its last user.</summary>
+    /// <summary>It was unloaded while in use, and is released with its last lease.</summary>
     Unloading,
 }
 
 /// <summary>One copy of a model in memory.</summary>
-/// <param name="Device">Where it is.</param>
-/// <param name="Hash">Which version of the model.</param>
-/// <param name="State">Where it stands.</param>
-/// <param name="Bytes">What its weights take there; while it is being loaded, what they will take.</param>
-/// <param name="Users">How many use it now.</param>
-/// <param name="LastUsed">When it was last taken or given back.</param>
+/// <param name="Device">Its device.</param>
+/// <param name="Hash">The version of the model.</param>
+/// <param name="State">Its state.</param>
+/// <param name="Bytes">Bytes of its weights there; while it is being loaded, the expected bytes.</param>
+/// <param name="Users">The number of its leases.</param>
+/// <param name="LastUsed">The time at which it was last leased or released.</param>
 public sealed record LoadedModel(Device Device, string Hash, LoadState State, long Bytes, int Users, DateTimeOffset LastUsed);

@@ -6,7 +6,7 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Packages;
 
-/// <summary>A package's model.json. What it leaves out comes from the configs; what it says must agree with them.</summary>
+/// <summary>A package's model.json. Missing fields come from the configs; given fields must agree with them.</summary>
 internal sealed class ModelCard
 {
     internal const string FileName = "model.json";
@@ -30,7 +30,8 @@ internal sealed class ModelCard
 
         using JsonDocument document = StrictJson.ParseFile(path, FileName);
         var card = new ModelCard(document.RootElement.Clone()) { Sha256 = Hashes(document.RootElement) };
-        if (card.root.TryGetProperty("networkRange", out JsonElement range) && range.GetRawText().Replace(" ", "", StringComparison.Ordinal).ReplaceLineEndings("") != "[-1,1]")
+        if (card.root.TryGetProperty("networkRange", out JsonElement range)
+            && range.GetRawText().Replace(" ", "", StringComparison.Ordinal).ReplaceLineEndings("") != "[-1,1]")
         {
             throw new InvalidModelException($"{FileName}: networkRange must be [-1, 1].");
         }
@@ -66,7 +67,7 @@ internal sealed class ModelCard
         : number is >= 1 and <= 65536 ? number
         : throw new InvalidModelException($"{FileName}: {name} must be from 1 to 65536.");
 
-    /// <summary>What is to run a network: unet, vae_encoder or vae_decoder; null where the card leaves it open.</summary>
+    /// <summary>The backend of a network (unet, vae_encoder or vae_decoder); null where the card does not choose one.</summary>
     internal PartBackend? Backend(string part)
     {
         const string Field = "backend";
@@ -93,33 +94,35 @@ internal sealed class ModelCard
 
     /// <summary>The scaling of the package's <see cref="ConsistencyModel"/>; null where it has none.</summary>
     internal (double SigmaData, double SigmaMin)? Consistency => !root.TryGetProperty("consistency", out JsonElement consistency) ? null
-        : consistency.ValueKind == JsonValueKind.Object && NumberIn(consistency, "sigmaData") is > 0 and { } data && NumberIn(consistency, "sigmaMin") is > 0 and { } min
+        : consistency.ValueKind == JsonValueKind.Object && NumberIn(consistency, "sigmaData") is > 0 and { } data
+        && NumberIn(consistency, "sigmaMin") is > 0 and { } min
             ? (data, min)
             : throw new InvalidModelException($"{FileName}: consistency must hold sigmaData and sigmaMin, both positive.");
 
     /// <summary>The weights' variant to take, such as <c>fp16</c>; null: full precision, or fp16 where there is nothing else.</summary>
     internal string? Variant => !root.TryGetProperty("variant", out JsonElement variant) ? null
-        : variant.ValueKind == JsonValueKind.String && StrictJson.TextOf(variant, FileName) is { Length: >= 1 and <= 32 } name && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
+        : variant.ValueKind == JsonValueKind.String && StrictJson.TextOf(variant, FileName) is { Length: >= 1 and <= 32 } name
+        && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
             ? name
             : throw new InvalidModelException($"{FileName}: variant must be a name of letters, digits and '_', such as fp16.");
 
-    /// <summary>What it says of conditioning; null where it says nothing.</summary>
+    /// <summary>Its conditioning; null where it has none.</summary>
     internal ConditioningInfo? Conditioning
     {
         get
         {
-            if (!root.TryGetProperty("conditioning", out JsonElement said))
+            if (!root.TryGetProperty("conditioning", out JsonElement conditioning))
             {
                 return null;
             }
 
-            if (said.ValueKind != JsonValueKind.Object)
+            if (conditioning.ValueKind != JsonValueKind.Object)
             {
                 throw new InvalidModelException($"{FileName}: conditioning must be an object.");
             }
 
             var info = new ConditioningInfo();
-            foreach (JsonProperty member in said.EnumerateObject())
+            foreach (JsonProperty member in conditioning.EnumerateObject())
             {
                 info = StrictJson.NameOf(member, FileName) switch
                 {
@@ -127,9 +130,13 @@ internal sealed class ModelCard
                     "prompt" when member.Value.ValueKind == JsonValueKind.String => info with { Prompt = StrictJson.TextOf(member.Value, FileName) },
                     "classLabel" => info with { ClassLabel = Class(member) },
                     "unconditionalClass" => info with { UnconditionalClass = Class(member) },
-                    "guidanceScale" when NumberIn(said, "guidanceScale") is >= 0 and <= InverseSolver.Diffusion.Conditioning.MaxGuidance and { } scale => info with { GuidanceScale = scale },
-                    "guidanceScale" => throw new InvalidModelException($"{FileName}: conditioning.guidanceScale must lie in [0, {InverseSolver.Diffusion.Conditioning.MaxGuidance}]."),
-                    var name => throw new InvalidModelException($"{FileName}: conditioning has {InvalidModelException.Quote(name)}, which is not known or no text."),
+                    "guidanceScale" when NumberIn(
+                        conditioning, "guidanceScale") is >= 0 and <= InverseSolver.Diffusion.Conditioning.MaxGuidance and { } scale =>
+                        info with { GuidanceScale = scale },
+                    "guidanceScale" => throw new InvalidModelException(
+                        $"{FileName}: conditioning.guidanceScale must lie in [0, {InverseSolver.Diffusion.Conditioning.MaxGuidance}]."),
+                    var name => throw new InvalidModelException(
+                        $"{FileName}: conditioning has {InvalidModelException.Quote(name)}, which is unknown or not text."),
                 };
             }
 
@@ -147,24 +154,34 @@ internal sealed class ModelCard
         }
     }
 
-    /// <summary>SHA-256 of what the card alone decides about results: conditioning, scalings, sizes, the round-trip error, which of several networks is taken. Null where it says nothing of them.</summary>
+    /// <summary>
+    /// SHA-256 of the fields that affect results and are only in the card: conditioning, scalings, sizes, the round-trip error, the choice between networks.
+    /// Null where it has none of them.
+    /// </summary>
     internal string? SettingsHash
     {
         get
         {
-            string[] said = [.. ((string[])["backend", "channels", "conditioning", "consistency", "contextChannels", "fixedSize", "latentChannels", "latentDownsampling", "latentScale", "sizeMultiple", "variant"])
-                .Where(name => root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(root.GetProperty(name))}\n"),
-                .. RoundTripRmse is { } rmse ? [FormattableString.Invariant($"roundTripRmse {rmse:R}\n")] : Array.Empty<string>()];
-            return said.Length == 0 ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(said))));
+            string[] names =
+            [
+                "backend", "channels", "conditioning", "consistency", "contextChannels", "fixedSize", "latentChannels", "latentDownsampling", "latentScale",
+                "sizeMultiple", "variant",
+            ];
+            string[] settings =
+            [
+                .. names.Where(name => root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(root.GetProperty(name))}\n"),
+                .. RoundTripRmse is { } rmse ? [FormattableString.Invariant($"roundTripRmse {rmse:R}\n")] : Array.Empty<string>(),
+            ];
+            return settings.Length == 0 ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(settings))));
         }
     }
 
-    /// <summary>Refuses a card that says something other than the configs do.</summary>
-    internal void MustSay(string name, double value)
+    /// <summary>Refuses a card that contradicts the configs.</summary>
+    internal void CheckEqual(string name, double value)
     {
-        if (Number(name) is { } said && Math.Abs(said - value) > 1e-9 * Math.Abs(value))
+        if (Number(name) is { } stated && Math.Abs(stated - value) > 1e-9 * Math.Abs(value))
         {
-            throw new InvalidModelException(FormattableString.Invariant($"{FileName}: {name} is {said}, but the configs say {value}."));
+            throw new InvalidModelException(FormattableString.Invariant($"{FileName}: {name} is {stated}, but the configs say {value}."));
         }
     }
 
@@ -176,7 +193,7 @@ internal sealed class ModelCard
         {
             if (!taken.ContainsKey(file) && (others += ModelFile.StampOf(Path.Combine(folder, file))?.Bytes ?? 0) > MaxOtherBytes)
             {
-                throw new InvalidModelException($"{FileName}: sha256 lists more than {MaxOtherBytes} bytes of files that are no part of the model.");
+                throw new InvalidModelException($"{FileName}: sha256 lists more than {MaxOtherBytes} bytes of files that are not part of the model.");
             }
 
             Verify(file, taken.TryGetValue(file, out string? hash) ? hash : HashOf(folder, file));
@@ -224,7 +241,8 @@ internal sealed class ModelCard
         foreach (JsonProperty property in list.EnumerateObject())
         {
             string file = StrictJson.NameOf(property, FileName);
-            if (Path.IsPathRooted(file) || file.Split('/', '\\') is { Length: > PackageStamps.MaxDepth + 1 } or [] || file.Split('/', '\\').Any(part => part.Length == 0 || part[0] == '.'))
+            if (Path.IsPathRooted(file) || file.Split('/', '\\') is { Length: > PackageStamps.MaxDepth + 1 } or []
+                || file.Split('/', '\\').Any(part => part.Length == 0 || part[0] == '.'))
             {
                 throw new InvalidModelException($"{FileName}: sha256 names {InvalidModelException.Quote(file)}, which lies outside the package.");
             }

@@ -2,13 +2,13 @@ namespace InverseSolver.Diffusion.Packages;
 
 /// <summary>
 /// The model packages in a list of folders, and the one owner of those that are loaded. A folder counts as a package itself or as a place that holds packages.
-/// On each device there is one copy of a version of a model, loaded when it is first asked for and shared by all who hold a lease. Copies that nobody uses go when
-/// another one needs their memory, the longest unused first. Safe for use by several threads.
+/// On each device there is one copy of a version of a model, loaded on first use and shared by all leases. Unused copies are removed
+/// when another one needs their memory, the longest unused first. Safe for use by several threads.
 /// </summary>
 public sealed class ModelCatalog : IDisposable
 {
     // Cancellation is looked at this often while a thread waits for room.
-    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly PackageIndex index;
     private readonly ModelOptions options;
@@ -19,8 +19,8 @@ public sealed class ModelCatalog : IDisposable
     private readonly Dictionary<string, string> failures = new(StringComparer.Ordinal);
 
     /// <summary>Names the folders; they are looked through with every question.</summary>
-    /// <param name="folders">Where to look; one that does not exist holds nothing.</param>
-    /// <param name="options">How models are loaded.</param>
+    /// <param name="folders">The folders to search; a missing one counts as empty.</param>
+    /// <param name="options">The options for loading models.</param>
     /// <param name="memoryBytes">Bytes that models' weights may take on each device; null for half of its memory.</param>
     public ModelCatalog(IEnumerable<string> folders, ModelOptions? options = null, long? memoryBytes = null)
     {
@@ -30,8 +30,8 @@ public sealed class ModelCatalog : IDisposable
     }
 
     /// <summary>
-    /// Where models are unless somebody says otherwise: <c>models</c> in the working directory, else beside the program or in the nearest
-    /// folder above it. A folder counts when it holds a package.
+    /// Returns the default folder of models: <c>models</c> in the working directory, else beside the program or in the nearest folder above it, where it holds
+    /// a package.
     /// </summary>
     public static string DefaultFolder()
     {
@@ -62,13 +62,13 @@ public sealed class ModelCatalog : IDisposable
     /// <summary>Packages that cannot be used, and why.</summary>
     public IReadOnlyList<BrokenModel> Broken => index.Scan().Broken;
 
-    /// <summary>What is known of a model; null where there is none of that id.</summary>
+    /// <summary>The description of a model; null where there is none of that id.</summary>
     public ModelInfo? Find(string id) => index.Find(id) is { } package ? InfoOf(package) : null;
 
     /// <summary>The folder of a model's package; null where there is none of that id.</summary>
     public string? FolderOf(string id) => index.Find(id)?.Folder;
 
-    /// <summary>What a package holds, for whoever wants to look at it; null where there is none of that id.</summary>
+    /// <summary>The content of a package; null where there is none of that id.</summary>
     /// <exception cref="InvalidModelException">A file is missing or cannot be read.</exception>
     public PackageDetails? Describe(string id)
     {
@@ -80,9 +80,11 @@ public sealed class ModelCatalog : IDisposable
         return PackageDetails.Read(package, WithHash(package, index.HashOf(package)), index);
     }
 
-    /// <summary>What is known of a model, with the hash of its files as they are now: from its card, or taken once for each state of theirs. No weights are loaded.</summary>
+    /// <summary>
+    /// The description of a model with the hash of its current files: from its card, or computed once for each state of the files. No weights are loaded.
+    /// </summary>
     /// <param name="id">Its id.</param>
-    /// <param name="devices">Where it may compute; it must fit on one of them.</param>
+    /// <param name="devices">The devices on which it may compute; it must fit on one of them.</param>
     /// <returns>Null where there is none of that id.</returns>
     /// <exception cref="InvalidModelException">A file is missing or cannot be read.</exception>
     /// <exception cref="ModelUnavailableException">Its weights are too large for each of the devices.</exception>
@@ -110,7 +112,7 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
-    /// <summary>Why a model could not be loaded when that was last tried; null when it could, or was not tried.</summary>
+    /// <summary>The reason why the last attempt to load a model failed; null where it succeeded or there was none.</summary>
     public string? FailureOf(string id)
     {
         lock (gate)
@@ -119,21 +121,21 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
-    /// <summary>How many wait until models in use give up their memory.</summary>
+    /// <summary>The number of callers that wait for the memory of models in use.</summary>
     public int Waiting { get; private set; }
 
     /// <summary>Bytes that weights may take on a device.</summary>
     public long BudgetOf(Device device) => memoryBytes
         ?? (device.type == DeviceType.CUDA ? Backend.MemoryOf(device) : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / 2;
 
-    /// <summary>A model for use, loaded if it is not yet. Two who ask at once load once; where models in use take the memory, this waits.</summary>
+    /// <summary>Leases a model, and loads it if necessary. Concurrent callers load it once; where models in use occupy the memory, the call waits.</summary>
     /// <param name="id">Its id.</param>
-    /// <param name="device">Where it is to compute.</param>
+    /// <param name="device">The device to compute on.</param>
     /// <param name="hash">The version that must be had, from <see cref="FindVersion"/>; null for the one that is on disk now.</param>
-    /// <param name="wait">Whether to wait for memory; else there is an exception.</param>
+    /// <param name="wait">True to wait for memory; else there is an exception.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="InvalidModelException">Its files cannot be used; nothing of it stays in memory, and the next call tries anew.</exception>
-    /// <exception cref="ModelUnavailableException">There is none of that id, it is there in another version only, or there is no memory for it.</exception>
+    /// <exception cref="ModelUnavailableException">There is none of that id, only another version of it, or no memory for it.</exception>
     public ModelLease Acquire(string id, Device device, string? hash = null, bool wait = true, CancellationToken cancellation = default)
     {
         device = device is { type: DeviceType.CUDA, index: < 0 } ? new Device(DeviceType.CUDA, 0) : device;
@@ -152,7 +154,9 @@ public sealed class ModelCatalog : IDisposable
         string current = index.HashOf(package);
         if (hash is not null && hash != current)
         {
-            throw new ModelUnavailableException(Unavailability.Changed, $"The model '{id}' was changed: its files are the version {current[..12]}…, not {hash[..Math.Min(12, hash.Length)]}….");
+            throw new ModelUnavailableException(
+                Unavailability.Changed,
+                $"The model '{id}' was changed: its files are the version {current[..12]}…, not {hash[..Math.Min(12, hash.Length)]}….");
         }
 
         (ResidentModel copy, bool mine) = Reserve(package, device, current, wait, cancellation);
@@ -164,8 +168,8 @@ public sealed class ModelCatalog : IDisposable
         return LeaseOf(copy, cancellation);
     }
 
-    /// <summary>Takes a model out of memory. Whoever uses it goes on; its memory comes back when the last one is done. Waits for nobody.</summary>
-    /// <returns>How many copies were there.</returns>
+    /// <summary>Removes a model from memory without waiting: leases stay valid, and its memory is released with the last of them.</summary>
+    /// <returns>The number of copies.</returns>
     public int Unload(string id)
     {
         lock (gate)
@@ -181,8 +185,8 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
-    /// <summary>Takes every copy that nobody uses off a device.</summary>
-    /// <returns>How many there were.</returns>
+    /// <summary>Removes all unused copies from a device.</summary>
+    /// <returns>Their number.</returns>
     public int UnloadUnused(Device device)
     {
         lock (gate)
@@ -215,7 +219,7 @@ public sealed class ModelCatalog : IDisposable
 
     private ModelInfo InfoOf(Package package) => WithHash(package, index.KnownHash(package));
 
-    // A network in a file computes in what its file says.
+    // A network in a file computes in the file's element type.
     private ModelInfo WithHash(Package package, string? hash) => package.Info with
     {
         Hash = hash,
@@ -232,7 +236,7 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
-    // The copy, taken for the caller, and whether the caller has to load it.
+    // The copy, leased to the caller, and true where the caller has to load it.
     private (ResidentModel Copy, bool Mine) Reserve(Package package, Device device, string hash, bool wait, CancellationToken cancellation)
     {
         lock (gate)
@@ -254,7 +258,7 @@ public sealed class ModelCatalog : IDisposable
 
                 cancellation.ThrowIfCancellationRequested();
                 Waiting++;
-                Monitor.Wait(gate, Beat);
+                Monitor.Wait(gate, PollInterval);
                 Waiting--;
             }
         }
@@ -268,7 +272,9 @@ public sealed class ModelCatalog : IDisposable
             if (copies.Where(copy => copy.Device.Is(device) && copy.Users == 0).MinBy(copy => copy.LastUsed) is not { } unused)
             {
                 return wait ? false : throw new ModelUnavailableException(
-                    Unavailability.NoRoom, $"The weights of the model '{package.Info.Id}' take {Size(needed)} on {device}, and models in use take {Size(taken)} of the {Size(budget)} that are for all (Models:MemoryBytes).");
+                    Unavailability.NoRoom,
+                    $"The weights of the model '{package.Info.Id}' take {Size(needed)} on {device}, and models in use take {Size(taken)} of the "
+                        + $"{Size(budget)} for all models (Models:MemoryBytes).");
             }
 
             unused.Retired = true;
@@ -351,7 +357,8 @@ public sealed class ModelCatalog : IDisposable
 
     private ModelUnavailableException TooLarge(Package package, Device device) => new(
         Unavailability.TooLarge,
-        $"The weights of the model '{package.Info.Id}' take {Size(package.ExpectedBytes)} on {device}; all models together may take {Size(BudgetOf(device))} there (Models:MemoryBytes).");
+        $"The weights of the model '{package.Info.Id}' take {Size(package.ExpectedBytes)} on {device}; "
+            + $"all models together may take {Size(BudgetOf(device))} there (Models:MemoryBytes).");
 
     private static string Size(long bytes) => bytes >= 10L << 20 ? $"{bytes >> 20} MiB" : $"{bytes} bytes";
 }

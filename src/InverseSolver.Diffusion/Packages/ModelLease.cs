@@ -1,6 +1,6 @@
 namespace InverseSolver.Diffusion.Packages;
 
-/// <summary>The right to use a loaded model. While it lasts the model stays in memory; whoever holds it disposes it, not the model.</summary>
+/// <summary>A lease of a loaded model, which stays in memory meanwhile. Its holder disposes the lease, not the model.</summary>
 public sealed class ModelLease : IDisposable
 {
     private Action? release;

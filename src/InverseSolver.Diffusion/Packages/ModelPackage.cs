@@ -10,16 +10,17 @@ namespace InverseSolver.Diffusion.Packages;
 
 /// <summary>
 /// A folder with a model in the diffusers layout: vae (or vqvae), unet, scheduler, and perhaps model.json. Without an autoencoder it is a model in
-/// pixel space, whose latent is the image on [-1,1]. Networks may lie in files of TorchScript or ONNX instead: <see cref="PackageLayout"/>.
+/// pixel space, whose latent is the image on [-1,1]. Networks may instead be files of TorchScript or ONNX: <see cref="PackageLayout"/>.
 /// </summary>
 public static class ModelPackage
 {
     private const string SchedulerFile = "scheduler/scheduler_config.json", IndexFile = "model_index.json";
 
-    /// <summary>Whether a folder looks like a package, or like a repository that would be one with its files in the right places.</summary>
-    public static bool IsPackage(string folder) => File.Exists(Path.Combine(folder, ModelCard.FileName)) || PackageLayout.HasDenoiser(folder) || PackageLayout.IsFlat(folder);
+    /// <summary>True where a folder looks like a package, or like a repository that would be one with its files in the right places.</summary>
+    public static bool IsPackage(string folder) =>
+        File.Exists(Path.Combine(folder, ModelCard.FileName)) || PackageLayout.HasDenoiser(folder) || PackageLayout.IsFlat(folder);
 
-    /// <summary>Reads what a package says of itself, without its weights.</summary>
+    /// <summary>Reads the description of a package, without its weights.</summary>
     /// <param name="folder">The package's folder.</param>
     /// <exception cref="InvalidModelException">A config is missing or cannot be used, or the card contradicts it.</exception>
     public static ModelInfo ReadInfo(string folder)
@@ -71,8 +72,8 @@ public static class ModelPackage
 
     /// <summary>Loads a package: every hash that its card lists is checked, once, here.</summary>
     /// <param name="folder">The package's folder.</param>
-    /// <param name="device">Where to put it.</param>
-    /// <param name="options">How to load it.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="options">The options for loading it.</param>
     /// <exception cref="InvalidModelException">Something in it cannot be used; nothing stays loaded.</exception>
     public static LatentModel Load(string folder, Device? device = null, ModelOptions? options = null)
     {
@@ -99,7 +100,8 @@ public static class ModelPackage
             (DenoiserShape shape, AutoencoderShape images) = Shapes(folder, card, layout, UNetConfig(folder, layout));
             if (layout.OwnAutoencoder is { } vae)
             {
-                autoencoder = Network.LoadAutoencoder(Path.Combine(folder, vae), device, options, card.Variant, out IReadOnlyDictionary<string, string> vaeHashes);
+                autoencoder = Network.LoadAutoencoder(
+                    Path.Combine(folder, vae), device, options, card.Variant, out IReadOnlyDictionary<string, string> vaeHashes);
                 Keep(vae, vaeHashes);
             }
 
@@ -107,7 +109,8 @@ public static class ModelPackage
             denoiser = FileNetworks.Denoiser(folder, layout, shape, device);
             if (denoiser is null)
             {
-                denoiser = Network.LoadUNet(Path.Combine(folder, layout.Denoiser.Folder), device, options, card.Variant, out IReadOnlyDictionary<string, string> unetHashes);
+                denoiser = Network.LoadUNet(
+                    Path.Combine(folder, layout.Denoiser.Folder), device, options, card.Variant, out IReadOnlyDictionary<string, string> unetHashes);
                 Keep(layout.Denoiser.Folder, unetHashes);
             }
 
@@ -119,12 +122,12 @@ public static class ModelPackage
                 consistency = new ConsistencyModel(network, scaling.SigmaData, scaling.SigmaMin);
             }
 
-            if (info.Conditioning is { } told)
+            if (info.Conditioning is { } condition)
             {
-                conditioning = Conditioning.Load(folder, told, denoiser.ContextChannels, device, out string? conditioningHash);
+                conditioning = Conditioning.Load(folder, condition, denoiser.ContextChannels, device, out string? conditioningHash);
                 if (conditioningHash is not null)
                 {
-                    hashes[told.File!] = conditioningHash;
+                    hashes[condition.File!] = conditioningHash;
                 }
             }
 
@@ -176,7 +179,7 @@ public static class ModelPackage
             : layout;
     }
 
-    /// <summary>The name of a package that has none of its own: its folder's, or in a cache of Hugging Face that of the repository, ORGANISATION--NAME.</summary>
+    /// <summary>The name of a package without an id: its folder's, or in a cache of Hugging Face that of the repository, ORGANISATION--NAME.</summary>
     internal static string NameOf(string folder)
     {
         const string Repository = "models--", Snapshots = "snapshots";
@@ -195,10 +198,10 @@ public static class ModelPackage
         return Parts(folder, ReadLayout(folder, card), card, info.Conditioning);
     }
 
-    /// <summary>The model's hash from those of its <see cref="Parts(string, ModelInfo)"/> and what its card decides.</summary>
+    /// <summary>The model's hash from those of its <see cref="Parts(string, ModelInfo)"/> and the settings in its card.</summary>
     internal static string Combined(string folder, IEnumerable<string> hashes) => Combined(ModelCard.Read(folder), hashes);
 
-    /// <summary>Bytes that the weights take once they are loaded: from the headers of safetensors files, else the size of the files.</summary>
+    /// <summary>Bytes of the loaded weights: from the headers of safetensors files, else the size of the files.</summary>
     /// <exception cref="InvalidModelException">A file of weights is missing, or its header cannot be used.</exception>
     internal static long ExpectedBytes(string folder, IEnumerable<string> parts, ModelOptions options) => parts.Sum(part =>
     {
@@ -241,15 +244,21 @@ public static class ModelPackage
     private static string[] Parts(string folder, PackageLayout layout, ModelCard card, ConditioningInfo? conditioning) =>
     [
         SchedulerFile,
-        .. ((string?[])[layout.Denoiser.File is null ? layout.Denoiser.Folder : null, layout.OwnAutoencoder, card.Consistency is null ? null : ConsistencyModel.Folder])
-            .OfType<string>().SelectMany(network =>
-                (string[])[$"{network}/{Network.ConfigName}", .. WeightFiles.Names(Path.Combine(folder, network), card.Variant).Select(file => $"{network}/{file}")]),
+        .. new[]
+            {
+                layout.Denoiser.File is null ? layout.Denoiser.Folder : null, layout.OwnAutoencoder,
+                card.Consistency is null ? null : ConsistencyModel.Folder,
+            }
+            .OfType<string>()
+            .SelectMany(network =>
+                WeightFiles.Names(Path.Combine(folder, network), card.Variant).Prepend(Network.ConfigName).Select(file => $"{network}/{file}")),
         .. layout.Files(folder),
-        .. conditioning?.File is { } told ? (string[])[told] : [],
+        .. conditioning?.File is { } file ? (string[])[file] : [],
     ];
 
     private static string Combined(ModelCard card, IEnumerable<string> hashes) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes.Concat(card.SettingsHash is { } said ? [said] : []).Select(h => h + "\n")))));
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(
+            hashes.Concat(card.SettingsHash is { } settings ? [settings] : []).Select(h => h + "\n")))));
 
     private static void CheckAgreement(ModelInfo info, ModelCard card, DenoiserShape denoiser, SchedulerConfig scheduler)
     {
@@ -257,13 +266,19 @@ public static class ModelPackage
         if (denoiser.InChannels != info.LatentChannels || (denoiser.OutChannels != info.LatentChannels && !learned))
         {
             string more = denoiser.InChannels > denoiser.OutChannels
-                ? " (in_channels): it takes an image or a mask beside the latent, as for inpainting, super-resolution, depth or image conditioning; such models are not supported" : "";
-            throw new InvalidModelException($"{denoiser.Name}: the denoiser goes from {denoiser.InChannels} to {denoiser.OutChannels} channels, but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}{more}.");
+                ? " (in_channels): it takes an image or a mask beside the latent, as for inpainting, super-resolution, "
+                    + "depth or image conditioning; such models are not supported"
+                : "";
+            throw new InvalidModelException(
+                $"{denoiser.Name}: the denoiser goes from {denoiser.InChannels} to {denoiser.OutChannels} channels, "
+                    + $"but {(info.LatentDownsampling == 1 ? "the image" : "the autoencoder's latent")} has {info.LatentChannels}{more}.");
         }
 
         if (info.PredictionType == PredictionType.Epsilon && scheduler.Noise.AlphasCumprod[^1] == 0)
         {
-            throw new InvalidModelException($"{SchedulerFile}: rescale_betas_zero_snr leaves no signal at the last timestep, where predicted noise says nothing about the image; such a model predicts v_prediction or sample.");
+            throw new InvalidModelException(
+                $"{SchedulerFile}: rescale_betas_zero_snr leaves no signal at the last timestep, where predicted noise carries no information on the image; "
+                    + "such a model must predict v_prediction or sample.");
         }
 
         if (info.LatentScale <= 0)
@@ -271,21 +286,22 @@ public static class ModelPackage
             throw new InvalidModelException("The latent's scale (scaling_factor, latentScale) must be positive.");
         }
 
-        card.MustSay("channels", info.Channels);
-        card.MustSay("sizeMultiple", info.SizeMultiple);
-        card.MustSay("latentChannels", info.LatentChannels);
-        card.MustSay("latentDownsampling", info.LatentDownsampling);
-        card.MustSay("latentScale", info.LatentScale);
-        card.MustSay("trainTimesteps", info.TrainTimesteps);
+        card.CheckEqual("channels", info.Channels);
+        card.CheckEqual("sizeMultiple", info.SizeMultiple);
+        card.CheckEqual("latentChannels", info.LatentChannels);
+        card.CheckEqual("latentDownsampling", info.LatentDownsampling);
+        card.CheckEqual("latentScale", info.LatentScale);
+        card.CheckEqual("trainTimesteps", info.TrainTimesteps);
         string prediction = info.PredictionType switch
         {
             PredictionType.VPrediction => "v_prediction",
             PredictionType.Sample => "sample",
             _ => "epsilon",
         };
-        if (card.Text("predictionType") is { } said && said != prediction)
+        if (card.Text("predictionType") is { } stated && stated != prediction)
         {
-            throw new InvalidModelException($"{ModelCard.FileName}: predictionType is {InvalidModelException.Quote(said)}, but the scheduler says '{prediction}'.");
+            throw new InvalidModelException(
+                $"{ModelCard.FileName}: predictionType is {InvalidModelException.Quote(stated)}, but the scheduler says '{prediction}'.");
         }
     }
 
@@ -309,7 +325,8 @@ public static class ModelPackage
         int channels = denoiser.InChannels;
         if (consistency.InChannels != channels || consistency.OutChannels != channels || denoiser.SizeMultiple % consistency.SizeMultiple != 0)
         {
-            throw new InvalidModelException($"The consistency network must go from {channels} to {channels} channels and take every size that the denoiser takes.");
+            throw new InvalidModelException(
+                $"The consistency network must go from {channels} to {channels} channels and take every size that the denoiser takes.");
         }
 
         if (consistency.NeedsClassLabels || consistency.ContextChannels is not null)

@@ -1,6 +1,6 @@
 namespace InverseSolver.Diffusion.Packages;
 
-/// <summary>Why a model cannot be had.</summary>
+/// <summary>The reason why a model is unavailable.</summary>
 public enum Unavailability
 {
     /// <summary>There is no package of that id.</summary>
@@ -12,7 +12,7 @@ public enum Unavailability
     /// <summary>Its weights are larger than the memory that models may take.</summary>
     TooLarge,
 
-    /// <summary>Models that are in use take the memory; later there may be room.</summary>
+    /// <summary>Models in use occupy the memory; a later attempt may succeed.</summary>
     NoRoom,
 }
 
@@ -21,6 +21,6 @@ public enum Unavailability
 /// <param name="message">The same in a sentence, with versions or sizes.</param>
 public sealed class ModelUnavailableException(Unavailability reason, string message) : Exception(message)
 {
-    /// <summary>Why.</summary>
+    /// <summary>The reason.</summary>
     public Unavailability Reason { get; } = reason;
 }

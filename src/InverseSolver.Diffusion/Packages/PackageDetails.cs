@@ -8,16 +8,17 @@ namespace InverseSolver.Diffusion.Packages;
 /// <summary>A file that makes up a model.</summary>
 /// <param name="Name">Its name from the package's folder.</param>
 /// <param name="Bytes">Its size.</param>
-/// <param name="Sha256">Its SHA-256 in small hexadecimal digits, as the card declares it or as it was taken.</param>
+/// <param name="Sha256">Its SHA-256 in small hexadecimal digits, from the card or computed.</param>
 public sealed record PackageFile(string Name, long Bytes, string Sha256);
 
-/// <summary>What a package holds.</summary>
-/// <param name="Info">What is known of the model, its hash included.</param>
+/// <summary>The content of a package.</summary>
+/// <param name="Info">The description of the model, with its hash.</param>
 /// <param name="Card">model.json as it stands; null where there is none.</param>
 /// <param name="Configs">The configs of its networks and its scheduler by file name, without the names of the machine that wrote them.</param>
 /// <param name="Files">The files that its hash is made of.</param>
-/// <param name="ExpectedBytes">Bytes that its weights take once loaded.</param>
-public sealed record PackageDetails(ModelInfo Info, JsonObject? Card, IReadOnlyDictionary<string, JsonObject> Configs, IReadOnlyList<PackageFile> Files, long ExpectedBytes)
+/// <param name="ExpectedBytes">Bytes of the loaded weights.</param>
+public sealed record PackageDetails(
+    ModelInfo Info, JsonObject? Card, IReadOnlyDictionary<string, JsonObject> Configs, IReadOnlyList<PackageFile> Files, long ExpectedBytes)
 {
     internal static PackageDetails Read(Package package, ModelInfo info, PackageIndex index)
     {
@@ -26,7 +27,8 @@ public sealed record PackageDetails(ModelInfo Info, JsonObject? Card, IReadOnlyD
             info,
             package.Stamps.ContainsKey(ModelCard.FileName) ? Json(package.Folder, ModelCard.FileName) : null,
             package.Parts.Where(part => part.EndsWith("config.json", StringComparison.Ordinal)).ToDictionary(part => part, part => Json(package.Folder, part)),
-            [.. package.Parts.Select(part => new PackageFile(part, package.Stamps[part].Bytes, card.Sha256.GetValueOrDefault(part) ?? index.HashOf(package, part)))],
+            [.. package.Parts.Select(part =>
+                new PackageFile(part, package.Stamps[part].Bytes, card.Sha256.GetValueOrDefault(part) ?? index.HashOf(package, part)))],
             package.ExpectedBytes);
     }
 

@@ -5,15 +5,15 @@ using InverseSolver.Diffusion.Weights;
 namespace InverseSolver.Diffusion.Packages;
 
 /// <summary>A usable package as it was when its files had these stamps.</summary>
-/// <param name="Folder">Where it lies.</param>
-/// <param name="Info">What it says of itself.</param>
+/// <param name="Folder">Its folder.</param>
+/// <param name="Info">Its description.</param>
 /// <param name="Parts">The files that make up the model.</param>
-/// <param name="ExpectedBytes">What its weights will take.</param>
+/// <param name="ExpectedBytes">Bytes of the loaded weights.</param>
 /// <param name="Stamps">Its files.</param>
 internal sealed record Package(string Folder, ModelInfo Info, string[] Parts, long ExpectedBytes, SortedDictionary<string, FileStamp> Stamps);
 
 /// <summary>
-/// The packages in a list of folders, as they are on disk now: each question looks at the files' sizes and times again, and reads only what changed.
+/// The packages in a list of folders, as they are on disk: each query compares the files' sizes and times, and reads only changed ones.
 /// Safe for use by several threads.
 /// </summary>
 internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions options)
@@ -51,7 +51,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
     /// <summary>The package of an id as it is now; null where there is none.</summary>
     internal Package? Find(string id) => Scan().Usable.GetValueOrDefault(id);
 
-    /// <summary>Whether a package's files are still those that were read.</summary>
+    /// <summary>True where a package's files are still those that were read.</summary>
     internal bool IsUnchanged(Package package)
     {
         try
@@ -80,7 +80,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
     /// <exception cref="InvalidModelException">It is missing or cannot be read.</exception>
     internal string HashOf(Package package, string file)
     {
-        // One at a time: the disk is what takes the time.
+        // One at a time, because the disk limits the speed.
         using Lock.Scope turn = hashing.EnterScope();
         return KnownHash(package, file) ?? TakeHash(package, file);
     }
@@ -98,7 +98,8 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
     }
 
     private string? KnownHash(Package package, string file) =>
-        package.Stamps.TryGetValue(file, out FileStamp stamp) && hashes.TryGetValue(Path.Combine(package.Folder, file), out (FileStamp Stamp, string Hash) known) && known.Stamp == stamp
+        package.Stamps.TryGetValue(file, out FileStamp stamp)
+            && hashes.TryGetValue(Path.Combine(package.Folder, file), out (FileStamp Stamp, string Hash) known) && known.Stamp == stamp
             ? known.Hash
             : null;
 
@@ -185,5 +186,5 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
 
 /// <summary>A package that cannot be used.</summary>
 /// <param name="Name">Its folder's name.</param>
-/// <param name="Reason">Why not.</param>
+/// <param name="Reason">The reason.</param>
 public sealed record BrokenModel(string Name, string Reason);

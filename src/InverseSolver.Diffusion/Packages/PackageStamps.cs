@@ -2,7 +2,7 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.Diffusion.Packages;
 
-/// <summary>Looks at the files of a package without opening one: what is there, where links lead, and whether something changed.</summary>
+/// <summary>Lists the files of a package without opening them: their sizes and times, the targets of links, and changes.</summary>
 internal static class PackageStamps
 {
     /// <summary>Folders within folders that are looked into.</summary>
@@ -10,7 +10,9 @@ internal static class PackageStamps
 
     private const int MaxFiles = 1000;
 
-    /// <summary>Every file of a package with its stamp, by its name from the package's folder. Names that begin with a dot are left out: nothing reads them.</summary>
+    /// <summary>
+    /// Every file of a package with its stamp, by its name from the package's folder. Names that begin with a dot are left out: nothing reads them.
+    /// </summary>
     /// <param name="folder">The package's folder.</param>
     /// <param name="roots">The folders that models may lie in, as <see cref="ModelFile.RealPath"/> gives them.</param>
     /// <exception cref="InvalidModelException">A link leads out of all of them or nowhere, or there are too many files.</exception>
@@ -38,11 +40,11 @@ internal static class PackageStamps
             }
 
             string name = prefix + entry.Name;
-            string said = InvalidModelException.Quote(name);
-            string real = ModelFile.RealPath(entry.FullName) ?? throw new InvalidModelException($"{said} is a link that leads nowhere.");
+            string quoted = InvalidModelException.Quote(name);
+            string real = ModelFile.RealPath(entry.FullName) ?? throw new InvalidModelException($"{quoted} is a link without a target.");
             if (!roots.Any(root => real.StartsWith(root + "/", StringComparison.Ordinal)))
             {
-                throw new InvalidModelException($"{said} lies, by a link, outside the folders of models; a link may lead only to what lies inside them.");
+                throw new InvalidModelException($"{quoted} is a link to a place outside the folders of models; links must stay inside them.");
             }
 
             if (Directory.Exists(entry.FullName))

@@ -2,7 +2,9 @@ using System.Runtime.ExceptionServices;
 
 namespace InverseSolver.Diffusion.Packages;
 
-/// <summary>One version of a model on one device: being loaded, loaded, or on its way out. Guarded by its catalogue's gate, but for <see cref="Wait"/>.</summary>
+/// <summary>
+/// One version of a model on one device: being loaded, loaded, or on its way out. Guarded by its catalogue's gate, but for <see cref="Wait"/>.
+/// </summary>
 internal sealed class ResidentModel(string id, Device device, string hash, long expectedBytes) : IDisposable
 {
     private readonly TaskCompletionSource<LatentModel> model = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -19,7 +21,7 @@ internal sealed class ResidentModel(string id, Device device, string hash, long 
 
     internal DateTimeOffset LastUsed { get; private set; }
 
-    /// <summary>Whether nobody new may have it.</summary>
+    /// <summary>True where it takes no new leases.</summary>
     internal bool Retired { get; set; }
 
     internal void Enter() => (Users, LastUsed) = (Users + 1, DateTimeOffset.UtcNow);

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace InverseSolver.Diffusion.Packages;
 
-/// <summary>What the first call of each of a model's networks took. What libraries do once, when they first meet a kind of operator, is in these times.</summary>
+/// <summary>The times of the first call of each of a model's networks, including the libraries' initialisation for each kind of operator.</summary>
 /// <param name="EncodeSeconds">The encoder.</param>
 /// <param name="NetworkSeconds">The denoiser.</param>
 /// <param name="DecodeSeconds">The decoder.</param>

@@ -19,7 +19,9 @@ public readonly record struct DdimStep(int Step, int Index, int Timestep, double
     /// <summary>x₀ of z and a predicted ε, Tweedie's estimate.</summary>
     public Tensor X0(Tensor z, Tensor epsilon) => Level.X0(z, epsilon);
 
-    /// <summary>The DDIM step (Song, Meng, Ermon 2021, eq. 12): √ᾱ' x₀ + √(1−ᾱ'−s²) ε + s n, with s = η √((1−ᾱ')/(1−ᾱ) (1−ᾱ/ᾱ')).</summary>
+    /// <summary>
+    /// The DDIM step (Song, Meng, Ermon 2021, eq. 12): √ᾱ' x₀ + √(1−ᾱ'−s²) ε + s n, with s = η √((1−ᾱ')/(1−ᾱ) (1−ᾱ/ᾱ')).
+    /// </summary>
     /// <param name="x0">The estimate of the clean latent.</param>
     /// <param name="epsilon">The noise that goes with it.</param>
     /// <param name="eta">η: 0 is deterministic, 1 as noisy as DDPM.</param>
@@ -85,7 +87,7 @@ public sealed class DdimSchedule
     /// <summary>Timesteps of a run, rising.</summary>
     /// <param name="spacing">Their spacing; <see cref="TimestepSpacing.Leading"/> is even here, and ends at the last training timestep.</param>
     /// <param name="train">Number of training timesteps.</param>
-    /// <param name="steps">How many, from 1 to <paramref name="train"/>.</param>
+    /// <param name="steps">The number of steps, from 1 to <paramref name="train"/>.</param>
     /// <param name="reference">Of even ones, 1, 1 + c, 1 + 2c, ... where the steps are the training timesteps divided by a whole c.</param>
     public static int[] Spaced(TimestepSpacing spacing, int train, int steps, bool reference = false)
     {
@@ -105,7 +107,7 @@ public sealed class DdimSchedule
 
     /// <summary>Timesteps whose squares are evenly spaced (DiffPIR), rising from 0: most lie where there is much noise.</summary>
     /// <param name="train">Number of training timesteps.</param>
-    /// <param name="steps">How many, from 1 to <paramref name="train"/>.</param>
+    /// <param name="steps">The number of steps, from 1 to <paramref name="train"/>.</param>
     public static int[] Quadratic(int train, int steps)
     {
         Check(train, steps);

@@ -25,7 +25,7 @@ public sealed class SchedulerConfig
     {
         Noise = NoiseSchedule.Read(config);
 
-        // The first versions said by predict_epsilon whether it is the noise or the clean sample.
+        // In the first versions predict_epsilon chose between the noise and the clean sample.
         bool noise = config.Bool("predict_epsilon", true);
         PredictionType = config.OneOf("prediction_type", noise ? "epsilon" : "sample", "epsilon", "v_prediction", "sample") switch
         {
@@ -38,7 +38,7 @@ public sealed class SchedulerConfig
             throw config.Error("predict_epsilon", "is false, but prediction_type is not 'sample'");
         }
 
-        // Networks of flow matching, and those that are told a noise level in place of a timestep, are called in another way.
+        // Networks of flow matching, and those that take a noise level in place of a timestep, are called differently.
         config.Refuse("use_flow_sigmas");
         config.Refuse("use_dynamic_shifting");
         config.OneOf("timestep_type", "discrete", "discrete");
@@ -63,7 +63,7 @@ public sealed class SchedulerConfig
             throw config.Error("dynamic_thresholding_ratio", "must lie in [0, 1]");
         }
 
-        // The first versions said which kind of array they want.
+        // An option of the first versions that chose the array library.
         config.Ignore([.. _howToSample, "tensor_format"]);
         if (!_otherSamplers.Contains(config.ClassName))
         {

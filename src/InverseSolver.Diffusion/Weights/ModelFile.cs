@@ -6,11 +6,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace InverseSolver.Diffusion.Weights;
 
-/// <summary>What tells a file from another one, or from itself after it was written to.</summary>
+/// <summary>The identity and state of a file, which change when it is replaced or written to.</summary>
 internal readonly record struct FileStamp(long Bytes, long ModifiedNanoseconds, long ChangedNanoseconds, long Inode, long Volume);
 
 /// <summary>
-/// Opens the files of model packages. Regular files only: a pipe in place of a file would let its reader wait for ever, and a device may give bytes without end.
+/// Opens the files of model packages. Regular files only: a pipe in place of a file would let its reader wait for ever, and a device may give bytes without
+/// end.
 /// </summary>
 internal static partial class ModelFile
 {
@@ -20,8 +21,8 @@ internal static partial class ModelFile
     private const int TypeMask = 0xF000, RegularFile = 0x8000, Folder = 0x4000;
 
     /// <summary>Opens a regular file for reading, without waiting.</summary>
-    /// <param name="path">Where it lies.</param>
-    /// <param name="name">How messages call it.</param>
+    /// <param name="path">Its path.</param>
+    /// <param name="name">Its name in messages.</param>
     /// <exception cref="InvalidModelException">It is missing, no regular file, or may not be read.</exception>
     internal static SafeFileHandle Open(string path, string name)
     {
@@ -47,7 +48,7 @@ internal static partial class ModelFile
         return file;
     }
 
-    /// <summary>The stamp of what a path leads to, whatever it is; null where there is nothing.</summary>
+    /// <summary>The stamp of a path's target of any kind; null where it does not exist.</summary>
     internal static FileStamp? StampOf(string path)
     {
         using SafeFileHandle file = OpenNative(path, PathOnly | CloseOnExec);
@@ -60,7 +61,7 @@ internal static partial class ModelFile
         return stamp;
     }
 
-    /// <summary>Where a path leads to with every link in it followed; null where there is nothing.</summary>
+    /// <summary>The path with all links resolved; null where it does not exist.</summary>
     internal static string? RealPath(string path)
     {
         using SafeFileHandle file = OpenNative(path, PathOnly | CloseOnExec);
@@ -87,8 +88,8 @@ internal static partial class ModelFile
     }
 
     /// <param name="file">An open file.</param>
-    /// <param name="length">How much of it is hashed: all that there was when it was opened, so that a file which grows comes to an end.</param>
-    /// <param name="name">How messages call it.</param>
+    /// <param name="length">The bytes to hash: the length at opening, so that the hash of a growing file ends.</param>
+    /// <param name="name">Its name in messages.</param>
     internal static string HashOf(SafeFileHandle file, long length, string name)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -100,7 +101,7 @@ internal static partial class ModelFile
                 int got = RandomAccess.Read(file, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at)), at);
                 if (got == 0)
                 {
-                    throw new InvalidModelException($"{name} became shorter while it was read.");
+                    throw new InvalidModelException($"{name} was truncated while it was read.");
                 }
 
                 hash.AppendData(buffer, 0, got);

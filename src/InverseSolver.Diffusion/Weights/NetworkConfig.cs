@@ -2,9 +2,7 @@ using System.Text.Json;
 
 namespace InverseSolver.Diffusion.Weights;
 
-/// <summary>
-/// A config.json of diffusers. Every option must be asked for: one that nobody asked for is an error, unless it is null, false or pure metadata.
-/// </summary>
+/// <summary>A config.json of diffusers. Every option must be read: an unread option is an error, unless it is null, false or pure metadata.</summary>
 internal sealed class NetworkConfig
 {
     private const int MaxListLength = 64;
@@ -39,7 +37,7 @@ internal sealed class NetworkConfig
             string name = StrictJson.NameOf(property, Name);
             if (!name.StartsWith('_') && !known.Contains(name) && property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
             {
-                throw Error(name, $"is not known for {ClassName}");
+                throw Error(name, $"is unknown for {ClassName}");
             }
         }
     }
@@ -47,10 +45,10 @@ internal sealed class NetworkConfig
     /// <summary>Takes note of options that change nothing here.</summary>
     internal void Ignore(params string[] names) => known.UnionWith(names);
 
-    /// <summary>Whether an option is there and says null, which is not the same as being left out.</summary>
+    /// <summary>True where an option is present and null, which differs from an absent one.</summary>
     internal bool IsNull(string name) => root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
 
-    /// <summary>Whether an option is there and not null.</summary>
+    /// <summary>True where an option is present and not null.</summary>
     internal bool Has(string name) => Find(name) is not null;
 
     internal bool Bool(string name, bool fallback) => Find(name) switch
@@ -102,7 +100,8 @@ internal sealed class NetworkConfig
         }
 
         return value.ValueKind == JsonValueKind.Array && value.GetArrayLength() <= 100_000
-            ? [.. value.EnumerateArray().Select(e => e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double d) ? d : throw Error(name, "must hold numbers"))]
+            ? [.. value.EnumerateArray().Select(e =>
+                e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double d) ? d : throw Error(name, "must hold numbers"))]
             : throw Error(name, "must be a list of numbers");
     }
 

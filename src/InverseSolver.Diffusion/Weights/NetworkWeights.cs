@@ -2,7 +2,7 @@ namespace InverseSolver.Diffusion.Weights;
 
 /// <summary>
 /// Hands a network its tensors by name with the shape that its config implies, and owns them from then on. A tensor that is missing, of another
-/// shape or not finite is an error, and so is one that nobody asks for.
+/// shape or not finite is an error, and so is an unused one.
 /// </summary>
 internal sealed class NetworkWeights : IDisposable
 {
@@ -42,30 +42,31 @@ internal sealed class NetworkWeights : IDisposable
         string who = $"{file.Name}: tensor {InvalidModelException.Quote(name)}";
         if (!entry.Shape.SequenceEqual(shape))
         {
-            throw new InvalidModelException($"{who} has the shape {entry.ShapeText}; the config asks for ({string.Join(", ", shape)}).");
+            throw new InvalidModelException($"{who} has the shape {entry.ShapeText}; the config requires ({string.Join(", ", shape)}).");
         }
 
         if (entry.Type is not ("F32" or "F16" or "BF16" or "F64"))
         {
-            throw new InvalidModelException($"{who} has the element type {entry.Type}; F32, F16 and BF16 are read.");
+            throw new InvalidModelException($"{who} has the element type {entry.Type}; F32, F16 and BF16 are supported.");
         }
 
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor tensor = file.Read(name).to(Type, Device);
 
-        // What a convolution gives has its weights' order, so this one place decides for all feature maps.
+        // A convolution's output has the memory order of its weights, so this line decides for all feature maps.
         tensor = (channelsLast && shape.Length == 4 ? tensor.channels_last() : tensor).DetachFromDisposeScope();
         owned.Add(tensor);
         unused.Remove(name);
         return tensor;
     }
 
-    /// <summary>The end of a message on a missing tensor, where it is there behind a prefix that all names have: what wraps a network for training leaves one.</summary>
+    /// <summary>The end of a message on a missing tensor, where all names have a prefix, which wrappers for training leave.</summary>
     internal static string Prefixed(string name, IEnumerable<string> names)
     {
         string? prefix = names.FirstOrDefault(other => other.EndsWith("." + name, StringComparison.Ordinal))?[..^name.Length];
         return prefix is null || !names.All(other => other.StartsWith(prefix, StringComparison.Ordinal)) ? ""
-            : $"; all names begin with {InvalidModelException.Quote(prefix)}{(prefix == "module." ? ", as PyTorch's DataParallel has it" : "")}: save the network that is wrapped (in Python, model.module), or take that prefix off the names";
+            : $"; all names begin with {InvalidModelException.Quote(prefix)}{(prefix == "module." ? ", as PyTorch's DataParallel has it" : "")}: "
+                + "save the network that is wrapped (in Python, model.module), or remove that prefix from the names";
     }
 
     /// <summary>Keeps a tensor that was made rather than read, with the weights.</summary>
@@ -78,13 +79,14 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>Takes note of a tensor that is stored but not needed.</summary>
     internal void Ignore(string name) => unused.Remove(name);
 
-    /// <summary>Refuses tensors that nobody asked for.</summary>
+    /// <summary>Refuses unused tensors.</summary>
     internal void Finish()
     {
         if (unused.Count > 0)
         {
             throw new InvalidModelException(
-                $"{files.Name}: tensor {InvalidModelException.Quote(unused.Min(StringComparer.Ordinal)!)} has no place in the network that the config describes ({unused.Count} such).");
+                $"{files.Name}: tensor {InvalidModelException.Quote(unused.Min(StringComparer.Ordinal)!)} has no place in the "
+                    + $"network that the config describes ({unused.Count} such).");
         }
     }
 

@@ -39,8 +39,8 @@ public sealed class SafetensorsFile : IDisposable
     internal long DataStart => dataStart;
 
     /// <summary>Opens and checks a file.</summary>
-    /// <param name="path">Where it lies.</param>
-    /// <param name="hash">Whether to take its SHA-256, from the same open file that the tensors are read from.</param>
+    /// <param name="path">Its path.</param>
+    /// <param name="hash">True to take its SHA-256, from the same open file that the tensors are read from.</param>
     /// <exception cref="InvalidModelException">It is missing, a pickle, truncated, or its header contradicts itself or the file.</exception>
     public static SafetensorsFile Open(string path, bool hash = false)
     {
@@ -78,7 +78,8 @@ public sealed class SafetensorsFile : IDisposable
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (headerBytes > SafetensorsHeader.MaxBytes)
         {
-            throw new InvalidModelException($"{name} is not a safetensors file: it announces a header of {headerBytes} bytes; at most {SafetensorsHeader.MaxBytes} are read.");
+            throw new InvalidModelException(
+                $"{name} is not a safetensors file: it announces a header of {headerBytes} bytes; at most {SafetensorsHeader.MaxBytes} are read.");
         }
 
         if ((long)headerBytes > length - 8)
@@ -102,7 +103,7 @@ public sealed class SafetensorsFile : IDisposable
         Fill(file, destination[..(int)entry.Length], dataStart + entry.Begin, Name);
     }
 
-    /// <summary>Refuses a file that was written to since it was opened: what was read of it is not what its hash stands for.</summary>
+    /// <summary>Refuses a file that was written to after it was opened: its content is not that of its hash.</summary>
     /// <exception cref="InvalidModelException">It was.</exception>
     internal void CheckUnchanged()
     {
@@ -131,7 +132,7 @@ public sealed class SafetensorsFile : IDisposable
             "BF16" => ScalarType.BFloat16,
             "F64" => ScalarType.Float64,
             "I64" => ScalarType.Int64,
-            _ => throw new InvalidModelException($"{who} has the element type {entry.Type}; F32, F16 and BF16 are read."),
+            _ => throw new InvalidModelException($"{who} has the element type {entry.Type}; F32, F16 and BF16 are supported."),
         };
         if (entry.Length > Array.MaxLength)
         {
@@ -169,7 +170,7 @@ public sealed class SafetensorsFile : IDisposable
             int got = RandomAccess.Read(file, bytes, offset);
             if (got == 0)
             {
-                throw new InvalidModelException($"{name} became shorter while it was read.");
+                throw new InvalidModelException($"{name} was truncated while it was read.");
             }
 
             bytes = bytes[got..];
@@ -193,12 +194,14 @@ public sealed class SafetensorsFile : IDisposable
     {
         bool zip = start.StartsWith("PK\x03\x04"u8);
 
-        // A header of 0x0280 bytes starts like a pickle of protocol 2; what it announces then fits into the file.
+        // A header of 0x0280 bytes starts like a pickle of protocol 2; unlike a pickle's, its length fits the file.
         bool pickle = start.Length >= 2 && start[0] == 0x80 && start[1] is >= 1 and <= 5
             && (start.Length < 8 || BinaryPrimitives.ReadUInt64LittleEndian(start) > (ulong)(length - 8));
         if (zip || pickle)
         {
-            throw new InvalidModelException($"{name} is a pickle{(zip ? " in a zip archive" : "")}, not a safetensors file; pickles can run code when they are read and are refused: convert it to safetensors.");
+            throw new InvalidModelException(
+                $"{name} is a pickle{(zip ? " in a zip archive" : "")}, not a safetensors file; "
+                    + "pickles can run code when they are read and are refused: convert it to safetensors.");
         }
     }
 }

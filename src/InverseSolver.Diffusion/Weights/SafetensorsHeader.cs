@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace InverseSolver.Diffusion.Weights;
 
-/// <summary>Reads a safetensors header. Everything it says is checked against the length of the file before a byte of data is touched.</summary>
+/// <summary>Reads a safetensors header. All its claims are checked against the length of the file before any data are read.</summary>
 internal static class SafetensorsHeader
 {
     /// <summary>Largest header that is read. The format allows 100 MB; the largest networks need less than 1 MB.</summary>
@@ -69,7 +69,7 @@ internal static class SafetensorsHeader
                 case "dtype" when member.Value.ValueKind == JsonValueKind.String: type = StrictJson.TextOf(member.Value, who); break;
                 case "shape": shape = Integers(member.Value, who, "shape"); break;
                 case "data_offsets": offsets = Integers(member.Value, who, "data_offsets"); break;
-                case var other: throw new InvalidModelException($"{who} has a member {InvalidModelException.Quote(other)} that the format does not know.");
+                case var other: throw new InvalidModelException($"{who} has a member {InvalidModelException.Quote(other)} that is not part of the format.");
             }
         }
 
@@ -86,7 +86,7 @@ internal static class SafetensorsHeader
         int elementBytes = SafetensorsEntry.ElementBytes(type);
         if (elementBytes == 0)
         {
-            throw new InvalidModelException($"{who} has the element type {InvalidModelException.Quote(type)}, which is not read (F32, F16, BF16 are).");
+            throw new InvalidModelException($"{who} has the element type {InvalidModelException.Quote(type)}, which is not supported (F32, F16 and BF16 are).");
         }
 
         var entry = new SafetensorsEntry(name, type, shape, offsets[0], offsets[1] - offsets[0]);
@@ -141,7 +141,9 @@ internal static class SafetensorsHeader
             string who = $"{file}: tensor {InvalidModelException.Quote(entry.Name)}";
             if (entry.Begin > dataBytes || entry.Length > dataBytes - entry.Begin)
             {
-                throw new InvalidModelException($"{who} ends at byte {entry.Begin + (Int128)entry.Length} of the data, but the file holds {dataBytes}: the file is truncated or lies about its offsets.");
+                throw new InvalidModelException(
+                    $"{who} ends at byte {entry.Begin + (Int128)entry.Length} of the data, but the file holds {dataBytes}: "
+                        + "the file is truncated, or its offsets are wrong.");
             }
 
             if (entry.Begin != end)

@@ -8,7 +8,7 @@ namespace InverseSolver.Diffusion.Weights;
 internal static class SafetensorsWriter
 {
     /// <param name="path">The file; it must not exist.</param>
-    /// <param name="tensors">Name, type and shape of each tensor, and what gives its bytes.</param>
+    /// <param name="tensors">Name, type and shape of each tensor, and the source of its bytes.</param>
     /// <returns>The file's SHA-256 in small hexadecimal digits.</returns>
     internal static string Write(string path, IReadOnlyList<(string Name, string Type, long[] Shape, Func<byte[]> Bytes)> tensors)
     {

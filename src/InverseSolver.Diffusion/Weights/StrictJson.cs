@@ -11,9 +11,13 @@ internal static partial class StrictJson
 
     internal static JsonDocument ParseFile(string path, string name) => Parse(ReadFile(path, name), name);
 
-    /// <summary>A config as Python writes it: NaN, Infinity and -Infinity, which are no JSON, become texts, so that only an option that needs a number refuses them.</summary>
+    /// <summary>
+    /// A config as Python writes it: NaN, Infinity and -Infinity, which are not JSON, become texts, so that only an option that needs a number refuses them.
+    /// </summary>
     internal static JsonDocument ParseConfig(string path, string name) => Parse(
-        Encoding.Latin1.GetBytes(PythonNumbers().Replace(Encoding.Latin1.GetString(ReadFile(path, name)), found => found.Value[0] == '"' ? found.Value : $"\"{found.Value}\"")), name);
+        Encoding.Latin1.GetBytes(
+            PythonNumbers().Replace(Encoding.Latin1.GetString(ReadFile(path, name)), found => found.Value[0] == '"' ? found.Value : $"\"{found.Value}\"")),
+        name);
 
     internal static byte[] ReadFile(string path, string name) => ModelFile.ReadAll(path, name, MaxConfigBytes);
 
@@ -26,7 +30,8 @@ internal static partial class StrictJson
         }
         catch (JsonException e)
         {
-            throw new InvalidModelException(e.LineNumber is { } line ? $"{name} is not valid JSON (line {line + 1})." : $"{name} is not valid JSON: a name stands in it twice.", e);
+            throw new InvalidModelException(
+                e.LineNumber is { } line ? $"{name} is not valid JSON (line {line + 1})." : $"{name} is not valid JSON: a name stands in it twice.", e);
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
@@ -68,7 +73,7 @@ internal static partial class StrictJson
         }
     }
 
-    // A string, which is left alone, or one of those numbers. Latin-1 takes every byte for a character and gives it back.
+    // A string, which is kept, or one of those numbers. Latin-1 maps every byte to a character and back.
     [GeneratedRegex("""
         "(?>[^"\\]+|\\.)*"?|-?Infinity|NaN
         """, RegexOptions.Singleline)]

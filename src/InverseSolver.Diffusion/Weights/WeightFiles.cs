@@ -113,18 +113,20 @@ internal sealed class WeightFiles : IDisposable
                 if (!index.Map.TryGetValue(tensor, out string? place) || place != shard)
                 {
                     throw new InvalidModelException(
-                        $"{shard} holds the tensor {InvalidModelException.Quote(tensor)}, which {index.Name} {(place is null ? "does not name" : $"says is in {place}")}.");
+                        $"{shard} holds the tensor {InvalidModelException.Quote(tensor)}, which {index.Name} "
+                            + $"{(place is null ? "does not name" : $"assigns to {place}")}.");
                 }
             }
         }
 
         if (index.Map.FirstOrDefault(pair => !tensors.ContainsKey(pair.Key)) is { Key: { } lost, Value: var where })
         {
-            throw new InvalidModelException($"{index.Name} says that the tensor {InvalidModelException.Quote(lost)} is in {where}, which has none of that name.");
+            throw new InvalidModelException(
+                $"{index.Name} assigns the tensor {InvalidModelException.Quote(lost)} to {where}, which has none of that name.");
         }
     }
 
-    /// <summary>Which shard holds which tensor. Its metadata say nothing that the shards do not say themselves; total_size is often an earlier version's.</summary>
+    /// <summary>The index of tensors over shards. Its metadata repeat those of the shards; total_size is often that of an earlier version.</summary>
     private sealed record Index(string Name, string Sha256, IReadOnlyDictionary<string, string> Map, IReadOnlyList<string> Shards)
     {
         internal static Index Read(string folder, string name)
@@ -153,7 +155,9 @@ internal sealed class WeightFiles : IDisposable
             string shard = value.ValueKind == JsonValueKind.String ? StrictJson.TextOf(value, name) : "";
             return shard.EndsWith(".safetensors", StringComparison.Ordinal) && !shard.StartsWith('.') && !shard.Any(c => c is '/' or '\\' || char.IsControl(c))
                 ? shard
-                : throw new InvalidModelException($"{name}: weight_map names the shard {InvalidModelException.Quote(value.ToString())}; it must be the name of a .safetensors file in the same folder.");
+                : throw new InvalidModelException(
+                    $"{name}: weight_map names the shard {InvalidModelException.Quote(value.ToString())}; "
+                        + "it must be the name of a .safetensors file in the same folder.");
         }
     }
 }

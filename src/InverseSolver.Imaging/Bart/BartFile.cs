@@ -5,9 +5,9 @@ using System.Text;
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// BART's pairs of files: .hdr, a text with the sizes, and .cfl, complex64, little endian, the first dimension fastest. Read as they lie, the array has the shape of
-/// the reversed sizes in C order. Of k-space the first dimensions are readout, phase encoding, partition and coil; sizes of 1 are common anywhere (data of one
-/// slice of a 3-D scan with two phase encodings: 1 230 180 8).
+/// BART's pairs of files: .hdr, a text with the sizes, and .cfl, complex64, little endian, the first dimension fastest. Read as they lie, the array has the
+/// shape of the reversed sizes in C order. Of k-space the first dimensions are readout, phase encoding, partition and coil; sizes of 1 are common anywhere
+/// (data of one slice of a 3-D scan with two phase encodings: 1 230 180 8).
 /// </summary>
 public static class BartFile
 {
@@ -29,7 +29,10 @@ public static class BartFile
             if (count > maxElements / size) throw new InvalidMeasurementException($"The BART array has more than the {maxElements} elements that are allowed.");
             count *= size;
         }
-        if (data.Length != count * 8) throw new InvalidMeasurementException($"The .cfl file holds {data.Length} bytes where its .hdr file's sizes need {count * 8}.");
+        if (data.Length != count * 8)
+        {
+            throw new InvalidMeasurementException($"The .cfl file holds {data.Length} bytes where its .hdr file's sizes need {count * 8}.");
+        }
         float[] values = new float[2 * count];
         Numbers.ToFloats(data, 'f', 4, bigEndian: false, values);
         foreach (float value in values)
@@ -45,7 +48,8 @@ public static class BartFile
         long count = array.Shape.Aggregate(1L, (product, size) => checked(product * size));
         if (array.Shape.Length > MaxRank || array.Shape.Any(size => size < 1) || array.Values.Length != count * (array.IsComplex ? 2 : 1))
             throw new ArgumentException("The shape does not fit the values, or BART has no such array.", nameof(array));
-        string sizes = string.Join(' ', array.Shape.Reverse().Concat(Enumerable.Repeat(1, MaxRank - array.Shape.Length)).Select(size => size.ToString(CultureInfo.InvariantCulture)));
+        string sizes = string.Join(
+            ' ', array.Shape.Reverse().Concat(Enumerable.Repeat(1, MaxRank - array.Shape.Length)).Select(size => size.ToString(CultureInfo.InvariantCulture)));
         byte[] data = new byte[8 * count];
         Span<float> floats = MemoryMarshal.Cast<byte, float>(data.AsSpan());
         for (long i = 0; i < count; i++)
@@ -66,7 +70,10 @@ public static class BartFile
         if (words.Length is 0 or > MaxRank) throw Invalid($"it does not name 1 to {MaxRank} sizes");
         var sizes = new List<int>();
         foreach (string word in words)
-            sizes.Add(int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int size) && size > 0 ? size : throw Invalid("a size is not a number from 1 to 2147483647"));
+            sizes.Add(
+                int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int size) && size > 0
+                    ? size
+                    : throw Invalid("a size is not a number from 1 to 2147483647"));
         while (sizes.Count > 1 && sizes[^1] == 1) sizes.RemoveAt(sizes.Count - 1);
         return [.. sizes];
     }

@@ -1,15 +1,15 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>A result that is to be written as the scan it was made from.</summary>
+/// <summary>A result and its scan, for DICOM and NIfTI files.</summary>
 public sealed record DerivedImages
 {
     /// <summary>(slices, channels, rows, columns) on the solver's scale; finite.</summary>
     public required float[] Values { get; init; }
 
-    /// <summary>How many slices.</summary>
+    /// <summary>The number of slices.</summary>
     public required int Slices { get; init; }
 
-    /// <summary>How many channels; DICOM and NIfTI are written of one.</summary>
+    /// <summary>The number of channels; DICOM and NIfTI are written for one.</summary>
     public required int Channels { get; init; }
 
     /// <summary>Height.</summary>
@@ -18,16 +18,16 @@ public sealed record DerivedImages
     /// <summary>Width.</summary>
     public required int Columns { get; init; }
 
-    /// <summary>The file's units are the values times this plus <see cref="Offset"/>.</summary>
+    /// <summary>The factor from the values to the file's units, to which <see cref="Offset"/> is added.</summary>
     public required double Scale { get; init; }
 
     /// <summary>In the file's units.</summary>
     public double Offset { get; init; }
 
-    /// <summary>Where the measurement comes from.</summary>
+    /// <summary>The origin of the measurement.</summary>
     public required MeasurementOrigin Origin { get; init; }
 
-    /// <summary>A DICOM file of the patient and study that the result belongs to, or a NIfTI volume whose place it has; empty: none was sent.</summary>
+    /// <summary>A DICOM file of the result's patient and study, or a NIfTI volume with its position; empty: none was sent.</summary>
     public ReadOnlyMemory<byte> Reference { get; init; }
 
     /// <summary>The solver's name.</summary>
@@ -36,13 +36,13 @@ public sealed record DerivedImages
     /// <summary>The model's id.</summary>
     public required string Model { get; init; }
 
-    /// <summary>What identifies the model's weights.</summary>
+    /// <summary>The hash of the model's weights.</summary>
     public string? ModelHash { get; init; }
 
     /// <summary>Sum of squared residuals over what noise explains; null where the noise level is 0.</summary>
     public double? Ratio { get; init; }
 
-    /// <summary>What may be wrong with the image, in sentences; the series' comments have them before the origin's remarks.</summary>
+    /// <summary>Sentences on possible faults of the image; in the series' comments they precede the origin's remarks.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
     /// <summary>The software's version.</summary>

@@ -2,7 +2,9 @@ using System.IO.Compression;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>The files of a DICOM series in one ZIP archive, stored or deflated, in any folders. Nothing is unpacked to a disk, and names are not used.</summary>
+/// <summary>
+/// The files of a DICOM series in one ZIP archive, stored or deflated, in any folders. Nothing is unpacked to a disk, and names are not used.
+/// </summary>
 public static class DicomArchive
 {
     /// <summary>Files of a series, at most.</summary>
@@ -31,7 +33,7 @@ public static class DicomArchive
         return packed.ToArray();
     }
 
-    /// <summary>Whether a ZIP archive holds files, and none of them is an array (.npy).</summary>
+    /// <summary>True where a ZIP archive holds files, and none of them is an array (.npy).</summary>
     internal static bool IsArchive(byte[] zip)
     {
         try
@@ -54,7 +56,7 @@ public static class DicomArchive
         using var archive = new ZipArchive(new MemoryStream(zip, writable: false), ZipArchiveMode.Read);
         ZipArchiveEntry[] entries = [.. archive.Entries.Where(IsFile)];
         if (entries.Length > MaxFiles) throw new InvalidMeasurementException($"The ZIP archive holds {entries.Length} files; at most {MaxFiles} are read.");
-        // Both lengths are the archive's words: no more is unpacked than they say, and they may not say more than deflate can.
+        // Both lengths are the archive's claims: no more is unpacked than they state, and no more than deflate can yield.
         long bytes = 0;
         foreach (ZipArchiveEntry entry in entries)
         {
@@ -62,7 +64,10 @@ public static class DicomArchive
             bytes += Math.Min(entry.Length, long.MaxValue / MaxFiles);
         }
 
-        if (bytes > maxBytes || bytes > Array.MaxLength) throw new InvalidMeasurementException($"The ZIP archive's files have {bytes} bytes; at most {Math.Min(maxBytes, Array.MaxLength)} are read.");
+        if (bytes > maxBytes || bytes > Array.MaxLength)
+        {
+            throw new InvalidMeasurementException($"The ZIP archive's files have {bytes} bytes; at most {Math.Min(maxBytes, Array.MaxLength)} are read.");
+        }
         foreach (ZipArchiveEntry entry in entries) yield return Unpack(entry);
     }
 
@@ -72,7 +77,9 @@ public static class DicomArchive
         {
             byte[] data = new byte[entry.Length];
             using Stream stream = entry.Open();
-            return stream.ReadAtLeast(data, data.Length, throwOnEndOfStream: false) == data.Length && stream.ReadByte() < 0 && Crc32.Of(data) == entry.Crc32 ? data : throw Damaged();
+            return stream.ReadAtLeast(data, data.Length, throwOnEndOfStream: false) == data.Length && stream.ReadByte() < 0 && Crc32.Of(data) == entry.Crc32
+                ? data
+                : throw Damaged();
         }
         catch (Exception e) when (IsDamage(e))
         {

@@ -17,12 +17,25 @@ public static class DicomSeries
     /// <exception cref="ArgumentException">The values do not fit their sizes or are not finite.</exception>
     public static IReadOnlyList<byte[]> Write(FormatReader reader, DerivedSeries series)
     {
-        if (series.Slices < 1 || series.Rows is < 1 or > Largest || series.Columns is < 1 or > Largest || series.Values.Length != (long)series.Slices * series.Rows * series.Columns)
+        if (series.Slices < 1 || series.Rows is < 1 or > Largest || series.Columns is < 1 or > Largest
+            || series.Values.Length != (long)series.Slices * series.Rows * series.Columns)
             throw new ArgumentException("The values are not (slices, rows, columns).", nameof(series));
-        if (series.Geometry is { } given && given.Count != series.Slices) throw new ArgumentException("There must be a geometry for each slice.", nameof(series));
-        if (series.Details is { } details && details.Count != series.Slices) throw new ArgumentException("There must be details for each slice.", nameof(series));
-        if (series.Padding is { } marks && marks.Length != series.Values.Length) throw new ArgumentException("There must be a mark for each value.", nameof(series));
-        if (series.Sources is { } sources && sources.Count != series.Slices) throw new ArgumentException("There must be a source for each slice.", nameof(series));
+        if (series.Geometry is { } places && places.Count != series.Slices)
+        {
+            throw new ArgumentException("There must be a geometry for each slice.", nameof(series));
+        }
+        if (series.Details is { } details && details.Count != series.Slices)
+        {
+            throw new ArgumentException("There must be details for each slice.", nameof(series));
+        }
+        if (series.Padding is { } marks && marks.Length != series.Values.Length)
+        {
+            throw new ArgumentException("There must be a mark for each value.", nameof(series));
+        }
+        if (series.Sources is { } sources && sources.Count != series.Slices)
+        {
+            throw new ArgumentException("There must be a source for each slice.", nameof(series));
+        }
         if (!series.Values.All(float.IsFinite)) throw new ArgumentException("A value is not finite.", nameof(series));
         if (series.Padding is not null) series = series with { Values = WithoutPadding(series.Values, series.Padding) };
 
@@ -39,7 +52,8 @@ public static class DicomSeries
             ["texts"] = DicomSeriesTexts.Common(series, geometry is not null, slope, intercept),
             ["scanner"] = series.Reference.IsEmpty ? DicomSeriesTexts.Scanner(series.Study) : [],
             ["missing"] = new JsonObject { ["0020,000d"] = DicomText.NewUid(), ["0020,0052"] = DicomText.NewUid() },
-            ["instances"] = new JsonArray([.. Enumerable.Range(0, series.Slices).Select(i => DicomSeriesTexts.Slice(i, geometry, series.PixelMm, series.Details?[i]))]),
+            ["instances"] = new JsonArray(
+                [.. Enumerable.Range(0, series.Slices).Select(i => DicomSeriesTexts.Slice(i, geometry, series.PixelMm, series.Details?[i]))]),
         };
         ReaderAnswer answer = reader.Call("dicom-write", [Store(series, slope, intercept), series.Reference], arguments);
         return [.. Enumerable.Range(0, series.Slices).Select(i => answer.Arrays[i.ToString(CultureInfo.InvariantCulture)].Bytes)];
@@ -59,7 +73,7 @@ public static class DicomSeries
     {
         int first = Array.IndexOf(padding, false);
         float value = first < 0 ? 0 : values[first];
-        return [.. values.Select((own, i) => padding[i] ? value : own)];
+        return [.. values.Select((pixel, i) => padding[i] ? value : pixel)];
     }
 
     // value = stored * slope + intercept; the lowest is stored as the first number, and zero stays zero where nothing is below it.
@@ -74,7 +88,9 @@ public static class DicomSeries
         byte[] stored = new byte[2L * series.Values.Length];
         for (int i = 0; i < series.Values.Length; i++)
         {
-            double number = series.Padding?[i] == true ? 0 : Math.Clamp(Math.Round((series.Values[i] - intercept) / slope), series.Padding is null ? 0 : 1, Largest);
+            double number = series.Padding?[i] == true
+                ? 0
+                : Math.Clamp(Math.Round((series.Values[i] - intercept) / slope), series.Padding is null ? 0 : 1, Largest);
             BinaryPrimitives.WriteUInt16LittleEndian(stored.AsSpan(2 * i), (ushort)number);
         }
 

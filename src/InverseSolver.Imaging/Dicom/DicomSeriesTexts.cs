@@ -3,16 +3,19 @@ using System.Text.Json.Nodes;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>The attributes of a derived series that are texts: tag to value. What a reference gives besides is copied where the files are written.</summary>
+/// <summary>
+/// The attributes of a derived series that are texts: tag to value. Further attributes of a reference are copied where the files are written.
+/// </summary>
 internal static class DicomSeriesTexts
 {
     internal const string Disclaimer = "Not for diagnosis.";
     private const string Maker = "InverseSolver";
 
-    /// <summary>What all files of the series have in common.</summary>
+    /// <summary>The elements that all files of the series share.</summary>
     internal static JsonObject Common(DerivedSeries series, bool isPlaced, double slope, double intercept)
     {
-        string date = series.Created.ToString("yyyyMMdd", CultureInfo.InvariantCulture), time = series.Created.ToString("HHmmss.ffffff", CultureInfo.InvariantCulture);
+        string date = series.Created.ToString("yyyyMMdd", CultureInfo.InvariantCulture);
+        string time = series.Created.ToString("HHmmss.ffffff", CultureInfo.InvariantCulture);
         string derivation = Derivation(series, slope, intercept);
         var texts = new JsonObject
         {
@@ -39,7 +42,7 @@ internal static class DicomSeriesTexts
         Add(texts, "0020,0052", DicomText.Uid(series.FrameOfReferenceUid));
         if (!isPlaced)
         {
-            // Placeholders are in no coordinate system of the patient's.
+            // Placeholders belong to no coordinate system of the patient.
             texts["0018,5100"] = "";
             texts["0020,0052"] = DicomText.NewUid();
         }
@@ -47,11 +50,14 @@ internal static class DicomSeriesTexts
         return texts;
     }
 
-    /// <summary>What a slice has of its own.</summary>
-    internal static JsonObject Slice(int index, IReadOnlyList<FrameGeometry>? geometry, (double Row, double Column, double Slice) pixelMm, FrameDetails? details)
+    /// <summary>The elements of one slice.</summary>
+    internal static JsonObject Slice(
+        int index, IReadOnlyList<FrameGeometry>? geometry, (double Row, double Column, double Slice) pixelMm, FrameDetails? details)
     {
         FrameGeometry slice = geometry?[index]
-            ?? new(new(0, 0, index), new(1, 0, 0), new(0, 1, 0), pixelMm.Row > 0 ? pixelMm.Row : 1, pixelMm.Column > 0 ? pixelMm.Column : 1, pixelMm.Slice > 0 ? pixelMm.Slice : null);
+            ?? new(
+                new(0, 0, index), new(1, 0, 0), new(0, 1, 0), pixelMm.Row > 0 ? pixelMm.Row : 1, pixelMm.Column > 0 ? pixelMm.Column : 1,
+                pixelMm.Slice > 0 ? pixelMm.Slice : null);
         PatientVector row = slice.AlongRow, column = slice.AlongColumn, position = slice.Position;
         var texts = new JsonObject
         {
@@ -76,7 +82,7 @@ internal static class DicomSeriesTexts
         return texts;
     }
 
-    /// <summary>Who measured, for the list of contributing equipment.</summary>
+    /// <summary>The measuring equipment, for the list of contributing equipment.</summary>
     internal static JsonObject Scanner(StudyInformation? study)
     {
         var texts = new JsonObject();
@@ -128,13 +134,15 @@ internal static class DicomSeriesTexts
 
     private static string Comments(DerivedSeries series, bool isPlaced, string derivation)
     {
-        string place = isPlaced ? "" : series.PixelMm.Row > 0 ? " Place not known: position and orientation are placeholders." : " Geometry not known: position, orientation and spacing are placeholders.";
+        string place = isPlaced ? ""
+            : series.PixelMm.Row > 0 ? " Place not known: position and orientation are placeholders."
+            : " Geometry not known: position, orientation and spacing are placeholders.";
         return DicomText.Ascii($"{Disclaimer}{place} {derivation} {string.Join(' ', series.Remarks)}".TrimEnd(), 10240);
     }
 
     private static string? Decimal(double? value) => value is { } number && double.IsFinite(number) ? DicomText.Decimal(number) : null;
 
-    // What varies and is not known takes away what is said of the whole scan, a null.
+    // An unknown value that varies between frames removes the value of the whole scan: null.
     private static void AddVarying(JsonObject texts, string tag, double? value)
     {
         if (value is { } number) texts[tag] = double.IsNaN(number) ? null : DicomText.Decimal(number);

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>Values as DICOM's value representations (PS3.5, table 6.2-1) want them written.</summary>
+/// <summary>Writes values in DICOM's value representations (PS3.5, table 6.2-1).</summary>
 internal static class DicomText
 {
     /// <summary>A UID of a random UUID (PS3.5, B.2).</summary>
@@ -49,11 +49,12 @@ internal static class DicomText
 
     /// <summary>TM of HHMMSS or HH:MM:SS, with or without a fraction; null where it is neither.</summary>
     internal static string? Time(string? text) =>
-        TimeOnly.TryParseExact(text?.Trim(), ["HHmmss", "HHmmss.FFFFFFF", "HH:mm:ss", "HH:mm:ss.FFFFFFF"], CultureInfo.InvariantCulture, DateTimeStyles.None, out TimeOnly time)
+        TimeOnly.TryParseExact(
+            text?.Trim(), ["HHmmss", "HHmmss.FFFFFFF", "HH:mm:ss", "HH:mm:ss.FFFFFFF"], CultureInfo.InvariantCulture, DateTimeStyles.None, out TimeOnly time)
             ? time.ToString("HHmmss.ffffff", CultureInfo.InvariantCulture) : null;
 
     /// <summary>
-    /// One value of LO, SH, PN or CS, or null where it does not fit: a cut identifier would be another's. Backslashes would part it in two.
+    /// One value of LO, SH, PN or CS, or null where it does not fit, since a truncated identifier would be another's. Backslashes would split it in two.
     /// </summary>
     internal static string? Short(string? text, int most)
     {
@@ -61,7 +62,7 @@ internal static class DicomText
         return text is { Length: > 0 } && text.Length <= most && !text.Any(c => char.IsControl(c) || c == '\\') ? text : null;
     }
 
-    /// <summary>A sentence of ours in ASCII, which every character set contains, cut to a length.</summary>
+    /// <summary>Text in ASCII, which every character set contains, truncated to a length.</summary>
     internal static string Ascii(string text, int most)
     {
         string plain = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c is '\\' ? '/' : char.IsAscii(c) ? c : '?'));

@@ -1,17 +1,18 @@
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// Image files: PNG, JPEG, TIFF and WebP are read, PNG is written. Samples are taken as stored: colour profiles are left aside, CMYK becomes RGB by
-/// subtraction. The EXIF orientation is applied. The containers are taken apart here and pixels are decoded by ImageSharp, which gets nothing but
-/// what it needs for them.
+/// Image files: PNG, JPEG, TIFF and WebP are read, PNG is written. Samples are read as stored: colour profiles are ignored, CMYK becomes RGB by subtraction.
+/// The EXIF orientation is applied. The containers are parsed here; ImageSharp decodes the pixels and gets only the parts that it needs for them.
 /// </summary>
 public static class ImageFile
 {
-    /// <summary>Whether the first bytes are those of a format that <see cref="Read"/> knows.</summary>
+    /// <summary>True where the first bytes are those of a format that <see cref="Read"/> supports.</summary>
     public static bool IsImage(ReadOnlySpan<byte> file) => FormatOf(file) is not null;
 
     /// <summary>Reads the header; no pixel is decoded.</summary>
-    /// <exception cref="InvalidMeasurementException">The file is no image of these formats, is damaged, or has samples or colours that are not supported.</exception>
+    /// <exception cref="InvalidMeasurementException">
+    /// The file is no image of these formats, is damaged, or has samples or colours that are not supported.
+    /// </exception>
     public static ImageHeader ReadHeader(ReadOnlySpan<byte> file) => Open(file).Turned();
 
     /// <summary>

@@ -5,7 +5,7 @@ namespace InverseSolver.Imaging;
 
 /// <summary>
 /// A JPEG file: segments up to the end marker after its last scan. The decoder gets tables, frame and scans, and a marker that says how the colours
-/// are stored; EXIF, thumbnails, profiles and whatever follows the end are left aside.
+/// are stored; EXIF, thumbnails, profiles and everything after the end are ignored.
 /// </summary>
 internal sealed class JpegContents : ImageContents
 {
@@ -18,7 +18,7 @@ internal sealed class JpegContents : ImageContents
         : base(header, orientation) => (_frame, _file) = (frame, file);
 
     /// <param name="file">The file.</param>
-    /// <param name="isRgb">Whether three components are red, green and blue, where the container knows; null: the file says it.</param>
+    /// <param name="isRgb">True where the container states that three components are red, green and blue; null: the file states it.</param>
     internal static JpegContents Open(ReadOnlySpan<byte> file, bool? isRgb = null)
     {
         using var kept = new MemoryStream();
@@ -49,7 +49,8 @@ internal sealed class JpegContents : ImageContents
                     break;
                 case 0xC4 or 0xDB or 0xDD: break;
                 case (>= 0xC3 and <= 0xCF) or 0xDC or 0xDE or 0xF7:
-                    throw new InvalidMeasurementException("The JPEG image is lossless, hierarchical or arithmetically coded: save it as a baseline or progressive JPEG.");
+                    throw new InvalidMeasurementException(
+                        "The JPEG image is lossless, hierarchical or arithmetically coded: save it as a baseline or progressive JPEG.");
                 case 0xE0: hasJfif |= segment.StartsWith("JFIF\0"u8); continue;
                 case 0xE1 when orientation == 1 && segment.StartsWith("Exif\0"u8): orientation = Imaging.Orientation.Of(segment); continue;
                 case 0xEE: if (segment.Length >= 12 && segment.StartsWith("Adobe"u8)) adobe = segment[11]; continue;
@@ -120,7 +121,7 @@ internal sealed class JpegContents : ImageContents
         }
     }
 
-    // Adobe's marker is the one that the decoder heeds first. libjpeg's rules say what is in it.
+    // The decoder gives Adobe's marker precedence. Its content follows libjpeg's rules.
     private static byte[] ColourMarker(JpegFrame frame, bool hasJfif, int? adobe, bool? isRgb)
     {
         byte[] ids = [.. frame.Components.Select(component => component.Id)];
@@ -129,12 +130,15 @@ internal sealed class JpegContents : ImageContents
         {
             case 1: return [];
             case 3:
-                bool rgb = isRgb ?? (!hasJfif && (adobe is { } said ? said == 0 : ids is [(byte)'R', (byte)'G', (byte)'B']));
+                bool rgb = isRgb ?? (!hasJfif && (adobe is { } colours ? colours == 0 : ids is [(byte)'R', (byte)'G', (byte)'B']));
                 transform = rgb ? 0 : 1;
                 break;
             default:
-                // Adobe stores CMYK inverted; what others do is not known.
-                if (adobe is not (0 or 2)) throw new InvalidMeasurementException("The JPEG image has four channels and does not say what they are: save it as grey or RGB.");
+                // Adobe stores CMYK inverted; the convention of others is unknown.
+                if (adobe is not (0 or 2))
+                {
+                    throw new InvalidMeasurementException("The JPEG image has four channels and does not state their colours: save it as grey or RGB.");
+                }
                 transform = adobe.Value;
                 break;
         }

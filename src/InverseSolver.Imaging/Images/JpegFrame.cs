@@ -21,7 +21,10 @@ internal sealed record JpegFrame(bool IsProgressive, int Height, int Width, IRea
         for (int at = 6; at < segment.Length; at += 3)
         {
             (byte id, int across, int down) = (segment[at], segment[at + 1] >> 4, segment[at + 1] & 15);
-            if (across is < 1 or > 4 || down is < 1 or > 4 || segment[at + 2] > 3 || components.Exists(component => component.Id == id)) throw ImageContents.Damaged();
+            if (across is < 1 or > 4 || down is < 1 or > 4 || segment[at + 2] > 3 || components.Exists(component => component.Id == id))
+            {
+                throw ImageContents.Damaged();
+            }
             components.Add(new Component(id, across, down));
         }
 

@@ -1,8 +1,8 @@
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// Reads the Huffman codes of all scans (ITU-T T.81, annexes F and G) without keeping coefficients, to see that every block is there and nothing is left over: the
-/// decoder invents what is missing.
+/// Reads the Huffman codes of all scans (ITU-T T.81, annexes F and G) without keeping coefficients, to check that no block is missing and no data are left
+/// over, because the decoder invents missing blocks.
 /// </summary>
 internal sealed class JpegScans
 {

@@ -10,7 +10,10 @@ public static class Montage
     {
         if (frames.Count == 0) throw new ArgumentException("There is nothing to draw.", nameof(frames));
         (int channels, int height, int width) = (frames[0].Channels, frames[0].Height, frames[0].Width);
-        if (frames.Any(frame => (frame.Channels, frame.Height, frame.Width) != (channels, height, width))) throw new ArgumentException("The frames differ in size.", nameof(frames));
+        if (frames.Any(frame => (frame.Channels, frame.Height, frame.Width) != (channels, height, width)))
+        {
+            throw new ArgumentException("The frames differ in size.", nameof(frames));
+        }
 
         int columns = (int)Math.Ceiling(Math.Sqrt((double)frames.Count * height / width));
         int rows = (frames.Count + columns - 1) / columns;

@@ -32,18 +32,18 @@ public static class Pictures
     private static float[] LogMagnitude(float[] values)
     {
         const float decades = 4;
-        float[] shown = new float[values.Length / 2];
-        for (int i = 0; i < shown.Length; i++)
+        float[] magnitude = new float[values.Length / 2];
+        for (int i = 0; i < magnitude.Length; i++)
         {
-            shown[i] = float.Hypot(values[2 * i], values[2 * i + 1]);
+            magnitude[i] = float.Hypot(values[2 * i], values[2 * i + 1]);
         }
 
-        float peak = shown.Length == 0 ? 0 : shown.Max();
-        for (int i = 0; i < shown.Length; i++)
+        float peak = magnitude.Length == 0 ? 0 : magnitude.Max();
+        for (int i = 0; i < magnitude.Length; i++)
         {
-            shown[i] = shown[i] > 0 ? Math.Max(0, 1 + MathF.Log10(shown[i] / peak) / decades) : 0;
+            magnitude[i] = magnitude[i] > 0 ? Math.Max(0, 1 + MathF.Log10(magnitude[i] / peak) / decades) : 0;
         }
 
-        return shown;
+        return magnitude;
     }
 }

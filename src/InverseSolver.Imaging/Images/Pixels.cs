@@ -11,7 +11,8 @@ namespace InverseSolver.Imaging;
 /// <summary>ImageSharp, with the four formats and no other, one thread, and no memory kept.</summary>
 internal static class Pixels
 {
-    private static readonly Configuration Settings = new(new PngConfigurationModule(), new JpegConfigurationModule(), new TiffConfigurationModule(), new WebpConfigurationModule())
+    private static readonly Configuration Settings = new(
+        new PngConfigurationModule(), new JpegConfigurationModule(), new TiffConfigurationModule(), new WebpConfigurationModule())
     {
         MaxDegreeOfParallelism = 1, // images are small, and the cores belong to the networks
         MemoryAllocator = MemoryAllocator.Create(new MemoryAllocatorOptions { MaximumPoolSizeMegabytes = 0, AllocationLimitMegabytes = 1024 }),
@@ -61,7 +62,7 @@ internal static class Pixels
         ushort Sample(int index) => (ushort)MathF.Round(Math.Clamp(image.Values[index], 0, 1) * largest, MidpointRounding.AwayFromZero);
     }
 
-    // What ImageSharp throws at damaged files is not to be foreseen: indices, casts and null references are among it.
+    // ImageSharp throws various exceptions for damaged files, among them those of indices, casts and null references.
     private static Image<TPixel> Load<TPixel>(byte[] file, int height, int width)
         where TPixel : unmanaged, IPixel<TPixel>
     {

@@ -5,8 +5,8 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// A PNG file: chunks with their checksums up to IEND. The decoder gets IHDR, palette and pixel data; texts, profiles and an animation's further
-/// frames are left aside.
+/// A PNG file: chunks with their checksums up to IEND. The decoder gets IHDR, palette and pixel data; texts, profiles and an animation's further frames are
+/// ignored.
 /// </summary>
 internal sealed class PngContents : ImageContents
 {
@@ -81,7 +81,7 @@ internal sealed class PngContents : ImageContents
                 int at = ((pass.Y + (y * pass.Down)) * Header.Width) + pass.X;
                 foreach (Rgba64 pixel in row)
                 {
-                    // Without a transparency of its own only entries that the palette lacks are not opaque.
+                    // Without a tRNS chunk only entries that the palette lacks are not opaque.
                     if (pixel.A != ushort.MaxValue) throw Header.HasAlpha ? Transparent() : Damaged();
                     if (key is not null && pixel.R == key[0] && pixel.G == key[1] && pixel.B == key[2]) throw Transparent();
                     values[at] = pixel.R / 65535f;
@@ -121,7 +121,8 @@ internal sealed class PngContents : ImageContents
         int keyBytes = colours switch { 0 => 2, 2 => 6, _ => 0 };
         if (!fits || width is 0 or > int.MaxValue || height is 0 or > int.MaxValue || header[10] != 0 || header[11] != 0 || header[12] > 1) throw Damaged();
         if (transparency is not null && (colours is 4 or 6 || (keyBytes > 0 && transparency.Length != keyBytes) || transparency.Length > 256)) throw Damaged();
-        return new ImageHeader(ImageFormat.Png, colours is 0 or 4 ? 1 : 3, (int)height, (int)width, bits == 16 ? 16 : 8, 1, colours is 4 or 6 || transparency is not null);
+        return new ImageHeader(
+            ImageFormat.Png, colours is 0 or 4 ? 1 : 3, (int)height, (int)width, bits == 16 ? 16 : 8, 1, colours is 4 or 6 || transparency is not null);
     }
 
     // The one transparent colour of an image without alpha, on the scale of 16 bits.
@@ -129,11 +130,12 @@ internal sealed class PngContents : ImageContents
     {
         if (_transparency is null || Colours == 3) return null;
         int largest = (1 << Bits) - 1;
-        ushort[] key = [.. Enumerable.Range(0, _transparency.Length / 2).Select(i => (ushort)((BinaryPrimitives.ReadUInt16BigEndian(_transparency.AsSpan(2 * i)) & largest) * (65535 / largest)))];
+        ushort[] key = [.. Enumerable.Range(0, _transparency.Length / 2).Select(i =>
+            (ushort)((BinaryPrimitives.ReadUInt16BigEndian(_transparency.AsSpan(2 * i)) & largest) * (65535 / largest)))];
         return key.Length == 1 ? [key[0], key[0], key[0]] : key;
     }
 
-    // Inflates what the rows are made of, since the decoder leaves rows black that are not there. Each pass of an interlaced image becomes an image
+    // Inflates the rows, because the decoder leaves missing rows black. Each pass of an interlaced image becomes an image
     // of its own: the decoder never ends on narrow ones.
     private List<(Pass Pass, byte[] Data)> Inflate()
     {
@@ -191,7 +193,7 @@ internal sealed class PngContents : ImageContents
         Write("IHDR"u8, header);
         if (Colours == 3)
         {
-            // The decoder takes another entry for one that the palette lacks: here those are there, and transparent.
+            // The decoder substitutes another entry for one that the palette lacks; here the palette is completed with transparent entries.
             byte[] palette = new byte[768], alpha = new byte[256];
             _palette.CopyTo(palette, 0);
             alpha.AsSpan(0, _palette.Length / 3).Fill(255);
@@ -216,12 +218,13 @@ internal sealed class PngContents : ImageContents
         }
     }
 
-    // Which pixels of an image come together, and how far they lie apart.
+    // The pixels of one pass and their distances.
     private sealed record Pass(int X, int Y, int Right, int Down)
     {
         internal static Pass Whole { get; } = new(0, 0, 1, 1);
 
-        internal static Pass[] Adam7 { get; } = [new(0, 0, 8, 8), new(4, 0, 8, 8), new(0, 4, 4, 8), new(2, 0, 4, 4), new(0, 2, 2, 4), new(1, 0, 2, 2), new(0, 1, 1, 2)];
+        internal static Pass[] Adam7 { get; } = [
+            new(0, 0, 8, 8), new(4, 0, 8, 8), new(0, 4, 4, 8), new(2, 0, 4, 4), new(0, 2, 2, 4), new(1, 0, 2, 2), new(0, 1, 1, 2)];
 
         internal int Columns(int width) => (int)(((long)width - X + Right - 1) / Right);
 

@@ -4,8 +4,8 @@ using SixLabors.ImageSharp.PixelFormats;
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// A TIFF file in strips. The decoder unpacks each plane of samples as one grey image of whole numbers, since it clips floating-point samples
-/// to [0,1] and has paths of its own for each layout; what the samples mean is made of them here.
+/// A TIFF file in strips. The decoder unpacks each plane of samples as one grey image of whole numbers, since it clips floating-point samples to [0,1] and
+/// treats each layout differently; the samples are interpreted here.
 /// </summary>
 internal sealed class TiffContents : ImageContents
 {
@@ -33,7 +33,8 @@ internal sealed class TiffContents : ImageContents
         if (tags.Has(322) || tags.Has(324)) throw new InvalidMeasurementException("The TIFF image is tiled: save it in strips.");
         Layout layout = ReadLayout(tags, file);
         bool isFloat = layout.IsFloat;
-        var header = new ImageHeader(ImageFormat.Tiff, layout.Channels, layout.Height, layout.Width, isFloat ? 32 : layout.Bits == 16 ? 16 : 8, pages, layout.HasAlpha);
+        var header = new ImageHeader(
+            ImageFormat.Tiff, layout.Channels, layout.Height, layout.Width, isFloat ? 32 : layout.Bits == 16 ? 16 : 8, pages, layout.HasAlpha);
         int orientation = Imaging.Orientation.Of(tags, file);
         return new TiffContents(header, orientation, layout, pages > 1 ? [] : Strips(tags, file, layout));
     }
@@ -54,7 +55,10 @@ internal sealed class TiffContents : ImageContents
             {
                 if (_layout.HasPredictor) UndoPredictor(row, samples);
                 for (int x = 0, at = y * _layout.Width; x < _layout.Width; x++, at++)
-                    for (int sample = 0; sample < samples; sample++) Take(row.Slice(((x * samples) + sample) * words, words), first + sample, values, at, pixels);
+                    for (int sample = 0; sample < samples; sample++)
+                    {
+                        Take(row.Slice(((x * samples) + sample) * words, words), first + sample, values, at, pixels);
+                    }
             });
         }
 
@@ -100,7 +104,11 @@ internal sealed class TiffContents : ImageContents
 
     private static Layout ReadLayout(TiffDirectory tags, ReadOnlySpan<byte> file)
     {
-        ulong width = One(tags, file, 256), height = One(tags, file, 257), samples = One(tags, file, 277, 1), photometric = One(tags, file, 262), packing = One(tags, file, 259, 1);
+        ulong width = One(tags, file, 256);
+        ulong height = One(tags, file, 257);
+        ulong samples = One(tags, file, 277, 1);
+        ulong photometric = One(tags, file, 262);
+        ulong packing = One(tags, file, 259, 1);
         if (width is 0 or > int.MaxValue || height is 0 or > int.MaxValue || One(tags, file, 284, 1) is not (1 or 2) and var planar) throw Damaged();
         if (photometric is not (0 or 1 or 2 or 3 or 6) || (photometric == 6 && packing != 7))
             throw new InvalidMeasurementException("The image's colour space is not supported: use grey, RGB or a palette.");
@@ -109,14 +117,20 @@ internal sealed class TiffContents : ImageContents
         ulong[] bits = tags.Has(258) ? tags.Numbers(file, 258, (int)samples) ?? throw Damaged() : [1];
         ulong[] formats = tags.Has(339) ? tags.Numbers(file, 339, (int)samples) ?? throw Damaged() : [1];
         bool isFloat = formats[0] == 3;
-        bool fits = isFloat ? bits[0] is 32 or 64 : formats[0] is 1 or 4 && (bits[0] is 8 || (bits[0] == 16 && photometric != 3) || (bits[0] is 1 or 2 or 4 && samples == 1));
+        bool fits = isFloat
+            ? bits[0] is 32 or 64
+            : formats[0] is 1 or 4 && (bits[0] is 8 || (bits[0] == 16 && photometric != 3) || (bits[0] is 1 or 2 or 4 && samples == 1));
         if (!fits || bits.Any(b => b != bits[0]) || formats.Any(format => format != formats[0]))
             throw new InvalidMeasurementException("The image's samples must be unsigned 8-bit, unsigned 16-bit or floating-point numbers.");
         if (isFloat && (photometric is not (1 or 2) || samples is not (1 or 3)))
             throw new InvalidMeasurementException("A floating-point TIFF image must have 1 channel (grey, black is zero) or 3 (RGB).");
         if (!Enum.IsDefined((Packing)(packing == 32946 ? 8 : packing)) || (packing == 7 && (bits[0] != 8 || isFloat || samples == 2 || photometric is 0 or 3)))
-            throw new InvalidMeasurementException($"The TIFF image is compressed in a way that is not read ({packing}): save it uncompressed or with LZW, Deflate or PackBits.");
-        if (One(tags, file, 266, 1) != 1) throw new InvalidMeasurementException("The TIFF image's bytes are filled from the lowest bit (fill order 2): save it with fill order 1.");
+            throw new InvalidMeasurementException(
+                $"The TIFF image is compressed in a way that is not read ({packing}): save it uncompressed or with LZW, Deflate or PackBits.");
+        if (One(tags, file, 266, 1) != 1)
+        {
+            throw new InvalidMeasurementException("The TIFF image's bytes are filled from the lowest bit (fill order 2): save it with fill order 1.");
+        }
         ulong predictor = packing is 5 or 8 or 32946 ? One(tags, file, 317, 1) : 1;
         if (predictor is not (1 or 2) || (predictor == 2 && (isFloat || bits[0] is not (8 or 16))))
             throw new InvalidMeasurementException($"The TIFF image's predictor ({predictor}) is not read for its samples: save it without one.");
@@ -130,7 +144,8 @@ internal sealed class TiffContents : ImageContents
 
         ulong rows = Math.Min(One(tags, file, 278, height), height);
         if (rows == 0) throw Damaged();
-        return new Layout((int)height, (int)width, (int)bits[0], (int)samples, isFloat, photometric is 0, photometric == 6, palette, tags.IsBigEndian, predictor == 2,
+        return new Layout(
+            (int)height, (int)width, (int)bits[0], (int)samples, isFloat, photometric is 0, photometric == 6, palette, tags.IsBigEndian, predictor == 2,
             (Packing)(packing == 32946 ? 8 : packing), (int)rows, One(tags, file, 284, 1) == 2 && samples > 1, tags.Bytes(file, 347).ToArray());
     }
 
@@ -187,7 +202,8 @@ internal sealed class TiffContents : ImageContents
             if (part.Header.Channels != _layout.SamplesInPlane || part.Header.Width != _layout.Width || part.Header.Height != rows) throw Damaged();
             float[] decoded = part.Decode();
             for (int channel = 0; channel < part.Header.Channels; channel++)
-                decoded.AsSpan(channel * rows * _layout.Width, rows * _layout.Width).CopyTo(values.AsSpan(((plane + channel) * pixels) + (strip * _layout.RowsInStrip * _layout.Width)));
+                decoded.AsSpan(channel * rows * _layout.Width, rows * _layout.Width).CopyTo(values.AsSpan(
+                    ((plane + channel) * pixels) + (strip * _layout.RowsInStrip * _layout.Width)));
         }
 
         return values;
@@ -199,7 +215,8 @@ internal sealed class TiffContents : ImageContents
         const int Short = 3, Long = 4;
         (uint Tag, uint Type, uint Value)[] tags =
         [
-            (256, Long, (uint)(_layout.Width * _layout.SamplesInPlane * _layout.Words)), (257, Long, (uint)_layout.Height), (258, Short, _layout.Bits >= 16 ? 16u : (uint)_layout.Bits),
+            (256, Long, (uint)(_layout.Width * _layout.SamplesInPlane * _layout.Words)), (257, Long, (uint)_layout.Height),
+            (258, Short, _layout.Bits >= 16 ? 16u : (uint)_layout.Bits),
             (259, Short, (uint)_layout.Packing), (262, Short, 1), (273, Long, 0), (277, Short, 1), (278, Long, (uint)_layout.RowsInStrip), (279, Long, 0),
         ];
         int listAt = 8 + 2 + (12 * tags.Length) + 4, dataAt = listAt + (8 * strips.Length);
@@ -250,9 +267,10 @@ internal sealed class TiffContents : ImageContents
         }
     }
 
-    /// <summary>What the tags say of the samples.</summary>
+    /// <summary>The layout of the samples, from the tags.</summary>
     private sealed record Layout(
-        int Height, int Width, int Bits, int Samples, bool IsFloat, bool IsInverted, bool IsYCbCr, byte[]? Palette, bool IsBigEndian, bool HasPredictor, Packing Packing, int RowsInStrip, bool IsPlanar, byte[] JpegTables)
+        int Height, int Width, int Bits, int Samples, bool IsFloat, bool IsInverted, bool IsYCbCr, byte[]? Palette, bool IsBigEndian, bool HasPredictor,
+        Packing Packing, int RowsInStrip, bool IsPlanar, byte[] JpegTables)
     {
         internal int Channels => Palette is not null || Samples > 2 ? 3 : 1;
 

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>The first directory of a TIFF or BigTIFF file: what its tags say. EXIF is one too.</summary>
+/// <summary>The tags of the first directory of a TIFF or BigTIFF file, or of an EXIF block.</summary>
 internal sealed class TiffDirectory
 {
     private const int MaxPages = 10_000;
@@ -39,7 +39,7 @@ internal sealed class TiffDirectory
 
     internal bool Has(ushort tag) => _entries.ContainsKey(tag);
 
-    /// <summary>The whole numbers of a tag; null where it is missing, of another type, has more than so many, or lies outside the file.</summary>
+    /// <summary>The whole numbers of a tag; null where it is missing, of another type, has too many, or lies outside the file.</summary>
     internal ulong[]? Numbers(ReadOnlySpan<byte> file, ushort tag, int most)
     {
         if (!_entries.TryGetValue(tag, out (int Type, ulong Count, int Position) entry)) return null;
@@ -53,11 +53,13 @@ internal sealed class TiffDirectory
 
     /// <summary>The bytes of a tag; empty where it is missing or lies outside the file.</summary>
     internal ReadOnlySpan<byte> Bytes(ReadOnlySpan<byte> file, ushort tag) =>
-        _entries.TryGetValue(tag, out (int Type, ulong Count, int Position) entry) && entry.Type is 1 or 7 && Data(file, entry, 1) is { } at ? file.Slice(at, (int)entry.Count) : [];
+        _entries.TryGetValue(tag, out (int Type, ulong Count, int Position) entry) && entry.Type is 1 or 7 && Data(file, entry, 1) is { } at
+            ? file.Slice(at, (int)entry.Count)
+            : [];
 
     private static int Size(int type) => type switch { 1 or 2 or 6 or 7 => 1, 3 or 8 => 2, 4 or 9 or 11 or 13 => 4, _ => 8 };
 
-    // Where the values lie: in the entry, if they fit.
+    // The position of the values: in the entry, if they fit.
     private int? Data(ReadOnlySpan<byte> file, (int Type, ulong Count, int Position) entry, int size)
     {
         int field = _isBigTiff ? 8 : 4;
@@ -76,8 +78,13 @@ internal sealed class TiffDirectory
         int position = (int)at + head;
         for (ulong i = 0; i < count; i++, position += entry)
         {
-            // A tag that stands there twice counts as it stood first.
-            if (keep) _entries.TryAdd((ushort)Number(file, position, 2), ((int)Number(file, position + 2, 2), Number(file, position + 4, _isBigTiff ? 8 : 4), position + (_isBigTiff ? 12 : 8)));
+            // Of a repeated tag the first counts.
+            if (keep)
+            {
+                _entries.TryAdd(
+                    (ushort)Number(file, position, 2),
+                    ((int)Number(file, position + 2, 2), Number(file, position + 4, _isBigTiff ? 8 : 4), position + (_isBigTiff ? 12 : 8)));
+            }
         }
 
         next = Number(file, position, link);

@@ -2,7 +2,7 @@ using System.IO.Compression;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>Whether the packed bytes of a strip give as many bytes as its rows take.</summary>
+/// <summary>Checks that the packed bytes of a strip give as many bytes as its rows take.</summary>
 internal static class TiffStrip
 {
     internal static bool HasPackBits(ReadOnlySpan<byte> strip, long needed)

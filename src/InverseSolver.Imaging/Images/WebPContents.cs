@@ -3,7 +3,9 @@ using SixLabors.ImageSharp.PixelFormats;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>A WebP file: chunks up to the length that its head states. The decoder gets the image and its alpha; EXIF, profiles and texts are left aside.</summary>
+/// <summary>
+/// A WebP file: chunks up to the length that its head states. The decoder gets the image and its alpha; EXIF, profiles and texts are ignored.
+/// </summary>
 internal sealed class WebPContents : ImageContents
 {
     private const int Beyond = 64;
@@ -57,7 +59,7 @@ internal sealed class WebPContents : ImageContents
         return new WebPContents(header, orientation, image, alpha, isLossless);
     }
 
-    // The decoder goes on beyond the end of its data. Where what lies there makes a difference, data are missing.
+    // The decoder reads beyond the end of its data. Where the bytes there change the image, data are missing.
     internal override float[] Decode()
     {
         int plane = Header.Height * Header.Width;
@@ -121,7 +123,7 @@ internal sealed class WebPContents : ImageContents
 
         byte[] alpha = _alpha.Length == 0 ? [] : [.. Chunk("VP8X"u8, [16, 0, 0, 0, .. Size(Header.Width), .. Size(Header.Height)]), .. Chunk("ALPH"u8, _alpha)];
         byte[] chunks = [.. "WEBP"u8, .. alpha, .. Chunk(_isLossless ? "VP8L"u8 : "VP8 "u8, image)];
-        // Behind the last chunk the decoder takes a byte that only fills up for another chunk.
+        // After the last chunk the decoder mistakes a padding byte for another chunk.
         byte[] file = [.. "RIFF"u8, 0, 0, 0, 0, .. chunks.AsSpan(0, chunks.Length - (image.Length & 1))];
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(4), chunks.Length);
         return file;

@@ -3,7 +3,10 @@ namespace InverseSolver.Imaging;
 /// <summary>DICOM images and series as measurements on [0,1].</summary>
 internal static class DicomImport
 {
-    /// <summary>Brings an image to [0,1]: the largest value of all frames becomes 1, the smallest 0 where it is negative or where the file turns brightness over (MONOCHROME1). Padding is left out of both, and is 0.</summary>
+    /// <summary>
+    /// Brings an image to [0,1]: the largest value of all frames becomes 1, the smallest 0 where it is negative or where the file turns brightness over
+    /// (MONOCHROME1). Padding is left out of both, and is 0.
+    /// </summary>
     /// <exception cref="InvalidMeasurementException">The file cannot be read, its frames mean different things, or the problem takes k-space.</exception>
     internal static ImportedMeasurement Import(FormatReader reader, byte[] file, MeasurementKind kind)
     {
@@ -27,7 +30,7 @@ internal static class DicomImport
         DicomImage first = stack.Images[0];
         DicomFrame[] frames = [.. stack.Images.SelectMany(image => image.Frames)];
         (float smallest, float largest) = Extent(stack.Images);
-        // What is turned over has its zero at the end of the bits' range, which says nothing of the image.
+        // The zero of inverted values is the end of the bits' range, which is unrelated to the image.
         double offset = first.IsInverted ? smallest : Math.Min(0, smallest), scale = largest - offset;
         if (!(scale > 0)) throw new InvalidMeasurementException("The DICOM image is empty: no value is above 0, all are the same, or all are padding.");
         DisplayWindow?[] windows = [.. frames.Select(frame => frame.Window).Distinct()];
@@ -40,7 +43,8 @@ internal static class DicomImport
             Rows = first.Rows,
             Columns = first.Columns,
             Geometry = [.. frames.Select(frame => frame.Geometry)],
-            Details = [.. frames.Select(frame => new FrameDetails { EchoTimeMs = frame.EchoTimeMs, RepetitionTimeMs = frame.RepetitionTimeMs, FlipAngleDegrees = frame.FlipAngleDegrees })],
+            Details = [.. frames.Select(frame =>
+                new FrameDetails { EchoTimeMs = frame.EchoTimeMs, RepetitionTimeMs = frame.RepetitionTimeMs, FlipAngleDegrees = frame.FlipAngleDegrees })],
             FrameOfReferenceUid = first.FrameOfReferenceUid,
             Padding = padding,
             Window = windows is [var one] ? one : null,
@@ -60,14 +64,15 @@ internal static class DicomImport
             if (ValueSpread.Remark(Measured(stack.Images), offset, scale) is { } narrow) yield return narrow;
             if (stack.Images.Any(image => image.IsLossy)) yield return "The DICOM image was once compressed with loss.";
             if (padding is not null)
-                yield return $"{padding.Count(value => !float.IsNaN(value))} pixels of the DICOM image are padding (PixelPaddingValue): they are left out of the scale, are black in the measurement, and are padding in the DICOM and NIfTI files of the result.";
+                yield return $"{padding.Count(value => !float.IsNaN(value))} pixels of the DICOM image are padding (PixelPaddingValue): "
+                    + "they are left out of the scale, are black in the measurement, and are padding in the DICOM and NIfTI files of the result.";
         }
     }
 
     private static float[] Measured(IReadOnlyList<DicomImage> images) => images is [{ Padding: null } one] ? one.Values
         : [.. images.SelectMany(image => image.Padding is null ? image.Values : image.Values.Where((_, i) => !image.Padding[i]))];
 
-    // What is no padding; where all is padding, nothing.
+    // The values that are not padding; none where all are.
     private static (float Smallest, float Largest) Extent(IEnumerable<DicomImage> images)
     {
         (float smallest, float largest) = (float.PositiveInfinity, float.NegativeInfinity);
@@ -84,11 +89,12 @@ internal static class DicomImport
         return smallest > largest ? (0, 0) : (smallest, largest);
     }
 
-    // The file's value where that is padding, NaN elsewhere. What lies on the scale, as a padding of 0 mostly does, is a value like any other.
+    // The file's value where it is padding, NaN elsewhere. A padding value on the scale, mostly 0, is treated as any other value.
     private static float[]? Padding(IReadOnlyList<DicomImage> images, double offset, float largest)
     {
         if (images.All(image => image.Padding is null)) return null;
-        float[] padding = [.. images.SelectMany(image => image.Values.Select((value, i) => image.Padding?[i] == true && (value < offset || value > largest) ? value : float.NaN))];
+        float[] padding = [.. images.SelectMany(image =>
+            image.Values.Select((value, i) => image.Padding?[i] == true && (value < offset || value > largest) ? value : float.NaN))];
         return padding.All(float.IsNaN) ? null : padding;
     }
 

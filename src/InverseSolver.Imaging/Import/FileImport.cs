@@ -1,6 +1,6 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>Turns the files of a request into arrays, told apart by how they begin.</summary>
+/// <summary>Turns the files of a request into arrays; a file's format is recognised by its first bytes.</summary>
 /// <param name="reader">Parses HDF5 and DICOM.</param>
 /// <param name="maxPixels">Pixels of an image, or elements of an array's last two dimensions, at most.</param>
 public sealed class FileImport(FormatReader reader, long maxPixels)
@@ -20,21 +20,32 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
     /// <param name="kind">What the problem takes.</param>
     /// <param name="file">The file.</param>
     /// <param name="header">The .hdr file of a .cfl; null for all others.</param>
-    /// <param name="withMask">Whether the problem asks for the file <c>mask</c>.</param>
+    /// <param name="withMask">True where the problem asks for the file <c>mask</c>.</param>
     /// <param name="trajectory">The file <c>trajectory</c> that was sent with it; BART's is read with its k-space, others by <see cref="Read"/>.</param>
-    /// <param name="unit">What the numbers of a trajectory in a raw-data file count; null: to be told from how large they are.</param>
-    /// <param name="convention">How the directions of an ISMRMRD file are understood.</param>
-    /// <exception cref="InvalidMeasurementException">The file is damaged, too large, not for this problem, or has no directions that the convention could be applied to.</exception>
+    /// <param name="unit">The unit of a trajectory in a raw-data file; null: to be inferred from its largest number.</param>
+    /// <param name="convention">The convention for the directions of an ISMRMRD file.</param>
+    /// <exception cref="InvalidMeasurementException">
+    /// The file is damaged, too large, not for this problem, or has no directions that the convention could be applied to.
+    /// </exception>
     public ImportedMeasurement ReadMeasurement(
-        MeasurementKind kind, byte[] file, byte[]? header, bool withMask, byte[]? trajectory = null, RawTrajectoryUnit? unit = null, VendorConvention convention = VendorConvention.Auto)
+        MeasurementKind kind, byte[] file, byte[]? header, bool withMask, byte[]? trajectory = null, RawTrajectoryUnit? unit = null,
+        VendorConvention convention = VendorConvention.Auto)
     {
         if (header is null) RawMriFile.RefuseMatlab(file);
         RawMri? raw = header is null && RawMriFile.IsHdf5(file) ? RawMriFile.Read(reader, file, unit, convention) : null;
         if (convention == VendorConvention.Siemens && raw?.Layout != "ismrmrd")
-            throw new InvalidMeasurementException("vendorConvention siemens is about the directions in an ISMRMRD file, and the measurement is none: leave it out, or send auto or none.");
+            throw new InvalidMeasurementException(
+                "vendorConvention siemens applies to the directions in an ISMRMRD file, and the measurement is not one: leave it out, or send auto or none.");
         if (raw is not null) return RawMriImport.Import(raw, kind, withMask);
-        if (header is not null && Nifti.IsNifti(header)) throw new InvalidMeasurementException("The header is that of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
-        if (header is not null) return trajectory is null ? BartImport.Import(header, file, kind, maxElements) : BartImport.Import(header, file, kind, maxElements, trajectory);
+        if (header is not null && Nifti.IsNifti(header))
+        {
+            throw new InvalidMeasurementException(
+                "The header is that of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
+        }
+        if (header is not null)
+        {
+            return trajectory is null ? BartImport.Import(header, file, kind, maxElements) : BartImport.Import(header, file, kind, maxElements, trajectory);
+        }
         if (Npz.IsZip(file)) return DicomArchive.IsArchive(file) ? ReadSeries(kind, DicomArchive.Files(file, MaxSeriesBytes)) : ReadNpz(file);
         if (Nifti.IsNifti(file)) return NiftiImport.Import(file, kind, maxElements);
         if (DicomFile.IsDicom(file)) return DicomImport.Import(reader, file, kind);
@@ -45,13 +56,17 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
     /// <summary>Reads the DICOM files of one series as one stack of slices in the order of their places; other files among them are left out.</summary>
     /// <param name="kind">What the problem takes.</param>
     /// <param name="files">The files, in any order.</param>
-    /// <exception cref="InvalidMeasurementException">A file is damaged, they are too many or too large, not one series with one image at each place, or not for this problem.</exception>
+    /// <exception cref="InvalidMeasurementException">
+    /// A file is damaged, they are too many or too large, not one series with one image at each place, or not for this problem.
+    /// </exception>
     public ImportedMeasurement ReadSeries(MeasurementKind kind, IEnumerable<byte[]> files) => DicomImport.ImportSeries(reader, files, kind);
 
     /// <summary>Reads one of the other files: an image or .npy; a truth may be DICOM or NIfTI.</summary>
     /// <param name="name">Its name: masks, kernels and phases have no channels.</param>
     /// <param name="file">The file.</param>
-    /// <param name="origin">The measurement's, whose scale a DICOM or NIfTI truth takes over where that is one too; null: the file stands for itself.</param>
+    /// <param name="origin">
+    /// The measurement's, whose scale a DICOM or NIfTI truth takes over where the measurement is one too; null: the file is independent.
+    /// </param>
     /// <exception cref="InvalidMeasurementException">The file is damaged, too large, or of a kind that does not belong there.</exception>
     public ImportedFile Read(string name, byte[] file, MeasurementOrigin? origin = null)
     {
@@ -60,21 +75,25 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
         if (Npy.IsNpy(file)) return new ImportedFile(Checked(Npy.Read(file, maxElements), name), 0);
         if (DicomFile.IsDicom(file))
         {
-            return name is not "truth" ? throw new InvalidMeasurementException("A DICOM image can be the measurement, the truth or the reference only.")
+            return name is not "truth" ? throw new InvalidMeasurementException("A DICOM image can only be the measurement, the truth or the reference.")
                 : origin is { Format: "dicom" or "nifti" } ? DicomImport.Import(reader, file, origin)
                 : DicomImport.Import(reader, file, MeasurementKind.Image).Files["measurement"];
         }
 
         if (Nifti.IsNifti(file))
         {
-            return name is not "truth" ? throw new InvalidMeasurementException("A NIfTI volume can be the measurement, the truth or the reference only.")
+            return name is not "truth" ? throw new InvalidMeasurementException("A NIfTI volume can only be the measurement, the truth or the reference.")
                 : origin is { Format: "dicom" or "nifti" } ? NiftiImport.Import(file, origin, maxElements)
                 : NiftiImport.Import(file, MeasurementKind.Image, maxElements).Files["measurement"];
         }
 
-        if (RawMriFile.IsHdf5(file) || Npz.IsZip(file)) throw new InvalidMeasurementException("HDF5 and .npz can be the measurement only; this file is an image or .npy.");
+        if (RawMriFile.IsHdf5(file) || Npz.IsZip(file))
+        {
+            throw new InvalidMeasurementException("HDF5 and .npz files can only be the measurement; send this file as an image or .npy.");
+        }
         Image image = ImageFile.Read(file, new ImageLimits((int)Math.Min(maxPixels, int.MaxValue)));
-        return new ImportedFile(flat ? Flatten(image, name) : new ArrayData([image.Channels, image.Height, image.Width], image.Values), image.BitDepth == 8 ? EightBit : 0);
+        return new ImportedFile(
+            flat ? Flatten(image, name) : new ArrayData([image.Channels, image.Height, image.Width], image.Values), image.BitDepth == 8 ? EightBit : 0);
     }
 
     private ImportedMeasurement ReadNpz(byte[] file)
@@ -86,10 +105,14 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
             if (name != "measurement" && !Names.Contains(name))
                 throw new InvalidMeasurementException($"The .npz file has an array of another name than measurement (or kspace), {string.Join(", ", Names)}.");
             if (!files.TryAdd(name, new ImportedFile(Checked(Npz.Read(file, entry, maxElements), name), 0)))
-                throw new InvalidMeasurementException("The .npz file has both a measurement and a kspace, which are the same.");
+                throw new InvalidMeasurementException(
+                    "The .npz file has both an array 'measurement' and an array 'kspace', which mean the same: leave one out.");
         }
 
-        if (!files.TryGetValue("measurement", out ImportedFile? measurement)) throw new InvalidMeasurementException("The archive holds neither an array 'measurement' (or 'kspace'), as .npz does, nor DICOM images.");
+        if (!files.TryGetValue("measurement", out ImportedFile? measurement))
+        {
+            throw new InvalidMeasurementException("The archive holds neither an array 'measurement' (or 'kspace') nor DICOM images.");
+        }
         return new ImportedMeasurement(files, OfArray(measurement.Array, "npz"));
     }
 
@@ -112,7 +135,10 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
         ReadOnlySpan<float> first = image.Values.AsSpan(0, plane);
         for (int channel = 1; channel < image.Channels; channel++)
         {
-            if (!first.SequenceEqual(image.Values.AsSpan(channel * plane, plane))) throw new InvalidMeasurementException($"The {name} is coloured; it has to be grey.");
+            if (!first.SequenceEqual(image.Values.AsSpan(channel * plane, plane)))
+            {
+                throw new InvalidMeasurementException($"The {name} is coloured: send a grey image.");
+            }
         }
 
         return new ArrayData([image.Height, image.Width], first.ToArray());

@@ -1,6 +1,9 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>What is known of a measurement beside its values. It may name a patient: no log and no answer holds it; <see cref="Report"/> says what may be told.</summary>
+/// <summary>
+/// The origin and description of a measurement. It may name a patient, so no log and no answer may hold it; <see cref="Report"/> has the part that may be
+/// shown.
+/// </summary>
 public sealed record MeasurementOrigin
 {
     /// <summary>A plain image or array.</summary>
@@ -15,10 +18,14 @@ public sealed record MeasurementOrigin
     /// <summary>In the file's units.</summary>
     public double Offset { get; init; }
 
-    /// <summary>What a given noise level is divided by: <see cref="Scale"/> where it is in the file's units (raw data), 1 where it is on [0,1] (images).</summary>
+    /// <summary>
+    /// The divisor of a stated noise level: <see cref="Scale"/> where the level is in the file's units (raw data), 1 where it is on [0,1] (images).
+    /// </summary>
     public double NoiseScale { get; init; } = 1;
 
-    /// <summary>Rows of the image to be solved for, where a trajectory's samples do not say; else of the measurement. 0: nor does the file.</summary>
+    /// <summary>
+    /// Rows of the image to reconstruct, where a trajectory's samples do not state them; else of the measurement. 0: the file does not state them.
+    /// </summary>
     public int Rows { get; init; }
 
     /// <summary>Its columns; 0 as for rows.</summary>
@@ -27,7 +34,7 @@ public sealed record MeasurementOrigin
     /// <summary>Of each frame; an entry, or all, is null where the file does not say.</summary>
     public IReadOnlyList<FrameGeometry?>? Geometry { get; init; }
 
-    /// <summary>What tells each frame from others; null: nothing.</summary>
+    /// <summary>The details of each frame; null: none.</summary>
     public IReadOnlyList<FrameDetails?>? Details { get; init; }
 
     /// <summary>The coordinate system that <see cref="Geometry"/> is given in; null or empty where the file does not say.</summary>
@@ -36,14 +43,15 @@ public sealed record MeasurementOrigin
     /// <summary>The file's values where they are padding (DICOM), in its units, and NaN elsewhere: (frames, rows, columns). Null: none is.</summary>
     public float[]? Padding { get; init; }
 
-    /// <summary>How the frames lie in the file, where it is NIfTI.</summary>
+    /// <summary>The layout of the frames in a NIfTI file.</summary>
     public NiftiLayout? Layout { get; init; }
 
-    /// <summary>The size of a pixel and the slices' thickness, where the file says that but not where its slices lie; 0: not known.</summary>
+    /// <summary>The size of a pixel and the slices' thickness, where the file states these but not the position of its slices; 0: unknown.</summary>
     public (double Row, double Column, double Slice) PixelMm { get; init; }
 
     /// <summary>
-    /// Rows and columns that the solved image is cut to, around its middle: of a scan with gaps between its lines the whole field of view overlaps until it is solved. Null: the image is as it is to be.
+    /// Rows and columns to which the reconstructed image is cropped around its middle: a scan with gaps between its lines must be reconstructed in its whole
+    /// field of view. Null: no crop.
     /// </summary>
     public (int Rows, int Columns)? Crop { get; init; }
 
@@ -62,16 +70,16 @@ public sealed record MeasurementOrigin
     /// <summary>Its modality: MR, CT, ...</summary>
     public string? Modality { get; init; }
 
-    /// <summary>What was assumed of the data, corrected or left out and may be wrong, in sentences: they are among the warnings.</summary>
+    /// <summary>Sentences on assumptions, corrections and omissions that may be wrong; they are among the warnings.</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
 
-    /// <summary>What is done with every file of its kind, in sentences: the report alone has it.</summary>
+    /// <summary>Sentences on the processing that every file of this kind undergoes; only the report has them.</summary>
     public IReadOnlyList<string> Routine { get; init; } = [];
 
-    /// <summary>Whether it is a scan of a patient, so that its result is written as one.</summary>
+    /// <summary>True where the measurement is a scan of a patient, so that its result is written as one.</summary>
     public bool IsScan => Format is "ismrmrd" or "fastmri" or "dicom" or "nifti";
 
-    /// <summary>Where pixels lie, of an image of the same field of view with other sizes; null where that is not known of every frame.</summary>
+    /// <summary>Returns the geometry of an image of the same field of view with other sizes; null where the geometry of any frame is unknown.</summary>
     /// <param name="frames">Frames of the image.</param>
     /// <param name="rows">Its rows.</param>
     /// <param name="columns">Its columns.</param>
@@ -98,7 +106,31 @@ public sealed record MeasurementOrigin
         return padding;
     }
 
-    /// <summary>What may be told; nothing of a patient.</summary>
+    /// <summary>Returns the part that may be shown, without anything of a patient.</summary>
     public OriginReport Report() => new(
-        Format, Scale, Offset, [.. Remarks, .. Routine], Geometry is null || Geometry.Contains(null) ? null : [.. Geometry.Select(frame => PlaceReport.Of(frame!))]);
+        Format, Scale, Offset, [.. Remarks, .. Routine],
+        Geometry is null || Geometry.Contains(null) ? null : [.. Geometry.Select(frame => PlaceReport.Of(frame!))]);
+}
+
+/// <summary>The part of a report that describes a measurement's file.</summary>
+/// <param name="Format">array, npz, bart, ismrmrd, fastmri, dicom or nifti.</param>
+/// <param name="Scale">The measurement is the file's values less the offset, over this.</param>
+/// <param name="Offset">In the file's units.</param>
+/// <param name="Remarks">Sentences on assumptions, corrections, omissions and processing.</param>
+/// <param name="Geometry">The position of each frame; null where the file does not state it.</param>
+public sealed record OriginReport(string Format, double Scale, double Offset, IReadOnlyList<string> Remarks, IReadOnlyList<PlaceReport>? Geometry);
+
+/// <summary>The position of a frame in a report, in DICOM's terms.</summary>
+/// <param name="ImagePositionPatient">Centre of the first pixel, mm, LPS.</param>
+/// <param name="ImageOrientationPatient">Directions of growing columns and of growing rows.</param>
+/// <param name="PixelSpacing">Between rows and between columns, mm.</param>
+/// <param name="SliceThickness">mm; null: not known.</param>
+public sealed record PlaceReport(
+    IReadOnlyList<double> ImagePositionPatient, IReadOnlyList<double> ImageOrientationPatient, IReadOnlyList<double> PixelSpacing, double? SliceThickness)
+{
+    internal static PlaceReport Of(FrameGeometry frame) => new(
+        [frame.Position.X, frame.Position.Y, frame.Position.Z],
+        [frame.AlongRow.X, frame.AlongRow.Y, frame.AlongRow.Z, frame.AlongColumn.X, frame.AlongColumn.Y, frame.AlongColumn.Z],
+        [frame.RowSpacingMm, frame.ColumnSpacingMm],
+        frame.SliceThicknessMm);
 }

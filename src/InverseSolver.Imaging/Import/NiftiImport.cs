@@ -8,9 +8,13 @@ internal static class NiftiImport
     internal static ImportedMeasurement Import(byte[] file, MeasurementKind kind, long maxVoxels)
     {
         if (kind != MeasurementKind.Image)
-            throw new InvalidMeasurementException("A NIfTI volume holds an image, and no k-space: send the raw data (ISMRMRD, fastMRI HDF5, .npy, BART .cfl), or treat it as a measurement of another kind (denoising, super-resolution, inpainting).");
+            throw new InvalidMeasurementException(
+                "A NIfTI volume holds an image, not k-space: send the raw data (ISMRMRD, fastMRI HDF5, .npy, BART .cfl), "
+                    + "or treat it as a measurement of another kind (denoising, super-resolution, inpainting).");
         NiftiSlices slices = NiftiSlices.Read(file, maxVoxels);
-        NiftiLayout layout = slices.Geometry is [var first, ..] ? NiftiLayout.Shown(first.AlongRow, first.AlongColumn) : new NiftiLayout(false, false, false);
+        NiftiLayout layout = slices.Geometry is [var first, ..]
+            ? NiftiLayout.Radiological(first.AlongRow, first.AlongColumn)
+            : new NiftiLayout(false, false, false);
         (int rows, int columns) = layout.IsTransposed ? (slices.Columns, slices.Rows) : (slices.Rows, slices.Columns);
         double offset = Math.Min(0, slices.Values.Min()), scale = slices.Values.Max() - offset;
         if (!(scale > 0)) throw new InvalidMeasurementException("The NIfTI volume is empty: no value is above 0, or all are the same.");
@@ -32,7 +36,14 @@ internal static class NiftiImport
     internal static ImportedFile Import(byte[] file, MeasurementOrigin origin, long maxVoxels)
     {
         NiftiSlices slices = NiftiSlices.Read(file, maxVoxels);
-        return Scaled(slices, origin with { Layout = slices.Geometry is [var first, ..] ? NiftiLayout.Shown(first.AlongRow, first.AlongColumn) : new NiftiLayout(false, false, false) });
+        return Scaled(
+            slices,
+            origin with
+            {
+                Layout = slices.Geometry is [var first, ..]
+                    ? NiftiLayout.Radiological(first.AlongRow, first.AlongColumn)
+                    : new NiftiLayout(false, false, false),
+            });
     }
 
     // Whole numbers were rounded to them.

@@ -6,12 +6,13 @@ internal static class RawMriImport
     /// <summary>Sorts a scan into files.</summary>
     /// <param name="raw">The scan.</param>
     /// <param name="kind">What the problem takes.</param>
-    /// <param name="withMask">Whether the problem asks for the file <c>mask</c>; else the zeros say the same.</param>
+    /// <param name="withMask">True where the problem asks for the file <c>mask</c>; else the zeros of k-space mark the gaps.</param>
     /// <exception cref="InvalidMeasurementException">The problem takes something else.</exception>
     internal static ImportedMeasurement Import(RawMri raw, MeasurementKind kind, bool withMask)
     {
         if (kind == MeasurementKind.Image)
-            throw new InvalidMeasurementException("Raw data hold k-space, not an image; the problem to be solved is parallelMri, or mri where there is one coil.");
+            throw new InvalidMeasurementException(
+                "Raw data hold k-space, not an image; the problem to be solved is parallelMri, or mri where there is one coil.");
         var files = new Dictionary<string, ImportedFile>();
         int[] frames = raw.Frames == 1 ? [] : [raw.Frames];
         var origin = new MeasurementOrigin
@@ -31,11 +32,19 @@ internal static class RawMriImport
         int samples = raw.Trajectory is null ? 0 : raw.KSpace.Length / 2 / raw.Frames / raw.Coils;
         int[] range = raw.Trajectory is null ? [raw.Rows, raw.Columns] : [samples];
         if (withMask && raw.Trajectory is null)
-            Add("mask", raw.Mask.Length == raw.Rows * raw.Columns ? [raw.Rows, raw.Columns] : [.. frames, raw.Rows, raw.Columns], Array.ConvertAll(raw.Mask, m => m ? 1f : 0f), false);
+            Add(
+                "mask", raw.Mask.Length == raw.Rows * raw.Columns ? [raw.Rows, raw.Columns] : [.. frames, raw.Rows, raw.Columns],
+                Array.ConvertAll(raw.Mask, m => m ? 1f : 0f), false);
         if (kind == MeasurementKind.SingleCoil)
         {
-            if (raw.Coils != 1) throw new InvalidMeasurementException($"The file has {raw.Coils} coils; the problem mri takes one, parallelMri takes all of them.");
-            if (raw.Trajectory is not null) throw new InvalidMeasurementException("The samples lie along a trajectory; parallelMri takes them, with one coil too.");
+            if (raw.Coils != 1)
+            {
+                throw new InvalidMeasurementException($"The file has {raw.Coils} coils; the problem mri takes one, parallelMri takes all of them.");
+            }
+            if (raw.Trajectory is not null)
+            {
+                throw new InvalidMeasurementException("The samples lie along a trajectory; parallelMri takes them, with one coil too.");
+            }
             (float[] values, double scale) = SingleCoilScale.Apply(raw.KSpace, raw.Rows, raw.Columns);
             Add("measurement", [.. frames, raw.Rows, raw.Columns], values, true);
             return new ImportedMeasurement(files, origin with { Scale = scale, NoiseScale = scale });

@@ -2,52 +2,70 @@ using System.Text;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>Whether a reference belongs to a measurement: what both say of patient, study and place is compared. Nothing of it is told but what differs.</summary>
+/// <summary>
+/// Checks that a reference belongs to a measurement: patient, study and place of both are compared. Only the names of differing fields are reported.
+/// </summary>
 public static class ReferenceCheck
 {
-    /// <summary>Refuses what cannot be the reference of a measurement's series.</summary>
+    /// <summary>Refuses a file that cannot be the reference of a measurement's series.</summary>
     /// <param name="reader">Parses DICOM.</param>
     /// <param name="reference">The whole file.</param>
     /// <param name="origin">The measurement's.</param>
-    /// <param name="force">Whether a reference of another patient, study or place is taken nevertheless.</param>
+    /// <param name="force">True where a reference of another patient, study or place is taken nevertheless.</param>
     /// <returns>The origin; where the reference was forced, with a remark that says so.</returns>
-    /// <exception cref="InvalidMeasurementException">It is neither a DICOM image nor a NIfTI volume with a place, cannot be read, or differs from the measurement and is not forced.</exception>
+    /// <exception cref="InvalidMeasurementException">
+    /// It is neither a DICOM image nor a NIfTI volume with a place, cannot be read, or differs from the measurement and is not forced.
+    /// </exception>
     public static MeasurementOrigin Check(FormatReader reader, byte[] reference, MeasurementOrigin origin, bool force)
     {
         (StudyInformation named, Box[] places) = Nifti.IsNifti(reference) ? OfVolume(reader, reference) : OfImage(reader, reference);
         StudyInformation measured = (origin.Dicom.IsEmpty ? origin.Study : DicomFile.ReadStudy(reader, origin.Dicom)) ?? new StudyInformation();
         List<string> differences = Differences(measured, named);
-        // One exam has images in many places; where nothing says that it is one, the places must meet.
-        bool isOneExam = BothName(Uid(measured.StudyInstanceUid), Uid(named.StudyInstanceUid)) || BothName(Uid(measured.FrameOfReferenceUid), Uid(named.FrameOfReferenceUid));
+        // An exam has images at many positions; without a common UID the positions must overlap.
+        bool isOneExam = BothName(Uid(measured.StudyInstanceUid), Uid(named.StudyInstanceUid))
+            || BothName(Uid(measured.FrameOfReferenceUid), Uid(named.FrameOfReferenceUid));
         if (!isOneExam && !Meet(Boxes(origin.Geometry ?? [], origin.Rows, origin.Columns), places)) differences.Add("the place in the patient");
         if (differences.Count == 0)
         {
             bool hasOtherName = BothName(Name(measured.PatientName), Name(named.PatientName)) && Name(measured.PatientName) != Name(named.PatientName);
-            return hasOtherName ? origin with { Remarks = [.. origin.Remarks, "The reference and the measurement have one patient ID and two names: check that they are of one patient."] } : origin;
+            return hasOtherName
+                ? origin with
+                {
+                    Remarks = [
+                        .. origin.Remarks,
+                        "The reference and the measurement have the same patient ID and different names: check that they belong to one patient."],
+                }
+                : origin;
         }
 
         string list = string.Join(", ", differences);
         return force ? origin with { Remarks = [.. origin.Remarks, $"The reference was forced, although it and the measurement differ in {list}."] }
             : throw new InvalidMeasurementException(
-                $"The reference does not belong to the measurement: they differ in {list}. Send a DICOM image of the measured patient and study; \"reference\": \"force\" (--force-reference) takes this one nevertheless.");
+                $"The reference does not belong to the measurement: they differ in {list}. Send a DICOM image of the measured patient and study; "
+                    + "\"reference\": \"force\" (--force-reference) takes this one nevertheless.");
     }
 
     private static (StudyInformation Named, Box[] Places) OfImage(FormatReader reader, byte[] reference)
     {
-        if (!DicomFile.IsDicom(reference)) throw new InvalidMeasurementException("The reference is a DICOM image, or a NIfTI volume whose place the result has; this file is neither.");
+        if (!DicomFile.IsDicom(reference))
+        {
+            throw new InvalidMeasurementException(
+                "The reference must be a DICOM image, or a NIfTI volume with the position of the result; this file is neither.");
+        }
         DicomImage image = DicomFile.Read(reader, reference);
         return (DicomFile.ReadStudy(reader, reference), Boxes([.. image.Frames.Select(frame => frame.Geometry)], image.Rows, image.Columns));
     }
 
-    // A volume names nobody.
+    // A NIfTI volume has no patient data.
     private static (StudyInformation Named, Box[] Places) OfVolume(FormatReader reader, byte[] reference)
     {
         NiftiSlices volume = NiftiSlices.Read(reference, reader.Limits.Elements);
         return volume.Geometry is { } places ? (new StudyInformation(), Boxes(places, volume.Rows, volume.Columns))
-            : throw new InvalidMeasurementException("The reference is a NIfTI volume that does not say where its slices lie, so there is nothing that it could be a reference of.");
+            : throw new InvalidMeasurementException(
+                "The reference is a NIfTI volume that does not state the position of its slices, so nothing can be taken from it.");
     }
 
-    // What both name and is not the same. Names, which are written in many ways, tell patients apart only where one of the two has no identifier.
+    // The fields that both state and that differ. Names, which are written in many ways, count only where one of the two has no identifier.
     private static List<string> Differences(StudyInformation a, StudyInformation b)
     {
         var found = new List<string>();
@@ -69,19 +87,26 @@ public static class ReferenceCheck
 
     private static bool BothName(string? a, string? b) => !string.IsNullOrWhiteSpace(a) && !string.IsNullOrWhiteSpace(b);
 
-    // A single number, as some converters write it, is the scanner's own and no UID.
+    // A single number, as some converters write it, is the scanner's counter and not a UID.
     private static string? Uid(string? text) => DicomText.Uid(text) is { } uid && uid.Contains('.') ? uid : null;
 
-    // Other than male and female says nothing against either.
+    // Codes other than male and female do not contradict either.
     private static string? Sex(string? text) => text?.Trim() is "M" or "F" ? text : null;
 
-    // Families and given names without what formats put between them, of the alphabetic writing alone.
+    // Family and given names without separators, in the alphabetic representation only.
     private static string? Name(string? text) =>
-        text is null ? null : string.Join(' ', text.Split('=')[0].Split((char[])['^', ',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Normalize(NormalizationForm.FormC).ToUpperInvariant();
+        text is null
+            ? null
+            : string.Join(
+                ' ',
+                text.Split('=')[0].Split(
+                    (char[])['^', ',', ' '],
+                    StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Normalize(NormalizationForm.FormC).ToUpperInvariant();
 
-    private static Box[] Boxes(IReadOnlyList<FrameGeometry?> frames, int rows, int columns) => [.. frames.OfType<FrameGeometry>().Distinct().Select(frame => Box.Of(frame, rows, columns))];
+    private static Box[] Boxes(IReadOnlyList<FrameGeometry?> frames, int rows, int columns) =>
+        [.. frames.OfType<FrameGeometry>().Distinct().Select(frame => Box.Of(frame, rows, columns))];
 
-    // What is not known may meet anything.
+    // An unknown position may overlap any other.
     private static bool Meet(Box[] these, Box[] those) => these.Length == 0 || those.Length == 0 || these.Any(a => those.Any(a.Meets));
 
     /// <summary>The tissue that a slice shows.</summary>
@@ -91,11 +116,12 @@ public static class ReferenceCheck
         {
             PatientVector right = columns * frame.ColumnSpacingMm * frame.AlongRow, down = rows * frame.RowSpacingMm * frame.AlongColumn;
             double thickness = Math.Max(frame.SliceThicknessMm ?? frame.RowSpacingMm, frame.SliceSpacingMm ?? 0);
-            PatientVector centre = frame.Position - (0.5 * frame.ColumnSpacingMm * frame.AlongRow) - (0.5 * frame.RowSpacingMm * frame.AlongColumn) + (0.5 * right) + (0.5 * down);
+            PatientVector centre = frame.Position - (0.5 * frame.ColumnSpacingMm * frame.AlongRow) - (0.5 * frame.RowSpacingMm * frame.AlongColumn)
+                + (0.5 * right) + (0.5 * down);
             return new Box(centre, [right, down, thickness * frame.Normal]);
         }
 
-        // Boxes are apart where a plane lies between them: its normal is one of their sides' or a product of two.
+        // Boxes are disjoint where a plane separates them, whose normal is that of a side or a product of two edges.
         internal bool Meets(Box other)
         {
             PatientVector way = other.Centre - Centre;

@@ -5,7 +5,7 @@ namespace InverseSolver.Imaging;
 /// <summary>Brings k-space of one coil, which scanners give in units of their own, to that of an image on [0,1].</summary>
 internal static class SingleCoilScale
 {
-    // Above it lie spikes and vessels.
+    // Spikes and vessels lie above this quantile.
     private const double Quantile = 0.99;
 
     /// <summary>Divides by the 0.99 quantile of the zero-filled images' magnitude.</summary>

@@ -1,13 +1,15 @@
+using System.Globalization;
+
 namespace InverseSolver.Imaging;
 
 /// <summary>Finds images that a scale leaves almost without contrast: an offset that was not taken out, or padding that is not declared.</summary>
 internal static class ValueSpread
 {
-    // Shares of the pixels that are left out at either end, of the scale that the rest must fill, and of the pixels that must hold one value for it to be padding.
+    // The share of pixels left out at either end, the share of the scale that the rest must fill, and the share of pixels of one value that makes it padding.
     private const double Outliers = 0.001, Least = 0.1, Padding = 0.01;
 
-    // Sorting a volume takes seconds, and nearly all images show in one pass that neither remark is due: that needs nearly all values but those that equal the smallest in a tenth of the scale, hence
-    // in three neighbours of its twenty parts.
+    // Sorting a volume takes seconds, and for nearly all images one pass shows that no remark is needed: either remark needs nearly all values, except those
+    // equal to the smallest, within a tenth of the scale, hence within three neighbours of its twenty bins.
     private static bool UsesScale(float[] values, double offset, double scale)
     {
         const int parts = 20;
@@ -19,10 +21,10 @@ internal static class ValueSpread
         return most < counts.Sum() - (2 * (int)(Outliers * values.Length));
     }
 
-    /// <summary>Names what squeezes the values together.</summary>
+    /// <summary>Describes the reason why the values fill little of the scale.</summary>
     /// <param name="values">The image's, without its padding, in the file's units.</param>
     /// <param name="offset">The value that becomes 0.</param>
-    /// <param name="scale">How much above it the value is that becomes 1.</param>
+    /// <param name="scale">The distance from there to the value that becomes 1.</param>
     /// <returns>A sentence for the caller; null where the values use the scale.</returns>
     internal static string? Remark(float[] values, double offset, double scale)
     {
@@ -34,13 +36,19 @@ internal static class ValueSpread
         {
             double rest = sorted[^(1 + skipped)] - sorted[lowest];
             if (rest < Least * scale && sorted[lowest] - sorted[0] > 0.5 * scale)
-                return FormattableString.Invariant($"{lowest} pixels hold {sorted[0]:G6}, all others {sorted[lowest]:G6} to {sorted[^1]:G6}, which is {100 * rest / scale:0.#} % of the scale. ")
+                return string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{lowest} pixels hold {sorted[0]:G6}, all others {sorted[lowest]:G6} to {sorted[^1]:G6}, "
+                        + $"which is {100 * rest / scale:0.#} % of the scale. ")
                     + "If they are padding, declare it (PixelPaddingValue) or set them to the background's value.";
         }
 
         double spread = sorted[^(1 + skipped)] - sorted[skipped];
         return spread >= Least * scale || spread == 0 ? null
-            : FormattableString.Invariant($"Nearly all pixels lie between {sorted[skipped]:G6} and {sorted[^(1 + skipped)]:G6}, which is {100 * spread / scale:0.#} % of the scale from {offset:G6} to {offset + scale:G6}: ")
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"Nearly all pixels lie between {sorted[skipped]:G6} and {sorted[^(1 + skipped)]:G6}, which is {100 * spread / scale:0.#} % of "
+                    + $"the scale from {offset:G6} to {offset + scale:G6}: ")
                 + "the model sees an image almost without contrast. Take out the offset, or the few values far from all others.";
     }
 }

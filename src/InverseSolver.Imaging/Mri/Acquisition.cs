@@ -29,10 +29,10 @@ internal sealed record Acquisition
     internal int Repetition { get; init; }
     internal int Set { get; init; }
 
-    /// <summary>Where the samples (channels, samples) begin, counted in complex numbers.</summary>
+    /// <summary>The offset of the samples (channels, samples), in complex numbers.</summary>
     internal int DataOffset { get; init; }
 
-    /// <summary>Where the trajectory (samples, dimensions) begins, counted in numbers.</summary>
+    /// <summary>The offset of the trajectory (samples, dimensions), in numbers.</summary>
     internal int TrajectoryOffset { get; init; }
 
     internal bool Has(AcquisitionFlags flags) => (Flags & flags) != 0;
@@ -84,4 +84,23 @@ internal sealed record Acquisition
         BinaryPrimitives.ReadSingleLittleEndian(header[at..]),
         BinaryPrimitives.ReadSingleLittleEndian(header[(at + 4)..]),
         BinaryPrimitives.ReadSingleLittleEndian(header[(at + 8)..]));
+}
+
+/// <summary>The flags of an ISMRMRD acquisition that matter here. Bit n-1 of the header's word is the flag that ISMRMRD numbers n.</summary>
+[Flags]
+internal enum AcquisitionFlags : ulong
+{
+    None = 0,
+    NoiseMeasurement = 1UL << 18,
+    ParallelCalibration = 1UL << 19,
+    ParallelCalibrationAndImaging = 1UL << 20,
+    Reverse = 1UL << 21,
+    Navigation = 1UL << 22,
+    PhaseCorrection = 1UL << 23,
+    HighPriorityFeedback = 1UL << 25,
+    Dummy = 1UL << 26,
+    RealTimeFeedback = 1UL << 27,
+    SurfaceCoilCorrection = 1UL << 28,
+    PhaseStabilisationReference = 1UL << 29,
+    PhaseStabilisation = 1UL << 30,
 }

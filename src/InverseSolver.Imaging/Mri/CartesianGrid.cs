@@ -1,6 +1,6 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>Where the lines of a Cartesian scan are put and averaged: (volumes, partitions, coils, rows, encoded columns).</summary>
+/// <summary>The grid on which the lines of a Cartesian scan are averaged: (volumes, partitions, coils, rows, encoded columns).</summary>
 internal sealed class CartesianGrid
 {
     private readonly MriEncoding _encoding;
@@ -16,16 +16,18 @@ internal sealed class CartesianGrid
         (_volumes, _partitions, _coils, _rows, _columns) = (volumes, encoding.Encoded.Z.Size, coils, _readout.Final, encoding.Encoded.Y.Size);
         double count = (double)volumes * _partitions * coils * _rows * _columns;
         if (count > Math.Min(maxElements, Array.MaxLength / 2))
-            throw new InvalidMeasurementException($"The k-space has {count:F0} samples ({volumes * (long)_partitions} frames, {coils} coils, {_rows} x {_columns}); at most {maxElements} are allowed.");
+            throw new InvalidMeasurementException(
+                $"The k-space has {count:F0} samples ({volumes * (long)_partitions} frames, {coils} coils, "
+                    + $"{_rows} x {_columns}); at most {maxElements} are allowed.");
         _sums = new float[2 * (long)count];
         _counts = new ushort[(long)count / coils];
     }
 
-    /// <summary>How the readout direction is treated.</summary>
+    /// <summary>The treatment of the readout direction.</summary>
     internal KSpaceAxis Readout => _readout;
 
     /// <summary>Adds one line.</summary>
-    /// <param name="volume">Which volume.</param>
+    /// <param name="volume">The index of the volume.</param>
     /// <param name="line">The line's header.</param>
     /// <param name="samples">All samples of the file, real and imaginary parts in turn.</param>
     internal void Add(int volume, Acquisition line, float[] samples)
@@ -53,7 +55,7 @@ internal sealed class CartesianGrid
 
     /// <summary>Averages, brings phase encoding and partitions to their final size and turns partitions into slices.</summary>
     /// <param name="phase">The phase-encoding axis of an image whose calibration lines these are; null: these are the image.</param>
-    /// <exception cref="InvalidMeasurementException">A 3-D scan whose partitions are not all measured alike, but for missing outer ones.</exception>
+    /// <exception cref="InvalidMeasurementException">The partitions of a 3-D scan are sampled differently, other than by missing outer ones.</exception>
     internal CartesianData Finish(KSpaceAxis? phase = null)
     {
         double noise = Average();
@@ -70,7 +72,9 @@ internal sealed class CartesianGrid
             phase.Apply(line).CopyTo(mask, i * columns);
         }
         bool averaged = noise < 1;
-        KSpaceAxis third = _partitions > 1 ? KSpaceAxis.Between(_encoding.Encoded.Z, _encoding.Recon.Z, mayCrop: true) : KSpaceAxis.Unchanged(1, _encoding.Recon.Z.Mm);
+        KSpaceAxis third = _partitions > 1
+            ? KSpaceAxis.Between(_encoding.Encoded.Z, _encoding.Recon.Z, mayCrop: true)
+            : KSpaceAxis.Unchanged(1, _encoding.Recon.Z.Mm);
         if (_partitions > 1)
         {
             data = third.Apply(data, _volumes, _coils * _rows * columns);
@@ -87,11 +91,22 @@ internal sealed class CartesianGrid
     private static int Place(int step, KSpaceLimits? limit, int size, string name)
     {
         int centre = limit?.Centre ?? size / 2;
-        if (limit is { } l && (step < l.Minimum || step > l.Maximum)) throw new InvalidMeasurementException($"A {name} counter of the ISMRMRD file is {step}, outside the header's limits {l.Minimum} to {l.Maximum}.");
-        // A header that names no centre for what has one step only leaves it at 0.
-        if (size == 1) return step == centre || step == 0 ? 0 : throw new InvalidMeasurementException($"The ISMRMRD file has several {name} steps where its header encodes one.");
+        if (limit is { } l && (step < l.Minimum || step > l.Maximum))
+        {
+            throw new InvalidMeasurementException($"A {name} counter of the ISMRMRD file is {step}, outside the header's limits {l.Minimum} to {l.Maximum}.");
+        }
+        // A header often leaves the centre of a single step at 0.
+        if (size == 1)
+        {
+            return step == centre || step == 0
+                ? 0
+                : throw new InvalidMeasurementException($"The ISMRMRD file has several {name} steps where its header encodes one.");
+        }
         int place = (size / 2) + step - centre;
-        return place >= 0 && place < size ? place : throw new InvalidMeasurementException($"A {name} counter of the ISMRMRD file ({step}, with {centre} in the centre) lies outside the encoded matrix of {size}.");
+        return place >= 0 && place < size
+            ? place
+            : throw new InvalidMeasurementException(
+                $"A {name} counter of the ISMRMRD file ({step}, with {centre} in the centre) lies outside the encoded matrix of {size}.");
     }
 
     // One line on the encoded grid. The centre of a line that was measured backwards counts from its beginning, too.
@@ -104,7 +119,8 @@ internal sealed class CartesianGrid
         {
             int at = (size / 2) + (line.Has(AcquisitionFlags.Reverse) ? line.CentreSample - s : s - line.CentreSample);
             if (at < 0 || at >= size)
-                throw new InvalidMeasurementException($"A line of the ISMRMRD file ({line.Samples} samples, centre at {line.CentreSample}) reaches beyond the encoded matrix of {size}.");
+                throw new InvalidMeasurementException(
+                    $"A line of the ISMRMRD file ({line.Samples} samples, centre at {line.CentreSample}) reaches beyond the encoded matrix of {size}.");
             measured[at] = true;
             for (int coil = 0; coil < _coils; coil++)
             {
@@ -115,7 +131,7 @@ internal sealed class CartesianGrid
         return (data, measured);
     }
 
-    // Returns the mean over the measured samples of one over how often each was measured: what averaging leaves of the noise's variance.
+    // Returns the mean of 1/n over the measured samples, n being the number of averages: the factor of averaging on the noise's variance.
     private double Average()
     {
         double sum = 0;
@@ -147,7 +163,7 @@ internal sealed class CartesianGrid
         return true;
     }
 
-    // The partitions that are measured, all alike, in one piece around the centre; those outside of it count as zeros. Of an image it is half of them at least.
+    // The measured partitions, sampled alike and contiguous around the centre; the others count as zeros. An image needs at least half of them.
     private (int First, int Count) Partitions(bool isImage)
     {
         int plane = _rows * _columns;
@@ -160,7 +176,9 @@ internal sealed class CartesianGrid
                     fits = Plane(v, p)[i] > 0 == Plane(v, centre)[i] > 0;
         return fits || _partitions == 1
             ? (first, count)
-            : throw new InvalidMeasurementException("The 3-D scan is undersampled along its partitions (kspace_encode_step_2). Such scans are not supported: every line must be measured in all partitions or in none, but for outer partitions that are missing altogether.");
+            : throw new InvalidMeasurementException(
+                "The 3-D scan is undersampled along its partitions (kspace_encode_step_2). Such scans are not supported: "
+                    + "every line must be measured in all partitions or in none, except for outer partitions that are missing entirely.");
 
         ReadOnlySpan<ushort> Plane(int volume, int partition) => _counts.AsSpan(((volume * _partitions) + partition) * plane, plane);
     }
@@ -168,11 +186,14 @@ internal sealed class CartesianGrid
     private bool[] Repeat(bool[] mask, int plane, int slices)
     {
         bool[] repeated = new bool[(long)_volumes * slices * plane];
-        for (int i = 0; i < _volumes * slices; i++) Array.Copy(mask, (((long)(i / slices) * _partitions) + (_partitions / 2)) * plane, repeated, (long)i * plane, plane);
+        for (int i = 0; i < _volumes * slices; i++)
+        {
+            Array.Copy(mask, (((long)(i / slices) * _partitions) + (_partitions / 2)) * plane, repeated, (long)i * plane, plane);
+        }
         return repeated;
     }
 
-    // What a crop spreads to samples that do not count as measured.
+    // A crop spreads energy to samples that do not count as measured; it is removed.
     private void Clear(float[] data, bool[] mask, int frames, int columns)
     {
         int plane = _rows * columns;
@@ -188,3 +209,19 @@ internal sealed class CartesianGrid
         }
     }
 }
+
+/// <summary>A finished <see cref="CartesianGrid"/>.</summary>
+/// <param name="KSpace">(volumes x slices, coils, rows, columns), real and imaginary parts in turn.</param>
+/// <param name="Mask">(volumes x slices, rows, columns).</param>
+/// <param name="Slices">The slices into which each volume was transformed; 1 for a 2-D scan.</param>
+/// <param name="Rows">Rows.</param>
+/// <param name="Columns">Columns.</param>
+/// <param name="Readout">The processing of the readout direction.</param>
+/// <param name="Phase">The processing of the phase-encoding direction.</param>
+/// <param name="Third">The processing of the partition direction.</param>
+/// <param name="Partitions">The partitions that were measured; the others are zeros.</param>
+/// <param name="NoiseFactor">The noise's variance over that of one acquired sample.</param>
+/// <param name="Averaged">True where samples were measured several times.</param>
+internal sealed record CartesianData(
+    float[] KSpace, bool[] Mask, int Slices, int Rows, int Columns, KSpaceAxis Readout, KSpaceAxis Phase, KSpaceAxis Third, (int First, int Count) Partitions,
+    double NoiseFactor, bool Averaged);

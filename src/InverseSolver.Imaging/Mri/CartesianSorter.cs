@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace InverseSolver.Imaging;
 
-/// <summary>Lines of a Cartesian scan to k-space, by their counters.</summary>
+/// <summary>Sorts the lines of a Cartesian scan into k-space by their counters.</summary>
 internal static class CartesianSorter
 {
-    // A frame with fewer samples than this share of the others' is not complete; random masks of one density differ by less.
+    // A frame with fewer samples than this share of the others' is incomplete; random masks of one density differ by less.
     private const double LeastComplete = 0.95;
 
     internal static RawMri Sort(IsmrmrdScan scan, long maxElements)
@@ -41,24 +41,30 @@ internal static class CartesianSorter
         foreach (Acquisition line in scan.Calibration) grid.Add(order.SliceOf(line), line, scan.Samples);
         Acquisition[] between = Between(scan, order);
         foreach (Acquisition line in between) grid.Add(order.SliceOf(line), line, scan.Samples);
-        scan.Routine.Add($"{scan.Calibration.Count} separate calibration lines{(between.Length == 0 ? "" : $", and {between.Length} of the image between them")}.");
+        scan.Routine.Add(
+            $"{scan.Calibration.Count} separate calibration lines{(between.Length == 0 ? "" : $", and {between.Length} of the image between them")}.");
         CartesianData data = grid.Finish(image.Phase);
-        return new CalibrationLines(data.KSpace, data.Mask, [.. order.Lines.SelectMany(line => Enumerable.Range(order.SliceOf(line) * data.Slices, data.Slices))]);
+        return new CalibrationLines(
+            data.KSpace, data.Mask, [.. order.Lines.SelectMany(line => Enumerable.Range(order.SliceOf(line) * data.Slices, data.Slices))]);
     }
 
-    // Integrated calibration flags only the lines that the image's own sampling leaves out: what lies between these is the image's, and the block is whole with it. A calibration scan of its own has no gaps.
+    // Integrated calibration flags only lines that the image's sampling leaves out; the image's lines between them complete the block. A separate calibration
+    // scan has no gaps.
     private static Acquisition[] Between(IsmrmrdScan scan, FrameOrder order)
     {
         HashSet<(int Slice, int Step2, int Step1)> there = [.. scan.Calibration.Select(Place)];
-        Dictionary<int, (int First, int Last)> blocks = scan.Calibration.GroupBy(order.SliceOf).ToDictionary(slice => slice.Key, slice => (slice.Min(line => line.Step1), slice.Max(line => line.Step1)));
-        return [.. scan.Image.Where(line => blocks.TryGetValue(order.SliceOf(line), out (int First, int Last) block) && line.Step1 >= block.First && line.Step1 <= block.Last && there.Add(Place(line)))];
+        Dictionary<int, (int First, int Last)> blocks = scan.Calibration.GroupBy(order.SliceOf).ToDictionary(
+            slice => slice.Key, slice => (slice.Min(line => line.Step1), slice.Max(line => line.Step1)));
+        return [.. scan.Image.Where(line =>
+            blocks.TryGetValue(order.SliceOf(line), out (int First, int Last) block) && line.Step1 >= block.First && line.Step1 <= block.Last
+                && there.Add(Place(line)))];
 
         (int, int, int) Place(Acquisition line) => (order.SliceOf(line), line.Step2, line.Step1);
     }
 
     private static RawMriFrame[] Frames(FrameOrder order, CartesianData data, bool isTurned)
     {
-        // The slices of a 2-D scan lie apart as their positions do; those of a 3-D scan fill the slab.
+        // The spacing of 2-D slices follows from their positions; the slices of a 3-D scan fill the slab.
         double? spacing = SliceGeometry.Spacing([.. order.Slices.Select(slice => order.Lines.First(line => line.Slice == slice))]);
         if (data.Slices > 1) spacing = data.Third.PixelMm;
         return
@@ -84,21 +90,27 @@ internal static class CartesianSorter
     private static void Explain(IsmrmrdScan scan, CartesianData data)
     {
         if (scan.Encoding.Trajectory == "epi") scan.Remarks.Add(scan.Encoding.HasRamps
-            ? "Echo-planar lines are taken as Cartesian, and no phase correction is applied. The header describes samples on the gradient's ramps (rampUpTime), which are not equidistant: the image is distorted along the readout unless they were regridded before."
+            ? "Echo-planar lines are taken as Cartesian, and no phase correction is applied. "
+                + "The header describes samples on the gradient's ramps (rampUpTime), which are not equidistant: "
+                + "the image is distorted along the readout unless they were regridded before."
             : "Echo-planar lines are taken as Cartesian; no phase correction is applied.");
         if (scan.Image.Any(line => line.Has(AcquisitionFlags.Reverse))) scan.Routine.Add("Lines that were measured backwards are turned.");
         Explain(scan, data.Readout, "readout");
         Explain(scan, data.Phase, "phase-encoding");
         if (scan.Encoding.Recon.Y.Mm == 0 || scan.Encoding.Recon.X.Mm == 0)
-            scan.Remarks.Add("The header says no reconstructed field of view: the image has the encoded one, oversampling included.");
+            scan.Remarks.Add("The header states no reconstructed field of view: the image has the encoded one, oversampling included.");
         else if (data.Phase.Cropped == data.Phase.Encoded && scan.Encoding.Recon.Y.Mm < 0.999 * scan.Encoding.Encoded.Y.Mm)
-            scan.Remarks.Add("The image has the encoded field of view along the phase encoding, which is larger than the reconstructed one: an undersampled scan cannot be cropped before it is reconstructed.");
+            scan.Remarks.Add(
+                "The image has the encoded field of view along the phase encoding, which is larger than the reconstructed one: "
+                    + "an undersampled scan cannot be cropped before it is reconstructed.");
         if (data.Slices > 1)
         {
             Explain(scan, data.Third, "partition");
             scan.Routine.Add($"The 3-D scan is transformed into {data.Slices} slices.");
             if (data.Partitions.Count < data.Third.Encoded)
-                scan.Remarks.Add($"Slice partial Fourier: of {data.Third.Encoded} partitions {data.Partitions.First} to {data.Partitions.First + data.Partitions.Count - 1} are measured, the others are taken as 0.");
+                scan.Remarks.Add(
+                    $"Slice partial Fourier: of {data.Third.Encoded} partitions {data.Partitions.First} to "
+                        + $"{data.Partitions.First + data.Partitions.Count - 1} are measured, the others are taken as 0.");
         }
         if (data.Averaged) scan.Routine.Add("Lines that were measured several times are averaged.");
         Unmeasured(scan, data);
@@ -107,12 +119,13 @@ internal static class CartesianSorter
     private static void Explain(IsmrmrdScan scan, KSpaceAxis axis, string name)
     {
         if (axis.Cropped < axis.Encoded)
-            scan.Routine.Add(string.Create(CultureInfo.InvariantCulture, $"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
+            scan.Routine.Add(string.Create(
+                CultureInfo.InvariantCulture, $"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
         if (axis.Final > axis.Cropped) scan.Routine.Add($"k-space is filled with zeros along the {name} direction, from {axis.Cropped} to {axis.Final}.");
         if (axis.Final < axis.Cropped) scan.Remarks.Add($"k-space is cropped along the {name} direction, from {axis.Cropped} to {axis.Final}.");
     }
 
-    // What is not measured at the borders of the encoded k-space, beyond the gaps between lines.
+    // Reports unmeasured borders of the encoded k-space that are wider than the gaps between lines.
     private static void Unmeasured(IsmrmrdScan scan, CartesianData data)
     {
         int columns = data.Columns, rows = data.Rows, plane = rows * columns;
@@ -127,7 +140,14 @@ internal static class CartesianSorter
 
         int[] incomplete = [.. Enumerable.Range(0, counts.Length).Where(frame => counts[frame] < LeastComplete * counts.Max())];
         if (incomplete.Length > 0)
-            scan.Remarks.Add($"{incomplete.Length} of {counts.Length} frames have fewer samples than the others ({string.Join(", ", incomplete.Take(8).Select(frame => string.Create(CultureInfo.InvariantCulture, $"frame {frame}: {100.0 * counts[frame] / counts.Max():0} %")))}): the scan may have been stopped, and their images are less certain.");
+        {
+            IEnumerable<string> shares = incomplete.Take(8).Select(frame =>
+                string.Create(CultureInfo.InvariantCulture, $"frame {frame}: {100.0 * counts[frame] / counts.Max():0} %"));
+            scan.Remarks.Add(
+                $"{incomplete.Length} of {counts.Length} frames have fewer samples than the others ({string.Join(", ", shares)}): "
+                    + "the scan may have been stopped, and their images are less certain.");
+        }
+
         Unmeasured(scan, lines, data.Phase, "Partial Fourier: lines");
         Unmeasured(scan, samples, data.Readout, "Asymmetric echo: samples");
     }

@@ -3,7 +3,7 @@ namespace InverseSolver.Imaging;
 /// <summary>Raw data in fastMRI's HDF5 layout (Zbontar et al., arXiv:1811.08839): datasets kspace, ismrmrd_header and, where lines are missing, mask.</summary>
 public static class FastMriFile
 {
-    // The part of the samples of lines which a few zeros by chance leave.
+    // The share of a line's samples that remains where a few are zero by chance.
     private const double WholeLines = 0.95;
 
     /// <summary>Reads a file.</summary>
@@ -19,20 +19,23 @@ public static class FastMriFile
         {
             [int s, int c, int r, int l] => (s, c, r, l),
             [int s, int r, int l] => (s, 1, r, l),
-            _ => throw new InvalidMeasurementException("The fastMRI file's kspace has neither the shape (slices, coils, rows, columns) nor (slices, rows, columns)."),
+            _ => throw new InvalidMeasurementException(
+                "The fastMRI file's kspace has neither the shape (slices, coils, rows, columns) nor (slices, rows, columns)."),
         };
         float[] kspace = array.ToFloats();
         foreach (float value in kspace)
             if (!float.IsFinite(value)) throw new InvalidMeasurementException("The fastMRI file holds samples that are not finite numbers.");
         List<string> remarks = [], routine = [];
         IsmrmrdHeader? header = answer.Head.TryGetProperty("xml", out var xml) ? IsmrmrdHeader.Parse(xml.GetString()!) : null;
-        if (header is null) remarks.Add("The file has no header: nothing is known of field of view and oversampling.");
+        if (header is null) remarks.Add("The file has no header: field of view and oversampling are unknown.");
 
         bool[] mask = Mask(answer, kspace, rows, columns);
         MriEncoding? encoding = header?.Encodings[0];
         int[] wanted = Reconstructed(answer);
-        (KSpaceAxis readout, int rowsLeft) = Axis((encoding?.Encoded.X, encoding?.Recon.X), rows, wanted[0], InOnePiece(mask, (columns, 1), (rows, columns)), "readout", remarks, routine);
-        (KSpaceAxis phase, int columnsLeft) = Axis((encoding?.Encoded.Y, encoding?.Recon.Y), columns, wanted[1], InOnePiece(mask, (rows, columns), (columns, 1)), "phase-encoding", remarks, routine);
+        (KSpaceAxis readout, int rowsLeft) = Axis(
+            (encoding?.Encoded.X, encoding?.Recon.X), rows, wanted[0], InOnePiece(mask, (columns, 1), (rows, columns)), "readout", remarks, routine);
+        (KSpaceAxis phase, int columnsLeft) = Axis(
+            (encoding?.Encoded.Y, encoding?.Recon.Y), columns, wanted[1], InOnePiece(mask, (rows, columns), (columns, 1)), "phase-encoding", remarks, routine);
         kspace = phase.Apply(readout.Apply(kspace, slices * coils, columns), slices * coils * readout.Final, 1);
         bool[] grid = Applied(mask, readout, phase);
         for (long i = 0; i < kspace.LongLength / 2; i++)
@@ -51,7 +54,9 @@ public static class FastMriFile
             Columns = phase.Final,
             KSpace = kspace,
             Mask = grid,
-            PixelMm = isSized && readout.PixelMm > 0 && phase.PixelMm > 0 ? (readout.PixelMm, phase.PixelMm, encoding!.Recon.Z.Size == 1 ? encoding.Recon.Z.Mm : 0) : default,
+            PixelMm = isSized && readout.PixelMm > 0 && phase.PixelMm > 0
+                ? (readout.PixelMm, phase.PixelMm, encoding!.Recon.Z.Size == 1 ? encoding.Recon.Z.Mm : 0)
+                : default,
             Crop = (rowsLeft, columnsLeft) == (readout.Final, phase.Final) ? null : (rowsLeft, columnsLeft),
             FrameList = [.. Enumerable.Range(0, slices).Select(slice => new RawMriFrame(slice, 0, 0, 0, 0, null))],
             Study = study,
@@ -60,8 +65,8 @@ public static class FastMriFile
         };
     }
 
-    // (rows, columns). The mask names phase-encoding lines, or positions. Without one, what holds nothing was not measured (or fills k-space with zeros): whole lines, and where
-    // a good part of the lines' samples is missing, these.
+    // (rows, columns). The mask names phase-encoding lines, or positions. Without a mask, zeros were not measured (or are zero filling): whole lines, and
+    // single samples where a good part of the lines' samples is zero.
     private static bool[] Mask(ReaderAnswer answer, float[] kspace, int rows, int columns)
     {
         bool[] mask = new bool[rows * columns], lines = new bool[columns];
@@ -70,15 +75,16 @@ public static class FastMriFile
         if (mask.Count(there => there) > WholeLines * rows * lines.Count(there => there))
             for (int i = 0; i < mask.Length; i++) mask[i] = lines[i % columns];
         if (!answer.Arrays.TryGetValue("mask", out ReaderArray? array)) return mask;
-        float[] given = array.ToFloats();
+        float[] named = array.ToFloats();
         int[] shape = [.. array.Shape.Where(size => size > 1)], line = columns > 1 ? [columns] : [];
         if (!shape.SequenceEqual(line) && !shape.SequenceEqual([rows, columns]))
-            throw new InvalidMeasurementException($"The fastMRI file's mask has the shape ({string.Join(", ", array.Shape)}); it names {columns} lines or {rows} x {columns} positions.");
-        for (int i = 0; i < mask.Length; i++) mask[i] &= given[i % given.Length] != 0;
+            throw new InvalidMeasurementException(
+                $"The fastMRI file's mask has the shape ({string.Join(", ", array.Shape)}); it must name {columns} lines or {rows} x {columns} positions.");
+        for (int i = 0; i < mask.Length; i++) mask[i] &= named[i % named.Length] != 0;
         return mask;
     }
 
-    // Whether along each line of an axis what is measured lies in one piece: its image can be cropped then.
+    // True where the measured samples of each line along an axis are contiguous, so that its image can be cropped.
     private static bool InOnePiece(bool[] mask, (int Count, int Stride) lines, (int Count, int Stride) axis)
     {
         for (int line = 0; line < lines.Count; line++)
@@ -109,9 +115,11 @@ public static class FastMriFile
     private static int[] Reconstructed(ReaderAnswer answer) =>
         answer.Head.TryGetProperty("reconstruction", out var sizes) ? [.. sizes.EnumerateArray().Select(size => size.GetInt32())] : [0, 0];
 
-    // As the header says, where it is this file's; else as large as the file's own reconstruction, which is cut out of the image. With gaps between its lines the image is cut
-    // after it is solved; how many pixels are left then.
-    private static (KSpaceAxis Axis, int Left) Axis(((int Size, double Mm)? Encoded, (int Size, double Mm)? Recon) header, int size, int wanted, bool mayCrop, string name, List<string> remarks, List<string> routine)
+    // By the header, where it describes this file; else the size of the file's own reconstruction, which is cropped from the image. With gaps between lines the
+    // image is cropped after its reconstruction, to the number of pixels in Left.
+    private static (KSpaceAxis Axis, int Left) Axis(
+        ((int Size, double Mm)? Encoded, (int Size, double Mm)? Recon) header, int size, int wanted, bool mayCrop, string name, List<string> remarks,
+        List<string> routine)
     {
         KSpaceAxis axis = KSpaceAxis.Unchanged(size, 0);
         int left = wanted > 0 ? wanted : size;
@@ -119,7 +127,9 @@ public static class FastMriFile
         {
             if (encoded.Size != size)
             {
-                remarks.Add($"The header's encoded matrix ({encoded.Size}) is not that of the file ({size}) along the {name} direction: oversampling is left as it is.");
+                remarks.Add(
+                    $"The header's encoded matrix ({encoded.Size}) is not that of the file ({size}) along the {name} "
+                        + "direction: oversampling is left as it is.");
             }
             else
             {
@@ -128,14 +138,26 @@ public static class FastMriFile
             }
         }
         if (axis is { ChangesNothing: true, PixelMm: 0 } && left < size)
-            axis = (mayCrop ? KSpaceAxis.Between((size, size), (left, left), mayCrop) : axis).With(header.Recon is { } own && own.Size == left ? own.Mm / own.Size : 0);
+            axis = (mayCrop ? KSpaceAxis.Between((size, size), (left, left), mayCrop) : axis).With(
+                header.Recon is { } space && space.Size == left ? space.Mm / space.Size : 0);
         left = Math.Min(left, axis.Final);
-        if (axis.Cropped < axis.Encoded) routine.Add(FormattableString.Invariant($"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
-        if (axis.Final != axis.Cropped) routine.Add($"k-space is {(axis.Final > axis.Cropped ? "filled with zeros" : "cropped")} along the {name} direction, from {axis.Cropped} to {axis.Final}.");
-        if (left < axis.Final) remarks.Add($"The scan is undersampled along the {name} direction: {axis.Final} pixels are solved for, and the image is cut to {left} afterwards.");
+        if (axis.Cropped < axis.Encoded)
+        {
+            routine.Add(FormattableString.Invariant($"The {name} direction's oversampling of {(double)axis.Encoded / axis.Cropped:0.###} is removed."));
+        }
+        if (axis.Final != axis.Cropped)
+        {
+            routine.Add(
+                $"k-space is {(axis.Final > axis.Cropped ? "filled with zeros" : "cropped")} along the {name} direction, from {axis.Cropped} to {axis.Final}.");
+        }
+        if (left < axis.Final)
+        {
+            remarks.Add($"The scan is undersampled along the {name} direction: {axis.Final} pixels are solved for, and the image is cut to {left} afterwards.");
+        }
         if (wanted > 0 && left != wanted) remarks.Add($"The file's own reconstruction has {wanted} pixels along the {name} direction, this image {left}.");
         return (axis, left);
     }
 
-    private static string? Text(ReaderAnswer answer, string name) => answer.Head.GetProperty(name).GetString() is { Length: > 0 and <= 1024 } text ? text : null;
+    private static string? Text(ReaderAnswer answer, string name) =>
+        answer.Head.GetProperty(name).GetString() is { Length: > 0 and <= 1024 } text ? text : null;
 }

@@ -1,6 +1,8 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>The images that a scan's lines belong to, in order: contrasts, phases, repetitions and sets, and within each the slices as they lie in space.</summary>
+/// <summary>
+/// The images that a scan's lines belong to, in order: contrasts, phases, repetitions and sets, and within each the slices in the order of their positions.
+/// </summary>
 internal sealed class FrameOrder
 {
     private readonly Dictionary<(int, int, int, int, int), int> _index = [];
@@ -9,18 +11,18 @@ internal sealed class FrameOrder
     {
         Dictionary<(int, int, int, int, int), Acquisition> first = [];
         foreach (Acquisition line in scan.Image) first.TryAdd(Key(line), line);
-        // The partitions of a 3-D scan follow the turned direction, and slabs do as their partitions.
+        // The partitions of a 3-D scan follow the turned direction, and slabs follow their partitions.
         Slices = SliceGeometry.InSpace(first.Values, scan.IsTurned && scan.Encoding.Encoded.Z.Size > 1);
-        if (!Slices.Order().SequenceEqual(Slices)) scan.Routine.Add("The slices are in the order of their places, not of the file's counters.");
+        if (!Slices.Order().SequenceEqual(Slices)) scan.Routine.Add("The slices are in the order of their positions, not of the file's counters.");
         Lines = [.. first.Values.OrderBy(line => (line.Contrast, line.Phase, line.Repetition, line.Set)).ThenBy(SliceOf)];
         foreach (Acquisition line in Lines) _index.Add(Key(line), _index.Count);
         Details = scan.Header.Sequence.Describe(Lines, scan.Remarks);
     }
 
-    /// <summary>For each image the line of it that comes first in the file.</summary>
+    /// <summary>For each image, its first line in the file.</summary>
     internal IReadOnlyList<Acquisition> Lines { get; }
 
-    /// <summary>For each image what the header says of it.</summary>
+    /// <summary>For each image, its details from the header.</summary>
     internal IReadOnlyList<FrameDetails?> Details { get; }
 
     /// <summary>The slice counters that occur, in the order of the slices' places.</summary>

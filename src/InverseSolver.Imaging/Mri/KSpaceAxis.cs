@@ -3,7 +3,7 @@ using System.Numerics;
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// What becomes of one axis of k-space on its way from the encoded to the reconstructed matrix: the field of view is cropped in the image, then k-space is
+/// The processing of one axis of k-space from the encoded to the reconstructed matrix: the field of view is cropped in the image, then k-space is
 /// filled with zeros or cropped around its centre. Transforms are orthonormal: white noise keeps its variance.
 /// </summary>
 internal sealed class KSpaceAxis
@@ -24,10 +24,10 @@ internal sealed class KSpaceAxis
     /// <summary>Samples after the field of view was cropped.</summary>
     internal int Cropped { get; }
 
-    /// <summary>Samples in the end.</summary>
+    /// <summary>The final number of samples.</summary>
     internal int Final { get; }
 
-    /// <summary>Size of a pixel in the end, in millimetres; 0: not known.</summary>
+    /// <summary>The final size of a pixel in millimetres; 0: unknown.</summary>
     internal double PixelMm { get; }
 
     internal bool ChangesNothing => Encoded == Final && Cropped == Encoded;
@@ -38,10 +38,10 @@ internal sealed class KSpaceAxis
     /// <summary>The same axis with pixels of another size.</summary>
     internal KSpaceAxis With(double pixelMm) => new(Encoded, Cropped, Final, pixelMm);
 
-    /// <summary>The way from the header's encoded to its reconstructed space.</summary>
+    /// <summary>The axis from the header's encoded to its reconstructed space.</summary>
     /// <param name="encoded">Matrix size and field of view as encoded.</param>
     /// <param name="recon">Matrix size and field of view as reconstructed.</param>
-    /// <param name="mayCrop">Whether all of the axis was measured, so that its image can be cropped.</param>
+    /// <param name="mayCrop">True where all of the axis was measured, so that its image can be cropped.</param>
     internal static KSpaceAxis Between((int Size, double Mm) encoded, (int Size, double Mm) recon, bool mayCrop)
     {
         if (!(encoded.Mm > 0 && recon.Mm > 0)) return Unchanged(encoded.Size, 0);
@@ -51,7 +51,9 @@ internal sealed class KSpaceAxis
         double fieldOfView = cropped == encoded.Size ? encoded.Mm : recon.Mm;
         double final = Math.Round(recon.Size * (fieldOfView / recon.Mm));
         if (!(final >= 1 && final <= 4.0 * encoded.Size))
-            throw new InvalidMeasurementException($"The ISMRMRD header's reconstructed matrix ({recon.Size} for {recon.Mm:R} mm) does not go with the encoded one ({encoded.Size} for {encoded.Mm:R} mm).");
+            throw new InvalidMeasurementException(
+                $"The ISMRMRD header's reconstructed matrix ({recon.Size} for {recon.Mm:R} mm) is inconsistent with the encoded "
+                    + $"one ({encoded.Size} for {encoded.Mm:R} mm).");
         return new KSpaceAxis(encoded.Size, cropped, (int)final, fieldOfView / final);
     }
 
@@ -86,7 +88,8 @@ internal sealed class KSpaceAxis
     }
 
     /// <summary>
-    /// Where the axis is measured in the end. A crop in the image mixes neighbouring samples: a sample counts as measured when those within one sample of it were.
+    /// Returns the measured samples of the final axis. A crop in the image mixes neighbouring samples: a sample counts as measured where all within one sample
+    /// of it were.
     /// </summary>
     internal bool[] Apply(bool[] measured)
     {

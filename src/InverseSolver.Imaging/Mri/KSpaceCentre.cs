@@ -1,26 +1,26 @@
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// Settles where the centre of k-space lies along readout, phase encoding and partitions. What the file says holds, unless it says nothing, or k-space has its energy clearly
-/// elsewhere: calibration is taken around the centre, so that a wrong one spoils the image. Of images the energy falls off by orders of magnitude within few lines, and its
-/// peak moves by a line or two (field gradients, timing); noise has no peak.
+/// Finds the centre of k-space along readout, phase encoding and partitions. The stated centre holds, unless the file states none or the energy of k-space is
+/// clearly elsewhere: calibration is taken around the centre, so that a wrong one spoils the image. The energy of an image falls off by orders of magnitude
+/// within a few lines, and its peak moves by a line or two (field gradients, timing); noise has no peak.
 /// </summary>
 internal static class KSpaceCentre
 {
-    // How far a peak may lie from the stated centre, in lines, and as a part of all lines.
-    private const int Near = 3;
-    private const double NearPart = 1.0 / 64;
+    // The largest distance of a peak from the stated centre, in lines and as a share of all lines.
+    private const int LeastReach = 3;
+    private const double ReachPart = 1.0 / 64;
 
-    // Times the energy of all that is near the stated centre and near the peak's mirror image, which tagging measures alike.
+    // The least ratio of the peak to the energy near the stated centre and near the peak's mirror image, which tagging measures alike.
     private const double Clear = 4;
 
-    // Readouts of lines with less of the strongest line's energy are no evidence: they lie at the edge of k-space.
+    // Lines with a smaller share of the strongest line's energy are ignored: they lie at the edge of k-space.
     private const double Strong = 0.05;
 
-    // The most lines, in parts of the header's matrix, that are taken for a finer image of the same field of view.
+    // The most lines, relative to the header's matrix, that are accepted as a finer image of the same field of view.
     private const double MostLines = 1.5;
 
-    /// <summary>Corrects the scan's encoding and the centres of its lines: these count in the order of acquisition then.</summary>
+    /// <summary>Corrects the scan's encoding and the centres of its lines, which then count in the order of acquisition.</summary>
     /// <exception cref="InvalidMeasurementException">Lines lie outside the encoded matrix.</exception>
     internal static void Settle(IsmrmrdScan scan)
     {
@@ -32,7 +32,8 @@ internal static class KSpaceCentre
         Readouts(scan, energy);
     }
 
-    private static (KSpaceLimits? Limits, int Size) Steps(IsmrmrdScan scan, double[] energies, Func<Acquisition, int> step, KSpaceLimits? limits, int size, string name)
+    private static (KSpaceLimits? Limits, int Size) Steps(
+        IsmrmrdScan scan, double[] energies, Func<Acquisition, int> step, KSpaceLimits? limits, int size, string name)
     {
         int first = scan.Image.Min(step), last = scan.Image.Max(step);
         if (size == 1 || (limits is not null && (first < limits.Minimum || last > limits.Maximum))) return (limits, size);
@@ -40,16 +41,18 @@ internal static class KSpaceCentre
         for (int i = 0; i < energies.Length; i++) energy[step(scan.Image[i])] = Math.Max(energy[step(scan.Image[i])], energies[i]);
         int stated = limits?.Centre ?? size / 2, centre = Peak(energy, stated) ?? stated;
         if (centre != stated)
-            scan.Remarks.Add($"The energy of k-space is around {name} step {centre}, which is taken as its centre; {(limits?.Centre is null ? "the header names none" : $"the header says {stated}")}.");
+            scan.Remarks.Add(
+                $"The energy of k-space is around {name} step {centre}, which is used as its centre; "
+                    + $"{(limits?.Centre is null ? "the header names none" : $"the header says {stated}")}.");
         else if (limits is { Centre: null })
-            scan.Remarks.Add($"The header names no central {name} step; {stated} is taken.");
+            scan.Remarks.Add($"The header names no central {name} step; {stated} is used.");
 
         if (last - first >= size)
         {
             int needed = size;
             while (needed / 2 < centre - first || needed - (needed / 2) <= last - centre) needed++;
             if (needed > MostLines * size) return (limits, size);
-            scan.Remarks.Add($"The {name} steps are more than the header's matrix of {size}; {needed} are taken as the same field of view's.");
+            scan.Remarks.Add($"There are more {name} steps than the header's matrix of {size}; {needed} are assumed to span the same field of view.");
             size = needed;
         }
         else
@@ -61,7 +64,8 @@ internal static class KSpaceCentre
             if ((centre < least || centre > most) && strongest >= least && strongest <= most && energy[strongest] >= Clear * measured[measured.Length / 2])
             {
                 // The stated centre is impossible, so the peak need not stand out against it, but against most lines.
-                scan.Remarks.Add($"With the central {name} step {centre} lines would lie outside the encoded matrix; step {strongest}, which has the most energy, is taken.");
+                scan.Remarks.Add(
+                    $"With the central {name} step {centre} lines would lie outside the encoded matrix; step {strongest}, which has the most energy, is used.");
                 centre = strongest;
             }
         }
@@ -89,7 +93,10 @@ internal static class KSpaceCentre
         {
             for (int i = 0; i < lines.Count; i++)
             {
-                if (!centres.TryGetValue(Key(lines[i]), out int centre)) centres[Key(lines[i])] = centre = Readout(scan, lines[i], new double[lines[i].Samples]);
+                if (!centres.TryGetValue(Key(lines[i]), out int centre))
+                {
+                    centres[Key(lines[i])] = centre = Readout(scan, lines[i], new double[lines[i].Samples]);
+                }
                 lines[i] = lines[i] with { CentreSample = centre };
             }
         }
@@ -105,33 +112,36 @@ internal static class KSpaceCentre
         int centre = Peak(energy, stated) ?? stated;
         string lines = reversed ? "readouts that were measured backwards" : "readouts";
         if (centre != stated)
-            scan.Remarks.Add($"The energy of the {lines} is around sample {centre}, which is taken as their centre; {(isStated ? $"their center_sample is {line.CentreSample}" : "they name none")}.");
+            scan.Remarks.Add(
+                $"The energy of the {lines} is around sample {centre}, which is used as their centre; "
+                    + $"{(isStated ? $"their center_sample is {line.CentreSample}" : "they name none")}.");
         else if (!isStated)
-            scan.Remarks.Add($"The center_sample of the {lines} is 0, which says nothing; sample {centre} is taken as their centre.");
+            scan.Remarks.Add($"The center_sample of the {lines} is 0, which is not plausible; sample {centre} is used as their centre.");
         if (last - first >= size) return centre;
         return reversed
-            ? Fitted(scan, centre, last - (size / 2), first + size - (size / 2) - 1, Reach(line.Samples), "centre of readouts that were measured backwards, sample")
+            ? Fitted(
+                scan, centre, last - (size / 2), first + size - (size / 2) - 1, Reach(line.Samples), "centre of readouts that were measured backwards, sample")
             : Fitted(scan, centre, last - (size - (size / 2) - 1), first + (size / 2), Reach(line.Samples), "centre of readouts, sample");
     }
 
-    // The nearest centre with which all lines lie in the matrix, where that is near.
+    // The nearest centre with which all lines lie in the matrix, where it is close to the stated one.
     private static int Fitted(IsmrmrdScan scan, int centre, int least, int most, int reach, string name)
     {
         int fitted = Math.Clamp(centre, least, most);
         if (fitted == centre || Math.Abs(fitted - centre) > reach) return centre;
-        scan.Remarks.Add($"With the {name} {centre} lines would lie outside the encoded matrix; {fitted} is taken.");
+        scan.Remarks.Add($"With the {name} {centre} lines would lie outside the encoded matrix; {fitted} is used.");
         return fitted;
     }
 
-    /// <summary>Where the energy is, if that is clearly not around the stated centre; else null.</summary>
+    /// <summary>The index with the most energy where the energy is clearly not around the stated centre; else null.</summary>
     /// <param name="energy">By index; 0 where nothing was measured.</param>
-    /// <param name="stated">The index that is the centre by what the file says.</param>
+    /// <param name="stated">The index of the centre that the file states.</param>
     internal static int? Peak(double[] energy, int stated)
     {
         int[] measured = [.. Enumerable.Range(0, energy.Length).Where(i => energy[i] > 0)];
         if (measured.Length < 3) return null;
         int gap = measured.Zip(measured.Skip(1), (a, b) => b - a).Max(), reach = Math.Max(Reach(energy.Length), gap);
-        // No more than the stronger neighbour has, so that a spike is no peak.
+        // At most the energy of the stronger neighbour, so that a spike is not a peak.
         double[] shared = new double[energy.Length];
         for (int i = 0; i < measured.Length; i++)
         {
@@ -144,9 +154,10 @@ internal static class KSpaceCentre
         return Math.Abs(peak - stated) > reach && shared[highest] >= Clear * Math.Max(Around(stated), Around((2 * stated) - peak)) ? peak : null;
     }
 
-    private static int Reach(int size) => Math.Max(Near, (int)(NearPart * size));
+    private static int Reach(int size) => Math.Max(LeastReach, (int)(ReachPart * size));
 
-    private static (bool, int, int, int, int) Key(Acquisition line) => (line.Has(AcquisitionFlags.Reverse), line.Samples, line.CentreSample, line.DiscardPre, line.DiscardPost);
+    private static (bool, int, int, int, int) Key(Acquisition line) =>
+        (line.Has(AcquisitionFlags.Reverse), line.Samples, line.CentreSample, line.DiscardPre, line.DiscardPost);
 
     private static void Add(double[] sum, double[] values)
     {

@@ -3,7 +3,9 @@ namespace InverseSolver.Imaging;
 /// <summary>The covariance of the receivers' noise from acquisitions without a signal.</summary>
 internal static class NoiseScan
 {
-    /// <summary>E[n nᴴ] of one complex sample (coils, coils), real and imaginary parts in turn; null where there are fewer than two samples for each coil.</summary>
+    /// <summary>
+    /// E[n nᴴ] of one complex sample (coils, coils), real and imaginary parts in turn; null where there are fewer than two samples for each coil.
+    /// </summary>
     /// <param name="scans">Noise acquisitions, all with the same channels.</param>
     /// <param name="samples">All samples of the file.</param>
     internal static float[]? Covariance(IReadOnlyList<Acquisition> scans, float[] samples)
@@ -44,9 +46,9 @@ internal static class NoiseScan
     }
 
     /// <summary>
-    /// What a noise scan's variance is multiplied with for the data's. White noise behind a filter as wide as the sampling rate has a variance in proportion to
-    /// one over the dwell time. A receiver whose noise bandwidth is that part of the nominal one attenuates the edges of its band, which cropping the oversampled
-    /// readout removes: in the middle the density is larger by one over it (Kellman and McVeigh, Magn Reson Med 54:1439, 2005).
+    /// The factor from a noise scan's variance to the variance of the data. White noise behind a filter as wide as the sampling rate has a variance in
+    /// proportion to one over the dwell time. A receiver whose noise bandwidth is that part of the nominal one attenuates the edges of its band, which cropping
+    /// the oversampled readout removes: in the middle the density is larger by one over it (Kellman and McVeigh, Magn Reson Med 54:1439, 2005).
     /// </summary>
     internal static double Ratio(Acquisition noise, Acquisition data, double? relativeBandwidth)
     {

@@ -1,6 +1,6 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>What the numbers of a raw-data file's trajectory count; ISMRMRD leaves it open.</summary>
+/// <summary>The unit of the trajectory in a raw-data file, which ISMRMRD does not define.</summary>
 public enum RawTrajectoryUnit
 {
     /// <summary>Cycles per pixel of the encoded matrix: up to 0.5.</summary>

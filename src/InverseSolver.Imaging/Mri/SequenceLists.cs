@@ -7,7 +7,9 @@ namespace InverseSolver.Imaging;
 /// <param name="RepetitionTimesMs">TR.</param>
 /// <param name="InversionTimesMs">TI.</param>
 /// <param name="FlipAnglesDegrees">flipAngle_deg.</param>
-internal sealed record SequenceLists(IReadOnlyList<double?> EchoTimesMs, IReadOnlyList<double?> RepetitionTimesMs, IReadOnlyList<double?> InversionTimesMs, IReadOnlyList<double?> FlipAnglesDegrees)
+internal sealed record SequenceLists(
+    IReadOnlyList<double?> EchoTimesMs, IReadOnlyList<double?> RepetitionTimesMs, IReadOnlyList<double?> InversionTimesMs,
+    IReadOnlyList<double?> FlipAnglesDegrees)
 {
     internal static SequenceLists Read(XElement root)
     {
@@ -19,8 +21,8 @@ internal sealed record SequenceLists(IReadOnlyList<double?> EchoTimesMs, IReadOn
     }
 
     /// <summary>
-    /// What tells the images of a scan apart. A list with several entries has one for each contrast. With several contrasts a single TE is the first one's, unless it is another list that
-    /// differs between them; a single entry of another list holds for all.
+    /// Returns the details of each image of a scan. A list with several entries has one for each contrast. With several contrasts a single TE is the first
+    /// one's, unless it is another list that differs between them; a single entry of another list holds for all.
     /// </summary>
     /// <param name="images">A line of each image, in the order of the images.</param>
     /// <param name="remarks">Takes a sentence where a value is not known.</param>
@@ -33,7 +35,9 @@ internal sealed record SequenceLists(IReadOnlyList<double?> EchoTimesMs, IReadOn
         bool echoes = contrasts && (EchoTimesMs.Count > 1 || (RepetitionTimesMs.Count < 2 && InversionTimesMs.Count < 2 && FlipAnglesDegrees.Count < 2));
         (int, int)[] times = [.. volumes.Select(TimeOf).Distinct().Order()];
         (int, int)[] gatherings = [.. volumes.Select(GatheringOf).Distinct().Order()];
-        int[] others = [volumes.DistinctBy(volume => volume.Phase).Count(), volumes.DistinctBy(volume => volume.Repetition).Count(), volumes.DistinctBy(volume => volume.Set).Count()];
+        int[] others = [
+            volumes.DistinctBy(volume => volume.Phase).Count(), volumes.DistinctBy(volume => volume.Repetition).Count(),
+            volumes.DistinctBy(volume => volume.Set).Count()];
         var unknown = new SortedSet<string>(StringComparer.Ordinal);
         FrameDetails[] details = [.. volumes.Select((volume, i) => new FrameDetails
         {
@@ -42,15 +46,17 @@ internal sealed record SequenceLists(IReadOnlyList<double?> EchoTimesMs, IReadOn
             TemporalPosition = times.Length > 1 ? Array.IndexOf(times, TimeOf(volume)) + 1 : null,
             TemporalPositions = times.Length > 1 ? times.Length : null,
             AcquisitionNumber = gatherings.Length > 1 ? Array.IndexOf(gatherings, GatheringOf(volume)) + 1 : null,
-            EchoTimeMs = Known("echo time", echoes && EchoTimesMs.Count < 2 ? (volume.Contrast == 0 && EchoTimesMs is [{ } first] ? first : double.NaN) : Of(EchoTimesMs, volume.Contrast)),
+            EchoTimeMs = Known(
+                "echo time",
+                echoes && EchoTimesMs.Count < 2 ? (volume.Contrast == 0 && EchoTimesMs is [{ } first] ? first : double.NaN) : Of(EchoTimesMs, volume.Contrast)),
             RepetitionTimeMs = Known("repetition time", Of(RepetitionTimesMs, volume.Contrast)),
             InversionTimeMs = Known("inversion time", Of(InversionTimesMs, volume.Contrast)),
             FlipAngleDegrees = Known("flip angle", Of(FlipAnglesDegrees, volume.Contrast)),
         })];
-        if (unknown.Count > 0) remarks.Add($"The header does not say the {string.Join(", ", unknown)} of every image; where it does not, none is written.");
+        if (unknown.Count > 0) remarks.Add($"The header does not state the {string.Join(", ", unknown)} of every image; where it does not, none is written.");
         return [.. images.Select(image => details[Array.IndexOf(volumes, VolumeOf(image))])];
 
-        // Without several contrasts a list with an entry for each phase, repetition or set may be theirs, or the first entry may be that of all.
+        // With one contrast, a list with an entry for each phase, repetition or set may belong to these, or its first entry may hold for all.
         double? Of(IReadOnlyList<double?> list, int contrast) =>
             contrasts ? (list.Count > 1 ? list.ElementAtOrDefault(contrast) ?? double.NaN : null)
             : list.Count > 1 && others.Contains(list.Count) ? double.NaN

@@ -1,13 +1,16 @@
+using System.Globalization;
+
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// Acquisitions of a non-Cartesian scan to samples and their places. ISMRMRD leaves the trajectory's unit open; what is in use is cycles per pixel of the encoded
-/// matrix, from -0.5 to 0.5, and cycles per encoded or reconstructed field of view. Trajectories reach the edge of k-space: where that tells which it is, it need not be said.
-/// A third dimension of a 2-D scan holds density weights.
+/// Sorts the acquisitions of a non-Cartesian scan into samples and their positions. ISMRMRD does not define the trajectory's unit; in use are cycles per pixel
+/// of the encoded matrix, from -0.5 to 0.5, and cycles per encoded or reconstructed field of view. Trajectories reach the edge of k-space: where this
+/// determines the unit, it need not be stated. A third dimension of a 2-D scan holds density weights.
 /// </summary>
 internal static class TrajectorySorter
 {
-    // How far a trajectory may reach, where 1 is the edge of the encoded k-space. Fields of view differ by two in most oversampled scans; cycles per pixel are far from both.
+    // The extent of a trajectory, where 1 is the edge of the encoded k-space. The fields of view of most oversampled scans differ by a factor of two; cycles
+    // per pixel are far from both.
     private const double Slack = 1.02, LeastReach = 0.7, LeastReachPerPixel = 0.5;
 
     // Beyond this a stated unit is wrong.
@@ -18,7 +21,8 @@ internal static class TrajectorySorter
         if (scan.Encoding.Encoded.Z.Size > 1) throw new InvalidMeasurementException("Non-Cartesian 3-D scans are not supported.");
         int dimensions = scan.Image[0].TrajectoryDimensions;
         if (dimensions is not (2 or 3) || scan.Image.Any(line => line.TrajectoryDimensions != dimensions))
-            throw new InvalidMeasurementException($"The scan's trajectory is '{Name(scan)}', but its acquisitions do not all hold one of 2 dimensions (or 3, the last of them density weights).");
+            throw new InvalidMeasurementException(
+                $"The scan's trajectory is '{Name(scan)}', but its acquisitions do not all hold one of 2 dimensions (or 3, the last of them density weights).");
         double[] scale = Scale(scan, trajectories, unit);
         var order = new FrameOrder(scan);
         FrameSamples[] frames = [.. order.Lines.Select(_ => new FrameSamples())];
@@ -31,7 +35,7 @@ internal static class TrajectorySorter
 
     private static string Name(IsmrmrdScan scan) => scan.Encoding.Trajectory is "radial" or "goldenangle" or "spiral" ? scan.Encoding.Trajectory : "other";
 
-    // What the file's numbers are multiplied with for cycles per reconstructed field of view, along readout and phase encoding.
+    // The factors from the file's unit to cycles per reconstructed field of view, along readout and phase encoding.
     private static double[] Scale(IsmrmrdScan scan, float[] trajectories, RawTrajectoryUnit? unit)
     {
         double[] largest = [0, 0];
@@ -51,8 +55,12 @@ internal static class TrajectorySorter
         unit ??= Unit(scan.Encoding, most);
         double reach = Reach(scan.Encoding, unit.Value, most);
         if (!(reach is > 0 and <= MostReach))
-            throw new InvalidMeasurementException(FormattableString.Invariant($"The ISMRMRD trajectory's largest number is {most:G4}; as {Name(unit.Value)} that is {reach:G3} times the edge of the encoded k-space, so its unit is another one: rescale the trajectory to cycles per pixel, or per field of view (from cycles or radians per metre by the field of view)."));
-        scan.Remarks.Add($"The trajectory is taken as {Name(unit.Value)}.");
+            throw new InvalidMeasurementException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The ISMRMRD trajectory's largest number is {most:G4}; as {Name(unit.Value)} that is {reach:G3} times the edge of the encoded "
+                    + $"k-space, so the stated unit is wrong: rescale the trajectory to cycles per pixel, "
+                    + $"or per field of view (from cycles or radians per metre by the field of view)."));
+        scan.Remarks.Add($"The trajectory is read as {Name(unit.Value)}.");
         return Factors(scan.Encoding, unit.Value);
     }
 
@@ -68,10 +76,16 @@ internal static class TrajectorySorter
         return fitting is [var found] ? found : throw Ambiguous(e, most);
     }
 
-    private static double Reach(MriEncoding e, RawTrajectoryUnit unit, double most) => Factors(e, unit).Zip(Edges(e), (factor, edge) => most * factor / edge).Min();
+    private static double Reach(MriEncoding e, RawTrajectoryUnit unit, double most) =>
+        Factors(e, unit).Zip(Edges(e), (factor, edge) => most * factor / edge).Min();
 
-    private static InvalidMeasurementException Ambiguous(MriEncoding e, double most) => new(FormattableString.Invariant(
-        $"The unit of the ISMRMRD trajectory is not clear. Its largest number is {most:G4}: not one only of cycles per pixel (up to 0.5), per encoded field of view (up to {e.Encoded.X.Size / 2}) and per reconstructed field of view (up to {Edges(e)[0]:0.#}) makes it end at the edge of k-space. Say the unit as the problem's trajectoryUnit: cyclesPerPixel, cyclesPerEncodedFieldOfView or cyclesPerFieldOfView; a trajectory in cycles or radians per metre is to be rescaled to one of these."));
+    private static InvalidMeasurementException Ambiguous(MriEncoding e, double most) => new(string.Create(
+        CultureInfo.InvariantCulture,
+        $"The unit of the ISMRMRD trajectory is not clear. Its largest number is {most:G4}, which does not fit "
+            + $"exactly one unit: cycles per pixel go up to 0.5, "
+            + $"cycles per encoded field of view up to {e.Encoded.X.Size / 2}, cycles per reconstructed field of view up to {Edges(e)[0]:0.#}. "
+            + $"State the unit as the problem's trajectoryUnit (cyclesPerPixel, cyclesPerEncodedFieldOfView or cyclesPerFieldOfView); "
+            + $"rescale a trajectory in cycles or radians per metre to one of these."));
 
     private static string Name(RawTrajectoryUnit unit) => unit switch
     {
@@ -80,7 +94,7 @@ internal static class TrajectorySorter
         _ => "cycles per encoded field of view",
     };
 
-    // Along readout and phase encoding, what the file's numbers are multiplied with for cycles per reconstructed field of view.
+    // The factors from the file's unit to cycles per reconstructed field of view, along readout and phase encoding.
     private static double[] Factors(MriEncoding e, RawTrajectoryUnit unit) =>
     [
         .. Fields(e).Zip([e.Encoded.X.Size, e.Encoded.Y.Size], (field, size) => unit switch
@@ -96,7 +110,8 @@ internal static class TrajectorySorter
 
     // Reconstructed over encoded fields of view.
     private static double[] Fields(MriEncoding e) =>
-        [.. new[] { (e.Encoded.X, e.Recon.X), (e.Encoded.Y, e.Recon.Y) }.Select(axis => axis.Item1.Mm > 0 && axis.Item2.Mm > 0 ? axis.Item2.Mm / axis.Item1.Mm : 1)];
+        [.. new[] { (e.Encoded.X, e.Recon.X), (e.Encoded.Y, e.Recon.Y) }.Select(axis =>
+            axis.Item1.Mm > 0 && axis.Item2.Mm > 0 ? axis.Item2.Mm / axis.Item1.Mm : 1)];
 
     private static int Collect(FrameSamples frame, Acquisition line, float[] trajectories, double[] scale, (int Rows, int Columns) size)
     {
@@ -122,8 +137,14 @@ internal static class TrajectorySorter
     {
         int count = frames[0].Samples.Count;
         if (count == 0) throw new InvalidMeasurementException("The ISMRMRD trajectory lies outside the reconstructed matrix.");
-        if (frames.Any(frame => frame.Samples.Count != count)) throw new InvalidMeasurementException("The frames of the non-Cartesian scan have different numbers of samples.");
-        if ((long)frames.Length * scan.Coils * count > Math.Min(maxElements, Array.MaxLength / 2)) throw new InvalidMeasurementException($"The scan has more than the {maxElements} samples that are allowed.");
+        if (frames.Any(frame => frame.Samples.Count != count))
+        {
+            throw new InvalidMeasurementException("The frames of the non-Cartesian scan have different numbers of samples.");
+        }
+        if ((long)frames.Length * scan.Coils * count > Math.Min(maxElements, Array.MaxLength / 2))
+        {
+            throw new InvalidMeasurementException($"The scan has more than the {maxElements} samples that are allowed.");
+        }
         float[] kspace = new float[2L * frames.Length * scan.Coils * count];
         for (int f = 0; f < frames.Length; f++)
         {
@@ -157,7 +178,8 @@ internal static class TrajectorySorter
             Density = areWeights ? weights : null,
             NoiseCovariance = scan.NoiseCovariance(1),
             FrameList = [.. order.Lines.Select((line, i) => new RawMriFrame(
-                order.SliceOf(line), line.Contrast, line.Phase, line.Repetition, line.Set, SliceGeometry.Of(line, rows, columns, 0, e.Recon.Z.Mm, spacing, scan.IsTurned), order.Details[i]))],
+                order.SliceOf(line), line.Contrast, line.Phase, line.Repetition, line.Set,
+                SliceGeometry.Of(line, rows, columns, 0, e.Recon.Z.Mm, spacing, scan.IsTurned), order.Details[i]))],
             Study = scan.Header.Study,
             Remarks = scan.Remarks,
             Routine = scan.Routine,

@@ -11,11 +11,11 @@ public sealed class BrainSlices
     private const double Percentile = 0.997;
     private const float Background = 3f / 255;
 
-    // What counts as head: brighter than this share of the percentile, in layers where at least this share of the voxels is.
+    // The head: voxels brighter than the first share of the percentile, in layers where at least the second share of the voxels is.
     private const float HeadBrightness = 0.1f;
     private const double HeadShare = 0.005;
 
-    // Below the crown; what lies deeper is neck.
+    // The extent of the head below the crown; the neck follows.
     private const double HeadHeightMm = 150;
 
     private const int MaxFrameVoxels = 4096;
@@ -31,7 +31,7 @@ public sealed class BrainSlices
     {
         _volume = volume;
         _white = PercentileOf(volume.Values);
-        if (!(_white > 0)) throw new InvalidMeasurementException("The volume is black: there is no head to be found.");
+        if (!(_white > 0)) throw new InvalidMeasurementException("The volume is black, so no head can be found.");
         (int First, int Last) height = Extent(2, (0, volume.Axes[2].Size - 1));
         int bottom = height.Last - (int)Math.Round(HeadHeightMm / volume.Axes[2].Mm) + 1;
         height.First = Math.Max(height.First, bottom);

@@ -1,6 +1,8 @@
 namespace InverseSolver.Imaging;
 
-/// <summary>Resampling with an antialiased Lanczos kernel of three lobes; lines go on beyond their ends with their last pixel. Results may overshoot the range.</summary>
+/// <summary>
+/// Resampling with an antialiased Lanczos kernel of three lobes; lines go on beyond their ends with their last pixel. Results may overshoot the range.
+/// </summary>
 internal static class Lanczos
 {
     private const int Lobes = 3;

@@ -8,7 +8,9 @@ public static class Nifti
     // Deflate cannot do better than 1032 to 1.
     private const long MaxCompression = 1032;
 
-    /// <summary>Whether a file, or what is compressed in it, begins as a NIfTI or Analyze header does: by its size of 348 bytes (540 in NIfTI-2).</summary>
+    /// <summary>
+    /// True where a file, or its decompressed content, begins as a NIfTI or Analyze header does: with the header's size, 348 bytes (540 in NIfTI-2).
+    /// </summary>
     public static bool IsNifti(byte[] file)
     {
         if (!IsGzip(file)) return NiftiHeader.IsHeader(file);
@@ -36,7 +38,9 @@ public static class Nifti
         (NiftiHeader header, float[] values) = ReadVoxels(file, maxVoxels);
         if (header.Rank < 3) throw NiftiHeader.Invalid("it does not have 3 dimensions");
         if (values.Any(float.IsNaN)) throw NiftiHeader.Invalid("it holds values that are not numbers (NaN)");
-        return new Volume(header.Sizes[0], header.Sizes[1], header.Sizes[2], values, header.Affine ?? throw NiftiHeader.Invalid("it has no orientation (qform_code and sform_code are 0), so left and right cannot be told"));
+        return new Volume(
+            header.Sizes[0], header.Sizes[1], header.Sizes[2], values,
+            header.Affine ?? throw NiftiHeader.Invalid("it has no orientation (qform_code and sform_code are 0), so left and right cannot be told apart"));
     }
 
     /// <summary>Reads a header and its voxels, the first axis fastest, scaled; they need no orientation, and may be NaN.</summary>
@@ -57,7 +61,10 @@ public static class Nifti
 
             byte[] between = new byte[header.DataOffset - NiftiHeader.Length];
             Fill(stream, between);
-            if (header.IsOffsetAssumed && between[0] != 0) throw NiftiHeader.Invalid("it has extensions and does not say where its voxels begin (vox_offset is 0)");
+            if (header.IsOffsetAssumed && between[0] != 0)
+            {
+                throw NiftiHeader.Invalid("it has extensions and does not say where its voxels begin (vox_offset is 0)");
+            }
             byte[] data = new byte[header.Voxels * header.Bytes];
             Fill(stream, data);
             return (header, Values(header, data));

@@ -5,18 +5,19 @@ namespace InverseSolver.Imaging;
 /// <summary>The 348 bytes of a NIfTI-1 header, checked; field offsets are those of the standard's nifti1.h. </summary>
 /// <param name="Sizes">Columns, rows and slices; one slice where the file has two dimensions.</param>
 /// <param name="Rank">Dimensions of the file, those of size 1 at its end included.</param>
-/// <param name="Kind">u, i or f: what a voxel's number is.</param>
-/// <param name="Bytes">Of a voxel.</param>
-/// <param name="IsBigEndian">Their order.</param>
-/// <param name="DataOffset">Where the voxels begin.</param>
-/// <param name="IsOffsetAssumed">Whether the file leaves that open (0), so that the voxels follow the header.</param>
-/// <param name="Slope">A value is the voxel's number times this ...</param>
-/// <param name="Intercept">... plus this.</param>
-/// <param name="Affine">Voxels to RAS millimetres, 4 x 4; null: the file does not say where it lies.</param>
-/// <param name="IsMirrored">Whether qform and sform are both given and have opposite handedness.</param>
-/// <param name="IsTemplate">Whether these are a template's millimetres (sform_code 3 or 4).</param>
+/// <param name="Kind">The type of a voxel's number: u, i or f.</param>
+/// <param name="Bytes">Bytes of a voxel.</param>
+/// <param name="IsBigEndian">The byte order.</param>
+/// <param name="DataOffset">The offset of the voxels in bytes.</param>
+/// <param name="IsOffsetAssumed">True where the file states no offset (0), so that the voxels follow the header.</param>
+/// <param name="Slope">The factor from a voxel's number to its value.</param>
+/// <param name="Intercept">The summand to that product.</param>
+/// <param name="Affine">Voxels to RAS millimetres, 4 x 4; null: the file states no orientation.</param>
+/// <param name="IsMirrored">True where qform and sform are both given and have opposite handedness.</param>
+/// <param name="IsTemplate">True where these are a template's millimetres (sform_code 3 or 4).</param>
 internal sealed record NiftiHeader(
-    int[] Sizes, int Rank, char Kind, int Bytes, bool IsBigEndian, int DataOffset, bool IsOffsetAssumed, double Slope, double Intercept, double[]? Affine, bool IsMirrored, bool IsTemplate)
+    int[] Sizes, int Rank, char Kind, int Bytes, bool IsBigEndian, int DataOffset, bool IsOffsetAssumed, double Slope, double Intercept, double[]? Affine,
+    bool IsMirrored, bool IsTemplate)
 {
     internal const int Length = 348;
     private const int Length2 = 540; // of NIfTI-2
@@ -25,9 +26,10 @@ internal sealed record NiftiHeader(
 
     internal long Voxels => (long)Sizes[0] * Sizes[1] * Sizes[2];
 
-    /// <summary>Whether bytes begin with the size of a header in either byte order.</summary>
+    /// <summary>True where the bytes begin with the size of a header, in either byte order.</summary>
     internal static bool IsHeader(ReadOnlySpan<byte> file) =>
-        file.Length >= Length && (BinaryPrimitives.ReadInt32LittleEndian(file) is Length or Length2 || BinaryPrimitives.ReadInt32BigEndian(file) is Length or Length2);
+        file.Length >= Length
+            && (BinaryPrimitives.ReadInt32LittleEndian(file) is Length or Length2 || BinaryPrimitives.ReadInt32BigEndian(file) is Length or Length2);
 
     internal static NiftiHeader Parse(ReadOnlySpan<byte> header)
     {
@@ -36,7 +38,11 @@ internal sealed record NiftiHeader(
             throw new InvalidMeasurementException("The file is NIfTI-2, which is not read: convert it to NIfTI-1 (nifti_tool, or NiBabel's Nifti1Image).");
         if (!big && BinaryPrimitives.ReadInt32LittleEndian(header) != Length) throw new InvalidMeasurementException("The file is not a NIfTI-1 volume.");
         if (header[344..348].SequenceEqual("ni1\0"u8)) throw Invalid("its voxels are in a second file (.img): convert it to one .nii file");
-        if (header[344..348].SequenceEqual("\0\0\0\0"u8)) throw new InvalidMeasurementException("The file is not a NIfTI-1 volume but an Analyze header, whose voxels are in a second file (.img): convert it to one .nii file.");
+        if (header[344..348].SequenceEqual("\0\0\0\0"u8))
+        {
+            throw new InvalidMeasurementException(
+                "The file is not a NIfTI-1 volume but an Analyze header, whose voxels are in a second file (.img): convert it to one .nii file.");
+        }
         if (!header[344..348].SequenceEqual("n+1\0"u8)) throw new InvalidMeasurementException("The file is not a NIfTI-1 volume.");
         var reader = new Reader(header, big);
 
@@ -64,7 +70,7 @@ internal sealed record NiftiHeader(
         float offset = reader.Float(108);
         bool assumed = offset == 0; // some writers' way to say "after the header"
         if (assumed) offset = FirstData;
-        if (!(offset >= FirstData && offset <= MaxDataOffset) || offset != MathF.Floor(offset)) throw Invalid("the place of its voxels is out of range");
+        if (!(offset >= FirstData && offset <= MaxDataOffset) || offset != MathF.Floor(offset)) throw Invalid("the offset of its voxels is out of range");
         double slope = reader.Float(112), intercept = reader.Float(116);
         if (slope == 0 || !double.IsFinite(slope)) (slope, intercept) = (1, 0); // the standard's, and some writers', way to say "not scaled"
         if (!double.IsFinite(intercept)) throw Invalid("its scaling is not finite");

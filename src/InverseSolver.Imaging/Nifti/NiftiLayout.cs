@@ -1,18 +1,20 @@
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// How slices as they are displayed lie in a NIfTI volume, whose first axis runs along stored columns, whose second along stored rows and whose third from slice to
-/// slice: first rows and columns are exchanged, then each is counted backwards.
+/// The relation of displayed slices to a NIfTI volume, whose first axis runs along stored columns, whose second along stored rows and whose third from slice to
+/// slice: first rows and columns are exchanged, then each may be reversed.
 /// </summary>
-/// <param name="IsTransposed">Whether displayed rows are counted along the first axis, and columns along the second.</param>
-/// <param name="ReversedRows">Whether the displayed rows are counted against their axis.</param>
-/// <param name="ReversedColumns">Whether the displayed columns are counted against theirs.</param>
+/// <param name="IsTransposed">True where displayed rows are counted along the first axis, and columns along the second.</param>
+/// <param name="ReversedRows">True where the displayed rows are counted against their axis.</param>
+/// <param name="ReversedColumns">True where the displayed columns are counted against theirs.</param>
 public sealed record NiftiLayout(bool IsTransposed, bool ReversedRows, bool ReversedColumns)
 {
-    /// <summary>The layout that shows slices as radiologists do: across the body nose up, else crown up; the patient's right, or the nose, to the left.</summary>
+    /// <summary>
+    /// The layout that shows slices as radiologists do: across the body nose up, else crown up; the patient's right, or the nose, to the left.
+    /// </summary>
     /// <param name="along">Where the index along a stored row grows.</param>
     /// <param name="down">Where the index of stored rows grows.</param>
-    internal static NiftiLayout Shown(PatientVector along, PatientVector down)
+    internal static NiftiLayout Radiological(PatientVector along, PatientVector down)
     {
         double[] first = [along.X, along.Y, along.Z], second = [down.X, down.Y, down.Z];
         int x = Closest(first, -1), y = Closest(second, x);
@@ -27,7 +29,7 @@ public sealed record NiftiLayout(bool IsTransposed, bool ReversedRows, bool Reve
     internal float[] Show(float[] stored, int slices, int rows, int columns) => Turn(stored, slices, rows, columns, show: true);
 
     /// <summary>The volume's voxels, of slices (slices, rows, columns) as they are displayed.</summary>
-    internal float[] Store(float[] shown, int slices, int rows, int columns) => Turn(shown, slices, rows, columns, show: false);
+    internal float[] Store(float[] displayed, int slices, int rows, int columns) => Turn(displayed, slices, rows, columns, show: false);
 
     /// <summary>The place of a displayed slice.</summary>
     /// <param name="stored">Of the slice as it is stored.</param>
@@ -36,10 +38,10 @@ public sealed record NiftiLayout(bool IsTransposed, bool ReversedRows, bool Reve
     internal FrameGeometry Show(FrameGeometry stored, int rows, int columns) => Reverse(Transpose(stored), rows, columns);
 
     /// <summary>The place of a stored slice.</summary>
-    /// <param name="shown">Of the slice as it is displayed.</param>
+    /// <param name="displayed">Of the slice as it is displayed.</param>
     /// <param name="rows">Displayed rows.</param>
     /// <param name="columns">Displayed columns.</param>
-    internal FrameGeometry Store(FrameGeometry shown, int rows, int columns) => Transpose(Reverse(shown, rows, columns));
+    internal FrameGeometry Store(FrameGeometry displayed, int rows, int columns) => Transpose(Reverse(displayed, rows, columns));
 
     private static int Closest(double[] direction, int taken)
     {
@@ -52,17 +54,17 @@ public sealed record NiftiLayout(bool IsTransposed, bool ReversedRows, bool Reve
     private float[] Turn(float[] from, int slices, int rows, int columns, bool show)
     {
         float[] to = new float[from.Length];
-        for (int slice = 0, shown = 0; slice < slices; slice++)
+        for (int slice = 0, displayed = 0; slice < slices; slice++)
         {
             for (int row = 0; row < rows; row++)
             {
                 int y = ReversedRows ? rows - 1 - row : row;
-                for (int column = 0; column < columns; column++, shown++)
+                for (int column = 0; column < columns; column++, displayed++)
                 {
                     int x = ReversedColumns ? columns - 1 - column : column;
                     int stored = (slice * rows * columns) + (IsTransposed ? (x * rows) + y : (y * columns) + x);
-                    if (show) to[shown] = from[stored];
-                    else to[stored] = from[shown];
+                    if (show) to[displayed] = from[stored];
+                    else to[stored] = from[displayed];
                 }
             }
         }

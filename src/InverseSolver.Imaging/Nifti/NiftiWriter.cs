@@ -11,31 +11,43 @@ public static class NiftiWriter
 
     /// <summary>Writes slices that lie behind each other.</summary>
     /// <param name="values">(volumes, slices, rows, columns); finite.</param>
-    /// <param name="slices">How many slices a volume has.</param>
+    /// <param name="slices">The number of slices.</param>
     /// <param name="rows">Height of a slice.</param>
     /// <param name="columns">Width of a slice.</param>
     /// <param name="geometry">
-    /// Of each slice of a volume, or of the first one only (the others then follow along its normal at its slice spacing, its thickness or 1 mm); null: not known, and both
-    /// the sform's and the qform's code say so (0), with 1 mm voxels.
+    /// Of each slice of a volume, or of the first one only (the others then follow along its normal at its slice spacing, its thickness or 1 mm); null: not
+    /// known, and both the sform's and the qform's code say so (0), with 1 mm voxels.
     /// </param>
-    /// <param name="compressed">Whether to write .nii.gz.</param>
-    /// <param name="volumes">How many volumes lie in the same place; several make the file 4-D.</param>
+    /// <param name="compressed">True to write .nii.gz.</param>
+    /// <param name="volumes">The number of volumes at the same position; several make the file 4-D.</param>
     /// <param name="pixelMm">Without a geometry, the size of a pixel and the slices' thickness; 0: 1 mm.</param>
     /// <exception cref="ArgumentException">The sizes do not fit, or the slices' positions are not on one line at equal distances.</exception>
     public static byte[] Write(
-        ReadOnlySpan<float> values, int slices, int rows, int columns, IReadOnlyList<FrameGeometry>? geometry, bool compressed = false, int volumes = 1, (double Row, double Column, double Slice) pixelMm = default)
+        ReadOnlySpan<float> values, int slices, int rows, int columns, IReadOnlyList<FrameGeometry>? geometry, bool compressed = false, int volumes = 1,
+        (double Row, double Column, double Slice) pixelMm = default)
     {
-        if (volumes < 1 || slices < 1 || rows < 1 || columns < 1 || values.Length != (long)volumes * slices * rows * columns) throw new ArgumentException("The values are not (volumes, slices, rows, columns).", nameof(values));
-        if (Math.Max(Math.Max(volumes, slices), Math.Max(rows, columns)) > short.MaxValue) throw new ArgumentException("NIfTI-1 counts voxels along an axis in 15 bits.", nameof(values));
-        if (geometry is not null && geometry.Count != slices && geometry.Count != 1) throw new ArgumentException("There must be a geometry for each slice.", nameof(geometry));
+        if (volumes < 1 || slices < 1 || rows < 1 || columns < 1 || values.Length != (long)volumes * slices * rows * columns)
+        {
+            throw new ArgumentException("The values are not (volumes, slices, rows, columns).", nameof(values));
+        }
+        if (Math.Max(Math.Max(volumes, slices), Math.Max(rows, columns)) > short.MaxValue)
+        {
+            throw new ArgumentException("NIfTI-1 counts voxels along an axis in 15 bits.", nameof(values));
+        }
+        if (geometry is not null && geometry.Count != slices && geometry.Count != 1)
+        {
+            throw new ArgumentException("There must be a geometry for each slice.", nameof(geometry));
+        }
 
         byte[] file = new byte[HeaderBytes + (4L * values.Length)];
-        WriteHeader(file, volumes, slices, rows, columns, geometry is [var first, ..] ? SliceAffine.From(first, SliceAffine.Step(geometry, slices)) : null, pixelMm);
+        WriteHeader(
+            file, volumes, slices, rows, columns, geometry is [var first, ..] ? SliceAffine.From(first, SliceAffine.Step(geometry, slices)) : null, pixelMm);
         for (int i = 0; i < values.Length; i++) BinaryPrimitives.WriteSingleLittleEndian(file.AsSpan(HeaderBytes + (4 * i)), values[i]);
         return compressed ? Compress(file) : file;
     }
 
-    private static void WriteHeader(Span<byte> header, int volumes, int slices, int rows, int columns, SliceAffine? affine, (double Row, double Column, double Slice) pixelMm)
+    private static void WriteHeader(
+        Span<byte> header, int volumes, int slices, int rows, int columns, SliceAffine? affine, (double Row, double Column, double Slice) pixelMm)
     {
         Integer(header, 0, 348);
         short[] sizes = [(short)(volumes > 1 ? 4 : 3), (short)columns, (short)rows, (short)slices, (short)volumes, 1, 1, 1];

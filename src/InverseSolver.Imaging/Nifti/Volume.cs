@@ -14,14 +14,17 @@ public sealed class Volume
     /// <param name="sizeZ">Voxels along the third storage axis.</param>
     /// <param name="values">The voxels, <c>values[x + sizeX * (y + sizeY * z)]</c>.</param>
     /// <param name="affine">4 x 4, row-major: (x, y, z, 1) in voxels to RAS millimetres.</param>
-    /// <exception cref="InvalidMeasurementException">The affine is not finite or maps the volume to less than a volume.</exception>
+    /// <exception cref="InvalidMeasurementException">The affine is not finite or singular.</exception>
     /// <exception cref="ArgumentException">The sizes do not fit the values or the affine is not 4 x 4.</exception>
     public Volume(int sizeX, int sizeY, int sizeZ, float[] values, double[] affine)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sizeX, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(sizeY, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(sizeZ, 1);
-        if (values.Length != (long)sizeX * sizeY * sizeZ) throw new ArgumentException($"{values.Length} values are not {sizeX} x {sizeY} x {sizeZ}.", nameof(values));
+        if (values.Length != (long)sizeX * sizeY * sizeZ)
+        {
+            throw new ArgumentException($"{values.Length} values are not {sizeX} x {sizeY} x {sizeZ}.", nameof(values));
+        }
         if (affine.Length != 16) throw new ArgumentException("The affine must have 4 x 4 elements.", nameof(affine));
         (SizeX, SizeY, SizeZ, Values, Affine) = (sizeX, sizeY, sizeZ, values, affine);
         _axes = ClosestAxes([sizeX, sizeY, sizeZ], affine);
@@ -45,7 +48,7 @@ public sealed class Volume
     /// <summary>Distance between voxels in millimetres along the storage axes.</summary>
     public (double X, double Y, double Z) VoxelMm => (ColumnNorm(Affine, 0), ColumnNorm(Affine, 1), ColumnNorm(Affine, 2));
 
-    /// <summary>How many slices there are in a plane.</summary>
+    /// <summary>The number of slices in a plane.</summary>
     public int SliceCount(Plane plane) => _axes[Normal(plane)].Size;
 
     /// <summary>
@@ -116,3 +119,16 @@ public sealed class Volume
 /// <param name="RowMm">Distance between rows in millimetres.</param>
 /// <param name="ColumnMm">Distance between columns in millimetres.</param>
 public sealed record VolumeSlice(int Height, int Width, float[] Values, double RowMm, double ColumnMm);
+
+/// <summary>The planes that a volume is cut in.</summary>
+public enum Plane
+{
+    /// <summary>Across the body axis; shown with the nose up.</summary>
+    Axial,
+
+    /// <summary>Parallel to the face; shown with the crown up.</summary>
+    Coronal,
+
+    /// <summary>Parallel to the plane between the eyes; shown with the crown up and the nose to the left.</summary>
+    Sagittal,
+}

@@ -7,7 +7,7 @@ namespace InverseSolver.Imaging;
 /// <summary>NumPy's .npy files, versions 1 to 3, of numbers (no strings, records or objects) with up to 8 dimensions.</summary>
 public static class Npy
 {
-    /// <summary>Whether the first bytes are those of a .npy file.</summary>
+    /// <summary>True where the first bytes are those of a .npy file.</summary>
     public static bool IsNpy(ReadOnlySpan<byte> file) => file.StartsWith((ReadOnlySpan<byte>)[0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y']);
 
     /// <summary>Reads the header; whether the elements are there is not checked.</summary>
@@ -17,8 +17,10 @@ public static class Npy
     /// <summary>Reads an array into single precision and C order.</summary>
     /// <param name="file">The whole file.</param>
     /// <param name="maxElements">The most elements that are read; a complex element counts once.</param>
-    /// <param name="requireFinite">Whether NaN, infinities and numbers beyond single precision are refused.</param>
-    /// <exception cref="InvalidMeasurementException">As for <see cref="ReadHeader"/>; too many elements; fewer or more bytes than the shape needs; a value that is not finite.</exception>
+    /// <param name="requireFinite">True where NaN, infinities and numbers beyond single precision are refused.</param>
+    /// <exception cref="InvalidMeasurementException">
+    /// As for <see cref="ReadHeader"/>; too many elements; fewer or more bytes than the shape needs; a value that is not finite.
+    /// </exception>
     public static ArrayData Read(ReadOnlySpan<byte> file, long maxElements, bool requireFinite = true)
     {
         NpyHeader header = ReadHeader(file);
@@ -27,7 +29,8 @@ public static class Npy
             throw new InvalidMeasurementException($"The .npy array has {header.Count} elements; at most {maxElements} are allowed.");
         ReadOnlySpan<byte> data = file[header.DataOffset..];
         if (data.Length != header.Count * header.ElementBytes)
-            throw new InvalidMeasurementException($"The .npy file holds {data.Length} bytes of elements where its shape needs {header.Count * header.ElementBytes}.");
+            throw new InvalidMeasurementException(
+                $"The .npy file holds {data.Length} bytes of elements where its shape needs {header.Count * header.ElementBytes}.");
 
         float[] values = new float[header.Count * components];
         Numbers.ToFloats(data, header.IsComplex ? 'f' : header.Kind, header.ElementBytes / components, header.IsBigEndian, values);

@@ -72,7 +72,8 @@ internal ref struct NpyHeaderParser
             if (single || (descr[0] != '|' && type is "i2" or "u2" or "i4" or "u4" or "i8" or "u8" or "f2" or "f4" or "f8" or "c8" or "c16"))
                 return (type[0], int.Parse(type[1..], null), descr[0] == '>');
         }
-        throw new InvalidMeasurementException("The .npy array's element type is not supported: use bool, an integer, float16, float32, float64, complex64 or complex128.");
+        throw new InvalidMeasurementException(
+            "The .npy array's element type is not supported: use bool, an integer, float16, float32, float64, complex64 or complex128.");
     }
 
     private bool Truth()

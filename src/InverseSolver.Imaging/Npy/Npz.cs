@@ -10,7 +10,7 @@ public static class Npz
     // Deflate cannot do better than 1032 to 1.
     private const long MaxCompression = 1032;
 
-    /// <summary>Whether the first bytes are those of a ZIP archive.</summary>
+    /// <summary>True where the first bytes are those of a ZIP archive.</summary>
     public static bool IsZip(ReadOnlySpan<byte> file) => file.StartsWith("PK\x03\x04"u8) || file.StartsWith("PK\x05\x06"u8);
 
     /// <summary>The names of the arrays, without .npy.</summary>
@@ -25,7 +25,9 @@ public static class Npz
     /// <param name="file">The whole file.</param>
     /// <param name="name">The array's name, without .npy.</param>
     /// <param name="maxElements">The most elements that are read.</param>
-    /// <exception cref="InvalidMeasurementException">The file is not such an archive, has no such array, or the array is refused as in <see cref="Npy.Read"/>.</exception>
+    /// <exception cref="InvalidMeasurementException">
+    /// The file is not such an archive, has no such array, or the array is refused as in <see cref="Npy.Read"/>.
+    /// </exception>
     public static ArrayData Read(byte[] file, string name, long maxElements)
     {
         using ZipArchive archive = Open(file);
@@ -35,7 +37,8 @@ public static class Npz
             // Both lengths are the archive's words: no more is unpacked than they say, and they may not say more than deflate can.
             long bytes = entry.Length;
             if (bytes < 0 || bytes > (maxElements * 16) + (1 << 17) || bytes > entry.CompressedLength * MaxCompression + 64 || bytes > Array.MaxLength)
-                throw new InvalidMeasurementException($"The array in the .npz file is larger than the {maxElements} elements that are allowed, or its archive is damaged.");
+                throw new InvalidMeasurementException(
+                    $"The array in the .npz file is larger than the {maxElements} elements that are allowed, or its archive is damaged.");
             byte[] data = new byte[bytes];
             using Stream stream = entry.Open();
             if (stream.ReadAtLeast(data, data.Length, throwOnEndOfStream: false) < data.Length || stream.ReadByte() >= 0) throw Damaged();
@@ -94,5 +97,6 @@ public static class Npz
 
     private static bool IsDamage(Exception e) => e is InvalidDataException or IOException or NotSupportedException or ArgumentException;
 
-    private static InvalidMeasurementException Damaged() => new("The archive (.npz, or .zip of a DICOM series) is damaged, or is compressed or encrypted in a way that is not read: deflate is.");
+    private static InvalidMeasurementException Damaged() =>
+        new("The archive (.npz, or .zip of a DICOM series) is damaged, or is compressed or encrypted in a way that is not read: deflate is.");
 }

@@ -7,7 +7,7 @@ namespace InverseSolver.Imaging;
 /// The process that parses strangers' HDF5 and DICOM files, apart from this one. It starts with the first file, serves one file at a time,
 /// and where a file ends it or holds it up, the next file gets a new one.
 /// </summary>
-/// <param name="limits">What one file may cost.</param>
+/// <param name="limits">The limits for one file.</param>
 public sealed class FormatReader(ReaderLimits limits) : IDisposable
 {
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
@@ -16,13 +16,13 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
     private bool _disposed;
     private long _restarts;
 
-    /// <summary>Whether the program is there. Without it HDF5 and DICOM files are neither read nor written.</summary>
+    /// <summary>True where the reader program is installed. Without it HDF5 and DICOM files are neither read nor written.</summary>
     public static bool IsInstalled { get; } = File.Exists(ReaderProcess.Program);
 
-    /// <summary>What one file may cost.</summary>
+    /// <summary>The limits for one file.</summary>
     public ReaderLimits Limits => limits;
 
-    /// <summary>How often the process had to be replaced: because a file ended it or held it up, or because somebody else ended it.</summary>
+    /// <summary>The number of times that the process was replaced, because a file ended or blocked it, or because it was ended from outside.</summary>
     public long Restarts => Interlocked.Read(ref _restarts);
 
     /// <summary>The process's id; null where none runs.</summary>
@@ -54,7 +54,10 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
     /// <exception cref="InvalidOperationException">The process cannot be started, or finds the request wrong.</exception>
     internal ReaderAnswer Call(string operation, IReadOnlyList<ReadOnlyMemory<byte>> blob, JsonObject? arguments = null)
     {
-        if (!IsInstalled) throw new InvalidMeasurementException("It is an HDF5 or DICOM file, and the program that reads those is not installed here; .npy files are read.");
+        if (!IsInstalled)
+        {
+            throw new InvalidMeasurementException("It is an HDF5 or DICOM file, and the program that reads those is not installed here; .npy files are read.");
+        }
         long bytes = blob.Sum(part => (long)part.Length);
         if (bytes > limits.MemoryBytes / 2) throw new InvalidMeasurementException($"The file has {bytes} bytes; at most {limits.MemoryBytes / 2} are read.");
         byte[] json = Request(operation, arguments);
@@ -116,7 +119,19 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
     }
 
     private static string Message(ReaderAnswer answer) =>
-        answer.Head.ValueKind == JsonValueKind.Object && answer.Head.TryGetProperty("message", out JsonElement text) && text.ValueKind == JsonValueKind.String ? text.GetString()! : "";
+        answer.Head.ValueKind == JsonValueKind.Object && answer.Head.TryGetProperty("message", out JsonElement text) && text.ValueKind == JsonValueKind.String
+            ? text.GetString()!
+            : "";
 
     private static InvalidMeasurementException Unreadable() => new("The file could not be read: its reader ran out of time or memory, or crashed on it.");
+}
+
+/// <summary>Limits of memory, time and size for the process that reads a file.</summary>
+/// <param name="MemoryBytes">The most address space of the process, the file and its libraries included.</param>
+/// <param name="Time">The most time for one file.</param>
+/// <param name="Elements">The most numbers that are read from one file; a complex number counts once.</param>
+public sealed record ReaderLimits(long MemoryBytes, TimeSpan Time, long Elements)
+{
+    /// <summary>2 GiB, one minute, 64 million numbers.</summary>
+    public static ReaderLimits Default { get; } = new(2L << 30, TimeSpan.FromMinutes(1), 64L << 20);
 }

@@ -125,7 +125,8 @@ internal sealed class ReaderProcess : IDisposable
         left -= bytes;
         string type = item.GetProperty("dtype").GetString()!;
         int[] shape = [.. item.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32())];
-        decimal needed = shape.Aggregate((decimal)int.Parse(type.AsSpan(1), CultureInfo.InvariantCulture), (product, size) => Math.Min(product * size, long.MaxValue));
+        decimal needed = shape.Aggregate(
+            (decimal)int.Parse(type.AsSpan(1), CultureInfo.InvariantCulture), (product, size) => Math.Min(product * size, long.MaxValue));
         if (shape.Any(size => size < 0) || needed != bytes) throw OutOfStep();
         byte[] data = new byte[bytes];
         pipe.ReadExactly(data);

@@ -24,7 +24,7 @@ static_assert(sizeof(Frame) == 24 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, 
 std::optional<Request> Channel::receive() {
   Frame frame;
   if (!read(&frame, sizeof frame)) return std::nullopt;
-  // Without its length a frame cannot be skipped: the two ends are out of step.
+  // Without its length a frame cannot be skipped: the two ends are out of sync.
   if (std::memcmp(frame.magic, "INVR", 4) != 0 || frame.number != version || frame.json_bytes > most_json) std::_Exit(2);
   std::string text(frame.json_bytes, '\0');
   Request request;

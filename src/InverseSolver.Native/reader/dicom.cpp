@@ -1,4 +1,4 @@
-// DICOM images: pixel values in modality units, which of them are padding, and what every frame says of itself. Decoding is DCMTK's.
+// DICOM images: pixel values in modality units, padding marks, and the attributes of every frame. DCMTK decodes.
 #include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmimage/diregist.h>
 #include <dcmtk/dcmimgle/dcmimage.h>
@@ -33,7 +33,7 @@ Layout layout_of(DcmDataset& data, const Request& request) {
   const bool is_single = data.tagExists(DCM_FloatPixelData), is_double = data.tagExists(DCM_DoubleFloatPixelData);
   layout.is_float = !data.tagExists(DCM_PixelData) && (is_single || is_double);
   if (!layout.is_float && !data.tagExists(DCM_PixelData))
-    throw Refusal("The DICOM object holds no pixels: it is a report, a document, a structure set or the like. Send an image.");
+    throw Refusal("The DICOM object holds no pixels: it is a report, a document, a structure set or a similar object. Send an image.");
   layout.rows = number_of(data, DCM_Rows, 0);
   layout.columns = number_of(data, DCM_Columns, 0);
   layout.samples = number_of(data, DCM_SamplesPerPixel, 1);
@@ -43,28 +43,31 @@ Layout layout_of(DcmDataset& data, const Request& request) {
   layout.is_signed = number_of(data, DCM_PixelRepresentation, 0);
   layout.colours = text_of(data, DCM_PhotometricInterpretation);
   if (layout.colours.empty())
-    throw Refusal("The DICOM image has no PhotometricInterpretation (0028,0004), so whether larger numbers are brighter is not known: "
-                  "add MONOCHROME2, or what is true of the image, to the file.");
+    throw Refusal("The DICOM image has no PhotometricInterpretation (0028,0004), so the direction of its brightness is unknown: "
+                  "add it to the file (MONOCHROME2: larger numbers are brighter).");
   Sint32 frames = 1;
   if (data.tagExistsWithValue(DCM_NumberOfFrames) && data.findAndGetSint32(DCM_NumberOfFrames, frames).bad()) frames = 0;
   layout.frames = frames;
-  if (layout.rows == 0 || layout.columns == 0 || frames < 1) throw Refusal("The DICOM image's header gives it no rows, columns or frames.");
+  if (layout.rows == 0 || layout.columns == 0 || frames < 1) throw Refusal("The DICOM image's header states no rows, columns or frames.");
   if (frames > most_frames) throw Refusal("The DICOM image has more than " + std::to_string(most_frames) + " frames.");
   request.expect_elements(uint64_t{layout.pixels()} * static_cast<uint64_t>(frames) * layout.channels(), sizeof(float));
   if (layout.is_float) {
     layout.allocated = layout.stored = is_single ? 32 : 64;
-    if (!layout.is_grey() || layout.samples != 1) throw Refusal("The DICOM object's floating-point pixels are to be one sample of grey each.");
+    if (!layout.is_grey() || layout.samples != 1) throw Refusal("The DICOM object's floating-point pixels must have one grey sample each.");
     return layout;
   }
   if (layout.allocated != 8 && layout.allocated != 16 && layout.allocated != 32)
-    throw Refusal("The DICOM image allocates " + std::to_string(layout.allocated) + " bits to a pixel; 8, 16 and 32 are read.");
+    throw Refusal("The DICOM image allocates " + std::to_string(layout.allocated) + " bits per pixel; 8, 16 and 32 are supported.");
   if (layout.stored == 0 || layout.stored > layout.allocated || layout.high >= layout.allocated || layout.high + 1 < layout.stored)
     throw Refusal("The DICOM image's bits stored, high bit and bits allocated disagree.");
   if (!layout.is_grey() && !is_colour(layout.colours))
-    throw Refusal("The DICOM image's PhotometricInterpretation (0028,0004) is none of the standard's: correct it in the file (MONOCHROME2: larger numbers are brighter).");
-  if (!data.tagExistsWithValue(DCM_SamplesPerPixel)) throw Refusal("The DICOM image has no SamplesPerPixel (0028,0002): add it to the file, 1 for a grey image.");
+    throw Refusal("The DICOM image's PhotometricInterpretation (0028,0004) is not one of the standard: "
+                  "correct it in the file (MONOCHROME2: larger numbers are brighter).");
+  if (!data.tagExistsWithValue(DCM_SamplesPerPixel))
+    throw Refusal("The DICOM image has no SamplesPerPixel (0028,0002): add it to the file, 1 for a grey image.");
   if (layout.is_grey() ? layout.samples != 1 : layout.samples != 1 && layout.samples != 3)
-    throw Refusal("The DICOM image's samples per pixel do not fit its photometric interpretation.");
+    throw Refusal("The DICOM image's SamplesPerPixel (0028,0002) contradicts its PhotometricInterpretation (0028,0004): "
+                  "correct one of them in the file.");
   return layout;
 }
 
@@ -81,14 +84,14 @@ void check_compression(DcmDataset& data, const Layout& layout) {
                                              syntax.getXfer() == EXS_RLELossless});
 }
 
-// The values that are no measurement, as stored: one, or those between two.
+// The stored values of padding: one, or a range.
 struct Padding {
   double low = 0, high = 0;
 
   bool holds(double stored) const { return (stored >= low && stored <= high) || (std::isnan(stored) && std::isnan(low)); }
 };
 
-// Sixteen bits that the file may call signed or not: as the pixels are.
+// Sixteen bits, signed where the pixels are.
 std::optional<double> stored_number(DcmDataset& data, const DcmTagKey& tag, const Layout& layout) {
   Uint16 bits = 0;
   Sint16 number = 0;
@@ -118,10 +121,10 @@ std::optional<Padding> padding_of(DcmDataset& data, const Layout& layout) {
   return Padding{std::min(*value, limit), std::max(*value, limit)};
 }
 
-// A frame's values, and a mark for each that is padding.
+// A frame's values and its padding marks.
 struct Target {
   float* values;
-  uint8_t* marks;  // none: nothing is padding
+  uint8_t* marks;  // null: no padding
 };
 
 template <class T>
@@ -155,7 +158,7 @@ void read_grey(DcmDataset& data, const Layout& layout, const std::optional<Paddi
   for (long i = 0; i < layout.frames; ++i) {
     OFString model;
     if (pixels.getUncompressedFrame(&data, static_cast<Uint32>(i), fragment, frame.data(), static_cast<Uint32>(frame.size()), model).bad())
-      throw Refusal("The DICOM image's pixels are damaged, or there are fewer than its header says.");
+      throw Refusal("The DICOM image's pixels are damaged, or fewer than its header states.");
     const Units units = units_of(data, layout, i);
     const Target to = frame_at(all, layout, i);
     if (layout.allocated == 8) convert<uint8_t>(frame.data(), layout, units, padding, to);
@@ -170,8 +173,10 @@ void read_floats(DcmDataset& data, const Layout& layout, const std::optional<Pad
   unsigned long count = 0;
   const bool found = layout.allocated == 32 ? data.findAndGetFloat32Array(DCM_FloatPixelData, single, &count).good()
                                             : data.findAndGetFloat64Array(DCM_DoubleFloatPixelData, twice, &count).good();
-  if (!found || count < layout.pixels() * static_cast<size_t>(layout.frames)) throw Refusal("The DICOM image's pixels are damaged, or there are fewer than its header says.");
-  if (layout.is_inverted()) throw Refusal("The DICOM image is MONOCHROME1 with floating-point pixels, whose range is not known: convert it to MONOCHROME2.");
+  if (!found || count < layout.pixels() * static_cast<size_t>(layout.frames))
+    throw Refusal("The DICOM image's pixels are damaged, or fewer than its header states.");
+  if (layout.is_inverted())
+    throw Refusal("The DICOM image is MONOCHROME1 with floating-point pixels, whose range is unknown: convert it to MONOCHROME2.");
   for (long i = 0; i < layout.frames; ++i) {
     const Units units = units_of(data, layout, i);
     const Target to = frame_at(all, layout, i);
@@ -186,7 +191,7 @@ void read_floats(DcmDataset& data, const Layout& layout, const std::optional<Pad
   }
 }
 
-// Planes of red, green and blue; returns the bits of a sample.
+// Writes planes of red, green and blue; returns the bits of a sample.
 int read_colours(DcmDataset& data, const Layout& layout, float* to) {
   int bits = 0;
   for (long i = 0; i < layout.frames; ++i) {
@@ -207,7 +212,7 @@ int read_colours(DcmDataset& data, const Layout& layout, float* to) {
   return bits;
 }
 
-// The elements xx00 to xxFF that a private creator has reserved, wherever its block was moved to; PACS may write them as unknown (UN).
+// The elements xx00 to xxFF of a private creator, wherever its block is; PACS may write them as unknown (UN).
 template <class Visit> void visit_private(DcmDataset& data, uint16_t group, const char* creator, uint8_t element, Visit visit) {
   for (uint16_t block = 0x10; block <= 0xff; ++block) {
     if (text_of(data, DcmTagKey(group, block)) != creator) continue;
@@ -220,9 +225,9 @@ template <class Visit> void visit_private(DcmDataset& data, uint16_t group, cons
   }
 }
 
-// NumberOfImagesInMosaic of a Siemens CSA header; 0 where it does not say.
+// NumberOfImagesInMosaic of a Siemens CSA header; 0 where it is absent.
 long mosaic_images_of_csa(const uint8_t* header, size_t size) {
-  // A tag of the header: 64 bytes of name, 20 of type; then of its first item four lengths and the text.
+  // A tag of the header: 64 bytes of name, 20 of type; then four lengths and the text of its first item.
   const std::string name("NumberOfImagesInMosaic", sizeof "NumberOfImagesInMosaic");
   const uint8_t* const end = header + size;
   const uint8_t* const tag = std::search(header, end, name.begin(), name.end());
@@ -231,7 +236,7 @@ long mosaic_images_of_csa(const uint8_t* header, size_t size) {
   return std::strtol(std::string(reinterpret_cast<const char*>(tag) + text_at, text_bytes).c_str(), nullptr, 10);
 }
 
-// How many slices a scanner tiled into one picture, by its private elements; 0 where none says.
+// The number of slices that a scanner tiled into one picture, from its private elements; 0 where it is absent.
 long mosaic_images(DcmDataset& data) {
   long images = 0;
   visit_private(data, 0x0019, "SIEMENS MR HEADER", 0x0a, [&](const uint8_t* bytes, size_t size) {
@@ -242,7 +247,8 @@ long mosaic_images(DcmDataset& data) {
   });
   const Uint8* header = nullptr;
   unsigned long size = 0;
-  if (images == 0 && data.findAndGetUint8Array(DcmTagKey(0x0029, 0x1010), header, &size).good() && header != nullptr) images = mosaic_images_of_csa(header, size);
+  if (images == 0 && data.findAndGetUint8Array(DcmTagKey(0x0029, 0x1010), header, &size).good() && header != nullptr)
+    images = mosaic_images_of_csa(header, size);
   return images;
 }
 
@@ -291,7 +297,7 @@ Answer read_dicom(const Request& request) {
   answer.head["mosaicImages"] = mosaic_images(data);
   json remarks = json::array();
   if (!layout.is_float && !data.tagExistsWithValue(DCM_PixelRepresentation))
-    remarks.push_back("The DICOM image has no PixelRepresentation (0028,0103): its pixels were read as numbers without sign.");
+    remarks.push_back("The DICOM image has no PixelRepresentation (0028,0103): its pixels were read as unsigned numbers.");
   answer.head["remarks"] = std::move(remarks);
   json frames = json::array();
   for (long i = 0; i < layout.frames; ++i) frames.push_back(frame_of(data, layout, i));

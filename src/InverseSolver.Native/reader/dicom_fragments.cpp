@@ -31,7 +31,7 @@ Fragment item_of(DcmPixelSequence& sequence, unsigned long index, size_t offset)
   return {data, size, offset};
 }
 
-// A frame's begin: RLE's header of 64 bytes, or the marker that starts an image of JPEG and JPEG-LS.
+// The start of a frame: RLE's header of 64 bytes, or the start marker of JPEG and JPEG-LS.
 bool begins_frame(const Fragment& fragment, const EncapsulatedFrames& expected) {
   if (!expected.is_rle) return fragment.size >= 2 && fragment.data[0] == 0xFF && fragment.data[1] == 0xD8;
   if (fragment.size < rle_head || little_endian(fragment.data) != expected.segments || little_endian(fragment.data + 4) != rle_head) return false;
@@ -42,7 +42,7 @@ bool begins_frame(const Fragment& fragment, const EncapsulatedFrames& expected) 
   return true;
 }
 
-// The fragments that frames begin with; empty where that is not known.
+// The fragments at which frames begin; empty where these are unknown.
 std::vector<size_t> starts_of(const std::vector<Fragment>& fragments, const Fragment& table, const EncapsulatedFrames& expected) {
   if (expected.frames == 1) return {0};
   std::vector<size_t> starts;
@@ -67,7 +67,7 @@ std::vector<size_t> starts_of(const std::vector<Fragment>& fragments, const Frag
   return starts;
 }
 
-// Bytes that a segment unpacks to (PS3.5, G.3.2); it stops at the last one that is asked for, and at what is cut off.
+// The bytes that a segment unpacks to (PS3.5, G.3.2), up to the requested number or the end of truncated data.
 size_t unpacked(const uint8_t* data, size_t size, size_t wanted) {
   size_t count = 0;
   for (size_t i = 0; i < size && count < wanted;) {
@@ -95,7 +95,7 @@ void check_rle(const uint8_t* frame, size_t size, const EncapsulatedFrames& expe
   }
 }
 
-// An image of JPEG ends with its marker and at most some padding. Without it the decoder would go on in the next frame.
+// An image of JPEG ends with its marker and at most some padding. Without it the decoder would continue into the next frame.
 void check_jpeg(const uint8_t* frame, size_t size) {
   const uint8_t end[] = {0xFF, 0xD9};
   const uint8_t* const tail = frame + (size > 64 ? size - 64 : 0);
@@ -111,7 +111,7 @@ void join_fragments(DcmPixelData& pixels, E_TransferSyntax syntax, const Encapsu
   std::vector<Fragment> fragments;
   for (unsigned long i = 1; i < items; ++i)
     fragments.push_back(item_of(*sequence, i, fragments.empty() ? 0 : fragments.back().offset + fragments.back().size + item_head));
-  if (fragments.size() < expected.frames) throw Refusal("The DICOM image's pixels are damaged, or there are fewer than its header says.");
+  if (fragments.size() < expected.frames) throw Refusal("The DICOM image's pixels are damaged, or fewer than its header states.");
   const std::vector<size_t> starts = starts_of(fragments, item_of(*sequence, 0, 0), expected);
   if (starts.empty())
     throw Refusal("The DICOM image has " + std::to_string(expected.frames) + " frames in " + std::to_string(fragments.size()) +

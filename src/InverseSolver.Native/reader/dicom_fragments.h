@@ -4,15 +4,15 @@
 
 namespace reader {
 
-// What the header promises of encapsulated pixels.
+// The sizes that the header states for encapsulated pixels.
 struct EncapsulatedFrames {
   size_t frames, pixels;   // pixels: of one frame
   size_t segments;         // of an RLE frame: bytes of a sample times samples of a pixel
   bool is_rle;
 };
 
-// Puts each frame into one fragment, because DCMTK's decoders start a frame with a fragment and RLE's ends with it too. Native pixels are left as they are.
-// Refuses frames whose fragments cannot be told apart, and those that hold less than the header promises.
+// Joins each frame into one fragment, because DCMTK's decoders start a frame with a fragment and RLE's also ends with it. Native pixels stay unchanged.
+// Refuses frames whose fragments cannot be assigned, and those that hold less than the header states.
 void join_fragments(DcmPixelData& pixels, E_TransferSyntax syntax, const EncapsulatedFrames& expected);
 
 }  // namespace reader

@@ -5,7 +5,7 @@
 namespace reader {
 namespace {
 
-// As many numbers as asked for, finite; otherwise null.
+// The requested count of finite numbers; otherwise null.
 json numbers_of(DcmItem& item, const DcmTagKey& tag, unsigned long count) {
   json values = json::array();
   for (unsigned long i = 0; i < count; ++i) {
@@ -16,7 +16,7 @@ json numbers_of(DcmItem& item, const DcmTagKey& tag, unsigned long count) {
   return values;
 }
 
-// Where a frame's numbers stand: its own functional group, the one of all frames, or the data set itself.
+// The place of a frame's attributes: its functional group, the shared one, or the data set.
 class FrameItems {
  public:
   FrameItems(DcmDataset& data, long frame) : data_(data), frame_(frame) {}
@@ -30,7 +30,7 @@ class FrameItems {
     return nullptr;
   }
 
-  // In an enhanced object, the macro; in any other, the data set where that speaks of every frame.
+  // In an enhanced object the macro; in any other the data set, where it holds for every frame.
   DcmItem* find(const DcmTagKey& name, bool of_every_frame) {
     DcmItem* const item = macro(name);
     return item != nullptr || !(of_every_frame || frame_ == 0) ? item : &data_;
@@ -47,19 +47,22 @@ struct Rescale {
 
 Rescale rescale_of(DcmDataset& data, long frame) {
   DcmItem& item = *FrameItems(data, frame).find(DCM_PixelValueTransformationSequence, true);
-  if (item.tagExists(DCM_ModalityLUTSequence)) throw Refusal("The DICOM image has a modality lookup table, which is not applied here.");
+  if (item.tagExists(DCM_ModalityLUTSequence))
+    throw Refusal("The DICOM image has a modality lookup table, which is not supported: "
+                  "apply it, or send the unscaled image with a linear rescale.");
   const json slope = first_of(item, DCM_RescaleSlope), intercept = first_of(item, DCM_RescaleIntercept);
   if ((slope.is_null() && item.tagExistsWithValue(DCM_RescaleSlope)) || (intercept.is_null() && item.tagExistsWithValue(DCM_RescaleIntercept)))
     throw Refusal("The DICOM image's rescale slope or intercept is not a number.");
   if (slope.is_number() && slope.get<double>() == 0)
-    throw Refusal("The DICOM image's RescaleSlope (0028,1053) is 0, so all its values are one: correct it in the file, or remove it where the values are not scaled.");
+    throw Refusal("The DICOM image's RescaleSlope (0028,1053) is 0, so all its values are the same: "
+                  "correct it in the file, or remove it where the values are not scaled.");
   Rescale rescale;
   if (slope.is_number()) rescale.slope = slope.get<double>();
   if (intercept.is_number()) rescale.intercept = intercept.get<double>();
   return rescale;
 }
 
-// What the values mean: FrameType or ImageType, and whether they are magnitudes, phases, real or imaginary parts where that is said apart.
+// The meaning of the values: FrameType or ImageType, and the complex component (magnitude, phase, real or imaginary part) where it is stated separately.
 std::string type_of(DcmDataset& data, FrameItems& items) {
   DcmItem* macro = nullptr;
   for (const DcmTagKey& name : {DCM_MRImageFrameTypeSequence, DCM_CTImageFrameTypeSequence, DCM_PETFrameTypeSequence, DCM_ParametricMapFrameTypeSequence})
@@ -99,7 +102,8 @@ json frame_of(DcmDataset& data, const Layout& layout, long frame) {
   if (DcmItem* place = items.find(DCM_PlanePositionSequence, false)) found["position"] = numbers_of(*place, DCM_ImagePositionPatient, 3);
   DcmItem* window = items.find(DCM_FrameVOILUTSequence, true);
   found["windowCentre"] = first_of(*window, DCM_WindowCenter);
-  if (layout.is_inverted() && found["windowCentre"].is_number()) found["windowCentre"] = units_of(data, layout, frame).mirror - found["windowCentre"].get<double>();
+  if (layout.is_inverted() && found["windowCentre"].is_number())
+    found["windowCentre"] = units_of(data, layout, frame).mirror - found["windowCentre"].get<double>();
   found["windowWidth"] = first_of(*window, DCM_WindowWidth);
   DcmItem* echo = items.macro(DCM_MREchoSequence);
   found["echoTime"] = echo != nullptr ? first_of(*echo, DCM_EffectiveEchoTime) : first_of(data, DCM_EchoTime);

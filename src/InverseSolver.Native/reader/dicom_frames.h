@@ -1,4 +1,4 @@
-// What a DICOM image says of its pixels and of each of its frames, single- or multi-frame, classic or enhanced.
+// The attributes of a DICOM image's pixels and frames, single- or multi-frame, classic or enhanced.
 #pragma once
 #include "dicom_parse.h"
 #include "protocol.h"
@@ -17,8 +17,8 @@ struct Layout {
   size_t channels() const { return is_grey() ? 1 : 3; }
 };
 
-// Stored numbers to modality units. Of MONOCHROME1 the smallest number is the brightest: the range that the bits span is turned over, and the sum of a
-// modality value and the one that it becomes is the same for all.
+// Stored numbers to modality units. In MONOCHROME1 the smallest number is the brightest: values are mirrored within the range of the bits, so that the sum
+// of a modality value and its mirror image is constant.
 struct Units {
   double slope = 1, intercept = 0, mirror = 0;
   bool is_inverted = false;
@@ -29,16 +29,16 @@ struct Units {
   }
 };
 
-// Refuses modality lookup tables, and a rescale that is none.
+// Refuses modality lookup tables and an invalid rescale.
 Units units_of(DcmDataset& data, const Layout& layout, long frame);
 
-// The first value as a number; null where there is none, or none that is finite.
+// The first value as a number; null where it is absent or not finite.
 json first_of(DcmItem& item, const DcmTagKey& tag);
 
 // All values, with a backslash between them; empty where there are none.
 std::string texts_of(DcmItem& item, const DcmTagKey& tag);
 
-// Place, window, type and timing; null where the file does not say.
+// Position, window, type and timing; null where the file does not state them.
 json frame_of(DcmDataset& data, const Layout& layout, long frame);
 
 }  // namespace reader

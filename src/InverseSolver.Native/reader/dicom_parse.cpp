@@ -10,7 +10,7 @@ namespace {
 void check_syntax(DcmFileFormat& file) {
   const std::string uid = text_of(*file.getMetaInfo(), DCM_TransferSyntaxUID);
   if (!uid.empty() && DcmXfer(uid.c_str()).getXfer() == EXS_Unknown)
-    throw Refusal("The DICOM file's transfer syntax is not known here: convert it to Explicit VR Little Endian.");
+    throw Refusal("The DICOM file's transfer syntax is not supported: convert it to Explicit VR Little Endian.");
 }
 
 }  // namespace
@@ -24,8 +24,8 @@ std::unique_ptr<DcmFileFormat> parse_dicom(const uint8_t* bytes, size_t size) {
   const OFCondition read = file->read(stream);
   file->transferEnd();
   check_syntax(*file);
-  if (read == EC_StreamNotifyClient || read == EC_InvalidStream || read == EC_EndOfStream) throw Refusal("The DICOM file is cut off or damaged.");
-  if (read.bad()) throw Refusal("The DICOM file is damaged or is none.");
+  if (read == EC_StreamNotifyClient || read == EC_InvalidStream || read == EC_EndOfStream) throw Refusal("The DICOM file is truncated or damaged.");
+  if (read.bad()) throw Refusal("The file is damaged, or is not a DICOM file.");
   if (file->getDataset()->card() == 0) throw Refusal("The DICOM file is empty.");
   return file;
 }

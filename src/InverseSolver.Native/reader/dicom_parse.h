@@ -1,4 +1,4 @@
-// What reading and writing DICOM share.
+// The common part of reading and writing DICOM.
 #pragma once
 #include <dcmtk/config/osconfig.h>
 
@@ -10,7 +10,7 @@
 
 namespace reader {
 
-// The parsed file; pixel data stay as they are stored. Refuses what is damaged or cut off.
+// The parsed file; pixel data stay as stored. Refuses damaged or truncated files.
 std::unique_ptr<DcmFileFormat> parse_dicom(const uint8_t* bytes, size_t size);
 
 // The first value, or nothing where the element is missing or empty. Spaces at its ends are padding.

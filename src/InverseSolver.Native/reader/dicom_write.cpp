@@ -1,4 +1,4 @@
-// A derived MR series: one MR Image Storage file for each slice. Which text stands where is the caller's; what comes over from a reference is decided here.
+// A derived MR series: one MR Image Storage file for each slice. The caller chooses the texts; the attributes copied from a reference are chosen here.
 #include <dcmtk/dcmdata/dcostrmb.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace reader {
 namespace {
 
-// The Patient module's identity. What tells more of a person (comments, other names, address, age) stays behind.
+// The Patient module's identity. Further personal data (comments, other names, address, age) are not copied.
 const DcmTagKey patient[] = {
     DCM_PatientName,   DCM_PatientID,        DCM_IssuerOfPatientID,    DCM_IssuerOfPatientIDQualifiersSequence, DCM_TypeOfPatientID,
     DCM_PatientBirthDate, DCM_PatientBirthTime, DCM_PatientSex,        DCM_OtherPatientIDsSequence,             DCM_PatientSpeciesDescription,
@@ -24,7 +24,7 @@ const DcmTagKey study[] = {
     DCM_StudyDescription,
 };
 
-// The series, the frame of reference and what is true of the acquisition whoever reconstructs it.
+// The series, the frame of reference, and attributes of the acquisition that do not depend on the reconstruction.
 const DcmTagKey acquisition[] = {
     DCM_BodyPartExamined, DCM_Laterality, DCM_PatientPosition, DCM_ProtocolName, DCM_FrameOfReferenceUID, DCM_PositionReferenceIndicator,
     DCM_AcquisitionNumber, DCM_AcquisitionDate, DCM_AcquisitionTime, DCM_LossyImageCompression, DCM_LossyImageCompressionRatio,
@@ -66,7 +66,7 @@ DcmTag tag_of(const std::string& key) {
   return {static_cast<Uint16>(group), static_cast<Uint16>(element)};
 }
 
-// {"0008,0060": "MR", ...}; an empty text is an element without a value, null takes the element away.
+// {"0008,0060": "MR", ...}; an empty text is an element without a value, null removes the element.
 void put_texts(const json& texts, DcmItem& to) {
   for (const auto& [key, value] : texts.items()) {
     if (value.is_null()) to.findAndDeleteElement(tag_of(key));
@@ -86,7 +86,7 @@ void put_code(DcmItem& to, const DcmTagKey& sequence, const char* value, const c
   check(item->putAndInsertString(DCM_CodeMeaning, meaning));
 }
 
-// Who measured; who reconstructed is in the Equipment module.
+// The measuring equipment; the reconstructing software is in the Equipment module.
 DcmItem& add_scanner(DcmItem& to) {
   DcmItem* scanner = nullptr;
   check(to.findOrCreateSequenceItem(DCM_ContributingEquipmentSequence, scanner, -2));
@@ -121,13 +121,13 @@ void put_reference(DcmItem& from, const json& source, DcmItem& to) {
   put_source(from, source, to);
 }
 
-// What the standard wants to be there, known or not: type 1 with the value that says the least, type 2 empty.
+// Attributes that the standard requires: type 1 with the least specific value, type 2 empty.
 void put_required(DcmItem& to) {
   for (const DcmTagKey& tag : {DCM_PatientName, DCM_PatientID, DCM_PatientBirthDate, DCM_PatientSex, DCM_StudyDate, DCM_StudyTime,
                                DCM_ReferringPhysicianName, DCM_StudyID, DCM_AccessionNumber, DCM_PatientPosition, DCM_PositionReferenceIndicator,
                                DCM_ScanOptions, DCM_MRAcquisitionType, DCM_RepetitionTime, DCM_EchoTime, DCM_EchoTrainLength})
     put_missing(to, tag, "");
-  // A part of the body that comes in pairs has a side, if only an unknown one; of these it is known that they do not.
+  // Paired body parts need a laterality, even if unknown; these parts are known to be unpaired.
   const std::string part = text_of(to, DCM_BodyPartExamined);
   const char* const unpaired[] = {"ABDOMEN", "BRAIN", "CHEST", "CSPINE", "HEAD", "HEART", "LIVER", "LSPINE", "NECK", "PELVIS", "PROSTATE", "SPINE", "TSPINE"};
   if (std::find(std::begin(unpaired), std::end(unpaired), part) == std::end(unpaired)) put_missing(to, DCM_Laterality, "");

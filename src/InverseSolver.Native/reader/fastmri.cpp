@@ -1,5 +1,5 @@
-// fastMRI's layout: datasets "kspace" (slices, coils, rows, columns) or (slices, rows, columns), "mask", "ismrmrd_header", "reconstruction_rss" or "reconstruction_esc"
-// (slices, rows, columns), of which only the sizes are read, and attributes.
+// fastMRI's layout: datasets "kspace" (slices, coils, rows, columns) or (slices, rows, columns), "mask", "ismrmrd_header",
+// "reconstruction_rss" or "reconstruction_esc" (slices, rows, columns), of which only the sizes are read, and attributes.
 #include <complex>
 #include <cstdint>
 
@@ -34,12 +34,13 @@ void add_mask(hid_t file, const Request& request, Answer& answer) {
   std::vector<float> mask(count_of(shape));
   const Id type(H5Dget_type(dataset), H5Tclose);
   if (H5Tget_class(type) == H5T_ENUM) {  // truth values, as h5py writes them
-    if (H5Tget_size(type) != 1) throw Refusal("The fastMRI file's mask holds neither numbers nor truth values.");
+    if (H5Tget_size(type) != 1) throw Refusal("The fastMRI file's mask holds neither numbers nor Boolean values.");
     std::vector<int8_t> truths(mask.size());
     check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, truths.data()));
     for (size_t i = 0; i < mask.size(); ++i) mask[i] = truths[i] != 0 ? 1.0F : 0.0F;
   } else {
-    if (H5Tget_class(type) != H5T_FLOAT && H5Tget_class(type) != H5T_INTEGER) throw Refusal("The fastMRI file's mask holds neither numbers nor truth values.");
+    if (H5Tget_class(type) != H5T_FLOAT && H5Tget_class(type) != H5T_INTEGER)
+    throw Refusal("The fastMRI file's mask holds neither numbers nor Boolean values.");
     check(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, mask.data()));
   }
   answer.add("mask", "f4", shape, std::move(mask));
@@ -49,7 +50,9 @@ void add_mask(hid_t file, const Request& request, Answer& answer) {
 
 Answer read_fastmri(hid_t file, const Request& request) {
   const Id dataset = open_dataset(file, "kspace");
-  if (H5Aexists(dataset, "MATLAB_class") > 0) throw Refusal("MATLAB wrote the HDF5 file, which has the order of dimensions reversed. Save k-space as complex .npy (coils, rows, columns), or as BART's .cfl.");
+  if (H5Aexists(dataset, "MATLAB_class") > 0)
+    throw Refusal("MATLAB wrote the HDF5 file, with its dimensions in reversed order. "
+                  "Save k-space as complex .npy (coils, rows, columns), or as BART's .cfl.");
   const std::vector<int64_t> shape = checked_extent(dataset, request, sizeof(std::complex<float>));
   const Id type = complex_type(Id(H5Dget_type(dataset), H5Tclose));
   Answer answer;
@@ -61,7 +64,8 @@ Answer read_fastmri(hid_t file, const Request& request) {
   for (const char* name : {"reconstruction_rss", "reconstruction_esc"}) {
     if (!has(file, name, H5O_TYPE_DATASET)) continue;
     const std::vector<hsize_t> sizes = extent(open_dataset(file, name));
-    if (sizes.size() >= 2 && sizes.back() <= INT32_MAX && sizes[sizes.size() - 2] <= INT32_MAX) answer.head["reconstruction"] = {sizes[sizes.size() - 2], sizes.back()};
+    if (sizes.size() >= 2 && sizes.back() <= INT32_MAX && sizes[sizes.size() - 2] <= INT32_MAX)
+      answer.head["reconstruction"] = {sizes[sizes.size() - 2], sizes.back()};
   }
   answer.head["acquisition"] = read_text_attribute(file, "acquisition");
   answer.head["patientId"] = read_text_attribute(file, "patient_id");

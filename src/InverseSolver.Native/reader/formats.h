@@ -5,7 +5,7 @@
 namespace reader {
 
 void prepare_hdf5();  // before the sandbox closes
-Answer read_raw_hdf5(const Request& request);  // k-space, as ISMRMRD or as fastMRI has it; the answer's "layout" says which
+Answer read_raw_hdf5(const Request& request);  // k-space, in the layout of ISMRMRD or fastMRI, which the answer's "layout" states
 
 void prepare_dicom();  // before the sandbox closes
 Answer read_dicom(const Request& request);

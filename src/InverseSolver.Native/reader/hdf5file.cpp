@@ -18,11 +18,11 @@ std::string text_of(const char* text, size_t most) {
 }
 
 template <class Read> std::string read_string(const Id& type, const Id& space, Read read) {
-  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) < 1) throw Refusal("The HDF5 file holds something else where a text belongs.");
+  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) < 1) throw Refusal("The HDF5 file holds another type where a text is required.");
   const Id one(H5Tcopy(H5T_C_S1), H5Tclose);
   check(H5Tset_cset(one, H5Tget_cset(type)));
   const size_t points = static_cast<size_t>(H5Sget_simple_extent_npoints(space));
-  if (points > 1024) throw Refusal("The HDF5 file holds too many texts where one belongs.");
+  if (points > 1024) throw Refusal("The HDF5 file holds several texts where one is required.");
   if (H5Tis_variable_str(type) > 0) {
     check(H5Tset_size(one, H5T_VARIABLE));
     std::vector<char*> texts(points, nullptr);
@@ -46,12 +46,12 @@ void prepare_hdf5() {
   H5dont_atexit();
   H5open();
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  H5PLset_loading_state(0);  // no filter from a library that a file names
-  H5set_free_list_limits(0, 0, 0, 0, 0, 0);  // freed memory goes back to malloc, which overwrites it
+  H5PLset_loading_state(0);  // no filters from libraries named in a file
+  H5set_free_list_limits(0, 0, 0, 0, 0, 0);  // freed memory returns to malloc, which overwrites it
 }
 
 void check(herr_t status) {
-  if (status < 0) throw Refusal("The HDF5 file is damaged, or holds something else than was expected.");
+  if (status < 0) throw Refusal("The HDF5 file is damaged, or has an unexpected content.");
 }
 
 Id open_image(const std::vector<uint8_t>& file) {
@@ -69,7 +69,7 @@ bool has(hid_t group, const std::string& name, H5O_type_t type) {
 }
 
 Id open_dataset(hid_t group, const std::string& name) {
-  if (!has(group, name, H5O_TYPE_DATASET)) throw Refusal("The HDF5 file has no dataset '" + name + "' where one belongs.");
+  if (!has(group, name, H5O_TYPE_DATASET)) throw Refusal("The HDF5 file has no dataset '" + name + "', which is required.");
   return {H5Dopen2(group, name.c_str(), H5P_DEFAULT), H5Dclose};
 }
 
@@ -96,14 +96,16 @@ std::string read_text_attribute(hid_t object, const std::string& name) {
 }
 
 Id complex_type(hid_t file_type) {
-  if (H5Tget_class(file_type) != H5T_COMPOUND || H5Tget_nmembers(file_type) != 2) throw Refusal("The HDF5 file holds something else where complex numbers belong.");
+  if (H5Tget_class(file_type) != H5T_COMPOUND || H5Tget_nmembers(file_type) != 2)
+    throw Refusal("The HDF5 file holds another type where complex numbers are required.");
   Id type(H5Tcreate(H5T_COMPOUND, 2 * sizeof(float)), H5Tclose);
   for (unsigned part = 0; part < 2; ++part) {
     char* name = H5Tget_member_name(file_type, part);
     const std::string owned = name == nullptr ? "" : name;
     H5free_memory(name);
     const bool imaginary = owned == "imag" || owned == "i";
-    if (!imaginary && owned != "real" && owned != "r") throw Refusal("The HDF5 file's complex numbers have parts that are not called real and imag or r and i.");
+    if (!imaginary && owned != "real" && owned != "r")
+      throw Refusal("The HDF5 file's complex numbers must have parts named real and imag, or r and i.");
     check(H5Tinsert(type, owned.c_str(), imaginary ? sizeof(float) : 0, H5T_NATIVE_FLOAT));
   }
   return type;

@@ -1,4 +1,4 @@
-// ISMRMRD: a group with the datasets "xml" and "data". The acquisitions are handed on as they are; C# sorts them.
+// ISMRMRD: a group with the datasets "xml" and "data". The acquisitions are passed on unchanged; C# sorts them.
 #include <ismrmrd/ismrmrd.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct Record {
 
 constexpr size_t block = 64;  // acquisitions that are read at once
 
-// Memory for the samples of one block, which the file says how many they are.
+// Memory for the samples of one block, whose number the file states.
 struct Budget {
   size_t left;
 };
@@ -83,11 +83,11 @@ Id member(hid_t type, const char* name, H5T_class_t wanted) {
   const int index = H5Tget_member_index(type, name);
   if (index < 0) throw Refusal(std::string("The ISMRMRD acquisitions have no member '") + name + "'.");
   Id found(H5Tget_member_type(type, static_cast<unsigned>(index)), H5Tclose);
-  if (H5Tget_class(found) != wanted) throw Refusal(std::string("The ISMRMRD acquisitions' member '") + name + "' is of another type than it should be.");
+  if (H5Tget_class(found) != wanted) throw Refusal(std::string("The ISMRMRD acquisitions' member '") + name + "' has the wrong type.");
   return found;
 }
 
-// What the file has more of is left out, and it must have what is read here.
+// Further members of the file are ignored; the members read here must exist.
 void check_header(hid_t file_head, hid_t memory_head) {
   for (int i = 0; i < H5Tget_nmembers(memory_head); ++i) {
     char* name = H5Tget_member_name(memory_head, static_cast<unsigned>(i));
@@ -109,7 +109,7 @@ class Acquisitions {
     const Id file_traj(H5Tget_super(member(file_type, "traj", H5T_VLEN)), H5Tclose);
     if (H5Tget_class(file_traj) != H5T_FLOAT) throw Refusal("The ISMRMRD trajectories are not real numbers.");
     insert(type_, "traj", HOFFSET(Record, traj), Id(H5Tvlen_create(H5T_NATIVE_FLOAT), H5Tclose));
-    // Samples lie as pairs, or as single numbers in turn.
+    // Samples are pairs, or single numbers in turn.
     const Id file_data(H5Tget_super(member(file_type, "data", H5T_VLEN)), H5Tclose);
     pairs_ = H5Tget_class(file_data) == H5T_COMPOUND;
     if (!pairs_ && H5Tget_class(file_data) != H5T_FLOAT) throw Refusal("The ISMRMRD samples are not complex numbers.");
@@ -121,11 +121,12 @@ class Acquisitions {
     const std::vector<hsize_t> sizes = extent(dataset_);
     hsize_t count = sizes.empty() ? 0 : 1;
     for (const hsize_t size : sizes) {
-      if (size != 0 && count > static_cast<uint64_t>(request_.max_elements) / size) throw Refusal("The ISMRMRD file holds more acquisitions than numbers are allowed.");
+      if (size != 0 && count > static_cast<uint64_t>(request_.max_elements) / size)
+        throw Refusal("The ISMRMRD file holds too many acquisitions.");
       count *= size;
     }
     if (count == 0) throw Refusal("The ISMRMRD file holds no acquisitions.");
-    if (sizes.size() > 1 && count != *std::max_element(sizes.begin(), sizes.end())) throw Refusal("The ISMRMRD acquisitions are not one list.");
+    if (sizes.size() > 1 && count != *std::max_element(sizes.begin(), sizes.end())) throw Refusal("The ISMRMRD acquisitions must be a one-dimensional list.");
     for (hsize_t first = 0; first < count; first += block) read_block(sizes, first, std::min<hsize_t>(block, count - first));
   }
 
@@ -161,8 +162,8 @@ class Acquisitions {
   void keep(const Record& record) {
     const size_t wanted = static_cast<size_t>(record.head.number_of_samples) * record.head.active_channels;
     const size_t positions = static_cast<size_t>(record.head.number_of_samples) * record.head.trajectory_dimensions;
-    if (record.data.len != (pairs_ ? wanted : 2 * wanted)) throw Refusal("An ISMRMRD acquisition holds another number of samples than its header says.");
-    if (record.traj.len != positions) throw Refusal("An ISMRMRD acquisition's trajectory has another length than its header says.");
+    if (record.data.len != (pairs_ ? wanted : 2 * wanted)) throw Refusal("An ISMRMRD acquisition has another number of samples than its header states.");
+    if (record.traj.len != positions) throw Refusal("An ISMRMRD acquisition's trajectory has another length than its header states.");
     request_.check_elements(samples.size() + wanted + trajectories.size() + positions);
     heads.push_back(record.head);
     const auto* data = static_cast<const std::complex<float>*>(record.data.p);
@@ -196,7 +197,8 @@ Id find_group(hid_t file) {
         },
         &found);
   }
-  if (found.empty()) throw Refusal("The HDF5 file holds neither ISMRMRD acquisitions (a group with 'xml' and 'data') nor a dataset 'kspace' as fastMRI has it.");
+  if (found.empty())
+    throw Refusal("The HDF5 file holds neither ISMRMRD acquisitions (a group with 'xml' and 'data') nor fastMRI's dataset 'kspace'.");
   return {H5Gopen2(file, found.c_str(), H5P_DEFAULT), H5Gclose};
 }
 

@@ -1,4 +1,4 @@
-// inverse_reader MEMORY_BYTES: reads strangers' files for its parent, one request after the other, until standard input ends.
+// inverse_reader MEMORY_BYTES: reads untrusted files for its parent, one request after the other, until standard input ends.
 #include <malloc.h>
 #include <unistd.h>
 
@@ -13,7 +13,7 @@ using namespace reader;
 
 namespace {
 
-// The budget of a file: what is left after small ones that need little, and what follows its size. Honest ones of any size took 35 % of it at the most.
+// The budget of a file: a constant for small ones, and a part that grows with its size. Valid files of any size took at most 35 % of it.
 constexpr uint64_t memory_floor = 64 << 20, memory_per_byte = 4;
 constexpr double seconds_floor = 1, bytes_per_second = 16 << 20;
 
@@ -36,7 +36,7 @@ const std::map<std::string, Operation>& operations() {
   return all;
 }
 
-// What loads tables or opens files does it here: later it cannot.
+// Tables are loaded and files are opened here; later this is not possible.
 void prepare() {
   prepare_hdf5();
   prepare_dicom();
@@ -48,7 +48,7 @@ Answer run(Request& request) {
   request.max_elements = limits.at("elements");
   const auto found = operations().find(request.head.value("op", ""));
   if (found == operations().end()) throw BadCall("There is no such operation.");
-  // The parent ends a call that is too late. Should the parent be gone, this does.
+  // The parent ends a call that takes too long. If the parent is gone, this does.
   alarm(2 + limits.at("seconds").get<unsigned>());
   const Budget budget(memory_floor + (memory_per_byte * request.blob.size()), seconds_floor + (static_cast<double>(request.blob.size()) / bytes_per_second));
   return found->second(request);
@@ -74,7 +74,7 @@ void answer(Channel& channel, Request& request) {
 
 void reader::Request::expect_elements(uint64_t count, size_t bytes_each) const {
   check_elements(count);
-  // Deflate makes 1032 bytes of one at the most.
+  // Deflate expands by a factor of at most 1032.
   constexpr uint64_t always = 32 << 20, expansion = 1032, copies = 3;
   const uint64_t bytes = count * bytes_each;
   if (bytes > always && bytes / expansion > blob.size())

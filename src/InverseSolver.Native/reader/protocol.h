@@ -1,8 +1,8 @@
-// What the programme's formats see of the protocol. A request and an answer are a JSON object and a blob:
+// The part of the protocol that the formats use. A request and an answer are a JSON object and a blob:
 //   request  "INVR" u32 version  u64 jsonBytes u64 blobBytes json blob
 //   answer   "INVA" u32 status   u64 jsonBytes u64 blobBytes json blob
 // little endian, on standard input and output. A request's JSON has "op" and "limits" {"elements", "seconds"}; an answer's has "arrays",
-// which says what lies where in the blob, or "message".
+// the layout of the blob, or "message".
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -16,12 +16,12 @@ namespace reader {
 
 using nlohmann::json;
 
-// The file cannot be used. The text is shown to whoever sent it: no path, no patient data.
+// The file cannot be used. The text is shown to its sender: no path, no patient data.
 struct Refusal : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The request is wrong: a fault of the program that sent it.
+// The request is invalid: a fault of the calling program.
 struct BadCall : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -31,14 +31,14 @@ struct Request {
   std::vector<uint8_t> blob;
   int64_t max_elements = 0;  // the most numbers that an answer may hold; a complex number counts once
 
-  // Refuses a file that would give more.
+  // Refuses a file with more.
   void check_elements(uint64_t count) const {
     if (count > static_cast<uint64_t>(max_elements))
       throw Refusal("The file holds " + std::to_string(count) + " numbers; at most " + std::to_string(max_elements) + " are allowed.");
   }
 
-  // The same, for numbers that the file's header claims before they are read: refuses also what a file of this size cannot hold, and widens the budget
-  // for the rest. To be called before memory is taken for them.
+  // The same, for numbers that the file's header claims before they are read: also refuses claims that a file of this size cannot hold, and widens the budget
+  // for the rest. Must be called before memory is allocated for them.
   void expect_elements(uint64_t count, size_t bytes_each) const;
 };
 

@@ -29,7 +29,7 @@ void bound_memory(uint64_t most) {
   if (setrlimit(RLIMIT_AS, &value) != 0) std::_Exit(3);
 }
 
-// Returns what was left. SIGPROF is nobody's: it ends the process.
+// Returns the remaining time. SIGPROF has no handler: it ends the process.
 double set_processor_time(double seconds) {
   const auto whole = static_cast<time_t>(seconds);
   const itimerval value{{0, 0}, {whole, static_cast<suseconds_t>((seconds - static_cast<double>(whole)) * 1e6)}};
@@ -43,7 +43,7 @@ void limit(decltype(RLIMIT_AS) what, uint64_t most) {
   if (setrlimit(what, &value) != 0) std::_Exit(3);
 }
 
-// Computing, memory, reading and writing what is already open. Every other call answers EPERM.
+// Allows computation, memory, and reading and writing of open files. Every other call fails with EPERM.
 bool filter_calls() {
   const auto filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
   if (filter == nullptr) return false;
@@ -51,9 +51,9 @@ bool filter_calls() {
   for (const int call : {SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(lseek), SCMP_SYS(close),
                          SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(poll), SCMP_SYS(fcntl), SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap),
                          SCMP_SYS(mremap), SCMP_SYS(mprotect), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(clock_gettime),
-                         SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times), SCMP_SYS(getrusage), SCMP_SYS(prlimit64), SCMP_SYS(getrandom), SCMP_SYS(getpid),
-                         SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(uname), SCMP_SYS(sysinfo),
-                         SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+                         SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times), SCMP_SYS(getrusage), SCMP_SYS(prlimit64), SCMP_SYS(getrandom),
+                         SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(uname),
+                         SCMP_SYS(sysinfo), SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
                          SCMP_SYS(sigaltstack), SCMP_SYS(tgkill), SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group)})
     good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0 && good;
   good = good && seccomp_load(filter) == 0;
@@ -96,7 +96,7 @@ bool close_sandbox(uint64_t memory_bytes) {
   limit(RLIMIT_FSIZE, 0);
   limit(RLIMIT_NOFILE, 16);
   limit(RLIMIT_AS, memory_bytes);
-  // Nobody but the owner's superuser looks into a process that holds patients' data.
+  // Only the superuser may inspect a process that holds patients' data.
   if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) std::_Exit(3);
   return filter_calls();
 }

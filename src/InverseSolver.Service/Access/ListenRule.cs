@@ -2,7 +2,7 @@ using System.Net;
 
 namespace InverseSolver.Service.Access;
 
-/// <summary>Without authentication the service listens on loopback only, unless it is told aloud to do otherwise.</summary>
+/// <summary>Without authentication the service listens on loopback only, unless it is explicitly opened.</summary>
 internal static class ListenRule
 {
     /// <summary>Refuses to start when a configured address is beyond loopback and <c>Access:AllowAnonymous</c> is not set.</summary>
@@ -22,20 +22,22 @@ internal static class ListenRule
         if (Addresses(configuration).FirstOrDefault(address => !IsLoopback(address)) is { } open)
         {
             throw new StartRefusedException(
-                $"Refusing to listen on {open}: it is beyond loopback and there is no authentication; set Access:AllowAnonymous=true to let anyone who reaches it use this service.");
+                $"Refusing to listen on {open}: it is beyond loopback and there is no authentication; "
+                    + "set Access:AllowAnonymous=true to let anyone who reaches it use this service.");
         }
     }
 
-    /// <summary>Whether <c>Access:AllowAnonymous</c> is set.</summary>
-    public static bool AllowsAnonymous(IConfiguration configuration) => configuration.GetSection(AccessOptions.Section).Get<AccessOptions>()?.AllowAnonymous ?? false;
+    /// <summary>True where <c>Access:AllowAnonymous</c> is set.</summary>
+    public static bool AllowsAnonymous(IConfiguration configuration) =>
+        configuration.GetSection(AccessOptions.Section).Get<AccessOptions>()?.AllowAnonymous ?? false;
 
-    /// <summary>What is to be listened on.</summary>
+    /// <summary>Returns the configured addresses.</summary>
     public static IEnumerable<string> Addresses(IConfiguration configuration)
     {
         IEnumerable<string?> endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"]);
         IEnumerable<string> ports = Split(configuration["http_ports"]).Concat(Split(configuration["https_ports"])).Select(port => $"http://*:{port}");
         IEnumerable<string> urls = Split(configuration["urls"]);
-        // Kestrel takes ports only where no URLs are given, and neither where it has endpoints of its own; refusing is right for all that is written down.
+        // Kestrel uses ports only without URLs, and neither with endpoints of its own; all configured addresses are checked nevertheless.
         return endpoints.OfType<string>().Concat(urls.Any() ? urls : ports);
     }
 
@@ -64,12 +66,12 @@ internal static class ListenRule
     }
 }
 
-/// <summary>Who may reach the service.</summary>
+/// <summary>Access to the service.</summary>
 internal sealed class AccessOptions
 {
     /// <summary>The configuration section.</summary>
     public const string Section = "Access";
 
-    /// <summary>Whether the service may listen beyond loopback, where anybody who reaches it may use it.</summary>
+    /// <summary>True where the service may listen beyond loopback, open to anyone who can reach it.</summary>
     public bool AllowAnonymous { get; init; }
 }

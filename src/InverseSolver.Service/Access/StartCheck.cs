@@ -9,13 +9,13 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Access;
 
-/// <summary>Tells what keeps the service from starting in one sentence, before the host would in thirty lines.</summary>
+/// <summary>Reports the reason why the service cannot start in one sentence, before the host would in thirty lines.</summary>
 internal static partial class StartCheck
 {
     private const int InvalidOption = 2;
 
     /// <summary>Reads all options, and opens the data folder and the catalogue of models.</summary>
-    /// <param name="services">The service's.</param>
+    /// <param name="services">The service provider.</param>
     public static void Run(IServiceProvider services)
     {
         try
@@ -32,7 +32,7 @@ internal static partial class StartCheck
         try
         {
             services.GetRequiredService<JobDatabase>();
-            // Before anybody can submit: the files of a job are there before its row.
+            // Before any submission, because the files of a job are written before its row.
             services.GetRequiredService<JobFolder>().Sweep(services.GetRequiredService<JobStore>().Ids());
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -42,11 +42,17 @@ internal static partial class StartCheck
         catch (SqliteException error) when (error.SqliteErrorCode is 10 or 13)
         {
             // SQLITE_IOERR, SQLITE_FULL
-            throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be read or written ({error.Message.TrimEnd('.')}): see whether its disk is full or damaged. The database is left as it is.", InvalidOption);
+            throw new StartRefusedException(
+                $"The data folder (Jobs:DataFolder) cannot be read or written ({error.Message.TrimEnd('.')}): "
+                    + "check whether its disk is full or damaged. The database was not changed.",
+                InvalidOption);
         }
         catch (SqliteException error)
         {
-            throw new StartRefusedException($"The database jobs.db in the data folder (Jobs:DataFolder) cannot be used ({error.Message.TrimEnd('.')}): restore it, or move it away to begin without jobs.", InvalidOption);
+            throw new StartRefusedException(
+                $"The database jobs.db in the data folder (Jobs:DataFolder) cannot be used ({error.Message.TrimEnd('.')}): "
+                    + "restore it, or move it away to start without jobs.",
+                InvalidOption);
         }
     }
 
@@ -62,12 +68,17 @@ internal static partial class StartCheck
         {
             throw new StartRefusedException(error.Message);
         }
-        catch (Exception error) when (Encrypted(app.Configuration) is { } address && error is InvalidOperationException or CryptographicException or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        catch (Exception error) when (
+            Encrypted(app.Configuration) is { } address
+                && error is InvalidOperationException or CryptographicException or FileNotFoundException or DirectoryNotFoundException
+                or UnauthorizedAccessException)
         {
             throw new StartRefusedException(
                 HasCertificate(app.Configuration)
                     ? $"The certificate for {address} (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: {error.FirstLine}"
-                    : $"{address} needs a certificate, and none is configured: name one by Kestrel:Certificates:Default:Path and Kestrel:Certificates:Default:Password, or listen on http behind a proxy that encrypts.",
+                    : $"{address} needs a certificate, and none is configured: "
+                        + "name one by Kestrel:Certificates:Default:Path and Kestrel:Certificates:Default:Password, "
+                        + "or listen on http behind a proxy that encrypts.",
                 InvalidOption);
         }
         catch (Exception error) when (error is IOException or SocketException or ArgumentOutOfRangeException)
@@ -76,7 +87,7 @@ internal static partial class StartCheck
         }
     }
 
-    // Workers start before the server listens. Where it cannot, they end first: they wait on what the host disposes.
+    // Workers start before the server listens. Where it cannot, they are stopped first, because they wait on objects that the host disposes.
     private static void Start(WebApplication app)
     {
         try
@@ -90,10 +101,12 @@ internal static partial class StartCheck
         }
     }
 
-    private static string? Encrypted(IConfiguration configuration) => ListenRule.Addresses(configuration).FirstOrDefault(address => address.StartsWith("https:", StringComparison.OrdinalIgnoreCase));
+    private static string? Encrypted(IConfiguration configuration) =>
+        ListenRule.Addresses(configuration).FirstOrDefault(address => address.StartsWith("https:", StringComparison.OrdinalIgnoreCase));
 
     private static bool HasCertificate(IConfiguration configuration) =>
-        configuration.GetSection("Kestrel:Certificates").GetChildren().Any() || configuration.GetSection("Kestrel:Endpoints").GetChildren().Any(endpoint => endpoint.GetSection("Certificate").GetChildren().Any());
+        configuration.GetSection("Kestrel:Certificates").GetChildren().Any()
+            || configuration.GetSection("Kestrel:Endpoints").GetChildren().Any(endpoint => endpoint.GetSection("Certificate").GetChildren().Any());
 
     // Before the first tensor.
     private static void TestArithmetic(IServiceProvider services)
@@ -101,7 +114,7 @@ internal static partial class StartCheck
         try
         {
             ILogger log = services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(Arithmetic));
-            // First, so that what is tested is what computes.
+            // First, so that the test runs with the settings of the computations.
             Libtorch.Load();
             Backend.Threads = services.GetRequiredService<DeviceSlots>().Threads(services.GetRequiredService<IOptions<ModelFolderOptions>>().Value.Threads);
             ArithmeticOutcome outcome = Arithmetic.Verify();
@@ -133,4 +146,13 @@ internal static partial class StartCheck
 
     [LoggerMessage(3002, LogLevel.Warning, "{Warning}")]
     private static partial void ArithmeticIsSlow(ILogger log, string warning);
+}
+
+/// <summary>The service cannot start with its configuration. Only this text is printed.</summary>
+/// <param name="message">The reason and the remedy.</param>
+/// <param name="exitCode">1: the environment does not allow it; 2: an option has no valid value.</param>
+internal sealed class StartRefusedException(string message, int exitCode = 1) : Exception(message)
+{
+    /// <summary>The exit code of the process.</summary>
+    public int ExitCode { get; } = exitCode;
 }

@@ -7,7 +7,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>The OpenAPI document and Swagger UI, made from what the compiler checked.</summary>
+/// <summary>The OpenAPI document and Swagger UI, generated from the code.</summary>
 internal static class ApiDocumentation
 {
     /// <summary>Adds the generator.</summary>
@@ -20,8 +20,9 @@ internal static class ApiDocumentation
             {
                 Title = "InverseSolver",
                 Version = "v1",
-                Description = "Solves imaging inverse problems with pretrained latent diffusion models, as asynchronous jobs. Every error that the service itself answers is "
-                    + "problem+json with a stable `code` and, where one is to blame, the `field`.",
+                Description =
+                    "Solves imaging inverse problems with pretrained latent diffusion models, as asynchronous jobs. "
+                    + "Every error that the service itself answers is problem+json with a stable `code` and, where one is to blame, the `field`.",
             });
             foreach (string file in XmlDocs.Files)
             {
@@ -41,7 +42,7 @@ internal static class ApiDocumentation
         });
     }
 
-    /// <summary>Serves the document and the UI, and sends the root there.</summary>
+    /// <summary>Serves the document and the UI, to which the root redirects.</summary>
     public static void UseApiDocumentation(this WebApplication app)
     {
         app.UseSwagger(swagger => swagger.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
@@ -53,7 +54,7 @@ internal static class ApiDocumentation
         app.MapGet("/", static () => TypedResults.LocalRedirect("/swagger")).ExcludeFromDescription();
     }
 
-    /// <summary>The word that tells a derived record from its siblings.</summary>
+    /// <summary>The type discriminator of a derived record.</summary>
     /// <param name="type">The derived record.</param>
     public static string? Discriminator(Type type) => type.BaseType is { } parent ? Kinds(parent).FirstOrDefault(kind => kind.Type == type).Name : null;
 

@@ -3,7 +3,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>Puts the document in an order that does not depend on the order of registration, and leaves out who served it.</summary>
+/// <summary>Puts the document in an order that does not depend on the order of registration, and leaves out the server's address.</summary>
 internal sealed class DocumentDetails : IDocumentFilter
 {
     /// <inheritdoc/>
@@ -12,7 +12,10 @@ internal sealed class DocumentDetails : IDocumentFilter
         document.Servers = null;
         if (document.Components?.Schemas is { } schemas)
         {
-            document.Components.Schemas = schemas.Where(schema => !IsBase(schema.Value) && !schema.Key.EndsWith("SseItem", StringComparison.Ordinal)).OrderBy(schema => schema.Key, StringComparer.Ordinal).ToDictionary();
+            document.Components.Schemas = schemas
+                .Where(schema => !IsBase(schema.Value) && !schema.Key.EndsWith("SseItem", StringComparison.Ordinal))
+                .OrderBy(schema => schema.Key, StringComparer.Ordinal)
+                .ToDictionary();
         }
     }
 

@@ -4,7 +4,7 @@ using InverseSolver.Service.Requests;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>Requests that run as they stand.</summary>
+/// <summary>Requests that run unchanged.</summary>
 internal static class Examples
 {
     /// <summary>A head-like phantom of ellipses: 128 x 128, grey, 8 bits.</summary>
@@ -21,7 +21,7 @@ internal static class Examples
 
     /// <summary>A job around a problem.</summary>
     /// <param name="type">The problem's kind.</param>
-    /// <param name="withFiles">Whether the measurement stands in it as a data URI.</param>
+    /// <param name="withFiles">True where it contains the measurement as a data URI.</param>
     public static JsonObject Job(string type, bool withFiles)
     {
         var job = new JsonObject
@@ -40,8 +40,8 @@ internal static class Examples
         return job;
     }
 
-    /// <summary>A measurement to simulate.</summary>
-    /// <param name="withFiles">Whether the image stands in it as a data URI.</param>
+    /// <summary>A request for a simulated measurement.</summary>
+    /// <param name="withFiles">True where it contains the image as a data URI.</param>
     public static JsonObject Simulation(bool withFiles)
     {
         var simulation = new JsonObject { ["problem"] = Problem("mri"), ["sigma"] = 0.01, ["seed"] = 1 };

@@ -41,7 +41,7 @@ internal static class JsonSchemas
             schema["minimum"] = ToNode(range.Minimum);
             if (property.PropertyType != typeof(long))
             {
-                // The bound is that of the type, and no double holds it.
+                // The bound of the type itself, which a double cannot represent.
                 schema["maximum"] = ToNode(range.Maximum);
             }
         }

@@ -4,7 +4,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>Describes bodies that come as JSON or as multipart, with examples that run as they stand.</summary>
+/// <summary>Describes bodies in JSON or multipart, with examples that run unchanged.</summary>
 internal sealed class OperationDetails : IOperationFilter
 {
     /// <inheritdoc/>
@@ -19,7 +19,7 @@ internal sealed class OperationDetails : IOperationFilter
                 Describe(operation, Problems.SimulationRequest.FileNames, Examples.Simulation(withFiles: true), Examples.Simulation(withFiles: false));
                 break;
             case "listJobs":
-                // Read as text, because the binder knows enumerations by their names in the code only.
+                // Read as text, because the binder knows only the enumerations' names in the code.
                 if (operation.Parameters?.FirstOrDefault(parameter => parameter.Name == "state") is OpenApiParameter state)
                 {
                     state.Schema = context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobState), context.SchemaRepository);
@@ -27,7 +27,7 @@ internal sealed class OperationDetails : IOperationFilter
 
                 break;
             case "listenToJob":
-                // What the generator makes of a stream is a single object.
+                // The generator describes a stream as a single object.
                 if (operation.Responses?["200"] is OpenApiResponse response)
                 {
                     IOpenApiSchema item = context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository);
@@ -75,7 +75,9 @@ internal sealed class OperationDetails : IOperationFilter
 
     private static string Formats(string file) => file switch
     {
-        "measurement" => "PNG, JPEG, TIFF, WebP, .npy, .npz, DICOM, NIfTI, ISMRMRD or fastMRI HDF5, or BART's .cfl with its header. A DICOM series is a ZIP archive of its files, or several parts of this name.",
+        "measurement" =>
+            "PNG, JPEG, TIFF, WebP, .npy, .npz, DICOM, NIfTI, ISMRMRD or fastMRI HDF5, or BART's .cfl with its header. "
+                + "A DICOM series is a ZIP archive of its files, or several parts of this name.",
         "reference" => "DICOM, or NIfTI for the place alone.",
         "header" => "BART's .hdr.",
         _ => "PNG, JPEG, TIFF, WebP or .npy.",

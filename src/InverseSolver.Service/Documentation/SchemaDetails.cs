@@ -10,7 +10,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>Adds to schemas what the generator does not see: discriminators, strictness, and the solvers' parameters.</summary>
+/// <summary>Adds to schemas the discriminators, strictness and solver parameters, which the generator does not know.</summary>
 internal sealed partial class SchemaDetails : ISchemaFilter
 {
     /// <inheritdoc/>
@@ -49,7 +49,7 @@ internal sealed partial class SchemaDetails : ISchemaFilter
 
         if (context.MemberInfo is null && ApiDocumentation.Discriminator(context.Type) is { } kind)
         {
-            // The generator has it inherit from its base, which allows no members but its own.
+            // The generator lets it inherit from its base, which allows no further members.
             details.AllOf = null;
             details.Properties ??= new Dictionary<string, IOpenApiSchema>();
             details.Properties["type"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [kind] };
@@ -80,7 +80,7 @@ internal sealed partial class SchemaDetails : ISchemaFilter
         }
     }
 
-    /// <summary>As the serializer sees it: <c>required</c> properties, and constructor parameters without a default.</summary>
+    /// <summary>The members that the serializer requires: <c>required</c> properties, and constructor parameters without a default.</summary>
     private static bool IsRequired(PropertyInfo property)
     {
         ParameterInfo? parameter = property.DeclaringType!.GetConstructors()

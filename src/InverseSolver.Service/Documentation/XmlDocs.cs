@@ -4,7 +4,7 @@ using System.Xml.Linq;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>The sentences that stand above types and properties in the code.</summary>
+/// <summary>The documentation comments of types and properties.</summary>
 internal static partial class XmlDocs
 {
     private static readonly Dictionary<string, XElement> Members = Load();
@@ -12,12 +12,13 @@ internal static partial class XmlDocs
     /// <summary>A type's summary.</summary>
     public static string? Of(Type type) => Text(Members.GetValueOrDefault($"T:{Name(type)}")?.Element("summary"));
 
-    /// <summary>A property's summary, or the text of the record's parameter that it comes from.</summary>
+    /// <summary>A property's summary, or the text of its record's parameter.</summary>
     public static string? Of(PropertyInfo property)
     {
         string type = Name(property.DeclaringType!);
         return Text(Members.GetValueOrDefault($"P:{type}.{property.Name}")?.Element("summary"))
-            ?? Text(Members.GetValueOrDefault($"T:{type}")?.Elements("param").FirstOrDefault(parameter => (string?)parameter.Attribute("name") == property.Name));
+            ?? Text(
+                Members.GetValueOrDefault($"T:{type}")?.Elements("param").FirstOrDefault(parameter => (string?)parameter.Attribute("name") == property.Name));
     }
 
     /// <summary>The documentation files beside the program.</summary>

@@ -8,9 +8,12 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Health;
 
-/// <summary>How the service is.</summary>
+/// <summary>The health of the service.</summary>
 /// <param name="Status"><c>live</c>, <c>ready</c> or <c>notReady</c>.</param>
-/// <param name="Checks">What was looked at: <c>ok</c> or <c>failed</c>; the log has the cause. <c>arithmetic</c> is <c>ok</c>, <c>mended</c> (oneDNN computed wrongly and computes rightly now) or a warning: results are right, and come slowly.</param>
+/// <param name="Checks">
+/// The results of the checks: <c>ok</c> or <c>failed</c>; the log has the cause. <c>arithmetic</c> is <c>ok</c>, <c>mended</c> (a fault of oneDNN was
+/// corrected) or a warning: results are right, but slow.
+/// </param>
 internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Checks);
 
 /// <summary>Health over HTTP.</summary>
@@ -24,13 +27,13 @@ internal static partial class HealthEndpoints
         health.MapGet("ready", Ready).WithName("ready").Produces<HealthReport>(StatusCodes.Status503ServiceUnavailable);
     }
 
-    /// <summary>Answers while the process does.</summary>
-    /// <response code="200">It lives.</response>
+    /// <summary>Answers while the process runs.</summary>
+    /// <response code="200">The process runs.</response>
     private static Ok<HealthReport> Live() => TypedResults.Ok(new HealthReport("live", new Dictionary<string, string>()));
 
-    /// <summary>Tells whether jobs can be taken and solved.</summary>
-    /// <response code="200">They can.</response>
-    /// <response code="503">They cannot; the checks say which part failed.</response>
+    /// <summary>Reports whether jobs can be accepted and solved.</summary>
+    /// <response code="200">Jobs can be accepted and solved.</response>
+    /// <response code="503">They cannot; the checks name the part that failed.</response>
     private static Results<Ok<HealthReport>, JsonHttpResult<HealthReport>> Ready(
         [FromServices] JobStore store, [FromServices] ModelCatalog catalog, [FromServices] ILogger<HealthReport> log)
     {
@@ -43,7 +46,7 @@ internal static partial class HealthEndpoints
         };
         bool ready = checks.Values.All(result => result == "ok");
 
-        // Slow is not wrong: jobs are solved.
+        // A slow service is ready: jobs are solved.
         checks["arithmetic"] = Arithmetic.Warning ?? (Arithmetic.Verify() == ArithmeticOutcome.Mended ? "mended" : "ok");
         return ready
             ? TypedResults.Ok(new HealthReport("ready", checks))

@@ -5,7 +5,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace InverseSolver.Service.Jobs;
 
-/// <summary>The files that jobs made.</summary>
+/// <summary>The files that jobs produce.</summary>
 internal static class ArtefactEndpoints
 {
     /// <summary>Maps the endpoints.</summary>
@@ -13,7 +13,9 @@ internal static class ArtefactEndpoints
     {
         jobs.MapGet("{id}/artefacts", List).WithName("listArtefacts").ProducesErrors(404);
         jobs.MapGet("{id}/artefacts/{name}", Download).WithName("getArtefact")
-            .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/json", "application/dicom"])
+            .Produces(
+                StatusCodes.Status200OK, contentType: "application/octet-stream",
+                additionalContentTypes: ["image/png", "application/json", "application/dicom"])
             .ProducesErrors(404);
     }
 
@@ -26,11 +28,11 @@ internal static class ArtefactEndpoints
     /// <summary>Downloads one of a job's files.</summary>
     /// <remarks>
     /// `result.npy` is the image as float32 (channels, height, width) on the [0,1] scale, not clipped; `result.png` and `result16.png` are clipped;
-    /// `deviation.npy` is the standard deviation over the samples, where there were several, and `deviation.png` a picture of it whose white is the report's `deviationWhite`;
-    /// `result.nii` and `result-0000.dcm`, `result-0001.dcm`, ... (a derived MR series) are there where the measurement is a scan or a `reference` was sent, in the measurement's units;
-    /// `mask.png` is white where the measurement was used, of problems with a mask;
-    /// of `parallelMri` `complex.npy`, `maps.npy`, `kspace.npy` and `mask.npy` hold the complex image and what explains it;
-    /// `report.json` has the consistency figures and the provenance; `measurement.npy` is what was solved.
+    /// `deviation.npy` is the standard deviation over the samples, where there were several, and `deviation.png` a picture of it whose white is the report's
+    /// `deviationWhite`; `result.nii` and `result-0000.dcm`, `result-0001.dcm`, ... (a derived MR series) are written where the measurement is a scan or a
+    /// `reference` was sent, in the measurement's units; `mask.png`, for problems with a mask, is white where the measurement was used; for `parallelMri`,
+    /// `complex.npy`, `maps.npy`, `kspace.npy` and `mask.npy` hold the complex image, coil sensitivities, k-space and mask; `report.json` has the consistency
+    /// figures and the provenance; `measurement.npy` is the measurement as it was solved.
     /// </remarks>
     /// <param name="id">The job's id.</param>
     /// <param name="name">The file's name.</param>
@@ -46,8 +48,8 @@ internal static class ArtefactEndpoints
             throw RequestException.NotFound("file of this job");
         }
 
-        bool shown = artefact!.ContentType == "image/png";
-        http.Response.Headers.ContentDisposition = $"{(shown ? "inline" : "attachment")}; filename=\"{id}-{artefact.Name}\"";
+        bool inline = artefact!.ContentType == "image/png";
+        http.Response.Headers.ContentDisposition = $"{(inline ? "inline" : "attachment")}; filename=\"{id}-{artefact.Name}\"";
         http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
         return TypedResults.PhysicalFile(
             path, artefact.ContentType, entityTag: new EntityTagHeaderValue($"\"{artefact.Sha256}\""), enableRangeProcessing: true);

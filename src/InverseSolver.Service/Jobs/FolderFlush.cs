@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace InverseSolver.Service.Jobs;
 
-/// <summary>Makes names in a folder outlast a loss of power; .NET opens files only.</summary>
+/// <summary>Flushes folders, so that file names survive a loss of power; .NET can flush files only.</summary>
 internal static partial class FolderFlush
 {
     private const int ReadOnly = 0;
 
-    /// <summary>Flushes a folder, where the system has that.</summary>
+    /// <summary>Flushes a folder, where the system supports it.</summary>
     /// <param name="folder">Its path.</param>
     public static void ToDisk(string folder)
     {

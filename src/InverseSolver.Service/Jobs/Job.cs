@@ -5,42 +5,43 @@ using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Service.Jobs;
 
-/// <summary>Where a job stands. The last three are final.</summary>
+/// <summary>The state of a job. The last three are final.</summary>
 internal enum JobState
 {
-    /// <summary>Waits for its turn.</summary>
+    /// <summary>Waiting for its turn.</summary>
     Queued,
 
-    /// <summary>Is being solved.</summary>
+    /// <summary>Being solved.</summary>
     Running,
 
-    /// <summary>Done; its artefacts are there.</summary>
+    /// <summary>Finished; its artefacts are available.</summary>
     Succeeded,
 
-    /// <summary>Cannot be done; <c>error</c> says why.</summary>
+    /// <summary>Failed; <c>error</c> states the reason.</summary>
     Failed,
 
-    /// <summary>Was stopped on request.</summary>
+    /// <summary>Stopped on request.</summary>
     Cancelled,
 }
 
 /// <summary>A reconstruction job.</summary>
 /// <param name="Id">Its id (UUID version 7).</param>
-/// <param name="State">Where it stands.</param>
-/// <param name="CancelRequested">Whether it will stop at the next chance.</param>
+/// <param name="State">Its state.</param>
+/// <param name="CancelRequested">True where it was asked to stop, which it does at the next step.</param>
 /// <param name="Created">When it was accepted.</param>
 /// <param name="Started">When it was first started.</param>
 /// <param name="Finished">When it became final.</param>
-/// <param name="Attempts">How often it was started; more than once when the service was lost meanwhile.</param>
-/// <param name="Request">What was asked for, with all solver parameters.</param>
-/// <param name="Progress">How far it is, while it runs.</param>
+/// <param name="Attempts">The number of starts; more than one where the service failed meanwhile.</param>
+/// <param name="Request">The request, with all solver parameters.</param>
+/// <param name="Progress">Its progress, while it runs.</param>
 /// <param name="Result">The figures, once it succeeded.</param>
-/// <param name="Error">What went wrong, where it failed.</param>
+/// <param name="Error">The error, where it failed.</param>
 /// <param name="Warnings">
-/// What may be wrong with the result or with the files, and what was assumed of them, in sentences to show to whoever looks at the result. What is done with every file of a kind (oversampling removed, lines turned) stands in the report's `origin.remarks` alone. What the files say is there from the start; once the job
-/// has succeeded they are those of the report.
+/// Sentences on possible faults of the result or the files, and on assumptions, to be shown with the result. Processing that every file of a kind undergoes
+/// (oversampling removed, lines reversed) is only in the report's `origin.remarks`. Warnings on the files are present from the start; once the job has
+/// succeeded, the warnings are those of the report.
 /// </param>
-/// <param name="Links">Where to go from here.</param>
+/// <param name="Links">Related addresses.</param>
 internal sealed record Job(
     string Id,
     JobState State,
@@ -56,45 +57,50 @@ internal sealed record Job(
     IReadOnlyList<string> Warnings,
     JobLinks Links);
 
-/// <summary>How far a job is.</summary>
-/// <param name="Stage">What the solver is doing.</param>
+/// <summary>The progress of a job.</summary>
+/// <param name="Stage">The solver's current stage.</param>
 /// <param name="Step">Steps done.</param>
 /// <param name="Of">Steps in all.</param>
-/// <param name="Residual">Sum of squared residuals over what the noise explains.</param>
+/// <param name="Residual">Sum of squared residuals over its expected value from noise.</param>
 /// <param name="ElapsedSeconds">Time since the start.</param>
 /// <param name="EtaSeconds">Estimated time to the end.</param>
 /// <param name="Frames">The frames of a stack that are being solved.</param>
 internal sealed record JobProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds, double? EtaSeconds, FrameRange? Frames = null);
 
-/// <summary>What a job found.</summary>
-/// <param name="EffectiveSigma">The noise level that was solved for: the given sigma and the quantisation of an 8-bit measurement, or what was estimated.</param>
-/// <param name="Consistency">How well the image explains the measurement.</param>
+/// <summary>The result of a job.</summary>
+/// <param name="EffectiveSigma">The noise level that was used: the given sigma with the quantisation of an 8-bit measurement, or the estimate.</param>
+/// <param name="Consistency">Agreement of the image with the measurement.</param>
 /// <param name="Quality">Agreement with the truth, where that was given.</param>
 /// <param name="Frames">The same for each frame, where the measurement is a stack; the figures above are then sums (residual, expected) and means.</param>
-/// <param name="Cost">What the run cost.</param>
+/// <param name="Cost">The cost of the run.</param>
 /// <param name="Artefacts">The files.</param>
-/// <param name="SigmaEstimated">Whether the noise level was estimated from the measurement.</param>
-/// <param name="SigmaMethod">How, where it was.</param>
+/// <param name="SigmaEstimated">True where the noise level was estimated from the measurement.</param>
+/// <param name="SigmaMethod">The method of estimation, where it was estimated.</param>
 /// <param name="Baselines">The baselines' figures, where some were asked for.</param>
-/// <param name="Mri">Of multi-coil MRI, how the measurement was prepared, and how well each coil is explained.</param>
-/// <param name="Device">Where it was solved: <c>cpu</c> or <c>cuda:N</c>.</param>
-/// <param name="Sharing">How its network calls were shared with other jobs; null where they were not.</param>
+/// <param name="Mri">For multi-coil MRI, the preparation of the measurement and the consistency of each coil.</param>
+/// <param name="Device">The device that solved it: <c>cpu</c> or <c>cuda:N</c>.</param>
+/// <param name="Sharing">The network calls that it shared with other jobs; null where it shared none.</param>
 internal sealed record JobResult(
-    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost, IReadOnlyList<Artefact> Artefacts,
-    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null, string? Device = null, SharingReport? Sharing = null);
+    double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost,
+    IReadOnlyList<Artefact> Artefacts,
+    IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null, string? Device = null,
+    SharingReport? Sharing = null);
 
-/// <summary>Why a job failed.</summary>
-/// <param name="Code">The stable code: <c>invalidInput</c>, <c>invalidFile</c>, <c>invalidModel</c>, <c>unknownModel</c>, <c>modelChanged</c>, <c>modelTooLarge</c>, <c>outOfMemory</c>, <c>timeLimit</c>, <c>lostTooOften</c> or <c>internal</c>.</param>
+/// <summary>The reason why a job failed.</summary>
+/// <param name="Code">
+/// The stable code: <c>invalidInput</c>, <c>invalidFile</c>, <c>invalidModel</c>, <c>unknownModel</c>, <c>modelChanged</c>, <c>modelTooLarge</c>,
+/// <c>outOfMemory</c>, <c>timeLimit</c>, <c>lostTooOften</c> or <c>internal</c>.
+/// </param>
 /// <param name="Field">The offending field of the request.</param>
-/// <param name="Detail">What is wrong.</param>
-/// <param name="TraceId">Finds the cause in the service's log.</param>
+/// <param name="Detail">The fault.</param>
+/// <param name="TraceId">The id of the cause in the service's log.</param>
 internal sealed record JobError(string Code, string? Field, string Detail, string? TraceId);
 
-/// <summary>Where to go from a job.</summary>
+/// <summary>Addresses related to a job.</summary>
 /// <param name="Self">The job.</param>
 /// <param name="Events">Its events.</param>
 /// <param name="Artefacts">Its files.</param>
-/// <param name="Cancel">POST here to stop it; null once it is final.</param>
+/// <param name="Cancel">The address to stop it by POST; null once it is final.</param>
 internal sealed record JobLinks(string Self, string Events, string Artefacts, string? Cancel);
 
 /// <summary>A page of jobs, newest first.</summary>
@@ -107,6 +113,6 @@ internal sealed record JobPage(IReadOnlyList<Job> Items, string? Next);
 internal sealed record ArtefactList(IReadOnlyList<Artefact> Items);
 
 /// <summary>One event of a job's stream.</summary>
-/// <param name="Job">The job as it stands; null in a heartbeat.</param>
+/// <param name="Job">The current state of the job; null in a heartbeat.</param>
 /// <param name="Preview">The current estimate as a PNG data URI, where there is a new one.</param>
 internal sealed record JobEvent(Job? Job, string? Preview);

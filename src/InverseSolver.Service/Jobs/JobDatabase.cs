@@ -6,10 +6,10 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
 
-/// <summary>The SQLite file, its schema, and the lock that keeps a second process off the data folder.</summary>
+/// <summary>The SQLite file, its schema, and the lock of the data folder against a second process.</summary>
 internal sealed class JobDatabase : IDisposable
 {
-    // What the system answers where another process has the lock.
+    // The system's error where another process has the lock.
     private const int Busy = 11;
 
     private const int SqliteDamaged = 11;
@@ -23,7 +23,7 @@ internal sealed class JobDatabase : IDisposable
     }
 
     /// <summary>Opens the database, and creates it or brings its schema up to date.</summary>
-    /// <param name="options">Where it is.</param>
+    /// <param name="options">The data folder.</param>
     public JobDatabase(IOptions<JobOptions> options)
     {
         string folder = Path.GetFullPath(options.Value.DataFolder);
@@ -34,7 +34,7 @@ internal sealed class JobDatabase : IDisposable
         }
         catch (IOException error) when (error.HResult == Busy)
         {
-            throw new StartRefusedException($"Another process uses the data folder {folder} (Jobs:DataFolder); a folder belongs to one process.");
+            throw new StartRefusedException($"Another process uses the data folder {folder} (Jobs:DataFolder); a folder can be used by one process only.");
         }
 
         connectionString = new SqliteConnectionStringBuilder
@@ -51,7 +51,7 @@ internal sealed class JobDatabase : IDisposable
                 throw new SqliteException($"it is damaged: {damage?.Split('\n')[^1]}", SqliteDamaged);
             }
 
-            // A file that may only be read says so here, and not to the first who submits a job.
+            // A read-only file fails here, and not at the first submission.
             connection.Execute("BEGIN IMMEDIATE; COMMIT;");
             Migrate(connection);
         }
@@ -84,13 +84,16 @@ internal sealed class JobDatabase : IDisposable
 
     private static void Migrate(SqliteConnection connection)
     {
-        connection.Execute("CREATE TABLE IF NOT EXISTS migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
+        connection.Execute(
+            "CREATE TABLE IF NOT EXISTS migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, "
+                + "applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
         int known = connection.ExecuteScalar<int>("SELECT COALESCE(MAX(version), 0) FROM migrations");
         string[] scripts = [.. typeof(JobDatabase).Assembly.GetManifestResourceNames()
             .Where(name => name.EndsWith(".sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         if (known > scripts.Length)
         {
-            throw new StartRefusedException($"The database was made by a newer version of this service (schema {known}; this one knows {scripts.Length}).");
+            throw new StartRefusedException(
+                $"The database was written by a newer version of this service (schema {known}; this version supports up to {scripts.Length}).");
         }
 
         foreach (string name in scripts)

@@ -40,12 +40,11 @@ internal static class JobEndpoints
     /// <summary>Queues a reconstruction.</summary>
     /// <remarks>
     /// Send JSON with the files as data URIs, or multipart/form-data with the same JSON as the part `request` and each file as a part of its name
-    /// (`measurement`, `mask`, `reference`, ...). Everything that can be checked is checked before the answer; once it is sent the job is kept
-    /// through restarts.
+    /// (`measurement`, `mask`, `reference`, ...). Everything that can be checked is checked before the answer; an accepted job survives restarts.
     /// </remarks>
     /// <param name="key">Makes a repeated request safe: the same key with the same content gives the same job.</param>
     /// <param name="prefer">`wait=N` waits up to N seconds, 60 at most, for the job to finish.</param>
-    /// <response code="200">Finished within the time that `Prefer: wait` gave.</response>
+    /// <response code="200">Finished within the time of `Prefer: wait`.</response>
     /// <response code="202">Queued; poll the Location header or listen to the events.</response>
     private static async Task<Results<Ok<Job>, Accepted<Job>>> Submit(
         HttpContext http,
@@ -81,7 +80,7 @@ internal static class JobEndpoints
     {
         if (limit is < 1 or > 200)
         {
-            throw new RequestException(StatusCodes.Status400BadRequest, "outOfRange", "limit", "A page has 1 to 200 jobs.");
+            throw new RequestException(StatusCodes.Status400BadRequest, "outOfRange", "limit", "The limit must be from 1 to 200 jobs.");
         }
 
         if (state is not null && !States.Contains(state))
@@ -91,7 +90,7 @@ internal static class JobEndpoints
 
         if (cursor is not null && !Guid.TryParseExact(cursor, "D", out _))
         {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "cursor", "This is not the 'next' of a page.");
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "cursor", "The cursor is invalid: send the 'next' of a page.");
         }
 
         IReadOnlyList<JobRow> rows = store.List(state, cursor, limit + 1);
@@ -101,7 +100,7 @@ internal static class JobEndpoints
 
     /// <summary>Shows a job.</summary>
     /// <param name="id">The job's id.</param>
-    /// <response code="200">The job; while it is not final, Retry-After says when to ask again.</response>
+    /// <response code="200">The job; while it is not final, Retry-After states the time to poll again.</response>
     private static Ok<Job> Get(string id, HttpContext http, [FromServices] JobStore store)
     {
         JobRow job = store.Find(id);
@@ -123,7 +122,7 @@ internal static class JobEndpoints
         if (store.Cancel(id) is not { } job)
         {
             store.Find(id);
-            throw new RequestException(StatusCodes.Status409Conflict, "alreadyFinal", null, "The job is finished.");
+            throw new RequestException(StatusCodes.Status409Conflict, "alreadyFinal", null, "The job is already finished.");
         }
 
         signals.Stop(id);
@@ -146,7 +145,7 @@ internal static class JobEndpoints
         return TypedResults.NoContent();
     }
 
-    /// <summary>The job of an id that a caller gave.</summary>
+    /// <summary>The job of an id from a caller.</summary>
     public static JobRow Find(this JobStore store, string id) => store.Get(id) ?? throw RequestException.NotFound("job");
 
     /// <summary>The wait preference of RFC 7240.</summary>

@@ -16,8 +16,8 @@ internal static class JobEventEndpoints
 
     /// <summary>Streams a job's changes until it is finished.</summary>
     /// <remarks>
-    /// Each event carries the whole job, so that none is missed for good: a listener who comes back with Last-Event-ID is told the newest state at once if it
-    /// changed meanwhile. `progress`: it goes on, sometimes with a preview. `finished`: the last event. `heartbeat`: nothing happened.
+    /// Each event carries the whole job, so that no state is lost: a listener that reconnects with Last-Event-ID gets the newest state at once if it changed
+    /// meanwhile. `progress`: a change, sometimes with a preview. `finished`: the last event. `heartbeat`: no change.
     /// </remarks>
     /// <param name="id">The job's id.</param>
     /// <param name="lastEventId">The last event that was received.</param>
@@ -35,7 +35,9 @@ internal static class JobEventEndpoints
         long seen = 0;
         if (!string.IsNullOrEmpty(lastEventId) && !long.TryParse(lastEventId, NumberStyles.None, CultureInfo.InvariantCulture, out seen))
         {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "Last-Event-ID", "This is not the id of an event of this job.");
+            throw new RequestException(
+                StatusCodes.Status400BadRequest, "invalidValue", "Last-Event-ID",
+                "The id is not that of an event of this job: send the id of the last event received, or leave the header out.");
         }
 
         JobRow job = store.Find(id);
@@ -80,7 +82,7 @@ internal static class JobEventEndpoints
 
             if (job.IsFinal)
             {
-                // Nothing will change any more: no signal stays behind for it.
+                // A final job does not change any more, so its signal is removed.
                 signals.Changed(id);
                 yield break;
             }

@@ -4,14 +4,14 @@ using Microsoft.Win32.SafeHandles;
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>
-/// Files of jobs: inputs under {id}/input, artefacts under {id}/{epoch}. A file is there whole or not at all, and is never changed.
-/// Ids and names come from the service, never from a caller.
+/// Files of jobs: inputs under {id}/input, artefacts under {id}/{epoch}. A file appears complete or not at all, and is never changed. Ids and names come from
+/// the service, never from a caller.
 /// </summary>
 internal sealed class JobFolder(IOptions<JobOptions> options)
 {
     private readonly string root = Path.Combine(Path.GetFullPath(options.Value.DataFolder), "artefacts");
 
-    /// <summary>Stores the files that a job came with.</summary>
+    /// <summary>Stores the input files of a job.</summary>
     public void WriteInputs(string id, IReadOnlyDictionary<string, byte[]> files)
     {
         foreach ((string name, byte[] bytes) in files)
@@ -20,18 +20,18 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
         }
     }
 
-    /// <summary>Reads one of the files that a job came with.</summary>
+    /// <summary>Reads an input file of a job.</summary>
     public byte[] ReadInput(string id, string name) => File.ReadAllBytes(Path.Combine(root, id, "input", name));
 
     /// <summary>Stores an artefact.</summary>
     public void WriteArtefact(string id, long epoch, string name, byte[] bytes) => Write(Path.Combine(root, id, $"{epoch}"), name, bytes);
 
-    /// <summary>Where an artefact lies.</summary>
+    /// <summary>The path of an artefact.</summary>
     public string PathOf(string id, long epoch, string name) => Path.Combine(root, id, $"{epoch}", name);
 
-    /// <summary>Removes what a job made in some of its epochs.</summary>
+    /// <summary>Removes the artefacts of a job in some of its epochs.</summary>
     /// <param name="id">The job.</param>
-    /// <param name="which">Which epochs.</param>
+    /// <param name="which">The epochs.</param>
     public void DeleteEpochs(string id, Predicate<long> which)
     {
         string folder = Path.Combine(root, id);
@@ -66,7 +66,7 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
         }
     }
 
-    /// <summary>Removes the files of jobs that are not stored: of submissions and deletions that a crash broke off.</summary>
+    /// <summary>Removes the files of jobs that are not stored: of submissions and deletions that a crash interrupted.</summary>
     public void Sweep(IReadOnlySet<string> ids)
     {
         if (!Directory.Exists(root))
@@ -95,7 +95,7 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
         }
 
         File.Move(temporary, Path.Combine(folder, name), overwrite: true);
-        // The file's name is in its folder, whose own name is in the folder above, and so on up to what was there before.
+        // The file's name is in its folder, whose name is in the folder above, and so on up to a folder that existed before.
         FolderFlush.ToDisk(folder);
         FolderFlush.ToDisk(Path.GetDirectoryName(folder)!);
         FolderFlush.ToDisk(root);

@@ -5,7 +5,7 @@ namespace InverseSolver.Service.Jobs;
 /// <summary>Renews the leases of running jobs.</summary>
 internal sealed partial class JobHeartbeat(JobStore store, IOptions<JobOptions> options, ILogger<JobHeartbeat> log)
 {
-    /// <summary>Renews a job's lease until disposed, and stops its run once the job is no longer this process's.</summary>
+    /// <summary>Renews a job's lease until disposed, and stops its run once the job no longer belongs to this process.</summary>
     /// <param name="job">The job.</param>
     /// <param name="cancel">Stops its run.</param>
     public Timer Keep(JobRow job, CancellationTokenSource cancel)
@@ -23,7 +23,7 @@ internal sealed partial class JobHeartbeat(JobStore store, IOptions<JobOptions> 
                 }
                 catch (Exception error)
                 {
-                    // The next beat tries again; the lease outlasts three.
+                    // The next heartbeat tries again; the lease lasts for three.
                     BeatFailed(error, job.Id);
                 }
             },

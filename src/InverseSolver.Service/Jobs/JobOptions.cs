@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
 
-/// <summary>Where jobs are kept and how they are worked on.</summary>
+/// <summary>The storage and execution of jobs.</summary>
 internal sealed class JobOptions
 {
     /// <summary>The configuration section.</summary>
@@ -15,22 +15,22 @@ internal sealed class JobOptions
     /// <summary>Jobs that may wait; one more is refused with 429.</summary>
     [Range(1, 100_000)] public int QueueCapacity { get; init; } = 64;
 
-    /// <summary>How long a running job stays its worker's without a sign of life.</summary>
+    /// <summary>The time for which a running job belongs to its worker without a heartbeat.</summary>
     [Range(typeof(TimeSpan), "00:00:05", "01:00:00")] public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How often a job is started before it fails for good.</summary>
+    /// <summary>The number of starts after which a job fails for good.</summary>
     [Range(1, 100)] public int Attempts { get; init; } = 3;
 
-    /// <summary>How long a job may run; then it fails, so that it cannot keep the worker for ever.</summary>
+    /// <summary>The longest run of a job; then it fails, so that it does not occupy the worker for ever.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "100.00:00:00")] public TimeSpan TimeLimit { get; init; } = TimeSpan.FromDays(1);
 
-    /// <summary>Jobs that share network calls on one slot at once, of those that are not to be reproducible. 1: none do.</summary>
+    /// <summary>The most jobs that share network calls on one slot, of those that need not be reproducible. 1: none share.</summary>
     [Range(1, 256)] public int SharedJobs { get; init; } = 8;
 
-    /// <summary>Images in one shared call at most.</summary>
+    /// <summary>The most images in one shared call.</summary>
     [Range(1, 4096)] public int SharedItems { get; init; } = 32;
 
-    /// <summary>How long a network call waits for those of other jobs that are busy elsewhere.</summary>
+    /// <summary>The time that a network call waits for those of other jobs that are busy elsewhere.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:01")] public TimeSpan SharedWindow { get; init; } = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Nice value of the threads that solve: 0 none, 19 the most.</summary>

@@ -11,19 +11,19 @@ internal sealed partial class JobPerformer(
     JobStore store, JobFolder folder, JobSignals signals, JobRun run, JobHeartbeat heartbeat, IHostApplicationLifetime lifetime, IOptions<JobOptions> options,
     ILogger<JobPerformer> log)
 {
-    /// <summary>The process's exit code when a device is lost: whoever supervises it starts it anew, and the jobs go on.</summary>
+    /// <summary>The process's exit code when a device is lost: its supervisor restarts it, and the jobs go on.</summary>
     public const int DeviceLostExitCode = 3;
 
     private volatile bool deviceIsLost;
 
-    /// <summary>True once a device was lost: the service ends, and no further job is to be begun.</summary>
+    /// <summary>True once a device was lost: the service ends, and no further job may start.</summary>
     public bool DeviceIsLost => deviceIsLost;
 
     /// <summary>Runs one job to its end on the calling thread: to a result, to an error, or back to the queue.</summary>
     /// <param name="job">A job of this process.</param>
     /// <param name="device">The device to solve on.</param>
     /// <param name="stopping">Cancelled when the host stops: the job goes back to the queue.</param>
-    /// <param name="shared">The model as a group of jobs shares it; null: the job has it to itself.</param>
+    /// <param name="shared">The model that a group of jobs shares; null: the job does not share it.</param>
     public void Run(JobRow job, Device device, CancellationToken stopping, SharedModel? shared = null)
     {
         using IDisposable? scope = log.BeginScope(new KeyValuePair<string, object>[] { new("JobId", job.Id), new("Epoch", job.Epoch) });
@@ -51,7 +51,7 @@ internal sealed partial class JobPerformer(
                 JobStopped(job.Id, byHost: stopping.IsCancellationRequested);
                 if (store.Cancelled(job.Id, job.Epoch))
                 {
-                    // As its owner wanted.
+                    // As its owner requested.
                 }
                 else if (deadline.IsCancellationRequested)
                 {
@@ -65,7 +65,7 @@ internal sealed partial class JobPerformer(
             }
             catch (Exception error) when ((error.IsFromTorch || error.InnerException?.IsFromTorch == true) && Backend.IsLost(device))
             {
-                // The attempt of the first job counts, so that one that breaks the device each time fails for good in the end. The others go back to the queue.
+                // The attempt of the first job counts, so that a job that breaks the device each time fails in the end. The others return to the queue.
                 if (deviceIsLost)
                 {
                     store.Release(job.Id, job.Epoch);
@@ -109,6 +109,6 @@ internal sealed partial class JobPerformer(
     [LoggerMessage(1004, LogLevel.Error, "Job {JobId} failed with {Code}")]
     private partial void JobFailed(Exception error, string jobId, string code);
 
-    [LoggerMessage(1008, LogLevel.Critical, "The device {Device} was lost while it solved job {JobId}; the service ends, and has to be started anew")]
+    [LoggerMessage(1008, LogLevel.Critical, "The device {Device} was lost while it solved job {JobId}; the service ends and must be restarted")]
     private partial void DeviceLost(Exception error, string device, string jobId);
 }

@@ -18,19 +18,20 @@ internal sealed record JobRequest : IRequestWithFiles
     /// <summary>The model's id, from <c>/v1/models</c>.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The forward model: how the measurement came from the unknown image.</summary>
+    /// <summary>The forward model, from the unknown image to the measurement.</summary>
     public required Problem Problem { get; init; }
 
     /// <summary>
     /// Standard deviation of the measurement's noise, per real component, in the measurement's units (images: [0,1]).
-    /// An 8-bit measurement's quantisation is added by the service; the report says so. Absent or null: estimated from the measurement, from above where the image
-    /// itself varies as fast as noise does; the result's `effectiveSigma` and `sigmaMethod` say what was found. With `photons` it is the read-out's noise, and has to be given.
+    /// The service adds the quantisation of an 8-bit measurement, which the report states. Absent or null: estimated from the measurement, too high where the
+    /// image itself varies as fast as noise; the result's `effectiveSigma` and `sigmaMethod` have the estimate. With `photons` it is the read-out noise, and is
+    /// required.
     /// </summary>
     [Range(0.0, 1e6)] public double? Sigma { get; init; }
 
     /// <summary>
-    /// Photons per unit of the measurement, where it was counted: then y = Poisson(photons * max(A x, 0)) / photons + noise of `sigma`, for `ct` minus the logarithm of the photons
-    /// that arrive. Not for `mri`, `phaseRetrieval`, `compressedSensing`, `jpeg` and `quantisation`.
+    /// Photons per unit of the measurement, where photons were counted: then y = Poisson(photons * max(A x, 0)) / photons + noise of `sigma`, for `ct` minus
+    /// the logarithm of the photons that arrive. Not for `mri`, `phaseRetrieval`, `compressedSensing`, `jpeg` and `quantisation`.
     /// </summary>
     [Range(1e-3, 1e9)] public double? Photons { get; init; }
 
@@ -38,43 +39,46 @@ internal sealed record JobRequest : IRequestWithFiles
     public SolverChoice? Solver { get; init; }
 
     /// <summary>
-    /// Solvers without a network (`baseline` in <c>/v1/solvers</c>) that solve the same problem after the solver, with the preset <c>balanced</c>, to compare the result with:
-    /// at most 4, each once.
+    /// Solvers without a network (`baseline` in <c>/v1/solvers</c>) that solve the same problem for comparison, with the preset <c>balanced</c>: at most 4,
+    /// each once.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Baselines { get; init; }
 
     /// <summary>Seed of every random number that the solver draws.</summary>
-    [Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
+    [Range(0, long.MaxValue, ErrorMessage = "The seed must be a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
 
     /// <summary>
-    /// Whether the same request gives the same bits again. `false` lets the job share its network calls with other such jobs of the same model, which is faster where several run at once;
-    /// results then differ by rounding, root mean square at most 0.001 on [0,1] for images like those the model knows, and the report says that they were shared.
+    /// True where the same request gives the same bits again. `false` lets the job share its network calls with other such jobs of the same model, which is
+    /// faster where several run at once; results then differ by rounding, root mean square at most 0.001 on [0,1] for images like those of the model's
+    /// training, and the report states that calls were shared.
     /// </summary>
     public bool Reproducible { get; init; } = true;
 
     /// <summary>
-    /// Whether a coloured measurement or truth becomes its luminance, 0.299 R + 0.587 G + 0.114 B, where the model is for grey images; else it is refused. `sigma` is then that of the luminance.
-    /// A grey image in a file of colours (red, green and blue the same) is taken as it is, with a warning; an opaque alpha channel is left aside, transparent pixels are refused.
+    /// True where a coloured measurement or truth becomes its luminance, 0.299 R + 0.587 G + 0.114 B, where the model is for grey images; else it is refused.
+    /// `sigma` is then that of the luminance. A grey image in a file of colours (red, green and blue the same) is accepted, with a warning; an opaque alpha
+    /// channel is ignored, transparent pixels are refused.
     /// </summary>
     public bool Luminance { get; init; }
 
-    /// <summary>Whether the event stream carries previews.</summary>
+    /// <summary>True where the event stream carries previews.</summary>
     public bool Previews { get; init; } = true;
 
-    /// <summary>A label of the caller's own. No patient data, please: it is stored and listed as it is, and never logged.</summary>
-    [MaxLength(200, ErrorMessage = "It has at most 200 characters.")] public string? Name { get; init; }
+    /// <summary>A label from the caller. It must not contain patient data: it is stored and listed unchanged, and never logged.</summary>
+    [MaxLength(200, ErrorMessage = "The name must have at most 200 characters.")] public string? Name { get; init; }
 
     /// <summary>
-    /// Which way the directions in an ISMRMRD measurement go: `auto` (absent), `none`, or `siemens`: turned by 180 degrees, as images of that vendor's converter lie. `auto` turns where the header
-    /// names Siemens. It changes where DICOM and NIfTI lie, not the pixels; what was applied stands in the job's warnings and the DICOM files, and is to be checked once at each site.
+    /// The convention for the directions in an ISMRMRD measurement: `auto` (absent), `none`, or `siemens`, which turns them by 180 degrees as that vendor's
+    /// converter requires. `auto` turns them where the header names Siemens. It changes the geometry of DICOM and NIfTI files, not the pixels; the convention
+    /// that was applied is stated in the job's warnings and the DICOM files, and must be verified once at each site.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public VendorConvention? VendorConvention { get; init; }
 
     /// <summary>
-    /// What becomes of a file `reference` that names another patient, study, frame of reference or place than the measurement: `check` (absent) refuses it, `force` takes it, which report and
-    /// DICOM files then say.
+    /// The rule for a file `reference` whose patient, study, frame of reference or position differs from the measurement's: `check` (absent) refuses it,
+    /// `force` accepts it, which report and DICOM files then state.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ReferenceRule? Reference { get; init; }
@@ -100,7 +104,7 @@ internal sealed record JobRequest : IRequestWithFiles
     };
 }
 
-/// <summary>Which solver, and how.</summary>
+/// <summary>The solver and its settings.</summary>
 internal sealed record SolverChoice
 {
     /// <summary>The solver's name, from <c>/v1/solvers</c>; absent, the one that <c>/v1/problems</c> recommends for the problem.</summary>
@@ -114,22 +118,26 @@ internal sealed record SolverChoice
 }
 
 /// <summary>
-/// A job's files as data URIs: PNG, JPEG, TIFF, WebP or .npy. The measurement may also be a DICOM image, a ZIP archive of a DICOM series, a NIfTI volume, raw MR data (ISMRMRD, fastMRI, BART's .cfl with its .hdr as <c>header</c>) or
-/// an .npz whose arrays are named like these files. What such a file holds besides (covariance, calibration lines, trajectory) is used where the file of that name is not sent.
+/// A job's files as data URIs: PNG, JPEG, TIFF, WebP or .npy. The measurement may also be a DICOM image, a ZIP archive of a DICOM series, a NIfTI volume, raw
+/// MR data (ISMRMRD, fastMRI, BART's .cfl with its .hdr as <c>header</c>) or an .npz whose arrays are named like these files. Further content of such a file
+/// (covariance, calibration lines, trajectory) is used where the file of that name is not sent.
 /// </summary>
 internal sealed record JobFiles
 {
     /// <summary>
-    /// y: an image, or for MRI complex k-space as .npy. Images are on [0,1]: a .npy of other values is solved as it is, and `warnings` says so. A .npy with one more leading dimension, (frames, channels, height, width) or for k-space
-    /// (frames, height, width), is a sequence: a stack of frames or slices that are solved in one job. A DICOM image is brought to [0,1] by a scale and an offset, which the
-    /// report has; so is raw data of one coil for <c>mri</c>, whose <c>sigma</c> is in the file's units. The files of one DICOM series, in a ZIP archive or as several parts
-    /// named <c>measurement</c>, are a stack in the order of their places; so are the slices of a NIfTI volume (.nii, .nii.gz) along its third axis. Required here or as a part.
+    /// y: an image, or for MRI complex k-space as .npy. Images are on [0,1]: a .npy of other values is solved unchanged, with a warning. A .npy with one
+    /// more leading dimension, (frames, channels, height, width) or for k-space (frames, height, width), is a sequence: a stack of frames or slices that are
+    /// solved in one job. A DICOM image is brought to [0,1] by a scale and an offset, which the report states; so are raw data of one coil for <c>mri</c>,
+    /// whose <c>sigma</c> is in the file's units. The files of one DICOM series, in a ZIP archive or as several parts named <c>measurement</c>, are a stack in
+    /// the order of their positions; so are the slices of a NIfTI volume (.nii, .nii.gz) along its third axis. Required here or as a part.
     /// </summary>
     public string? Measurement { get; init; }
 
     /// <summary>
-    /// Which pixels or k-space positions were measured, where the problem's mask is <c>file</c>: white, values above 0.5, was measured, black is missing. Where a file has the values 0 and one
-    /// up to 0.5 only (0 and 1 of 255), the latter was measured. (height, width), with leading dimensions of size 1 too; of k-space also (width). What was used is the artefact `mask.png`. For a sequence a .npy (frames, height, width) has one for each frame; so have <c>psf</c> and <c>phase</c>.
+    /// The measured pixels or k-space positions, where the problem's mask is <c>file</c>: white, values above 0.5, was measured, black is missing. Where a file
+    /// has only the value 0 and one value up to 0.5 (0 and 1 of 255), the latter was measured. (height, width), with leading dimensions of size 1 too; of
+    /// k-space also (width). The artefact `mask.png` shows the mask that was used. For a sequence a .npy (frames, height, width) has one for each frame;
+    /// likewise <c>psf</c> and <c>phase</c>.
     /// </summary>
     public string? Mask { get; init; }
 
@@ -148,18 +156,22 @@ internal sealed record JobFiles
     /// <summary>Noise covariance of <c>parallelMri</c>, E[n nᴴ] of complex samples: .npy (coils, coils).</summary>
     public string? Covariance { get; init; }
 
-    /// <summary>k-space that only coil sensitivities are estimated from: complex .npy like the measurement.</summary>
+    /// <summary>Calibration k-space, used only to estimate coil sensitivities: complex .npy like the measurement.</summary>
     public string? Calibration { get; init; }
 
-    /// <summary>Positions of the measurement's samples, .npy (samples, 2): along rows and columns, in cycles per field of view or in the problem's <c>trajectoryUnit</c>. Of BART's k-space also BART's .cfl (3, samples, spokes); its sizes are the k-space's.</summary>
+    /// <summary>
+    /// Positions of the measurement's samples, .npy (samples, 2): along rows and columns, in cycles per field of view or in the problem's
+    /// <c>trajectoryUnit</c>. For BART's k-space also BART's .cfl (3, samples, spokes), whose sizes are those of the k-space.
+    /// </summary>
     public string? Trajectory { get; init; }
 
     /// <summary>
-    /// A DICOM image of the patient and study that the result belongs to: the job then also writes a derived DICOM series of it. It is compared with what the measurement names, and refused where
-    /// they differ. Or a NIfTI volume of as many columns, rows and slices, whose place the result has; it names no patient.
+    /// A DICOM image of the measured patient and study: the job then also writes a derived DICOM series. Its identifiers and position are compared with the
+    /// measurement's, and it is refused where they differ. Or a NIfTI volume of as many columns, rows and slices, whose position the result takes; it has no
+    /// patient data.
     /// </summary>
     public string? Reference { get; init; }
 
-    /// <summary>The true image, where it is known; the report then has PSNR, SSIM and NMSE. A stack for a sequence.</summary>
+    /// <summary>The true image, if known; the report then has PSNR, SSIM and NMSE. A stack for a sequence.</summary>
     public string? Truth { get; init; }
 }

@@ -3,7 +3,7 @@ using InverseSolver.Reconstruction.Jobs;
 
 namespace InverseSolver.Service.Jobs;
 
-/// <summary>A job as the database has it.</summary>
+/// <summary>A job in the database.</summary>
 internal sealed record JobRow
 {
     /// <summary>Its id.</summary>
@@ -12,7 +12,7 @@ internal sealed record JobRow
     /// <summary>Its state in lower case.</summary>
     public string State { get; init; } = "";
 
-    /// <summary>Grows with every change; the id of the event that tells of it.</summary>
+    /// <summary>The version, which grows with every change; the id of the corresponding event.</summary>
     public long Version { get; init; }
 
     /// <summary>Unix milliseconds.</summary>
@@ -24,13 +24,13 @@ internal sealed record JobRow
     /// <summary>Unix milliseconds.</summary>
     public long? Finished { get; init; }
 
-    /// <summary>Grows with every claim; fences off whoever held the job before.</summary>
+    /// <summary>The epoch, which grows with every claim and invalidates earlier holders.</summary>
     public long Epoch { get; init; }
 
-    /// <summary>How often it was claimed, releases not counted.</summary>
+    /// <summary>The number of claims, without releases.</summary>
     public long Attempts { get; init; }
 
-    /// <summary>Whether it is to stop.</summary>
+    /// <summary>True where it was asked to stop.</summary>
     public bool CancelRequested { get; init; }
 
     /// <summary>A <see cref="StoredRequest"/> as JSON.</summary>
@@ -45,19 +45,19 @@ internal sealed record JobRow
     /// <summary>A <see cref="JobError"/> as JSON.</summary>
     public string? Error { get; init; }
 
-    /// <summary>What its reader should know, a list of sentences as JSON.</summary>
+    /// <summary>The warnings, a list of sentences as JSON.</summary>
     public string? Warnings { get; init; }
 
-    /// <summary>Identifies what was sent under an idempotency key.</summary>
+    /// <summary>The hash of the request under an idempotency key.</summary>
     public string BodyHash { get; init; } = "";
 
     /// <summary>The model and version whose network calls it may share with other jobs; null where it may not.</summary>
     public string? Sharing { get; init; }
 
-    /// <summary>Whether nothing changes any more.</summary>
+    /// <summary>True where the state is final.</summary>
     public bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 
-    /// <summary>The job as callers see it.</summary>
+    /// <summary>The job in the API's form.</summary>
     public Job ToJob()
     {
         string self = $"/v1/jobs/{Id}";

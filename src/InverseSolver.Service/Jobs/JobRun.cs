@@ -20,10 +20,10 @@ internal sealed class JobRun(
 {
     /// <summary>Runs a job on the calling thread.</summary>
     /// <param name="job">The job, claimed.</param>
-    /// <param name="device">Where to solve it.</param>
-    /// <param name="cancel">Stops the run; the run also cancels it itself once the job is no longer its own.</param>
+    /// <param name="device">The device to solve it on.</param>
+    /// <param name="cancel">Stops the run; the run also cancels it once the job no longer belongs to it.</param>
     /// <param name="shared">The job's model, where its network calls are shared; the caller owns it.</param>
-    /// <returns>What was found, and what its reader should know, as the report has it.</returns>
+    /// <returns>The result and the warnings of the report.</returns>
     public (JobResult Result, IReadOnlyList<string> Warnings) Execute(JobRow job, Device device, CancellationTokenSource cancel, SharedModel? shared = null)
     {
         StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
@@ -39,7 +39,7 @@ internal sealed class JobRun(
         }
         catch (Exception error) when (error.IsOutOfMemory && shared is not null)
         {
-            // Others' work may have taken what one image alone needs.
+            // Other jobs may hold the memory that a single image needs.
             (model, shared) = (shared.Alone, null);
             result = WithRoom(device, () => Reconstructor.Run(model, plan.Checked, reporter, cancel.Token));
         }
@@ -60,19 +60,19 @@ internal sealed class JobRun(
             result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri, device.ToString(), run.Sharing), report.Warnings);
     }
 
-    /// <summary>Whether a job waits until models in use give up their memory.</summary>
+    /// <summary>True while a job waits for the memory of models in use.</summary>
     public bool ModelsWait => models.Waiting > 0;
 
     /// <summary>The model of a job whose network calls are to be shared.</summary>
     /// <exception cref="InvalidModelException">Its files cannot be used.</exception>
-    /// <exception cref="ModelUnavailableException">It is not there any more in the job's version, or there is no memory for it.</exception>
+    /// <exception cref="ModelUnavailableException">It no longer exists in the job's version, or there is no memory for it.</exception>
     public ModelLease Acquire(JobRow job, Device device, CancellationToken cancellation) =>
         Acquire(JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!, device, cancellation);
 
     private ModelLease Acquire(StoredRequest stored, Device device, CancellationToken cancellation) =>
         WithRoom(device, () => models.Acquire(stored.Model, device, stored.ModelHash, cancellation: cancellation));
 
-    // Where the device has no memory left, the models that nobody uses give theirs.
+    // Where the device has no memory left, unused models are unloaded.
     private T WithRoom<T>(Device device, Func<T> act)
     {
         try

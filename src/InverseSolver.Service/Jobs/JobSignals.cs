@@ -6,8 +6,8 @@ namespace InverseSolver.Service.Jobs;
 internal sealed record Preview(long Version, string DataUri);
 
 /// <summary>
-/// What parts of one process tell each other so that they need not poll: work is waiting, a job changed, a job is to stop.
-/// The store alone decides; a lost signal costs time, never a job.
+/// Signals within the process that avoid polling: work is waiting, a job changed, a job must stop. The store alone is authoritative; a lost signal costs time,
+/// never a job.
 /// </summary>
 internal sealed class JobSignals : IDisposable
 {
@@ -18,11 +18,11 @@ internal sealed class JobSignals : IDisposable
     /// <summary>Rings when a job may be waiting.</summary>
     public AutoResetEvent Doorbell { get; } = new(initialState: false);
 
-    /// <summary>Completes at the job's next change. Take it before reading the job, or a change between the two is missed.</summary>
+    /// <summary>Completes at the job's next change. It must be obtained before the job is read, or a change in between is missed.</summary>
     public Task NextChange(string id) =>
         changes.GetOrAdd(id, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
-    /// <summary>Tells that a job changed.</summary>
+    /// <summary>Signals that a job changed.</summary>
     public void Changed(string id)
     {
         if (changes.TryRemove(id, out TaskCompletionSource? change))
@@ -31,10 +31,10 @@ internal sealed class JobSignals : IDisposable
         }
     }
 
-    /// <summary>A run begins that this source stops.</summary>
+    /// <summary>Registers the cancellation of a run.</summary>
     public void Began(string id, CancellationTokenSource cancel) => running[id] = cancel;
 
-    /// <summary>A run ended.</summary>
+    /// <summary>Removes the cancellation of a run that ended.</summary>
     public void Ended(string id)
     {
         running.TryRemove(id, out _);
@@ -52,12 +52,12 @@ internal sealed class JobSignals : IDisposable
             }
             catch (ObjectDisposedException)
             {
-                // It ended just now.
+                // The run has just ended.
             }
         }
     }
 
-    /// <summary>Keeps the newest preview.</summary>
+    /// <summary>Stores the newest preview.</summary>
     public void Show(string id, Preview preview) => previews[id] = preview;
 
     /// <summary>The newest preview, if it is newer than this version.</summary>

@@ -8,14 +8,14 @@ namespace InverseSolver.Service.Jobs;
 /// <param name="Id">Its id.</param>
 /// <param name="Request">A <see cref="StoredRequest"/> as JSON.</param>
 /// <param name="IdempotencyKey">The caller's key.</param>
-/// <param name="BodyHash">Identifies what was sent.</param>
+/// <param name="BodyHash">The hash of the request.</param>
 /// <param name="Sharing">The model and version whose network calls it may share with other jobs; null where it may not.</param>
-/// <param name="Warnings">What is to be said of its files, a list of sentences as JSON.</param>
+/// <param name="Warnings">The warnings on its files, a list of sentences as JSON.</param>
 internal sealed record NewJob(string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null, string? Warnings = null);
 
 /// <summary>
-/// The jobs and the queue, which are one table. A claim raises the epoch, and whatever a worker writes later holds only while
-/// the job is running in that epoch. Times are the database's.
+/// The jobs and the queue, which are one table. A claim raises the epoch, and a worker's later writes succeed only while the job is running in that epoch.
+/// Times are the database's.
 /// </summary>
 internal sealed class JobStore(JobDatabase database)
 {
@@ -23,7 +23,7 @@ internal sealed class JobStore(JobDatabase database)
 
     private const string Held = "id = @id AND epoch = @epoch AND state = 'running'";
 
-    // SQLite takes one writer at a time; the others would sleep, try again, and fail where they had no luck for the busy timeout. There is no other process.
+    // SQLite allows one writer at a time; others would sleep, retry, and might fail at the busy timeout. There is no other process.
     private readonly Lock writing = new();
 
     /// <summary>Stores a job.</summary>
@@ -71,7 +71,7 @@ internal sealed class JobStore(JobDatabase database)
             new { state, before, limit }).AsList();
     }
 
-    /// <summary>How many jobs wait.</summary>
+    /// <summary>The number of waiting jobs.</summary>
     public int CountQueued()
     {
         using SqliteConnection connection = database.Open();
@@ -85,7 +85,7 @@ internal sealed class JobStore(JobDatabase database)
         return [.. connection.Query<string>("SELECT id FROM jobs")];
     }
 
-    /// <summary>Ends the leases of all workers but this one. Only right where no other process works on this store.</summary>
+    /// <summary>Ends the leases of all other workers. Correct only where no other process works on this store.</summary>
     /// <param name="owner">This worker.</param>
     public int ExpireOthers(string owner)
     {
@@ -94,9 +94,9 @@ internal sealed class JobStore(JobDatabase database)
         return connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner });
     }
 
-    /// <summary>Finishes running jobs whose lease ended and that are not to be run again: cancelled ones, and those lost too often.</summary>
-    /// <param name="attempts">How often a job is started at most.</param>
-    /// <param name="error">What the lost ones fail with, a <see cref="JobError"/> as JSON.</param>
+    /// <summary>Finishes running jobs whose lease ended and that must not run again: cancelled ones, and those lost too often.</summary>
+    /// <param name="attempts">The most starts of a job.</param>
+    /// <param name="error">The error of the lost ones, a <see cref="JobError"/> as JSON.</param>
     /// <returns>Their ids.</returns>
     public IReadOnlyList<string> FinishLost(int attempts, string error)
     {
@@ -114,10 +114,10 @@ internal sealed class JobStore(JobDatabase database)
             new { attempts, error }).AsList();
     }
 
-    /// <summary>Takes the next job: a waiting one, or a running one whose lease ended.</summary>
-    /// <param name="owner">Who takes it.</param>
-    /// <param name="lease">For how long.</param>
-    /// <param name="sharing">Takes it only if it may share the calls of this model and version; a job that may not keeps its place in line.</param>
+    /// <summary>Claims the next job: a waiting one, or a running one whose lease ended.</summary>
+    /// <param name="owner">The claiming worker.</param>
+    /// <param name="lease">The duration of the lease.</param>
+    /// <param name="sharing">Claims it only if it may share the calls of this model and version; any other job keeps its place in the queue.</param>
     public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null)
     {
         using Lock.Scope turn = writing.EnterScope();
@@ -137,7 +137,7 @@ internal sealed class JobStore(JobDatabase database)
     }
 
     /// <summary>Prolongs a lease.</summary>
-    /// <returns>Whether the job is still this epoch's and is not to stop.</returns>
+    /// <returns>True where the job still belongs to this epoch and was not asked to stop.</returns>
     public bool Renew(string id, long epoch, TimeSpan lease)
     {
         using Lock.Scope turn = writing.EnterScope();
@@ -147,8 +147,8 @@ internal sealed class JobStore(JobDatabase database)
             new { id, epoch, lease = (long)lease.TotalMilliseconds }) == false;
     }
 
-    /// <summary>Stores how far a job is.</summary>
-    /// <returns>The job's new version; null when it is not this epoch's any more.</returns>
+    /// <summary>Stores a job's progress.</summary>
+    /// <returns>The job's new version; null where it no longer belongs to this epoch.</returns>
     public long? Report(string id, long epoch, string progress)
     {
         using Lock.Scope turn = writing.EnterScope();
@@ -161,7 +161,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <param name="id">The job.</param>
     /// <param name="epoch">Its epoch.</param>
     /// <param name="result">A <see cref="JobResult"/> as JSON.</param>
-    /// <param name="warnings">What its reader should know, a list of sentences as JSON.</param>
+    /// <param name="warnings">The warnings, a list of sentences as JSON.</param>
     public bool Succeed(string id, long epoch, string result, string warnings = "[]") =>
         Finish("state = 'succeeded', result = @text, warnings = @warnings", Held, id, epoch, result, warnings);
 
@@ -169,11 +169,11 @@ internal sealed class JobStore(JobDatabase database)
     public bool Fail(string id, long epoch, string error) =>
         Finish("state = 'failed', error = @text", Held, id, epoch, error);
 
-    /// <summary>Running to cancelled, where that was asked for.</summary>
+    /// <summary>Running to cancelled, where that was requested.</summary>
     public bool Cancelled(string id, long epoch) =>
         Finish("state = 'cancelled'", Held + " AND cancel_requested", id, epoch, null);
 
-    /// <summary>Running back to queued, as if it had not been started; to cancelled where that was asked for.</summary>
+    /// <summary>Running back to queued, as if it had not started; to cancelled where that was requested.</summary>
     public bool Release(string id, long epoch)
     {
         using Lock.Scope turn = writing.EnterScope();
@@ -207,8 +207,8 @@ internal sealed class JobStore(JobDatabase database)
             new { id });
     }
 
-    /// <summary>Forgets a final job.</summary>
-    /// <returns>Whether it was there and final.</returns>
+    /// <summary>Deletes a final job.</summary>
+    /// <returns>True where it existed and was final.</returns>
     public bool Delete(string id)
     {
         using Lock.Scope turn = writing.EnterScope();

@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
 
-/// <summary>Takes a job in: reads it, checks all that can be checked, and stores it.</summary>
+/// <summary>Accepts jobs: reads them, checks all that can be checked, and stores them.</summary>
 internal sealed class JobSubmission(
     UploadReader reader,
     UploadGate gate,
@@ -27,7 +27,7 @@ internal sealed class JobSubmission(
     IOptions<LimitOptions> limits,
     IOptions<OperatorOptions> operators)
 {
-    /// <summary>Takes a job in.</summary>
+    /// <summary>Accepts a job.</summary>
     /// <param name="http">The HTTP request.</param>
     /// <param name="key">The Idempotency-Key.</param>
     /// <param name="cancellation">Stops before anything is stored.</param>
@@ -54,8 +54,10 @@ internal sealed class JobSubmission(
         try
         {
             folder.WriteInputs(id, upload.Files);
-            string json = JsonSerializer.Serialize(stored, ApiJson.Options), said = JsonSerializer.Serialize(warnings, ApiJson.Options);
-            if (store.Add(new NewJob(id, json, key, bodyHash, stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}", said), options.Value.QueueCapacity) is { } added)
+            string json = JsonSerializer.Serialize(stored, ApiJson.Options);
+            string? sharing = stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}";
+            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options));
+            if (store.Add(job, options.Value.QueueCapacity) is { } added)
             {
                 signals.Doorbell.Set();
                 return added;
@@ -80,7 +82,7 @@ internal sealed class JobSubmission(
         IReadOnlyList<ResolvedSolver>? baselines = ResolvedSolver.Baselines(request.Baselines ?? []);
         if (solver.Parameters["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
         {
-            throw RequestChecks.Unprocessable("limitExceeded", "solver.parameters.steps", $"At most {limits.Value.SolverSteps} steps are taken here.");
+            throw RequestChecks.Unprocessable("limitExceeded", "solver.parameters.steps", $"At most {limits.Value.SolverSteps} steps are allowed.");
         }
 
         if (!upload.Files.ContainsKey("measurement"))
@@ -90,7 +92,7 @@ internal sealed class JobSubmission(
 
         if (models.Find(request.Model) is not { } model)
         {
-            throw RequestChecks.Unprocessable("unknownModel", "model", "There is no such model; /v1/models lists them.");
+            throw RequestChecks.Unprocessable("unknownModel", "model", "The model is unknown; /v1/models lists the available models.");
         }
 
         var stored = new StoredRequest
@@ -112,35 +114,38 @@ internal sealed class JobSubmission(
         };
         if (request.Reference == ReferenceRule.Force && !upload.Files.ContainsKey("reference"))
         {
-            throw RequestChecks.Unprocessable("missingFile", "files.reference", "\"reference\": \"force\" is about the file reference, and there is none.");
+            throw RequestChecks.Unprocessable(
+                "missingFile", "files.reference",
+                "\"reference\": \"force\" applies to the file 'reference', which is missing: send the file, or leave \"reference\" out.");
         }
 
         JobPlan plan = JobPlan.Of(
             stored, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
             new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels));
 
-        // Last, because a model whose card has no hashes is read for it, once.
+        // Last, because the files of a model whose card has no hashes are read for it, once.
         string hash = models.FindVersion(request.Model, slots.Distinct)?.Hash
-            ?? throw RequestChecks.Unprocessable("unknownModel", "model", "The model is there no more.");
+            ?? throw RequestChecks.Unprocessable(
+                "unknownModel", "model", "The model was removed while the job was submitted; /v1/models lists the available models.");
         return (plan.Request with { ModelHash = hash }, plan.Warnings);
     }
 
-    /// <summary>The job that was stored under the key, if the same was sent then.</summary>
+    /// <summary>The job that was stored under the key, if the request is the same.</summary>
     private JobRow? Earlier(string? key, string bodyHash) => key is null || store.FindByKey(key) is not { } job ? null
         : job.BodyHash == bodyHash ? job
         : throw new RequestException(
-            StatusCodes.Status409Conflict, "idempotencyConflict", "Idempotency-Key", "Another request was sent with this key.");
+            StatusCodes.Status409Conflict, "idempotencyConflict", "Idempotency-Key", "This key was used for another request: send a new key.");
 
     private static void CheckKey(string? key)
     {
         if (key is not null && (key.Length is 0 or > 200 || key.Any(letter => letter is <= ' ' or > '~')))
         {
             throw new RequestException(
-                StatusCodes.Status400BadRequest, "invalidValue", "Idempotency-Key", "A key has 1 to 200 printable ASCII characters without spaces.");
+                StatusCodes.Status400BadRequest, "invalidValue", "Idempotency-Key", "A key must have 1 to 200 printable ASCII characters without spaces.");
         }
     }
 
-    /// <summary>The same for the same request, whether its files came as parts or as data URIs.</summary>
+    /// <summary>The hash of a request, which does not depend on whether its files are parts or data URIs.</summary>
     private static string HashOf(JobRequest request, Dictionary<string, string> hashes)
     {
         var text = new StringBuilder(JsonSerializer.Serialize(request with { Files = null }, ApiJson.Options));

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>
-/// The worker slots: for each a thread of its own that claims jobs and runs them on the slot's device, one after the other. OpenMP keeps a pool for each
+/// The worker slots: each has a thread that claims jobs and runs them on the slot's device, one after the other. OpenMP keeps a pool for each
 /// thread that calls it, so all jobs of a slot run on the same thread.
 /// </summary>
 internal sealed partial class JobWorker(
@@ -52,7 +52,7 @@ internal sealed partial class JobWorker(
             {
                 if (claims.Next() is { } job)
                 {
-                    // One ring wakes one slot, and several jobs may wait.
+                    // One signal wakes one slot, and several jobs may wait.
                     signals.Doorbell.Set();
                     if (job.Sharing is not null && options.Value.SharedJobs > 1)
                     {
@@ -68,7 +68,7 @@ internal sealed partial class JobWorker(
             }
             catch (Exception error)
             {
-                // The store or the disk failed. The job, if there is one, comes back when its lease ends.
+                // The store or the disk failed. A claimed job returns to the queue when its lease ends.
                 WorkerFailed(error);
             }
 

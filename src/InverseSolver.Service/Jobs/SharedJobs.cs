@@ -5,15 +5,15 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
 
-/// <summary>Runs jobs side by side that share their network calls.</summary>
+/// <summary>Runs jobs concurrently that share their network calls.</summary>
 internal sealed partial class SharedJobs(
     JobClaims claims, JobPerformer performer, JobHeartbeat heartbeat, JobRun run, JobSignals signals, IOptions<JobOptions> options, ILogger<SharedJobs> log)
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
     /// <summary>
-    /// Runs a job that may share its network calls, and with it further ones as long as the next in line may share them too: each on a thread of its own,
-    /// their calls on one. Others wait no longer than if this slot ran one job after the other.
+    /// Runs a job that may share its network calls, together with further ones while the next in the queue may share them too: each on its own thread, their
+    /// calls on one. Other jobs wait no longer than if this slot ran one job after the other.
     /// </summary>
     /// <param name="first">The first of them, a job of this process.</param>
     /// <param name="device">The device to solve on.</param>
@@ -32,7 +32,7 @@ internal sealed partial class SharedJobs(
             }
             catch (Exception)
             {
-                // Alone it meets the same and says so.
+                // A job that runs alone meets the same error and reports it.
                 performer.Run(first, device, stopping);
                 return;
             }
@@ -60,11 +60,11 @@ internal sealed partial class SharedJobs(
         }
         finally
         {
-            // Whatever the store does: the model stays until nobody uses it.
+            // Even if the store fails, the model stays until it is unused.
             running.ForEach(thread => thread.Join());
         }
 
-        // Nobody joins where a job waits for the memory that this model holds.
+        // No job joins while another waits for the memory of this model.
         JobRow? Further()
         {
             bool isOpen = running.Count > 0 && running.Count < options.Value.SharedJobs && !stopping.IsCancellationRequested && !performer.DeviceIsLost;

@@ -3,8 +3,7 @@ using System.Runtime.InteropServices;
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>
-/// Makes the calling thread polite. .NET's thread priorities do nothing on Linux, so its nice value is set, which the threads
-/// that OpenMP starts from it inherit.
+/// Lowers the priority of solver threads. .NET's thread priorities have no effect on Linux, so the nice value is set, which OpenMP's threads inherit.
 /// </summary>
 internal static partial class SolverThread
 {

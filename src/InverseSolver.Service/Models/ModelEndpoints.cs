@@ -11,7 +11,7 @@ namespace InverseSolver.Service.Models;
 /// <summary>Models over HTTP.</summary>
 internal static partial class ModelEndpoints
 {
-    /// <summary>Adds the catalogue of models and the devices they compute on.</summary>
+    /// <summary>Adds the catalogue of models and the devices.</summary>
     public static IServiceCollection AddModels(this IServiceCollection services)
     {
         services.AddOptions<ModelFolderOptions>().BindConfiguration(ModelFolderOptions.Section).ValidateOnStart();
@@ -37,7 +37,7 @@ internal static partial class ModelEndpoints
         ModelFolderOptions options = provider.GetRequiredService<IOptions<ModelFolderOptions>>().Value;
         if (options.Folders.FirstOrDefault(folder => !Directory.Exists(folder)) is { } missing)
         {
-            throw new StartRefusedException($"Models:Folders names {missing}, which is no folder.", 2);
+            throw new StartRefusedException($"Models:Folders names {missing}, which is not a folder.", 2);
         }
 
         Backend.AllowTf32 = options.Tf32;
@@ -61,8 +61,8 @@ internal static partial class ModelEndpoints
 
     /// <summary>Lists the models.</summary>
     /// <remarks>
-    /// The folders of models are looked through each time: a package that was put there since the start is listed, and so is one that cannot be used, with the reason.
-    /// Nothing is uploaded or written there by the service.
+    /// The folders of models are searched each time: a package that was added since the start is listed, and so is one that cannot be used, with the reason.
+    /// The service uploads or writes nothing there.
     /// </remarks>
     /// <response code="200">The models.</response>
     private static Ok<ModelList> List([FromServices] ModelCatalog catalog, [FromServices] DeviceSlots slots) => TypedResults.Ok(new ModelList(
@@ -97,7 +97,8 @@ internal static partial class ModelEndpoints
 
     /// <summary>Loads a model before a job needs it.</summary>
     /// <remarks>
-    /// Answers when it is loaded. One model at a time is loaded on each device; the load goes on if the caller goes away. Unused models make room, the longest unused first.
+    /// Answers when it is loaded. One model at a time is loaded on each device; the load continues if the caller disconnects. Unused models are removed to make
+    /// room, the longest unused first.
     /// </remarks>
     /// <param name="id">The model's id.</param>
     /// <param name="device">Where to, <c>cpu</c> or <c>cuda:N</c>; absent: to every device that solves jobs.</param>
@@ -109,7 +110,7 @@ internal static partial class ModelEndpoints
         string id, string? device, HttpContext http, [FromServices] ModelCatalog catalog, [FromServices] ModelLoads loads, [FromServices] DeviceSlots slots) =>
         LoadAsync(id, device, warm: false, http, catalog, loads, slots);
 
-    /// <summary>Loads a model and calls each of its networks once, so that the first job has nothing to wait for.</summary>
+    /// <summary>Loads a model and calls each of its networks once, so that the first job need not wait.</summary>
     /// <param name="id">The model's id.</param>
     /// <param name="device">Where to, <c>cpu</c> or <c>cuda:N</c>; absent: to every device that solves jobs.</param>
     /// <response code="200">It is loaded, and its networks were called.</response>
@@ -120,10 +121,10 @@ internal static partial class ModelEndpoints
         string id, string? device, HttpContext http, [FromServices] ModelCatalog catalog, [FromServices] ModelLoads loads, [FromServices] DeviceSlots slots) =>
         LoadAsync(id, device, warm: true, http, catalog, loads, slots);
 
-    /// <summary>Takes a model out of memory.</summary>
-    /// <remarks>Waits for nobody: jobs that use it go on, and its memory comes back when the last of them is done. The next job that needs it loads it again.</remarks>
+    /// <summary>Unloads a model.</summary>
+    /// <remarks>Does not wait: jobs that use it go on, and its memory is released with the last of them. The next job that needs it loads it again.</remarks>
     /// <param name="id">The model's id.</param>
-    /// <response code="200">Done; where it was not loaded, there was nothing to do.</response>
+    /// <response code="200">Unloaded, or not loaded before.</response>
     /// <response code="404">There is no such model.</response>
     private static Ok<ModelUnload> Unload(string id, [FromServices] ModelCatalog catalog)
     {
@@ -143,11 +144,12 @@ internal static partial class ModelEndpoints
 
         Device[] devices = [.. slots.Distinct.Where(one => device is null || one.ToString() == device)];
         return devices is []
-            ? throw RequestChecks.Unprocessable("invalidInput", "device", $"No job is solved there; there is: {string.Join(", ", slots.Distinct)}.")
+            ? throw RequestChecks.Unprocessable(
+                "invalidInput", "device", $"The device is not used for jobs; the devices are: {string.Join(", ", slots.Distinct)}.")
             : TypedResults.Ok(new ModelLoadList(id, await Task.WhenAll(devices.Select(one => loads.Start(id, one, warm))).WaitAsync(http.RequestAborted)));
     }
 
-    // A package that cannot be used has no id; its folder's name stands for it, and the reason is the answer.
+    // A package that cannot be used has no id; its folder's name is used instead, and the reason is returned.
     private static RequestException NotFound(string id, ModelCatalog catalog) => catalog.Broken.FirstOrDefault(broken => broken.Name == id) is { } broken
         ? RequestChecks.Unprocessable("invalidModel", "id", broken.Reason)
         : RequestException.NotFound("model");

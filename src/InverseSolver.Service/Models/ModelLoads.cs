@@ -4,24 +4,25 @@ using InverseSolver.Diffusion.Packages;
 namespace InverseSolver.Service.Models;
 
 /// <summary>
-/// Loads models for callers of the API, each on a thread of its own, so that requests are answered meanwhile. Those who ask for the same wait for the same, and
-/// one who goes away leaves the load as it is. The catalogue loads one model at a time on each device.
+/// Loads models for callers of the API, each on its own thread, so that other requests are answered meanwhile. Callers of the same model wait for the same
+/// load, which continues if one disconnects. The catalogue loads one model at a time on each device.
 /// </summary>
 internal sealed class ModelLoads(ModelCatalog catalog)
 {
     private readonly Lock gate = new();
     private readonly Dictionary<(string Id, Device Device, bool Warm), Task<ModelLoad>> running = [];
 
-    /// <summary>Loads a model, or joins those who wait for it.</summary>
+    /// <summary>Loads a model, or joins a load in progress.</summary>
     /// <param name="id">The model.</param>
-    /// <param name="device">Where to.</param>
-    /// <param name="warm">Whether its networks are called once.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="warm">True where its networks are called once.</param>
     public Task<ModelLoad> Start(string id, Device device, bool warm)
     {
         using Lock.Scope turn = gate.EnterScope();
         return running.TryGetValue((id, device, warm), out Task<ModelLoad>? there)
             ? there
-            : running[(id, device, warm)] = Task.Factory.StartNew(() => Load(id, device, warm), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            : running[(id, device, warm)] = Task.Factory.StartNew(
+                () => Load(id, device, warm), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     private ModelLoad Load(string id, Device device, bool warm)

@@ -1,11 +1,14 @@
 namespace InverseSolver.Service.Problems;
 
-/// <summary>Forward models that the one who runs the service adds.</summary>
+/// <summary>Forward models that the operator of the service adds.</summary>
 internal sealed class OperatorOptions
 {
     /// <summary>The configuration section.</summary>
     public const string Section = "Operators";
 
-    /// <summary>Folder with TorchScript files for problems of the type <c>torchScript</c>; absent, there are none. A module is code: only files that are trusted belong there.</summary>
+    /// <summary>
+    /// Folder with TorchScript files for problems of the type <c>torchScript</c>; absent, there are none. A module is code, so the folder must hold trusted
+    /// files only.
+    /// </summary>
     public string? Folder { get; init; }
 }

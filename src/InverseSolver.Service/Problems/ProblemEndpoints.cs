@@ -9,9 +9,9 @@ namespace InverseSolver.Service.Problems;
 
 /// <summary>A kind of inverse problem.</summary>
 /// <param name="Type">Its name in requests.</param>
-/// <param name="Description">What it is.</param>
+/// <param name="Description">Its description.</param>
 /// <param name="Schema">The JSON Schema of its parameters, with ranges and defaults.</param>
-/// <param name="Recommended">Which solver to take; it runs where a job names none.</param>
+/// <param name="Recommended">The recommended solver, which runs where a job names none.</param>
 /// <param name="Example">A job that runs once the files are added.</param>
 internal sealed record ProblemKind(string Type, string? Description, JsonObject Schema, Recommendation Recommended, JsonObject Example);
 
@@ -21,10 +21,10 @@ internal sealed record ProblemList(IReadOnlyList<ProblemKind> Items);
 
 /// <summary>A solver.</summary>
 /// <param name="Type">Its name in requests.</param>
-/// <param name="Title">Its name in print.</param>
-/// <param name="Citation">Where it was published.</param>
-/// <param name="RecommendedFor">The kinds of problems that it runs for when a job names no solver.</param>
-/// <param name="Baseline">Whether it uses no network, so that a job can ask for it beside its solver (`baselines`).</param>
+/// <param name="Title">Its full name.</param>
+/// <param name="Citation">Its publication.</param>
+/// <param name="RecommendedFor">The kinds of problems for which it runs when a job names no solver.</param>
+/// <param name="Baseline">True where it uses no network, so that a job can request it for comparison (`baselines`).</param>
 /// <param name="Schema">The JSON Schema of its parameters, with ranges; the defaults are those of <c>balanced</c>.</param>
 /// <param name="Presets">Its presets with all their parameters.</param>
 /// <param name="PresetDescriptions">A sentence or two for each preset: its cost, and what of the paper it leaves out or replaces.</param>
@@ -37,7 +37,7 @@ internal sealed record SolverKind(
 /// <param name="Items">The solvers.</param>
 internal sealed record SolverList(IReadOnlyList<SolverKind> Items);
 
-/// <summary>What can be solved, and by what.</summary>
+/// <summary>Problems and solvers over HTTP.</summary>
 internal static class ProblemEndpoints
 {
     private static readonly Lazy<ProblemList> Problems = new(DescribeProblems);

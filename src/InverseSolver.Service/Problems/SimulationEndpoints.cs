@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Problems;
 
-/// <summary>Measurements to experiment with.</summary>
+/// <summary>Simulated measurements.</summary>
 internal static class SimulationEndpoints
 {
     /// <summary>Maps the endpoint.</summary>
@@ -22,13 +22,15 @@ internal static class SimulationEndpoints
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <remarks>
     /// Answers with a .npy file (float32, or complex64 for k-space) that can be submitted as a measurement; with `Accept: image/png`, with a picture of it;
-    /// with `Accept: application/zip`, with an .npz of it and of what was drawn for it (mask, kernel; of `parallelMri` mask and maps), which can be submitted as a measurement as well.
-    /// An image that is not on [0,1] is measured as it is; the header `Measurement-Warnings` says so, and what else there is to be said of the files.
-    /// The header `Measurement-Sigma` has the noise that was added, `Measurement-Effective-Sigma` that and the quantisation of an 8-bit image; `Measurement-Photons` the photons per unit, where they were counted.
+    /// with `Accept: application/zip`, with an .npz of it and of the arrays drawn for it (mask, kernel; for `parallelMri` mask and maps), which can be
+    /// submitted as a measurement as well. An image that is not on [0,1] is measured unchanged; the header `Measurement-Warnings` states this and other
+    /// warnings on the files. The header `Measurement-Sigma` has the added noise, `Measurement-Effective-Sigma` that with the quantisation of an 8-bit image;
+    /// `Measurement-Photons` the photons per unit, where photons are counted.
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(
-        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FormatReader formats, [FromServices] IOptions<OperatorOptions> operators,
+        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FormatReader formats,
+        [FromServices] IOptions<OperatorOptions> operators,
         [FromServices] IOptions<LimitOptions> limits)
     {
         using IDisposable place = await gate.EnterAsync(http.RequestAborted);
@@ -44,12 +46,14 @@ internal static class SimulationEndpoints
         ImportedFile image = files["image"];
         if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] or [_, 1 or 3, _, _] })
         {
-            throw RequestChecks.Unprocessable("invalidInput", "files.image", "The image is real and has one or three channels; a stack of frames is (frames, channels, height, width).");
+            throw RequestChecks.Unprocessable(
+                "invalidInput", "files.image", "The image must be real with one or three channels; a stack of frames is (frames, channels, height, width).");
         }
 
         if (image.Array.Shape is [var frames, _, _, _] && frames > limits.Value.Frames)
         {
-            throw RequestChecks.Unprocessable("limitExceeded", "files.image", $"It is a stack of {frames} frames; at most {limits.Value.Frames} are taken here.");
+            throw RequestChecks.Unprocessable(
+                "limitExceeded", "files.image", $"The stack has {frames} frames; at most {limits.Value.Frames} are allowed.");
         }
 
         SimulatedMeasurement simulated = Reconstructor.Simulate(
@@ -85,6 +89,7 @@ internal static class SimulationEndpoints
             ? TypedResults.Bytes(png, "image/png")
             : TypedResults.Bytes(Npy.Write(measurement), "application/octet-stream", "measurement.npy");
 
-        bool Accepts(string mediaType) => http.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(mediaType, StringComparison.OrdinalIgnoreCase));
+        bool Accepts(string mediaType) =>
+            http.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals(mediaType, StringComparison.OrdinalIgnoreCase));
     }
 }

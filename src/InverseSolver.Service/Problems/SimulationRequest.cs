@@ -5,7 +5,7 @@ using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Service.Problems;
 
-/// <summary>A measurement to make from a clean image.</summary>
+/// <summary>A request for a measurement of a clean image.</summary>
 internal sealed record SimulationRequest : IRequestWithFiles
 {
     /// <summary>The files that a simulation may have.</summary>
@@ -18,16 +18,16 @@ internal sealed record SimulationRequest : IRequestWithFiles
     [Range(0.0, 1e6)] public required double Sigma { get; init; }
 
     /// <summary>
-    /// Photons per unit of the measurement, where it is counted: then y = Poisson(photons * max(A x, 0)) / photons + noise of `sigma`, for `ct` minus the logarithm of the photons
-    /// that arrive. Not for `mri`, `phaseRetrieval`, `compressedSensing`, `jpeg` and `quantisation`.
+    /// Photons per unit of the measurement, where photons are counted: then y = Poisson(photons * max(A x, 0)) / photons + noise of `sigma`, for `ct` minus the
+    /// logarithm of the photons that arrive. Not for `mri`, `phaseRetrieval`, `compressedSensing`, `jpeg` and `quantisation`.
     /// </summary>
     [Range(1e-3, 1e9)] public double? Photons { get; init; }
 
-    /// <summary>Of <c>parallelMri</c>, how many coils are simulated: 1 to 64, 8 where it is absent and no file <c>maps</c> was sent.</summary>
+    /// <summary>The number of simulated coils of <c>parallelMri</c>: 1 to 64, 8 where it is absent and no file <c>maps</c> was sent.</summary>
     [Range(1, 64)] public int? Coils { get; init; }
 
     /// <summary>Seed of the noise, and of coils and object phase where they are drawn.</summary>
-    [Range(0, long.MaxValue, ErrorMessage = "It is a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
+    [Range(0, long.MaxValue, ErrorMessage = "The seed must be a whole number from 0 to 9223372036854775807.")] public long Seed { get; init; }
 
     /// <summary>The files as data URIs, where they are not sent as parts.</summary>
     public SimulationFiles? Files { get; init; }

@@ -16,7 +16,7 @@ internal static class DataUri
 
     /// <summary>The bytes of a data URI.</summary>
     /// <param name="text">The URI.</param>
-    /// <param name="field">The field it stands in, for errors.</param>
+    /// <param name="field">The field that contains it, for errors.</param>
     /// <param name="limit">The most bytes it may have.</param>
     public static byte[] Parse(string text, string field, int limit)
     {
@@ -24,7 +24,7 @@ internal static class DataUri
         int end = text.IndexOf(marker, 0, Math.Min(text.Length, 128), StringComparison.OrdinalIgnoreCase);
         if (!text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) || end < 0 || !MediaTypes.Contains(text[scheme.Length..end]))
         {
-            throw Invalid(field, "A file is written as data:<media type>;base64,<data>, its media type one of " + string.Join(", ", MediaTypes) + ".");
+            throw Invalid(field, "The file must be data:<media type>;base64,<data>, with one of the media types " + string.Join(", ", MediaTypes) + ".");
         }
 
         ReadOnlySpan<char> payload = text.AsSpan(end + marker.Length);
@@ -36,13 +36,13 @@ internal static class DataUri
         ReadOnlySpan<char> digits = payload.TrimEnd('=');
         if (payload.Length % 4 != 0 || payload.Length - digits.Length > 2 || digits.ContainsAnyExcept(Base64Alphabet))
         {
-            throw Invalid(field, "The data is not base64 (RFC 4648 section 4, padded, without white space).");
+            throw Invalid(field, "The data are not base64 (RFC 4648 section 4, padded, without white space).");
         }
 
         byte[] bytes = new byte[payload.Length / 4 * 3 - (payload.Length - digits.Length)];
         if (!Convert.TryFromBase64Chars(payload, bytes, out int written) || written != bytes.Length)
         {
-            throw Invalid(field, "The data is not base64 (RFC 4648 section 4, padded, without white space).");
+            throw Invalid(field, "The data are not base64 (RFC 4648 section 4, padded, without white space).");
         }
 
         return bytes.Length == 0 ? throw Invalid(field, "The file is empty.")

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Requests;
 
-/// <summary>What one HDF5 or DICOM file may cost the process that parses it.</summary>
+/// <summary>Limits for the process that parses an HDF5 or DICOM file.</summary>
 internal sealed class FormatOptions
 {
     /// <summary>The configuration section.</summary>
@@ -19,7 +19,7 @@ internal sealed class FormatOptions
     /// <summary>Numbers that are read from one file; a complex one counts once.</summary>
     [Range(1024, 1L << 30)] public long Elements { get; init; } = ReaderLimits.Default.Elements;
 
-    /// <summary>As the reader takes them.</summary>
+    /// <summary>The limits in the reader's form.</summary>
     public ReaderLimits Limits => new(MemoryBytes, TimeSpan.FromSeconds(Seconds), Elements);
 }
 

@@ -3,10 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace InverseSolver.Service.Requests;
 
-/// <summary>Turns the serializer's words into a code, a field and a sentence without .NET's type names.</summary>
+/// <summary>Turns the serializer's messages into a code, a field and a sentence without .NET's type names.</summary>
 internal static partial class JsonErrors
 {
-    /// <summary>What is wrong with a body.</summary>
+    /// <summary>Describes the fault of a body.</summary>
     /// <param name="error">A <see cref="JsonException"/>, or the <see cref="NotSupportedException"/> that a missing discriminator throws.</param>
     /// <param name="root">The field that the document was read from; null when it is the whole request.</param>
     public static RequestException Explain(Exception error, string? root = null)
@@ -21,7 +21,7 @@ internal static partial class JsonErrors
         {
             string member = unknown.Groups[1].Value;
             string field = path is not null && (path == member || path.EndsWith('.' + member)) ? path : Join(path, member);
-            return Bad("unknownMember", field, $"There is no member '{Cut(member)}' here; names are case-sensitive.");
+            return Bad("unknownMember", field, $"The member '{Cut(member)}' is unknown; names are case-sensitive.");
         }
 
         if (MissingMembers().Match(message) is { Success: true } missing)
@@ -32,36 +32,37 @@ internal static partial class JsonErrors
 
         if (message.Contains("unrecognized type discriminator", StringComparison.Ordinal))
         {
-            return Bad("unknownType", Join(Trim(path, "type"), "type"), "This type is not known; /v1/problems and /v1/solvers list the known ones.");
+            return Bad("unknownType", Join(Trim(path, "type"), "type"), "The type is unknown; /v1/problems and /v1/solvers list the known types.");
         }
 
         if (error is NotSupportedException || message.Contains("type discriminator", StringComparison.Ordinal))
         {
-            return Bad("missingType", Join(Trim(path, "type"), "type"), "The member 'type' is required here: it says which kind of object this is.");
+            return Bad("missingType", Join(Trim(path, "type"), "type"), "The member 'type', which names the kind of the object, is required.");
         }
 
         if (message.Contains("Duplicate property", StringComparison.Ordinal))
         {
-            return Bad("duplicateMember", path, "A member stands here twice.");
+            return Bad("duplicateMember", path, "The member occurs twice: send it once.");
         }
 
         if (message.Contains("maximum configured depth", StringComparison.Ordinal))
         {
-            return Bad("tooDeep", path, "Objects and lists lie within each other too deeply here.");
+            return Bad("tooDeep", path, "Objects and lists are nested too deeply here: at most 16 levels are read.");
         }
 
-        // The reader of the text throws an exception of its own; the serializer's own complaints, about well-formed text, have none inside.
+        // Errors of the text have the reader's exception inside; the serializer's errors on well-formed text have none.
         bool malformed = error is JsonException && (error.InnerException is JsonException || error.GetType() != typeof(JsonException));
         return malformed
-            ? Bad("malformedJson", path, $"This is not JSON as RFC 8259 has it (line {((JsonException)error).LineNumber + 1}).")
-            : Bad("invalidValue", path, "This value is of the wrong kind; the schema under /swagger says which kind is right.");
+            ? Bad("malformedJson", path, $"The text is not valid JSON (RFC 8259), line {((JsonException)error).LineNumber + 1}.")
+            : Bad("invalidValue", path, "The value has the wrong type; the schema under /swagger states the right one.");
     }
 
-    /// <summary>What is wrong with a parameter of the address or with the body as a whole.</summary>
-    /// <param name="error">What the routing threw.</param>
+    /// <summary>Describes the fault of a parameter of the address or of the body as a whole.</summary>
+    /// <param name="error">The routing's exception.</param>
     public static RequestException ExplainBinding(BadHttpRequestException error) => Parameter().Match(error.Message) switch
     {
-        { Success: true } match => Bad("invalidValue", match.Groups[1].Value, "This parameter is of the wrong kind."),
+        { Success: true } match =>
+            Bad("invalidValue", match.Groups[1].Value, "The parameter has the wrong type; the schema under /swagger states the right one."),
         _ => new(error.StatusCode, "invalidRequest", null, "The request cannot be read."),
     };
 

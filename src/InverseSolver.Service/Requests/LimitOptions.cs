@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Requests;
 
-/// <summary>What a request may cost. Checked before memory is taken.</summary>
+/// <summary>Limits of requests, checked before memory is allocated.</summary>
 internal sealed class LimitOptions
 {
     /// <summary>The configuration section.</summary>
@@ -21,7 +21,7 @@ internal sealed class LimitOptions
     /// <summary>Pixels of an image, or elements of an array, per channel.</summary>
     [Range(64, 1 << 28)] public int Pixels { get; init; } = 1 << 22;
 
-    /// <summary>Pixels of the image to be solved for, at most: what the networks' memory grows with.</summary>
+    /// <summary>The most pixels of the image to reconstruct, with which the networks' memory grows.</summary>
     [Range(64, 1 << 26)] public int ImagePixels { get; init; } = 1 << 18;
 
     /// <summary>Frames of a sequence.</summary>

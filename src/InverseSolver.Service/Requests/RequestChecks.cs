@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace InverseSolver.Service.Requests;
 
-/// <summary>Checks of a request's own members; what the problem and the solver say is theirs to check.</summary>
+/// <summary>Checks of a request's members; problem and solver are checked elsewhere.</summary>
 internal static class RequestChecks
 {
-    /// <summary>Checks the ranges that stand on a record's properties.</summary>
+    /// <summary>Checks the range attributes of a record's properties.</summary>
     /// <param name="request">The record.</param>
     public static void CheckRanges(object request)
     {

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Requests;
 
-/// <summary>Keeps the memory that uploads take within bounds: only so many are read and decoded at the same time.</summary>
+/// <summary>Bounds the memory of uploads by the number that are read and decoded at the same time.</summary>
 internal sealed class UploadGate(IOptions<LimitOptions> options) : IDisposable
 {
     private readonly ConcurrencyLimiter limiter = new(new ConcurrencyLimiterOptions
@@ -12,7 +12,7 @@ internal sealed class UploadGate(IOptions<LimitOptions> options) : IDisposable
         QueueLimit = options.Value.WaitingUploads,
     });
 
-    /// <summary>Waits for a place, which disposing the result gives back.</summary>
+    /// <summary>Waits for a place, which is released by disposing the result.</summary>
     /// <param name="cancellation">Stops waiting.</param>
     public async Task<IDisposable> EnterAsync(CancellationToken cancellation)
     {

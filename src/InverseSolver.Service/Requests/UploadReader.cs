@@ -6,24 +6,24 @@ using Microsoft.Net.Http.Headers;
 
 namespace InverseSolver.Service.Requests;
 
-/// <summary>A request and its files, however it was sent.</summary>
+/// <summary>A request and its files, from JSON or multipart.</summary>
 /// <param name="Request">The JSON.</param>
 /// <param name="Files">The files by name.</param>
 internal sealed record Upload<T>(T Request, IReadOnlyDictionary<string, byte[]> Files);
 
-/// <summary>A request whose files may stand in it as data URIs.</summary>
+/// <summary>A request that may contain its files as data URIs.</summary>
 internal interface IRequestWithFiles
 {
     /// <summary>All files it may have: name and data URI, null where it is absent.</summary>
     public IReadOnlyDictionary<string, string?> DataUris { get; }
 }
 
-/// <summary>Reads a request with files, as JSON with data URIs or as multipart/form-data, and never more of it than the limits allow.</summary>
+/// <summary>Reads a request with files, as JSON with data URIs or as multipart/form-data, within the limits.</summary>
 internal sealed class UploadReader(IOptions<LimitOptions> options)
 {
     private const string RequestPart = "request";
 
-    // The one file that may be sent as several parts: those of a DICOM series, which become one archive.
+    // The only file that may be sent as several parts, the files of a DICOM series, which become one archive.
     private const string Series = "measurement";
 
     private readonly LimitOptions limits = options.Value;
@@ -60,7 +60,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
         {
             if (uri is not null && !files.TryAdd(name, DataUri.Parse(uri, $"files.{name}", limits.FileBytes)))
             {
-                throw Malformed("duplicateFile", $"files.{name}", "This file was sent twice, as a part and as a data URI.");
+                throw Malformed("duplicateFile", $"files.{name}", "The file was sent twice, as a part and as a data URI: send it once.");
             }
         }
 
@@ -71,7 +71,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
     /// <param name="field">The file's field.</param>
     /// <param name="limit">The most bytes it may have.</param>
     public static RequestException FileTooLarge(string? field, long limit) =>
-        new(StatusCodes.Status413PayloadTooLarge, "tooLarge", field, $"At most {limit} bytes are taken here.");
+        new(StatusCodes.Status413PayloadTooLarge, "tooLarge", field, $"At most {limit} bytes are allowed.");
 
     private async Task<byte[]> ReadPartsAsync(
         HttpRequest http, MediaTypeHeaderValue type, IReadOnlyCollection<string> names, Dictionary<string, byte[]> files, CancellationToken cancellation)
@@ -94,12 +94,14 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
                 string field = name == RequestPart ? RequestPart : $"files.{name}";
                 if (name != RequestPart && !names.Contains(name))
                 {
-                    throw Malformed("unknownPart", name.Length <= 100 ? name : name[..100], $"There is no part of this name; the parts are 'request' and the files {string.Join(", ", names)}.");
+                    throw Malformed(
+                        "unknownPart", name.Length <= 100 ? name : name[..100],
+                        $"The part is unknown; the parts are 'request' and the files {string.Join(", ", names)}.");
                 }
 
                 if (name == RequestPart ? json is not null : files.ContainsKey(name))
                 {
-                    throw Malformed("duplicateFile", field, "There are two parts of this name.");
+                    throw Malformed("duplicateFile", field, "The part was sent twice: send it once.");
                 }
 
                 byte[] bytes = await ReadToEndAsync(section.Body, name == RequestPart ? limits.JsonBytes : limits.FileBytes, field, cancellation);
@@ -116,21 +118,21 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
                 {
                     if (series.Count == DicomArchive.MaxFiles)
                     {
-                        throw Malformed("tooManyFiles", field, $"At most {DicomArchive.MaxFiles} files of a series are taken here.");
+                        throw Malformed("tooManyFiles", field, $"At most {DicomArchive.MaxFiles} files of a series are allowed.");
                     }
 
                     series.Add(bytes);
                 }
                 else if (bytes.Length > 0)
                 {
-                    // Forms send a part of no bytes for a file that was not chosen.
+                    // Forms send an empty part for a file that was not chosen.
                     files.Add(name, bytes);
                 }
             }
         }
         catch (Exception error) when (error is InvalidDataException or IOException and not BadHttpRequestException)
         {
-            throw Malformed("malformedMultipart", null, "The multipart body is broken off or malformed.");
+            throw Malformed("malformedMultipart", null, "The multipart body is truncated or malformed.");
         }
 
         if (series.Count > 0)
@@ -144,18 +146,18 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
     private static string PartName(MultipartSection section) =>
         ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out ContentDispositionHeaderValue? disposition) && disposition.Name.HasValue
             ? HeaderUtilities.RemoveQuotes(disposition.Name).ToString()
-            : throw Malformed("malformedMultipart", null, "A part has no Content-Disposition with a name.");
+            : throw Malformed("malformedMultipart", null, "A part lacks a Content-Disposition with a name.");
 
     private static T Parse<T>(byte[] json, string? root)
     {
         try
         {
             return JsonSerializer.Deserialize<T>(json, ApiJson.Requests)
-                ?? throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", root, "The request is a JSON object.");
+                ?? throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", root, "The request must be a JSON object.");
         }
         catch (Exception error) when (error is JsonException or NotSupportedException)
         {
-            // Fields are named from the root of the JSON, whichever way it was sent.
+            // Fields are named from the root of the JSON, for both kinds of body.
             throw JsonErrors.Explain(error);
         }
     }

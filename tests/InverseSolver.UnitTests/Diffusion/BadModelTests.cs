@@ -15,11 +15,15 @@ public sealed class BadModelTests
 
     [Fact]
     public void A_tensor_of_another_shape_is_named_with_both_shapes() =>
-        Spoiled("unet2d-attn", w => w.With("mid_block.attentions.0.to_q.weight", t => ([12, 48], t.Bytes)), "'mid_block.attentions.0.to_q.weight' has the shape (12, 48); the config asks for (24, 24)");
+        Spoiled(
+            "unet2d-attn", w => w.With("mid_block.attentions.0.to_q.weight", t => ([12, 48], t.Bytes)),
+            "'mid_block.attentions.0.to_q.weight' has the shape (12, 48); the config requires (24, 24)");
 
     [Fact]
     public void A_weight_that_is_not_a_number_is_named() =>
-        Spoiled("vq-model", w => w.With("quantize.embedding.weight", t => (t.Shape, [.. t.Bytes[..^4], 0, 0, 0xC0, 0x7F])), "'quantize.embedding.weight' holds a NaN");
+        Spoiled(
+            "vq-model", w => w.With("quantize.embedding.weight", t => (t.Shape, [.. t.Bytes[..^4], 0, 0, 0xC0, 0x7F])),
+            "'quantize.embedding.weight' holds a NaN");
 
     [Fact]
     public void A_tensor_that_belongs_nowhere_is_named() =>
@@ -27,7 +31,8 @@ public sealed class BadModelTests
 
     [Fact]
     public void Whole_numbers_are_no_weights() =>
-        Spoiled("unet2d-ldm", w => w.With("conv_in.bias", _ => null).Add("conv_in.bias", "I32", [32], new byte[128]), "'conv_in.bias' has the element type I32");
+        Spoiled(
+            "unet2d-ldm", w => w.With("conv_in.bias", _ => null).Add("conv_in.bias", "I32", [32], new byte[128]), "'conv_in.bias' has the element type I32");
 
     [Theory]
     [InlineData("unet2d-attn", "_class_name", "\"UNet3DModel\"", "UNet3DModel")]
@@ -52,20 +57,25 @@ public sealed class BadModelTests
 
     [Fact]
     public void A_pickle_in_place_of_the_weights_is_refused() =>
-        Spoiled("vq-model", folder => File.Move(Path.Combine(folder, Network.WeightsName), Path.Combine(folder, "diffusion_pytorch_model.bin")), "diffusion_pytorch_model.bin beside it is a pickle");
+        Spoiled(
+            "vq-model", folder => File.Move(Path.Combine(folder, Network.WeightsName), Path.Combine(folder, "diffusion_pytorch_model.bin")),
+            "diffusion_pytorch_model.bin beside it is a pickle");
 
     [Fact]
-    public void A_changed_file_fails_its_hash() => SpoiledPackage(folder => File.AppendAllText(Path.Combine(folder, "model_index.json"), " "), "model_index.json is not the file");
+    public void A_changed_file_fails_its_hash() =>
+        SpoiledPackage(folder => File.AppendAllText(Path.Combine(folder, "model_index.json"), " "), "model_index.json is not the file");
 
     [Fact]
-    public void A_card_that_contradicts_the_configs_is_refused() => SpoiledPackage(folder => Edit(Path.Combine(folder, "model.json"), json => json["sizeMultiple"] = 8), "sizeMultiple");
+    public void A_card_that_contradicts_the_configs_is_refused() =>
+        SpoiledPackage(folder => Edit(Path.Combine(folder, "model.json"), json => json["sizeMultiple"] = 8), "sizeMultiple");
 
     [Fact]
     public void A_card_cannot_point_outside_its_package() =>
         SpoiledPackage(folder => Edit(Path.Combine(folder, "model.json"), json => json["sha256"]!["../x"] = new string('0', 64)), "outside the package");
 
     [Fact]
-    public void A_package_without_an_autoencoder_is_refused() => SpoiledPackage(folder => Directory.Delete(Path.Combine(folder, "vae"), recursive: true), "autoencoder");
+    public void A_package_without_an_autoencoder_is_refused() =>
+        SpoiledPackage(folder => Directory.Delete(Path.Combine(folder, "vae"), recursive: true), "autoencoder");
 
     [Fact]
     public void A_denoiser_for_other_latents_is_refused() =>
@@ -109,7 +119,8 @@ public sealed class BadModelTests
     private static void Spoiled(string golden, Action<string> spoil, string message) =>
         Refused(TestData.Golden(golden), spoil, message, folder => _ = GoldenCheck.Run(folder));
 
-    private static void SpoiledPackage(Action<string> spoil, string message) => Refused(TestData.Brain, spoil, message, folder => ModelPackage.Load(folder).Dispose());
+    private static void SpoiledPackage(Action<string> spoil, string message) =>
+        Refused(TestData.Brain, spoil, message, folder => ModelPackage.Load(folder).Dispose());
 
     private static void Refused(string original, Action<string> spoil, string message, Action<string> load)
     {

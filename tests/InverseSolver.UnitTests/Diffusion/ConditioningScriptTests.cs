@@ -67,7 +67,8 @@ public sealed class ConditioningScriptTests : IDisposable
 
     [Fact]
     public void The_script_stands_in_the_document_as_it_is() =>
-        Assert.Contains("```python\n" + File.ReadAllText(_script) + "```\n", File.ReadAllText(Path.Combine(TestData.Root, "docs", "models.md")), StringComparison.Ordinal);
+        Assert.Contains(
+            "```python\n" + File.ReadAllText(_script) + "```\n", File.ReadAllText(Path.Combine(TestData.Root, "docs", "models.md")), StringComparison.Ordinal);
 
     [Fact]
     public void What_it_writes_is_what_the_model_is_told()

@@ -39,7 +39,8 @@ public sealed class ConditioningTests : IDisposable
 
         // The check of the package against its references takes the stored context too.
         File.WriteAllBytes(Path.Combine(package.Folder, GoldenCheck.FileName), new SafetensorsBuilder()
-            .Add("noisy_latent", "F32", [1, 4, 16, 16], Bytes("x")).Add("t", "I64", [1], [7, 0, 0, 0, 0, 0, 0, 0]).Add("predicted_noise", "F32", [1, 4, 16, 16], Bytes("out")).ToBytes());
+            .Add("noisy_latent", "F32", [1, 4, 16, 16], Bytes("x")).Add("t", "I64", [1], [7, 0, 0, 0, 0, 0, 0, 0]).Add(
+                "predicted_noise", "F32", [1, 4, 16, 16], Bytes("out")).ToBytes());
         GoldenResult result = Assert.Single(GoldenCheck.Run(package.Folder));
         Assert.True(result.Passes(), $"{result}");
 
@@ -119,7 +120,11 @@ public sealed class ConditioningTests : IDisposable
         { StableDiffusionPackage.Pndm, 3 },
         { StableDiffusionPackage.VPrediction, 3 },
         { StableDiffusionPackage.VPrediction.Replace("v_prediction", "sample", StringComparison.Ordinal), 3 },
-        { """{"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "clip_sample": false, "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}""", 3 },
+        {
+            """{"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "clip_sample": false,"""
+                + """ "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}""",
+            3
+        },
     };
 
     [Theory, MemberData(nameof(Jobs))]
@@ -134,7 +139,14 @@ public sealed class ConditioningTests : IDisposable
         SimulatedMeasurement simulated = Reconstructor.Simulate(problem, new ArrayData([3, 50, 37], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
         ReconstructionResult result = Reconstructor.Run(
             model,
-            new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.02, Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 8 }, Seed = 1 },
+            new ReconstructionRequest
+            {
+                Problem = problem,
+                Measurement = simulated.Measurement,
+                Sigma = 0.02,
+                Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 8 },
+                Seed = 1,
+            },
             null,
             default);
         Assert.Equal([3, 50, 37], result.Image.Shape);
@@ -148,7 +160,10 @@ public sealed class ConditioningTests : IDisposable
         File.Delete(Path.Combine(package.Folder, "conditioning.safetensors"));
         using var catalogue = new ModelCatalog([package.Folder]);
         ModelInfo info = Assert.Single(catalogue.Models);
-        Assert.Equal("needs a context such as a text's embedding, and there is no conditioning.safetensors in its folder: scripts/write-conditioning.py writes one for the empty prompt (docs/models.md)", info.Missing);
+        Assert.Equal(
+            "needs a context such as a text's embedding, and there is no conditioning.safetensors in its folder: "
+                + "scripts/write-conditioning.py writes one for the empty prompt (docs/models.md)",
+            info.Missing);
         var problem = new Denoising();
         var request = new ReconstructionRequest
         {
@@ -195,7 +210,7 @@ public sealed class ConditioningTests : IDisposable
     [InlineData("""{"conditioning": {"file": "x.bin"}}""", "conditioning.file must be the name of a .safetensors file")]
     [InlineData("""{"conditioning": {"guidanceScale": -1}}""", "conditioning.guidanceScale must lie in [0, 100]")]
     [InlineData("""{"conditioning": {"guidanceScale": "7"}}""", "guidanceScale must be a number")]
-    [InlineData("""{"conditioning": {"scale": 7}}""", "conditioning has 'scale', which is not known")]
+    [InlineData("""{"conditioning": {"scale": 7}}""", "conditioning has 'scale', which is unknown")]
     [InlineData("""{"conditioning": {"classLabel": 7}}""", "names a class, but the denoiser takes a context")]
     [InlineData("""{"conditioning": {"classLabel": -7}}""", "conditioning.classLabel must be a whole number from 0")]
     public void A_card_that_says_something_else_is_refused(string card, string message)
@@ -219,7 +234,7 @@ public sealed class ConditioningTests : IDisposable
         Write(new SafetensorsBuilder().Add("embedding", "F32", [7, 24], new byte[672]).Add("unconditional", "F32", [8, 24], new byte[768]));
         Refused("'unconditional' has the shape (8, 24), 'embedding' has (7, 24)");
         Write(new SafetensorsBuilder().Add("embedding", "F32", [7, 24], new byte[672]).Add("unconditional", "F32", [7, 24], new byte[672]).Add("x", [1f]));
-        Refused("tensor 'x' of type F32 is not known");
+        Refused("tensor 'x' of type F32 is unknown");
         byte[] nan = [.. new byte[668], 0, 0, 0xC0, 0x7F];
         Write(new SafetensorsBuilder().Add("embedding", "F32", [7, 24], nan).Add("unconditional", "F32", [7, 24], new byte[672]));
         Refused("tensor 'embedding' holds a NaN");
@@ -238,7 +253,9 @@ public sealed class ConditioningTests : IDisposable
             File.Copy(Path.Combine(TestData.Golden("variants/u-class"), file), Path.Combine(package.Folder, "unet", file), overwrite: true);
         }
 
-        Assert.Equal("needs a class, and its model.json names none: \"conditioning\": {\"classLabel\": n}, n from 0 to 4 (docs/models.md)", ModelPackage.ReadInfo(package.Folder).Missing);
+        Assert.Equal(
+            "needs a class, and its model.json names none: \"conditioning\": {\"classLabel\": n}, n from 0 to 4 (docs/models.md)",
+            ModelPackage.ReadInfo(package.Folder).Missing);
         CardRefused("""{"conditioning": {"classLabel": 5}}""", "a class beyond the denoiser's 5");
         CardRefused("""{"conditioning": {"classLabel": 1, "guidanceScale": 2}}""", "without an unconditionalClass");
         CardRefused("""{"conditioning": {"file": "x.safetensors"}}""", "a file, but the denoiser takes classes");
@@ -272,7 +289,8 @@ public sealed class ConditioningTests : IDisposable
     {
         string folder = PixelPackage.Create(1, 1);
         File.WriteAllText(Path.Combine(folder, "model.json"), """{"conditioning": {"classLabel": 1}}""");
-        Assert.Contains("the denoiser takes nothing", Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the denoiser takes none", Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(folder)).Message, StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }
 

@@ -37,7 +37,8 @@ public sealed class ConsistencyNetworkTests
             Assert.Throws<NotSupportedException>(() => plain.ConsistencyFunction(z, 1));
 
             using LinearOperator op = MaskOperator.Denoising(1, 16, 16, torch.CPU);
-            var solver = new Dcdp(new SolverInput(model, op, torch.full([1, 1, 16, 16], 0.5), 0.01), DcdpParameters.Fast with { Purifier = Purifier.Consistency, Rounds = 10 });
+            var solver = new Dcdp(
+                new SolverInput(model, op, torch.full([1, 1, 16, 16], 0.5), 0.01), DcdpParameters.Fast with { Purifier = Purifier.Consistency, Rounds = 10 });
             using SolverState state = solver.Start(1);
             Assert.All(solver.Run(state).ToFloats(), v => Assert.True(float.IsFinite(v)));
             Assert.Equal(10, solver.Calls.Network);
@@ -63,7 +64,8 @@ public sealed class ConsistencyNetworkTests
             foreach (double factor in (double[])[1, 1.01])
             {
                 File.WriteAllBytes(Path.Combine(folder, GoldenCheck.FileName), new SafetensorsBuilder()
-                    .Add("consistency_z", "F32", z.shape, Bytes(z)).Add("consistency_sigma", [1.2f]).Add("consistency_out", "F32", f.shape, Bytes(f * factor)).ToBytes());
+                    .Add("consistency_z", "F32", z.shape, Bytes(z)).Add("consistency_sigma", [1.2f]).Add(
+                        "consistency_out", "F32", f.shape, Bytes(f * factor)).ToBytes());
                 GoldenResult result = Assert.Single(GoldenCheck.Run(folder));
                 Assert.Equal(("consistency_out", factor == 1), (result.Tensor, result.Passes()));
             }

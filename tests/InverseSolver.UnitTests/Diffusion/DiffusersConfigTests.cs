@@ -6,12 +6,16 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
-/// <summary>Configs and repositories as diffusers and those who publish with it write them: what cannot change a result is passed over, what does is honoured or refused by name.</summary>
+/// <summary>
+/// Configs and repositories as diffusers and those who publish with it write them: what cannot change a result is passed over, what does is honoured or refused
+/// by name.
+/// </summary>
 [LeavesNoTensors]
 public sealed class DiffusersConfigTests : IDisposable
 {
     private const string Averaging = """
-        "decay": 0.9999, "inv_gamma": 1.0, "min_decay": 0.0, "optimization_step": 117000, "power": 0.6666666666666666, "update_after_step": 0, "use_ema_warmup": true
+        "decay": 0.9999, "inv_gamma": 1.0, "min_decay": 0.0, "optimization_step": 117000, "power": 0.6666666666666666,
+        "update_after_step": 0, "use_ema_warmup": true
         """;
 
     private string folder = "";
@@ -25,7 +29,8 @@ public sealed class DiffusersConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("unet2d-attn", """ "mid_block_type": "UNetMidBlock2D", "num_train_timesteps": null, "attn_norm_num_groups": null, "time_embedding_dim": null """)]
+    [InlineData(
+        "unet2d-attn", """ "mid_block_type": "UNetMidBlock2D", "num_train_timesteps": null, "attn_norm_num_groups": null, "time_embedding_dim": null """)]
     [InlineData("unet2d-attn", """ "num_train_timesteps": 1000, "time_embedding_dim": 32 """)]
     [InlineData("unet2d-attn", Averaging)]
     [InlineData("unet2d-condition-sd1", Averaging)]
@@ -42,10 +47,10 @@ public sealed class DiffusersConfigTests : IDisposable
     [Theory]
     [InlineData("unet2d-attn", """ "mid_block_type": "UNetMidBlock2DCrossAttn" """, "'mid_block_type' is 'UNetMidBlock2DCrossAttn'")]
     [InlineData("unet2d-attn", """ "mid_block_type": null """, "'mid_block.attentions.0.group_norm.bias' has no place")]
-    [InlineData("unet2d-attn", """ "time_embedding_dim": 64 """, "'time_embedding.linear_1.weight' has the shape (32, 8); the config asks for (64, 8)")]
+    [InlineData("unet2d-attn", """ "time_embedding_dim": 64 """, "'time_embedding.linear_1.weight' has the shape (32, 8); the config requires (64, 8)")]
     [InlineData("unet2d-attn", """ "norm_eps": NaN """, "'norm_eps' must be a number")]
-    [InlineData("unet2d-attn", """ "some_scale": -Infinity """, "'some_scale' is not known")]
-    [InlineData("unet2d-attn", """ "decays": 0.9 """, "'decays' is not known")]
+    [InlineData("unet2d-attn", """ "some_scale": -Infinity """, "'some_scale' is unknown")]
+    [InlineData("unet2d-attn", """ "decays": 0.9 """, "'decays' is unknown")]
     [InlineData("autoencoder-kl", """ "shift_factor": 0.1159 """, "'shift_factor' is 0.1159")]
     [InlineData("autoencoder-kl", """ "shift_factor": NaN """, "'shift_factor' must be a number")]
     public void Options_that_change_something_are_refused_by_name(string golden, string options, string message)
@@ -90,7 +95,8 @@ public sealed class DiffusersConfigTests : IDisposable
         }
 
         File.WriteAllBytes(path, prefixed.ToBytes());
-        Assert.Contains($"'conv_in.weight' is missing; {message}", Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'conv_in.weight' is missing; {message}", Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(folder)).Message, StringComparison.Ordinal);
     }
 
     /// <remarks>The move is done by a shell, as the message has it.</remarks>
@@ -108,7 +114,7 @@ public sealed class DiffusersConfigTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "model_index.json"), """{"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"]}""");
         using var catalog = new ModelCatalog([Path.GetDirectoryName(folder)!]);
         BrokenModel broken = Assert.Single(catalog.Broken, one => one.Name == Path.GetFileName(folder));
-        Assert.StartsWith("Everything lies at the top of the folder, as in early repositories", broken.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("All files are at the top of the folder, as in early repositories", broken.Reason, StringComparison.Ordinal);
         Assert.Equal(broken.Reason, Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(folder)).Message);
         (int code, string output) = Repository.Run("/bin/sh", ["-c", $"cd {folder} && {broken.Reason.Split('`')[1]}"]);
         Assert.True(code == 0, output);
@@ -126,7 +132,9 @@ public sealed class DiffusersConfigTests : IDisposable
         (config["class_embed_type"], config["projection_class_embeddings_input_dim"]) = ("projection", 10);
         File.WriteAllText(path, config.ToJsonString().Replace("\"in_channels\"", Averaging + ", \"in_channels\"", StringComparison.Ordinal));
         string message = Assert.Throws<InvalidModelException>(() => ModelPackage.Load(package.Folder).Dispose()).Message;
-        Assert.Contains("from 8 to 4 channels, but the autoencoder's latent has 4 (in_channels): it takes an image or a mask beside the latent", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "from 8 to 4 channels, but the autoencoder's latent has 4 (in_channels): it takes an image or a mask beside the latent", message,
+            StringComparison.Ordinal);
     }
 
     private void With(string golden, string options)

@@ -64,7 +64,8 @@ public sealed class GaussianModelTests
         Tensor centre = mean.reshape(1, -1) * 2.0 - 1.0, c = covariance * 4, one = torch.eye(c.size(0), dtype: ScalarType.Float64);
         Tensor start = torch.randn([1, .. model.LatentShape(height, width)], generator);
 
-        // dz/dσ = σ (C + σ² I)⁻¹ (z - μ), by small midpoint steps from σ = 2 to 0. The function is the same along the path, and the identity at its end.
+        // dz/dσ = σ (C + σ² I)⁻¹ (z - μ), by small midpoint steps from σ = 2 to 0. The function is the same along the path, and the identity at its
+        // end.
         Tensor z = start.to(ScalarType.Float64).reshape(1, -1);
         const int Steps = 4000;
         for (int i = 0; i < Steps; i++)

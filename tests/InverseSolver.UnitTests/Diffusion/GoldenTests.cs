@@ -18,23 +18,45 @@ public sealed class GoldenTests(ITestOutputHelper output)
     [Fact]
     public void The_bundled_model_agrees_with_the_original() => Check(TestData.Brain, 4);
 
-    public static TheoryData<string> Variants => [.. Directory.EnumerateDirectories(TestData.Golden("variants")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Variants =>
+        [.. Directory.EnumerateDirectories(TestData.Golden("variants")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)];
 
     [Theory, MemberData(nameof(Variants))]
     public void Further_configurations_agree_with_a_second_implementation(string name) =>
-        Check(TestData.Golden(Path.Combine("variants", name)), name.StartsWith("kl", StringComparison.Ordinal) ? 4 : name.StartsWith("vq", StringComparison.Ordinal) ? 3 : 2);
+        Check(
+            TestData.Golden(Path.Combine("variants", name)),
+            name.StartsWith("kl", StringComparison.Ordinal) ? 4 : name.StartsWith("vq", StringComparison.Ordinal) ? 3 : 2);
 
     public static TheoryData<string, (string Name, long[] Shape, double Value)[], string> Misfits => new()
     {
         { "latents of another size", [("noisy_latent", [1, 1, 6, 6], 0.5), ("t", [1], 7), ("predicted_noise", [1, 1, 6, 6], 0)], "predicted_noise: " },
         { "latents of three dimensions", [("latent", [1, 8, 8], 0.5), ("decoded", [1, 8, 8], 0)], "decoded: A latent is (N, 1, h, w), not (1, 8, 8)." },
-        { "latents with other channels", [("latent", [1, 2, 8, 8], 0.5), ("decoded", [1, 2, 8, 8], 0)], "decoded: The latent of a 8x8 image is (N, 1, 8, 8), not (1, 2, 8, 8)." },
-        { "an image with other channels", [("image", [1, 3, 8, 8], 0.5), ("latent", [1, 3, 8, 8], 0)], "latent: The model takes images (N, 1, H, W), not (1, 3, 8, 8)." },
-        { "a reference of another size", [("image", [1, 1, 8, 8], 0.5), ("latent", [1, 1, 8, 12], 0)], "latent: The reference has the shape (1, 1, 8, 12); the network gives (1, 1, 8, 8)." },
+        {
+            "latents with other channels", [("latent", [1, 2, 8, 8], 0.5), ("decoded", [1, 2, 8, 8], 0)],
+            "decoded: The latent of a 8x8 image is (N, 1, 8, 8), not (1, 2, 8, 8)."
+        },
+        {
+            "an image with other channels", [("image", [1, 3, 8, 8], 0.5), ("latent", [1, 3, 8, 8], 0)],
+            "latent: The model takes images (N, 1, H, W), not (1, 3, 8, 8)."
+        },
+        {
+            "a reference of another size", [("image", [1, 1, 8, 8], 0.5), ("latent", [1, 1, 8, 12], 0)],
+            "latent: The reference has the shape (1, 1, 8, 12); the network gives (1, 1, 8, 8)."
+        },
         { "an empty reference", [("image", [0, 1, 8, 8], 0), ("latent", [0, 1, 8, 8], 0)], "latent: " },
-        { "more timesteps than items", [("noisy_latent", [1, 1, 8, 8], 0.5), ("t", [2], 7), ("predicted_noise", [1, 1, 8, 8], 0)], "predicted_noise: Timesteps must be (N) or (1), not (2)." },
-        { "a timestep beyond the last", [("latent", [1, 1, 8, 8], 0.5), ("noise", [1, 1, 8, 8], 0.5), ("t", [1], 1000), ("noisy_latent", [1, 1, 8, 8], 0)], "noisy_latent: Timestep 1000 lies outside 0..999." },
-        { "classes that it does not take", [("noisy_latent", [1, 1, 8, 8], 0.5), ("t", [1], 7), ("class_labels", [1], 3), ("predicted_noise", [1, 1, 8, 8], 0)], "predicted_noise: The network takes no context." },
+        {
+            "more timesteps than items", [("noisy_latent", [1, 1, 8, 8], 0.5), ("t", [2], 7), ("predicted_noise", [1, 1, 8, 8], 0)],
+            "predicted_noise: Timesteps must be (N) or (1), not (2)."
+        },
+        {
+            "a timestep beyond the last", [("latent", [1, 1, 8, 8], 0.5), ("noise", [1, 1, 8, 8], 0.5), ("t", [1], 1000), ("noisy_latent", [1, 1, 8, 8], 0)],
+            "noisy_latent: Timestep 1000 lies outside 0..999."
+        },
+        {
+            "classes that it does not take",
+            [("noisy_latent", [1, 1, 8, 8], 0.5), ("t", [1], 7), ("class_labels", [1], 3), ("predicted_noise", [1, 1, 8, 8], 0)],
+            "predicted_noise: The network takes no context."
+        },
     };
 
     [Theory, MemberData(nameof(Misfits))]

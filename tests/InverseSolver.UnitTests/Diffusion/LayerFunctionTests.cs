@@ -5,30 +5,34 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
-/// <summary>What the networks call of libtorch beside <see cref="LayerFunctions"/>.</summary>
+/// <summary>The calls of the networks into libtorch beside <see cref="LayerFunctions"/>.</summary>
 public sealed class LayerFunctionTests
 {
     // Operations on shapes and types, and arithmetic element by element: what a graph of a network has beside its layers.
     private static readonly string[] Operations =
-        ["reshape", "flatten", "transpose", "unsqueeze", "expand", "chunk", "cat", "contiguous", "clone", "to", "add_", "op_Addition", "op_Subtraction", "op_Multiply", "op_Division"];
+        ["reshape", "flatten", "transpose", "unsqueeze", "expand", "chunk", "cat", "contiguous", "clone", "to", "add_", "op_Addition", "op_Subtraction",
+            "op_Multiply", "op_Division"];
 
     // What is asked of a tensor, and how long it lives.
     private static readonly string[] Bookkeeping =
         ["size", "dim", "get_shape", "get_device", "get_requires_grad", "no_grad", "NewDisposeScope", "MoveToOuterDisposeScope", "Dispose"];
 
-    private static readonly Dictionary<short, OpCode> Codes = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
+    private static readonly Dictionary<short, OpCode> Codes = typeof(OpCodes).GetFields(
+        BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
 
     [Fact]
     public void Networks_compute_with_the_layer_functions_and_a_short_list_of_operations_only()
     {
-        Type[] networks = [.. typeof(LayerFunctions).Assembly.GetTypes().Where(type => type.Namespace == typeof(LayerFunctions).Namespace && !IsOfLayerFunctions(type))];
+        Type[] networks = [.. typeof(LayerFunctions).Assembly.GetTypes().Where(type =>
+            type.Namespace == typeof(LayerFunctions).Namespace && !IsOfLayerFunctions(type))];
         string[] used = [.. networks.SelectMany(Methods).SelectMany(Calls).Where(IsOfTorch).Select(method => method.Name).Distinct()];
         Assert.Equal(Operations.Concat(Bookkeeping).Order(StringComparer.Ordinal), used.Order(StringComparer.Ordinal));
     }
 
     private static bool IsOfLayerFunctions(Type? type) => type is not null && (type == typeof(LayerFunctions) || IsOfLayerFunctions(type.DeclaringType));
 
-    private static bool IsOfTorch(MethodBase method) => method.DeclaringType!.Assembly == typeof(torch).Assembly || method.DeclaringType.Assembly == typeof(Tensors).Assembly;
+    private static bool IsOfTorch(MethodBase method) =>
+        method.DeclaringType!.Assembly == typeof(torch).Assembly || method.DeclaringType.Assembly == typeof(Tensors).Assembly;
 
     private static IEnumerable<MethodBase> Methods(Type type)
     {

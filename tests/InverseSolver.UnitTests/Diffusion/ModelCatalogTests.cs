@@ -112,7 +112,8 @@ public sealed class ModelCatalogTests : IDisposable
         using var catalog = new ModelCatalog([root], memoryBytes: bytes - 1);
         var e = Assert.Throws<ModelUnavailableException>(() => catalog.Acquire("a", torch.CPU));
         Assert.Equal(Unavailability.TooLarge, e.Reason);
-        Assert.Equal($"The weights of the model 'a' take {bytes} bytes on cpu; all models together may take {bytes - 1} bytes there (Models:MemoryBytes).", e.Message);
+        Assert.Equal(
+            $"The weights of the model 'a' take {bytes} bytes on cpu; all models together may take {bytes - 1} bytes there (Models:MemoryBytes).", e.Message);
         Assert.Equal(before, Tensor.TotalCount);
         Assert.Empty(catalog.LoadedOf("a"));
     }
@@ -124,7 +125,8 @@ public sealed class ModelCatalogTests : IDisposable
         ModelLease a = catalog.Acquire("a", torch.CPU);
         var e = Assert.Throws<ModelUnavailableException>(() => catalog.Acquire("b", torch.CPU, wait: false));
         Assert.Equal(Unavailability.NoRoom, e.Reason);
-        Assert.Contains($"take {bytes} bytes on cpu, and models in use take {bytes + Tables} bytes of the {bytes + Tables + 1} bytes", e.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"take {bytes} bytes on cpu, and models in use take {bytes + Tables} bytes of the {bytes + Tables + 1} bytes", e.Message, StringComparison.Ordinal);
 
         using var cancel = new CancellationTokenSource();
         Task<ModelLease> cancelled = Task.Run(() => catalog.Acquire("b", torch.CPU, cancellation: cancel.Token));
@@ -147,7 +149,8 @@ public sealed class ModelCatalogTests : IDisposable
         File.WriteAllBytes(weights, [.. good[..^4], 0, 0, 0xC0, 0x7F]);
         long before = Tensor.TotalCount;
         Exception?[] errors = new Exception?[4];
-        Parallel.For(0, errors.Length, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i => errors[i] = Record.Exception(() => catalog.Acquire("a", torch.CPU)));
+        Parallel.For(
+            0, errors.Length, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i => errors[i] = Record.Exception(() => catalog.Acquire("a", torch.CPU)));
         Assert.All(errors, e => Assert.Contains("holds a NaN", Assert.IsType<InvalidModelException>(e).Message, StringComparison.Ordinal));
         Assert.Contains("holds a NaN", catalog.FailureOf("a"), StringComparison.Ordinal);
         Assert.Empty(catalog.LoadedOf("a"));
@@ -166,7 +169,8 @@ public sealed class ModelCatalogTests : IDisposable
         Edit("a", weights => weights[^1] ^= 0x80);
         string changed = catalog.FindVersion("a")!.Hash!;
         Assert.NotEqual(old, changed);
-        using (ModelLease before = catalog.Acquire("a", torch.CPU, old), after = catalog.Acquire("a", torch.CPU, changed), now = catalog.Acquire("a", torch.CPU))
+        using (
+            ModelLease before = catalog.Acquire("a", torch.CPU, old), after = catalog.Acquire("a", torch.CPU, changed), now = catalog.Acquire("a", torch.CPU))
         {
             Assert.Equal((old, changed), (before.Model.Info.Hash!, after.Model.Info.Hash!));
             Assert.Same(after.Model, now.Model);
@@ -210,7 +214,8 @@ public sealed class ModelCatalogTests : IDisposable
         File.WriteAllText(Path.Combine(Folder("c"), "unet", "config.json"), "{");
         File.WriteAllText(Path.Combine(Folder("d"), "model.json"), """{"id": "a"}""");
         Assert.Equal(["a"], catalog.Models.Select(m => m.Id));
-        Assert.Equal([("c", "unet/config.json is not valid JSON (line 1)."), ("d", "Another package has the id 'a'.")], catalog.Broken.Select(b => (b.Name, b.Reason)));
+        Assert.Equal(
+            [("c", "unet/config.json is not valid JSON (line 1)."), ("d", "Another package has the id 'a'.")], catalog.Broken.Select(b => (b.Name, b.Reason)));
         Assert.Null(catalog.Find("b"));
         Assert.Equal("There is no model 'b'.", Assert.Throws<ModelUnavailableException>(() => catalog.Acquire("b", torch.CPU)).Message);
         Assert.Throws<ArgumentException>(() => new ModelCatalog([root], new ModelOptions { DenoiserType = ScalarType.Float16 }).Acquire("a", torch.CPU));
@@ -219,7 +224,9 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void A_cache_of_Hugging_Face_is_read_through_its_links()
     {
-        string cache = Path.Combine(root, "hub"), repository = Path.Combine(cache, "models--lab--faces"), snapshot = Path.Combine(repository, "snapshots", "0123abc");
+        string cache = Path.Combine(root, "hub");
+        string repository = Path.Combine(cache, "models--lab--faces");
+        string snapshot = Path.Combine(repository, "snapshots", "0123abc");
         Directory.CreateDirectory(Path.Combine(repository, "blobs"));
         Directory.CreateDirectory(Path.Combine(repository, "refs"));
         File.WriteAllText(Path.Combine(repository, "refs", "main"), "0123abc");
@@ -237,7 +244,9 @@ public sealed class ModelCatalogTests : IDisposable
 
         using var narrow = new ModelCatalog([Path.Combine(repository, "snapshots")]);
         Assert.Empty(narrow.Models);
-        Assert.EndsWith("lies, by a link, outside the folders of models; a link may lead only to what lies inside them.", Assert.Single(narrow.Broken).Reason, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "is a link to a place outside the folders of models; links must stay inside them.", Assert.Single(narrow.Broken).Reason,
+            StringComparison.Ordinal);
     }
 
     private static string[] Loaded(ModelCatalog catalog) => [.. catalog.Models.Select(m => m.Id).Where(id => catalog.LoadedOf(id).Count > 0)];

@@ -44,7 +44,9 @@ public sealed class ModelCycleTests(ITestOutputHelper output)
                 {
                     now = Figures();
                     settled = cycle == Settled - 1 ? now : settled;
-                    output.WriteLine($"{cycle + 1} cycles, {failed} of them failed loads, {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s: {now.Bytes >> 10} KiB resident, {now.Files} open files, {now.Maps} files of models mapped");
+                    output.WriteLine(
+                        $"{cycle + 1} cycles, {failed} of them failed loads, {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s: "
+                            + $"{now.Bytes >> 10} KiB resident, {now.Files} open files, {now.Maps} files of models mapped");
                 }
             }
 

@@ -76,7 +76,8 @@ public sealed class PixelModelTests
     public void A_card_may_say_the_same_and_no_other_thing() => With(1, 1, folder =>
     {
         string card = Path.Combine(folder, "model.json");
-        File.WriteAllText(card, """{"id": "pixels", "channels": 1, "latentChannels": 1, "latentDownsampling": 1, "sizeMultiple": 4, "networkRange": [-1, 1]}""");
+        File.WriteAllText(
+            card, """{"id": "pixels", "channels": 1, "latentChannels": 1, "latentDownsampling": 1, "sizeMultiple": 4, "networkRange": [-1, 1]}""");
         Assert.Equal("pixels", ModelPackage.ReadInfo(folder).Id);
         File.WriteAllText(card, """{"latentDownsampling": 4}""");
         Refused(folder, "latentDownsampling is 4");
@@ -97,7 +98,8 @@ public sealed class PixelModelTests
     [Theory]
     [InlineData(4, 4, "no autoencoder")]
     [InlineData(3, 6, "from 3 to 6 channels, but the image has 3")]
-    public void Channels_that_no_image_has_are_refused(int channels, int predicted, string message) => With(channels, predicted, folder => Refused(folder, message));
+    public void Channels_that_no_image_has_are_refused(int channels, int predicted, string message) =>
+        With(channels, predicted, folder => Refused(folder, message));
 
     [Theory]
     [InlineData("learned_range"), InlineData("learned")]
@@ -120,7 +122,14 @@ public sealed class PixelModelTests
         float[] truth = Toy.Normal([3, 22, 17], 2).sigmoid().ToFloats();
         var problem = new Inpainting(new RandomMask(0.5, 3));
         SimulatedMeasurement simulated = Reconstructor.Simulate(problem, new ArrayData([3, 22, 17], truth), new Dictionary<string, ArrayData>(), 0.02, 1);
-        var request = new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.02, Solver = SolverCatalog.Resolve("diffPir", "fast", null), Seed = 1 };
+        var request = new ReconstructionRequest
+        {
+            Problem = problem,
+            Measurement = simulated.Measurement,
+            Sigma = 0.02,
+            Solver = SolverCatalog.Resolve("diffPir", "fast", null),
+            Seed = 1,
+        };
         ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.All(result.Image.Values, value => Assert.True(float.IsFinite(value)));
         Assert.InRange(result.Consistency.Ratio!.Value, 0, 3);
@@ -150,7 +159,12 @@ public sealed class PixelModelTests
         File.WriteAllBytes(weights, SafetensorsBuilder.From(weights).With("conv_out.weight", Zero).With("conv_out.bias", Zero).ToBytes());
         File.WriteAllText(
             Path.Combine(folder, "scheduler", "scheduler_config.json"),
-            $$"""{"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195, "prediction_type": "{{prediction}}", "interpolation_type": "linear"}""");
+            $$"""
+            {
+              "_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195,
+              "prediction_type": "{{prediction}}", "interpolation_type": "linear"
+            }
+            """);
         using DisposeScope scope = torch.NewDisposeScope();
         using LatentModel model = ModelPackage.Load(folder);
         using var known = new GaussianModel((_, _) => variance);
@@ -159,8 +173,16 @@ public sealed class PixelModelTests
             problem, new ArrayData([1, 24, 20], Toy.Normal([1, 24, 20], 2).sigmoid().ToFloats()), new Dictionary<string, ArrayData>(), 0.05, 1);
         foreach (string solver in (string[])["reSample", "diffPir", "latentDps"])
         {
-            var request = new ReconstructionRequest { Problem = problem, Measurement = simulated.Measurement, Sigma = 0.05, Solver = SolverCatalog.Resolve(solver, "fast", null), Seed = 1 };
-            float[] image = Reconstructor.Run(model, request, null, default).Image.Values, expected = Reconstructor.Run(known, request, null, default).Image.Values;
+            var request = new ReconstructionRequest
+            {
+                Problem = problem,
+                Measurement = simulated.Measurement,
+                Sigma = 0.05,
+                Solver = SolverCatalog.Resolve(solver, "fast", null),
+                Seed = 1,
+            };
+            float[] image = Reconstructor.Run(model, request, null, default).Image.Values;
+            float[] expected = Reconstructor.Run(known, request, null, default).Image.Values;
             double error = image.Zip(expected, (a, b) => Math.Abs(a - b)).Max();
             Assert.True(error < 1e-3, $"{solver} {error}");
             Assert.True(expected.Max() - expected.Min() > 0.1);

@@ -77,7 +77,8 @@ public sealed class ScheduleTests
     public void Rescaling_leaves_the_start_and_takes_all_signal_from_the_end()
     {
         SchedulerConfig plain = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction"}""");
-        SchedulerConfig rescaled = FromJson("""{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction","rescale_betas_zero_snr":true}""");
+        SchedulerConfig rescaled = FromJson(
+            """{"beta_schedule":"scaled_linear","beta_start":0.00085,"beta_end":0.012,"prediction_type":"v_prediction","rescale_betas_zero_snr":true}""");
         Assert.Equal(plain.Noise.AlphasCumprod[0], rescaled.Noise.AlphasCumprod[0], 1e-12);
         Assert.Equal(0, rescaled.Noise.AlphasCumprod[^1]);
     }
@@ -116,13 +117,30 @@ public sealed class ScheduleTests
 
     // As folders have them; of a sampler's own options nothing is asked.
     [Theory]
-    [InlineData("""{"_class_name":"EulerDiscreteScheduler","interpolation_type":"linear","use_karras_sigmas":true,"prediction_type":"v_prediction","timestep_spacing":"trailing"}""", PredictionType.VPrediction, TimestepSpacing.Trailing)]
-    [InlineData("""{"_class_name":"DPMSolverMultistepScheduler","algorithm_type":"dpmsolver++","solver_order":2,"timestep_spacing":"linspace"}""", PredictionType.Epsilon, TimestepSpacing.Linspace)]
+    [InlineData(
+        """{"_class_name":"EulerDiscreteScheduler","interpolation_type":"linear","use_karras_sigmas":true,"""
+            + """ "prediction_type":"v_prediction","timestep_spacing":"trailing"}""",
+        PredictionType.VPrediction, TimestepSpacing.Trailing)]
+    [InlineData(
+        """{"_class_name":"DPMSolverMultistepScheduler","algorithm_type":"dpmsolver++","solver_order":2,"timestep_spacing":"linspace"}""",
+        PredictionType.Epsilon, TimestepSpacing.Linspace)]
     [InlineData("""{"_class_name":"DDIMScheduler","tensor_format":"pt","skip_prk_steps":true}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
-    [InlineData("""{"_class_name":"DPMSolverMultistepScheduler","lambda_min_clipped":-Infinity,"variance_type":null,"a \"NaN\" text":"-Infinity","timestep_spacing":"linspace"}""", PredictionType.Epsilon, TimestepSpacing.Linspace)]
-    [InlineData("""{"_class_name":"DDIMScheduler","interpolation_type":"linear","skip_prk_steps":true,"use_karras_sigmas":true,"final_sigmas_type":"zero","lambda_min_clipped":-Infinity}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
-    [InlineData("""{"_class_name":"DDPMScheduler","solver_order":2,"algorithm_type":"dpmsolver++","solver_type":"midpoint","lower_order_final":true,"sigma_min":null,"use_flow_sigmas":false,"flow_shift":1.0}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
-    [InlineData("""{"_class_name":"PNDMScheduler","timestep_type":"discrete","predict_x0":true,"solver_p":null,"disable_corrector":[],"euler_at_final":true,"eta":0.5}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
+    [InlineData(
+        """{"_class_name":"DPMSolverMultistepScheduler","lambda_min_clipped":-Infinity,"variance_type":null,"""
+            + """ "a \"NaN\" text":"-Infinity","timestep_spacing":"linspace"}""",
+        PredictionType.Epsilon, TimestepSpacing.Linspace)]
+    [InlineData(
+        """{"_class_name":"DDIMScheduler","interpolation_type":"linear","skip_prk_steps":true,"use_karras_sigmas":true,"""
+            + """ "final_sigmas_type":"zero","lambda_min_clipped":-Infinity}""",
+        PredictionType.Epsilon, TimestepSpacing.Leading)]
+    [InlineData(
+        """{"_class_name":"DDPMScheduler","solver_order":2,"algorithm_type":"dpmsolver++","solver_type":"midpoint","lower_order_final":true,"""
+            + """ "sigma_min":null,"use_flow_sigmas":false,"flow_shift":1.0}""",
+        PredictionType.Epsilon, TimestepSpacing.Leading)]
+    [InlineData(
+        """{"_class_name":"PNDMScheduler","timestep_type":"discrete","predict_x0":true,"solver_p":null,"disable_corrector":[],"""
+            + """ "euler_at_final":true,"eta":0.5}""",
+        PredictionType.Epsilon, TimestepSpacing.Leading)]
     [InlineData("""{"_class_name":"DDPMScheduler","predict_epsilon":false}""", PredictionType.Sample, TimestepSpacing.Leading)]
     [InlineData("""{"_class_name":"DDPMScheduler","predict_epsilon":true}""", PredictionType.Epsilon, TimestepSpacing.Leading)]
     public void Of_other_samplers_the_schedule_is_taken(string json, PredictionType prediction, TimestepSpacing spacing)
@@ -134,13 +152,16 @@ public sealed class ScheduleTests
 
     [Fact]
     public void A_class_that_is_no_sampler_of_such_a_schedule_is_refused() =>
-        Assert.Contains("'FlowMatchEulerDiscreteScheduler' is not known", Assert.Throws<InvalidModelException>(() => FromJson("""{"_class_name":"FlowMatchEulerDiscreteScheduler"}""")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'FlowMatchEulerDiscreteScheduler' is not known",
+            Assert.Throws<InvalidModelException>(() => FromJson("""{"_class_name":"FlowMatchEulerDiscreteScheduler"}""")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Thresholding_clips_at_the_quantile_and_scales_to_one()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        ReferenceDdim schedule = FromJson("""{"prediction_type":"sample","thresholding":true,"dynamic_thresholding_ratio":0.5,"sample_max_value":10}""", ReferenceDdim.Read);
+        ReferenceDdim schedule = FromJson(
+            """{"prediction_type":"sample","thresholding":true,"dynamic_thresholding_ratio":0.5,"sample_max_value":10}""", ReferenceDdim.Read);
         Tensor said = torch.copy_of([0.5, -2.0, 4.0, 8.0, 0.1, 0.2, -0.3, 0.4], 2, 4).to(ScalarType.Float32);
         (_, Tensor original) = schedule.Step(said, 500, torch.zeros_like(said), 10);
         Assert.Equal([0.5 / 3, -2.0 / 3, 1, 1, 0.1, 0.2, -0.3, 0.4], original.ToDoubles(), (a, b) => Math.Abs(a - b) < 1e-6);
@@ -151,7 +172,8 @@ public sealed class ScheduleTests
     private static T FromJson<T>(string options, Func<string, T> read)
     {
         string path = Path.Combine(Directory.CreateTempSubdirectory("inverse-test-").FullName, "scheduler_config.json");
-        File.WriteAllText(path, options.Contains("_class_name", StringComparison.Ordinal) ? options : """{"_class_name":"DDIMScheduler",""" + options.TrimStart()[1..]);
+        File.WriteAllText(
+            path, options.Contains("_class_name", StringComparison.Ordinal) ? options : """{"_class_name":"DDIMScheduler",""" + options.TrimStart()[1..]);
         try
         {
             return read(path);

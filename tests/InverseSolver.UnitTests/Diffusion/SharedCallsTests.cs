@@ -178,7 +178,8 @@ public sealed class SharedCallsTests
         bool broken = true;
         using var model = new TappedModel(inner) { OnPredict = _ => { if (broken) { throw new InvalidOperationException("no such luck"); } } };
         using var calls = new SharedCalls(model, Forever, 16);
-        string[] texts = Together(calls, [0, 1], (view, seed) => Assert.Throws<InvalidOperationException>(() => Predict(view, 1, 8, seed)).InnerException!.Message);
+        string[] texts = Together(
+            calls, [0, 1], (view, seed) => Assert.Throws<InvalidOperationException>(() => Predict(view, 1, 8, seed)).InnerException!.Message);
         Assert.Equal(["no such luck", "no such luck"], texts);
         broken = false;
         Assert.Equal([64, 64], Together(calls, [0, 1], (view, seed) => Predict(view, 1, 8, seed).Length));
@@ -214,7 +215,8 @@ public sealed class SharedCallsTests
         bool mri = type is "mriPurify" or "ddpmConsistency";
         Problem problem = mri ? new CartesianMri(new RandomKSpaceMask(4)) : new Inpainting(new RandomMask(0.5, seed));
         ArrayData head = Toy.Phantom(64);
-        ArrayData truth = new([1, height, width], [.. from row in Enumerable.Range(0, height) from column in Enumerable.Range(0, width) select head.Values[row * 64 + column]]);
+        ArrayData truth = new(
+            [1, height, width], [.. from row in Enumerable.Range(0, height) from column in Enumerable.Range(0, width) select head.Values[row * 64 + column]]);
         return new ReconstructionRequest
         {
             Problem = problem,
@@ -283,7 +285,8 @@ public sealed class SharedCallsTests
         }.Max();
     }
 
-    private static double Difference((Tensor Value, Tensor Gradient) a, (Tensor Value, Tensor Gradient) b) => Math.Max(Toy.Error(a.Value, b.Value), Toy.Error(a.Gradient, b.Gradient));
+    private static double Difference((Tensor Value, Tensor Gradient) a, (Tensor Value, Tensor Gradient) b) =>
+        Math.Max(Toy.Error(a.Value, b.Value), Toy.Error(a.Gradient, b.Gradient));
 
     private static double Largest(float[] a, float[] b) => a.Zip(b).Max(pair => Math.Abs((double)pair.First - pair.Second));
 }

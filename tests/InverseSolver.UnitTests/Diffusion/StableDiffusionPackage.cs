@@ -5,7 +5,10 @@ using InverseSolver.Diffusion.Weights;
 
 namespace InverseSolver.UnitTests.Diffusion;
 
-/// <summary>Writes a small model in the folders of Stable Diffusion 1.x: the golden AutoencoderKL and UNet2DConditionModel, its scheduler's config, and a stored context.</summary>
+/// <summary>
+/// Writes a small model in the folders of Stable Diffusion 1.x: the golden AutoencoderKL and UNet2DConditionModel, its scheduler's config, and a stored
+/// context.
+/// </summary>
 internal sealed class StableDiffusionPackage : IDisposable
 {
     /// <summary>As Stable Diffusion 1.5 has it.</summary>
@@ -16,8 +19,9 @@ internal sealed class StableDiffusionPackage : IDisposable
 
     /// <summary>As Stable Diffusion 2.1 has it.</summary>
     public const string VPrediction = """
-        {"_class_name": "DDIMScheduler", "_diffusers_version": "0.8.0", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": false,
-        "num_train_timesteps": 1000, "prediction_type": "v_prediction", "set_alpha_to_one": false, "skip_prk_steps": true, "steps_offset": 1, "trained_betas": null}
+        {"_class_name": "DDIMScheduler", "_diffusers_version": "0.8.0", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+        "clip_sample": false, "num_train_timesteps": 1000, "prediction_type": "v_prediction", "set_alpha_to_one": false, "skip_prk_steps": true,
+        "steps_offset": 1, "trained_betas": null}
         """;
 
     public StableDiffusionPackage()
@@ -88,7 +92,8 @@ internal sealed class StableDiffusionPackage : IDisposable
         }
 
         var index = new JsonObject { ["metadata"] = new JsonObject { ["total_size"] = total }, ["weight_map"] = map };
-        File.WriteAllText(Path.Combine(folder, $"diffusion_pytorch_model.safetensors.index{(variant is null ? "" : "." + variant)}.json"), index.ToJsonString());
+        File.WriteAllText(
+            Path.Combine(folder, $"diffusion_pytorch_model.safetensors.index{(variant is null ? "" : "." + variant)}.json"), index.ToJsonString());
 
         string Shard(int k) => $"diffusion_pytorch_model{(variant is null ? "" : "." + variant)}-{k + 1:00000}-of-{shards:00000}.safetensors";
     }

@@ -11,7 +11,9 @@ namespace InverseSolver.UnitTests.Diffusion;
 [LeavesNoTensors]
 public sealed class WeightFilesTests : IDisposable
 {
-    private const string Index = "diffusion_pytorch_model.safetensors.index.json", First = "diffusion_pytorch_model-00001-of-00003.safetensors", Second = "diffusion_pytorch_model-00002-of-00003.safetensors";
+    private const string Index = "diffusion_pytorch_model.safetensors.index.json";
+    private const string First = "diffusion_pytorch_model-00001-of-00003.safetensors";
+    private const string Second = "diffusion_pytorch_model-00002-of-00003.safetensors";
 
     private readonly StableDiffusionPackage package = new();
 
@@ -110,7 +112,8 @@ public sealed class WeightFilesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("../conv.safetensors"), InlineData("/etc/passwd"), InlineData("a/b.safetensors"), InlineData("..\\x.safetensors"), InlineData("x.bin"), InlineData("a\u0000.safetensors"), InlineData("")]
+    [InlineData("../conv.safetensors"), InlineData("/etc/passwd"), InlineData("a/b.safetensors"), InlineData("..\\x.safetensors"), InlineData("x.bin"),
+        InlineData("a\u0000.safetensors"), InlineData("")]
     public void A_shard_is_a_plain_file_name(string name) =>
         Spoiled(index => index["weight_map"]!["conv_in.bias"] = name, "it must be the name of a .safetensors file in the same folder");
 
@@ -134,11 +137,11 @@ public sealed class WeightFilesTests : IDisposable
 
     [Fact]
     public void A_tensor_that_lies_in_another_shard_than_the_index_says_is_named() =>
-        Spoiled(index => index["weight_map"]!["conv_in.bias"] = Second, $"{First} holds the tensor 'conv_in.bias', which {Index} says is in {Second}");
+        Spoiled(index => index["weight_map"]!["conv_in.bias"] = Second, $"{First} holds the tensor 'conv_in.bias', which {Index} assigns to {Second}");
 
     [Fact]
     public void A_tensor_that_only_the_index_knows_is_named() =>
-        Spoiled(index => index["weight_map"]!["ghost"] = Second, $"{Index} says that the tensor 'ghost' is in {Second}, which has none of that name");
+        Spoiled(index => index["weight_map"]!["ghost"] = Second, $"{Index} assigns the tensor 'ghost' to {Second}, which has none of that name");
 
     [Fact]
     public void A_tensor_in_two_shards_is_named() => Spoiled(
@@ -168,7 +171,10 @@ public sealed class WeightFilesTests : IDisposable
     {
         Spoiled(index => index["weight_map"] = new JsonObject(), "weight_map names 0 shards");
         Spoiled(index => index["weight_map"] = "x", "weight_map must map tensors to shards", split: false);
-        Spoiled(index => index["weight_map"] = new JsonObject(Enumerable.Range(0, 1001).Select(i => KeyValuePair.Create($"t{i}", (JsonNode?)$"{i}.safetensors"))), "names 1001 shards", split: false);
+        Spoiled(
+            index =>
+                index["weight_map"] = new JsonObject(Enumerable.Range(0, 1001).Select(i => KeyValuePair.Create($"t{i}", (JsonNode?)$"{i}.safetensors"))),
+                "names 1001 shards", split: false);
     }
 
     private void Spoiled(Action<JsonNode> change, string message, bool split = true)

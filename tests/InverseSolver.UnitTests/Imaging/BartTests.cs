@@ -15,7 +15,8 @@ public sealed class BartTests
         File.WriteAllBytes(Path.Combine(folder, "a.hdr"), header);
         File.WriteAllBytes(Path.Combine(folder, "a.cfl"), data);
         RawData.Run("/usr/bin/bart", ["transpose", "0", "1", Path.Combine(folder, "a"), Path.Combine(folder, "b")]);
-        (int[] dimensions, ArrayData array) = BartFile.Read(File.ReadAllBytes(Path.Combine(folder, "b.hdr")), File.ReadAllBytes(Path.Combine(folder, "b.cfl")), 30);
+        (int[] dimensions, ArrayData array) = BartFile.Read(
+            File.ReadAllBytes(Path.Combine(folder, "b.hdr")), File.ReadAllBytes(Path.Combine(folder, "b.cfl")), 30);
         Assert.Equal([3, 5, 2], dimensions);
         Assert.Equal([2, 5, 3], array.Shape);
         for (int i = 0; i < 30; i++)

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Imaging;
 
-/// <summary>What decoders let through: files whose container is whole and whose pixels are not, and what may stand beside the pixels.</summary>
+/// <summary>Damage that decoders accept: files with an intact container and damaged pixels, and data beside the pixels.</summary>
 public class DamagedImageTests
 {
     private static readonly ImageLimits Limits = new();
@@ -70,7 +70,8 @@ public class DamagedImageTests
         using var packed = new MemoryStream();
         using (var zlib = new ZLibStream(packed, CompressionLevel.SmallestSize, leaveOpen: true))
             for (int i = 0; i < 100; i++) zlib.Write(new byte[1 << 20]);
-        byte[] file = PngFile.Build(2, 1, 8, 0, [0, 51, 102], [("zTXt", [.. "bomb\0\0"u8, .. packed.ToArray()]), ("iTXt", [.. "bomb\0\x1\0\0\0"u8, .. packed.ToArray()])]);
+        byte[] file = PngFile.Build(
+            2, 1, 8, 0, [0, 51, 102], [("zTXt", [.. "bomb\0\0"u8, .. packed.ToArray()]), ("iTXt", [.. "bomb\0\x1\0\0\0"u8, .. packed.ToArray()])]);
         long before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Equal([0.2f, 0.4f], ImageFile.Read(file, Limits).Values);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20 << 20);
@@ -83,10 +84,17 @@ public class DamagedImageTests
     [InlineData(1, 1)]
     public void An_entry_that_the_palette_lacks_is_no_colour(byte interlaced, int transparency)
     {
-        (string, byte[])[] chunks = [("PLTE", [10, 20, 30, 40, 50, 60]), .. transparency > 0 ? [("tRNS", (byte[])[255, 255])] : Array.Empty<(string, byte[])>()];
-        Assert.Equal([40, 10, 50, 20, 60, 30], ImageFile.Read(PngFile.Build(2, 1, 8, 3, interlaced == 0 ? [0, 1, 0] : [0, 1, 0, 0], chunks, interlaced), Limits).Values.Select(value => (int)MathF.Round(255 * value)));
-        Assert.Throws<InvalidMeasurementException>(() => ImageFile.Read(PngFile.Build(2, 1, 8, 3, interlaced == 0 ? [0, 1, 2] : [0, 1, 0, 2], chunks, interlaced), Limits));
-        Assert.Throws<InvalidMeasurementException>(() => ImageFile.Read(PngFile.Build(2, 1, 8, 3, interlaced == 0 ? [0, 255, 0] : [0, 255, 0, 0], chunks, interlaced), Limits));
+        (string, byte[])[] chunks = [
+            ("PLTE", [10, 20, 30, 40, 50, 60]), .. transparency > 0 ? [("tRNS", (byte[])[255, 255])] : Array.Empty<(string, byte[])>()];
+        Assert.Equal(
+            [40, 10, 50, 20, 60, 30],
+            ImageFile.Read(
+                PngFile.Build(2, 1, 8, 3, interlaced == 0 ? [0, 1, 0] : [0, 1, 0, 0], chunks, interlaced),
+                Limits).Values.Select(value => (int)MathF.Round(255 * value)));
+        Assert.Throws<InvalidMeasurementException>(() =>
+            ImageFile.Read(PngFile.Build(2, 1, 8, 3, interlaced == 0 ? [0, 1, 2] : [0, 1, 0, 2], chunks, interlaced), Limits));
+        Assert.Throws<InvalidMeasurementException>(() =>
+            ImageFile.Read(PngFile.Build(2, 1, 8, 3, interlaced == 0 ? [0, 255, 0] : [0, 255, 0, 0], chunks, interlaced), Limits));
     }
 
     [Theory]
@@ -237,7 +245,9 @@ public class DamagedImageTests
     // Pixel i has the value i; each row begins with filter 0.
     private static byte[] Rows(int width, int height, bool isInterlaced)
     {
-        (int X, int Y, int Right, int Down)[] passes = isInterlaced ? [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)] : [(0, 0, 1, 1)];
+        (int X, int Y, int Right, int Down)[] passes = isInterlaced
+            ? [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+            : [(0, 0, 1, 1)];
         var rows = new List<byte>();
         foreach ((int left, int top, int right, int down) in passes.Where(pass => pass.X < width))
         {
@@ -267,5 +277,6 @@ public class DamagedImageTests
 
     private static int[] Bytes(byte[] file) => [.. ImageFile.Read(file, Limits).Values.Select(value => (int)MathF.Round(value * 255))];
 
-    private static void Refused(byte[] file) => Assert.Equal("The image is damaged or truncated.", Assert.Throws<InvalidMeasurementException>(() => ImageFile.Read(file, Limits)).Message);
+    private static void Refused(byte[] file) =>
+        Assert.Equal("The image is damaged or truncated.", Assert.Throws<InvalidMeasurementException>(() => ImageFile.Read(file, Limits)).Message);
 }

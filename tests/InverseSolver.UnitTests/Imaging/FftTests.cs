@@ -23,7 +23,10 @@ public sealed class FftTests
         for (int k = 0; k < length; k++)
         {
             Complex sum = 0;
-            for (int x = 0; x < length; x++) sum += image[x] * Complex.FromPolarCoordinates(1 / Math.Sqrt(length), -2 * Math.PI * (k - (length / 2)) * (x - (length / 2)) / length);
+            for (int x = 0; x < length; x++)
+            {
+                sum += image[x] * Complex.FromPolarCoordinates(1 / Math.Sqrt(length), -2 * Math.PI * (k - (length / 2)) * (x - (length / 2)) / length);
+            }
             Assert.InRange((sum - line[k]).Magnitude, 0, 1e-12);
         }
         fft.Inverse(line);

@@ -20,7 +20,8 @@ public sealed class FileImportTests : IDisposable
         float[] values = [.. Enumerable.Range(0, 12).SelectMany(i => (float[])[i, -i])];
         byte[] data = new byte[96];
         Buffer.BlockCopy(values, 0, data, 0, 96);
-        ArrayData array = Measurement(Import.ReadMeasurement(MeasurementKind.MultiCoil, data, [.. "# Dimensions\n"u8, .. System.Text.Encoding.ASCII.GetBytes(sizes + "\n")], false));
+        ArrayData array = Measurement(Import.ReadMeasurement(
+            MeasurementKind.MultiCoil, data, [.. "# Dimensions\n"u8, .. System.Text.Encoding.ASCII.GetBytes(sizes + "\n")], false));
         Assert.Equal([2, rows, columns], array.Shape);
         // Coil 0: x = 0, 1, 2 at y = 0 are samples 0, 1, 2; at y = 1 they are 3, 4, 5.
         Assert.Equal([0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11], Enumerable.Range(0, 12).Select(i => array.Values[2 * i]));
@@ -31,10 +32,14 @@ public sealed class FileImportTests : IDisposable
     public void Other_arrays_of_BART_are_refused(string sizes)
     {
         byte[] header = [.. "# Dimensions\n"u8, .. System.Text.Encoding.ASCII.GetBytes(sizes + "\n")];
-        Assert.Contains("BART", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "BART", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false)).Message,
+            StringComparison.Ordinal);
     }
 
-    /// <remarks>Two samples of three spokes by two coils: sample s of spoke p of coil c is number s + 2 p + 6 c, at (s, p) in cycles per field of view less (5, 2).</remarks>
+    /// <remarks>
+    /// Two samples of three spokes by two coils: sample s of spoke p of coil c is number s + 2 p + 6 c, at (s, p) in cycles per field of view less (5, 2).
+    /// </remarks>
     [Fact]
     public void BART_s_trajectory_is_that_of_its_k_space()
     {
@@ -50,28 +55,32 @@ public sealed class FileImportTests : IDisposable
         // Two frames with one trajectory, and with one each.
         header = [.. "# Dimensions\n1 2 3 1 1 1 1 1 1 1 2\n"u8];
         Assert.Equal([2, 1, 6], Measurement(Import.ReadMeasurement(MeasurementKind.MultiCoil, data, header, false, trajectory)).Shape);
-        Assert.Equal([2, 6, 2], Import.ReadMeasurement(MeasurementKind.MultiCoil, data, header, false, [.. trajectory, .. trajectory]).Files["trajectory"].Array.Shape);
+        Assert.Equal(
+            [2, 6, 2], Import.ReadMeasurement(MeasurementKind.MultiCoil, data, header, false, [.. trajectory, .. trajectory]).Files["trajectory"].Array.Shape);
     }
 
     [Fact]
     public void BART_s_k_space_with_a_first_dimension_of_1_is_Cartesian_with_a_warning_or_has_a_trajectory()
     {
         byte[] header = [.. "# Dimensions\n1 3 2 2\n"u8];
-        Assert.Contains("samples and spokes", Assert.Single(Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false).Origin.Remarks), StringComparison.Ordinal);
+        Assert.Contains(
+            "samples and spokes", Assert.Single(Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false).Origin.Remarks),
+            StringComparison.Ordinal);
         Assert.Empty(Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], [.. "# Dimensions\n3 1 2 2\n"u8], false).Origin.Remarks);
     }
 
     [Theory]
     [InlineData("3 2 1 2", 144, 0, "here the first is 3")]
     [InlineData("1 2 3 2", 120, 0, "144 bytes; the file 'trajectory' has 120")]
-    [InlineData("1 2 3 2", 144, 1, "positions are real")]
+    [InlineData("1 2 3 2", 144, 1, "positions must be real")]
     [InlineData("1 2 3 2", 144, 4, "0 as the third coordinate")]
     public void Trajectories_that_are_not_BART_s_are_refused(string sizes, int bytes, int wrong, string reason)
     {
         float[] values = new float[bytes / 4];
         values[wrong] = 1;
         byte[] header = [.. "# Dimensions\n"u8, .. System.Text.Encoding.ASCII.GetBytes(sizes + "\n")];
-        InvalidMeasurementException error = Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false, Bytes(values)));
+        InvalidMeasurementException error = Assert.Throws<InvalidMeasurementException>(() =>
+            Import.ReadMeasurement(MeasurementKind.MultiCoil, new byte[96], header, false, Bytes(values)));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
     }
 
@@ -80,14 +89,17 @@ public sealed class FileImportTests : IDisposable
     {
         byte[] file = new byte[2048];
         "MATLAB 5.0 MAT-file, Platform: GLNXA64"u8.CopyTo(file);
-        Assert.Contains("MATLAB", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "MATLAB", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false)).Message,
+            StringComparison.Ordinal);
         Assert.Contains("MATLAB", Assert.Throws<InvalidMeasurementException>(() => Import.Read("mask", file)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void BART_s_real_file_is_the_npy_of_it()
     {
-        ImportedMeasurement read = Import.ReadMeasurement(MeasurementKind.MultiCoil, RawData.Read("bart_brain8ch", "full.cfl"), RawData.Read("bart_brain8ch", "full.hdr"), false);
+        ImportedMeasurement read = Import.ReadMeasurement(
+            MeasurementKind.MultiCoil, RawData.Read("bart_brain8ch", "full.cfl"), RawData.Read("bart_brain8ch", "full.hdr"), false);
         ArrayData expected = Npy.Read(RawData.Read("converted", "brain8ch_full_230x180.npy"), 1 << 22);
         Assert.Equal(expected.Shape, Measurement(read).Shape);
         Assert.True(RawData.Distance(expected.Values, Measurement(read).Values) < 1e-6);
@@ -111,10 +123,13 @@ public sealed class FileImportTests : IDisposable
     public void Raw_data_say_which_problem_they_are_for(MeasurementKind kind, string word)
     {
         byte[] file = RawData.Read("converted", "brain8ch_fastmri_style.h5");
-        Assert.Contains(word, Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(kind, file, null, false)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            word, Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(kind, file, null, false)).Message, StringComparison.Ordinal);
     }
 
-    /// <remarks>An image of one pixel of 5 has samples of magnitude 5 / √(rows columns) everywhere; the quantile of its magnitudes is what is divided by.</remarks>
+    /// <remarks>
+    /// An image of one pixel of 5 has samples of magnitude 5 / √(rows columns) everywhere; the quantile of its magnitudes is what is divided by.
+    /// </remarks>
     [Fact]
     public void One_coil_is_scaled_to_the_images_of_models()
     {
@@ -136,7 +151,8 @@ public sealed class FileImportTests : IDisposable
     public void An_npz_holds_files_by_their_names()
     {
         ArrayData y = new([2, 4, 4], new float[64], IsComplex: true), maps = new([2, 4, 4], new float[64], IsComplex: true);
-        ImportedMeasurement read = Import.ReadMeasurement(MeasurementKind.MultiCoil, Npz.Write(new Dictionary<string, ArrayData> { ["kspace"] = y, ["maps"] = maps }), null, false);
+        ImportedMeasurement read = Import.ReadMeasurement(
+            MeasurementKind.MultiCoil, Npz.Write(new Dictionary<string, ArrayData> { ["kspace"] = y, ["maps"] = maps }), null, false);
         Assert.Equal(["maps", "measurement"], read.Files.Keys.Order());
         Assert.Equal("npz", read.Origin.Format);
     }
@@ -153,8 +169,12 @@ public sealed class FileImportTests : IDisposable
         Assert.Equal(1, Measurement(read).Values.Max(), 1e-6);
         Assert.True(Measurement(read).Values.Min() >= 0);
         Assert.Equal(Math.Min(0, image.Values.Min()), read.Origin.Offset);
-        for (int i = 0; i < image.Values.Length; i++) Assert.Equal(image.Values[i], (Measurement(read).Values[i] * read.Origin.Scale) + read.Origin.Offset, 1e-3);
-        Assert.Equal(DicomFile.NoKSpace, Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false)).Message);
+        for (int i = 0; i < image.Values.Length; i++)
+        {
+            Assert.Equal(image.Values[i], (Measurement(read).Values[i] * read.Origin.Scale) + read.Origin.Offset, 1e-3);
+        }
+        Assert.Equal(
+            DicomFile.NoKSpace, Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false)).Message);
         // Another DICOM image is put on the scale of the measurement.
         Assert.Equal(Measurement(read).Values, Import.Read("truth", file, read.Origin).Array.Values);
     }
@@ -174,7 +194,8 @@ public sealed class FileImportTests : IDisposable
     public void A_result_is_written_in_the_units_of_its_scan()
     {
         var origin = new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 4, Geometry = [new(new(0, 0, 0), new(1, 0, 0), new(0, 1, 0), 1, 1, 5)] };
-        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, [.. Enumerable.Range(0, 16).Select(i => i / 16f)]) with { Warnings = ["It may be wrong."] });
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(
+            _reader, Images(origin, [.. Enumerable.Range(0, 16).Select(i => i / 16f)]) with { Warnings = ["It may be wrong."] });
         Assert.Contains("It may be wrong.", System.Text.Encoding.Latin1.GetString(files[0].Bytes), StringComparison.Ordinal);
         Assert.Equal(["result-0000.dcm", "result.nii"], files.Select(file => file.Name));
         Assert.Equal(("new", "measurement", 1, 0), (report.Identifiers, report.Geometry, report.Instances, report.Remarks.Count));
@@ -190,7 +211,7 @@ public sealed class FileImportTests : IDisposable
         var origin = new MeasurementOrigin { Format = "dicom", Rows = 4, Columns = 4, Modality = "CT" };
         (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, new float[16]));
         Assert.Equal(["result.nii"], files.Select(file => file.Name));
-        Assert.Contains("no MR image", Assert.Single(report.Remarks), StringComparison.Ordinal);
+        Assert.Contains("not an MR image", Assert.Single(report.Remarks), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -198,7 +219,8 @@ public sealed class FileImportTests : IDisposable
     {
         ImportedMeasurement read = Import.ReadMeasurement(MeasurementKind.MultiCoil, RawData.Write("multi").File, null, false);
         float[] values = [.. Enumerable.Range(0, 12 * 48).Select(i => (i / 48) + (i % 48 / 100f))];
-        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(read.Origin, values) with { Slices = 12, Rows = 8, Columns = 6 });
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(
+            _reader, Images(read.Origin, values) with { Slices = 12, Rows = 8, Columns = 6 });
         Assert.Equal(("new", "measurement", 12), (report.Identifiers, report.Geometry, report.Instances));
         Assert.Empty(report.Remarks);
         RawData.InFolder(folder =>
@@ -208,7 +230,9 @@ public sealed class FileImportTests : IDisposable
                 import sys, pydicom
                 for i in range(12):
                     d = pydicom.dcmread(f"{sys.argv[1]}/result-{i:04}.dcm")
-                    print(d.InstanceNumber, d.EchoTime, d.EchoNumbers, d.RepetitionTime, d.FlipAngle, d.TemporalPositionIdentifier, d.NumberOfTemporalPositions, d.ImagePositionPatient[2], d.SeriesInstanceUID == pydicom.dcmread(f"{sys.argv[1]}/result-0000.dcm").SeriesInstanceUID)
+                    first = pydicom.dcmread(f"{sys.argv[1]}/result-0000.dcm")
+                    print(d.InstanceNumber, d.EchoTime, d.EchoNumbers, d.RepetitionTime, d.FlipAngle, d.TemporalPositionIdentifier,
+                          d.NumberOfTemporalPositions, d.ImagePositionPatient[2], d.SeriesInstanceUID == first.SeriesInstanceUID)
                 """;
             Assert.Equal(
                 Enumerable.Range(0, 12).Select(i => $"{i + 1} {(i < 6 ? 10 : 30)} {(i / 6) + 1} 500 70 {(i / 3 % 2) + 1} 2 {(6 * (i % 3)) - 6} True"),
@@ -224,7 +248,8 @@ public sealed class FileImportTests : IDisposable
                 """;
             // Pixels of 10 mm, rows along x, columns along y, slices 6 mm apart; RAS turns x and y over. The first pixel's centre is at (-40, -30, -6).
             Assert.Equal(
-                ["6 8 3 4 1 1 0 -10 0 40 -10 0 0 30 0 0 6 -6 0 0 0 1", string.Join(' ', Enumerable.Range(0, 12).Select(i => FormattableString.Invariant($"{(100.0 * i) + 13:0.0}")))],
+                ["6 8 3 4 1 1 0 -10 0 40 -10 0 0 30 0 0 6 -6 0 0 0 1",
+                    string.Join(' ', Enumerable.Range(0, 12).Select(i => FormattableString.Invariant($"{(100.0 * i) + 13:0.0}")))],
                 Judge.Python("nibabel", nifti, folder).Split('\n', StringSplitOptions.RemoveEmptyEntries));
             return 0;
         });
@@ -239,7 +264,9 @@ public sealed class FileImportTests : IDisposable
         Assert.Equal(["result-0000.dcm", "result-0001.dcm", "result.nii"], files.Select(file => file.Name));
         Assert.Empty(report.Remarks);
         // Four dimensions, 4 x 4 x 1 x 2, with an sform.
-        Assert.Equal([4, 4, 4, 1, 2, 1], [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(files[2].Bytes, 40 + (2 * i))), BitConverter.ToInt16(files[2].Bytes, 254)]);
+        Assert.Equal(
+            [4, 4, 4, 1, 2, 1],
+            [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(files[2].Bytes, 40 + (2 * i))), BitConverter.ToInt16(files[2].Bytes, 254)]);
     }
 
     /// <remarks>Slices at 0, 12 and 6 mm; those of a second echo in the same order.</remarks>
@@ -248,32 +275,63 @@ public sealed class FileImportTests : IDisposable
     {
         FrameGeometry[] geometry = [.. new[] { 0, 12, 6, 0, 12, 6 }.Select(z => new FrameGeometry(new(0, 0, z), new(1, 0, 0), new(0, 1, 0), 1, 1, 5))];
         var origin = new MeasurementOrigin { Format = "dicom", Rows = 4, Columns = 4, Geometry = geometry };
-        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, [.. Enumerable.Range(0, 96).Select(i => i / 16 / 100f)]) with { Slices = 6 });
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(
+            _reader, Images(origin, [.. Enumerable.Range(0, 96).Select(i => i / 16 / 100f)]) with { Slices = 6 });
         byte[] nifti = files[^1].Bytes;
-        Assert.Equal([4, 4, 4, 3, 2, 1], [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(nifti, 40 + (2 * i))), BitConverter.ToInt16(nifti, 254)]);
+        Assert.Equal(
+            [4, 4, 4, 3, 2, 1], [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(nifti, 40 + (2 * i))), BitConverter.ToInt16(nifti, 254)]);
         Assert.Equal([0, 2, 1, 3, 5, 4], Enumerable.Range(0, 6).Select(i => MathF.Round(BitConverter.ToSingle(nifti, 352 + (64 * i)))));
-        Assert.Contains("order of their places", Assert.Single(report.Remarks), StringComparison.Ordinal);
+        Assert.Contains("order of their positions", Assert.Single(report.Remarks), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Slices_whose_places_are_not_filled_in_are_no_repetitions()
     {
         var place = new FrameGeometry(new(0, 0, 0), new(1, 0, 0), new(0, 1, 0), 1, 1, 5);
-        var origin = new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 4, Geometry = [place, place, place, place], Details = [.. new[] { 0, 0, 1, 1 }.Select(volume => new FrameDetails { Volume = volume })] };
+        var origin = new MeasurementOrigin
+        {
+            Format = "ismrmrd",
+            Rows = 4,
+            Columns = 4,
+            Geometry = [place, place, place, place],
+            Details = [.. new[] { 0, 0, 1, 1 }.Select(volume => new FrameDetails { Volume = volume })],
+        };
         (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, new float[64]) with { Slices = 4 });
-        Assert.Equal([4, 4, 4, 2, 2, 0], [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(files[^1].Bytes, 40 + (2 * i))), BitConverter.ToInt16(files[^1].Bytes, 254)]);
-        Assert.Contains("no place in space", Assert.Single(report.Remarks), StringComparison.Ordinal);
+        Assert.Equal(
+            [4, 4, 4, 2, 2, 0],
+            [.. Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToInt16(files[^1].Bytes, 40 + (2 * i))), BitConverter.ToInt16(files[^1].Bytes, 254)]);
+        Assert.Contains("no position in space", Assert.Single(report.Remarks), StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_measurement_that_says_where_it_lies_lies_there_whatever_the_reference_of_its_sizes_says()
     {
-        FrameGeometry own = new(new(-20, -30, 5), new(1, 0, 0), new(0, 1, 0), 1, 1, 5), there = own with { Position = own.Position + new PatientVector(0, 0, 40) };
-        byte[] Reference(FrameGeometry geometry) => DicomSeries.Write(_reader, new DerivedSeries { Values = new float[16], Slices = 1, Rows = 4, Columns = 4, Geometry = [geometry], Solver = "none", SoftwareVersion = "1", Study = new StudyInformation { FrameOfReferenceUid = "1.2.9" } })[0];
-        foreach ((FrameGeometry reference, string source) in ((FrameGeometry, string)[])[(own, "reference"), (own with { Position = own.Position + new PatientVector(0.5, 0.5, 0) }, "reference"), (there, "measurement"), (own with { AlongRow = new(-1, 0, 0) }, "measurement")])
+        FrameGeometry own = new(new(-20, -30, 5), new(1, 0, 0), new(0, 1, 0), 1, 1, 5);
+        FrameGeometry there = own with { Position = own.Position + new PatientVector(0, 0, 40) };
+        byte[] Reference(FrameGeometry geometry) =>
+            DicomSeries.Write(
+                _reader,
+                new DerivedSeries
+                {
+                    Values = new float[16],
+                    Slices = 1,
+                    Rows = 4,
+                    Columns = 4,
+                    Geometry = [geometry],
+                    Solver = "none",
+                    SoftwareVersion = "1",
+                    Study = new StudyInformation { FrameOfReferenceUid = "1.2.9" },
+                })[0];
+        (FrameGeometry, string)[] cases =
+        [
+            (own, "reference"), (own with { Position = own.Position + new PatientVector(0.5, 0.5, 0) }, "reference"), (there, "measurement"),
+            (own with { AlongRow = new(-1, 0, 0) }, "measurement"),
+        ];
+        foreach ((FrameGeometry reference, string source) in cases)
         {
             var origin = new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 4, Geometry = [own], FrameOfReferenceUid = "1.2.7" };
-            (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, new float[16]) with { Reference = Reference(reference) });
+            (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(
+                _reader, Images(origin, new float[16]) with { Reference = Reference(reference) });
             DicomImage written = DicomFile.Read(_reader, files[0].Bytes);
             Assert.Equal(source, report.Geometry);
             Assert.Equal(source == "reference" ? (reference, "1.2.9") : (own, "1.2.7"), (written.Frames[0].Geometry, written.FrameOfReferenceUid));
@@ -286,7 +344,14 @@ public sealed class FileImportTests : IDisposable
     {
         byte[] reference = DicomSeeds.File("mr-signed"); // TE 4.6, TR 500
         FrameDetails[] details = [new() { Volume = 0, EchoTimeMs = 10 }, new() { Volume = 1, EchoTimeMs = double.NaN }];
-        DerivedSeries series = DicomSeriesTests.Series() with { Values = new float[384], Slices = 2, Reference = reference, Geometry = DicomSeriesTests.Geometry()[..2], Details = details };
+        DerivedSeries series = DicomSeriesTests.Series() with
+        {
+            Values = new float[384],
+            Slices = 2,
+            Reference = reference,
+            Geometry = DicomSeriesTests.Geometry()[..2],
+            Details = details,
+        };
         IReadOnlyList<byte[]> files = DicomSeries.Write(_reader, series);
         RawData.InFolder(folder =>
         {
@@ -309,7 +374,11 @@ public sealed class FileImportTests : IDisposable
         byte[] array = Npy.Write(new ArrayData([2, 4, 4], new float[64], IsComplex: true));
         foreach (byte[] file in (byte[][])[array, RawData.Write("tiny_fastmri").File])
         {
-            Assert.Contains("vendorConvention", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false, convention: VendorConvention.Siemens)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "vendorConvention",
+                Assert.Throws<InvalidMeasurementException>(() =>
+                    Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false, convention: VendorConvention.Siemens)).Message,
+                StringComparison.Ordinal);
             Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false, convention: VendorConvention.None);
         }
     }
@@ -334,10 +403,13 @@ public sealed class FileImportTests : IDisposable
     public void Pixels_of_a_known_size_without_a_place_are_written_as_large_as_they_are()
     {
         var origin = new MeasurementOrigin { Format = "fastmri", Rows = 4, Columns = 4, PixelMm = (2.1875, 1.5, 5), Geometry = [null] };
-        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(_reader, Images(origin, [.. Enumerable.Range(0, 16).Select(i => i / 16f)]));
+        (IReadOnlyList<DerivedFile> files, DerivedReport report) = DerivedFiles.Write(
+            _reader, Images(origin, [.. Enumerable.Range(0, 16).Select(i => i / 16f)]));
         Assert.Equal("unknown", report.Geometry);
         DicomImage dicom = DicomFile.Read(_reader, files[0].Bytes);
-        Assert.Equal((2.1875, 1.5, 5.0), (dicom.Frames[0].Geometry!.RowSpacingMm, dicom.Frames[0].Geometry!.ColumnSpacingMm, dicom.Frames[0].Geometry!.SliceThicknessMm!.Value));
+        Assert.Equal(
+            (2.1875, 1.5, 5.0),
+            (dicom.Frames[0].Geometry!.RowSpacingMm, dicom.Frames[0].Geometry!.ColumnSpacingMm, dicom.Frames[0].Geometry!.SliceThicknessMm!.Value));
         byte[] nifti = files[1].Bytes;
         Assert.Equal([1.5f, 2.1875f, 5f], Enumerable.Range(1, 3).Select(i => BitConverter.ToSingle(nifti, 76 + (4 * i))));
         Assert.Equal((0, 0), (BitConverter.ToInt16(nifti, 252), BitConverter.ToInt16(nifti, 254)));

@@ -10,7 +10,8 @@ internal static class Fixtures
     internal static IEnumerable<string> Names(params string[] extensions) => NamesIn("", extensions);
 
     internal static IEnumerable<string> NamesIn(string folder, params string[] extensions) =>
-        Directory.EnumerateFiles(Path.Combine(Folder, folder)).Select(path => Path.GetFileName(path)).Where(name => extensions.Any(name.EndsWith)).Order(StringComparer.Ordinal);
+        Directory.EnumerateFiles(Path.Combine(Folder, folder)).Select(path => Path.GetFileName(path)).Where(name =>
+            extensions.Any(name.EndsWith)).Order(StringComparer.Ordinal);
 
     internal static float[] Picture(int channels)
     {

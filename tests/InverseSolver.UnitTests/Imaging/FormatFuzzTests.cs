@@ -33,7 +33,8 @@ public sealed class FormatFuzzTests
         ("dicom-jpeg-ls", () => DicomSeeds.File("mr-unsigned", "dcmcjpls +el"), ReadDicom),
         ("dicom-enhanced", () => DicomSeeds.File("enhanced"), ReadDicom),
         ("dicom-fragments", Fragments, ReadDicom),
-        ("dicom-reference", () => DicomSeeds.File("mr-signed"), (reader, file) => DicomSeries.Write(reader, DicomSeriesTests.Series() with { Reference = file })),
+        ("dicom-reference", () => DicomSeeds.File("mr-signed"),
+            (reader, file) => DicomSeries.Write(reader, DicomSeriesTests.Series() with { Reference = file })),
         ("nifti", () => Fixtures.Read("big-endian.nii"), (_, file) => Nifti.Read(file, Elements)),
         ("nifti-gz", () => Fixtures.Read("sform.nii.gz"), (_, file) => Nifti.Read(file, Elements)),
     ];

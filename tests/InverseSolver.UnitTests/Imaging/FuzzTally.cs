@@ -1,10 +1,11 @@
 using System.Diagnostics;
+using System.Globalization;
 using InverseSolver.Imaging;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Imaging;
 
-/// <summary>What became of damaged files.</summary>
+/// <summary>The outcomes for damaged files.</summary>
 /// <param name="name">Of the first file and the random numbers.</param>
 /// <param name="time">The most time that the reader has for a file.</param>
 /// <param name="folder">Where the counts go as they grow, and the files that ended the reader or were neither read nor refused; null for nowhere.</param>
@@ -54,8 +55,10 @@ internal sealed class FuzzTally(string name, TimeSpan time, string? folder)
         if (folder is not null) File.AppendAllText(Path.Combine(folder, "counts.log"), $"{DateTime.UtcNow:s} {this}\n");
     }
 
-    public override string ToString() => FormattableString.Invariant(
-        $"{name}: {_files} files, {_read} read, {Refused} refused, reader ended by {_ended} ({_late} late), out of memory without ending {_failed}, longest {_longest.TotalSeconds:F2} s, {PeakKilobytes / 1024} MiB at most, {Stopwatch.GetElapsedTime(_start).TotalSeconds:F0} s");
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{name}: {_files} files, {_read} read, {Refused} refused, reader ended by {_ended} ({_late} late), out of memory without ending {_failed}, "
+            + $"longest {_longest.TotalSeconds:F2} s, {PeakKilobytes / 1024} MiB at most, {Stopwatch.GetElapsedTime(_start).TotalSeconds:F0} s");
 
     private void Count(TimeSpan took, byte[] file, bool ended, bool unreadable)
     {

@@ -8,7 +8,8 @@ public class HostileInputTests
     private static readonly ImageLimits Limits = new(1_000_000);
 
     public static TheoryData<string> Files =>
-        [.. Fixtures.Names(".png", ".jpg", ".tif", ".webp", ".npy", ".nii", ".gz").Except(["transparent.png", "two-pages.tif", "animated.webp", "nan.tif", "lab.tif", "record.npy", "text.npy", "object.npy"])];
+        [.. Fixtures.Names(".png", ".jpg", ".tif", ".webp", ".npy", ".nii", ".gz").Except(
+            ["transparent.png", "two-pages.tif", "animated.webp", "nan.tif", "lab.tif", "record.npy", "text.npy", "object.npy"])];
 
     [Theory, MemberData(nameof(Files))]
     public void A_truncated_file_is_refused_unless_all_its_values_are_there(string name)

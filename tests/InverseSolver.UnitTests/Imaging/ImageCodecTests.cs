@@ -38,7 +38,9 @@ public class ImageCodecTests
         Assert.Equal(
             Pixels(channels).Select(at =>
             {
-                float value = depth == 16 ? ((Sample(at) * 255) + at.X) / 65535f : depth == 8 ? Sample(at) / 255f : (Sample(at) >> (8 - depth)) / (float)((1 << depth) - 1);
+                float value = depth == 16 ? ((Sample(at) * 255) + at.X) / 65535f
+                    : depth == 8 ? Sample(at) / 255f
+                    : (Sample(at) >> (8 - depth)) / (float)((1 << depth) - 1);
                 return bits < 0 ? (255 - Sample(at)) / 255f : value;
             }),
             image.Values);
@@ -53,7 +55,9 @@ public class ImageCodecTests
     {
         Image image = Read(name);
         Assert.Equal((channels, Height, Width, 32), (image.Channels, image.Height, image.Width, image.BitDepth));
-        Assert.Equal(Pixels(channels).Select(at => name.StartsWith("float64", StringComparison.Ordinal) ? (float)((Sample(at) - 100) / 50.0) : (Sample(at) - 100) / 50f), image.Values);
+        Assert.Equal(
+            Pixels(channels).Select(at => name.StartsWith("float64", StringComparison.Ordinal) ? (float)((Sample(at) - 100) / 50.0) : (Sample(at) - 100) / 50f),
+            image.Values);
         Assert.True(image.Values.Min() < -1 && image.Values.Max() > 1);
     }
 

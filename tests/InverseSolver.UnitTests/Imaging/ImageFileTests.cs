@@ -156,7 +156,12 @@ public class ImageFileTests
         float[] expected = Fixtures.Picture(3);
         Parallel.For(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
         {
-            if (i % 3 == 0) Assert.Contains("transparent", Assert.Throws<InvalidMeasurementException>(() => ImageFile.Read(Fixtures.Read("transparent.png"), Limits)).Message, StringComparison.Ordinal);
+            if (i % 3 == 0)
+            {
+                Assert.Contains(
+                    "transparent", Assert.Throws<InvalidMeasurementException>(() => ImageFile.Read(Fixtures.Read("transparent.png"), Limits)).Message,
+                    StringComparison.Ordinal);
+            }
             else if (i % 3 == 1) Assert.Equal(expected, ImageFile.Read(Fixtures.Read("lossless.webp"), Limits).Values);
             else Assert.Equal(expected, ImageFile.Read(ImageFile.WritePng(new Image(3, 3, 5, expected)), Limits).Values);
         });

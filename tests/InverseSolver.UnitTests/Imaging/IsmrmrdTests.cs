@@ -25,16 +25,16 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("zero_fill", "filled with zeros along the phase-encoding direction, from 20 to 26")]
     [InlineData("left_out", "2 phase-correction acquisitions left out")]
     [InlineData("reversed_asymmetric", "Lines that were measured backwards are turned")]
-    [InlineData("reversed_asymmetric_turned", "measured backwards is around sample 23, which is taken as their centre; their center_sample is 10")]
-    [InlineData("wrong_centre", "around phase-encoding step 4, which is taken as its centre; the header says 10")]
-    [InlineData("missing_centre", "around phase-encoding step 4, which is taken as its centre; the header names none")]
-    [InlineData("no_limits", "around phase-encoding step 4, which is taken as its centre; the header names none")]
-    [InlineData("zero_centre", "names no central phase-encoding step; 10 is taken")]
-    [InlineData("centre_off_by_one", "With the central phase-encoding step 9 lines would lie outside the encoded matrix; 10 is taken")]
-    [InlineData("center_sample_zero", "center_sample of the readouts is 0, which says nothing; sample 24")]
-    [InlineData("one_of_two_partitions", "the scan is taken as 2-D")]
+    [InlineData("reversed_asymmetric_turned", "measured backwards is around sample 23, which is used as their centre; their center_sample is 10")]
+    [InlineData("wrong_centre", "around phase-encoding step 4, which is used as its centre; the header says 10")]
+    [InlineData("missing_centre", "around phase-encoding step 4, which is used as its centre; the header names none")]
+    [InlineData("no_limits", "around phase-encoding step 4, which is used as its centre; the header names none")]
+    [InlineData("zero_centre", "names no central phase-encoding step; 10 is used")]
+    [InlineData("centre_off_by_one", "With the central phase-encoding step 9 lines would lie outside the encoded matrix; 10 is used")]
+    [InlineData("center_sample_zero", "center_sample of the readouts is 0, which is not plausible; sample 24")]
+    [InlineData("one_of_two_partitions", "the scan is treated as 2-D")]
     [InlineData("nearly_whole", null)]
-    [InlineData("more_lines", "more than the header's matrix of 18; 20 are taken")]
+    [InlineData("more_lines", "than the header's matrix of 18; 20 are assumed")]
     [InlineData("body_coil", "20 lines of another number of coils than the header's 4 receiver channels left out")]
     [InlineData("metres", "perhaps it is in metres")]
     [InlineData("integrated", "7 separate calibration lines, and 3 of the image between them")]
@@ -43,7 +43,7 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("epi_flat", "no phase correction is applied.")]
     [InlineData("no_recon_field", "no reconstructed field of view")]
     [InlineData("metres_slab", "x 0.005 mm is too small")]
-    [InlineData("impossible_centre", "step 10, which has the most energy, is taken")]
+    [InlineData("impossible_centre", "step 10, which has the most energy, is used")]
     [InlineData("volume_partial", "of 6 partitions 2 to 5 are measured")]
     [InlineData("fastmri_positions", null)]
     [InlineData("fastmri_positions_without_mask", null)]
@@ -122,7 +122,9 @@ public sealed class IsmrmrdTests : IDisposable
         Assert.Equal(default, FastMriFile.Read(_reader, file).PixelMm);
     }
 
-    /// <remarks>Of integrated calibration the lines that are also the image's complete the block; a calibration scan of its own is not mixed with the image.</remarks>
+    /// <remarks>
+    /// Of integrated calibration the lines that are also the image's complete the block; a calibration scan of its own is not mixed with the image.
+    /// </remarks>
     [Theory, InlineData("calibration"), InlineData("integrated"), InlineData("integrated_unflagged")]
     public void Calibration_lines_stay_apart_from_the_image(string scan)
     {
@@ -201,11 +203,15 @@ public sealed class IsmrmrdTests : IDisposable
         Assert.InRange(RawData.Distance(Npz.Read(expected, "trajectory", 1 << 20).Values, read.Trajectory!), 0, 1e-6);
         if (unit is not null)
         {
-            Assert.Contains("trajectoryUnit", Assert.Throws<InvalidMeasurementException>(() => RawMriFile.Read(_reader, file)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "trajectoryUnit", Assert.Throws<InvalidMeasurementException>(() => RawMriFile.Read(_reader, file)).Message, StringComparison.Ordinal);
             return;
         }
 
-        Assert.Contains("its unit is another one", Assert.Throws<InvalidMeasurementException>(() => RawMriFile.Read(_reader, file, RawTrajectoryUnit.CyclesPerPixel)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the stated unit is wrong",
+            Assert.Throws<InvalidMeasurementException>(() => RawMriFile.Read(_reader, file, RawTrajectoryUnit.CyclesPerPixel)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -213,7 +219,11 @@ public sealed class IsmrmrdTests : IDisposable
     {
         (byte[] file, _) = RawData.Write("frames");
         IReadOnlyList<RawMriFrame> frames = IsmrmrdFile.Read(_reader, file).FrameList;
-        Assert.Equal([.. from contrast in Enumerable.Range(0, 2) from repetition in Enumerable.Range(0, 2) from slice in Enumerable.Range(0, 3) select (contrast, repetition, slice)],
+        Assert.Equal(
+            [.. from contrast in Enumerable.Range(0, 2)
+                from repetition in Enumerable.Range(0, 2)
+                from slice in Enumerable.Range(0, 3)
+                select (contrast, repetition, slice)],
             frames.Select(frame => (frame.Contrast, frame.Repetition, frame.Slice)));
         // Pixels of 10 mm; the pixel (12, 10) is at (10, 20, 30 - 6 slice); rows grow along y, columns along x.
         for (int i = 0; i < 12; i++)
@@ -237,16 +247,27 @@ public sealed class IsmrmrdTests : IDisposable
         Assert.InRange(RawData.Distance(Npz.Read(expected, "kspace", 1 << 20).Values, read.KSpace), 0, 1e-6);
         Assert.Equal([.. Enumerable.Range(0, 12).Select(i => (6.0 * (i % 3)) - 6)], read.FrameList.Select(frame => frame.Geometry!.Position.Z));
         Assert.Equal([.. Enumerable.Range(0, 12).Select(i => i % 3)], read.FrameList.Select(frame => frame.Slice));
-        Assert.Equal("The slices are in the order of their places, not of the file's counters.", Assert.Single(read.Routine));
+        Assert.Equal("The slices are in the order of their positions, not of the file's counters.", Assert.Single(read.Routine));
         Assert.Empty(read.Remarks);
         for (int i = 0; i < 12; i++)
         {
             Assert.Equal(
-                new FrameDetails { Volume = i / 3, EchoNumber = (i / 6) + 1, EchoTimeMs = i < 6 ? 10 : 30, TemporalPosition = (i / 3 % 2) + 1, TemporalPositions = 2 }, read.FrameList[i].Details);
+                new FrameDetails
+                {
+                    Volume = i / 3,
+                    EchoNumber = (i / 6) + 1,
+                    EchoTimeMs = i < 6 ? 10 : 30,
+                    TemporalPosition = (i / 3 % 2) + 1,
+                    TemporalPositions = 2,
+                },
+                read.FrameList[i].Details);
         }
     }
 
-    /// <summary>Lists of TE, TI and flip angles ("-": none), the counters of the images' contrasts, repetitions and sets, and TE, TI and flip angle of each ("?": varies and is not known, "-": as the scan).</summary>
+    /// <summary>
+    /// Lists of TE, TI and flip angles ("-": none), the counters of the images' contrasts, repetitions and sets, and TE, TI and flip angle of each ("?": varies
+    /// and is not known, "-": as the scan).
+    /// </summary>
     [Theory]
     [InlineData("10,30", "-", "20", "000 100", "10 30", "- -", "- -")]
     [InlineData("10,30", "-", "20", "100", "30", "-", "-")]
@@ -258,12 +279,17 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("10", "-", "5,15", "000 001", "- -", "- -", "? ?")]
     [InlineData("10", "-", "5,15,25", "000 001", "- -", "- -", "- -")]
     [InlineData("0,30", "-", "20", "000 100", "? 30", "- -", "- -")]
-    public void Lists_of_a_header_go_to_the_contrasts(string te, string ti, string flip, string images, string echoTimes, string inversionTimes, string flipAngles)
+    public void Lists_of_a_header_go_to_the_contrasts(
+        string te, string ti, string flip, string images, string echoTimes, string inversionTimes, string flipAngles)
     {
         string Elements(string name, string list) => list == "-" ? "" : string.Concat(list.Split(',').Select(value => $"<{name}>{value}</{name}>"));
-        var lists = SequenceLists.Read(System.Xml.Linq.XElement.Parse($"<h><sequenceParameters>{Elements("TE", te)}{Elements("TI", ti)}{Elements("flipAngle_deg", flip)}</sequenceParameters></h>"));
+        var lists = SequenceLists.Read(System.Xml.Linq.XElement.Parse(
+            $"<h><sequenceParameters>{Elements("TE", te)}{Elements("TI", ti)}{Elements("flipAngle_deg", flip)}</sequenceParameters></h>"));
         List<string> remarks = [];
-        FrameDetails?[] details = lists.Describe([.. images.Split(' ').Select(counters => new Acquisition { Contrast = counters[0] - '0', Repetition = counters[1] - '0', Set = counters[2] - '0' })], remarks);
+        FrameDetails?[] details = lists.Describe(
+            [.. images.Split(' ').Select(counters =>
+                new Acquisition { Contrast = counters[0] - '0', Repetition = counters[1] - '0', Set = counters[2] - '0' })],
+            remarks);
         string Text(double? value) => value is double.NaN ? "?" : value?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "-";
         Assert.Equal(echoTimes, string.Join(' ', details.Select(one => Text(one!.EchoTimeMs))));
         Assert.Equal(inversionTimes, string.Join(' ', details.Select(one => Text(one!.InversionTimeMs))));
@@ -274,11 +300,15 @@ public sealed class IsmrmrdTests : IDisposable
     [Fact]
     public void Sets_and_contrasts_that_are_no_echoes_are_numbered_apart()
     {
-        FrameDetails?[] Of(string xml, params Acquisition[] images) => SequenceLists.Read(System.Xml.Linq.XElement.Parse($"<h><sequenceParameters>{xml}</sequenceParameters></h>")).Describe(images, []);
+        FrameDetails?[] Of(string xml, params Acquisition[] images) =>
+            SequenceLists.Read(System.Xml.Linq.XElement.Parse($"<h><sequenceParameters>{xml}</sequenceParameters></h>")).Describe(images, []);
         Assert.Equal([1, 2], Of("<TE>10</TE>", new Acquisition(), new Acquisition { Set = 3 }).Select(one => one!.AcquisitionNumber));
         FrameDetails?[] inverted = Of("<TI>100</TI><TI>900</TI>", new Acquisition(), new Acquisition { Contrast = 1 });
         Assert.Equal([(1, null), (2, null)], inverted.Select(one => (one!.AcquisitionNumber, one.EchoNumber)));
-        Assert.Equal([(1, 1), (2, 1), (1, 2), (2, 2)], Of("", new Acquisition(), new Acquisition { Phase = 1 }, new Acquisition { Contrast = 1 }, new Acquisition { Contrast = 1, Phase = 1 }).Select(one => (one!.TemporalPosition, one.EchoNumber)));
+        Assert.Equal(
+            [(1, 1), (2, 1), (1, 2), (2, 2)],
+            Of("", new Acquisition(), new Acquisition { Phase = 1 }, new Acquisition { Contrast = 1 }, new Acquisition { Contrast = 1, Phase = 1 }).Select(
+                one => (one!.TemporalPosition, one.EchoNumber)));
         Assert.Null(Assert.Single(Of("<TE>10</TE><TE>30</TE>", new Acquisition())));
     }
 
@@ -297,7 +327,8 @@ public sealed class IsmrmrdTests : IDisposable
         float[][] images = [.. Enumerable.Range(0, read.Frames).Select(frame => RawData.RootSumOfSquares(read, frame))];
         int bright = Enumerable.Range(0, read.Frames).MaxBy(frame => images[frame].Max()), pixel = Array.IndexOf(images[bright], images[bright].Max());
         FrameGeometry frame = read.FrameList[bright].Geometry!;
-        PatientVector place = frame.Position + (pixel / read.Columns * frame.RowSpacingMm * frame.AlongColumn) + (pixel % read.Columns * frame.ColumnSpacingMm * frame.AlongRow);
+        PatientVector place = frame.Position + (pixel / read.Columns * frame.RowSpacingMm * frame.AlongColumn)
+            + (pixel % read.Columns * frame.ColumnSpacingMm * frame.AlongRow);
         double off = (place - new PatientVector(truth[0], truth[1], truth[2])).Norm;
         Assert.InRange(off, turned ? 0 : 70, turned ? 1e-3 : 80);
         const string applied = "vendor convention applied, not verified on a scan of this site", not = "vendor convention not applied";
@@ -355,7 +386,7 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("long-line", "reaches beyond the encoded matrix of 48")]
     [InlineData("no-image", "no lines of an image")]
     [InlineData("coils-differ", "different numbers of coils")]
-    [InlineData("short-data", "another number of samples than its header says")]
+    [InlineData("short-data", "another number of samples than its header states")]
     [InlineData("no-encoding", "no encoding")]
     [InlineData("other-encoding", "an encoding that its header does not describe")]
     [InlineData("not-finite", "not finite")]
@@ -372,7 +403,7 @@ public sealed class IsmrmrdTests : IDisposable
     [InlineData("doctype", "has a document type")]
     [InlineData("not-xml", "not well-formed")]
     [InlineData("huge-matrix", "at most 16777216 are allowed")]
-    [InlineData("odd-recon", "does not go with the encoded one")]
+    [InlineData("odd-recon", "is inconsistent with the encoded one")]
     [InlineData("external", "no dataset")]
     [InlineData("claim", "at most 16777216 are allowed")]
     public void What_cannot_be_read_is_refused_with_its_reason(string scan, string reason)

@@ -19,14 +19,16 @@ public class LanczosTests
     }
 
     [Fact]
-    public void Rows_and_columns_are_not_mistaken_for_each_other() => Assert.Equal([1, 3, 5, 7, 2, 4, 6, 8], Lanczos.Resize([1, 3, 5, 7, 2, 4, 6, 8], 2, 4, 2, 4));
+    public void Rows_and_columns_are_not_mistaken_for_each_other() =>
+        Assert.Equal([1, 3, 5, 7, 2, 4, 6, 8], Lanczos.Resize([1, 3, 5, 7, 2, 4, 6, 8], 2, 4, 2, 4));
 
     [Fact]
     public void What_is_finer_than_the_new_pixels_is_averaged_away()
     {
         float[] values = [.. Enumerable.Range(0, 64 * 64).Select(i => (float)(i % 2))];
         float[] resized = Lanczos.Resize(values, 64, 64, 16, 16);
-        Assert.All(Enumerable.Range(0, 256).Where(i => i % 16 is >= 3 and < 13), i => Assert.Equal(0.5f, resized[i], 0.02f)); // at its ends a line goes on with its last pixel
+        // at its ends a line goes on with its last pixel
+        Assert.All(Enumerable.Range(0, 256).Where(i => i % 16 is >= 3 and < 13), i => Assert.Equal(0.5f, resized[i], 0.02f));
     }
 
     private static float Wave(int at, int size) => MathF.Cos(MathF.PI * 3 * (at + 0.5f) / size);

@@ -21,8 +21,8 @@ public sealed class NiftiImportTests : IDisposable
         select (order, against));
 
     /// <remarks>
-    /// Each voxel's value is its place: 100 right + 10 front + crown + 1000, all in mm. Wherever it comes to lie in the measurement, the geometry must say the same place; rows and
-    /// columns must run as displays have them; and the result's file must have it where it was.
+    /// Each voxel's value is its place: 100 right + 10 front + crown + 1000, all in mm. Wherever it comes to lie in the measurement, the geometry must say the
+    /// same place; rows and columns must run as displays have them; and the result's file must have it where it was.
     /// </remarks>
     [Theory, MemberData(nameof(Axes))]
     public void Every_orientation_is_shown_upright_and_written_back_as_it_was(string order, int against)
@@ -44,7 +44,8 @@ public sealed class NiftiImportTests : IDisposable
         for (int i = 0; i < measured.Values.Length; i++)
         {
             FrameGeometry place = read.Origin.Geometry![i / (rows * columns)]!;
-            PatientVector at = place.Position + (i % columns * place.ColumnSpacingMm * place.AlongRow) + (i / columns % rows * place.RowSpacingMm * place.AlongColumn);
+            PatientVector at = place.Position + (i % columns * place.ColumnSpacingMm * place.AlongRow)
+                + (i / columns % rows * place.RowSpacingMm * place.AlongColumn);
             Assert.Equal(1000 - (100 * at.X) - (10 * at.Y) + at.Z, (measured.Values[i] * read.Origin.Scale) + read.Origin.Offset, 1e-2);
         }
 
@@ -99,9 +100,15 @@ public sealed class NiftiImportTests : IDisposable
         Refused("second file (.img)", pair);
         Refused("Analyze", analyze);
         Refused("NIfTI-2", second);
-        Assert.Contains("(.hdr and .img)", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.Image, new byte[96], pair, false)).Message, StringComparison.Ordinal);
-        Assert.Contains("no k-space", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false)).Message, StringComparison.Ordinal);
-        Assert.Contains("truth or the reference only", Assert.Throws<InvalidMeasurementException>(() => Import.Read("mask", file)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "(.hdr and .img)",
+            Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.Image, new byte[96], pair, false)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "not k-space", Assert.Throws<InvalidMeasurementException>(() => Import.ReadMeasurement(MeasurementKind.MultiCoil, file, null, false)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "truth or the reference", Assert.Throws<InvalidMeasurementException>(() => Import.Read("mask", file)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,7 +160,9 @@ public sealed class NiftiImportTests : IDisposable
         Assert.Contains("NIfTI reference", Assert.Single(report.Remarks), StringComparison.Ordinal);
         // RAS to LPS: x and y are turned over.
         FrameGeometry place = DicomFile.Read(_reader, files[1].Bytes).Frames[0].Geometry!;
-        Assert.Equal((new PatientVector(-10, -20, 33), new PatientVector(1, 0, 0), new PatientVector(0, 1, 0), 2.0, 1.5), (place.Position, place.AlongRow, place.AlongColumn, place.RowSpacingMm, place.ColumnSpacingMm));
+        Assert.Equal(
+            (new PatientVector(-10, -20, 33), new PatientVector(1, 0, 0), new PatientVector(0, 1, 0), 2.0, 1.5),
+            (place.Position, place.AlongRow, place.AlongColumn, place.RowSpacingMm, place.ColumnSpacingMm));
         Volume after = Nifti.Read(files[^1].Bytes, 24);
         Assert.Equal(Nifti.Read(reference, 24).Affine, after.Affine);
 
@@ -164,7 +173,10 @@ public sealed class NiftiImportTests : IDisposable
         Assert.Contains("other sizes", other.Remarks[0], StringComparison.Ordinal);
         Assert.Contains("hold placeholders", other.Remarks[1], StringComparison.Ordinal);
         reference[254] = 0;
-        Assert.Contains("does not say where", Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, reference, MeasurementOrigin.None, force: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not state the position",
+            Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, reference, MeasurementOrigin.None, force: true)).Message,
+            StringComparison.Ordinal);
     }
 
     /// <remarks>As dcm2niix stores an axial slice: the rows from back to front, which the affine says.</remarks>
@@ -174,10 +186,11 @@ public sealed class NiftiImportTests : IDisposable
         byte[] reference = Volume([-1.5, 0, 0, 10, 0, 2, 0, 14, 0, 0, 3, 30, 0, 0, 0, 1]);
         FrameGeometry own = new(new(-10, -20, 30), new(1, 0, 0), new(0, 1, 0), 2, 1.5, 3);
         FrameGeometry[] places = [own, own with { Position = new(-10, -20, 33) }];
-        var dicom = new ImportedMeasurement(new Dictionary<string, ImportedFile>(), new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 3, Geometry = places });
+        var dicom = new ImportedMeasurement(
+            new Dictionary<string, ImportedFile>(), new MeasurementOrigin { Format = "ismrmrd", Rows = 4, Columns = 3, Geometry = places });
         (IReadOnlyList<DerivedFile> files, DerivedReport report) = Written(dicom, [.. Enumerable.Range(0, 24).Select(i => (float)i)], 2, 4, 3, reference);
         Assert.Equal("measurement", report.Geometry);
-        Assert.Contains("its rows and columns go other ways", Assert.Single(report.Remarks), StringComparison.Ordinal);
+        Assert.Contains("its rows and columns have other directions", Assert.Single(report.Remarks), StringComparison.Ordinal);
         FrameGeometry written = DicomFile.Read(_reader, files[0].Bytes).Frames[0].Geometry!;
         Assert.Equal((places[0].Position, places[0].AlongColumn), (written.Position, written.AlongColumn));
     }
@@ -188,7 +201,7 @@ public sealed class NiftiImportTests : IDisposable
     {
         ImportedMeasurement read = Read(Volume([size, 0, 0, 0, 0, size, 0, 0, 0, 0, size, 0, 0, 0, 0, 1]));
         Assert.Equal(good, read.Origin.Geometry is not null);
-        Assert.Equal(!good, read.Origin.Remarks.Any(remark => remark.Contains("hardly in millimetres", StringComparison.Ordinal)));
+        Assert.Equal(!good, read.Origin.Remarks.Any(remark => remark.Contains("not plausible in millimetres", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -230,8 +243,11 @@ public sealed class NiftiImportTests : IDisposable
             File.WriteAllBytes(before, Gzip(Volume([0, 0, 3, 1, -1.5, 0, 0, 2, 0, 2, 0, 3, 0, 0, 0, 1])));
             ImportedMeasurement read = Read(File.ReadAllBytes(before));
             ArrayData measured = read.Files["measurement"].Array;
-            File.WriteAllBytes(after, Written(read, measured.Values, 2, measured.Shape[2], measured.Shape[3], default).Files.Single(one => one.Name == "result.nii").Bytes);
-            const string script = "import sys, nibabel, numpy; a, b = (nibabel.load(f) for f in sys.argv[1:]); print(numpy.abs(a.get_fdata() - b.get_fdata()).max() < 1e-2, numpy.abs(a.affine - b.affine).max() < 1e-5)";
+            File.WriteAllBytes(
+                after, Written(read, measured.Values, 2, measured.Shape[2], measured.Shape[3], default).Files.Single(one => one.Name == "result.nii").Bytes);
+            const string script =
+                "import sys, nibabel, numpy; a, b = (nibabel.load(f) for f in sys.argv[1:]); "
+                    + "print(numpy.abs(a.get_fdata() - b.get_fdata()).max() < 1e-2, numpy.abs(a.affine - b.affine).max() < 1e-5)";
             Assert.StartsWith("True True", Judge.Python("nibabel", script, before, after), StringComparison.Ordinal);
         }
         finally
@@ -247,14 +263,16 @@ public sealed class NiftiImportTests : IDisposable
         for (int i = 0; i < 12; i++) BinaryPrimitives.WriteSingleLittleEndian(file.AsSpan(280 + (4 * i)), (float)affine[i]);
         for (int i = 0; i < 24; i++)
         {
-            double[] voxel = [i % 3, i / 3 % 4, i / 12, 1], at = [.. Enumerable.Range(0, 3).Select(row => Enumerable.Range(0, 4).Sum(k => affine[(4 * row) + k] * voxel[k]))];
+            double[] voxel = [i % 3, i / 3 % 4, i / 12, 1];
+            double[] at = [.. Enumerable.Range(0, 3).Select(row => Enumerable.Range(0, 4).Sum(k => affine[(4 * row) + k] * voxel[k]))];
             BinaryPrimitives.WriteSingleLittleEndian(file.AsSpan(352 + (4 * i)), (float)(1000 + (100 * at[0]) + (10 * at[1]) + at[2]));
         }
 
         return file;
     }
 
-    private static float[] NiftiSlicesOf(byte[] file) => [.. Enumerable.Range(0, 24).Select(i => BinaryPrimitives.ReadSingleLittleEndian(file.AsSpan(352 + (4 * i))))];
+    private static float[] NiftiSlicesOf(byte[] file) =>
+        [.. Enumerable.Range(0, 24).Select(i => BinaryPrimitives.ReadSingleLittleEndian(file.AsSpan(352 + (4 * i))))];
 
     private static byte[] Gzip(byte[] bytes)
     {
@@ -267,9 +285,11 @@ public sealed class NiftiImportTests : IDisposable
 
     private ImportedMeasurement Read(byte[] file) => Import.ReadMeasurement(MeasurementKind.Image, file, null, false);
 
-    private void Refused(string words, byte[] file) => Assert.Contains(words, Assert.Throws<InvalidMeasurementException>(() => Read(file)).Message, StringComparison.Ordinal);
+    private void Refused(string words, byte[] file) =>
+        Assert.Contains(words, Assert.Throws<InvalidMeasurementException>(() => Read(file)).Message, StringComparison.Ordinal);
 
-    private (IReadOnlyList<DerivedFile> Files, DerivedReport Report) Written(ImportedMeasurement read, float[] values, int slices, int rows, int columns, ReadOnlyMemory<byte> reference) =>
+    private (IReadOnlyList<DerivedFile> Files, DerivedReport Report) Written(
+        ImportedMeasurement read, float[] values, int slices, int rows, int columns, ReadOnlyMemory<byte> reference) =>
         DerivedFiles.Write(_reader, new DerivedImages
         {
             Values = values,

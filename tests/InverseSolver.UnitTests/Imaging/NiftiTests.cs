@@ -85,7 +85,8 @@ public class NiftiTests
     {
         byte[] bomb = Compress([.. Header(1000, 1000, 1000, 2, 8), .. new byte[1000]]);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Contains("at most 1000000 are allowed", Assert.Throws<InvalidMeasurementException>(() => Nifti.Read(bomb, 1_000_000)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "at most 1000000 are allowed", Assert.Throws<InvalidMeasurementException>(() => Nifti.Read(bomb, 1_000_000)).Message, StringComparison.Ordinal);
         Assert.Contains("truncated", Assert.Throws<InvalidMeasurementException>(() => Nifti.Read(bomb, long.MaxValue)).Message, StringComparison.Ordinal);
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1_000_000);
     }

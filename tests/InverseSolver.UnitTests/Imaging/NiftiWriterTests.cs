@@ -74,7 +74,9 @@ public sealed class NiftiWriterTests
     {
         byte[] file = NiftiWriter.Write(Voxels, Slices, Rows, Columns, null);
         Assert.Contains("no orientation", Assert.Throws<InvalidMeasurementException>(() => Nifti.Read(file, 1000)).Message, StringComparison.Ordinal);
-        Assert.Equal(["0 0 1.0 1.0 1.0"], ByNiBabel(file, "import sys, nibabel; h = nibabel.load(sys.argv[1]).header; print(h['qform_code'], h['sform_code'], *h['pixdim'][1:4])"));
+        Assert.Equal(
+            ["0 0 1.0 1.0 1.0"],
+            ByNiBabel(file, "import sys, nibabel; h = nibabel.load(sys.argv[1]).header; print(h['qform_code'], h['sform_code'], *h['pixdim'][1:4])"));
     }
 
     [Fact]

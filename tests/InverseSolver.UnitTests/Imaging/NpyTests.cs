@@ -107,15 +107,20 @@ public class NpyTests
     [InlineData("text.npy")]
     [InlineData("object.npy")]
     public void Records_texts_and_objects_are_refused(string name) =>
-        Assert.Contains("not supported", Assert.Throws<InvalidMeasurementException>(() => Npy.ReadHeader(Fixtures.Read(name))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not supported", Assert.Throws<InvalidMeasurementException>(() => Npy.ReadHeader(Fixtures.Read(name))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_shape_beyond_the_limit_or_the_data_is_refused_before_memory_is_taken()
     {
         byte[] claimed = File("{'descr': '<f4', 'fortran_order': False, 'shape': (500000000,)}", new byte[8]);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Equal("The .npy array has 500000000 elements; at most 1000 are allowed.", Assert.Throws<InvalidMeasurementException>(() => Npy.Read(claimed, 1000)).Message);
-        Assert.Equal("The .npy file holds 8 bytes of elements where its shape needs 2000000000.", Assert.Throws<InvalidMeasurementException>(() => Npy.Read(claimed, long.MaxValue)).Message);
+        Assert.Equal(
+            "The .npy array has 500000000 elements; at most 1000 are allowed.",
+            Assert.Throws<InvalidMeasurementException>(() => Npy.Read(claimed, 1000)).Message);
+        Assert.Equal(
+            "The .npy file holds 8 bytes of elements where its shape needs 2000000000.",
+            Assert.Throws<InvalidMeasurementException>(() => Npy.Read(claimed, long.MaxValue)).Message);
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 100_000);
         Assert.Throws<InvalidMeasurementException>(() => Npy.Read([.. Fixtures.Read("f4.npy"), 0], 24));
         Assert.Throws<InvalidMeasurementException>(() => Npy.Read(Fixtures.Read("f4.npy"), 23));

@@ -26,11 +26,14 @@ public sealed class NpzTests
         Assert.Throws<InvalidMeasurementException>(() => Npz.Names(Archive(("a.npy", new byte[1]), ("a.npy", new byte[1]))));
         Assert.Throws<InvalidMeasurementException>(() => Npz.Names([1, 2, 3]));
         // 100 MB of zeros in 100 kB.
-        Assert.Contains("larger than the 1000 elements", Assert.Throws<InvalidMeasurementException>(() => Npz.Read(Archive(("a.npy", new byte[100_000_000])), "a", 1000)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "larger than the 1000 elements",
+            Assert.Throws<InvalidMeasurementException>(() => Npz.Read(Archive(("a.npy", new byte[100_000_000])), "a", 1000)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>Two arrays, compressed.</summary>
-    internal static byte[] Deflated() => Archive(("f4.npy", Fixtures.Read("f4.npy")), ("c16-fortran.npy", Fixtures.Read("c16-fortran.npy")), ("readme.txt", [1]));
+    internal static byte[] Deflated() =>
+        Archive(("f4.npy", Fixtures.Read("f4.npy")), ("c16-fortran.npy", Fixtures.Read("c16-fortran.npy")), ("readme.txt", [1]));
 
     private static byte[] Archive(params (string Name, byte[] Data)[] entries)
     {

@@ -7,7 +7,8 @@ namespace InverseSolver.UnitTests.Imaging;
 internal static class PngFile
 {
     /// <summary>Rows are filter byte and samples, as they go into the compressed stream; further chunks stand before them.</summary>
-    internal static byte[] Build(int width, int height, byte bits, byte colourType, byte[] rows, (string Type, byte[] Data)[]? chunks = null, byte interlaced = 0)
+    internal static byte[] Build(
+        int width, int height, byte bits, byte colourType, byte[] rows, (string Type, byte[] Data)[]? chunks = null, byte interlaced = 0)
     {
         byte[] header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
@@ -15,7 +16,9 @@ internal static class PngFile
         (header[8], header[9], header[12]) = (bits, colourType, interlaced);
         using var packed = new MemoryStream();
         using (var zlib = new ZLibStream(packed, CompressionLevel.Optimal, leaveOpen: true)) zlib.Write(rows);
-        return [0x89, .. "PNG\r\n"u8, 0x1A, 0x0A, .. Chunk("IHDR", header), .. (chunks ?? []).SelectMany(chunk => Chunk(chunk.Type, chunk.Data)), .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
+        return [
+            0x89, .. "PNG\r\n"u8, 0x1A, 0x0A, .. Chunk("IHDR", header), .. (chunks ?? []).SelectMany(chunk => Chunk(chunk.Type, chunk.Data)),
+            .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
     }
 
     /// <summary>A damaged file whose chunks have right checksums again.</summary>

@@ -49,7 +49,8 @@ public sealed class RealRawDataTests
         Assert.Equal(expected.Values, scan.KSpace);
         Assert.Equal("T1-like (BART demo brain)", scan.Study.SeriesDescription);
         Assert.Equal("bart-demo", scan.Study.PatientId);
-        Assert.Contains("layout of fastmri", Assert.Throws<InvalidMeasurementException>(() => IsmrmrdFile.Read(reader, file)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "layout of fastmri", Assert.Throws<InvalidMeasurementException>(() => IsmrmrdFile.Read(reader, file)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class ReferenceCheckTests : IDisposable
 
     public void Dispose() => _reader.Dispose();
 
-    /// <summary>What the measurement names otherwise than the reference, and what is said to differ.</summary>
+    /// <summary>The identifiers in which the measurement differs from the reference, and the reported difference.</summary>
     public static TheoryData<string, string?> Others => new()
     {
         { "nothing", null },
@@ -71,7 +71,7 @@ public sealed class ReferenceCheckTests : IDisposable
     {
         var origin = new MeasurementOrigin { Format = "ismrmrd", Study = Somebody with { PatientName = "Roe^Rita" } };
         string said = Assert.Single(ReferenceCheck.Check(_reader, Dicom(Somebody), origin, force: false).Remarks);
-        Assert.Contains("one patient ID and two names", said, StringComparison.Ordinal);
+        Assert.Contains("the same patient ID and different names", said, StringComparison.Ordinal);
         Assert.DoesNotContain("Roe", said, StringComparison.Ordinal);
     }
 
@@ -82,12 +82,16 @@ public sealed class ReferenceCheckTests : IDisposable
         byte[] reference = DicomSeeds.File(dump);
         StudyInformation read = DicomFile.ReadStudy(_reader, reference);
         if (dump == "mr-signed") Assert.Equal("Müller^Mia", read.PatientName);
-        var origin = new MeasurementOrigin { Format = "ismrmrd", Study = new StudyInformation { PatientName = read.PatientName!.ToLowerInvariant().Replace('^', ' ') } };
+        var origin = new MeasurementOrigin
+        {
+            Format = "ismrmrd",
+            Study = new StudyInformation { PatientName = read.PatientName!.ToLowerInvariant().Replace('^', ' ') },
+        };
         Assert.Same(origin, ReferenceCheck.Check(_reader, reference, origin, force: false));
         AssertCompared(reference, origin with { Study = new StudyInformation { PatientName = "Mueller^Mia" } }, "the patient's name");
     }
 
-    /// <summary>Where a slice of 100 mm lies, whether the two name one frame of reference, and whether it may be.</summary>
+    /// <summary>The position of a slice of 100 mm, true where both have one frame of reference, and true where the reference is accepted.</summary>
     [Theory]
     [InlineData(0, 0, 30, false, false)]
     [InlineData(0, 0, 30, true, true)]
@@ -108,7 +112,10 @@ public sealed class ReferenceCheckTests : IDisposable
     [Fact]
     public void What_is_no_DICOM_image_is_no_reference()
     {
-        Assert.Contains("DICOM image", Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, new byte[300], MeasurementOrigin.None, force: true)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "DICOM image",
+            Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, new byte[300], MeasurementOrigin.None, force: true)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<InvalidMeasurementException>(() => ReferenceCheck.Check(_reader, DicomSeeds.File("report"), MeasurementOrigin.None, force: true));
     }
 

@@ -6,7 +6,9 @@ namespace InverseSolver.UnitTests.Imaging;
 internal static class TiffFile
 {
     /// <summary>Strips of one row each, unless <paramref name="rowsPerStrip"/> says otherwise, packed as they come.</summary>
-    internal static byte[] Build(int width = 1, int height = 1, byte[][]? strips = null, int compression = 1, int orientation = 1, uint? rowsPerStrip = null, bool isBigEndian = false, (ushort Tag, uint Value)[]? more = null)
+    internal static byte[] Build(
+        int width = 1, int height = 1, byte[][]? strips = null, int compression = 1, int orientation = 1, uint? rowsPerStrip = null, bool isBigEndian = false,
+        (ushort Tag, uint Value)[]? more = null)
     {
         strips ??= [[0]];
         (ushort Tag, uint[] Values)[] tags =
@@ -14,7 +16,8 @@ internal static class TiffFile
             .. ((ushort Tag, uint[] Values)[])
             [
                 (256, [(uint)width]), (257, [(uint)height]), (258, [8]), (259, [(uint)compression]), (262, [1]), (274, [(uint)orientation]),
-                (277, [1]), (278, [rowsPerStrip ?? (uint)((height + strips.Length - 1) / strips.Length)]), (279, [.. strips.Select(strip => (uint)strip.Length)]),
+                (277, [1]), (278, [rowsPerStrip ?? (uint)((height + strips.Length - 1) / strips.Length)]),
+                (279, [.. strips.Select(strip => (uint)strip.Length)]),
             ],
             .. (more ?? []).Select(tag => (tag.Tag, (uint[])[tag.Value])),
         ];

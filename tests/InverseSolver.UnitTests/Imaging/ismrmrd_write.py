@@ -65,7 +65,8 @@ def space(name, matrix, fov):
 
 
 def encoding(encoded, recon, limits="", trajectory="cartesian"):
-    return f"<encoding>{space('encodedSpace', *encoded)}{space('reconSpace', *recon)}<encodingLimits>{limits}</encodingLimits><trajectory>{trajectory}</trajectory></encoding>"
+    return (f"<encoding>{space('encodedSpace', *encoded)}{space('reconSpace', *recon)}<encodingLimits>{limits}</encodingLimits>"
+            f"<trajectory>{trajectory}</trajectory></encoding>")
 
 
 def limit(name, low, high, center):
@@ -165,7 +166,8 @@ def reversed_asymmetric(path, turned=False):
     encoded = BOTH[0]
     kept = k[:, 14:]
     centre = ROWS - 14
-    lines = [line(kept[:, ::-1, c], c, flags=[REVERSE], center=centre if turned else 2 * ROWS - 14 - 1 - centre) if c % 2 else line(kept[:, :, c], c, center=centre) for c in range(COLUMNS)]
+    back = centre if turned else 2 * ROWS - 14 - 1 - centre
+    lines = [line(kept[:, ::-1, c], c, flags=[REVERSE], center=back) if c % 2 else line(kept[:, :, c], c, center=centre) for c in range(COLUMNS)]
     write(path, header(encoding(encoded, encoded, STEPS)), lines)
     k[:, :14] = 0
     return {"kspace": k, "mask": np.arange(2 * ROWS)[None, :, None].repeat(COLUMNS, 2) >= 14}
@@ -249,7 +251,8 @@ def one_of_two_partitions(path):
 def nearly_whole(path):
     wanted, k = brain()
     encoded, recon = ((2 * ROWS - 1e-5, COLUMNS + 2e-5, 0.99998), (480, 200, 5)), ((ROWS, COLUMNS, 1.00002), (240, 200, 5))
-    write(path, header(encoding(encoded, recon, limit("kspace_encoding_step_1", 0, COLUMNS - 1.00001, COLUMNS / 2 - 1e-5))), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    limits = limit("kspace_encoding_step_1", 0, COLUMNS - 1.00001, COLUMNS / 2 - 1e-5)
+    write(path, header(encoding(encoded, recon, limits)), [line(k[:, :, c], c) for c in range(COLUMNS)])
     return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
 
 
@@ -370,8 +373,10 @@ def aborted(path):
 
 def epi_ramps(path, time=120):
     wanted, k = brain()
-    described = f"<trajectoryDescription><identifier>ConventionalEPI</identifier><userParameterLong><name>rampUpTime</name><value>{time}</value></userParameterLong></trajectoryDescription>"
-    xml = header(encoding(*BOTH, STEPS, "epi").replace("</trajectory>", "</trajectory>" + described), after="<sequenceParameters><TE>2,46</TE></sequenceParameters>")
+    described = ("<trajectoryDescription><identifier>ConventionalEPI</identifier>"
+                 f"<userParameterLong><name>rampUpTime</name><value>{time}</value></userParameterLong></trajectoryDescription>")
+    xml = header(encoding(*BOTH, STEPS, "epi").replace("</trajectory>", "</trajectory>" + described),
+                 after="<sequenceParameters><TE>2,46</TE></sequenceParameters>")
     write(path, xml, [line(k[:, :, c], c) for c in range(COLUMNS)])
     return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
 
@@ -388,7 +393,8 @@ def no_recon_field(path):
 
 def metres_slab(path):
     wanted, k = brain()
-    write(path, header(encoding(((2 * ROWS, COLUMNS, 1), (480, 200, 0.005)), ((ROWS, COLUMNS, 1), (240, 200, 0.005)), STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)])
+    spaces = ((2 * ROWS, COLUMNS, 1), (480, 200, 0.005)), ((ROWS, COLUMNS, 1), (240, 200, 0.005))
+    write(path, header(encoding(*spaces, STEPS)), [line(k[:, :, c], c) for c in range(COLUMNS)])
     return {"kspace": wanted, "mask": np.ones((1, ROWS, COLUMNS))}
 
 
@@ -454,7 +460,8 @@ def multi(path):
 
 
 def siemens(path, vendor="SIEMENS", partitions=1):
-    """A grey image with one bright pixel, 3 rows along the read direction, 2 columns against the phase direction and 1 partition along the slice direction from the centre; images of this vendor come from k-space by the forward transform."""
+    """A grey image with one bright pixel, 3 rows along the read direction, 2 columns against the phase direction and 1 partition along the slice
+    direction from the centre; images of this vendor come from k-space by the forward transform."""
     image = np.full((2, partitions, 12, 10), 0.2, complex)
     image[:, partitions // 2 + (partitions > 1), 6 + 3, 5 - 2] = 1
     k = np.fft.fftshift(np.fft.ifftn(np.fft.ifftshift(image, (1, 2, 3)), axes=(1, 2, 3), norm="ortho"), (1, 2, 3))
@@ -463,7 +470,8 @@ def siemens(path, vendor="SIEMENS", partitions=1):
     lines = [line(k[:, p, :, c], c, kspace_encode_step_2=p, **place) for p in range(partitions) for c in range(10)]
     same = ((12, 10, partitions), (120, 100, 4 * partitions))
     limits = limit("kspace_encoding_step_2", 0, partitions - 1, partitions // 2)
-    write(path, header(encoding(same, same, limits), before=f"<acquisitionSystemInformation><systemVendor>{vendor}</systemVendor></acquisitionSystemInformation>"), lines)
+    system = f"<acquisitionSystemInformation><systemVendor>{vendor}</systemVendor></acquisitionSystemInformation>"
+    write(path, header(encoding(same, same, limits), before=system), lines)
     return {"place": position + 30 * read - 20 * phase + 4 * normal * (partitions > 1)}
 
 
@@ -500,7 +508,8 @@ def zero_fill(path):
 
 
 def radial(path, scale=1.0, dims=2):
-    """Spokes of 48 samples, twice oversampled, of a 24 x 20 image of another pixel size along its columns; along the rows -0.5 to below 0.5 cycles per pixel."""
+    """Spokes of 48 samples, twice oversampled, of a 24 x 20 image of another pixel size along its columns; along the rows -0.5 to below 0.5
+    cycles per pixel."""
     spokes, samples = 9, 2 * ROWS
     radius = (np.arange(samples) - ROWS) / samples
     lines, places, values = [], [], []
@@ -567,7 +576,8 @@ def study(path):
     before = ("<subjectInformation><patientName>Doe^Jane</patientName><patientWeight_kg>61.5</patientWeight_kg><patientID>X-7</patientID>"
               "<patientBirthdate>1970-02-28</patientBirthdate><patientGender>F</patientGender></subjectInformation>"
               "<studyInformation><studyDate>2026-11-21</studyDate><studyTime>09:08:07.5</studyTime><studyID>S1</studyID><accessionNumber>42</accessionNumber>"
-              "<referringPhysicianName>Roe^R</referringPhysicianName><studyDescription>Head</studyDescription><studyInstanceUID>1.2.3</studyInstanceUID></studyInformation>"
+              "<referringPhysicianName>Roe^R</referringPhysicianName><studyDescription>Head</studyDescription>"
+              "<studyInstanceUID>1.2.3</studyInstanceUID></studyInformation>"
               "<measurementInformation><patientPosition>FFS</patientPosition><protocolName>t1</protocolName><seriesDescription>axial</seriesDescription>"
               "<frameOfReferenceUID>1.2.4</frameOfReferenceUID></measurementInformation>"
               "<acquisitionSystemInformation><systemVendor>Acme</systemVendor><systemModel>One</systemModel><systemFieldStrength_T>1.5</systemFieldStrength_T>"
@@ -597,7 +607,8 @@ BAD = {
     "no-trajectory": lambda p: bad(p, header(encoding(*BOTH, trajectory="spiral"))),
     "doctype": lambda p: bad(p, '<!DOCTYPE a [<!ENTITY b "c">]>' + header(encoding(*BOTH))[21:]),
     "not-xml": lambda p: bad(p, "<ismrmrdHeader>"),
-    "huge-matrix": lambda p: bad(p, header(encoding(((48, 65535, 65535), (480, 200, 5)), ((24, 65535, 65535), (240, 200, 5)))), [line(randc(2, 48), c, kspace_encode_step_2=c) for c in range(2)]),
+    "huge-matrix": lambda p: bad(p, header(encoding(((48, 65535, 65535), (480, 200, 5)), ((24, 65535, 65535), (240, 200, 5)))),
+                                 [line(randc(2, 48), c, kspace_encode_step_2=c) for c in range(2)]),
     "half-matrix": lambda p: bad(p, header(encoding(((48, 19.5, 1), (480, 200, 5)), BOTH[1]))),
     "many-lines": lambda p: bad(p, header(encoding(((48, 12, 1), (480, 200, 5)), BOTH[1]))),
     "odd-recon": lambda p: bad(p, header(encoding(BOTH[0], ((24, 60000, 1), (240, 200, 5))))),

@@ -67,7 +67,8 @@ public sealed class ArithmeticTests
             Assert.Null(Arithmetic.FirstFault(Arithmetic.Cases));
             Assert.Equal(3, get_num_threads());
             Assert.False(is_grad_enabled());
-            Assert.Throws<NotImplementedException>(() => Arithmetic.FirstFault([Arithmetic.Cases[0] with { Layer = (_, _) => throw new NotImplementedException() }]));
+            Assert.Throws<NotImplementedException>(() =>
+                Arithmetic.FirstFault([Arithmetic.Cases[0] with { Layer = (_, _) => throw new NotImplementedException() }]));
             Assert.Equal(3, get_num_threads());
             Assert.Equal(tensors, Tensor.TotalCount);
         }
@@ -103,11 +104,14 @@ public sealed class ArithmeticTests
             Assert.Contains("convolution", fault, StringComparison.Ordinal);
             TestContext.Current.TestOutputHelper!.WriteLine(fault!);
 
-            Assert.Equal(ArithmeticOutcome.Mended, Arithmetic.Settle(() => Arithmetic.FirstFault(Arithmetic.Cases), OneDnn.Mend, () => Assert.Fail("Mending is enough.")));
+            Assert.Equal(
+                ArithmeticOutcome.Mended,
+                Arithmetic.Settle(() => Arithmetic.FirstFault(Arithmetic.Cases), OneDnn.Mend, () => Assert.Fail("Mending is enough.")));
             Assert.Equal(0u, caches.Values[^1]);
 
             HideCaches(caches);
-            Assert.Equal(ArithmeticOutcome.OneDnnOff, Arithmetic.Settle(() => Arithmetic.FirstFault(Arithmetic.Cases), () => false, () => OneDnn.Enabled = false));
+            Assert.Equal(
+                ArithmeticOutcome.OneDnnOff, Arithmetic.Settle(() => Arithmetic.FirstFault(Arithmetic.Cases), () => false, () => OneDnn.Enabled = false));
             Assert.False(OneDnn.Enabled);
         }
         finally
@@ -143,7 +147,8 @@ public sealed class ArithmeticTests
     [Fact]
     public void A_folder_without_libtorch_is_named_with_the_remedy()
     {
-        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Libtorch.LoadFrom(Path.GetTempPath(), "LIBTORCH must name another folder."));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() =>
+            Libtorch.LoadFrom(Path.GetTempPath(), "LIBTORCH must name another folder."));
         Assert.Contains(Path.GetTempPath(), error.Message, StringComparison.Ordinal);
         Assert.Contains("LIBTORCH", error.Message, StringComparison.Ordinal);
     }

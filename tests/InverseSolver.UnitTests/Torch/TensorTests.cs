@@ -17,7 +17,8 @@ public sealed class TensorTests
         Assert.Equal("'mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)'", NetworkFailedException.Of(error).Message);
         Assert.True(error.IsFromTorch);
         Assert.False(error.IsOutOfMemory);
-        Assert.StartsWith("The size of tensor a (3) must match the size of tensor b (5)", Assert.Throws<ExternalException>(() => a + b).FirstLine, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "The size of tensor a (3) must match the size of tensor b (5)", Assert.Throws<ExternalException>(() => a + b).FirstLine, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -33,7 +34,8 @@ public sealed class TensorTests
     [Fact]
     public void The_line_that_names_an_error_in_a_TorchScript_module_is_found()
     {
-        const string Text = "The following operation failed in the TorchScript interpreter.\nTraceback of TorchScript (most recent call last):\nRuntimeError: sizes differ\n";
+        const string Text =
+            "The following operation failed in the TorchScript interpreter.\nTraceback of TorchScript (most recent call last):\nRuntimeError: sizes differ\n";
         Assert.Equal("RuntimeError: sizes differ", new InvalidOperationException(Text).FirstLine);
     }
 
@@ -111,7 +113,9 @@ public sealed class TensorTests
         Assert.Contains("shape", Assert.Throws<ExternalException>(() => torch.autograd.vjp(y, x, torch.ones([4]))).FirstLine, StringComparison.Ordinal);
         torch.autograd.vjp(y, x, torch.ones([3]));
         Assert.Contains("second time", Assert.Throws<ExternalException>(() => torch.autograd.vjp(y, x, torch.ones([3]))).FirstLine, StringComparison.Ordinal);
-        Assert.Contains("does not require grad", Assert.Throws<ExternalException>(() => torch.autograd.vjp(torch.ones([3]), x, torch.ones([3]))).FirstLine, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not require grad", Assert.Throws<ExternalException>(() => torch.autograd.vjp(torch.ones([3]), x, torch.ones([3]))).FirstLine,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => torch.autograd.vjp(y, y, torch.ones([3])));
         Assert.Throws<ArgumentException>(() => torch.autograd.vjp(y, torch.ones([3]), torch.ones([3])));
     }
@@ -151,7 +155,9 @@ public sealed class TensorTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor table = torch.copy_of([1f, 2, 3, 4, 5, 6], 3, 2).requires_grad_();
-        Tensor indices = torch.copy_of([2L, 0, 1]).to(ScalarType.Int32), offsets = torch.copy_of([0L, 2]).to(ScalarType.Int32), weights = torch.copy_of([10f, 1, -1]);
+        Tensor indices = torch.copy_of([2L, 0, 1]).to(ScalarType.Int32);
+        Tensor offsets = torch.copy_of([0L, 2]).to(ScalarType.Int32);
+        Tensor weights = torch.copy_of([10f, 1, -1]);
         Tensor bags = torch.nn.functional.embedding_bag(indices, table, offsets, weights);
         Assert.Equal([51f, 62, -3, -4], bags.ToFloats());
         Assert.Equal([1f, 1, -2, -2, 10, 10], torch.autograd.vjp(bags, table, torch.copy_of([1f, 1, 2, 2], 2, 2)).ToFloats());

@@ -56,7 +56,9 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         Assert.True(Distance(golden.Read("raw"), golden.Read("ema")) > 0.01);
     }
 
-    /// <remarks>The pickle holds convolutions in another order in memory (channels_last), a Parameter, and objects of a trainer; the copy holds plain tensors.</remarks>
+    /// <remarks>
+    /// The pickle holds convolutions in another order in memory (channels_last), a Parameter, and objects of a trainer; the copy holds plain tensors.
+    /// </remarks>
     [Theory, MemberData(nameof(Names))]
     public void A_pickle_and_its_safetensors_copy_give_the_same_package(string name)
     {
@@ -71,8 +73,10 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         ConversionReport report = Convert("kl8.ckpt", new()).Report;
         Assert.Equal(
             [
-                "weights: moving average (EMA) [checkpoint]", "denoiser: 32, 64, 64 channels, 2 blocks a level [shapes]", "autoencoder: KL-8, latent of 4 channels [shapes]",
-                "attention: 8 heads [assumed: unconditional latent diffusion, KL]", "qkv order: old [assumed: unconditional latent diffusion, KL]", "latent scale: 0.22765929 [checkpoint]",
+                "weights: moving average (EMA) [checkpoint]", "denoiser: 32, 64, 64 channels, 2 blocks a level [shapes]",
+                "autoencoder: KL-8, latent of 4 channels [shapes]",
+                "attention: 8 heads [assumed: unconditional latent diffusion, KL]", "qkv order: old [assumed: unconditional latent diffusion, KL]",
+                "latent scale: 0.22765929 [checkpoint]",
                 "prediction: epsilon [assumed: unconditional latent diffusion, KL]", "betas: scaled_linear, 0.0015 to 0.0155, 1000 steps [checkpoint]",
             ],
             report.Findings.Select(finding => $"{finding.Name}: {finding.Value} [{finding.Source}]"));
@@ -84,7 +88,16 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     [Fact]
     public void Options_go_before_the_config_and_both_before_what_is_usual()
     {
-        var config = new CompVisConfig { HeadChannels = 16, Heads = 4, LatentScale = 0.5, Prediction = "sample", LatentSize = 64, BetaStart = 0.1, BetaEnd = 0.2 };
+        var config = new CompVisConfig
+        {
+            HeadChannels = 16,
+            Heads = 4,
+            LatentScale = 0.5,
+            Prediction = "sample",
+            LatentSize = 64,
+            BetaStart = 0.1,
+            BetaEnd = 0.2,
+        };
         (string folder, ConversionReport report) = Convert("vq4.safetensors", new() { Config = config, Prediction = "epsilon" });
         string[] found = [.. report.Findings.Select(finding => $"{finding.Name}: {finding.Value} [{finding.Source}]")];
         Assert.Contains("attention: heads of 16 channels [config]", found);
@@ -109,13 +122,17 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         Assert.Equal([0.99990000, 0.89514159, 0.07779666, 0.00004036], new[] { 0, 100, 500, 999 }.Select(t => Math.Round(pixels.AlphasCumprod[t], 8)));
     }
 
-    /// <remarks>Cosine by the formula of Nichol and Dhariwal 2021, ᾱ = f(t + 1) / f(0), f(t) = cos²((t/T + 0.008) / 1.008 · π/2), far from where β is clipped.</remarks>
+    /// <remarks>
+    /// Cosine by the formula of Nichol and Dhariwal 2021, ᾱ = f(t + 1) / f(0), f(t) = cos²((t/T + 0.008) / 1.008 · π/2), far from where β is clipped.
+    /// </remarks>
     [Fact]
     public void Other_schedules_and_numbers_of_steps_are_those_that_guided_diffusion_computes()
     {
         static double Cosine(double t, int steps) => Math.Pow(Math.Cos((t / steps + 0.008) / 1.008 * Math.PI / 2), 2);
-        using LatentModel cosine = Loaded(Guided with { BetaSchedule = "cosine" }), many = Loaded(Guided with { BetaSchedule = "cosine", Steps = 4000, RescaleTimesteps = false }),
-            rescaled = Loaded(Guided with { BetaSchedule = "cosine", Steps = 4000, RescaleTimesteps = true }), few = Loaded(Guided with { Steps = 500, RescaleTimesteps = false });
+        using LatentModel cosine = Loaded(Guided with { BetaSchedule = "cosine" }),
+        many = Loaded(Guided with { BetaSchedule = "cosine", Steps = 4000, RescaleTimesteps = false }),
+            rescaled = Loaded(Guided with { BetaSchedule = "cosine", Steps = 4000, RescaleTimesteps = true }),
+            few = Loaded(Guided with { Steps = 500, RescaleTimesteps = false });
         Assert.Equal([1000, 4000, 1000, 500], new[] { cosine, many, rescaled, few }.Select(model => model.AlphasCumprod.Length));
         foreach (int t in new[] { 0, 100, 500, 900 })
         {
@@ -140,7 +157,8 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         using SafetensorsFile golden = SafetensorsFile.Open(checkpoints.File("pixels-heads.golden.safetensors"));
         using DisposeScope scope = torch.NewDisposeScope();
         using var grad = torch.no_grad();
-        using var model = (NetworkModel)ModelPackage.Load(Convert("pixels-heads.ckpt", Guided with { Heads = heads, HeadChannels = channels, AttentionOrder = order }).Folder);
+        using var model = (NetworkModel)ModelPackage.Load(
+            Convert("pixels-heads.ckpt", Guided with { Heads = heads, HeadChannels = channels, AttentionOrder = order }).Folder);
         Assert.InRange(Distance(model.Denoiser.Forward(golden.Read("z"), golden.Read("t")), golden.Read("raw")), least, most);
     }
 
@@ -152,7 +170,8 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
         Tensor table = source.Read("cond_stage_model.embedding.weight");
         foreach ((int? asked, int row) in new (int?, int)[] { (null, 1000), (207, 207), (0, 0) })
         {
-            using SafetensorsFile written = SafetensorsFile.Open(Path.Combine(Convert("cin.ckpt", new() { ClassLabel = asked }).Folder, "conditioning.safetensors"));
+            using SafetensorsFile written = SafetensorsFile.Open(Path.Combine(
+                Convert("cin.ckpt", new() { ClassLabel = asked }).Folder, "conditioning.safetensors"));
             Assert.Equal(table.narrow(0, row, 1).ToFloats(), written.Read("embedding").ToFloats());
             Assert.Equal(table.narrow(0, 1000, 1).ToFloats(), written.Read("unconditional").ToFloats());
             Assert.Equal([1L, 48L], written.Entries["embedding"].Shape);
@@ -164,40 +183,67 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     {
         (string folder, ConversionReport report) = Convert("cin.ckpt", new());
         JsonNode card = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "model.json")))!;
-        Assert.Equal((Path.GetFileName(folder), report.SourceSha256, "raw"), ((string)card["id"]!, (string)card["conversion"]!["sourceSha256"]!, (string)card["conversion"]!["weights"]!));
+        Assert.Equal(
+            (Path.GetFileName(folder), report.SourceSha256, "raw"),
+            ((string)card["id"]!, (string)card["conversion"]!["sourceSha256"]!, (string)card["conversion"]!["weights"]!));
         Assert.Equal("conditioning.safetensors", (string)card["conditioning"]!["file"]!);
-        IEnumerable<string> files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file)).Where(file => file != "model.json");
+        IEnumerable<string> files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file =>
+            Path.GetRelativePath(folder, file)).Where(file => file != "model.json");
         Assert.Equal(files.Order(StringComparer.Ordinal), card["sha256"]!.AsObject().Select(pair => pair.Key));
         Assert.Equal([Path.GetFileName(folder)], Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(folder)!).Select(Path.GetFileName));
     }
 
     public static TheoryData<string, string, ConversionOptions> Refusals => new()
     {
-        { "sd2.ckpt", "sd2.ckpt: its prediction is not known. The tensors do not tell, and models of this kind (Stable Diffusion 2) differ: give --prediction, or the model's own file (--config).", new() },
-        { "vq4.ckpt", "vq4.ckpt: attention over 64 channels cannot be split into heads of 20 channels (--heads, --head-channels).", new() { HeadChannels = 20 } },
-        { "vq4.ckpt", "--heads and --head-channels say the same thing: give one of them.", new() { HeadChannels = 32, Heads = 1 } },
-        { "vq4.ckpt", "--beta-start and --beta-end go together, both above 0 and below 1.", new() { BetaStart = 0.1 } },
-        { "vq4.ckpt", "--prediction is epsilon, v_prediction or sample.", new() { Prediction = "noise" } },
+        {
+            "sd2.ckpt",
+            "sd2.ckpt: its prediction is unknown. The tensors do not determine this, and models of this kind (Stable Diffusion 2) differ: "
+                + "give --prediction, or the model's own file (--config).",
+            new()
+        },
+        {
+            "vq4.ckpt", "vq4.ckpt: attention over 64 channels cannot be split into heads of 20 channels (--heads, --head-channels).",
+            new() { HeadChannels = 20 }
+        },
+        { "vq4.ckpt", "--heads and --head-channels exclude each other: give one of them.", new() { HeadChannels = 32, Heads = 1 } },
+        { "vq4.ckpt", "--beta-start and --beta-end must be given together, both above 0 and below 1.", new() { BetaStart = 0.1 } },
+        { "vq4.ckpt", "--prediction must be epsilon, v_prediction or sample.", new() { Prediction = "noise" } },
         { "vq4.ckpt", "--latent-scale must be positive.", new() { LatentScale = 0 } },
-        { "vq4.ckpt", "vq4.ckpt: the denoiser is unconditional; --class and --conditioning are for others.", new() { ClassLabel = 3 } },
+        { "vq4.ckpt", "vq4.ckpt: the denoiser is unconditional; leave out --class and --conditioning.", new() { ClassLabel = 3 } },
         { "cin.ckpt", "cin.ckpt: --class is 1001; there are 1001 classes, from 0.", new() { ClassLabel = 1001 } },
         { "pixels-classes.ckpt", "pixels-classes.ckpt: the denoiser needs one of 5 classes: --class, from 0 to 4.", Guided },
         {
             "pixels.ckpt",
-            "pixels.ckpt: its attention, qkv order, beta schedule and steps are not known. The tensors do not tell, and models of this kind (guided diffusion on pixels) differ: give --heads or --head-channels, --attention-order, --beta-schedule and --steps; docs/models.md has them for the published ones.",
+            "pixels.ckpt: its attention, qkv order, beta schedule and steps are unknown. "
+                + "The tensors do not determine this, and models of this kind (guided diffusion on pixels) differ: "
+                + "give --heads or --head-channels, --attention-order, --beta-schedule and --steps; docs/models.md has them for the published ones.",
             new()
         },
-        { "pixels.ckpt", "pixels.ckpt: its qkv order is not known.", Guided with { AttentionOrder = null } },
-        { "pixels.ckpt", "pixels.ckpt: its beta schedule and steps are not known.", new() { HeadChannels = 128 } },
-        { "pixels.ckpt", "pixels.ckpt: its time is not known. The tensors do not tell, and models of this kind (guided diffusion on pixels) differ: give --rescale-timesteps;", Guided with { Steps = 4000 } },
-        { "pixels.ckpt", "pixels.ckpt: its betas are not known.", Guided with { BetaSchedule = "scaled_linear" } },
-        { "pixels.ckpt", "pixels.ckpt: 1500 steps with rescaled times are not read; a multiple of 1000 is.", Guided with { Steps = 1500, RescaleTimesteps = true } },
-        { "sd1.ckpt", "sd1.ckpt: --attention-order is for models without a context; here q, k and v lie apart.", new() { AttentionOrder = "new" } },
-        { "vq4.ckpt", "vq4.ckpt: --rescale-timesteps is for guided diffusion, and this is unconditional latent diffusion, codebook.", new() { RescaleTimesteps = true } },
-        { "vq4.ckpt", "--attention-order is old or new.", new() { AttentionOrder = "True" } },
-        { "vq4.ckpt", "--beta-schedule is linear, scaled_linear or cosine.", new() { BetaSchedule = "sigmoid" } },
-        { "vq4.ckpt", "--beta-start and --beta-end mean nothing where --beta-schedule is cosine.", new() { BetaSchedule = "cosine", BetaStart = 0.1, BetaEnd = 0.2 } },
-        { "vq4.ckpt", "--steps lies in 1 to 100000.", new() { Steps = 0 } },
+        { "pixels.ckpt", "pixels.ckpt: its qkv order is unknown.", Guided with { AttentionOrder = null } },
+        { "pixels.ckpt", "pixels.ckpt: its beta schedule and steps are unknown.", new() { HeadChannels = 128 } },
+        {
+            "pixels.ckpt",
+            "pixels.ckpt: its time is unknown. The tensors do not determine this, and models of this kind (guided "
+                + "diffusion on pixels) differ: give --rescale-timesteps;",
+            Guided with { Steps = 4000 }
+        },
+        { "pixels.ckpt", "pixels.ckpt: its betas are unknown.", Guided with { BetaSchedule = "scaled_linear" } },
+        {
+            "pixels.ckpt", "pixels.ckpt: 1500 steps with rescaled times are not supported; give a multiple of 1000.",
+            Guided with { Steps = 1500, RescaleTimesteps = true }
+        },
+        { "sd1.ckpt", "sd1.ckpt: --attention-order applies only to models without a context; here q, k and v are separate.", new() { AttentionOrder = "new" } },
+        {
+            "vq4.ckpt", "vq4.ckpt: --rescale-timesteps applies only to guided diffusion, and this is unconditional latent diffusion, codebook.",
+            new() { RescaleTimesteps = true }
+        },
+        { "vq4.ckpt", "--attention-order must be old or new.", new() { AttentionOrder = "True" } },
+        { "vq4.ckpt", "--beta-schedule must be linear, scaled_linear or cosine.", new() { BetaSchedule = "sigmoid" } },
+        {
+            "vq4.ckpt", "--beta-start and --beta-end have no effect where --beta-schedule is cosine: leave them out.",
+            new() { BetaSchedule = "cosine", BetaStart = 0.1, BetaEnd = 0.2 }
+        },
+        { "vq4.ckpt", "--steps must be from 1 to 100000.", new() { Steps = 0 } },
         { "nothing.ckpt", "nothing.ckpt is missing.", new() },
     };
 
@@ -205,7 +251,8 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     public void What_cannot_be_converted_is_refused_and_leaves_nothing_behind(string file, string text, ConversionOptions options)
     {
         string folder = checkpoints.NewFolder();
-        InvalidModelException refusal = Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(checkpoints.File(file), Path.Combine(folder, "model"), options));
+        InvalidModelException refusal = Assert.Throws<InvalidModelException>(() =>
+            CheckpointConversion.Run(checkpoints.File(file), Path.Combine(folder, "model"), options));
         Assert.StartsWith(text, refusal.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
     }
@@ -215,7 +262,9 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     {
         string folder = Path.Combine(checkpoints.NewFolder(), "model");
         Directory.CreateDirectory(folder);
-        Assert.Equal("model exists already; a package is never overwritten.", Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(checkpoints.File("vq4.ckpt"), folder)).Message);
+        Assert.Equal(
+            "model exists already; a package is never overwritten.",
+            Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(checkpoints.File("vq4.ckpt"), folder)).Message);
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
     }
 
@@ -223,21 +272,38 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     public void A_cancelled_conversion_leaves_nothing_behind()
     {
         string folder = checkpoints.NewFolder();
-        Assert.Throws<OperationCanceledException>(() => CheckpointConversion.Run(checkpoints.File("vq4.ckpt"), Path.Combine(folder, "model"), cancellation: new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() =>
+            CheckpointConversion.Run(checkpoints.File("vq4.ckpt"), Path.Combine(folder, "model"), cancellation: new CancellationToken(canceled: true)));
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
     }
 
     public static TheoryData<string, string, string> Changes => new()
     {
-        { "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", "remove", "model.safetensors: tensor 'model.diffusion_model.input_blocks.1.0.in_layers.2.weight' is missing." },
-        { "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", "reshape", "diffusion_pytorch_model.safetensors: tensor 'down_blocks.0.resnets.0.conv1.weight' has the shape" },
-        { "model.diffusion_model.middle_block.1.qkv.weight", "reshape", "diffusion_pytorch_model.safetensors: tensor 'mid_block.attentions.0.to_q.weight' has the shape (" },
+        {
+            "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", "remove",
+            "model.safetensors: tensor 'model.diffusion_model.input_blocks.1.0.in_layers.2.weight' is missing."
+        },
+        {
+            "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", "reshape",
+            "diffusion_pytorch_model.safetensors: tensor 'down_blocks.0.resnets.0.conv1.weight' has the shape"
+        },
+        {
+            "model.diffusion_model.middle_block.1.qkv.weight", "reshape",
+            "diffusion_pytorch_model.safetensors: tensor 'mid_block.attentions.0.to_q.weight' has the shape ("
+        },
         { "model.diffusion_model.out.2.weight", "nan", "diffusion_pytorch_model.safetensors: tensor 'conv_out.weight' holds a NaN or an infinity." },
-        { "first_stage_model.quantize.embedding.weight", "remove", "model.safetensors: its latent scale is not known." },
-        { "first_stage_model.decoder.up.1.block.0.conv1.bias", "remove", "model.safetensors: tensor 'first_stage_model.decoder.up.1.block.0.conv1.bias' is missing." },
+        { "first_stage_model.quantize.embedding.weight", "remove", "model.safetensors: its latent scale is unknown." },
+        {
+            "first_stage_model.decoder.up.1.block.0.conv1.bias", "remove",
+            "model.safetensors: tensor 'first_stage_model.decoder.up.1.block.0.conv1.bias' is missing."
+        },
         { "model.diffusion_model.extra", "add", "model.safetensors: 'model.diffusion_model.extra' has no place in a network of this kind (1 such)." },
-        { "model.diffusion_model.input_blocks.999999999999.weight", "add", "model.safetensors: 'input_blocks' is no list of at most 1000 blocks." },
-        { "model_ema.diffusion_modeltime_embed0weight", "remove", "model.safetensors: there are moving averages (model_ema), but none of 'model.diffusion_model.time_embed.0.weight' in its shape; the raw weights can be taken instead (--raw)." },
+        { "model.diffusion_model.input_blocks.999999999999.weight", "add", "model.safetensors: 'input_blocks' is not a list of at most 1000 blocks." },
+        {
+            "model_ema.diffusion_modeltime_embed0weight", "remove",
+            "model.safetensors: there are moving averages (model_ema), but none of 'model.diffusion_model.time_embed.0.weight' "
+                + "in its shape; use the raw weights instead (--raw)."
+        },
     };
 
     [Theory, MemberData(nameof(Changes))]
@@ -310,11 +376,17 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     {
         string folder = checkpoints.NewFolder(), path = Path.Combine(folder, "a.safetensors");
         File.WriteAllBytes(path, new SafetensorsBuilder().Add("encoder.conv_in.weight", [1f]).ToBytes());
-        Assert.Equal("a.safetensors has no denoiser: no tensor's name begins with model.diffusion_model. or input_blocks.", Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message);
+        Assert.Equal(
+            "a.safetensors has no denoiser: no tensor's name begins with model.diffusion_model. or input_blocks.",
+            Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message);
         File.WriteAllBytes(path, new SafetensorsBuilder().Add("module.input_blocks.0.0.weight", [1f]).Add("module.out.2.weight", [1f]).ToBytes());
-        Assert.Contains("all names begin with 'module.', as PyTorch's DataParallel has it", Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "all names begin with 'module.', as PyTorch's DataParallel has it",
+            Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message, StringComparison.Ordinal);
         File.WriteAllBytes(path, [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, .. Encoding.ASCII.GetBytes("jP.")]);
-        Assert.StartsWith("a.safetensors is a pickle of PyTorch before 1.6, which is not read", Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "a.safetensors is a pickle of PyTorch before 1.6, which is not read",
+            Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message, StringComparison.Ordinal);
     }
 
     private (string Folder, ConversionReport Report) Convert(string file, ConversionOptions options)

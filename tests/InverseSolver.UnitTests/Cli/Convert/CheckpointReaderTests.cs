@@ -24,7 +24,9 @@ public sealed class CheckpointReaderTests : IDisposable
         // Storage 0, 1, …, 11 as float32; a transposed view of 3x2 that begins at 2 and skips every other column.
         byte[] storage = [.. Enumerable.Range(0, 12).SelectMany(i => BitConverter.GetBytes((float)i))];
         byte[] file = PickleBuilder.Archive(
-            new PickleBuilder().Step('}').Step('(').Text("a").Tensor("0", 12, 2, [3, 2], [2, 5]).Text("b").Tensor("0", 12, 0, [], []).Text("n").Step('N').Step('u').ToBytes(), ("x/data/0", storage));
+            new PickleBuilder().Step('}').Step('(').Text("a").Tensor(
+                "0", 12, 2, [3, 2], [2, 5]).Text("b").Tensor("0", 12, 0, [], []).Text("n").Step('N').Step('u').ToBytes(),
+            ("x/data/0", storage));
         using Checkpoint checkpoint = Open(file);
         Assert.Equal(["a", "b"], checkpoint.Tensors.Keys.Order());
         Assert.Equal([2f, 7, 4, 9, 6, 11], Floats(checkpoint, "a"));
@@ -36,7 +38,8 @@ public sealed class CheckpointReaderTests : IDisposable
     public void A_pickle_of_protocol_4_is_read_like_one_of_protocol_2()
     {
         PickleBuilder pickle = new PickleBuilder().Step((char)0x80, 4).Step((char)0x95, [0, 0, 0, 0, 0, 0, 0, 0]).Step('}').Step((char)0x94).Step('(')
-            .Step((char)0x8C, [1, (byte)'a']).Step((char)0x94).Step((char)0x8C, [11, .. "collections"u8]).Step((char)0x8C, [11, .. "OrderedDict"u8]).Step((char)0x93).Step(')').Step('R')
+            .Step((char)0x8C, [1, (byte)'a']).Step((char)0x94).Step(
+                (char)0x8C, [11, .. "collections"u8]).Step((char)0x8C, [11, .. "OrderedDict"u8]).Step((char)0x93).Step(')').Step('R')
             .Step((char)0x8C, [1, (byte)'b']).Step('h', 1).Step('u');
         var read = (PickleDictionary)PickleReader.Read(pickle.ToBytes(), "x.ckpt")!;
         Assert.IsType<PickleDictionary>(read.Items["a"]);
@@ -45,9 +48,12 @@ public sealed class CheckpointReaderTests : IDisposable
 
     public static TheoryData<string, string> Names => new()
     {
-        { "os", "system" }, { "posix", "system" }, { "nt", "system" }, { "subprocess", "Popen" }, { "builtins", "eval" }, { "builtins", "exec" }, { "builtins", "getattr" }, { "__builtin__", "apply" },
-        { "torch", "load" }, { "torch.storage", "_load_from_bytes" }, { "torch.hub", "load" }, { "numpy", "load" }, { "numpy.testing._private.utils", "runstring" }, { "functools", "partial" },
-        { "pickle", "loads" }, { "importlib", "import_module" }, { "torch.nn.modules.conv", "Conv2d" }, { "omegaconfx", "a" }, { "torch._utils", "_rebuild_tensor_v3" },
+        { "os", "system" }, { "posix", "system" }, { "nt", "system" }, { "subprocess", "Popen" }, { "builtins", "eval" }, { "builtins", "exec" },
+        { "builtins", "getattr" }, { "__builtin__", "apply" },
+        { "torch", "load" }, { "torch.storage", "_load_from_bytes" }, { "torch.hub", "load" }, { "numpy", "load" },
+        { "numpy.testing._private.utils", "runstring" }, { "functools", "partial" },
+        { "pickle", "loads" }, { "importlib", "import_module" }, { "torch.nn.modules.conv", "Conv2d" }, { "omegaconfx", "a" },
+        { "torch._utils", "_rebuild_tensor_v3" },
     };
 
     [Theory, MemberData(nameof(Names))]
@@ -55,7 +61,9 @@ public sealed class CheckpointReaderTests : IDisposable
     {
         byte[] pickle = new PickleBuilder().Global(module, name).Step('(').Text("touch run").Step('t').Step('R').ToBytes();
         InvalidModelException refusal = Assert.Throws<InvalidModelException>(() => Open(PickleBuilder.Archive(pickle)));
-        Assert.Equal($"a.ckpt: the pickle names '{module}.{name}', which is none of what a checkpoint of tensors holds. Nothing was called; the file is refused.", refusal.Message);
+        Assert.Equal(
+            $"a.ckpt: the pickle names '{module}.{name}', which a checkpoint of tensors does not contain. Nothing was called; the file is refused.",
+            refusal.Message);
     }
 
     public static TheoryData<string, byte[]> Damaged => new()
@@ -64,23 +72,29 @@ public sealed class CheckpointReaderTests : IDisposable
         { "it ends too early", [0x80, 2, (byte)'X', 0xFF, 0xFF, 0xFF, 0x7F] },
         { "it ends too early", [0x80, 4, 0x8D, 0, 0, 0, 0, 0, 0, 0, 0x80] },
         { "it ends too early", [0x80, 2, 0x8B, 0xFF, 0xFF, 0xFF, 0xFF] },
-        { "it takes from an empty stack", [0x80, 2, (byte)'.'] },
-        { "it takes from an empty stack", [0x80, 2, (byte)'N', (byte)'(', (byte)'0', (byte)'.'] },
+        { "it pops from an empty stack", [0x80, 2, (byte)'.'] },
+        { "it pops from an empty stack", [0x80, 2, (byte)'N', (byte)'(', (byte)'0', (byte)'.'] },
         { "it has no mark where one is needed", [0x80, 2, (byte)'t', (byte)'.'] },
-        { "it recalls 7, which was never kept", [0x80, 2, (byte)'h', 7, (byte)'.'] },
+        { "it recalls 7, which was never stored", [0x80, 2, (byte)'h', 7, (byte)'.'] },
         { "its protocol is 0; 2 to 5 are read", [0x80, 0] },
         { "it is written in pickle's oldest protocol, which PyTorch does not use", "(dp0\nS'a'\n."u8.ToArray()[2..] },
-        { "byte 2 is no step that is known (0x82)", [0x80, 2, 0x82, 1] },
-        { "it adds to what is no list", [0x80, 2, (byte)'N', (byte)'N', (byte)'a', (byte)'.'] },
-        { "it sets items of what is no dictionary", [0x80, 2, (byte)'}', (byte)'(', (byte)'N', (byte)'u', (byte)'.'] },
-        { "it refers to something outside that is no storage", [0x80, 2, (byte)'N', (byte)'Q', (byte)'.'] },
-        { "it makes something of what is no class", [0x80, 2, (byte)'N', (byte)')', (byte)'R', (byte)'.'] },
+        { "byte 2 is not a known opcode (0x82)", [0x80, 2, 0x82, 1] },
+        { "it appends to an object other than a list", [0x80, 2, (byte)'N', (byte)'N', (byte)'a', (byte)'.'] },
+        { "it sets items of an object other than a dictionary", [0x80, 2, (byte)'}', (byte)'(', (byte)'N', (byte)'u', (byte)'.'] },
+        { "it refers to an external object other than a storage", [0x80, 2, (byte)'N', (byte)'Q', (byte)'.'] },
+        { "it calls an object other than a class", [0x80, 2, (byte)'N', (byte)')', (byte)'R', (byte)'.'] },
         { "a name in it does not end", [0x80, 2, (byte)'c', .. Enumerable.Repeat((byte)'a', 9000)] },
-        { "it gives a state to what has none", [0x80, 2, (byte)'N', (byte)'N', (byte)'b', (byte)'.'] },
+        { "it sets the state of an object that has none", [0x80, 2, (byte)'N', (byte)'N', (byte)'b', (byte)'.'] },
         { "torch.Size has no sizes", new PickleBuilder().Global("torch", "Size").Step('N').Step((char)0x85).Step('R').ToBytes() },
         { "collections.OrderedDict has arguments", new PickleBuilder().Global("collections", "OrderedDict").Step('N').Step((char)0x85).Step('R').ToBytes() },
-        { "a tensor in it is not described by a storage, an offset, sizes and strides", new PickleBuilder().Global("torch._utils", "_rebuild_tensor_v2").Step(')').Step('R').ToBytes() },
-        { "'collections.OrderedDict' is no class of storages", new PickleBuilder().Step('(').Text("storage").Global("collections", "OrderedDict").Text("0").Text("cpu").Integer(1).Step('t').Step('Q').ToBytes() },
+        {
+            "a tensor in it is not described by a storage, an offset, sizes and strides",
+            new PickleBuilder().Global("torch._utils", "_rebuild_tensor_v2").Step(')').Step('R').ToBytes()
+        },
+        {
+            "'collections.OrderedDict' is not a storage class",
+            new PickleBuilder().Step('(').Text("storage").Global("collections", "OrderedDict").Text("0").Text("cpu").Integer(1).Step('t').Step('Q').ToBytes()
+        },
     };
 
     [Theory, MemberData(nameof(Damaged))]
@@ -97,39 +111,45 @@ public sealed class CheckpointReaderTests : IDisposable
         Assert.IsType<object?[]>(PickleReader.Read(doubling, "a.ckpt"));
         byte[] endless = [0x80, 2, .. Enumerable.Repeat((byte)'}', PickleReader.MaxSteps + 1)];
         long before = GC.GetTotalAllocatedBytes();
-        Assert.Equal("a.ckpt: the pickle has more than 4000000 steps.", Assert.Throws<InvalidModelException>(() => PickleReader.Read(endless, "a.ckpt")).Message);
+        Assert.Equal(
+            "a.ckpt: the pickle has more than 4000000 steps.", Assert.Throws<InvalidModelException>(() => PickleReader.Read(endless, "a.ckpt")).Message);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1L << 30);
     }
 
     [Theory]
     [InlineData(16, 0, new long[] { 16 }, new long[] { 1 }, 60, "its storage should hold 16 elements of F32, but has 60 bytes.")]
     [InlineData(1L << 60, 0, new long[] { 1L << 60 }, new long[] { 1 }, 64, "its storage should hold 1152921504606846976 elements of F32, but has 64 bytes.")]
-    [InlineData(16, 0, new long[] { 17 }, new long[] { 1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, 1, new long[] { 16 }, new long[] { 1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, -1, new long[] { 4 }, new long[] { 1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, 15, new long[] { 4 }, new long[] { -1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, 0, new long[] { 4, 4 }, new long[] { 5, 1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, 0, new long[] { 1L << 40 }, new long[] { 0 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, 0, new long[] { 1L << 62, 1L << 62, 4 }, new long[] { 0, 0, 1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, 0, new long[] { 2, 2 }, new long[] { long.MaxValue, long.MaxValue }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, 0, new long[] { -4 }, new long[] { 1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, 0, new long[] { 4 }, new long[] { 1, 1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
-    [InlineData(16, long.MaxValue, new long[] { 1 }, new long[] { 1 }, 64, "sizes, strides and offset lead out of its storage of 16 elements.")]
+    [InlineData(16, 0, new long[] { 17 }, new long[] { 1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, 1, new long[] { 16 }, new long[] { 1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, -1, new long[] { 4 }, new long[] { 1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, 15, new long[] { 4 }, new long[] { -1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, 0, new long[] { 4, 4 }, new long[] { 5, 1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, 0, new long[] { 1L << 40 }, new long[] { 0 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, 0, new long[] { 1L << 62, 1L << 62, 4 }, new long[] { 0, 0, 1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(
+        16, 0, new long[] { 2, 2 }, new long[] { long.MaxValue, long.MaxValue }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, 0, new long[] { -4 }, new long[] { 1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, 0, new long[] { 4 }, new long[] { 1, 1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
+    [InlineData(16, long.MaxValue, new long[] { 1 }, new long[] { 1 }, 64, "sizes, strides and offset exceed its storage of 16 elements.")]
     public void A_tensor_that_lies_about_its_storage_is_refused(long elements, long offset, long[] shape, long[] strides, int bytes, string what) =>
-        Assert.Equal($"a.ckpt: tensor 'a': {what}", Assert.Throws<InvalidModelException>(() => Open(PickleBuilder.ArchiveOf(elements, offset, shape, strides, bytes))).Message);
+        Assert.Equal(
+            $"a.ckpt: tensor 'a': {what}",
+            Assert.Throws<InvalidModelException>(() => Open(PickleBuilder.ArchiveOf(elements, offset, shape, strides, bytes))).Message);
 
     [Fact]
     public void A_compressed_archive_is_refused_before_it_is_unpacked()
     {
         byte[] bomb = PickleBuilder.Zip(CompressionLevel.Optimal, ("x/data.pkl", new byte[50_000_000]));
         Assert.InRange(bomb.Length, 1, 100_000);
-        Assert.Equal("a.ckpt: the archive cannot be used: its entry 'x/data.pkl' is compressed or encrypted, which torch.save never does.", Assert.Throws<InvalidModelException>(() => Open(bomb)).Message);
+        Assert.Equal(
+            "a.ckpt: the archive cannot be used: its entry 'x/data.pkl' is compressed or encrypted, which torch.save never does.",
+            Assert.Throws<InvalidModelException>(() => Open(bomb)).Message);
     }
 
     [Theory]
     [InlineData("../../etc/passwd"), InlineData("/etc/passwd"), InlineData("x/../../y"), InlineData("x\\y"), InlineData("C:x")]
     public void An_entry_whose_name_leads_elsewhere_is_refused(string name) => Assert.Equal(
-        $"a.ckpt: the archive cannot be used: its entry '{name}' has a name that leads out of the archive.",
+        $"a.ckpt: the archive cannot be used: its entry '{name}' has a name that points outside the archive.",
         Assert.Throws<InvalidModelException>(() => Open(PickleBuilder.Archive(new PickleBuilder().Step('}').ToBytes(), (name, [1])))).Message);
 
     public static TheoryData<string, byte[]> Archives => new()
@@ -138,10 +158,19 @@ public sealed class CheckpointReaderTests : IDisposable
         { "it holds more than one data.pkl", PickleBuilder.Archive([1], ("y/data.pkl", [1])) },
         { "it holds the entry 'x/data.pkl' twice", PickleBuilder.Archive([1], ("x/data.pkl", [1])) },
         { "its numbers are not in little-endian order", PickleBuilder.Archive([1], ("x/byteorder", "big"u8.ToArray())) },
-        { "it is a TorchScript module, not a checkpoint: a TorchScript denoiser is used as it is (docs/models.md)", PickleBuilder.Archive([1], ("x/constants.pkl", [1])) },
-        { "its entry 'data/0' is missing", PickleBuilder.Archive(new PickleBuilder().Step('}').Step('(').Text("a").Tensor("0", 1, 0, [1], [1]).Step('u').ToBytes()) },
+        {
+            "it is a TorchScript module, not a checkpoint: a TorchScript denoiser is used as it is (docs/models.md)",
+            PickleBuilder.Archive([1], ("x/constants.pkl", [1]))
+        },
+        {
+            "its entry 'data/0' is missing",
+            PickleBuilder.Archive(new PickleBuilder().Step('}').Step('(').Text("a").Tensor("0", 1, 0, [1], [1]).Step('u').ToBytes())
+        },
         { "its end is missing: the file is truncated", PickleBuilder.ArchiveOf(16, 0, [16], [1], 64)[..^5] },
-        { "its directory lies outside the file or is larger than any that torch.save writes", Changed(PickleBuilder.ArchiveOf(16, 0, [16], [1], 64), -6, 0x7FFFFFF0) },
+        {
+            "its directory lies outside the file or is larger than any that torch.save writes",
+            Changed(PickleBuilder.ArchiveOf(16, 0, [16], [1], 64), -6, 0x7FFFFFF0)
+        },
         { "its directory for large files is missing", Changed(PickleBuilder.ArchiveOf(16, 0, [16], [1], 64), -6, uint.MaxValue) },
     };
 
@@ -160,13 +189,16 @@ public sealed class CheckpointReaderTests : IDisposable
         }
 
         // More entries than the small directory can count.
-        using Checkpoint many = Open(PickleBuilder.Archive(pickle, [("x/data/0", new byte[8]), .. Enumerable.Range(1, 70_000).Select(i => ($"x/data/{i}", Array.Empty<byte>()))]));
+        using Checkpoint many = Open(PickleBuilder.Archive(
+            pickle, [("x/data/0", new byte[8]), .. Enumerable.Range(1, 70_000).Select(i => ($"x/data/{i}", Array.Empty<byte>()))]));
         Assert.Equal([0f, 0f], Floats(many, "a"));
     }
 
     [Fact]
     public void A_pickle_of_anything_but_a_dictionary_holds_no_tensors() =>
-        Assert.Equal("a.ckpt holds no dictionary of tensors.", Assert.Throws<InvalidModelException>(() => Open(PickleBuilder.Archive(new PickleBuilder().Step(']').ToBytes()))).Message);
+        Assert.Equal(
+            "a.ckpt holds no dictionary of tensors.",
+            Assert.Throws<InvalidModelException>(() => Open(PickleBuilder.Archive(new PickleBuilder().Step(']').ToBytes()))).Message);
 
     /// <remarks>INVERSESOLVER_FUZZ says how many files are tried (500), INVERSESOLVER_FUZZ_SEED which.</remarks>
     [Theory]
@@ -177,7 +209,8 @@ public sealed class CheckpointReaderTests : IDisposable
         var random = new Random(seed);
         var mutations = new Mutations(seed);
         byte[] pickle = new PickleBuilder().Step('}').Step('(').Text("state_dict").Global("collections", "OrderedDict").Step(')').Step('R').Step('(')
-            .Text("a").Tensor("0", 12, 2, [3, 2], [2, 5]).Step('q', 3).Text("b").Tensor("1", 8, 0, [2, 4], [4, 1], "HalfStorage").Step('u').Text("epoch").Integer(3).Step('u').ToBytes();
+            .Text("a").Tensor("0", 12, 2, [3, 2], [2, 5]).Step('q', 3).Text("b").Tensor(
+                "1", 8, 0, [2, 4], [4, 1], "HalfStorage").Step('u').Text("epoch").Integer(3).Step('u').ToBytes();
         (string, byte[])[] data = [("x/data/0", new byte[48]), ("x/data/1", new byte[16]), ("x/version", "3\n"u8.ToArray())];
         byte[] archive = PickleBuilder.Archive(pickle, data), safetensors = new SafetensorsBuilder().Add("a", [1f, 2]).Add("b", [3f]).ToBytes();
         ReadAll(archive);

@@ -2,7 +2,9 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Cli.Convert;
 
-/// <summary>The checkpoints that compvis_write.py writes with PyTorch: each as torch.save has it, as a safetensors copy, and with what its networks compute.</summary>
+/// <summary>
+/// The checkpoints that compvis_write.py writes with PyTorch: each as torch.save has it, as a safetensors copy, and with what its networks compute.
+/// </summary>
 public sealed class CompVisCheckpoints : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("inverse-checkpoints-");

@@ -59,7 +59,8 @@ internal sealed class PickleBuilder
         new PickleBuilder().Step('}').Step('(').Text("a").Tensor("0", elements, offset, shape, strides, storage).Step('u').ToBytes(),
         ("x/data/0", [.. Enumerable.Range(0, storageBytes).Select(i => (byte)(i % 64))]));
 
-    public static byte[] Archive(byte[] pickle, params (string Name, byte[] Bytes)[] entries) => Zip(CompressionLevel.NoCompression, [("x/data.pkl", pickle), .. entries]);
+    public static byte[] Archive(byte[] pickle, params (string Name, byte[] Bytes)[] entries) =>
+        Zip(CompressionLevel.NoCompression, [("x/data.pkl", pickle), .. entries]);
 
     public static byte[] Zip(CompressionLevel level, params (string Name, byte[] Bytes)[] entries)
     {

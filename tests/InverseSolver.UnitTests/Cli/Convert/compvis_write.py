@@ -108,7 +108,8 @@ def unet(w, p, x, t, context, c):
         return (flat + w.conv1d(name + ".proj_out", mixed, width)).reshape(h.shape)
 
     def cross(name, x, other, heads):
-        q, k, v = w.linear(name + ".to_q", x, x.shape[-1], False), w.linear(name + ".to_k", other, x.shape[-1], False), w.linear(name + ".to_v", other, x.shape[-1], False)
+        q = w.linear(name + ".to_q", x, x.shape[-1], False)
+        k, v = (w.linear(name + part, other, x.shape[-1], False) for part in (".to_k", ".to_v"))
         n, length, width = q.shape
         q, k, v = (part.reshape(n, -1, heads, width // heads).transpose(1, 2) for part in (q, k, v))
         weight = torch.softmax(q @ k.transpose(-1, -2) * (width // heads) ** -0.5, -1)
@@ -164,7 +165,10 @@ def unet(w, p, x, t, context, c):
                 module = 2
             if level and i == c["blocks"]:
                 name = f"{p}output_blocks.{number}.{module}"
-                h = block(name, h, h.shape[1], "up") if c["by_blocks"] else w.conv(name + ".conv", F.interpolate(h, scale_factor=2.0, mode="nearest"), h.shape[1])
+                if c["by_blocks"]:
+                    h = block(name, h, h.shape[1], "up")
+                else:
+                    h = w.conv(name + ".conv", F.interpolate(h, scale_factor=2.0, mode="nearest"), h.shape[1])
                 factor //= 2
             number += 1
     return w.conv(p + "out.2", F.silu(w.norm(p + "out.0", h, 1e-5)), c["out"])
@@ -241,16 +245,22 @@ UNET = dict(model=32, blocks=2, shift=False, by_blocks=False, linear=False, out=
 CASES = {
     # FFHQ, CelebA, LSUN bedrooms: heads of 32 channels, so two and three of them here.
     "vq4": dict(unet=dict(UNET, mult=(1, 2, 3), attention=(2, 4), heads=of_channels(32)), first=VQ, ema=True, betas=(0.0015, 0.0195)),
-    "vq4-new-order": dict(unet=dict(UNET, mult=(1, 2), blocks=1, attention=(2,), heads=of_channels(32), new_order=True), first=dict(VQ, attention=(2,)), betas=(0.0015, 0.0195)),
+    "vq4-new-order": dict(unet=dict(UNET, mult=(1, 2), blocks=1, attention=(2,), heads=of_channels(32), new_order=True),
+                          first=dict(VQ, attention=(2,)), betas=(0.0015, 0.0195)),
     "cin": dict(unet=dict(UNET, mult=(1, 2), blocks=1, attention=(1, 2), heads=of_heads(1)), first=VQ, classes=1001, context=48, betas=(0.0015, 0.0195)),
-    "sd1": dict(unet=dict(UNET, mult=(1, 2), blocks=1, attention=(1,), heads=of_heads(8), out=4), first=KL, context=768, half=True, scale=0.18215, betas=(0.00085, 0.012)),
-    "sd2": dict(unet=dict(UNET, model=64, mult=(1, 2), blocks=1, attention=(1,), heads=of_channels(64), linear=True, out=4), first=KL, context=1024, scale=0.18215, v=True, betas=(0.00085, 0.012)),
+    "sd1": dict(unet=dict(UNET, mult=(1, 2), blocks=1, attention=(1,), heads=of_heads(8), out=4), first=KL, context=768, half=True,
+                scale=0.18215, betas=(0.00085, 0.012)),
+    "sd2": dict(unet=dict(UNET, model=64, mult=(1, 2), blocks=1, attention=(1,), heads=of_channels(64), linear=True, out=4), first=KL,
+                context=1024, scale=0.18215, v=True, betas=(0.00085, 0.012)),
     # LSUN churches: eight heads at every width, residual blocks that change the size, scale and shift, and a scale that the checkpoint stores.
-    "kl8": dict(unet=dict(UNET, mult=(1, 2, 2), attention=(1, 2), heads=of_heads(8), shift=True, by_blocks=True, out=4), first=KL, ema=True, scale=0.22765929, stored_scale=True, betas=(0.0015, 0.0155)),
+    "kl8": dict(unet=dict(UNET, mult=(1, 2, 2), attention=(1, 2), heads=of_heads(8), shift=True, by_blocks=True, out=4), first=KL, ema=True,
+                scale=0.22765929, stored_scale=True, betas=(0.0015, 0.0155)),
     "pixels": dict(unet=dict(UNET, model=64, mult=(1, 2), blocks=1, attention=(2,), heads=of_channels(64), shift=True, by_blocks=True, out=6), first=None),
     # The newer order, and heads of 8 and of 16 channels.
-    "pixels-heads": dict(unet=dict(UNET, mult=(1, 2), blocks=1, attention=(1, 2), heads=of_heads(4), new_order=True, shift=True, by_blocks=True, out=6), first=None),
-    "pixels-classes": dict(unet=dict(UNET, model=64, mult=(1, 2), blocks=1, attention=(2,), heads=of_channels(64), shift=True, by_blocks=True, out=6, classes=5, label=3), first=None),
+    "pixels-heads": dict(unet=dict(UNET, mult=(1, 2), blocks=1, attention=(1, 2), heads=of_heads(4), new_order=True, shift=True, by_blocks=True, out=6),
+                         first=None),
+    "pixels-classes": dict(unet=dict(UNET, model=64, mult=(1, 2), blocks=1, attention=(2,), heads=of_channels(64), shift=True, by_blocks=True,
+                                     out=6, classes=5, label=3), first=None),
 }
 
 
@@ -330,7 +340,10 @@ def write(folder, name, seed):
     if case["first"]:
         state["first_stage_model.loss.discriminator.main.0.weight"] = torch.ones(2, 2)
     # Convolutions trained in channels_last lie in memory in another order, and are saved so.
-    kept = OrderedDict((key, value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 and "conv1" in key else value) for key, value in state.items())
+    def kept_of(key, value):
+        return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 and "conv1" in key else value
+
+    kept = OrderedDict((key, kept_of(key, value)) for key, value in state.items())
     kept.update((key, value) for key, value in averages.items() if value.dtype == torch.int32)
     first = next(key for key, value in kept.items() if value.dim() == 4)
     kept[first] = torch.nn.Parameter(kept[first])

@@ -23,7 +23,9 @@ public sealed class BackendTests(ITestOutputHelper output)
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable grad = torch.no_grad();
         using LatentModel reference = ModelPackage.Load(OnnxPackage.Fixture("safetensors")), model = ModelPackage.Load(OnnxPackage.Fixture(backend));
-        Assert.Equal(reference.Info with { Id = backend, Title = backend, Hash = model.Info.Hash, Backends = model.Info.Backends, Gradients = model.Info.Gradients }, model.Info);
+        Assert.Equal(
+            reference.Info with { Id = backend, Title = backend, Hash = model.Info.Hash, Backends = model.Info.Backends, Gradients = model.Info.Gradients },
+            model.Info);
         (Tensor x, Tensor z, Tensor t) = Inputs(reference, items, height, width);
         Agrees("encoder", reference.Encode(x), model.Encode(x));
         Agrees("decoder", reference.Decode(z, height, width), model.Decode(z, height, width));
@@ -65,8 +67,11 @@ public sealed class BackendTests(ITestOutputHelper output)
             Assert.Equal(new ModelGradients(Denoiser: false, Decoder: true, Encoder: false), model.Info.Gradients);
             (Tensor x, Tensor z, Tensor t) = Inputs(model, 2, 8, 8);
             Agrees("decoder", reference.DecodeVjp(z, 8, 8, image => image).Gradient, model.DecodeVjp(z, 8, 8, image => image).Gradient);
-            Assert.Contains("The encoder of the model", Assert.Throws<NotSupportedException>(() => model.EncodeVjp(x, latent => latent)).Message, StringComparison.Ordinal);
-            Assert.Contains("The denoiser of the model", Assert.Throws<NotSupportedException>(() => model.PredictNoiseVjp(z, t, noise => noise)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "The encoder of the model", Assert.Throws<NotSupportedException>(() => model.EncodeVjp(x, latent => latent)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "The denoiser of the model", Assert.Throws<NotSupportedException>(() => model.PredictNoiseVjp(z, t, noise => noise)).Message,
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -77,7 +82,9 @@ public sealed class BackendTests(ITestOutputHelper output)
     [Fact]
     public void Libtorchs_network_comes_before_TorchScript_before_ONNX_unless_the_card_says_otherwise()
     {
-        string folder = OnnxPackage.Mixed(("safetensors", "unet"), ("onnx", "unet"), ("torchscript", "unet"), ("safetensors", "vae"), ("onnx", "vae_encoder"), ("torchscript", "vae_encoder"), ("onnx", "vae_decoder"));
+        string folder = OnnxPackage.Mixed(
+            ("safetensors", "unet"), ("onnx", "unet"), ("torchscript", "unet"), ("safetensors", "vae"), ("onnx", "vae_encoder"), ("torchscript", "vae_encoder"),
+            ("onnx", "vae_decoder"));
         string card = Path.Combine(folder, "model.json");
         try
         {
@@ -92,7 +99,7 @@ public sealed class BackendTests(ITestOutputHelper output)
             File.Delete(card);
             Assert.Equal(new ModelBackends("torchscript", "onnx", "torchscript"), ModelPackage.ReadInfo(folder).Backends);
             File.WriteAllText(card, """{"backend": {"unet": "libtorch"}}""");
-            Refused("model.json: backend wants libtorch for unet, but the package has no weights for it.");
+            Refused("model.json: backend names libtorch for unet, but the package has no weights for it.");
             File.WriteAllText(card, """{"backend": {"vae_decoder": "torchscript"}}""");
             Refused("model.json: backend names vae_decoder/model.pt, which is missing.");
             File.WriteAllText(card, """{"backend": {"unet": "tensorrt"}}""");

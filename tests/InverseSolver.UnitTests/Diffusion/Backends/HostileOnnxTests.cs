@@ -14,14 +14,26 @@ public sealed class HostileOnnxTests
     private static readonly byte[] _good = Initializer("weight", FloatType, [1], BitConverter.GetBytes(1f));
 
     [Theory]
-    [InlineData("/etc/hostname", "unet/model.onnx cannot be used: the tensor 'weight' has its values in '/etc/hostname'; external data must be a plain file in the same folder.")]
-    [InlineData("../scheduler/scheduler_config.json", "unet/model.onnx cannot be used: the tensor 'weight' has its values in '../scheduler/scheduler_config.json'; external data must be a plain file in the same folder.")]
-    [InlineData("..\\model.json", "unet/model.onnx cannot be used: the tensor 'weight' has its values in '..\\model.json'; external data must be a plain file in the same folder.")]
-    [InlineData("sub/data", "unet/model.onnx cannot be used: the tensor 'weight' has its values in 'sub/data'; external data must be a plain file in the same folder.")]
+    [InlineData(
+        "/etc/hostname",
+        "unet/model.onnx cannot be used: the tensor 'weight' has its values in '/etc/hostname'; external data must be a plain file in the same folder.")]
+    [InlineData(
+        "../scheduler/scheduler_config.json",
+        "unet/model.onnx cannot be used: the tensor 'weight' has its values in '../scheduler/scheduler_config.json'; "
+            + "external data must be a plain file in the same folder.")]
+    [InlineData(
+        "..\\model.json",
+        "unet/model.onnx cannot be used: the tensor 'weight' has its values in '..\\model.json'; external data must be a plain file in the same folder.")]
+    [InlineData(
+        "sub/data", "unet/model.onnx cannot be used: the tensor 'weight' has its values in 'sub/data'; external data must be a plain file in the same folder.")]
     [InlineData("..", "unet/model.onnx cannot be used: the tensor 'weight' has its values in '..'; external data must be a plain file in the same folder.")]
     [InlineData("", "unet/model.onnx cannot be used: the tensor 'weight' has its values in ''; external data must be a plain file in the same folder.")]
-    [InlineData("data\0.bin", "unet/model.onnx cannot be used: the tensor 'weight' has its values in 'data?.bin'; external data must be a plain file in the same folder.")]
-    [InlineData("model.onnx", "unet/model.onnx cannot be used: the tensor 'weight' has its values in 'model.onnx'; external data must be a plain file in the same folder.")]
+    [InlineData(
+        "data\0.bin",
+        "unet/model.onnx cannot be used: the tensor 'weight' has its values in 'data?.bin'; external data must be a plain file in the same folder.")]
+    [InlineData(
+        "model.onnx",
+        "unet/model.onnx cannot be used: the tensor 'weight' has its values in 'model.onnx'; external data must be a plain file in the same folder.")]
     [InlineData("link", "unet/model.onnx cannot be used: 'link' is a link; external data must be a plain file in the same folder.")]
     [InlineData("missing", "unet/model.onnx needs 'missing', which is missing or empty.")]
     [InlineData("folder", "unet/model.onnx needs 'folder', which is missing or empty.")]
@@ -70,7 +82,9 @@ public sealed class HostileOnnxTests
         [
             .. attributes.Select(attribute => OnnxPackage.Weighted(_good, Node("Constant", [], ["c"], "", attribute))),
             OnnxPackage.Weighted(_good, Part(15, Part(1, bad))),
-            Model(Graph(_good), Part(25, [.. Text(10, "mine"), .. Node("Constant", [], ["c"], "", attributes[0]).Select((b, i) => i == 0 ? (byte)(7 << 3 | 2) : b)])),
+            Model(
+                Graph(_good),
+                Part(25, [.. Text(10, "mine"), .. Node("Constant", [], ["c"], "", attributes[0]).Select((b, i) => i == 0 ? (byte)(7 << 3 | 2) : b)])),
             Model(Graph(_good), Part(25, Part(11, attributes[0]))),
         ];
         Assert.All(models, model =>
@@ -84,7 +98,7 @@ public sealed class HostileOnnxTests
     [InlineData("AA 00", "'/etc/hostname'; external data must be a plain file")]
     [InlineData("AA 80 80 80 00", "'/etc/hostname'; external data must be a plain file")]
     [InlineData("AA 80 80 80 10", "'/etc/hostname'; external data must be a plain file")]
-    [InlineData("AA 80 80 80 80 00", "at byte 2 is no field, number or text of a protocol buffer")]
+    [InlineData("AA 80 80 80 80 00", "byte 2 does not begin a valid field, number or text of a protocol buffer")]
     public void A_field_behind_a_long_tag_is_read_as_ONNX_Runtime_reads_it(string tag, string message)
     {
         // Field 5 of a graph, an initializer, is 2A; protobuf lets a tag have up to five bytes and drops what goes beyond 32 bits.
@@ -101,9 +115,13 @@ public sealed class HostileOnnxTests
         { "overflow", "the tensor '' has an impossible size (4611686018427387904)" },
         { "negative", "the tensor '' has an impossible size (-1)" },
         { "type", "the tensor 'weight' has the unknown element type 99" },
-        { "unclear", "the tensor 'weight' does not say clearly whether its values lie in another file" },
-        { "domain", "it uses operators of the domain 'evil.corp'; only those of ONNX and of ONNX Runtime are known" },
-        { "random", "it draws random numbers (operator RandomNormalLike), so the same seed would not give the same image; export an encoder with its mean or its moments" },
+        { "unclear", "the tensor 'weight' contradicts itself on whether its values are in another file" },
+        { "domain", "it uses operators of the domain 'evil.corp'; only those of ONNX and of ONNX Runtime are supported" },
+        {
+            "random",
+            "it draws random numbers (operator RandomNormalLike), so the same seed would not give the same image; "
+                + "export an encoder with its mean or its moments"
+        },
         { "compiled", "it holds a compiled graph (operator EPContext)" },
         { "training", "it holds a training graph" },
         { "deep", "its graphs are nested deeper than 16" },
@@ -164,9 +182,12 @@ public sealed class HostileOnnxTests
     public void A_network_whose_weights_are_no_numbers_or_whose_result_has_another_shape_is_refused_by_its_first_run()
     {
         using var nan = new OnnxPackage(OnnxPackage.Weighted(Initializer("weight", FloatType, [1], BitConverter.GetBytes(float.NaN))));
-        Assert.Equal("unet/model.onnx gives values that are not finite numbers.", Assert.Throws<InvalidModelException>(() => ModelPackage.Load(nan.Folder)).Message);
+        Assert.Equal(
+            "unet/model.onnx gives values that are not finite numbers.", Assert.Throws<InvalidModelException>(() => ModelPackage.Load(nan.Folder)).Message);
         using var wider = new OnnxPackage(OnnxPackage.Weighted(Initializer("weight", FloatType, [1, 3, 1, 1], new byte[12])));
-        Assert.Equal("unet/model.onnx makes (2, 3, 4, 4) of (2, 1, 4, 4); it must be (2, 1, 4, 4).", Assert.Throws<InvalidModelException>(() => ModelPackage.Load(wider.Folder)).Message);
+        Assert.Equal(
+            "unet/model.onnx makes (2, 3, 4, 4) of (2, 1, 4, 4); it must be (2, 1, 4, 4).",
+            Assert.Throws<InvalidModelException>(() => ModelPackage.Load(wider.Folder)).Message);
     }
 
     [Fact]

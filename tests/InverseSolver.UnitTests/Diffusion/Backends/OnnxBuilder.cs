@@ -15,7 +15,8 @@ internal static class OnnxBuilder
     public static byte[] Graph(params byte[][] fields) => [.. Text(2, "g"), .. fields.SelectMany(field => field)];
 
     public static byte[] Node(string operation, string[] inputs, string[] outputs, string domain = "", params byte[][] attributes) => Part(1,
-        [.. inputs.SelectMany(name => Text(1, name)), .. outputs.SelectMany(name => Text(2, name)), .. Text(4, operation), .. attributes.SelectMany(a => Part(5, a)), .. Text(7, domain)]);
+        [.. inputs.SelectMany(name => Text(1, name)), .. outputs.SelectMany(name => Text(2, name)), .. Text(4, operation),
+            .. attributes.SelectMany(a => Part(5, a)), .. Text(7, domain)]);
 
     /// <summary>An AttributeProto with a whole number.</summary>
     public static byte[] Attribute(string name, long value) => [.. Text(1, name), .. Number(3, value), .. Number(20, 2)];

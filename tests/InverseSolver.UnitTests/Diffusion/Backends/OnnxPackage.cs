@@ -12,7 +12,9 @@ internal sealed class OnnxPackage : IDisposable
     {
         Directory.CreateDirectory(Path.Combine(Folder, "unet"));
         Directory.CreateDirectory(Path.Combine(Folder, "scheduler"));
-        File.WriteAllText(Path.Combine(Folder, "scheduler", "scheduler_config.json"), """{"_class_name": "DDPMScheduler", "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear"}""");
+        File.WriteAllText(
+            Path.Combine(Folder, "scheduler", "scheduler_config.json"),
+            """{"_class_name": "DDPMScheduler", "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear"}""");
         File.WriteAllText(Path.Combine(Folder, "model.json"), card);
         File.WriteAllBytes(Path.Combine(Folder, "unet", "model.onnx"), model);
     }
@@ -25,7 +27,8 @@ internal sealed class OnnxPackage : IDisposable
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     /// <summary>out_sample = sample · t as a fraction of <paramref name="type"/>; sizes null where they are open.</summary>
-    public static byte[] Times(int type, long? batch = null, long? side = null, int timeType = LongType, bool scalarTime = false, params byte[][] more) => Model(Graph(
+    public static byte[] Times(int type, long? batch = null, long? side = null, int timeType = LongType, bool scalarTime = false, params byte[][] more) =>
+        Model(Graph(
     [
         Node("Cast", ["timestep"], ["float"], "", Attribute("to", type)),
         Node("Reshape", ["float", "shape"], ["factor"]),
@@ -49,7 +52,8 @@ internal sealed class OnnxPackage : IDisposable
     ]));
 
     /// <summary>The tests' own networks as backends run them, written by fixtures/export.py.</summary>
-    public static string Fixture(string backend) => Path.Combine(TestData.Root, "tests", "InverseSolver.UnitTests", "Diffusion", "fixtures", "backends", backend);
+    public static string Fixture(string backend) =>
+        Path.Combine(TestData.Root, "tests", "InverseSolver.UnitTests", "Diffusion", "fixtures", "backends", backend);
 
     /// <summary>A package made of parts of the three; the caller deletes it.</summary>
     public static string Mixed(params (string Backend, string Part)[] parts)

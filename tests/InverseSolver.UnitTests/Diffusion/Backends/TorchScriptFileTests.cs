@@ -18,7 +18,8 @@ public sealed class TorchScriptFileTests : IDisposable
     public void A_file_with_another_hash_is_refused_before_it_is_opened()
     {
         File.WriteAllBytes(UNet, [1, 2, 3]);
-        File.WriteAllText(Path.Combine(folder, "model.json"), """{"sha256": {"unet/model.pt": "HASH"}}""".Replace("HASH", new string('0', 64), StringComparison.Ordinal));
+        File.WriteAllText(
+            Path.Combine(folder, "model.json"), """{"sha256": {"unet/model.pt": "HASH"}}""".Replace("HASH", new string('0', 64), StringComparison.Ordinal));
         Assert.Equal("unet/model.pt is not the file that model.json describes: its SHA-256 differs.", Refused());
     }
 
@@ -29,7 +30,7 @@ public sealed class TorchScriptFileTests : IDisposable
         foreach (byte[] bytes in (byte[][])[[], [1, 2, 3], whole[..(whole.Length / 2)], whole[..^1]])
         {
             File.WriteAllBytes(UNet, bytes);
-            Assert.Equal("unet/model.pt is no TorchScript file: it is not a whole zip archive.", Refused());
+            Assert.Equal("unet/model.pt is not a TorchScript file: its zip archive is incomplete.", Refused());
         }
     }
 
@@ -37,7 +38,8 @@ public sealed class TorchScriptFileTests : IDisposable
     public void A_checkpoint_of_torch_save_is_no_TorchScript()
     {
         Write(archive => Add(archive, "archive/data.pkl", [0x80, 2]));
-        Assert.Equal("unet/model.pt is no TorchScript file: it holds no code. A checkpoint of torch.save is not one; write it with torch.jit.save.", Refused());
+        Assert.Equal(
+            "unet/model.pt is not a TorchScript file: it holds no code, and may be a checkpoint of torch.save. Write it with torch.jit.save.", Refused());
     }
 
     [Fact]
@@ -46,7 +48,8 @@ public sealed class TorchScriptFileTests : IDisposable
         Write(archive => Add(archive, "archive/data.pkl", new byte[200 << 20], CompressionLevel.Fastest));
         Assert.True(new FileInfo(UNet).Length < 2 << 20);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Matches("^unet/model.pt: the entry 'archive/data.pkl' claims 209715200 bytes in [0-9]+, more than a TorchScript file unpacks to.$", Refused());
+        Assert.Matches(
+            "^unet/model.pt: the entry 'archive/data.pkl' claims 209715200 bytes in [0-9]+, more than TorchScript's compression allows.$", Refused());
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
     }
 
@@ -58,7 +61,7 @@ public sealed class TorchScriptFileTests : IDisposable
     public void Names_that_leave_the_archive_are_refused(string name)
     {
         Write(archive => Add(archive, name, [1]));
-        Assert.Equal($"unet/model.pt has an entry '{name}', which leaves the archive.", Refused());
+        Assert.Equal($"unet/model.pt has an entry '{name}', which points outside the archive.", Refused());
     }
 
     [Fact]
@@ -89,7 +92,13 @@ public sealed class TorchScriptFileTests : IDisposable
             foreach ((string name, byte[] bytes) in entries)
             {
                 bool changed = name.Contains('/' + entry, StringComparison.Ordinal) && !name.EndsWith("debug_pkl", StringComparison.Ordinal);
-                Add(archive, name, changed ? Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(bytes).Replace(text + (entry == "version" ? "" : "conv2d"), other + (entry == "version" ? "" : "conv2d"), StringComparison.Ordinal)) : bytes);
+                Add(
+                    archive, name,
+                    changed
+                        ? Encoding.Latin1.GetBytes(
+                            Encoding.Latin1.GetString(bytes).Replace(
+                                text + (entry == "version" ? "" : "conv2d"), other + (entry == "version" ? "" : "conv2d"), StringComparison.Ordinal))
+                        : bytes);
             }
         });
         string refusal = Refused();
@@ -110,7 +119,7 @@ public sealed class TorchScriptFileTests : IDisposable
     {
         string small = Path.Combine(TestData.Root, "tests", "InverseSolver.UnitTests", "Torch", "fixtures", "conv-silu.pt");
         File.Copy(small, UNet, overwrite: true);
-        Assert.Equal("unet/model.pt takes sample; the package says that it takes sample, timestep.", Refused());
+        Assert.Equal("unet/model.pt takes sample; the package states sample, timestep.", Refused());
         File.Copy(Path.Combine(OnnxPackage.Fixture("torchscript"), "unet", "model.pt"), UNet, overwrite: true);
         File.Copy(Path.Combine(folder, "vae_decoder", "model.pt"), Path.Combine(folder, "vae_encoder", "model.pt"), overwrite: true);
         Assert.StartsWith("vae_encoder/model.pt fails on (2, 1, 4, 4): 'RuntimeError: ", Refused(), StringComparison.Ordinal);

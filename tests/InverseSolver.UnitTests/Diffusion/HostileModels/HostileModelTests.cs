@@ -62,7 +62,7 @@ public sealed class HostileModelTests(ITestOutputHelper output)
                 shorter.SetLength(1000);
             }
 
-            Assert.EndsWith("became shorter while it was read.", Assert.Throws<InvalidModelException>(() => file.Read("a")).Message, StringComparison.Ordinal);
+            Assert.EndsWith("was truncated while it was read.", Assert.Throws<InvalidModelException>(() => file.Read("a")).Message, StringComparison.Ordinal);
         }
         finally
         {

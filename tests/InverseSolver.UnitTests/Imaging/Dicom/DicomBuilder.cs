@@ -13,13 +13,15 @@ public sealed class DicomBuilder
 
     /// <summary>An MR image of one slice, 16 bits, without sign; pixels row by row.</summary>
     internal static DicomBuilder Mr(int rows, int columns, params ushort[] pixels) => new DicomBuilder()
-        .Text(0x00080008, "CS", @"ORIGINAL\PRIMARY\M").Text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.4").Text(0x00080018, "UI", "1.2.3.4.1").Text(0x00080060, "CS", "MR")
+        .Text(0x00080008, "CS", @"ORIGINAL\PRIMARY\M").Text(
+            0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.4").Text(0x00080018, "UI", "1.2.3.4.1").Text(0x00080060, "CS", "MR")
         .Text(0x00100010, "PN", "Doe^Jane").Text(0x0020000D, "UI", "1.2.3.4").Text(0x0020000E, "UI", "1.2.3.5").Text(0x00200052, "UI", "1.2.3.6")
         .Numbers(0x00280002, 1).Text(0x00280004, "CS", "MONOCHROME2").Numbers(0x00280010, rows).Numbers(0x00280011, columns)
         .Numbers(0x00280100, 16).Numbers(0x00280101, 16).Numbers(0x00280102, 15).Numbers(0x00280103, 0).Pixels(pixels);
 
-    /// <summary>Where the slice lies: rows to the left, columns to the back.</summary>
-    internal DicomBuilder At(double x, double y, double z, string orientation = @"1\0\0\0\1\0") => Text(0x00200032, "DS", string.Create(CultureInfo.InvariantCulture, $@"{x}\{y}\{z}"))
+    /// <summary>The position of the slice: rows to the left, columns to the back.</summary>
+    internal DicomBuilder At(double x, double y, double z, string orientation = @"1\0\0\0\1\0") =>
+        Text(0x00200032, "DS", string.Create(CultureInfo.InvariantCulture, $@"{x}\{y}\{z}"))
         .Text(0x00200037, "DS", orientation).Text(0x00280030, "DS", @"1\1").Text(0x00180050, "DS", "2");
 
     internal DicomBuilder Without(uint tag)
@@ -28,7 +30,8 @@ public sealed class DicomBuilder
         return this;
     }
 
-    internal DicomBuilder Text(uint tag, string kind, string value) => Element(tag, kind, Even(Encoding.Latin1.GetBytes(value), kind == "UI" ? (byte)0 : (byte)' '));
+    internal DicomBuilder Text(uint tag, string kind, string value) =>
+        Element(tag, kind, Even(Encoding.Latin1.GetBytes(value), kind == "UI" ? (byte)0 : (byte)' '));
 
     /// <summary>US, or SS where a number is negative.</summary>
     internal DicomBuilder Numbers(uint tag, params int[] values)
@@ -86,7 +89,9 @@ public sealed class DicomBuilder
     private DicomBuilder Element(uint tag, string kind, byte[] value)
     {
         byte[] head = [(byte)(tag >> 16), (byte)(tag >> 24), (byte)tag, (byte)(tag >> 8), (byte)kind[0], (byte)kind[1]];
-        _elements[tag] = kind is "OB" or "OW" or "OF" or "OD" or "SQ" or "UN" ? [.. head, 0, 0, .. BitConverter.GetBytes(value.Length), .. value] : [.. head, .. BitConverter.GetBytes((ushort)value.Length), .. value];
+        _elements[tag] = kind is "OB" or "OW" or "OF" or "OD" or "SQ" or "UN"
+            ? [.. head, 0, 0, .. BitConverter.GetBytes(value.Length), .. value]
+            : [.. head, .. BitConverter.GetBytes((ushort)value.Length), .. value];
         return this;
     }
 }

@@ -13,7 +13,8 @@ public sealed class DicomFileTests : IDisposable
     private readonly FormatReader _reader = new(ReaderLimits.Default);
 
     public static TheoryData<string> Lossless => new(
-        "dcmconv +te", "dcmconv +ti", "dcmconv +tb", "dcmconv +td", "dcmconv -F +te", "dcmconv -F +ti", "dcmcrle", "dcmcjpeg +e1", "dcmcjpeg +el", "dcmcjpls +el");
+        "dcmconv +te", "dcmconv +ti", "dcmconv +tb", "dcmconv +td", "dcmconv -F +te", "dcmconv -F +ti", "dcmcrle", "dcmcjpeg +e1", "dcmcjpeg +el",
+        "dcmcjpls +el");
 
     public void Dispose()
     {
@@ -43,7 +44,11 @@ public sealed class DicomFileTests : IDisposable
     public void Geometry_window_and_uids_are_those_of_the_dump()
     {
         DicomImage image = Read(_seeds.Make("mr-unsigned"));
-        Assert.Equal(new DicomFrame(new FrameGeometry(new(-10.5, 20.25, 30), new(0.8, 0.6, 0), new(0, 0, -1), 0.75, 0.5, 3, 3.3), new DisplayWindow(100, 400), @"ORIGINAL\PRIMARY\M", 4.6, 500, 25), Assert.Single(image.Frames));
+        Assert.Equal(
+            new DicomFrame(
+                new FrameGeometry(new(-10.5, 20.25, 30), new(0.8, 0.6, 0), new(0, 0, -1), 0.75, 0.5, 3, 3.3), new DisplayWindow(100, 400),
+                @"ORIGINAL\PRIMARY\M", 4.6, 500, 25),
+            Assert.Single(image.Frames));
         Assert.Equal("1.2.840.10008.5.1.4.1.1.4", image.SopClassUid);
         Assert.Equal("2.25.111111111111111111111111111111111111", image.SopInstanceUid);
         Assert.Equal("2.25.222222222222222222222222222222222222", image.StudyInstanceUid);
@@ -132,9 +137,10 @@ public sealed class DicomFileTests : IDisposable
         byte[] file = _seeds.Make("enhanced");
         int frames = file.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x28, 0, 8, 0, (byte)'I', (byte)'S', 2, 0, (byte)'2', (byte)' ']);
         "99"u8.CopyTo(file.AsSpan(frames + 8));
-        Refused("fewer than its header says", file);
+        Refused("fewer than its header states", file);
         using var small = new FormatReader(ReaderLimits.Default with { Elements = 99 * Pixels - 1 });
-        Assert.Contains("19008 numbers; at most 19007", Assert.Throws<InvalidMeasurementException>(() => DicomFile.Read(small, file)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "19008 numbers; at most 19007", Assert.Throws<InvalidMeasurementException>(() => DicomFile.Read(small, file)).Message, StringComparison.Ordinal);
 
         int rows = file.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x28, 0, 0x10, 0, (byte)'U', (byte)'S', 2, 0]);
         MemoryMarshal.Write(file.AsSpan(rows + 8), ushort.MaxValue);
@@ -204,7 +210,11 @@ public sealed class DicomFileTests : IDisposable
         Assert.Contains(reason, Assert.Throws<InvalidMeasurementException>(() => Read(file)).Message, StringComparison.Ordinal);
 
     private static float[] ByPydicom(string path) =>
-        [.. Judge.Python("pydicom", "import sys, warnings; warnings.simplefilter('ignore'); import pydicom; d = pydicom.dcmread(sys.argv[1]); print(*(d.pixel_array.astype('f8') * float(d.get('RescaleSlope', 1)) + float(d.get('RescaleIntercept', 0))).ravel())", path)
+        [.. Judge.Python(
+            "pydicom",
+            "import sys, warnings; warnings.simplefilter('ignore'); import pydicom; d = pydicom.dcmread(sys.argv[1]); "
+                + "print(*(d.pixel_array.astype('f8') * float(d.get('RescaleSlope', 1)) + float(d.get('RescaleIntercept', 0))).ravel())",
+            path)
             .Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
 
     private static string TestFolder(string name)

@@ -7,7 +7,12 @@ namespace InverseSolver.UnitTests.Imaging;
 /// <summary>Kinds of DICOM images that scanners and archives make and that are easily misread, made element by element.</summary>
 public sealed class DicomKindsTests : IDisposable
 {
-    private const uint WindowCentre = 0x00281050, WindowWidth = 0x00281051, Intercept = 0x00281052, Slope = 0x00281053, PaddingValue = 0x00280120, PaddingLimit = 0x00280121;
+    private const uint WindowCentre = 0x00281050;
+    private const uint WindowWidth = 0x00281051;
+    private const uint Intercept = 0x00281052;
+    private const uint Slope = 0x00281053;
+    private const uint PaddingValue = 0x00280120;
+    private const uint PaddingLimit = 0x00280121;
     private readonly FormatReader _reader = new(ReaderLimits.Default);
 
     public void Dispose() => _reader.Dispose();
@@ -28,10 +33,12 @@ public sealed class DicomKindsTests : IDisposable
     [InlineData(3, "right"), InlineData(3, "empty"), InlineData(3, "wrong")]
     public void An_RLE_frame_may_lie_in_several_fragments(int frames, string table)
     {
-        byte[][][] cuts = [.. Enumerable.Range(0, frames).Select(i => i == 1 ? [DicomBuilder.RleFrame(Frame(i))] : Cut(DicomBuilder.RleFrame(Frame(i)), 66, 100 + (2 * i)))];
+        byte[][][] cuts = [.. Enumerable.Range(0, frames).Select(i =>
+            i == 1 ? [DicomBuilder.RleFrame(Frame(i))] : Cut(DicomBuilder.RleFrame(Frame(i)), 66, 100 + (2 * i)))];
         int[] sizes = [.. cuts.Select(cut => cut.Sum(fragment => fragment.Length + 8))];
         uint[] offsets = table == "empty" ? [] : [.. Enumerable.Range(0, frames).Select(i => (uint)(sizes.Take(i).Sum() + (table == "wrong" ? 2 * i : 0)))];
-        DicomImage image = Read(DicomBuilder.Mr(6, 8).Text(0x00280008, "IS", $"{frames}").Fragments(offsets, [.. cuts.SelectMany(cut => cut)]).File(DicomBuilder.Rle));
+        DicomImage image = Read(
+            DicomBuilder.Mr(6, 8).Text(0x00280008, "IS", $"{frames}").Fragments(offsets, [.. cuts.SelectMany(cut => cut)]).File(DicomBuilder.Rle));
         Assert.Equal(Enumerable.Range(0, frames).SelectMany(Frame).Select(value => (float)value), image.Values);
     }
 
@@ -51,13 +58,19 @@ public sealed class DicomKindsTests : IDisposable
     {
         byte[] second = DicomBuilder.RleFrame(Frame(1));
         second[0] = 7;
-        Refused("2 frames in 3 fragments", DicomBuilder.Mr(6, 8).Text(0x00280008, "IS", "2").Fragments([], [.. Cut(DicomBuilder.RleFrame(Frame(0)), 80), second]).File(DicomBuilder.Rle));
-        Refused("fewer than its header says", DicomBuilder.Mr(6, 8).Text(0x00280008, "IS", "2").Fragments([], DicomBuilder.RleFrame(Frame(0))).File(DicomBuilder.Rle));
+        Refused(
+            "2 frames in 3 fragments",
+            DicomBuilder.Mr(6, 8).Text(0x00280008, "IS", "2").Fragments([], [.. Cut(DicomBuilder.RleFrame(Frame(0)), 80), second]).File(DicomBuilder.Rle));
+        Refused(
+            "fewer than its header states",
+            DicomBuilder.Mr(6, 8).Text(0x00280008, "IS", "2").Fragments([], DicomBuilder.RleFrame(Frame(0))).File(DicomBuilder.Rle));
     }
 
     [Theory]
-    [InlineData("mr-unsigned", "dcmcjpeg +e1", true), InlineData("mr-unsigned", "dcmcjpeg +e1", false), InlineData("mr-unsigned", "dcmcjpls +el", false), InlineData("mr-unsigned", "dcmcrle", false)]
-    [InlineData("enhanced", "dcmcjpeg +e1", true), InlineData("enhanced", "dcmcjpeg +e1", false), InlineData("enhanced", "dcmcjpls +el", true), InlineData("enhanced", "dcmcjpls +el", false)]
+    [InlineData("mr-unsigned", "dcmcjpeg +e1", true), InlineData("mr-unsigned", "dcmcjpeg +e1", false), InlineData("mr-unsigned", "dcmcjpls +el", false),
+        InlineData("mr-unsigned", "dcmcrle", false)]
+    [InlineData("enhanced", "dcmcjpeg +e1", true), InlineData("enhanced", "dcmcjpeg +e1", false), InlineData("enhanced", "dcmcjpls +el", true),
+        InlineData("enhanced", "dcmcjpls +el", false)]
     [InlineData("enhanced", "dcmcrle", true), InlineData("rgb", "dcmcjpeg +e1", false), InlineData("rgb", "dcmcrle", false)]
     public void What_other_programs_compress_may_be_cut_into_fragments(string dump, string conversion, bool withTable)
     {
@@ -77,7 +90,10 @@ public sealed class DicomKindsTests : IDisposable
         {
             size = BitConverter.ToInt32(file, at + 4);
             offsets.Add((uint)items.Count);
-            foreach (byte[] part in Cut(file[(at + 8)..(at + 8 + size)], 2 * (size / 6), 2 * (size / 3))) items.AddRange((byte[])[0xFE, 0xFF, 0, 0xE0, .. BitConverter.GetBytes(part.Length), .. part]);
+            foreach (byte[] part in Cut(file[(at + 8)..(at + 8 + size)], 2 * (size / 6), 2 * (size / 3)))
+            {
+                items.AddRange((byte[])[0xFE, 0xFF, 0, 0xE0, .. BitConverter.GetBytes(part.Length), .. part]);
+            }
         }
 
         byte[] table = withTable ? [.. offsets.SelectMany(BitConverter.GetBytes)] : [];
@@ -100,7 +116,8 @@ public sealed class DicomKindsTests : IDisposable
     [Theory, MemberData(nameof(Paddings), DisableDiscoveryEnumeration = true)]
     public void Padding_has_no_part_in_the_scale_and_is_padding_in_the_result(int value, int? limit, bool isSigned, int[] pixels, bool[] padding)
     {
-        DicomBuilder builder = DicomBuilder.Mr(2, 2, [.. pixels.Select(pixel => unchecked((ushort)pixel))]).At(0, 0, 0).Numbers(0x00280103, isSigned ? 1 : 0).Numbers(PaddingValue, value)
+        DicomBuilder builder = DicomBuilder.Mr(
+            2, 2, [.. pixels.Select(pixel => unchecked((ushort)pixel))]).At(0, 0, 0).Numbers(0x00280103, isSigned ? 1 : 0).Numbers(PaddingValue, value)
             .Text(Slope, "DS", "2").Text(Intercept, "DS", "-10");
         if (limit is { } other) builder.Numbers(PaddingLimit, other);
         ImportedMeasurement read = Import(builder.File());
@@ -120,7 +137,8 @@ public sealed class DicomKindsTests : IDisposable
         Assert.Equal(65535, dicom.Values[3]);
         Assert.True(dicom.Values[2] > 30000);
         // Twice the side: each pixel is four, and so is padding.
-        Assert.Equal(4 * padding.Count(mark => mark), Written(read, [.. Enumerable.Range(0, 16).Select(i => 0.5f + (0.01f * i))], 4).Dicom.Padding!.Count(mark => mark));
+        Assert.Equal(
+            4 * padding.Count(mark => mark), Written(read, [.. Enumerable.Range(0, 16).Select(i => 0.5f + (0.01f * i))], 4).Dicom.Padding!.Count(mark => mark));
     }
 
     [Fact]
@@ -135,18 +153,25 @@ public sealed class DicomKindsTests : IDisposable
 
     [Fact]
     public void An_image_of_padding_alone_is_refused() =>
-        Assert.Contains("padding", Assert.Throws<InvalidMeasurementException>(() => Import(DicomBuilder.Mr(1, 2, 9, 9).Numbers(PaddingValue, 9).File())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "padding", Assert.Throws<InvalidMeasurementException>(() => Import(DicomBuilder.Mr(1, 2, 9, 9).Numbers(PaddingValue, 9).File())).Message,
+            StringComparison.Ordinal);
 
     // ---- MONOCHROME1 ----
 
-    /// <remarks>Modality value m = slope stored + intercept; the brightest is the smallest. The window is given for m: a value at its middle has to be at its middle afterwards.</remarks>
+    /// <remarks>
+    /// Modality value m = slope stored + intercept; the brightest is the smallest. The window is given for m: a value at its middle has to be at its middle
+    /// afterwards.
+    /// </remarks>
     [Theory]
     [InlineData(false, 1, 0), InlineData(false, 2, -100), InlineData(true, 0.5, 30), InlineData(false, -1, 5000)]
     public void Values_and_window_of_MONOCHROME1_are_turned_over_together(bool isSigned, double slope, double intercept)
     {
         const int middle = 1500, dark = 2000;
         double centre = (slope * middle) + intercept;
-        DicomImage image = Read(DicomBuilder.Mr(1, 2, middle, dark).Text(0x00280004, "CS", "MONOCHROME1").Numbers(0x00280101, 12).Numbers(0x00280102, 11).Numbers(0x00280103, isSigned ? 1 : 0)
+        DicomImage image = Read(
+            DicomBuilder.Mr(1, 2, middle, dark).Text(
+                0x00280004, "CS", "MONOCHROME1").Numbers(0x00280101, 12).Numbers(0x00280102, 11).Numbers(0x00280103, isSigned ? 1 : 0)
             .Text(Slope, "DS", FormattableString.Invariant($"{slope}")).Text(Intercept, "DS", FormattableString.Invariant($"{intercept}"))
             .Text(WindowCentre, "DS", FormattableString.Invariant($"{centre}")).Text(WindowWidth, "DS", "400").File());
         DisplayWindow window = image.Frames[0].Window!;
@@ -199,7 +224,8 @@ public sealed class DicomKindsTests : IDisposable
     [InlineData(0x10, "US"), InlineData(0x10, "UN"), InlineData(0x11, "US"), InlineData(0x23, "UN")]
     public void A_mosaic_is_known_by_the_scanner_s_own_element_wherever_that_stands(int block, string kind)
     {
-        DicomBuilder builder = DicomBuilder.Mr(4, 4, new ushort[16].Select((_, i) => (ushort)i).ToArray()).Text(0x00190000u | (uint)block, "LO", "SIEMENS MR HEADER");
+        DicomBuilder builder = DicomBuilder.Mr(4, 4, new ushort[16].Select((_, i) => (ushort)i).ToArray()).Text(
+            0x00190000u | (uint)block, "LO", "SIEMENS MR HEADER");
         builder.Bytes(0x00190000u | (uint)(block << 8) | 0x0A, kind, [9, 0]);
         Assert.Contains("MOSAIC", Assert.Throws<InvalidMeasurementException>(() => Import(builder.File())).Message, StringComparison.Ordinal);
     }
@@ -219,7 +245,7 @@ public sealed class DicomKindsTests : IDisposable
     {
         ImportedMeasurement read = Import(DicomBuilder.Mr(1, 2, 1, 2).At(1, 2, 3).Without(0x00280030).Text(0x00280030, "DS", spacing).File());
         Assert.Equal(good, read.Origin.Geometry![0] is not null);
-        if (!good) Assert.Contains("hardly in millimetres", Assert.Single(read.Origin.Remarks), StringComparison.Ordinal);
+        if (!good) Assert.Contains("not plausible in millimetres", Assert.Single(read.Origin.Remarks), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -241,8 +267,12 @@ public sealed class DicomKindsTests : IDisposable
         ImportedMeasurement read = Import(DicomBuilder.Mr(1, 2, 1, 2).At(1, 2, 3, orientation).File());
         FrameGeometry place = read.Origin.Geometry![0]!;
         double[] given = [.. orientation.Split('\\').Select(number => double.Parse(number, System.Globalization.CultureInfo.InvariantCulture))];
-        Assert.Equal((1.0, 1.0, 0.0), (Math.Round(place.AlongRow.Norm, 12), Math.Round(place.AlongColumn.Norm, 12), Math.Round(place.AlongRow.Dot(place.AlongColumn), 12)));
-        Assert.True((place.AlongRow - new PatientVector(given[0], given[1], given[2])).Norm < 0.011 && (place.AlongColumn - new PatientVector(given[3], given[4], given[5])).Norm < 0.02);
+        Assert.Equal(
+            (1.0, 1.0, 0.0),
+            (Math.Round(place.AlongRow.Norm, 12), Math.Round(place.AlongColumn.Norm, 12), Math.Round(place.AlongRow.Dot(place.AlongColumn), 12)));
+        Assert.True(
+            (place.AlongRow - new PatientVector(given[0], given[1], given[2])).Norm < 0.011
+                && (place.AlongColumn - new PatientVector(given[3], given[4], given[5])).Norm < 0.02);
         Assert.Contains("rounded", Assert.Single(read.Origin.Remarks), StringComparison.Ordinal);
     }
 
@@ -270,7 +300,8 @@ public sealed class DicomKindsTests : IDisposable
     public void Floating_point_pixels_are_read(bool isDouble)
     {
         float[] pixels = [-0.5f, 0, 1.25f, 3.5f, float.NaN, -99];
-        DicomBuilder builder = DicomBuilder.Mr(2, 3).Without(0x7FE00010).Without(0x00280101).Without(0x00280102).Without(0x00280103).Numbers(0x00280100, isDouble ? 64 : 32)
+        DicomBuilder builder = DicomBuilder.Mr(2, 3).Without(0x7FE00010).Without(0x00280101).Without(0x00280102).Without(0x00280103).Numbers(
+            0x00280100, isDouble ? 64 : 32)
             .Text(Slope, "DS", "2").Text(Intercept, "DS", "1");
         byte[] Bytes(float[] values) => [.. values.SelectMany(value => isDouble ? BitConverter.GetBytes((double)value) : BitConverter.GetBytes(value))];
         uint tag = isDouble ? 0x7FE00009u : 0x7FE00008u;
@@ -320,17 +351,25 @@ public sealed class DicomKindsTests : IDisposable
         Assert.Equal(isMosaic, Read(file).Frames[0].Geometry is null);
     }
 
-    private static DicomBuilder Enhanced(params (string Type, string Component, double EchoTime)[] frames) => DicomBuilder.Mr(1, 2, [.. Enumerable.Range(0, 2 * frames.Length).Select(i => (ushort)i)])
+    private static DicomBuilder Enhanced(params (string Type, string Component, double EchoTime)[] frames) =>
+        DicomBuilder.Mr(1, 2, [.. Enumerable.Range(0, 2 * frames.Length).Select(i => (ushort)i)])
         .Text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.4.1").Text(0x00280008, "IS", $"{frames.Length}")
         .Sequence(0x52009229, new DicomBuilder()
-            .Sequence(0x00209116, new DicomBuilder().Text(0x00200037, "DS", @"1\0\0\0\1\0")).Sequence(0x00289110, new DicomBuilder().Text(0x00280030, "DS", @"1\1"))
+            .Sequence(0x00209116, new DicomBuilder().Text(0x00200037, "DS", @"1\0\0\0\1\0")).Sequence(
+                0x00289110, new DicomBuilder().Text(0x00280030, "DS", @"1\1"))
             .Sequence(0x00189112, new DicomBuilder().Text(0x00180080, "DS", "2000").Text(0x00181314, "DS", "15")))
         .Sequence(0x52009230, [.. frames.Select((frame, i) => new DicomBuilder()
-            .Sequence(0x00189226, frame.Component.Length == 0 ? new DicomBuilder().Text(0x00089007, "CS", frame.Type) : new DicomBuilder().Text(0x00089007, "CS", frame.Type).Text(0x00089208, "CS", frame.Component))
-            .Sequence(0x00189114, new DicomBuilder().Double(0x00189082, frame.EchoTime)).Sequence(0x00209113, new DicomBuilder().Text(0x00200032, "DS", $@"0\0\{i}")))]);
+            .Sequence(
+                0x00189226,
+                frame.Component.Length == 0
+                    ? new DicomBuilder().Text(0x00089007, "CS", frame.Type)
+                    : new DicomBuilder().Text(0x00089007, "CS", frame.Type).Text(0x00089208, "CS", frame.Component))
+            .Sequence(0x00189114, new DicomBuilder().Double(0x00189082, frame.EchoTime)).Sequence(
+                0x00209113, new DicomBuilder().Text(0x00200032, "DS", $@"0\0\{i}")))]);
 
     [Theory]
-    [InlineData(@"ORIGINAL\PRIMARY\M\NONE", "", @"ORIGINAL\PRIMARY\PHASE MAP\NONE", ""), InlineData(@"ORIGINAL\PRIMARY\VOLUME\NONE", "MAGNITUDE", @"ORIGINAL\PRIMARY\VOLUME\NONE", "PHASE")]
+    [InlineData(@"ORIGINAL\PRIMARY\M\NONE", "", @"ORIGINAL\PRIMARY\PHASE MAP\NONE", ""),
+        InlineData(@"ORIGINAL\PRIMARY\VOLUME\NONE", "MAGNITUDE", @"ORIGINAL\PRIMARY\VOLUME\NONE", "PHASE")]
     [InlineData(@"ORIGINAL\PRIMARY\M\NONE", "MAGNITUDE", @"DERIVED\PRIMARY\FIELD_MAP\NONE", "MAGNITUDE")]
     public void Frames_that_mean_different_things_do_not_share_a_scale(string type, string component, string otherType, string otherComponent)
     {
@@ -348,7 +387,9 @@ public sealed class DicomKindsTests : IDisposable
     {
         byte[] file = Enhanced((@"ORIGINAL\PRIMARY\M\NONE", "MAGNITUDE", 4.6), (@"ORIGINAL\PRIMARY\M\NONE", "MAGNITUDE", 9.2)).File();
         Assert.Equal([2, 1, 1, 2], Import(file).Files["measurement"].Array.Shape);
-        Assert.Equal([(4.6, 2000.0, 15.0), (9.2, 2000.0, 15.0)], Read(file).Frames.Select(frame => (frame.EchoTimeMs!.Value, frame.RepetitionTimeMs!.Value, frame.FlipAngleDegrees!.Value)));
+        Assert.Equal(
+            [(4.6, 2000.0, 15.0), (9.2, 2000.0, 15.0)],
+            Read(file).Frames.Select(frame => (frame.EchoTimeMs!.Value, frame.RepetitionTimeMs!.Value, frame.FlipAngleDegrees!.Value)));
         Assert.Equal(@"ORIGINAL\PRIMARY\M\NONE\MAGNITUDE", Read(file).Frames[1].Type);
         IReadOnlyList<DerivedFile> written = DerivedFiles.Write(_reader, new DerivedImages
         {
@@ -363,7 +404,10 @@ public sealed class DicomKindsTests : IDisposable
             Model = "none",
             SoftwareVersion = "1",
         }).Files;
-        Assert.Equal([(4.6, 2000.0, 15.0), (9.2, 2000.0, 15.0)], written.Take(2).Select(one => Read(one.Bytes).Frames[0]).Select(frame => (frame.EchoTimeMs!.Value, frame.RepetitionTimeMs!.Value, frame.FlipAngleDegrees!.Value)));
+        Assert.Equal(
+            [(4.6, 2000.0, 15.0), (9.2, 2000.0, 15.0)],
+            written.Take(2).Select(one => Read(one.Bytes).Frames[0]).Select(frame =>
+                (frame.EchoTimeMs!.Value, frame.RepetitionTimeMs!.Value, frame.FlipAngleDegrees!.Value)));
     }
 
     private DicomImage Read(byte[] file) => DicomFile.Read(_reader, file);
@@ -390,6 +434,8 @@ public sealed class DicomKindsTests : IDisposable
             Model = "none",
             SoftwareVersion = "1",
         }).Files;
-        return (Nifti.Read(files.Single(file => file.Name == "result.nii").Bytes, 1 << 20).Values, Read(files.Single(file => file.Name == "result-0000.dcm").Bytes));
+        return (
+            Nifti.Read(files.Single(file => file.Name == "result.nii").Bytes, 1 << 20).Values,
+            Read(files.Single(file => file.Name == "result-0000.dcm").Bytes));
     }
 }

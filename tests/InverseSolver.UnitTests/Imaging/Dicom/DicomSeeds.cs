@@ -16,7 +16,7 @@ internal sealed class DicomSeeds : IDisposable
         return seeds.Make(dump, conversion);
     }
 
-    /// <summary>Where a test may put files.</summary>
+    /// <summary>The folder for a test's files.</summary>
     internal string Folder => _folder.FullName;
 
     /// <summary>The file of a dump, sent through one of DCMTK's converters if named: "dcmconv +tb".</summary>

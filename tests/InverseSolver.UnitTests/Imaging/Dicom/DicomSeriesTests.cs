@@ -50,7 +50,8 @@ public sealed class DicomSeriesTests : IDisposable
             Judge.Run("dcm2pnm", "--write-16-bit-pnm", "--set-window", "32768", "65536", file, picture);
             Assert.Equal(expected, Pgm(File.ReadAllText(picture)));
             Assert.Equal(expected.Select(number => number.ToString(CultureInfo.InvariantCulture)),
-                Judge.Python("pydicom", "import sys, pydicom; print(*pydicom.dcmread(sys.argv[1]).pixel_array.ravel())", file).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+                Judge.Python("pydicom", "import sys, pydicom; print(*pydicom.dcmread(sys.argv[1]).pixel_array.ravel())", file).Split(
+                    (char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
         }
     }
 
@@ -65,7 +66,8 @@ public sealed class DicomSeriesTests : IDisposable
             m = d.RealWorldValueMappingSequence[0]
             print(*(d.pixel_array.ravel() * m.RealWorldValueSlope + m.RealWorldValueIntercept))
             """;
-        float[] values = [.. Judge.Python("pydicom", script, file).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(number => float.Parse(number, CultureInfo.InvariantCulture))];
+        float[] values = [.. Judge.Python("pydicom", script, file).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(number =>
+            float.Parse(number, CultureInfo.InvariantCulture))];
         float step = (series.Values.Max() - series.Values.Min()) / 65535;
         float[] expected = Slice(series, 1);
         for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], values[i], 0.501f * step);
@@ -76,14 +78,24 @@ public sealed class DicomSeriesTests : IDisposable
     {
         string text = Dump(DicomSeries.Write(_reader, Series() with { Reference = _seeds.Make("mr-signed"), Geometry = Geometry() })[0]);
         foreach (string kept in (string[])[
-            "(0008,0005) CS [ISO_IR 100]", "(0010,0010) PN [Müller^Mia]", "(0010,0020) LO [ID-4711]", "(0010,0021) LO [Mercy]", "(0010,0030) DA [19701224]", "(0010,0040) CS [F]",
-            "(0010,0020) LO [OLD-1]", "(0008,0020) DA [20240131]", "(0008,0030) TM [081500]", "(0008,0050) SH [A-17]", "(0008,0090) PN [Ruf^Rita]", "(0008,1030) LO [Head]",
+            "(0008,0005) CS [ISO_IR 100]", "(0010,0010) PN [Müller^Mia]", "(0010,0020) LO [ID-4711]", "(0010,0021) LO [Mercy]", "(0010,0030) DA [19701224]",
+            "(0010,0040) CS [F]",
+            "(0010,0020) LO [OLD-1]", "(0008,0020) DA [20240131]", "(0008,0030) TM [081500]", "(0008,0050) SH [A-17]", "(0008,0090) PN [Ruf^Rita]",
+            "(0008,1030) LO [Head]",
             "(0020,000d) UI [2.25.222222222222222222222222222222222222]", "(0020,0010) SH [S1]", "(0020,0052) UI [2.25.444444444444444444444444444444444444]",
-            "(0008,1155) UI [2.25.111111111111111111111111111111111111]", "(0018,0020) CS [GR]", "(0018,0080) DS [500]", "(0018,0081) DS [4.6]", "(0018,0087) DS [3]",
+            "(0008,1155) UI [2.25.111111111111111111111111111111111111]", "(0018,0020) CS [GR]", "(0018,0080) DS [500]", "(0018,0081) DS [4.6]",
+            "(0018,0087) DS [3]",
             "(0018,1314) DS [25]", "(0018,5100) CS [HFS]", "(0018,0023) CS [2D]"])
             Assert.Contains(kept, text, StringComparison.Ordinal);
-        foreach (string left in (string[])["SECRET", "secret", "Secret", "Institution", "Operator", "053Y", "(0009,", "2.25.333333333333333333333333333333333333", "(0020,0011) IS [4]", "(0028,1053)"])
+        string[] removed =
+        [
+            "SECRET", "secret", "Secret", "Institution", "Operator", "053Y", "(0009,", "2.25.333333333333333333333333333333333333", "(0020,0011) IS [4]",
+            "(0028,1053)",
+        ];
+        foreach (string left in removed)
+        {
             Assert.DoesNotContain(left, text, StringComparison.Ordinal);
+        }
         Assert.Equal(1, Count(text, "(0008,0070) LO [Scanner Works]"));
         Assert.Equal(1, Count(text, "2.25.111111111111111111111111111111111111")); // as the source only
     }
@@ -91,7 +103,9 @@ public sealed class DicomSeriesTests : IDisposable
     [Fact]
     public void A_real_reference_keeps_its_study_and_its_people_stay_behind()
     {
-        string? folder = Environment.GetEnvironmentVariable("INVERSESOLVER_TEST_DATA") is { Length: > 0 } root ? Path.Combine(root, "dicom", "sag_anon_mprage") : null;
+        string? folder = Environment.GetEnvironmentVariable("INVERSESOLVER_TEST_DATA") is { Length: > 0 } root
+            ? Path.Combine(root, "dicom", "sag_anon_mprage")
+            : null;
         Assert.SkipUnless(Directory.Exists(folder), "INVERSESOLVER_TEST_DATA names no folder with dicom/sag_anon_mprage.");
         byte[] reference = File.ReadAllBytes(Directory.GetFiles(folder!, "*.dcm").Order(StringComparer.Ordinal).First());
         DicomImage source = DicomFile.Read(_reader, reference);
@@ -102,10 +116,19 @@ public sealed class DicomSeriesTests : IDisposable
         Assert.Equal((source.StudyInstanceUid, source.FrameOfReferenceUid), (written.StudyInstanceUid, written.FrameOfReferenceUid));
         Assert.NotEqual(source.SeriesInstanceUid, written.SeriesInstanceUid);
         FrameGeometry before = source.Frames[0].Geometry!, after = written.Frames[0].Geometry!;
-        Assert.True((before.Position - after.Position).Norm < 1e-9 && (before.AlongRow - after.AlongRow).Norm < 1e-9 && (before.AlongColumn - after.AlongColumn).Norm < 1e-9);
+        Assert.True(
+            (before.Position - after.Position).Norm < 1e-9 && (before.AlongRow - after.AlongRow).Norm < 1e-9
+                && (before.AlongColumn - after.AlongColumn).Norm < 1e-9);
         string text = Dump(files[0]);
-        foreach (string left in (string[])["Institution", "Physician]", "OperatorsName", "(0008,1050)", "(0008,0080)", "(0010,4000)", "(0029,", "(0051,", "(0032,", "(0040,0", "003Y", "AWP45152"])
+        string[] removed =
+        [
+            "Institution", "Physician]", "OperatorsName", "(0008,1050)", "(0008,0080)", "(0010,4000)", "(0029,", "(0051,", "(0032,", "(0040,0", "003Y",
+            "AWP45152",
+        ];
+        foreach (string left in removed)
+        {
             Assert.DoesNotContain(left, text.Replace("(0040,08ea)", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        }
         Assert.Contains("(0010,0020) LO [1449c1d]", text, StringComparison.Ordinal);
     }
 
@@ -132,9 +155,16 @@ public sealed class DicomSeriesTests : IDisposable
         Assert.Contains("solver reSample, model brain-mri-128 (sha256:0011aabb). Value = stored value * ", derivation, StringComparison.Ordinal);
         Assert.Contains("Residual 1.02 of what the noise explains.", derivation, StringComparison.Ordinal);
         Assert.Contains("Readout oversampling of 2 removed.", text, StringComparison.Ordinal);
-        foreach (string line in (string[])[@"(0008,0008) CS [DERIVED\SECONDARY\OTHER]", "(0028,0301) CS [NO]", "(0028,2110) CS [00]", "(0008,0070) LO [InverseSolver]", "(0018,1020) LO [0.1.0]",
-            "(0020,0011) IS [9001]", "(0020,0013) IS [3]", "(0008,0023) DA [20250304]", "(0008,0033) TM [050607.000000]", "(0028,0103) US 0", "(0028,0101) US 16", "(0018,0088) DS [3.3]"])
+        string[] lines =
+        [
+            @"(0008,0008) CS [DERIVED\SECONDARY\OTHER]", "(0028,0301) CS [NO]", "(0028,2110) CS [00]", "(0008,0070) LO [InverseSolver]",
+            "(0018,1020) LO [0.1.0]", "(0020,0011) IS [9001]", "(0020,0013) IS [3]", "(0008,0023) DA [20250304]", "(0008,0033) TM [050607.000000]",
+            "(0028,0103) US 0", "(0028,0101) US 16", "(0018,0088) DS [3.3]",
+        ];
+        foreach (string line in lines)
+        {
             Assert.Contains(line, text, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -159,22 +189,44 @@ public sealed class DicomSeriesTests : IDisposable
     public void A_raw_data_header_fills_patient_and_study_in_utf_8()
     {
         string text = Dump(DicomSeries.Write(_reader, Series() with { Study = Study(), Geometry = Geometry() })[0], Encoding.UTF8);
-        foreach (string line in (string[])["(0008,0005) CS [ISO_IR 192]", "(0010,0010) PN [Žižka^Jan]", "(0010,0020) LO [Z-1]", "(0010,0030) DA [13600101]", "(0010,0040) CS [M]",
-            "(0020,000d) UI [1.2.3.4]", "(0008,0020) DA [20240229]", "(0008,0030) TM [120000.000000]", "(0008,0050) SH [ACC 1]", "(0018,0080) DS [500]", "(0018,0081) DS [4.6]",
-            "(0018,0087) DS [2.89362]", "(0018,1314) DS [15]", "(0018,5100) CS [HFS]", "(0020,0052) UI [1.2.3.5]", "(0008,0070) LO [SIEMENS]"])
+        string[] lines =
+        [
+            "(0008,0005) CS [ISO_IR 192]", "(0010,0010) PN [Žižka^Jan]", "(0010,0020) LO [Z-1]", "(0010,0030) DA [13600101]", "(0010,0040) CS [M]",
+            "(0020,000d) UI [1.2.3.4]", "(0008,0020) DA [20240229]", "(0008,0030) TM [120000.000000]", "(0008,0050) SH [ACC 1]", "(0018,0080) DS [500]",
+            "(0018,0081) DS [4.6]", "(0018,0087) DS [2.89362]", "(0018,1314) DS [15]", "(0018,5100) CS [HFS]", "(0020,0052) UI [1.2.3.5]",
+            "(0008,0070) LO [SIEMENS]",
+        ];
+        foreach (string line in lines)
+        {
             Assert.Contains(line, text, StringComparison.Ordinal);
+        }
         Assert.DoesNotContain("Clinic", text, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_header_s_texts_that_do_not_fit_are_left_out_rather_than_cut()
     {
-        StudyInformation study = Study() with { PatientId = new string('9', 65), PatientName = @"a\b", StudyInstanceUid = "1.02.x", StudyDate = "yesterday", AccessionNumber = "12345678901234567", PatientSex = "?" };
+        StudyInformation study = Study() with
+        {
+            PatientId = new string('9', 65),
+            PatientName = @"a\b",
+            StudyInstanceUid = "1.02.x",
+            StudyDate = "yesterday",
+            AccessionNumber = "12345678901234567",
+            PatientSex = "?",
+        };
         IReadOnlyList<byte[]> files = DicomSeries.Write(_reader, Series() with { Study = study });
         AssertValid(files);
         string text = Dump(files[0]);
-        foreach (string line in (string[])["(0010,0020) LO (no value", "(0010,0010) PN (no value", "(0008,0020) DA (no value", "(0008,0050) SH (no value", "(0010,0040) CS (no value", "(0020,000d) UI [2.25."])
+        string[] lines =
+        [
+            "(0010,0020) LO (no value", "(0010,0010) PN (no value", "(0008,0020) DA (no value", "(0008,0050) SH (no value", "(0010,0040) CS (no value",
+            "(0020,000d) UI [2.25.",
+        ];
+        foreach (string line in lines)
+        {
             Assert.Contains(line, text, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -182,8 +234,10 @@ public sealed class DicomSeriesTests : IDisposable
     {
         Assert.Throws<ArgumentException>(() => DicomSeries.Write(_reader, Series() with { Slices = 2 }));
         Assert.Throws<ArgumentException>(() => DicomSeries.Write(_reader, Series() with { Geometry = [Geometry()[0]] }));
-        Assert.Throws<ArgumentException>(() => DicomSeries.Write(_reader, Series() with { Values = [.. Enumerable.Repeat(float.NaN, Slices * Rows * Columns)] }));
-        Assert.Throws<InvalidMeasurementException>(() => DicomSeries.Write(_reader, Series() with { Geometry = Geometry(), Reference = "not DICOM at all, nor like it"u8.ToArray() }));
+        Assert.Throws<ArgumentException>(() =>
+            DicomSeries.Write(_reader, Series() with { Values = [.. Enumerable.Repeat(float.NaN, Slices * Rows * Columns)] }));
+        Assert.Throws<InvalidMeasurementException>(() =>
+            DicomSeries.Write(_reader, Series() with { Geometry = Geometry(), Reference = "not DICOM at all, nor like it"u8.ToArray() }));
     }
 
     [Fact]
@@ -209,7 +263,8 @@ public sealed class DicomSeriesTests : IDisposable
     };
 
     internal static FrameGeometry[] Geometry() =>
-        [.. Enumerable.Range(0, Slices).Select(i => new FrameGeometry(new(-10.5 + (2 * i), 20.25 - (2.5 * i), 30), new(0.8, 0.6, 0), new(0, 0, -1), 0.75, 0.5, 3, 3.3))];
+        [.. Enumerable.Range(0, Slices).Select(i =>
+            new FrameGeometry(new(-10.5 + (2 * i), 20.25 - (2.5 * i), 30), new(0.8, 0.6, 0), new(0, 0, -1), 0.75, 0.5, 3, 3.3))];
 
     private static StudyInformation Study() => new()
     {

@@ -12,7 +12,9 @@ public sealed class DicomStackTests : IDisposable
     public void Dispose() => _reader.Dispose();
 
     // A slice of 1 x 2 pixels, the second of them its number; instance numbers go against the places.
-    private static DicomBuilder Slice(int number, double z) => DicomBuilder.Mr(1, 2, 1, (ushort)(10 * number)).At(0, 0, z).Text(0x00080018, "UI", $"1.2.3.4.{number}").Text(0x00200013, "IS", $"{100 - number}").Text(0x00180081, "DS", "10");
+    private static DicomBuilder Slice(int number, double z) =>
+        DicomBuilder.Mr(1, 2, 1, (ushort)(10 * number)).At(0, 0, z).Text(
+            0x00080018, "UI", $"1.2.3.4.{number}").Text(0x00200013, "IS", $"{100 - number}").Text(0x00180081, "DS", "10");
 
     private static byte[][] Series(params double[] places) => [.. places.Select((z, i) => Slice(i + 1, z).File())];
 
@@ -27,7 +29,7 @@ public sealed class DicomStackTests : IDisposable
         Assert.Equal([-3.0, 0, 3, 6, 9], read.Origin.Geometry!.Select(place => place!.Position.Z));
         Assert.Equal(["1.2.3.4.2", "1.2.3.4.4", "1.2.3.4.1", "1.2.3.4.5", "1.2.3.4.3"], read.Origin.Sources!.Select(source => source.SopInstanceUid));
         Assert.Equal((50.0, 0.0, 1 / 50.0 / Math.Sqrt(12)), (read.Origin.Scale, read.Origin.Offset, read.Files["measurement"].Quantisation));
-        Assert.Equal("The measurement is a series of 5 DICOM files, in the order of their places.", Assert.Single(read.Origin.Routine));
+        Assert.Equal("The measurement is a series of 5 DICOM files, in the order of their positions.", Assert.Single(read.Origin.Routine));
         Assert.Empty(read.Origin.Remarks);
     }
 
@@ -72,11 +74,14 @@ public sealed class DicomStackTests : IDisposable
     {
         byte[] directory = DicomBuilder.Mr(1, 1, 1).Text(0x00080016, "UI", "1.2.840.10008.1.3.10").File();
         byte[][] slices = Series(0, 3);
-        byte[] zip = Zip(("s/", []), ("s/1", slices[0]), ("s/2", slices[1]), ("s/2 (1)", slices[1]), ("../../etc/README.txt", "Doe, Jane"u8.ToArray()), ("DICOMDIR", directory));
+        byte[] zip = Zip(
+            ("s/", []), ("s/1", slices[0]), ("s/2", slices[1]), ("s/2 (1)", slices[1]), ("../../etc/README.txt", "Doe, Jane"u8.ToArray()),
+            ("DICOMDIR", directory));
         ImportedMeasurement read = Read(zip);
         Assert.Equal([2, 1, 1, 2], read.Files["measurement"].Array.Shape);
-        Assert.Equal(["2 of the files are no DICOM images and were left out.", "1 of the files are copies of others and were left out."], read.Origin.Remarks);
-        Assert.DoesNotContain(read.Origin.Remarks, remark => remark.Contains("Doe", StringComparison.Ordinal) || remark.Contains("etc", StringComparison.Ordinal));
+        Assert.Equal(["2 of the files are not DICOM images and were left out.", "1 of the files are copies of others and were left out."], read.Origin.Remarks);
+        Assert.DoesNotContain(
+            read.Origin.Remarks, remark => remark.Contains("Doe", StringComparison.Ordinal) || remark.Contains("etc", StringComparison.Ordinal));
         // One slice is an image.
         Assert.Equal([1, 1, 2], Stack(slices[..1]).Files["measurement"].Array.Shape);
     }
@@ -86,7 +91,7 @@ public sealed class DicomStackTests : IDisposable
     {
         ImportedMeasurement read = Stack([.. Series(0, 3), DicomSeeds.File("report")]);
         Assert.Equal([2, 1, 1, 2], read.Files["measurement"].Array.Shape);
-        Assert.Equal("1 of the files are no DICOM images and were left out.", Assert.Single(read.Origin.Remarks));
+        Assert.Equal("1 of the files are not DICOM images and were left out.", Assert.Single(read.Origin.Remarks));
     }
 
     [Theory]
@@ -94,7 +99,8 @@ public sealed class DicomStackTests : IDisposable
     [InlineData(0x00280004u, "CS", "MONOCHROME1", "MONOCHROME1")]
     public void Files_of_one_series_that_cannot_be_one_are_refused(uint tag, string kind, string value, string words)
     {
-        string message = Assert.Throws<InvalidMeasurementException>(() => Stack([Slice(1, 0).File(), Slice(2, 3).Without(tag).Text(tag, kind, value).File()])).Message;
+        string message = Assert.Throws<InvalidMeasurementException>(() =>
+            Stack([Slice(1, 0).File(), Slice(2, 3).Without(tag).Text(tag, kind, value).File()])).Message;
         Assert.Contains(words, message, StringComparison.Ordinal);
         Assert.DoesNotContain("Rita", message, StringComparison.Ordinal);
     }
@@ -107,7 +113,7 @@ public sealed class DicomStackTests : IDisposable
         Assert.Equal([30, 20, 10], read.Files["measurement"].Array.Values.Where((_, i) => i % 2 == 1).Select(value => (int)Math.Round(value * 30)));
         Assert.Contains("instance numbers", Assert.Single(read.Origin.Remarks), StringComparison.Ordinal);
         files[2] = Slice(3, 0).Without(0x00200032).Without(0x00200013).File();
-        Refused("order is not known", files);
+        Refused("order is unknown", files);
     }
 
     [Theory]
@@ -116,7 +122,7 @@ public sealed class DicomStackTests : IDisposable
     public void Distances_that_differ_are_remarked_on(string words, params double[] places) =>
         Assert.Contains(Stack(Series(places)).Origin.Remarks, remark => remark.Contains(words, StringComparison.Ordinal));
 
-    /// <summary>What is wrong with the second of three files, and a word of what is said.</summary>
+    /// <summary>The fault of the second of three files, and a part of the message.</summary>
     public static TheoryData<string, Func<DicomBuilder>> Mixed => new()
     {
         { "2 series", () => Slice(2, 3).Text(0x0020000E, "UI", "1.2.3.99") },
@@ -128,23 +134,28 @@ public sealed class DicomStackTests : IDisposable
         { @"mixes frame types (ORIGINAL\PRIMARY\M; ORIGINAL\PRIMARY\M\PHASE)", () => Slice(2, 0).Text(0x00089208, "CS", "PHASE") },
         { "not parallel", () => Slice(2, 3).At(0, 0, 3, @"1\0\0\0\0\-1") },
         { "not parallel", () => Slice(2, 3).Text(0x00280030, "DS", @"2\2") },
-        { "1 of the series' 3 files say no place", () => Slice(2, 3).Without(0x00200032) },
-        { "1 of the series' 3 images lie at the place of another (echo times 10, 30 ms)", () => Slice(2, 0).Text(0x00180081, "DS", "30") },
-        { "1 of the series' 3 images lie at the place of another (several echoes", () => Slice(2, 0.001) },
+        { "1 of the series' 3 files state no position", () => Slice(2, 3).Without(0x00200032) },
+        { "1 of the series' 3 images have the position of another (echo times 10, 30 ms)", () => Slice(2, 0).Text(0x00180081, "DS", "30") },
+        { "1 of the series' 3 images have the position of another (several echoes", () => Slice(2, 0.001) },
         { "MOSAIC", () => Slice(2, 3).Text(0x00080008, "CS", @"ORIGINAL\PRIMARY\M\MOSAIC") },
         { "2 frames", () => DicomBuilder.Mr(1, 2, 1, 2, 3, 4).Text(0x00280008, "IS", "2") },
         { "File 2 of the series: The DICOM image has no PhotometricInterpretation", () => Slice(2, 3).Without(0x00280004) },
     };
 
     [Theory, MemberData(nameof(Mixed), DisableDiscoveryEnumeration = true)]
-    public void What_is_no_series_of_slices_is_refused_by_its_reason(string words, Func<DicomBuilder> second) => Refused(words, [Slice(1, 0).File(), second().File(), Slice(3, 6).File()]);
+    public void What_is_no_series_of_slices_is_refused_by_its_reason(string words, Func<DicomBuilder> second) =>
+        Refused(words, [Slice(1, 0).File(), second().File(), Slice(3, 6).File()]);
 
     [Fact]
     public void Files_that_are_no_DICOM_images_are_no_series()
     {
         Refused("None of the files is a DICOM image", ["\u0089PNG"u8.ToArray(), "text"u8.ToArray()]);
-        Assert.Contains("None of the files", Assert.Throws<InvalidMeasurementException>(() => Read(Zip(("a.png", [1, 2, 3])))).Message, StringComparison.Ordinal);
-        Assert.Equal(DicomFile.NoKSpace, Assert.Throws<InvalidMeasurementException>(() => Import(_reader).ReadMeasurement(MeasurementKind.MultiCoil, Zip([.. Series(0, 3).Select((file, i) => ($"{i}", file))]), null, false)).Message);
+        Assert.Contains(
+            "None of the files", Assert.Throws<InvalidMeasurementException>(() => Read(Zip(("a.png", [1, 2, 3])))).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            DicomFile.NoKSpace,
+            Assert.Throws<InvalidMeasurementException>(() =>
+                Import(_reader).ReadMeasurement(MeasurementKind.MultiCoil, Zip([.. Series(0, 3).Select((file, i) => ($"{i}", file))]), null, false)).Message);
     }
 
     [Fact]
@@ -156,15 +167,23 @@ public sealed class DicomStackTests : IDisposable
         byte[] bomb = Zip(("a", third), ("b", third), ("c", third));
         Assert.True(bomb.Length < limit / 100);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Contains("at most", Assert.Throws<InvalidMeasurementException>(() => Import(small).ReadMeasurement(MeasurementKind.Image, bomb, null, false)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "at most", Assert.Throws<InvalidMeasurementException>(() => Import(small).ReadMeasurement(MeasurementKind.Image, bomb, null, false)).Message,
+            StringComparison.Ordinal);
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 4_000_000);
 
         byte[] many = Zip([.. Enumerable.Range(0, DicomArchive.MaxFiles + 1).Select(i => ($"{i}", Array.Empty<byte>()))]);
-        Assert.Contains($"at most {DicomArchive.MaxFiles}", Assert.Throws<InvalidMeasurementException>(() => Import(small).ReadMeasurement(MeasurementKind.Image, many, null, false)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"at most {DicomArchive.MaxFiles}",
+            Assert.Throws<InvalidMeasurementException>(() => Import(small).ReadMeasurement(MeasurementKind.Image, many, null, false)).Message,
+            StringComparison.Ordinal);
 
         // The numbers of all slices count together.
-        byte[][] slices = [.. Enumerable.Range(0, 3).Select(i => DicomBuilder.Mr(16, 32, new ushort[512]).At(0, 0, i).Text(0x00080018, "UI", $"1.2.3.4.{i}").File())];
-        Assert.Contains("1024 numbers", Assert.Throws<InvalidMeasurementException>(() => Import(small).ReadSeries(MeasurementKind.Image, slices)).Message, StringComparison.Ordinal);
+        byte[][] slices = [.. Enumerable.Range(0, 3).Select(i =>
+            DicomBuilder.Mr(16, 32, new ushort[512]).At(0, 0, i).Text(0x00080018, "UI", $"1.2.3.4.{i}").File())];
+        Assert.Contains(
+            "1024 numbers", Assert.Throws<InvalidMeasurementException>(() => Import(small).ReadSeries(MeasurementKind.Image, slices)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -182,7 +201,9 @@ public sealed class DicomStackTests : IDisposable
     [Fact]
     public void A_real_series_is_put_in_order()
     {
-        string? folder = Environment.GetEnvironmentVariable("INVERSESOLVER_TEST_DATA") is { Length: > 0 } root ? Path.Combine(root, "dicom", "sag_anon_mprage") : null;
+        string? folder = Environment.GetEnvironmentVariable("INVERSESOLVER_TEST_DATA") is { Length: > 0 } root
+            ? Path.Combine(root, "dicom", "sag_anon_mprage")
+            : null;
         Assert.SkipUnless(Directory.Exists(folder), "INVERSESOLVER_TEST_DATA names no folder with dicom/sag_anon_mprage.");
         byte[][] files = [.. Directory.GetFiles(folder!, "*.dcm").Order(StringComparer.Ordinal).Take(6).Select(File.ReadAllBytes)];
         ImportedMeasurement read = Stack([.. files.Reverse()]);
@@ -197,7 +218,8 @@ public sealed class DicomStackTests : IDisposable
 
     private ImportedMeasurement Stack(byte[][] files) => Import(_reader).ReadSeries(MeasurementKind.Image, files);
 
-    private void Refused(string words, byte[][] files) => Assert.Contains(words, Assert.Throws<InvalidMeasurementException>(() => Stack(files)).Message, StringComparison.Ordinal);
+    private void Refused(string words, byte[][] files) =>
+        Assert.Contains(words, Assert.Throws<InvalidMeasurementException>(() => Stack(files)).Message, StringComparison.Ordinal);
 
     private static byte[] Zip(params (string Name, byte[] File)[] files)
     {

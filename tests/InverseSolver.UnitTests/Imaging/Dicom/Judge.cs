@@ -26,7 +26,7 @@ internal static class Judge
         return (process.ExitCode, output + errors.Result);
     }
 
-    /// <summary>What a Python script prints; skipped where a module is missing.</summary>
+    /// <summary>The output of a Python script; skipped where a module is missing.</summary>
     internal static string Python(string module, string script, params string[] arguments)
     {
         (int code, string text) = Try("python3", ["-c", $"import {module}"]);

@@ -19,8 +19,9 @@ internal sealed class OrthancServer : IDisposable
         string configuration = Path.Combine(_folder.FullName, "orthanc.json");
         File.WriteAllText(configuration, $$"""
             {
-              "Name": "test", "StorageDirectory": "{{_folder.FullName}}", "IndexDirectory": "{{_folder.FullName}}", "HttpPort": {{port}}, "DicomServerEnabled": false,
-              "RemoteAccessAllowed": false, "AuthenticationEnabled": false, "Plugins": ["/usr/share/orthanc/plugins"], "DicomWeb": { "Enable": true }
+              "Name": "test", "StorageDirectory": "{{_folder.FullName}}", "IndexDirectory": "{{_folder.FullName}}", "HttpPort": {{port}},
+              "DicomServerEnabled": false, "RemoteAccessAllowed": false, "AuthenticationEnabled": false,
+              "Plugins": ["/usr/share/orthanc/plugins"], "DicomWeb": { "Enable": true }
             }
             """);
         _process = Process.Start(new ProcessStartInfo(Program, [configuration]) { RedirectStandardOutput = true, RedirectStandardError = true })!;

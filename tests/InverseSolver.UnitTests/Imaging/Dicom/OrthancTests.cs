@@ -83,7 +83,9 @@ public sealed class OrthancTests : IDisposable
     {
         double u = (x - 47.5) / 48, v = (y - 47.5) / 48;
         double Inside(double a, double b, double cx, double cy) => Math.Pow((u - cx) / a, 2) + Math.Pow((v - cy) / b, 2) <= 1 ? 1 : 0;
-        return (float)(((0.9 * Inside(0.7, 0.9, 0, 0)) - (0.6 * Inside(0.62, 0.82, 0, 0)) + ((0.1 + (0.1 * slice)) * Inside(0.15, 0.3, -0.25, 0)) + (1.2 * Inside(0.06, 0.06, 0.3, -0.3))));
+        return (float)(
+            ((0.9 * Inside(0.7, 0.9, 0, 0)) - (0.6 * Inside(0.62, 0.82, 0, 0)) + ((0.1 + (0.1 * slice)) * Inside(0.15, 0.3, -0.25, 0))
+                + (1.2 * Inside(0.06, 0.06, 0.3, -0.3))));
     }
 
     private static void AssertShown(DerivedSeries series, byte[] png, int slice)
@@ -103,5 +105,6 @@ public sealed class OrthancTests : IDisposable
         return stored;
     }
 
-    private static async Task<JsonElement> JsonAsync(OrthancServer orthanc, string path) => JsonDocument.Parse(await orthanc.Client.GetStringAsync(path)).RootElement;
+    private static async Task<JsonElement> JsonAsync(OrthancServer orthanc, string path) =>
+        JsonDocument.Parse(await orthanc.Client.GetStringAsync(path)).RootElement;
 }
