@@ -26,7 +26,7 @@ public sealed class SharingStories
             Assert.Equal(report["sharing"]!.ToJsonString(), job["result"]!["sharing"]!.ToJsonString());
             mostItems = Math.Max(mostItems, (long)report["sharing"]!["mostItems"]!);
 
-            JsonObject lone = await service.SubmitAsync(Request((int)job["request"]!["seed"]!, reproducible: true), "wait=90");
+            JsonObject lone = await service.UntilAsync(Service.Id(await service.SubmitAsync(Request((int)job["request"]!["seed"]!, reproducible: true))));
             Assert.Null(lone["result"]!["sharing"]);
             float[] a = await ResultAsync(service, job), b = await ResultAsync(service, lone);
             double rms = Math.Sqrt(a.Zip(b).Average(pair => Math.Pow(pair.First - pair.Second, 2)));
@@ -45,7 +45,7 @@ public sealed class SharingStories
         endless["reproducible"] = false;
         JsonObject first = await service.SubmitAsync(endless);
         await service.UntilAsync(Service.Id(first), job => job["progress"] is not null);
-        JsonObject second = await service.SubmitAsync(Request(1, reproducible: false), "wait=90");
+        JsonObject second = await service.UntilAsync(Service.Id(await service.SubmitAsync(Request(1, reproducible: false))));
         Assert.Equal("succeeded", Service.State(second));
         Assert.NotNull(second["result"]!["sharing"]);
         Assert.Equal("running", Service.State(await service.GetAsync($"/v1/jobs/{Service.Id(first)}")));

@@ -27,7 +27,7 @@ internal sealed class SharedCall(SharedFunction function, Tensor input, Tensor? 
 
     internal long Items { get; } = input.size(0);
 
-    /// <summary>When it arrived, in the ticks of <see cref="Environment.TickCount64"/>.</summary>
+    /// <summary>When it arrived, in milliseconds of their clock.</summary>
     internal long Arrived { get; set; }
 
     /// <summary>The function's value, owned by nobody's scope until the participant takes it.</summary>

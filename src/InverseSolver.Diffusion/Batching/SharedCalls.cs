@@ -10,24 +10,28 @@ public sealed class SharedCalls : IDisposable
 {
     private readonly object gate = new();
     private readonly LatentModel model;
+    private readonly TimeProvider clock;
     private readonly long windowMs;
     private readonly List<SharedCall> waiting = [];
     private readonly List<SharedBatch> open = [];
     private readonly Thread thread;
-    private long mostItems, idleSince = Environment.TickCount64;
+    private long mostItems, idleSince;
     private int participants, blocked;
-    private bool ending;
+    private bool busy, ending;
 
     /// <summary>Starts the thread that calls the network.</summary>
     /// <param name="model">The model; it must outlive this.</param>
     /// <param name="window">How long a call waits for others while the network is idle and some solver is busy elsewhere.</param>
     /// <param name="mostItems">Items of a batch at most; a single call of more goes through alone.</param>
     /// <param name="onThread">Runs first on the thread that calls the network: its stream, its priority.</param>
-    public SharedCalls(LatentModel model, TimeSpan window, int mostItems, Action? onThread = null)
+    /// <param name="clock">Measures the window; the system's unless another one is given.</param>
+    public SharedCalls(LatentModel model, TimeSpan window, int mostItems, Action? onThread = null, TimeProvider? clock = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(mostItems, 1);
         this.model = model;
         this.mostItems = mostItems;
+        this.clock = clock ?? TimeProvider.System;
+        idleSince = Now;
         windowMs = (long)window.TotalMilliseconds;
         thread = new Thread(() =>
         {
@@ -51,6 +55,18 @@ public sealed class SharedCalls : IDisposable
     public long Largest { get; private set; }
 
     internal LatentModel Inner => model;
+
+    /// <summary>Calls that wait for their batch to go, and whether the network computes another one now.</summary>
+    internal (int Calls, bool Busy) Waiting
+    {
+        get
+        {
+            lock (gate) return (waiting.Count, busy);
+        }
+    }
+
+    // Milliseconds of a clock that begins anywhere.
+    private long Now => (long)clock.GetElapsedTime(0).TotalMilliseconds;
 
     /// <summary>A view of the model for one more solver, until it is disposed.</summary>
     public SharedModel Join()
@@ -95,7 +111,7 @@ public sealed class SharedCalls : IDisposable
     {
         lock (gate)
         {
-            call.Arrived = Environment.TickCount64;
+            call.Arrived = Now;
             waiting.Add(call);
             WaitUntil(call, () => call.Output is not null);
             Tensor output = Taken(call.Output!);
@@ -165,7 +181,7 @@ public sealed class SharedCalls : IDisposable
                         return;
                     }
 
-                    Monitor.Wait(gate, waiting.Count == 0 ? Timeout.Infinite : (int)Math.Max(1, WaitsSince(waiting[0]) + windowMs - Environment.TickCount64));
+                    Monitor.Wait(gate, waiting.Count == 0 ? Timeout.Infinite : (int)Math.Max(1, WaitsSince(waiting[0]) + windowMs - Now));
                 }
 
                 calls = backward is null ? Due() : [];
@@ -177,12 +193,14 @@ public sealed class SharedCalls : IDisposable
                 {
                     waiting.RemoveAll(calls.Contains);
                 }
+
+                busy = true;
             }
 
             Answer(backward?.Calls ?? calls, backward is null ? () => RunForward(calls) : () => RunBackward(backward));
             lock (gate)
             {
-                idleSince = Environment.TickCount64;
+                (busy, idleSince) = (false, Now);
             }
         }
     }
@@ -210,7 +228,7 @@ public sealed class SharedCalls : IDisposable
         }
 
         bool everybodyWaits = blocked >= participants;
-        return everybodyWaits || items >= mostItems || Environment.TickCount64 - WaitsSince(oldest) >= windowMs ? [.. chosen] : [];
+        return everybodyWaits || items >= mostItems || Now - WaitsSince(oldest) >= windowMs ? [.. chosen] : [];
     }
 
     // Not counting the time in which the network was busy: whoever it just answered gets the chance to call again, or two solvers would take turns for ever.

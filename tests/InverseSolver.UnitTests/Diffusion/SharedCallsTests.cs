@@ -93,17 +93,62 @@ public sealed class SharedCallsTests
     }
 
     [Fact]
-    public void Two_solvers_do_not_take_turns_at_a_network_that_takes_longer_than_the_window()
+    public async Task Two_solvers_do_not_take_turns_at_a_network_that_takes_longer_than_the_window()
     {
         const int Calls = 4;
+        const long Window = 50;
+        var clock = new SetClock();
         using GaussianModel inner = Toy.Gaussian();
-        using var model = new TappedModel(inner) { OnPredict = _ => Thread.Sleep(600) };
-        using var calls = new SharedCalls(model, TimeSpan.FromMilliseconds(500), 16);
+        using var first = new ManualResetEventSlim();
+        SharedCalls? shared = null;
+        var sizes = new List<long>();
+        using var model = new TappedModel(inner)
+        {
+            OnPredict = z =>
+            {
+                // The network takes twice the window. Meanwhile the other solver calls.
+                first.Set();
+                if (sizes.Count == 0) Until(() => shared!.Waiting.Calls == 1);
+                clock.Advance(2 * Window);
+                sizes.Add(z.size(0));
+            },
+        };
+        using SharedCalls calls = shared = new(model, TimeSpan.FromMilliseconds(Window), 16, clock: clock);
         using SharedModel busy = calls.Join();
-        Together(calls, [0, 1], (view, seed) => Enumerable.Range(0, Calls).Select(i => Predict(view, 1, 8, (seed * Calls) + i).Length).Sum());
+        Task windows = Task.Run(() =>
+        {
+            // The first goes alone, as does the last; between them a window passes once both wait.
+            Pass(batches: 0, waiting: 1);
+            for (int i = 1; i < Calls; i++) Pass(i, waiting: 2);
+            Pass(Calls, waiting: 1);
+        });
+        Together(calls, [0, 1], (view, seed) =>
+        {
+            if (seed == 1) first.Wait();
+            return Enumerable.Range(0, Calls).Select(i => Predict(view, 1, 8, (seed * Calls) + i).Length).Sum();
+        });
+        await windows;
+        Assert.Equal([1, 2, 2, 2, 1], sizes);
 
-        // The first may go alone; after that both are there each time.
-        Assert.InRange(calls.Batches, Calls, Calls + 2);
+        void Pass(int batches, int waiting)
+        {
+            Until(() => sizes.Count == batches && calls.Waiting == (waiting, false));
+            clock.Advance(Window);
+        }
+    }
+
+    private static void Until(Func<bool> holds) => Assert.True(SpinWait.SpinUntil(holds, TimeSpan.FromMinutes(5)));
+
+    /// <summary>A clock that stands still until it is set on.</summary>
+    private sealed class SetClock : TimeProvider
+    {
+        private long _milliseconds;
+
+        public override long TimestampFrequency => 1000;
+
+        public override long GetTimestamp() => Interlocked.Read(ref _milliseconds);
+
+        public void Advance(long milliseconds) => Interlocked.Add(ref _milliseconds, milliseconds);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Diagnostics;
 using InverseSolver.Imaging;
@@ -58,14 +59,15 @@ public sealed class FormatReaderTests
         Signal(reader.ProcessId!.Value, "STOP");
         Assert.Contains("out of time", Assert.Throws<InvalidMeasurementException>(() => reader.Call("hello", [NoFile])).Message, StringComparison.Ordinal);
         Assert.Equal(1, reader.Restarts);
-        reader.Call("hello", [NoFile]);
+        reader.Start();
 
         using var patient = new FormatReader(ReaderLimits.Default);
         patient.Start();
         Signal(patient.ProcessId!.Value, "STOP");
-        Task<InvalidMeasurementException> call = Task.Run(() => Assert.Throws<InvalidMeasurementException>(() => patient.Call("hello", [NoFile])));
+        using var file = new AwaitedFile();
+        Task<InvalidMeasurementException> call = Task.Run(() => Assert.Throws<InvalidMeasurementException>(() => patient.Call("hello", [file.Memory])));
         // The call has to be under way: between two files nobody would be refused.
-        await Task.Delay(500);
+        await file.Asked;
         Signal(patient.ProcessId!.Value, "KILL");
         await call;
         patient.Call("hello", [NoFile]);
@@ -85,6 +87,32 @@ public sealed class FormatReaderTests
         Assert.Equal(0, reader.Restarts);
         Assert.Contains("at most 134217728 are read", Assert.Throws<InvalidMeasurementException>(() => reader.Call("hello", [new byte[memory]])).Message, StringComparison.Ordinal);
         Assert.Equal(1, RawMriFile.Read(reader, plain).Frames);
+    }
+
+    /// <summary>A file that says when it is being sent.</summary>
+    private sealed class AwaitedFile : MemoryManager<byte>
+    {
+        private readonly TaskCompletionSource _asked = new();
+
+        public override Memory<byte> Memory => CreateMemory(NoFile.Length);
+
+        public Task Asked => _asked.Task;
+
+        public override Span<byte> GetSpan()
+        {
+            _asked.TrySetResult();
+            return NoFile;
+        }
+
+        public override MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException();
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 
     // An object of a global heap whose size brings HDF5 back to the object's own beginning, for ever.

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using InverseSolver.Imaging;
 using Xunit;
 
@@ -134,12 +133,11 @@ public class ImageFileTests
     [Fact]
     public void A_decompression_bomb_is_refused_by_its_header()
     {
+        // Its pixels end after two rows, which a decoder would say.
         byte[] bomb = PngFile.Build(50_000, 50_000, bits: 8, colourType: 0, rows: new byte[100_000]);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        var watch = Stopwatch.StartNew();
         var refused = Assert.Throws<InvalidMeasurementException>(() => ImageFile.Read(bomb, Limits));
         Assert.Equal("The image has 50000 x 50000 pixels; at most 16777216 are allowed.", refused.Message);
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(1));
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1_000_000);
     }
 

@@ -282,5 +282,9 @@ public sealed class ProblemOperatorsTests : IDisposable
         var problem = new Inpainting(new BoxMask(10, 10, 0, 0));
         ArrayData y = Grey with { Values = [float.NaN, .. Grey.Values[1..]] };
         ProblemOperators.Validate(problem, [1, 24, 36], Files(), y);
+        using ForwardOperator op = ProblemOperators.Create(problem, [1, 24, 36], Files(), y, torch.CPU);
+        float[] measured = op.Measured(y.ToTensor(torch.CPU)).ToFloats();
+        Assert.Equal(0, measured[0]);
+        Assert.Equal(op.Apply(Grey.ToTensor(torch.CPU)).ToFloats(), measured);
     }
 }
