@@ -90,9 +90,10 @@ public sealed partial class ArchitectureTests
         Assert.All(files, file => Assert.True(File.Exists(Path.Combine(TestData.Root, "src", file)), file));
     }
 
-    // Folders in which each operator, solver or part of a scan is a file of its own.
+    // Folders in which each problem, operator, solver or part of a scan is a file of its own.
     private static readonly string[] Large =
-        ["InverseSolver.Imaging/Mri", "InverseSolver.Reconstruction/Mri", "InverseSolver.Reconstruction/Operators", "InverseSolver.Reconstruction/Solvers"];
+        ["InverseSolver.Imaging/Mri", "InverseSolver.Reconstruction/Mri", "InverseSolver.Reconstruction/Operators",
+         "InverseSolver.Reconstruction/Problems", "InverseSolver.Reconstruction/Solvers"];
 
     [Fact]
     public void A_folder_holds_at_most_20_files()
