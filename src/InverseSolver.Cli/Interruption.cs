@@ -10,39 +10,39 @@ namespace InverseSolver.Cli;
 internal sealed class Interruption : IDisposable
 {
     // Supervisors and users are promised two seconds.
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1.2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.2);
 
-    private readonly CancellationTokenSource cancel = new();
-    private readonly PosixSignalRegistration[] signals;
-    private readonly Timer late;
-    private int code, ended;
+    private readonly CancellationTokenSource _cancel = new();
+    private readonly PosixSignalRegistration[] _signals;
+    private readonly Timer _late;
+    private int _code, _ended;
 
     internal Interruption()
     {
-        late = new Timer(_ => End(), null, Timeout.Infinite, Timeout.Infinite);
-        signals = [.. ((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM]).Select(signal => PosixSignalRegistration.Create(signal, Stop))];
+        _late = new Timer(_ => End(), null, Timeout.Infinite, Timeout.Infinite);
+        _signals = [.. ((PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM]).Select(signal => PosixSignalRegistration.Create(signal, Stop))];
     }
 
     /// <summary>Cancelled by the first signal.</summary>
-    internal CancellationToken Token => cancel.Token;
+    internal CancellationToken Token => _cancel.Token;
 
     public void Dispose()
     {
-        Array.ForEach(signals, signal => signal.Dispose());
-        late.Dispose();
-        cancel.Dispose();
+        Array.ForEach(_signals, signal => signal.Dispose());
+        _late.Dispose();
+        _cancel.Dispose();
     }
 
     /// <summary>Says that the command was cancelled and ends the process: whatever still computes on other threads is not waited for.</summary>
     [DoesNotReturn]
     internal void End()
     {
-        if (Interlocked.Exchange(ref ended, 1) == 0)
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
         {
             // A progress bar hides the cursor.
             Console.Write(Console.IsOutputRedirected ? "" : "\u001b[?25h");
             Console.Error.WriteLine("error: The command was cancelled.");
-            Backend.Exit(code);
+            Backend.Exit(_code);
         }
 
         Thread.Sleep(Timeout.Infinite);
@@ -52,12 +52,12 @@ internal sealed class Interruption : IDisposable
     private void Stop(PosixSignalContext context)
     {
         context.Cancel = true;
-        if (Interlocked.CompareExchange(ref code, context.Signal == PosixSignal.SIGTERM ? ExitCode.Terminated : ExitCode.Cancelled, 0) != 0)
+        if (Interlocked.CompareExchange(ref _code, context.Signal == PosixSignal.SIGTERM ? ExitCode.Terminated : ExitCode.Cancelled, 0) != 0)
         {
             End();
         }
 
-        late.Change(_patience, Timeout.InfiniteTimeSpan);
-        _ = cancel.CancelAsync();
+        _late.Change(Patience, Timeout.InfiniteTimeSpan);
+        _ = _cancel.CancelAsync();
     }
 }

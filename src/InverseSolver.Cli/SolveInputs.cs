@@ -6,7 +6,7 @@ namespace InverseSolver.Cli;
 /// <summary>The files of <c>inverse solve</c>, by the names that requests have for them.</summary>
 internal sealed class SolveInputs
 {
-    private readonly Option<string[]> measurement = new("--measurement")
+    private readonly Option<string[]> _measurement = new("--measurement")
     {
         Description = "Image (PNG, JPEG, TIFF, WebP, DICOM), NIfTI volume, .npy, .npz, or raw MR data (ISMRMRD or fastMRI HDF5, BART .cfl); k-space in .npy "
             + "is complex. A DICOM series: its files, their folder or a .zip of it.",
@@ -14,26 +14,26 @@ internal sealed class SolveInputs
         AllowMultipleArgumentsPerToken = true,
     };
 
-    private readonly Option<string?> header = new("--header") { Description = "The .hdr file of a .cfl, where it lies elsewhere." };
+    private readonly Option<string?> _header = new("--header") { Description = "The .hdr file of a .cfl, where it lies elsewhere." };
 
-    private readonly Option<string?> reference = new("--reference")
+    private readonly Option<string?> _reference = new("--reference")
     {
         Description = "A DICOM image of the patient and study that the result belongs to, refused where it and the measurement name different ones; "
             + "or a NIfTI volume whose place the result has.",
     };
 
-    private readonly Option<bool> forceReference = new("--force-reference")
+    private readonly Option<bool> _forceReference = new("--force-reference")
     {
         Description = "Take the reference nevertheless; the report and the DICOM files say so.",
     };
 
-    private readonly Option<string> convention = new("--vendor-convention")
+    private readonly Option<string> _convention = new("--vendor-convention")
     {
         Description = "Which way the directions of an ISMRMRD file go: auto (turned by 180 degrees where the vendor is Siemens), none or siemens.",
         DefaultValueFactory = _ => "auto",
     };
 
-    private readonly Option<string?>[] others =
+    private readonly Option<string?>[] _others =
     [
         new("--mask") { Description = "File with the mask: white (above 0.5) is measured, black is missing." },
         new("--psf") { Description = "File with the point-spread function." },
@@ -50,10 +50,10 @@ internal sealed class SolveInputs
     ];
 
     /// <summary>For the command.</summary>
-    internal IEnumerable<Option> Options => [measurement, header, reference, forceReference, convention, .. others];
+    internal IEnumerable<Option> Options => [_measurement, _header, _reference, _forceReference, _convention, .. _others];
 
     /// <summary>The convention for the directions of an ISMRMRD file.</summary>
-    internal VendorConvention Convention(ParseResult arguments) => arguments.GetValue(convention) switch
+    internal VendorConvention Convention(ParseResult arguments) => arguments.GetValue(_convention) switch
     {
         "auto" => VendorConvention.Auto,
         "none" => VendorConvention.None,
@@ -62,14 +62,14 @@ internal sealed class SolveInputs
     };
 
     /// <summary>True where a reference is taken that does not belong to the measurement.</summary>
-    internal bool ForceReference(ParseResult arguments) => !arguments.GetValue(forceReference) ? false
-        : arguments.GetValue(reference) is not null ? true
+    internal bool ForceReference(ParseResult arguments) => !arguments.GetValue(_forceReference) ? false
+        : arguments.GetValue(_reference) is not null ? true
         : throw new CommandException("--force-reference is about a --reference, and there is none.");
 
     /// <summary>Reads the files that were named.</summary>
     internal SolveFiles Read(ParseResult arguments, FormatReader reader)
     {
-        string[] paths = arguments.GetRequiredValue(measurement);
+        string[] paths = arguments.GetRequiredValue(_measurement);
         var read = new SolveFiles();
         if (paths is not [var path] || Directory.Exists(path))
         {
@@ -85,16 +85,16 @@ internal sealed class SolveInputs
             }
 
             read.Add("measurement", path, File.ReadAllBytes(path));
-            string? named = arguments.GetValue(header) ?? (path.EndsWith(".cfl", StringComparison.OrdinalIgnoreCase) && File.Exists(beside) ? beside : null);
+            string? named = arguments.GetValue(_header) ?? (path.EndsWith(".cfl", StringComparison.OrdinalIgnoreCase) && File.Exists(beside) ? beside : null);
             if (named is not null) read.Add("header", named, File.ReadAllBytes(named));
         }
 
-        if (arguments.GetValue(reference) is { } place && Directory.Exists(place))
+        if (arguments.GetValue(_reference) is { } place && Directory.Exists(place))
         {
             throw new CommandException($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(place))}: It is a folder: name one DICOM file of the series, or a NIfTI volume.");
         }
 
-        foreach (Option<string?> option in others.Append(reference))
+        foreach (Option<string?> option in _others.Append(_reference))
         {
             if (arguments.GetValue(option) is { } file) read.Add(option.Name[2..], file, File.ReadAllBytes(file));
         }
@@ -106,15 +106,15 @@ internal sealed class SolveInputs
 /// <summary>Files as <see cref="SolveInputs"/> read them, and the paths that they came from.</summary>
 internal sealed class SolveFiles
 {
-    private readonly Dictionary<string, byte[]> bytes = [];
-    private readonly Dictionary<string, string> paths = [];
+    private readonly Dictionary<string, byte[]> _bytes = [];
+    private readonly Dictionary<string, string> _paths = [];
 
     /// <summary>The files by the names that requests have for them.</summary>
-    internal IReadOnlyDictionary<string, byte[]> Bytes => bytes;
+    internal IReadOnlyDictionary<string, byte[]> Bytes => _bytes;
 
-    internal void Add(string name, string path, byte[] file) => (bytes[name], paths[name]) = (file, path);
+    internal void Add(string name, string path, byte[] file) => (_bytes[name], _paths[name]) = (file, path);
 
     /// <summary>The name of the file that a field such as <c>files.mask</c> is about, as the caller knows it.</summary>
     internal string NameOf(string field) =>
-        field.Split('.', 2) is ["files", var name] && paths.TryGetValue(name, out string? path) ? Path.GetFileName(path) : field;
+        field.Split('.', 2) is ["files", var name] && _paths.TryGetValue(name, out string? path) ? Path.GetFileName(path) : field;
 }

@@ -18,13 +18,13 @@ internal sealed class Conditioning : IDisposable
     internal const double MaxGuidance = 100;
 
     // (L, D) each, or class labels (): the condition, then the one that guidance leads away from.
-    private readonly Tensor[] items;
-    private readonly double scale;
+    private readonly Tensor[] _items;
+    private readonly double _scale;
 
     private Conditioning(Tensor[] items, double scale)
     {
-        this.items = items;
-        this.scale = scale;
+        _items = items;
+        _scale = scale;
     }
 
     /// <summary>Returns the condition of a conditional denoiser, or the reason why it cannot be used; neither for an unconditional one.</summary>
@@ -117,7 +117,7 @@ internal sealed class Conditioning : IDisposable
     internal Tensor Predict(Tensor z, Tensor t, Func<Tensor, Tensor, Tensor, Tensor> network)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor[] conditions = [.. items.Select(item => item.expand([z.size(0), .. item.shape.AsSpan(1)]))];
+        Tensor[] conditions = [.. _items.Select(item => item.expand([z.size(0), .. item.shape.AsSpan(1)]))];
         if (conditions.Length == 1)
         {
             return network(z, t, conditions[0]).MoveToOuterDisposeScope();
@@ -125,12 +125,12 @@ internal sealed class Conditioning : IDisposable
 
         Tensor both = network(torch.cat([z, z]), t.size(0) == 1 ? t : torch.cat([t, t]), torch.cat(conditions));
         Tensor[] halves = both.chunk(2);
-        return (halves[1] + (halves[0] - halves[1]) * scale).MoveToOuterDisposeScope();
+        return (halves[1] + (halves[0] - halves[1]) * _scale).MoveToOuterDisposeScope();
     }
 
     public void Dispose()
     {
-        foreach (Tensor item in items)
+        foreach (Tensor item in _items)
         {
             item.Dispose();
         }

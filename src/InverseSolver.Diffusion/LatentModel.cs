@@ -13,10 +13,10 @@ public abstract class LatentModel : IDisposable
     // A timestep without any signal (zero terminal SNR) would have no clean estimate to divide out; this is as diffusers' samplers do it.
     private const double LeastAlphaCumprod = 1.0 / (1 << 24);
 
-    private readonly double[] alphasCumprod;
+    private readonly double[] _alphasCumprod;
 
     private protected LatentModel(ReadOnlySpan<double> alphasCumprod) =>
-        this.alphasCumprod = [.. alphasCumprod.ToArray().Select(a => Math.Max(a, LeastAlphaCumprod))];
+        _alphasCumprod = [.. alphasCumprod.ToArray().Select(a => Math.Max(a, LeastAlphaCumprod))];
 
     /// <summary>Properties of the model.</summary>
     public abstract ModelInfo Info { get; }
@@ -34,7 +34,7 @@ public abstract class LatentModel : IDisposable
     public virtual long WeightBytes => 0;
 
     /// <summary>ᾱ of each training timestep, in float64, at least 2⁻²⁴.</summary>
-    public ReadOnlySpan<double> AlphasCumprod => alphasCumprod;
+    public ReadOnlySpan<double> AlphasCumprod => _alphasCumprod;
 
     /// <summary>(c, h, w) of the latent of an image of that size, padding included.</summary>
     public long[] LatentShape(int height, int width) =>
@@ -152,12 +152,12 @@ public abstract class LatentModel : IDisposable
     private protected Tensor AlphasCumprodOf(Tensor t)
     {
         long[] steps = t.ToLongs();
-        if (steps.FirstOrDefault(s => s < 0 || s >= alphasCumprod.Length, -1) is var bad && steps.Any(s => s < 0 || s >= alphasCumprod.Length))
+        if (steps.FirstOrDefault(s => s < 0 || s >= _alphasCumprod.Length, -1) is var bad && steps.Any(s => s < 0 || s >= _alphasCumprod.Length))
         {
-            throw new ArgumentException($"Timestep {bad} lies outside 0..{alphasCumprod.Length - 1}.", nameof(t));
+            throw new ArgumentException($"Timestep {bad} lies outside 0..{_alphasCumprod.Length - 1}.", nameof(t));
         }
 
-        return torch.copy_of([.. steps.Select(s => alphasCumprod[s])], steps.Length, 1, 1, 1);
+        return torch.copy_of([.. steps.Select(s => _alphasCumprod[s])], steps.Length, 1, 1, 1);
     }
 
     /// <summary>The encoder's input for an image: padded, on [-1,1].</summary>

@@ -6,27 +6,27 @@ namespace InverseSolver.Diffusion;
 /// <summary>A diffusion model made of an autoencoder and a denoiser; without the first it works on pixels, and its latent is the image on [-1,1].</summary>
 internal sealed class NetworkModel : LatentModel
 {
-    private readonly double scale;
-    private readonly ConsistencyModel? consistency;
-    private readonly Conditioning? stored;
+    private readonly double _scale;
+    private readonly ConsistencyModel? _consistency;
+    private readonly Conditioning? _stored;
 
     internal NetworkModel(
         ModelInfo info, Autoencoder? autoencoder, Denoiser denoiser, SchedulerConfig scheduler, ConsistencyModel? consistency, Conditioning? stored)
         : base(scheduler.Noise.AlphasCumprod)
     {
-        this.consistency = consistency;
-        this.stored = stored;
+        _consistency = consistency;
+        _stored = stored;
         Info = info;
         Autoencoder = autoencoder;
         Denoiser = denoiser;
-        scale = info.LatentScale;
+        _scale = info.LatentScale;
     }
 
     public override ModelInfo Info { get; }
 
     public override Device Device => Denoiser.Device;
 
-    public override long WeightBytes => (Autoencoder?.WeightBytes ?? 0) + Denoiser.WeightBytes + (consistency?.Network.WeightBytes ?? 0);
+    public override long WeightBytes => (Autoencoder?.WeightBytes ?? 0) + Denoiser.WeightBytes + (_consistency?.Network.WeightBytes ?? 0);
 
     internal Autoencoder? Autoencoder { get; }
 
@@ -45,22 +45,22 @@ internal sealed class NetworkModel : LatentModel
 
     /// <summary>The denoiser's own output, with the stored conditioning where none is given.</summary>
     internal Tensor Predict(Tensor z, Tensor t, Tensor? conditioning = null) =>
-        conditioning is null && stored is not null ? stored.Predict(z, t, Call) : Call(z, t, conditioning);
+        conditioning is null && _stored is not null ? _stored.Predict(z, t, Call) : Call(z, t, conditioning);
 
     private Tensor Call(Tensor z, Tensor t, Tensor? conditioning) =>
         Denoiser.NeedsClassLabels ? Denoiser.Forward(z, t, null, conditioning) : Denoiser.Forward(z, t, conditioning);
 
-    public override Tensor ConsistencyFunction(Tensor z, double sigma) => consistency?.Forward(z, sigma) ?? base.ConsistencyFunction(z, sigma);
+    public override Tensor ConsistencyFunction(Tensor z, double sigma) => _consistency?.Forward(z, sigma) ?? base.ConsistencyFunction(z, sigma);
 
     internal override Tensor EncodeCore(Tensor x)
     {
         Tensor latent = Autoencoder?.Encode(x) ?? x.alias();
-        return scale == 1 ? latent : latent * scale;
+        return _scale == 1 ? latent : latent * _scale;
     }
 
     internal override Tensor DecodeCore(Tensor z)
     {
-        Tensor latent = scale == 1 ? z : z / scale;
+        Tensor latent = _scale == 1 ? z : z / _scale;
         return Autoencoder?.Decode(latent) ?? latent.alias();
     }
 
@@ -68,7 +68,7 @@ internal sealed class NetworkModel : LatentModel
     {
         Autoencoder?.Dispose();
         Denoiser.Dispose();
-        consistency?.Dispose();
-        stored?.Dispose();
+        _consistency?.Dispose();
+        _stored?.Dispose();
     }
 }

@@ -11,10 +11,10 @@ public sealed class TorchScriptModule : IDisposable
     private const int LimitMs = 120_000;
     private const string NoTensor = "the module's forward does not give a dense tensor";
     private static readonly FieldInfo Handle = typeof(torch.nn.Module).GetField("handle", BindingFlags.Instance | BindingFlags.NonPublic)!;
-    private readonly torch.jit.ScriptModule module;
-    private bool optimise = true, disposed;
+    private readonly torch.jit.ScriptModule _module;
+    private bool _optimise = true, _disposed;
 
-    private TorchScriptModule(torch.jit.ScriptModule module) => this.module = module;
+    private TorchScriptModule(torch.jit.ScriptModule module) => _module = module;
 
     /// <summary>Loads a module. A separate process tries it first, because a file that libtorch cannot read may end the process.</summary>
     /// <exception cref="InvalidDataException">The file is no module, or not one for this libtorch.</exception>
@@ -57,7 +57,7 @@ public sealed class TorchScriptModule : IDisposable
     /// Chooses between TorchScript's optimiser (true, as loaded) and running operator by operator as written. The optimiser profiles the first calls and then
     /// runs others, so that a result may depend on the calls before it in its last bits; but some traced modules run only with it.
     /// </summary>
-    public void Optimise(bool on) => optimise = on;
+    public void Optimise(bool on) => _optimise = on;
 
     /// <summary>
     /// Calls <c>forward</c>: the tensor that it gives, or the first of several. Gradients go to the arguments, never to the module's parameters.
@@ -67,13 +67,13 @@ public sealed class TorchScriptModule : IDisposable
     /// <exception cref="InvalidOperationException">It does not give a dense tensor.</exception>
     public Tensor forward(params Tensor[] arguments)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
+        ObjectDisposedException.ThrowIf(_disposed, this);
         using DisposeScope scope = torch.NewDisposeScope();
-        Symbols.SetGraphExecutorOptimize(optimise ? (byte)1 : (byte)0);
+        Symbols.SetGraphExecutorOptimize(_optimise ? (byte)1 : (byte)0);
         object? result;
         try
         {
-            result = module.forward([.. arguments]);
+            result = _module.forward([.. arguments]);
         }
         catch (Exception error) when (!error.IsFromTorch)
         {
@@ -89,8 +89,8 @@ public sealed class TorchScriptModule : IDisposable
     public void Dispose()
     {
         // nn.Module's own Dispose makes an object of every inner module, and of each of them all tensors.
-        disposed = true;
-        ((SafeHandle)Handle.GetValue(module)!).Dispose();
-        GC.SuppressFinalize(module);
+        _disposed = true;
+        ((SafeHandle)Handle.GetValue(_module)!).Dispose();
+        GC.SuppressFinalize(_module);
     }
 }

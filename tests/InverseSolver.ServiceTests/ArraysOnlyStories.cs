@@ -8,15 +8,15 @@ namespace InverseSolver.ServiceTests;
 /// <summary>The service without the program that reads HDF5 and DICOM, as on a machine that has libtorch and nothing else.</summary>
 public sealed class ArraysOnlyStories : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("inverse-arrays-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("inverse-arrays-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public async Task It_starts_and_solves_jobs_of_npy_files_and_says_what_it_cannot_read()
     {
         string program = Copy();
-        using var process = new ServiceProcess(program, Directory.CreateDirectory(Path.Combine(folder, "data")).FullName, "http://127.0.0.1:0", []);
+        using var process = new ServiceProcess(program, Directory.CreateDirectory(Path.Combine(_folder, "data")).FullName, "http://127.0.0.1:0", []);
         using HttpClient client = await process.ClientAsync();
         JsonObject health = (await client.GetFromJsonAsync<JsonObject>("/health/ready"))!;
         Assert.Equal(("ready", "ok"), ((string?)health["status"], (string?)health["checks"]!["imaging"]));
@@ -44,7 +44,7 @@ public sealed class ArraysOnlyStories : IDisposable
 
     private string Copy()
     {
-        string from = Path.GetDirectoryName(typeof(Program).Assembly.Location)!, to = Directory.CreateDirectory(Path.Combine(folder, "program")).FullName;
+        string from = Path.GetDirectoryName(typeof(Program).Assembly.Location)!, to = Directory.CreateDirectory(Path.Combine(_folder, "program")).FullName;
         foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "inverse_reader"))
         {
             string target = Path.Combine(to, Path.GetRelativePath(from, file));

@@ -12,9 +12,9 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
 {
     private const int Side = 32;
 
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("inverse-both-");
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("inverse-both-");
 
-    public void Dispose() => folder.Delete(recursive: true);
+    public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
     public async Task A_stack_of_frames_with_samples_a_truth_and_baselines()
@@ -92,7 +92,7 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         string problem, double? sigma, string solver, string parameters, string[] baselines, params (string Name, byte[] Bytes)[] files)
     {
         JsonObject job = await SolveAsync(problem, sigma, solver, parameters, baselines, files);
-        string artefacts = (string)job["links"]!["artefacts"]!, output = Path.Combine(folder.FullName, $"out-{Guid.NewGuid():N}");
+        string artefacts = (string)job["links"]!["artefacts"]!, output = Path.Combine(_folder.FullName, $"out-{Guid.NewGuid():N}");
         JsonObject served = await service.GetAsync($"{artefacts}/report.json");
         Solve(problem, sigma, solver, parameters, baselines, files, (string)served["device"]!, output);
         JsonObject local = JsonNode.Parse(await File.ReadAllBytesAsync(Path.Combine(output, "report.json")))!.AsObject();
@@ -135,10 +135,10 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
     private void Solve(
         string problem, double? sigma, string solver, string parameters, string[] baselines, (string Name, byte[] Bytes)[] files, string device, string output)
     {
-        File.WriteAllText(Path.Combine(folder.FullName, "problem.json"), problem);
+        File.WriteAllText(Path.Combine(_folder.FullName, "problem.json"), problem);
         List<string> arguments =
         [
-            "--problem", Path.Combine(folder.FullName, "problem.json"), "--models", Path.Combine(Repository.Root, "models"), "--model", "brain-mri-128",
+            "--problem", Path.Combine(_folder.FullName, "problem.json"), "--models", Path.Combine(Repository.Root, "models"), "--model", "brain-mri-128",
             "--solver", solver, "--preset", "fast", "--seed", "7", "--device", device, "--out", output,
         ];
         if (sigma is { } given) arguments.AddRange(["--sigma", given.ToString("R", System.Globalization.CultureInfo.InvariantCulture)]);
@@ -146,7 +146,7 @@ public sealed partial class BothWaysStories(Service service) : IClassFixture<Ser
         foreach ((string name, JsonNode? value) in JsonNode.Parse(parameters)!.AsObject()) arguments.AddRange(["--set", $"{name}={value}"]);
         foreach ((string name, byte[] bytes) in files)
         {
-            string path = Path.Combine(folder.FullName, name);
+            string path = Path.Combine(_folder.FullName, name);
             File.WriteAllBytes(path, bytes);
             arguments.AddRange([$"--{name}", path]);
         }

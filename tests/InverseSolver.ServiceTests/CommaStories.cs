@@ -14,7 +14,7 @@ namespace InverseSolver.ServiceTests;
 [Collection(nameof(CommaStories))]
 public sealed class CommaStories : IDisposable
 {
-    private readonly CultureInfo? before = CultureInfo.DefaultThreadCurrentCulture;
+    private readonly CultureInfo? _before = CultureInfo.DefaultThreadCurrentCulture;
 
     public CommaStories()
     {
@@ -24,7 +24,7 @@ public sealed class CommaStories : IDisposable
         CultureInfo.DefaultThreadCurrentCulture = comma;
     }
 
-    public void Dispose() => CultureInfo.DefaultThreadCurrentCulture = before;
+    public void Dispose() => CultureInfo.DefaultThreadCurrentCulture = _before;
 
     [Fact]
     public async Task Numbers_have_points_and_commas_are_refused()

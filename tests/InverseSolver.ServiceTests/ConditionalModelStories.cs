@@ -9,15 +9,15 @@ namespace InverseSolver.ServiceTests;
 /// <summary>A small model in the folders of Stable Diffusion, with and without its embedding, over HTTP.</summary>
 public sealed class ConditionalModelStories : IDisposable
 {
-    private readonly StableDiffusionPackage package = new();
+    private readonly StableDiffusionPackage _package = new();
 
-    public void Dispose() => package.Dispose();
+    public void Dispose() => _package.Dispose();
 
     [Fact]
     public async Task The_report_says_what_the_model_was_told()
     {
-        package.Card("""{"id": "small-sd", "conditioning": {"prompt": "a photo", "guidanceScale": 2}}""");
-        using var service = new Service(null, ("Models:Folders:0", package.Folder));
+        _package.Card("""{"id": "small-sd", "conditioning": {"prompt": "a photo", "guidanceScale": 2}}""");
+        using var service = new Service(null, ("Models:Folders:0", _package.Folder));
         JsonObject job = await service.UntilAsync(Service.Id(await service.SubmitAsync(Job())));
         Assert.Equal("succeeded", Service.State(job));
         JsonObject report = await service.GetAsync($"{(string)job["links"]!["artefacts"]!}/report.json");
@@ -29,9 +29,9 @@ public sealed class ConditionalModelStories : IDisposable
     [Fact]
     public async Task A_model_that_lacks_its_embedding_is_listed_and_its_jobs_are_refused()
     {
-        package.Card("""{"id": "small-sd"}""");
-        File.Delete(Path.Combine(package.Folder, "conditioning.safetensors"));
-        using var service = new Service(null, ("Models:Folders:0", package.Folder));
+        _package.Card("""{"id": "small-sd"}""");
+        File.Delete(Path.Combine(_package.Folder, "conditioning.safetensors"));
+        using var service = new Service(null, ("Models:Folders:0", _package.Folder));
         Assert.Equal("small-sd", (string)(await service.GetAsync("/v1/models"))["items"]![0]!["id"]!);
         using HttpResponseMessage refused = await service.Client.PostAsJsonAsync("/v1/jobs", Job());
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);

@@ -11,14 +11,14 @@ public sealed class DemoTests : IDisposable
     // .../bin/<configuration>/net10.0/
     private static readonly string Configuration = Path.GetFileName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)))!;
 
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("inverse-demo-");
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("inverse-demo-");
 
-    public void Dispose() => folder.Delete(recursive: true);
+    public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
     public async Task The_demonstration_solves_slices_through_the_service_and_writes_pictures_and_figures()
     {
-        string output = Path.Combine(folder.FullName, "out"), json = Path.Combine(folder.FullName, "rows.json");
+        string output = Path.Combine(_folder.FullName, "out"), json = Path.Combine(_folder.FullName, "rows.json");
         (int exitCode, string text) = await RunAsync(
             output, "--preset", "fast", "--set", "steps=10", "--slices", "axial:90", "--problems", "gaussianDeblurring,mri4", "--json", json);
         Assert.True(exitCode == 0, text);
@@ -50,7 +50,7 @@ public sealed class DemoTests : IDisposable
     [Fact]
     public async Task The_demonstration_tells_what_the_service_refused()
     {
-        (int exitCode, string text) = await RunAsync(Path.Combine(folder.FullName, "out"), "--preset", "best");
+        (int exitCode, string text) = await RunAsync(Path.Combine(_folder.FullName, "out"), "--preset", "best");
         Assert.Equal(1, exitCode);
         Assert.Contains("solver.preset", text, StringComparison.Ordinal);
     }
@@ -60,14 +60,14 @@ public sealed class DemoTests : IDisposable
         string service = Program("Service", "InverseSolver.Service"), inverse = Program("Cli", "inverse");
         Assert.SkipUnless(File.Exists(Volume), "The Debian package mricron-data is not installed.");
         Assert.SkipUnless(File.Exists(inverse), $"{inverse} is not built.");
-        string temporary = folder.CreateSubdirectory("tmp").FullName;
+        string temporary = _folder.CreateSubdirectory("tmp").FullName;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(5));
         var start = new ProcessStartInfo("bash", [Path.Combine(Repository.Root, "scripts/demo.sh"), service, inverse, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            WorkingDirectory = folder.FullName,
+            WorkingDirectory = _folder.FullName,
             Environment = { ["TMPDIR"] = temporary },
         };
         using Process script = Process.Start(start)!;

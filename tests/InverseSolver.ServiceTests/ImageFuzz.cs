@@ -20,10 +20,10 @@ public sealed class ImageFuzz(Service service) : IClassFixture<Service>
 
     private static readonly string Fixtures = Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "fixtures");
 
-    private readonly ConcurrentDictionary<string, int> counts = new();
-    private readonly Lock oneAtATime = new();
-    private int sent;
-    private long longestTicks;
+    private readonly ConcurrentDictionary<string, int> _counts = new();
+    private readonly Lock _oneAtATime = new();
+    private int _sent;
+    private long _longestTicks;
 
     [Fact]
     public async Task A_damaged_image_is_measured_or_refused_and_nothing_else()
@@ -39,17 +39,17 @@ public sealed class ImageFuzz(Service service) : IClassFixture<Service>
         {
             (string name, byte[] whole) = seeds[i % seeds.Length];
             byte[] file;
-            lock (oneAtATime) file = mutations.Next(whole);
+            lock (_oneAtATime) file = mutations.Next(whole);
             // Without right checksums no damage reaches what lies behind them.
             if (name.EndsWith(".png", StringComparison.Ordinal) && i / seeds.Length % 4 != 0) file = PngFile.Repair(file);
             await TryAsync(name, file, cancellation);
-            if (Interlocked.Increment(ref sent) % 1000 == 0) Write(start);
+            if (Interlocked.Increment(ref _sent) % 1000 == 0) Write(start);
         });
         Write(start);
         TestContext.Current.SendDiagnosticMessage(Summary(start));
-        Assert.InRange(counts.Where(answer => answer.Key.EndsWith("422", StringComparison.Ordinal)).Sum(answer => answer.Value), count / 3, count);
-        Assert.InRange(counts.Where(answer => answer.Key.EndsWith("200", StringComparison.Ordinal)).Sum(answer => answer.Value), count / 100, count);
-        Assert.InRange(TimeSpan.FromTicks(longestTicks), TimeSpan.Zero, Longest);
+        Assert.InRange(_counts.Where(answer => answer.Key.EndsWith("422", StringComparison.Ordinal)).Sum(answer => answer.Value), count / 3, count);
+        Assert.InRange(_counts.Where(answer => answer.Key.EndsWith("200", StringComparison.Ordinal)).Sum(answer => answer.Value), count / 100, count);
+        Assert.InRange(TimeSpan.FromTicks(_longestTicks), TimeSpan.Zero, Longest);
         Assert.InRange(PeakBytes(), 0, MostBytes);
         Assert.DoesNotContain(service.Log, line => line.Contains("Exception", StringComparison.Ordinal));
     }
@@ -62,8 +62,8 @@ public sealed class ImageFuzz(Service service) : IClassFixture<Service>
         using HttpResponseMessage response = await service.Client.PostAsync("/v1/measurements/simulate", form, cancellation);
         byte[] body = await response.Content.ReadAsByteArrayAsync(cancellation);
         long took = Stopwatch.GetElapsedTime(start).Ticks;
-        lock (oneAtATime) longestTicks = Math.Max(longestTicks, took);
-        counts.AddOrUpdate($"{Path.GetExtension(name)[1..]} {(int)response.StatusCode}", 1, (_, before) => before + 1);
+        lock (_oneAtATime) _longestTicks = Math.Max(_longestTicks, took);
+        _counts.AddOrUpdate($"{Path.GetExtension(name)[1..]} {(int)response.StatusCode}", 1, (_, before) => before + 1);
         if (response.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity) && Folder is { } folder)
         {
             await File.WriteAllBytesAsync(Path.Combine(folder, $"{(int)response.StatusCode} {name}"), file, cancellation);
@@ -77,13 +77,13 @@ public sealed class ImageFuzz(Service service) : IClassFixture<Service>
 
     private void Write(long start)
     {
-        if (Folder is { } folder) lock (oneAtATime) File.AppendAllText(Path.Combine(folder, "images.log"), $"{DateTime.UtcNow:s} {Summary(start)}\n");
+        if (Folder is { } folder) lock (_oneAtATime) File.AppendAllText(Path.Combine(folder, "images.log"), $"{DateTime.UtcNow:s} {Summary(start)}\n");
     }
 
     private string Summary(long start) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{sent} files: {string.Join(", ", counts.OrderBy(answer => answer.Key, StringComparer.Ordinal).Select(answer => $"{answer.Key}: {answer.Value}"))}; "
-            + $"longest {TimeSpan.FromTicks(longestTicks).TotalSeconds:F2} s, {PeakBytes() >> 20} MiB at most, "
+        $"{_sent} files: {string.Join(", ", _counts.OrderBy(answer => answer.Key, StringComparer.Ordinal).Select(answer => $"{answer.Key}: {answer.Value}"))}; "
+            + $"longest {TimeSpan.FromTicks(_longestTicks).TotalSeconds:F2} s, {PeakBytes() >> 20} MiB at most, "
             + $"{Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s");
 
     private static long PeakBytes() =>

@@ -6,9 +6,9 @@ namespace InverseSolver.ServiceTests;
 /// <summary>Keeps all that is logged, exceptions included.</summary>
 internal sealed class LogCollector : ILoggerProvider, ILogger
 {
-    private readonly ConcurrentQueue<string> lines = new();
+    private readonly ConcurrentQueue<string> _lines = new();
 
-    public IReadOnlyCollection<string> Lines => lines;
+    public IReadOnlyCollection<string> Lines => _lines;
 
     public ILogger CreateLogger(string categoryName) => this;
 
@@ -17,7 +17,7 @@ internal sealed class LogCollector : ILoggerProvider, ILogger
     public bool IsEnabled(LogLevel logLevel) => true;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        lines.Enqueue($"{formatter(state, exception)} {exception}");
+        _lines.Enqueue($"{formatter(state, exception)} {exception}");
 
     public void Dispose()
     {

@@ -13,7 +13,7 @@ namespace InverseSolver.ServiceTests;
 [SupportedOSPlatform("linux")]
 public sealed class ModelStories : IDisposable
 {
-    private readonly string models = Directory.CreateTempSubdirectory("inverse-models-").FullName;
+    private readonly string _models = Directory.CreateTempSubdirectory("inverse-models-").FullName;
 
     public ModelStories()
     {
@@ -23,12 +23,12 @@ public sealed class ModelStories : IDisposable
 
     public void Dispose()
     {
-        foreach (string folder in Directory.EnumerateDirectories(models, "*", SearchOption.AllDirectories).Append(models))
+        foreach (string folder in Directory.EnumerateDirectories(_models, "*", SearchOption.AllDirectories).Append(_models))
         {
             File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
-        Directory.Delete(models, recursive: true);
+        Directory.Delete(_models, recursive: true);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class ModelStories : IDisposable
             details["files"]!.AsArray().Select(file => (string?)file!["name"]));
         Assert.All(details["files"]!.AsArray(), file =>
         {
-            byte[] bytes = File.ReadAllBytes(Path.Combine(models, "other", (string)file!["name"]!));
+            byte[] bytes = File.ReadAllBytes(Path.Combine(_models, "other", (string)file!["name"]!));
             Assert.Equal((bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes))), ((int)file["bytes"]!, (string?)file["sha256"]));
         });
 
@@ -72,8 +72,8 @@ public sealed class ModelStories : IDisposable
     {
         using Service service = Start();
         Copy("newcomer");
-        Directory.CreateDirectory(Path.Combine(models, "broken", "unet"));
-        File.WriteAllText(Path.Combine(models, "broken", "unet", "config.json"), "{");
+        Directory.CreateDirectory(Path.Combine(_models, "broken", "unet"));
+        File.WriteAllText(Path.Combine(_models, "broken", "unet", "config.json"), "{");
         JsonObject list = await service.GetAsync("/v1/models");
         Assert.Equal(["brain-mri-128", "newcomer", "other"], list["items"]!.AsArray().Select(model => (string?)model!["id"]));
         JsonNode broken = Assert.Single(list["broken"]!.AsArray())!;
@@ -81,7 +81,7 @@ public sealed class ModelStories : IDisposable
         Assert.Equal(("cpu", 1), ((string?)list["devices"]![0]!["device"], (int)list["devices"]![0]!["slots"]!));
         Assert.Equal(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2, (long)list["devices"]![0]!["budgetBytes"]!);
 
-        string weights = Path.Combine(models, "newcomer", "unet", "diffusion_pytorch_model.safetensors");
+        string weights = Path.Combine(_models, "newcomer", "unet", "diffusion_pytorch_model.safetensors");
         byte[] bytes = File.ReadAllBytes(weights);
         bytes[^1] ^= 1;
         File.WriteAllBytes(weights, bytes);
@@ -98,7 +98,7 @@ public sealed class ModelStories : IDisposable
             service, "/v1/models/other/load?device=cuda:7", HttpStatusCode.UnprocessableEntity, "invalidInput",
             "The device is not used for jobs; the devices are: cpu.");
         Assert.DoesNotContain(
-            models, string.Concat(service.Log.Where(line => !line.Contains("Models:Folders", StringComparison.Ordinal))), StringComparison.Ordinal);
+            _models, string.Concat(service.Log.Where(line => !line.Contains("Models:Folders", StringComparison.Ordinal))), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -211,12 +211,12 @@ public sealed class ModelStories : IDisposable
     [Fact]
     public async Task Nothing_in_a_folder_of_models_is_ever_written_and_nothing_can_be_uploaded()
     {
-        foreach (string file in Directory.EnumerateFiles(models, "*", SearchOption.AllDirectories))
+        foreach (string file in Directory.EnumerateFiles(_models, "*", SearchOption.AllDirectories))
         {
             File.SetUnixFileMode(file, UnixFileMode.UserRead);
         }
 
-        foreach (string folder in Directory.EnumerateDirectories(models, "*", SearchOption.AllDirectories).Append(models))
+        foreach (string folder in Directory.EnumerateDirectories(_models, "*", SearchOption.AllDirectories).Append(_models))
         {
             File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         }
@@ -244,7 +244,7 @@ public sealed class ModelStories : IDisposable
         Assert.DoesNotContain(paths, path => path.Value!.AsObject().ContainsKey("put") || path.Value!.AsObject().ContainsKey("patch"));
     }
 
-    private Service Start(params (string Name, string Value)[] settings) => new(null, [("Models:Folders:0", models), .. settings]);
+    private Service Start(params (string Name, string Value)[] settings) => new(null, [("Models:Folders:0", _models), .. settings]);
 
     private static JsonObject Job(string model)
     {
@@ -268,7 +268,7 @@ public sealed class ModelStories : IDisposable
         JsonNode error = JsonNode.Parse(body)!;
         Assert.Equal((status, code), (response.StatusCode, (string?)error["code"]));
         Assert.Contains(says, (string?)error["detail"], StringComparison.Ordinal);
-        Assert.DoesNotContain(models, body, StringComparison.Ordinal);
+        Assert.DoesNotContain(_models, body, StringComparison.Ordinal);
     }
 
     private static StringContent JsonContent(JsonObject job) => new(job.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
@@ -284,7 +284,7 @@ public sealed class ModelStories : IDisposable
 
     private static (int Copies, int InUse) Unloaded(JsonObject answer) => ((int)answer["copies"]!, (int)answer["inUse"]!);
 
-    private string[] Snapshot() => [.. Directory.EnumerateFileSystemEntries(models, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+    private string[] Snapshot() => [.. Directory.EnumerateFileSystemEntries(_models, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
         .Select(path =>
             $"{path} {File.GetLastWriteTimeUtc(path).Ticks} {File.GetUnixFileMode(path)} "
                 + $"{(File.Exists(path) ? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path))) : "")}")];
@@ -294,7 +294,7 @@ public sealed class ModelStories : IDisposable
         string from = Path.Combine(Repository.Root, "models", "brain-mri-128");
         foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
         {
-            string target = Path.Combine(models, id, Path.GetRelativePath(from, file));
+            string target = Path.Combine(_models, id, Path.GetRelativePath(from, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.Copy(file, target);
         }
@@ -306,7 +306,7 @@ public sealed class ModelStories : IDisposable
 
     private void EditCard(string id, Action<JsonObject> change)
     {
-        string path = Path.Combine(models, id, "model.json");
+        string path = Path.Combine(_models, id, "model.json");
         JsonObject card = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
         change(card);
         File.WriteAllText(path, card.ToJsonString());

@@ -6,33 +6,33 @@ namespace InverseSolver.ServiceTests;
 /// <summary>Stories of stopping and starting.</summary>
 public sealed class RestartStories : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("inverse-restart-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("inverse-restart-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public async Task A_running_and_a_waiting_job_survive_an_orderly_restart()
     {
         string running, waiting;
-        using (var first = new Service(folder))
+        using (var first = new Service(_folder))
         {
             running = Service.Id(await first.SubmitAsync(Requests.Job(Requests.Png(64), steps: 60)));
             waiting = Service.Id(await first.SubmitAsync(Requests.Job()));
             await first.UntilAsync(running, job => job["progress"] is not null);
         }
 
-        using var second = new Service(folder);
+        using var second = new Service(_folder);
         JsonObject job = await second.UntilAsync(running);
         Assert.Equal(("succeeded", 1), (Service.State(job), (int)job["attempts"]!));
         Assert.Equal("succeeded", Service.State(await second.UntilAsync(waiting)));
-        Assert.Equal(["2", "input"], Directory.GetDirectories(Path.Combine(folder, "artefacts", running)).Select(Path.GetFileName).Order());
+        Assert.Equal(["2", "input"], Directory.GetDirectories(Path.Combine(_folder, "artefacts", running)).Select(Path.GetFileName).Order());
     }
 
     [Fact]
     public async Task A_job_whose_process_was_killed_runs_again_and_left_over_files_go()
     {
         string running;
-        using (var first = new ServiceProcess(folder))
+        using (var first = new ServiceProcess(_folder))
         {
             using HttpClient client = await first.ClientAsync();
             using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(Requests.Png(64), steps: 60));
@@ -46,9 +46,9 @@ public sealed class RestartStories : IDisposable
             first.Kill();
         }
 
-        string orphan = Path.Combine(folder, "artefacts", Guid.CreateVersion7().ToString());
+        string orphan = Path.Combine(_folder, "artefacts", Guid.CreateVersion7().ToString());
         Directory.CreateDirectory(orphan);
-        using var second = new Service(folder);
+        using var second = new Service(_folder);
         JsonObject job = await second.UntilAsync(running);
         Assert.Equal(("succeeded", 2), (Service.State(job), (int)job["attempts"]!));
         Assert.False(Directory.Exists(orphan));
@@ -57,7 +57,7 @@ public sealed class RestartStories : IDisposable
     [Fact]
     public async Task A_job_that_runs_too_long_fails_and_makes_way_for_the_next()
     {
-        using var service = new Service(folder, ("Jobs:TimeLimit", "00:00:02"));
+        using var service = new Service(_folder, ("Jobs:TimeLimit", "00:00:02"));
         string endless = Service.Id(await service.SubmitAsync(Requests.LongJob()));
         string next = Service.Id(await service.SubmitAsync(Requests.Job()));
         JsonObject failed = await service.UntilAsync(endless);
@@ -69,8 +69,8 @@ public sealed class RestartStories : IDisposable
     [Fact]
     public async Task Without_a_model_the_service_is_not_ready()
     {
-        string empty = Directory.CreateDirectory(Path.Combine(folder, "none")).FullName;
-        using var service = new Service(Path.Combine(folder, "data"), ("Models:Folders:0", empty));
+        string empty = Directory.CreateDirectory(Path.Combine(_folder, "none")).FullName;
+        using var service = new Service(Path.Combine(_folder, "data"), ("Models:Folders:0", empty));
         using HttpResponseMessage response = await service.Client.GetAsync("/health/ready");
         JsonObject report = (await response.Content.ReadFromJsonAsync<JsonObject>())!;
         Assert.Equal((503, "failed", "ok"), ((int)response.StatusCode, (string?)report["checks"]!["models"], (string?)report["checks"]!["store"]));
@@ -81,7 +81,7 @@ public sealed class RestartStories : IDisposable
     {
         foreach ((string anonymous, int status) in new[] { ("true", 200), ("false", 400) })
         {
-            using var service = new Service(Path.Combine(folder, anonymous), ("Access:AllowAnonymous", anonymous));
+            using var service = new Service(Path.Combine(_folder, anonymous), ("Access:AllowAnonymous", anonymous));
             using var message = new HttpRequestMessage(HttpMethod.Get, "/health/live") { Headers = { Host = "solver.hospital.example" } };
             using HttpResponseMessage response = await service.Client.SendAsync(message);
             Assert.Equal(status, (int)response.StatusCode);
@@ -95,7 +95,7 @@ public sealed class RestartStories : IDisposable
     [InlineData("http://192.0.2.1:0")]
     public async Task The_service_does_not_start_beyond_loopback_unless_told_to(string url)
     {
-        using var refused = new ServiceProcess(folder, url);
+        using var refused = new ServiceProcess(_folder, url);
         (int code, string error) = await refused.ExitAsync();
         Assert.Equal(1, code);
         Assert.Contains("Access:AllowAnonymous=true", error);
@@ -107,7 +107,7 @@ public sealed class RestartStories : IDisposable
     [InlineData("http//localhost")]
     public async Task An_address_that_is_none_is_named(string url)
     {
-        using var refused = new ServiceProcess(folder, url);
+        using var refused = new ServiceProcess(_folder, url);
         (int code, string error) = await refused.ExitAsync();
         Assert.Equal(2, code);
         Assert.Contains($"{url} is not an address", error);
@@ -118,11 +118,11 @@ public sealed class RestartStories : IDisposable
     {
         foreach ((string name, string value) in new[] { ("Kestrel__Endpoints__Web__Url", "http://0.0.0.0:0"), ("ASPNETCORE_HTTP_PORTS", "0") })
         {
-            using var refused = new ServiceProcess(folder, name.StartsWith('K') ? "http://localhost:0" : "", (name, value));
+            using var refused = new ServiceProcess(_folder, name.StartsWith('K') ? "http://localhost:0" : "", (name, value));
             Assert.Equal(1, (await refused.ExitAsync()).Code);
         }
 
-        using var allowed = new ServiceProcess(folder, "http://0.0.0.0:0", ("Access__AllowAnonymous", "true"));
+        using var allowed = new ServiceProcess(_folder, "http://0.0.0.0:0", ("Access__AllowAnonymous", "true"));
         using HttpClient client = await allowed.ClientAsync();
         Assert.NotNull(client.BaseAddress);
     }
@@ -141,7 +141,7 @@ public sealed class RestartStories : IDisposable
     [InlineData("Jobs__TimeLimit", "00:00:02,5", 2)]
     public async Task A_wrong_option_keeps_the_service_from_starting_with_one_sentence(string name, string value, int expected)
     {
-        using var refused = new ServiceProcess(folder, settings: (name, value));
+        using var refused = new ServiceProcess(_folder, settings: (name, value));
         (int code, string error) = await refused.ExitAsync();
         Assert.Equal(expected, code);
         Assert.Contains(name.Split("__")[1], error);
@@ -154,8 +154,8 @@ public sealed class RestartStories : IDisposable
     [InlineData("file/data")]
     public async Task A_data_folder_that_cannot_be_written_is_named_and_nobody_is_blamed(string data)
     {
-        File.WriteAllText(Path.Combine(folder, "file"), "");
-        using var refused = new ServiceProcess(folder, settings: ("Jobs__DataFolder", data));
+        File.WriteAllText(Path.Combine(_folder, "file"), "");
+        using var refused = new ServiceProcess(_folder, settings: ("Jobs__DataFolder", data));
         (int code, string error) = await refused.ExitAsync();
         Assert.Equal(2, code);
         Assert.StartsWith("The data folder (Jobs:DataFolder) cannot be used: ", error);
@@ -166,8 +166,8 @@ public sealed class RestartStories : IDisposable
     [Fact]
     public async Task A_database_that_is_damaged_or_none_is_named()
     {
-        File.WriteAllText(Path.Combine(folder, "jobs.db"), new string('x', 5000));
-        using var refused = new ServiceProcess(folder);
+        File.WriteAllText(Path.Combine(_folder, "jobs.db"), new string('x', 5000));
+        using var refused = new ServiceProcess(_folder);
         (int code, string error) = await refused.ExitAsync();
         Assert.Equal(2, code);
         Assert.StartsWith(
@@ -186,7 +186,7 @@ public sealed class RestartStories : IDisposable
                 "The certificate for https://127.0.0.1:0 (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: "),
         })
         {
-            using var refused = new ServiceProcess(folder, "https://127.0.0.1:0", [.. settings, ("HOME", folder)]);
+            using var refused = new ServiceProcess(_folder, "https://127.0.0.1:0", [.. settings, ("HOME", _folder)]);
             (int code, string error) = await refused.ExitAsync();
             Assert.Equal(2, code);
             Assert.StartsWith(said, error);

@@ -11,15 +11,15 @@ namespace InverseSolver.ServiceTests;
 /// <summary>The service as it is, on a port of its own, with a data folder of its own unless it is given one.</summary>
 public sealed class Service : WebApplicationFactory<Program>
 {
-    private readonly Dictionary<string, string> settings;
-    private readonly bool ownsFolder;
-    private readonly LogCollector log = new();
+    private readonly Dictionary<string, string> _settings;
+    private readonly bool _ownsFolder;
+    private readonly LogCollector _log = new();
 
     internal Service(string? folder, params (string Name, string Value)[] settings)
     {
-        ownsFolder = folder is null;
+        _ownsFolder = folder is null;
         Folder = folder ?? Directory.CreateTempSubdirectory("inverse-service-").FullName;
-        this.settings = settings.GroupBy(setting => setting.Name).ToDictionary(same => same.Key, same => same.Last().Value);
+        _settings = settings.GroupBy(setting => setting.Name).ToDictionary(same => same.Key, same => same.Last().Value);
         UseKestrel(0);
         StartServer();
         Client = CreateClient();
@@ -104,17 +104,17 @@ public sealed class Service : WebApplicationFactory<Program>
     public static string Id(JsonObject job) => (string)job["id"]!;
 
     /// <summary>Everything that was logged.</summary>
-    public IReadOnlyCollection<string> Log => log.Lines;
+    public IReadOnlyCollection<string> Log => _log.Lines;
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
-        builder.ConfigureLogging(logging => logging.AddProvider(log).AddFilter<LogCollector>(null, LogLevel.Debug));
+        builder.ConfigureLogging(logging => logging.AddProvider(_log).AddFilter<LogCollector>(null, LogLevel.Debug));
         builder.UseSetting("Jobs:DataFolder", Folder);
         builder.UseSetting("Models:Folders:0", Path.Combine(Repository.Root, "models"));
         builder.UseSetting("Logging:LogLevel:Default", "Warning");
         builder.UseSetting("Jobs:ProgressInterval", "00:00:00");
         builder.UseSetting("Jobs:PreviewInterval", "00:00:00.2");
-        foreach ((string name, string value) in settings)
+        foreach ((string name, string value) in _settings)
         {
             builder.UseSetting(name, value);
         }
@@ -123,7 +123,7 @@ public sealed class Service : WebApplicationFactory<Program>
     protected override void Dispose(bool disposing)
     {
         base.Dispose(disposing);
-        if (disposing && ownsFolder && Directory.Exists(Folder))
+        if (disposing && _ownsFolder && Directory.Exists(Folder))
         {
             Directory.Delete(Folder, recursive: true);
         }

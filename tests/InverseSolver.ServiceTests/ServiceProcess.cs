@@ -5,8 +5,8 @@ namespace InverseSolver.ServiceTests;
 /// <summary>The service as a process of its own, to be killed or refused.</summary>
 internal sealed class ServiceProcess : IDisposable
 {
-    private readonly Process process;
-    private readonly TaskCompletionSource<string> listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Process _process;
+    private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ServiceProcess(string folder, string url = "http://127.0.0.1:0", params (string Name, string Value)[] settings)
         : this(typeof(Program).Assembly.Location, folder, url, settings)
@@ -29,40 +29,40 @@ internal sealed class ServiceProcess : IDisposable
             start.Environment[name] = value;
         }
 
-        process = Process.Start(start)!;
-        process.OutputDataReceived += (_, line) =>
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, line) =>
         {
             if (line.Data?.IndexOf("Now listening on: ", StringComparison.Ordinal) is >= 0 and int at)
             {
-                listening.TrySetResult(line.Data[(at + 18)..]);
+                _listening.TrySetResult(line.Data[(at + 18)..]);
             }
         };
-        process.BeginOutputReadLine();
+        _process.BeginOutputReadLine();
     }
 
     public async Task<HttpClient> ClientAsync() =>
-        new() { BaseAddress = new Uri(await listening.Task.WaitAsync(TimeSpan.FromSeconds(60))) };
+        new() { BaseAddress = new Uri(await _listening.Task.WaitAsync(TimeSpan.FromSeconds(60))) };
 
     public async Task<(int Code, string Error)> ExitAsync()
     {
-        string error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, error);
+        string error = await _process.StandardError.ReadToEndAsync();
+        await _process.WaitForExitAsync();
+        return (_process.ExitCode, error);
     }
 
     public void Kill()
     {
-        process.Kill();
-        process.WaitForExit();
+        _process.Kill();
+        _process.WaitForExit();
     }
 
     public void Dispose()
     {
-        if (!process.HasExited)
+        if (!_process.HasExited)
         {
             Kill();
         }
 
-        process.Dispose();
+        _process.Dispose();
     }
 }

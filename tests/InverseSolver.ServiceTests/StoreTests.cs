@@ -8,29 +8,29 @@ namespace InverseSolver.ServiceTests;
 public sealed class StoreTests : IDisposable
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1), Over = TimeSpan.FromSeconds(-1);
-    private readonly string folder = Directory.CreateTempSubdirectory("inverse-store-").FullName;
-    private readonly JobDatabase database;
-    private readonly JobStore store;
+    private readonly string _folder = Directory.CreateTempSubdirectory("inverse-store-").FullName;
+    private readonly JobDatabase _database;
+    private readonly JobStore _store;
 
     public StoreTests()
     {
-        database = Open();
-        store = new JobStore(database);
+        _database = Open();
+        _store = new JobStore(_database);
     }
 
     public void Dispose()
     {
-        database.Dispose();
-        Directory.Delete(folder, recursive: true);
+        _database.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
     public void Jobs_are_claimed_once_each_and_oldest_first()
     {
         // Of the same millisecond, the order is that of the ids, which is any.
-        string[] ids = [.. new[] { Add(), Add(), Add() }.OrderBy(id => store.Get(id)!.Created).ThenBy(id => id, StringComparer.Ordinal)];
-        Assert.Equal(ids, Enumerable.Range(0, 3).Select(_ => store.Claim("me", Minute)!.Id));
-        Assert.Null(store.Claim("me", Minute));
+        string[] ids = [.. new[] { Add(), Add(), Add() }.OrderBy(id => _store.Get(id)!.Created).ThenBy(id => id, StringComparer.Ordinal)];
+        Assert.Equal(ids, Enumerable.Range(0, 3).Select(_ => _store.Claim("me", Minute)!.Id));
+        Assert.Null(_store.Claim("me", Minute));
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class StoreTests : IDisposable
         var claimed = new System.Collections.Concurrent.ConcurrentBag<string>();
         Parallel.For(0, 4, worker =>
         {
-            while (store.Claim($"{worker}", Minute) is { } job)
+            while (_store.Claim($"{worker}", Minute) is { } job)
             {
                 claimed.Add(job.Id);
             }
@@ -52,19 +52,19 @@ public sealed class StoreTests : IDisposable
     public void A_job_whose_lease_ended_is_claimed_again_and_its_first_worker_can_change_nothing()
     {
         string id = Add();
-        JobRow first = store.Claim("first", Over)!;
-        JobRow second = store.Claim("second", Minute)!;
+        JobRow first = _store.Claim("first", Over)!;
+        JobRow second = _store.Claim("second", Minute)!;
         Assert.Equal((id, first.Epoch + 1, 2L), (second.Id, second.Epoch, second.Attempts));
-        JobRow before = store.Get(id)!;
+        JobRow before = _store.Get(id)!;
 
-        Assert.False(store.Renew(id, first.Epoch, Minute));
-        Assert.Null(store.Report(id, first.Epoch, "{}"));
-        Assert.False(store.Succeed(id, first.Epoch, "{}"));
-        Assert.False(store.Fail(id, first.Epoch, "{}"));
-        Assert.False(store.Cancelled(id, first.Epoch));
-        Assert.False(store.Release(id, first.Epoch));
-        Assert.Equal(before, store.Get(id));
-        Assert.True(store.Succeed(id, second.Epoch, "{}"));
+        Assert.False(_store.Renew(id, first.Epoch, Minute));
+        Assert.Null(_store.Report(id, first.Epoch, "{}"));
+        Assert.False(_store.Succeed(id, first.Epoch, "{}"));
+        Assert.False(_store.Fail(id, first.Epoch, "{}"));
+        Assert.False(_store.Cancelled(id, first.Epoch));
+        Assert.False(_store.Release(id, first.Epoch));
+        Assert.Equal(before, _store.Get(id));
+        Assert.True(_store.Succeed(id, second.Epoch, "{}"));
     }
 
     [Fact]
@@ -72,21 +72,21 @@ public sealed class StoreTests : IDisposable
     {
         foreach (Func<JobRow, bool> finish in new Func<JobRow, bool>[]
         {
-            job => store.Succeed(job.Id, job.Epoch, "{}"),
-            job => store.Fail(job.Id, job.Epoch, "{}"),
-            job => store.Cancel(job.Id) is not null && store.Cancelled(job.Id, job.Epoch),
+            job => _store.Succeed(job.Id, job.Epoch, "{}"),
+            job => _store.Fail(job.Id, job.Epoch, "{}"),
+            job => _store.Cancel(job.Id) is not null && _store.Cancelled(job.Id, job.Epoch),
         })
         {
             Add();
-            JobRow job = store.Claim("me", Over)!;
+            JobRow job = _store.Claim("me", Over)!;
             Assert.True(finish(job));
-            JobRow final = store.Get(job.Id)!;
+            JobRow final = _store.Get(job.Id)!;
             Assert.NotNull(final.Finished);
-            Assert.False(store.Succeed(job.Id, job.Epoch, "{}") || store.Fail(job.Id, job.Epoch, "{}") || store.Release(job.Id, job.Epoch));
-            Assert.Null(store.Cancel(job.Id));
-            Assert.Null(store.Claim("other", Minute));
-            Assert.Empty(store.FinishLost(1, "{}"));
-            Assert.Equal(final, store.Get(job.Id));
+            Assert.False(_store.Succeed(job.Id, job.Epoch, "{}") || _store.Fail(job.Id, job.Epoch, "{}") || _store.Release(job.Id, job.Epoch));
+            Assert.Null(_store.Cancel(job.Id));
+            Assert.Null(_store.Claim("other", Minute));
+            Assert.Empty(_store.FinishLost(1, "{}"));
+            Assert.Equal(final, _store.Get(job.Id));
         }
     }
 
@@ -94,13 +94,13 @@ public sealed class StoreTests : IDisposable
     public void A_released_job_waits_again_as_if_it_had_not_been_started()
     {
         Add();
-        JobRow job = store.Claim("me", Minute)!;
-        Assert.True(store.Release(job.Id, job.Epoch));
-        JobRow again = store.Claim("me", Minute)!;
+        JobRow job = _store.Claim("me", Minute)!;
+        Assert.True(_store.Release(job.Id, job.Epoch));
+        JobRow again = _store.Claim("me", Minute)!;
         Assert.Equal((job.Id, 1L, job.Epoch + 1), (again.Id, again.Attempts, again.Epoch));
-        store.Cancel(again.Id);
-        Assert.True(store.Release(again.Id, again.Epoch));
-        Assert.Equal("cancelled", store.Get(again.Id)!.State);
+        _store.Cancel(again.Id);
+        Assert.True(_store.Release(again.Id, again.Epoch));
+        Assert.Equal("cancelled", _store.Get(again.Id)!.State);
     }
 
     [Fact]
@@ -109,55 +109,55 @@ public sealed class StoreTests : IDisposable
         string id = Add();
         for (int attempt = 0; attempt < 3; attempt++)
         {
-            Assert.Empty(store.FinishLost(3, "\"lost\""));
-            store.Claim("me", Over);
+            Assert.Empty(_store.FinishLost(3, "\"lost\""));
+            _store.Claim("me", Over);
         }
 
-        Assert.Equal([id], store.FinishLost(3, "\"lost\""));
-        Assert.Equal(("failed", "\"lost\""), (store.Get(id)!.State, store.Get(id)!.Error));
-        Assert.Null(store.Claim("me", Minute));
+        Assert.Equal([id], _store.FinishLost(3, "\"lost\""));
+        Assert.Equal(("failed", "\"lost\""), (_store.Get(id)!.State, _store.Get(id)!.Error));
+        Assert.Null(_store.Claim("me", Minute));
     }
 
     [Fact]
     public void A_lost_job_that_was_to_stop_is_cancelled()
     {
         string id = Add();
-        store.Claim("me", Over);
-        store.Cancel(id);
-        Assert.Equal([id], store.FinishLost(3, "{}"));
-        Assert.Equal("cancelled", store.Get(id)!.State);
+        _store.Claim("me", Over);
+        _store.Cancel(id);
+        Assert.Equal([id], _store.FinishLost(3, "{}"));
+        Assert.Equal("cancelled", _store.Get(id)!.State);
     }
 
     [Fact]
     public void A_starting_process_takes_over_what_another_was_running_but_not_its_own()
     {
         Add();
-        store.Claim("old", Minute);
-        Assert.Null(store.Claim("new", Minute));
-        Assert.Equal(0, store.ExpireOthers("old"));
-        Assert.Equal(1, store.ExpireOthers("new"));
-        Assert.NotNull(store.Claim("new", Minute));
+        _store.Claim("old", Minute);
+        Assert.Null(_store.Claim("new", Minute));
+        Assert.Equal(0, _store.ExpireOthers("old"));
+        Assert.Equal(1, _store.ExpireOthers("new"));
+        Assert.NotNull(_store.Claim("new", Minute));
     }
 
     [Fact]
     public void Capacity_and_keys_are_kept_in_the_same_statement_that_stores()
     {
         Add(key: "k");
-        Assert.Null(store.Add(New("k"), 10));
+        Assert.Null(_store.Add(New("k"), 10));
         Add();
-        Assert.Null(store.Add(New(null), 2));
-        store.Claim("me", Minute);
-        Assert.NotNull(store.Add(New(null), 2));
+        Assert.Null(_store.Add(New(null), 2));
+        _store.Claim("me", Minute);
+        Assert.NotNull(_store.Add(New(null), 2));
     }
 
     [Fact]
     public void Every_change_raises_the_version()
     {
         Add();
-        JobRow job = store.Claim("me", Minute)!;
-        long reported = store.Report(job.Id, job.Epoch, "{}")!.Value;
-        store.Succeed(job.Id, job.Epoch, "{}");
-        Assert.True(job.Version < reported && reported < store.Get(job.Id)!.Version);
+        JobRow job = _store.Claim("me", Minute)!;
+        long reported = _store.Report(job.Id, job.Epoch, "{}")!.Value;
+        _store.Succeed(job.Id, job.Epoch, "{}");
+        Assert.True(job.Version < reported && reported < _store.Get(job.Id)!.Version);
     }
 
     [Fact]
@@ -165,7 +165,7 @@ public sealed class StoreTests : IDisposable
     {
         string id = Add();
         Assert.Throws<StartRefusedException>(Open);
-        database.Dispose();
+        _database.Dispose();
         using JobDatabase again = Open();
         Assert.Equal("queued", new JobStore(again).Get(id)!.State);
     }
@@ -179,8 +179,8 @@ public sealed class StoreTests : IDisposable
             Add();
         }
 
-        database.Dispose();
-        string file = Path.Combine(folder, "jobs.db");
+        _database.Dispose();
+        string file = Path.Combine(_folder, "jobs.db");
         byte[] bytes = File.ReadAllBytes(file);
         bytes.AsSpan(bytes.Length / 8192 * 4096, 4096).Fill(0xA5);
         File.WriteAllBytes(file, bytes);
@@ -193,9 +193,9 @@ public sealed class StoreTests : IDisposable
         Open().Dispose();
     }
 
-    private JobDatabase Open() => new(Options.Create(new JobOptions { DataFolder = folder }));
+    private JobDatabase Open() => new(Options.Create(new JobOptions { DataFolder = _folder }));
 
-    private string Add(string? key = null) => store.Add(New(key), 100)!.Id;
+    private string Add(string? key = null) => _store.Add(New(key), 100)!.Id;
 
     private static NewJob New(string? key) => new(Guid.CreateVersion7().ToString(), "{}", key, "hash");
 }

@@ -9,11 +9,11 @@ internal sealed class Checkpoint : IDisposable
 {
     private const int MaxPickleEntry = PickleReader.MaxBytes;
     private const long MaxTensorBytes = int.MaxValue - 64;
-    private readonly FileStream stream;
+    private readonly FileStream _stream;
 
     private Checkpoint(FileStream stream, string name, string format, Dictionary<string, CheckpointTensor> tensors)
     {
-        this.stream = stream;
+        _stream = stream;
         Name = name;
         Format = format;
         Tensors = tensors;
@@ -26,7 +26,7 @@ internal sealed class Checkpoint : IDisposable
     internal string Format { get; }
 
     /// <summary>Bytes of the file.</summary>
-    internal long Length => stream.Length;
+    internal long Length => _stream.Length;
 
     internal IReadOnlyDictionary<string, CheckpointTensor> Tensors { get; }
 
@@ -73,14 +73,14 @@ internal sealed class Checkpoint : IDisposable
         var bytes = new byte[tensor.Bytes];
         if (tensor.IsContiguous)
         {
-            stream.Position = tensor.Offset;
-            stream.ReadExactly(bytes);
+            _stream.Position = tensor.Offset;
+            _stream.ReadExactly(bytes);
             return bytes;
         }
 
         var spread = new byte[extent];
-        stream.Position = tensor.Offset;
-        stream.ReadExactly(spread);
+        _stream.Position = tensor.Offset;
+        _stream.ReadExactly(spread);
         var index = new long[tensor.Shape.Length];
         for (int to = 0; to < bytes.Length; to += size)
         {
@@ -103,11 +103,11 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>The hash of the whole file, in small hexadecimal digits.</summary>
     internal string Sha256()
     {
-        stream.Position = 0;
-        return System.Convert.ToHexStringLower(SHA256.HashData(stream));
+        _stream.Position = 0;
+        return System.Convert.ToHexStringLower(SHA256.HashData(_stream));
     }
 
-    public void Dispose() => stream.Dispose();
+    public void Dispose() => _stream.Dispose();
 
     private static bool IsOldPickle(ReadOnlySpan<byte> start) =>
         start.Length >= 4 && start[0] == 0x80 && start[1] is >= 2 and <= 5 && start[2] == 0x8A && start[3] == 0x0A;

@@ -25,8 +25,8 @@ internal static class CheckpointConversion
     // ImageNet's classes and one for none.
     private const int ClassesWithNone = 1001;
 
-    private static readonly string[] _used = ["betas", "scale_factor", ClassTable];
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly string[] Used = ["betas", "scale_factor", ClassTable];
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Converts a checkpoint.</summary>
     /// <param name="checkpoint">The file: .ckpt, .pt, .pth as torch.save writes them, or a safetensors copy with the same names.</param>
@@ -81,8 +81,8 @@ internal static class CheckpointConversion
 
     private sealed class Conversion(Checkpoint file, ConversionOptions options, string folder, string id, CancellationToken cancellation)
     {
-        private readonly Dictionary<string, string> hashes = new(StringComparer.Ordinal);
-        private readonly List<ConversionFinding> findings = [];
+        private readonly Dictionary<string, string> _hashes = new(StringComparer.Ordinal);
+        private readonly List<ConversionFinding> _findings = [];
 
         internal ConversionReport Write()
         {
@@ -116,10 +116,10 @@ internal static class CheckpointConversion
 
             WriteJson("scheduler/scheduler_config.json", settings.Scheduler);
             (JsonObject? conditioning, string? missing) = Conditioning(unet, classes);
-            findings.AddRange(settings.Findings);
+            _findings.AddRange(settings.Findings);
             string source = file.Sha256();
             WriteCard(settings, autoencoder, conditioning, weights, source);
-            return new ConversionReport(id, file.Name, source, weights, findings, LeftOut(pixels), missing);
+            return new ConversionReport(id, file.Name, source, weights, _findings, LeftOut(pixels), missing);
         }
 
         private void Describe(CompVisUNet unet, CompVisAutoencoder? autoencoder, string weights)
@@ -142,7 +142,7 @@ internal static class CheckpointConversion
                 "shapes");
         }
 
-        private void Found(string name, string value, string whence) => findings.Add(new ConversionFinding(name, value, whence));
+        private void Found(string name, string value, string whence) => _findings.Add(new ConversionFinding(name, value, whence));
 
         // Tensors may share their storage, so that a small file could become a large package.
         private void Bound(long bytes)
@@ -157,16 +157,16 @@ internal static class CheckpointConversion
         {
             WriteJson($"{name}/{Network.ConfigName}", network.Config);
             string path = $"{name}/{Network.WeightsName}";
-            hashes[path] = network.WriteWeights(Path.Combine(folder, path), cancellation);
+            _hashes[path] = network.WriteWeights(Path.Combine(folder, path), cancellation);
         }
 
         private void WriteJson(string path, JsonObject json)
         {
-            byte[] bytes = Encoding.UTF8.GetBytes(json.ToJsonString(_indented) + "\n");
+            byte[] bytes = Encoding.UTF8.GetBytes(json.ToJsonString(Indented) + "\n");
             string place = Path.Combine(folder, path);
             Directory.CreateDirectory(Path.GetDirectoryName(place)!);
             File.WriteAllBytes(place, bytes);
-            hashes[path] = System.Convert.ToHexStringLower(SHA256.HashData(bytes));
+            _hashes[path] = System.Convert.ToHexStringLower(SHA256.HashData(bytes));
         }
 
         private (JsonObject? Card, string? Missing) Conditioning(CompVisUNet unet, bool classes)
@@ -191,7 +191,7 @@ internal static class CheckpointConversion
                 }
 
                 File.Copy(source, Path.Combine(folder, ConditioningFile));
-                hashes[ConditioningFile] = ModelCard.HashOf(folder, ConditioningFile);
+                _hashes[ConditioningFile] = ModelCard.HashOf(folder, ConditioningFile);
                 Found("conditioning", Path.GetFileName(source), "option");
             }
             else if (classes)
@@ -239,7 +239,7 @@ internal static class CheckpointConversion
                 rows.Add(("unconditional", table.Type, [1, width], Row(count - 1)));
             }
 
-            hashes[ConditioningFile] = SafetensorsWriter.Write(Path.Combine(folder, ConditioningFile), rows);
+            _hashes[ConditioningFile] = SafetensorsWriter.Write(Path.Combine(folder, ConditioningFile), rows);
         }
 
         private void WriteCard(CompVisSettings settings, CompVisAutoencoder? autoencoder, JsonObject? conditioning, string weights, string source)
@@ -269,18 +269,18 @@ internal static class CheckpointConversion
                 ["format"] = file.Format,
                 ["weights"] = weights,
                 ["findings"] = new JsonArray(
-                    [.. findings.Select(finding =>
+                    [.. _findings.Select(finding =>
                         (JsonNode)new JsonObject { ["name"] = finding.Name, ["value"] = finding.Value, ["source"] = finding.Source })]),
             };
             card["sha256"] = new JsonObject(
-                hashes.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)));
+                _hashes.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)));
             WriteJson(ModelCard.FileName, card);
         }
 
         // Buffers of the training, the network behind the context, the autoencoder's discriminator, and averages that were not asked for.
         private Dictionary<string, int> LeftOut(bool pixels) => pixels ? [] : file.Tensors.Keys
             .Where(name =>
-                !name.StartsWith(Denoiser, StringComparison.Ordinal) && !_used.Contains(name)
+                !name.StartsWith(Denoiser, StringComparison.Ordinal) && !Used.Contains(name)
                     && !(name.StartsWith("model_ema.", StringComparison.Ordinal) && !options.Raw)
                 && (!name.StartsWith(FirstStage, StringComparison.Ordinal) || CompVisAutoencoder.IsLeftOut(name[FirstStage.Length..])))
             .GroupBy(name => string.Join('.', name.Split('.')[..(name.StartsWith(FirstStage, StringComparison.Ordinal) ? 2 : 1)]), StringComparer.Ordinal)

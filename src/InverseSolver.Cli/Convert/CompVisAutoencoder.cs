@@ -6,15 +6,15 @@ namespace InverseSolver.Cli.Convert;
 internal sealed class CompVisAutoencoder
 {
     private const string Codebook = "quantize.embedding.weight";
-    private readonly CheckpointPart part;
-    private readonly int levels, layers;
+    private readonly CheckpointPart _part;
+    private readonly int _levels, _layers;
 
     internal CompVisAutoencoder(CheckpointPart part)
     {
-        this.part = part;
-        levels = part.Count("encoder.down");
-        layers = part.Count("encoder.down.0.block");
-        if (levels == 0 || layers == 0 || part.Count("decoder.up") != levels)
+        _part = part;
+        _levels = part.Count("encoder.down");
+        _layers = part.Count("encoder.down.0.block");
+        if (_levels == 0 || _layers == 0 || part.Count("decoder.up") != _levels)
         {
             throw part.Strange("its first stage is not an autoencoder of latent-diffusion (encoder.down, decoder.up)");
         }
@@ -28,7 +28,7 @@ internal sealed class CompVisAutoencoder
     /// <summary>True where it has a codebook.</summary>
     internal bool Quantised { get; }
 
-    internal int Downsampling => 1 << (levels - 1);
+    internal int Downsampling => 1 << (_levels - 1);
 
     /// <summary>Loss networks and averages, which are not part of the model.</summary>
     internal static bool IsLeftOut(string name) =>
@@ -37,12 +37,12 @@ internal sealed class CompVisAutoencoder
     /// <param name="scale">The scale of the encoder's latent.</param>
     internal ConvertedNetwork Convert(double scale)
     {
-        var network = new ConvertedNetwork(part, Config(scale));
+        var network = new ConvertedNetwork(_part, Config(scale));
         foreach (string side in (string[])["encoder", "decoder"])
         {
             network.Layer($"{side}.conv_in", $"{side}.conv_in");
             Block(network, $"{side}.mid.block_1", $"{side}.mid_block.resnets.0");
-            if (part.Has($"{side}.mid.attn_1.q.weight"))
+            if (_part.Has($"{side}.mid.attn_1.q.weight"))
             {
                 Attention(network, $"{side}.mid.attn_1", $"{side}.mid_block.attentions.0");
             }
@@ -52,11 +52,11 @@ internal sealed class CompVisAutoencoder
             network.Layer($"{side}.conv_out", $"{side}.conv_out");
         }
 
-        for (int level = 0; level < levels; level++)
+        for (int level = 0; level < _levels; level++)
         {
             // The way up counts from the full size here, and from the lowest level in the package.
-            Level(network, $"encoder.down.{level}", $"encoder.down_blocks.{level}", layers, level < levels - 1 ? "downsample" : null);
-            Level(network, $"decoder.up.{level}", $"decoder.up_blocks.{levels - 1 - level}", layers + 1, level > 0 ? "upsample" : null);
+            Level(network, $"encoder.down.{level}", $"encoder.down_blocks.{level}", _layers, level < _levels - 1 ? "downsample" : null);
+            Level(network, $"decoder.up.{level}", $"decoder.up_blocks.{_levels - 1 - level}", _layers + 1, level > 0 ? "upsample" : null);
         }
 
         network.Layer("quant_conv", "quant_conv");
@@ -66,8 +66,8 @@ internal sealed class CompVisAutoencoder
             network.Tensor(Codebook, Codebook);
         }
 
-        part.Ignore(IsLeftOut);
-        part.Finish();
+        _part.Ignore(IsLeftOut);
+        _part.Finish();
         return network;
     }
 
@@ -76,7 +76,7 @@ internal sealed class CompVisAutoencoder
         for (int i = 0; i < count; i++)
         {
             Block(network, $"{from}.block.{i}", $"{to}.resnets.{i}");
-            if (part.Has($"{from}.attn.{i}.q.weight"))
+            if (_part.Has($"{from}.attn.{i}.q.weight"))
             {
                 Attention(network, $"{from}.attn.{i}", $"{to}.attentions.{i}");
             }
@@ -95,7 +95,7 @@ internal sealed class CompVisAutoencoder
             network.Layer($"{from}.{name}", $"{to}.{name}");
         }
 
-        if (part.Has($"{from}.nin_shortcut.weight"))
+        if (_part.Has($"{from}.nin_shortcut.weight"))
         {
             network.Layer($"{from}.nin_shortcut", $"{to}.conv_shortcut");
         }
@@ -114,45 +114,45 @@ internal sealed class CompVisAutoencoder
 
     private JsonObject Config(double scale)
     {
-        int encoded = part.Size("encoder.conv_out.weight", 0);
+        int encoded = _part.Size("encoder.conv_out.weight", 0);
         int width = Quantised ? encoded : encoded / 2;
         if (!Quantised && width != LatentChannels)
         {
-            throw part.Strange($"its autoencoder has {width} channels before its latent of {LatentChannels}; they must be the same");
+            throw _part.Strange($"its autoencoder has {width} channels before its latent of {LatentChannels}; they must be the same");
         }
 
         var config = new JsonObject
         {
             ["_class_name"] = Quantised ? "VQModel" : "AutoencoderKL",
-            ["in_channels"] = part.Size("encoder.conv_in.weight", 1),
-            ["out_channels"] = part.Size("decoder.conv_out.weight", 0),
+            ["in_channels"] = _part.Size("encoder.conv_in.weight", 1),
+            ["out_channels"] = _part.Size("decoder.conv_out.weight", 0),
             ["down_block_types"] = new JsonArray(
-                [.. Enumerable.Range(0, levels).Select(level =>
+                [.. Enumerable.Range(0, _levels).Select(level =>
                     (JsonNode)(HasAttention("encoder.down", level) ? "AttnDownEncoderBlock2D" : "DownEncoderBlock2D"))]),
             ["up_block_types"] = new JsonArray(
-                [.. Enumerable.Range(0, levels).Reverse().Select(level =>
+                [.. Enumerable.Range(0, _levels).Reverse().Select(level =>
                     (JsonNode)(HasAttention("decoder.up", level) ? "AttnUpDecoderBlock2D" : "UpDecoderBlock2D"))]),
             ["block_out_channels"] = new JsonArray(
-                [.. Enumerable.Range(0, levels).Select(level => (JsonNode)part.Size($"encoder.down.{level}.block.0.conv1.weight", 0))]),
-            ["layers_per_block"] = layers,
+                [.. Enumerable.Range(0, _levels).Select(level => (JsonNode)_part.Size($"encoder.down.{level}.block.0.conv1.weight", 0))]),
+            ["layers_per_block"] = _layers,
             ["act_fn"] = "silu",
             ["latent_channels"] = width,
             ["norm_num_groups"] = 32,
             ["scaling_factor"] = scale,
         };
-        if (!part.Has("encoder.mid.attn_1.q.weight"))
+        if (!_part.Has("encoder.mid.attn_1.q.weight"))
         {
             config["mid_block_add_attention"] = false;
         }
 
         if (Quantised)
         {
-            config["num_vq_embeddings"] = part.Size(Codebook, 0);
+            config["num_vq_embeddings"] = _part.Size(Codebook, 0);
             config["vq_embed_dim"] = LatentChannels;
         }
 
         return config;
     }
 
-    private bool HasAttention(string side, int level) => part.Has($"{side}.{level}.attn.0.q.weight");
+    private bool HasAttention(string side, int level) => _part.Has($"{side}.{level}.attn.0.q.weight");
 }

@@ -17,7 +17,7 @@ internal sealed record CompVisFamily(
     string Name, AttentionHeads? Heads, double? LatentScale, (double Start, double End)? Betas, string? BetaSchedule, string? Prediction,
     string? AttentionOrder = "old", int? Steps = 1000, bool IsPixels = false)
 {
-    private static readonly (double, double) _latentDiffusion = (0.0015, 0.0195), _stableDiffusion = (0.00085, 0.012);
+    private static readonly (double, double) LatentDiffusion = (0.0015, 0.0195), StableDiffusion = (0.00085, 0.012);
 
     /// <summary>The kind of a checkpoint.</summary>
     /// <param name="unet">Its denoiser.</param>
@@ -36,15 +36,15 @@ internal sealed record CompVisFamily(
         double? unscaled = autoencoder.Quantised ? 1 : null;
         return unet.ContextChannels switch
         {
-            768 when !autoencoder.Quantised => new("Stable Diffusion 1", new(8, null), 0.18215, _stableDiffusion, Scaled, Epsilon),
+            768 when !autoencoder.Quantised => new("Stable Diffusion 1", new(8, null), 0.18215, StableDiffusion, Scaled, Epsilon),
 
             // 2-base predicts the noise, 2 at 768 pixels v: their tensors are alike.
-            1024 when !autoencoder.Quantised => new("Stable Diffusion 2", new(null, 64), 0.18215, _stableDiffusion, Scaled, null),
-            1280 when !autoencoder.Quantised => new("latent diffusion with a text", new(8, null), 0.18215, _stableDiffusion, Scaled, Epsilon),
+            1024 when !autoencoder.Quantised => new("Stable Diffusion 2", new(null, 64), 0.18215, StableDiffusion, Scaled, null),
+            1280 when !autoencoder.Quantised => new("latent diffusion with a text", new(8, null), 0.18215, StableDiffusion, Scaled, Epsilon),
             not null when classes =>
-                new("latent diffusion with classes", autoencoder.Downsampling == 4 ? new(1, null) : new(null, 32), unscaled, _latentDiffusion, Scaled, Epsilon),
+                new("latent diffusion with classes", autoencoder.Downsampling == 4 ? new(1, null) : new(null, 32), unscaled, LatentDiffusion, Scaled, Epsilon),
             not null => new("latent diffusion with a context", null, unscaled, null, Scaled, Epsilon),
-            null when autoencoder.Quantised => new("unconditional latent diffusion, codebook", new(null, 32), 1, _latentDiffusion, Scaled, Epsilon),
+            null when autoencoder.Quantised => new("unconditional latent diffusion, codebook", new(null, 32), 1, LatentDiffusion, Scaled, Epsilon),
             null => new("unconditional latent diffusion, KL", new(8, null), null, null, Scaled, Epsilon),
         };
     }

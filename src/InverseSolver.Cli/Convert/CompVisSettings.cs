@@ -12,15 +12,15 @@ namespace InverseSolver.Cli.Convert;
 /// </summary>
 internal sealed class CompVisSettings
 {
-    private readonly Checkpoint checkpoint;
-    private readonly CompVisFamily family;
-    private readonly List<ConversionFinding> findings = [];
-    private readonly List<(string Name, string Option)> missing = [];
+    private readonly Checkpoint _checkpoint;
+    private readonly CompVisFamily _family;
+    private readonly List<ConversionFinding> _findings = [];
+    private readonly List<(string Name, string Option)> _missing = [];
 
     internal CompVisSettings(Checkpoint checkpoint, CompVisUNet unet, CompVisFamily family, ConversionOptions options)
     {
-        this.checkpoint = checkpoint;
-        this.family = family;
+        _checkpoint = checkpoint;
+        _family = family;
         CheckUse(unet, options);
         CompVisConfig? config = options.Config;
         string assumed = $"assumed: {family.Name}";
@@ -40,7 +40,7 @@ internal sealed class CompVisSettings
             (config?.LatentScale, "config"), (family.LatentScale, assumed));
         string? prediction = Settle("prediction", "--prediction", (options.Prediction, "option"), (config?.Prediction, "config"), (family.Prediction, assumed));
         Scheduler = Schedule(options, assumed);
-        if (missing.Count > 0)
+        if (_missing.Count > 0)
         {
             throw Missing();
         }
@@ -67,19 +67,19 @@ internal sealed class CompVisSettings
     /// <summary>scheduler_config.json.</summary>
     internal JsonObject Scheduler { get; }
 
-    internal IReadOnlyList<ConversionFinding> Findings => findings;
+    internal IReadOnlyList<ConversionFinding> Findings => _findings;
 
     // An option without effect is a mistake.
     private void CheckUse(CompVisUNet unet, ConversionOptions options)
     {
         if (options.AttentionOrder is not null && unet.ContextChannels is not null)
         {
-            throw new InvalidModelException($"{checkpoint.Name}: --attention-order applies only to models without a context; here q, k and v are separate.");
+            throw new InvalidModelException($"{_checkpoint.Name}: --attention-order applies only to models without a context; here q, k and v are separate.");
         }
 
-        if (options.RescaleTimesteps is not null && !family.IsPixels)
+        if (options.RescaleTimesteps is not null && !_family.IsPixels)
         {
-            throw new InvalidModelException($"{checkpoint.Name}: --rescale-timesteps applies only to guided diffusion, and this is {family.Name}.");
+            throw new InvalidModelException($"{_checkpoint.Name}: --rescale-timesteps applies only to guided diffusion, and this is {_family.Name}.");
         }
     }
 
@@ -88,9 +88,9 @@ internal sealed class CompVisSettings
         static string Joined(IEnumerable<string> words) =>
             words.ToArray() is [.. var first, var last] and not [_] ? $"{string.Join(", ", first)} and {last}" : words.Single();
         return new InvalidModelException(
-            $"{checkpoint.Name}: its {Joined(missing.Select(one => one.Name))} {(missing is [var (only, _)] && !only.EndsWith('s') ? "is" : "are")} unknown. "
-            + $"The tensors do not determine this, and models of this kind ({family.Name}) differ: give {Joined(missing.Select(one => one.Option))}"
-            + $"{(family.IsPixels ? "; docs/models.md has them for the published ones" : ", or the model's own file (--config)")}.");
+            $"{_checkpoint.Name}: its {Joined(_missing.Select(one => one.Name))} {(_missing is [var (only, _)] && !only.EndsWith('s') ? "is" : "are")} unknown. "
+            + $"The tensors do not determine this, and models of this kind ({_family.Name}) differ: give {Joined(_missing.Select(one => one.Option))}"
+            + $"{(_family.IsPixels ? "; docs/models.md has them for the published ones" : ", or the model's own file (--config)")}.");
     }
 
     private JsonObject Schedule(ConversionOptions options, string assumed)
@@ -101,9 +101,9 @@ internal sealed class CompVisSettings
             ["_class_name"] = "DDIMScheduler",
             ["num_train_timesteps"] = 1000,
             ["clip_sample"] = false,
-            ["set_alpha_to_one"] = family.IsPixels,
-            ["steps_offset"] = family.IsPixels ? 0 : 1,
-            ["timestep_spacing"] = family.IsPixels ? "linspace" : "leading",
+            ["set_alpha_to_one"] = _family.IsPixels,
+            ["steps_offset"] = _family.IsPixels ? 0 : 1,
+            ["timestep_spacing"] = _family.IsPixels ? "linspace" : "leading",
         };
         if (options is { BetaStart: null, BetaSchedule: null, Steps: null } && Stored("betas") is { Length: > 1 } betas)
         {
@@ -112,13 +112,13 @@ internal sealed class CompVisSettings
         }
 
         string? kind = Settle(
-            "beta schedule", "--beta-schedule", (options.BetaSchedule, "option"), (options.Config?.BetaSchedule, "config"), (family.BetaSchedule, assumed));
-        int? steps = Settle<int?>("steps", "--steps", (options.Steps, "option"), (options.Config?.Steps, "config"), (family.Steps, assumed));
-        bool rescaled = family.IsPixels && steps is not (null or 1000) && Settle("time", "--rescale-timesteps",
+            "beta schedule", "--beta-schedule", (options.BetaSchedule, "option"), (options.Config?.BetaSchedule, "config"), (_family.BetaSchedule, assumed));
+        int? steps = Settle<int?>("steps", "--steps", (options.Steps, "option"), (options.Config?.Steps, "config"), (_family.Steps, assumed));
+        bool rescaled = _family.IsPixels && steps is not (null or 1000) && Settle("time", "--rescale-timesteps",
             (options.RescaleTimesteps switch { true => $"t * 1000 / {steps}", false => "t as it is", null => null },
                 "option")) is not null && options.RescaleTimesteps == true;
         (double Start, double End)? range = kind is null or "cosine" ? null : Range(options, kind, steps, assumed);
-        if (missing.Count > 0)
+        if (_missing.Count > 0)
         {
             return scheduler;
         }
@@ -140,11 +140,11 @@ internal sealed class CompVisSettings
         static (double, double)? Pair(double? start, double? end) => start is { } a && end is { } b ? (a, b) : null;
 
         // As guided diffusion has it: from 0.0001 to 0.02 for 1000 steps, and as much noise in all for another number of them.
-        (double, double)? guided = family.IsPixels && kind == "linear" && steps is > 20 and { } count ? (0.1 / count, 20.0 / count) : null;
+        (double, double)? guided = _family.IsPixels && kind == "linear" && steps is > 20 and { } count ? (0.1 / count, 20.0 / count) : null;
         return Settle(
             "betas", "--beta-start and --beta-end", (Pair(options.BetaStart, options.BetaEnd), "option"),
             (Pair(options.Config?.BetaStart, options.Config?.BetaEnd), "config"),
-            (family.Betas, assumed), (guided, "guided diffusion's linear schedule"));
+            (_family.Betas, assumed), (guided, "guided diffusion's linear schedule"));
     }
 
     /// <summary>
@@ -156,7 +156,7 @@ internal sealed class CompVisSettings
         if (all.TrainTimesteps % Times != 0)
         {
             throw new InvalidModelException(
-                $"{checkpoint.Name}: {all.TrainTimesteps} steps with rescaled times are not supported; give a multiple of {Times}.");
+                $"{_checkpoint.Name}: {all.TrainTimesteps} steps with rescaled times are not supported; give a multiple of {Times}.");
         }
 
         var betas = new JsonArray();
@@ -191,7 +191,7 @@ internal sealed class CompVisSettings
             scheduler["beta_end"] = end;
         }
 
-        findings.Add(new ConversionFinding(
+        _findings.Add(new ConversionFinding(
             "betas", kind is null ? $"{betas.Length} of its own" : Invariant($"{kind}, {start} to {end}, {betas.Length} steps"), "checkpoint"));
         return scheduler;
     }
@@ -205,12 +205,12 @@ internal sealed class CompVisSettings
     /// </summary>
     private double[]? Stored(string name)
     {
-        if (!checkpoint.Tensors.TryGetValue(name, out CheckpointTensor? tensor) || tensor.Bytes > 1 << 20)
+        if (!_checkpoint.Tensors.TryGetValue(name, out CheckpointTensor? tensor) || tensor.Bytes > 1 << 20)
         {
             return null;
         }
 
-        byte[] bytes = checkpoint.Read(tensor);
+        byte[] bytes = _checkpoint.Read(tensor);
         return tensor.Type switch
         {
             "F32" =>
@@ -228,12 +228,12 @@ internal sealed class CompVisSettings
         {
             if (value is not null)
             {
-                findings.Add(new ConversionFinding(name, Invariant($"{value}"), source));
+                _findings.Add(new ConversionFinding(name, Invariant($"{value}"), source));
                 return value;
             }
         }
 
-        missing.Add((name, option));
+        _missing.Add((name, option));
         return default;
     }
 

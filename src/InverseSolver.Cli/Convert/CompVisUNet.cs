@@ -8,16 +8,16 @@ namespace InverseSolver.Cli.Convert;
 /// </summary>
 internal sealed class CompVisUNet
 {
-    private readonly CheckpointPart part;
-    private readonly int perLevel;
+    private readonly CheckpointPart _part;
+    private readonly int _perLevel;
 
     internal CompVisUNet(CheckpointPart part)
     {
-        this.part = part;
+        _part = part;
         int down = part.Count("input_blocks"), up = part.Count("output_blocks");
         Levels = 1 + Enumerable.Range(0, up).Count(i => UpModule(i) is not null);
-        perLevel = up / Levels;
-        if (down != up || up % Levels != 0 || perLevel < 2 || part.Peek("input_blocks.0.0.weight").Shape is not [_, _, 3, 3])
+        _perLevel = up / Levels;
+        if (down != up || up % Levels != 0 || _perLevel < 2 || part.Peek("input_blocks.0.0.weight").Shape is not [_, _, 3, 3])
         {
             throw part.Strange($"{down} input_blocks and {up} output_blocks on {Levels} levels are not a UNet of latent-diffusion");
         }
@@ -26,7 +26,7 @@ internal sealed class CompVisUNet
         OutChannels = part.Size("out.2.weight", 0);
         Channels = [.. Enumerable.Range(0, Levels).Select(level => part.Size($"{Down(level, 0)}.0.out_layers.3.weight", 0))];
         ScaleShift = part.Size($"{Down(0, 0)}.0.emb_layers.1.weight", 0) == 2 * Channels[0];
-        ResizeByBlocks = part.Has($"input_blocks.{perLevel}.0.in_layers.0.weight") && Levels > 1;
+        ResizeByBlocks = part.Has($"input_blocks.{_perLevel}.0.in_layers.0.weight") && Levels > 1;
         ContextChannels = part.Has("middle_block.1.transformer_blocks.0.attn2.to_k.weight")
             ? part.Size("middle_block.1.transformer_blocks.0.attn2.to_k.weight", 1)
             : null;
@@ -56,13 +56,13 @@ internal sealed class CompVisUNet
     /// <summary>Classes that are added to the time; null without.</summary>
     internal int? Classes { get; }
 
-    internal int LayersPerLevel => perLevel - 1;
+    internal int LayersPerLevel => _perLevel - 1;
 
-    internal bool LinearProjection => part.Has("middle_block.1.proj_in.weight") && part.Peek("middle_block.1.proj_in.weight").Shape.Length == 2;
+    internal bool LinearProjection => _part.Has("middle_block.1.proj_in.weight") && _part.Peek("middle_block.1.proj_in.weight").Shape.Length == 2;
 
     /// <summary>True where one matrix holds q, k and v of several heads, whose order does not follow from shapes.</summary>
     internal bool HasSeveralHeads(AttentionHeads heads) =>
-        ContextChannels is null && Enumerable.Range(0, Levels).Any(level => (HasMixer(level) || level == Levels - 1) && heads.Of(Channels[level], part) > 1);
+        ContextChannels is null && Enumerable.Range(0, Levels).Any(level => (HasMixer(level) || level == Levels - 1) && heads.Of(Channels[level], _part) > 1);
 
     /// <param name="heads">The heads of attention.</param>
     /// <param name="blockwise">True where all heads' q precede all heads' k and v; else q, k and v of one head follow each other.</param>
@@ -70,17 +70,17 @@ internal sealed class CompVisUNet
     {
         if (OutChannels != InChannels && OutChannels != 2 * InChannels)
         {
-            throw part.Strange(
+            throw _part.Strange(
                 $"the denoiser goes from {InChannels} to {OutChannels} channels: "
                     + "it was trained with images beside the latent (inpainting, super-resolution), which is not supported");
         }
 
-        if (part.Has("label_emb.0.0.weight"))
+        if (_part.Has("label_emb.0.0.weight"))
         {
-            throw part.Strange("the denoiser takes vectors beside the time (label_emb.0), as SDXL and unCLIP do; such models are not supported");
+            throw _part.Strange("the denoiser takes vectors beside the time (label_emb.0), as SDXL and unCLIP do; such models are not supported");
         }
 
-        var network = new ConvertedNetwork(part, Config(heads));
+        var network = new ConvertedNetwork(_part, Config(heads));
         network.Layer("time_embed.0", "time_embedding.linear_1");
         network.Layer("time_embed.2", "time_embedding.linear_2");
         network.Layer("input_blocks.0.0", "conv_in");
@@ -102,7 +102,7 @@ internal sealed class CompVisUNet
 
         // The second half is a variance, which no solver uses.
         network.FirstRows("out.2", "conv_out", InChannels);
-        part.Finish();
+        _part.Finish();
         return network;
     }
 
@@ -138,9 +138,9 @@ internal sealed class CompVisUNet
     private void WayUp(ConvertedNetwork network, int step, AttentionHeads heads, bool blockwise)
     {
         int level = Levels - 1 - step;
-        for (int layer = 0; layer < perLevel; layer++)
+        for (int layer = 0; layer < _perLevel; layer++)
         {
-            string from = $"output_blocks.{step * perLevel + layer}";
+            string from = $"output_blocks.{step * _perLevel + layer}";
             Block(network, $"{from}.0", $"up_blocks.{step}.resnets.{layer}");
             if (HasMixer(level))
             {
@@ -150,9 +150,9 @@ internal sealed class CompVisUNet
 
         if (level > 0)
         {
-            int block = step * perLevel + LayersPerLevel;
+            int block = step * _perLevel + LayersPerLevel;
             int module = UpModule(block)
-                ?? throw part.Strange($"output_blocks.{block} does not change the size, as the last block of a level does");
+                ?? throw _part.Strange($"output_blocks.{block} does not change the size, as the last block of a level does");
             string from = $"output_blocks.{block}.{module}";
             string to = $"up_blocks.{step}.upsamplers.0";
             if (ResizeByBlocks)
@@ -173,7 +173,7 @@ internal sealed class CompVisUNet
         network.Layer($"{from}.emb_layers.1", $"{to}.time_emb_proj");
         network.Layer($"{from}.out_layers.0", $"{to}.norm2");
         network.Layer($"{from}.out_layers.3", $"{to}.conv2");
-        if (part.Has($"{from}.skip_connection.weight"))
+        if (_part.Has($"{from}.skip_connection.weight"))
         {
             network.Layer($"{from}.skip_connection", $"{to}.conv_shortcut");
         }
@@ -187,7 +187,7 @@ internal sealed class CompVisUNet
             return;
         }
 
-        int heads = split.Of(width, part);
+        int heads = split.Of(width, _part);
         long size = width / heads;
         network.Layer($"{from}.norm", $"{to}.group_norm");
         string[] names = ["to_q", "to_k", "to_v"];
@@ -206,10 +206,10 @@ internal sealed class CompVisUNet
         bool context = ContextChannels is not null;
         if (context && (ResizeByBlocks || ScaleShift || Classes is not null))
         {
-            throw part.Strange("a context together with residual blocks that change the size, scale-shift normalisation or classes is not supported");
+            throw _part.Strange("a context together with residual blocks that change the size, scale-shift normalisation or classes is not supported");
         }
 
-        int[] counts = [.. Channels.Select((width, level) => HasMixer(level) || level == Levels - 1 ? heads.Of(width, part) : 1)];
+        int[] counts = [.. Channels.Select((width, level) => HasMixer(level) || level == Levels - 1 ? heads.Of(width, _part) : 1)];
         int[] sizes = [.. Channels.Select((width, level) => width / counts[level])];
         var config = new JsonObject
         {
@@ -252,20 +252,20 @@ internal sealed class CompVisUNet
     private int TransformerLayers(int level)
     {
         string path = HasMixer(level) ? $"{Down(level, 0)}.1" : "middle_block.1";
-        return Math.Max(1, part.Count($"{path}.transformer_blocks"));
+        return Math.Max(1, _part.Count($"{path}.transformer_blocks"));
     }
 
-    private bool HasMixer(int level) => part.Has($"{Down(level, 0)}.1.norm.weight");
+    private bool HasMixer(int level) => _part.Has($"{Down(level, 0)}.1.norm.weight");
 
     // Module 1, or 2 behind an attention.
     private int? UpModule(int block)
     {
         int[] found = [.. Enumerable.Range(1, 2).Where(i =>
-            part.Has($"output_blocks.{block}.{i}.conv.weight") || part.Has($"output_blocks.{block}.{i}.in_layers.0.weight"))];
+            _part.Has($"output_blocks.{block}.{i}.conv.weight") || _part.Has($"output_blocks.{block}.{i}.in_layers.0.weight"))];
         return found.Length > 0 ? found[0] : null;
     }
 
-    private string Down(int level, int layer) => $"input_blocks.{1 + level * perLevel + layer}";
+    private string Down(int level, int layer) => $"input_blocks.{1 + level * _perLevel + layer}";
 
     private static JsonArray List(int[] numbers) => new([.. numbers.Select(number => (JsonNode)number)]);
 }

@@ -7,18 +7,18 @@ namespace InverseSolver.Cli.Convert;
 /// <summary>A network of a package in conversion: its config, and the assignment of the checkpoint's tensors to its own.</summary>
 internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
 {
-    private readonly List<(string Name, CheckpointTensor Source, long[] Shape, (long Start, long Count)[]? Rows)> tensors = [];
+    private readonly List<(string Name, CheckpointTensor Source, long[] Shape, (long Start, long Count)[]? Rows)> _tensors = [];
 
     internal JsonObject Config => config;
 
     /// <summary>Bytes of all tensors.</summary>
     internal long Bytes =>
-        tensors.Sum(tensor => tensor.Shape.Aggregate((long)SafetensorsEntry.ElementBytes(tensor.Source.Type), (product, size) => product * size));
+        _tensors.Sum(tensor => tensor.Shape.Aggregate((long)SafetensorsEntry.ElementBytes(tensor.Source.Type), (product, size) => product * size));
 
     internal void Tensor(string from, string to)
     {
         CheckpointTensor tensor = part.Take(from);
-        tensors.Add((to, tensor, tensor.Shape, null));
+        _tensors.Add((to, tensor, tensor.Shape, null));
     }
 
     /// <summary>Weight and bias of a layer.</summary>
@@ -64,7 +64,7 @@ internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
 
     /// <summary>Writes the network's folder.</summary>
     /// <returns>The hash of the weights.</returns>
-    internal string WriteWeights(string path, CancellationToken cancellation) => SafetensorsWriter.Write(path, [.. tensors.Select(tensor =>
+    internal string WriteWeights(string path, CancellationToken cancellation) => SafetensorsWriter.Write(path, [.. _tensors.Select(tensor =>
         (tensor.Name, tensor.Source.Type, tensor.Shape, (Func<byte[]>)(() =>
         {
             cancellation.ThrowIfCancellationRequested();
@@ -75,7 +75,7 @@ internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
     {
         if (rows is null)
         {
-            tensors.Add((to, source, shape, null));
+            _tensors.Add((to, source, shape, null));
             return;
         }
 
@@ -85,7 +85,7 @@ internal sealed class ConvertedNetwork(CheckpointPart part, JsonObject config)
             throw part.Strange($"{InvalidModelException.Quote(source.Name)} has the shape {source.ShapeText}; it must have at least {last} rows");
         }
 
-        tensors.Add((to, source, [rows.Sum(range => range.Count), .. shape[1..]], rows));
+        _tensors.Add((to, source, [rows.Sum(range => range.Count), .. shape[1..]], rows));
     }
 
     private byte[] BytesOf(CheckpointTensor source, (long Start, long Count)[]? rows)

@@ -6,7 +6,7 @@ namespace InverseSolver.Cli.Convert;
 /// </summary>
 internal static class PickleGlobals
 {
-    private static readonly Dictionary<string, string> _storages = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, string> Storages = new(StringComparer.Ordinal)
     {
         ["torch.DoubleStorage"] = "F64",
         ["torch.FloatStorage"] = "F32",
@@ -20,7 +20,7 @@ internal static class PickleGlobals
         ["torch.BoolStorage"] = "BOOL",
     };
 
-    private static readonly HashSet<string> _leftOut = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> LeftOut = new(StringComparer.Ordinal)
     {
         "_codecs.encode", "argparse.Namespace", "collections.Counter", "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct",
         "numpy._core.multiarray.scalar",
@@ -30,14 +30,14 @@ internal static class PickleGlobals
         "__builtin__.str", "__builtin__.slice",
     };
 
-    private static readonly string[] _leftOutPackages = [
+    private static readonly string[] LeftOutPackages = [
         "pytorch_lightning.", "lightning.", "lightning_fabric.", "lightning_utilities.", "omegaconf.", "torch.optim."];
 
-    private static readonly string[] _tensorTypes =
+    private static readonly string[] TensorTypes =
         ["float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool", "half", "float", "double", "long", "int", "short"];
 
     /// <summary>The element type of a storage class; null where it is none.</summary>
-    internal static string? StorageType(PickleGlobal global) => _storages.GetValueOrDefault(global.FullName);
+    internal static string? StorageType(PickleGlobal global) => Storages.GetValueOrDefault(global.FullName);
 
     /// <summary>True where a pickle that names this is read at all.</summary>
     internal static bool Allows(PickleGlobal global) =>
@@ -52,7 +52,7 @@ internal static class PickleGlobals
         global.FullName is "torch._utils._rebuild_parameter" or "torch._utils._rebuild_parameter_with_state";
 
     private static bool IsLeftOut(PickleGlobal global) =>
-        _leftOut.Contains(global.FullName)
-        || (global.Module == "torch" && _tensorTypes.Contains(global.Name))
-        || _leftOutPackages.Any(package => global.FullName.StartsWith(package, StringComparison.Ordinal));
+        LeftOut.Contains(global.FullName)
+        || (global.Module == "torch" && TensorTypes.Contains(global.Name))
+        || LeftOutPackages.Any(package => global.FullName.StartsWith(package, StringComparison.Ordinal));
 }

@@ -18,19 +18,19 @@ internal ref struct PickleReader
     internal const int MaxSteps = 4_000_000;
 
     private const int MaxNameLength = 4096, MaxDimensions = 16;
-    private static readonly object _mark = new();
+    private static readonly object MarkOnStack = new();
 
-    private readonly ReadOnlySpan<byte> bytes;
-    private readonly string file;
-    private readonly List<object?> stack = [];
-    private readonly List<int> marks = [];
-    private readonly Dictionary<uint, object?> memo = [];
-    private int at;
+    private readonly ReadOnlySpan<byte> _bytes;
+    private readonly string _file;
+    private readonly List<object?> _stack = [];
+    private readonly List<int> _marks = [];
+    private readonly Dictionary<uint, object?> _memo = [];
+    private int _at;
 
     private PickleReader(ReadOnlySpan<byte> bytes, string file)
     {
-        this.bytes = bytes;
-        this.file = file;
+        _bytes = bytes;
+        _file = file;
     }
 
     /// <summary>Reads one pickle.</summary>
@@ -61,37 +61,37 @@ internal ref struct PickleReader
         {
             case 0x80: Protocol(Take(1)[0]); break;
             case 0x95: Take(8); break;
-            case (byte)'}': stack.Add(new PickleDictionary()); break;
-            case (byte)']' or 0x8F: stack.Add(new PickleList()); break;
-            case (byte)')': stack.Add(Array.Empty<object?>()); break;
-            case (byte)'N': stack.Add(null); break;
-            case 0x88: stack.Add(true); break;
-            case 0x89: stack.Add(false); break;
+            case (byte)'}': _stack.Add(new PickleDictionary()); break;
+            case (byte)']' or 0x8F: _stack.Add(new PickleList()); break;
+            case (byte)')': _stack.Add(Array.Empty<object?>()); break;
+            case (byte)'N': _stack.Add(null); break;
+            case 0x88: _stack.Add(true); break;
+            case 0x89: _stack.Add(false); break;
             case (byte)'(': Mark(); break;
             case (byte)'0': Pop(); break;
             case (byte)'1': PopMark(); break;
-            case (byte)'2': stack.Add(Peek()); break;
-            case (byte)'q': memo[Take(1)[0]] = Peek(); break;
-            case (byte)'r': memo[BinaryPrimitives.ReadUInt32LittleEndian(Take(4))] = Peek(); break;
-            case 0x94: memo[(uint)memo.Count] = Peek(); break;
+            case (byte)'2': _stack.Add(Peek()); break;
+            case (byte)'q': _memo[Take(1)[0]] = Peek(); break;
+            case (byte)'r': _memo[BinaryPrimitives.ReadUInt32LittleEndian(Take(4))] = Peek(); break;
+            case 0x94: _memo[(uint)_memo.Count] = Peek(); break;
             case (byte)'h': Recall(Take(1)[0]); break;
             case (byte)'j': Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
-            case (byte)'K': stack.Add((long)Take(1)[0]); break;
-            case (byte)'M': stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
-            case (byte)'J': stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4))); break;
-            case 0x8A: stack.Add(Integer(Take(Take(1)[0]))); break;
-            case 0x8B: stack.Add(Integer(Take(BinaryPrimitives.ReadInt32LittleEndian(Take(4))))); break;
-            case (byte)'G': stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
-            case 0x8C: stack.Add(Text(Take(1)[0])); break;
-            case (byte)'X': stack.Add(Text(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
-            case 0x8D: stack.Add(Text(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)))); break;
+            case (byte)'K': _stack.Add((long)Take(1)[0]); break;
+            case (byte)'M': _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
+            case (byte)'J': _stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4))); break;
+            case 0x8A: _stack.Add(Integer(Take(Take(1)[0]))); break;
+            case 0x8B: _stack.Add(Integer(Take(BinaryPrimitives.ReadInt32LittleEndian(Take(4))))); break;
+            case (byte)'G': _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
+            case 0x8C: _stack.Add(Text(Take(1)[0])); break;
+            case (byte)'X': _stack.Add(Text(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
+            case 0x8D: _stack.Add(Text(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)))); break;
             case (byte)'U' or (byte)'C': Skip(Take(1)[0]); break;
             case (byte)'T' or (byte)'B': Skip(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
             case 0x8E or 0x96: Skip(BinaryPrimitives.ReadUInt64LittleEndian(Take(8))); break;
-            case (byte)'c': stack.Add(Named(Line(), Line())); break;
+            case (byte)'c': _stack.Add(Named(Line(), Line())); break;
             case 0x93: StackGlobal(); break;
-            case (byte)'t': stack.Add(PopMark()); break;
-            case 0x85: stack.Add(new[] { Pop() }); break;
+            case (byte)'t': _stack.Add(PopMark()); break;
+            case 0x85: _stack.Add(new[] { Pop() }); break;
             case 0x86: Tuple(2); break;
             case 0x87: Tuple(3); break;
             case (byte)'l' or 0x91: ListOf(PopMark()); break;
@@ -101,12 +101,12 @@ internal ref struct PickleReader
             case (byte)'s': { object? value = Pop(); SetItems([Pop(), value]); break; }
             case (byte)'u': SetItems(PopMark()); break;
             case (byte)'Q': Persistent(Pop()); break;
-            case (byte)'R' or 0x81: { object? arguments = Pop(); stack.Add(Made(Pop(), arguments)); break; }
-            case 0x92: { Pop(); object? arguments = Pop(); stack.Add(Made(Pop(), arguments)); break; }
+            case (byte)'R' or 0x81: { object? arguments = Pop(); _stack.Add(Made(Pop(), arguments)); break; }
+            case 0x92: { Pop(); object? arguments = Pop(); _stack.Add(Made(Pop(), arguments)); break; }
             case (byte)'b': Build(Pop()); break;
             case (byte)'I' or (byte)'L' or (byte)'F' or (byte)'S' or (byte)'V' or (byte)'P' or (byte)'i' or (byte)'o' or (byte)'g' or (byte)'p':
                 throw Damaged("it is written in pickle's oldest protocol, which PyTorch does not use");
-            default: throw Damaged($"byte {at - 1} is not a known opcode (0x{code:X2})");
+            default: throw Damaged($"byte {_at - 1} is not a known opcode (0x{code:X2})");
         }
     }
 
@@ -120,49 +120,49 @@ internal ref struct PickleReader
 
     private ReadOnlySpan<byte> Take(long count)
     {
-        if (count < 0 || count > bytes.Length - at)
+        if (count < 0 || count > _bytes.Length - _at)
         {
             throw Damaged("it ends too early");
         }
 
-        at += (int)count;
-        return bytes.Slice(at - (int)count, (int)count);
+        _at += (int)count;
+        return _bytes.Slice(_at - (int)count, (int)count);
     }
 
-    private readonly object? Peek() => stack.Count > Floor ? stack[^1] : throw Damaged("it pops from an empty stack");
+    private readonly object? Peek() => _stack.Count > Floor ? _stack[^1] : throw Damaged("it pops from an empty stack");
 
     private object? Pop()
     {
         object? value = Peek();
-        stack.RemoveAt(stack.Count - 1);
+        _stack.RemoveAt(_stack.Count - 1);
         return value;
     }
 
     // Nothing below a mark can be popped.
-    private readonly int Floor => marks.Count == 0 ? 0 : marks[^1] + 1;
+    private readonly int Floor => _marks.Count == 0 ? 0 : _marks[^1] + 1;
 
     private void Mark()
     {
-        marks.Add(stack.Count);
-        stack.Add(_mark);
+        _marks.Add(_stack.Count);
+        _stack.Add(MarkOnStack);
     }
 
     private object?[] PopMark()
     {
-        if (marks.Count == 0)
+        if (_marks.Count == 0)
         {
             throw Damaged("it has no mark where one is needed");
         }
 
-        int mark = marks[^1];
-        object?[] items = [.. stack[(mark + 1)..]];
-        marks.RemoveAt(marks.Count - 1);
-        stack.RemoveRange(mark, stack.Count - mark);
+        int mark = _marks[^1];
+        object?[] items = [.. _stack[(mark + 1)..]];
+        _marks.RemoveAt(_marks.Count - 1);
+        _stack.RemoveRange(mark, _stack.Count - mark);
         return items;
     }
 
     private void Recall(uint index) =>
-        stack.Add(memo.TryGetValue(index, out object? value) ? value : throw Damaged($"it recalls {index}, which was never stored"));
+        _stack.Add(_memo.TryGetValue(index, out object? value) ? value : throw Damaged($"it recalls {index}, which was never stored"));
 
     // Only sizes and offsets matter, and they fit into 64 bits.
     private static object Integer(ReadOnlySpan<byte> digits)
@@ -186,12 +186,12 @@ internal ref struct PickleReader
     private void Skip(ulong length)
     {
         Take(length <= MaxBytes ? (long)length : -1);
-        stack.Add(new PickleOpaque("bytes"));
+        _stack.Add(new PickleOpaque("bytes"));
     }
 
     private string Line()
     {
-        ReadOnlySpan<byte> rest = bytes[at..Math.Min(bytes.Length, at + MaxNameLength)];
+        ReadOnlySpan<byte> rest = _bytes[_at..Math.Min(_bytes.Length, _at + MaxNameLength)];
         int end = rest.IndexOf((byte)'\n');
         return end >= 0 ? Encoding.UTF8.GetString(Take(end + 1)[..end]) : throw Damaged("a name in it does not end");
     }
@@ -202,14 +202,14 @@ internal ref struct PickleReader
         return PickleGlobals.Allows(global)
             ? global
             : throw new InvalidModelException(
-                $"{file}: the pickle names {InvalidModelException.Quote(global.FullName)}, which a checkpoint of tensors does not contain. "
+                $"{_file}: the pickle names {InvalidModelException.Quote(global.FullName)}, which a checkpoint of tensors does not contain. "
                     + "Nothing was called; the file is refused.");
     }
 
     private void StackGlobal()
     {
         object? name = Pop();
-        stack.Add(Pop() is string module && name is string text ? Named(module, text) : throw Damaged("a class in it has no name"));
+        _stack.Add(Pop() is string module && name is string text ? Named(module, text) : throw Damaged("a class in it has no name"));
     }
 
     private void Tuple(int count)
@@ -220,18 +220,18 @@ internal ref struct PickleReader
             items[i] = Pop();
         }
 
-        stack.Add(items);
+        _stack.Add(items);
     }
 
     private readonly void ListOf(object?[] items)
     {
-        stack.Add(new PickleList());
+        _stack.Add(new PickleList());
         Extend(items);
     }
 
     private readonly void DictionaryOf(object?[] items)
     {
-        stack.Add(new PickleDictionary());
+        _stack.Add(new PickleDictionary());
         SetItems(items);
     }
 
@@ -276,7 +276,7 @@ internal ref struct PickleReader
         var storage = (object?[])id!;
         string type = PickleGlobals.StorageType((PickleGlobal)storage[1]!)
             ?? throw Damaged($"{InvalidModelException.Quote(((PickleGlobal)storage[1]!).FullName)} is not a storage class");
-        stack.Add(new PickleStorage(type, (string)storage[2]!, (long)storage[4]!));
+        _stack.Add(new PickleStorage(type, (string)storage[2]!, (long)storage[4]!));
     }
 
     private readonly object Made(object? what, object? arguments)
@@ -313,5 +313,5 @@ internal ref struct PickleReader
         }
     }
 
-    private readonly InvalidModelException Damaged(string what) => new($"{file}: the pickle cannot be read: {what}.");
+    private readonly InvalidModelException Damaged(string what) => new($"{_file}: the pickle cannot be read: {what}.");
 }

@@ -12,15 +12,15 @@ internal sealed class TorchArchive
 {
     private const int MaxEntries = 200_000, MaxDirectoryBytes = 64 << 20, EndBytes = 22, MaxComment = 65_535;
     private const uint EndSign = 0x06054B50, End64Sign = 0x06064B50, Locator64Sign = 0x07064B50, EntrySign = 0x02014B50, LocalSign = 0x04034B50;
-    private readonly FileStream stream;
-    private readonly string file;
-    private readonly Dictionary<string, (long Local, long Length)> entries = new(StringComparer.Ordinal);
-    private long directory;
+    private readonly FileStream _stream;
+    private readonly string _file;
+    private readonly Dictionary<string, (long Local, long Length)> _entries = new(StringComparer.Ordinal);
+    private long _directory;
 
     private TorchArchive(FileStream stream, string file)
     {
-        this.stream = stream;
-        this.file = file;
+        _stream = stream;
+        _file = file;
     }
 
     /// <summary>The path before <c>data.pkl</c>, with its slash.</summary>
@@ -34,7 +34,7 @@ internal sealed class TorchArchive
     {
         var archive = new TorchArchive(stream, file);
         archive.ReadDirectory();
-        string[] pickles = [.. archive.entries.Keys.Where(name => name == "data.pkl" || name.EndsWith("/data.pkl", StringComparison.Ordinal))];
+        string[] pickles = [.. archive._entries.Keys.Where(name => name == "data.pkl" || name.EndsWith("/data.pkl", StringComparison.Ordinal))];
         archive.Root = pickles is [string one]
             ? one[..^"data.pkl".Length]
             : throw archive.Wrong(pickles.Length == 0 ? "it holds no data.pkl, so torch.save did not write it" : "it holds more than one data.pkl");
@@ -51,19 +51,19 @@ internal sealed class TorchArchive
         return archive;
     }
 
-    internal bool Has(string name) => entries.ContainsKey(Root + name);
+    internal bool Has(string name) => _entries.ContainsKey(Root + name);
 
     /// <summary>The position of an entry's bytes.</summary>
     internal (long Offset, long Length) Find(string name)
     {
-        if (!entries.TryGetValue(Root + name, out (long Local, long Length) entry))
+        if (!_entries.TryGetValue(Root + name, out (long Local, long Length) entry))
         {
             throw Wrong($"its entry {InvalidModelException.Quote(name)} is missing");
         }
 
         byte[] local = ReadAt(entry.Local, 30);
         long offset = entry.Local + 30 + U16(local, 26) + U16(local, 28);
-        return U32(local, 0) == LocalSign && entry.Length <= directory - offset
+        return U32(local, 0) == LocalSign && entry.Length <= _directory - offset
             ? (offset, entry.Length)
             : throw Wrong($"its entry {InvalidModelException.Quote(name)} is not at the position that the directory states");
     }
@@ -80,12 +80,12 @@ internal sealed class TorchArchive
     private void ReadDirectory()
     {
         (long start, long length, long count) = FindDirectory();
-        if (start < 0 || length < 0 || length > MaxDirectoryBytes || count is < 0 or > MaxEntries || start > stream.Length || length > stream.Length - start)
+        if (start < 0 || length < 0 || length > MaxDirectoryBytes || count is < 0 or > MaxEntries || start > _stream.Length || length > _stream.Length - start)
         {
             throw Wrong("its directory lies outside the file or is larger than any that torch.save writes");
         }
 
-        directory = start;
+        _directory = start;
         byte[] bytes = ReadAt(start, (int)length);
         int at = 0;
         for (long i = 0; i < count; i++)
@@ -96,8 +96,8 @@ internal sealed class TorchArchive
 
     private (long Start, long Length, long Count) FindDirectory()
     {
-        int tail = (int)Math.Min(stream.Length, EndBytes + MaxComment);
-        byte[] bytes = ReadAt(stream.Length - tail, tail);
+        int tail = (int)Math.Min(_stream.Length, EndBytes + MaxComment);
+        byte[] bytes = ReadAt(_stream.Length - tail, tail);
         int end = tail - EndBytes;
         while (end >= 0 && !(U32(bytes, end) == EndSign && end + EndBytes + U16(bytes, end + 20) == tail))
         {
@@ -116,7 +116,7 @@ internal sealed class TorchArchive
         }
 
         // Large archives have a second end before the first one, and a pointer to it in between.
-        byte[] locator = ReadAt(stream.Length - tail + end - 20, 20);
+        byte[] locator = ReadAt(_stream.Length - tail + end - 20, 20);
         byte[] large = U32(locator, 0) == Locator64Sign ? ReadAt(I64(locator, 8), 56) : [];
         return large.Length > 0 && U32(large, 0) == End64Sign
             ? (I64(large, 48), I64(large, 40), I64(large, 32))
@@ -149,12 +149,12 @@ internal sealed class TorchArchive
         }
 
         (long packed, long length, long local) = Sizes(bytes, at, bytes.AsSpan(at + Fixed + nameLength, extraLength));
-        if (packed != length || length < 0 || local < 0 || local > directory || length > directory - local)
+        if (packed != length || length < 0 || local < 0 || local > _directory || length > _directory - local)
         {
             throw Wrong($"its entry {quoted} does not fit into the file");
         }
 
-        return entries.TryAdd(name, (local, length)) ? next : throw Wrong($"it holds the entry {quoted} twice");
+        return _entries.TryAdd(name, (local, length)) ? next : throw Wrong($"it holds the entry {quoted} twice");
     }
 
     // Sizes of 4 GiB and above are in an extra field, in this order, each only where its place holds ones.
@@ -192,14 +192,14 @@ internal sealed class TorchArchive
 
     private byte[] ReadAt(long offset, int count)
     {
-        if (offset < 0 || count > stream.Length - offset)
+        if (offset < 0 || count > _stream.Length - offset)
         {
             throw Wrong("it is truncated");
         }
 
         var bytes = new byte[count];
-        stream.Position = offset;
-        stream.ReadExactly(bytes);
+        _stream.Position = offset;
+        _stream.ReadExactly(bytes);
         return bytes;
     }
 
@@ -209,5 +209,5 @@ internal sealed class TorchArchive
 
     private static long I64(byte[] bytes, int at) => BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(at));
 
-    private InvalidModelException Wrong(string what) => new($"{file}: the archive cannot be used: {what}.");
+    private InvalidModelException Wrong(string what) => new($"{_file}: the archive cannot be used: {what}.");
 }

@@ -13,7 +13,7 @@ internal static class DemoCommand
     private const long MaxVoxels = 512L * 512 * 512;
 
     // Of what is left when the user has asked to stop.
-    private static readonly TimeSpan _cancelWithin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CancelWithin = TimeSpan.FromSeconds(1);
 
     internal static Command Create()
     {
@@ -63,7 +63,7 @@ internal static class DemoCommand
             }
             catch
             {
-                using var soon = new CancellationTokenSource(_cancelWithin);
+                using var soon = new CancellationTokenSource(CancelWithin);
                 await run.CancelAsync(soon.Token);
                 throw;
             }

@@ -8,7 +8,7 @@ namespace InverseSolver.Cli.Demo;
 /// <param name="folder">Where each job gets a folder of its name.</param>
 internal sealed class DemoRun(ServiceClient client, string folder)
 {
-    private static readonly string[] _artefacts = ["result.npy", "result.png", "report.json"];
+    private static readonly string[] Artefacts = ["result.npy", "result.png", "report.json"];
 
     private readonly Dictionary<DemoJob, ServiceJob> _states = [];
     private readonly Dictionary<DemoJob, ArrayData> _measurements = [];
@@ -52,7 +52,7 @@ internal sealed class DemoRun(ServiceClient client, string folder)
             }
 
             string own = Directory.CreateDirectory(Path.Combine(folder, job.Name)).FullName;
-            foreach (string name in _artefacts)
+            foreach (string name in Artefacts)
             {
                 await File.WriteAllBytesAsync(Path.Combine(own, name), await client.DownloadAsync(state.Id, name, cancellation), cancellation);
             }

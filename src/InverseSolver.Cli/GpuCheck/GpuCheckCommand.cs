@@ -8,7 +8,7 @@ namespace InverseSolver.Cli.GpuCheck;
 /// <summary><c>inverse gpu-check</c>: checks and times on a GPU, or, saying so, on the CPU, as one report in Markdown.</summary>
 internal static class GpuCheckCommand
 {
-    private static readonly IReadOnlyDictionary<string, Func<GpuCheckStages, bool>> _stages = new Dictionary<string, Func<GpuCheckStages, bool>>
+    private static readonly IReadOnlyDictionary<string, Func<GpuCheckStages, bool>> Stages = new Dictionary<string, Func<GpuCheckStages, bool>>
     {
         ["parity"] = check => check.Parity(),
         ["determinism"] = check => check.Determinism(),
@@ -22,16 +22,16 @@ internal static class GpuCheckCommand
     internal static Command Create()
     {
         var folders = new Argument<string[]>("folders") { Description = "Network folders and model packages that hold a golden.safetensors, for the stage parity.", Arity = ArgumentArity.ZeroOrMore };
-        var stages = new Option<string>("--stages") { Description = $"Comma-separated stages: {string.Join(", ", _stages.Keys)}.", DefaultValueFactory = _ => string.Join(',', _stages.Keys) };
+        var stages = new Option<string>("--stages") { Description = $"Comma-separated stages: {string.Join(", ", Stages.Keys)}.", DefaultValueFactory = _ => string.Join(',', Stages.Keys) };
         var report = new Option<string?>("--report") { Description = "Append the report to this file, too." };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         var command = new Command("gpu-check", "Checks and times networks and solvers on a GPU, or, saying so, on the CPU.") { folders, stages, report, modelId, models, device };
         command.SetAction(arguments =>
         {
             string[] wanted = arguments.GetValue(stages)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-            if (wanted.FirstOrDefault(stage => !_stages.ContainsKey(stage)) is { } unknown)
+            if (wanted.FirstOrDefault(stage => !Stages.ContainsKey(stage)) is { } unknown)
             {
-                throw new CommandException($"'{unknown}' is no stage: {string.Join(", ", _stages.Keys)}.");
+                throw new CommandException($"'{unknown}' is no stage: {string.Join(", ", Stages.Keys)}.");
             }
 
             Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
@@ -50,7 +50,7 @@ internal static class GpuCheckCommand
             {
                 var watch = Stopwatch.StartNew();
                 Line($"\n## {stage}\n");
-                if (!_stages[stage](check))
+                if (!Stages[stage](check))
                 {
                     failed.Add(stage);
                 }

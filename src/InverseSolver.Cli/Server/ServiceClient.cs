@@ -18,7 +18,7 @@ internal sealed class ServiceClient : IDisposable
     private const long MaxElements = 4096L * 4096 * 3;
 
     // A newer service may say more than this client knows.
-    private static readonly JsonSerializerOptions _json = new(CliJson.Options)
+    private static readonly JsonSerializerOptions Json = new(CliJson.Options)
     {
         WriteIndented = false,
         UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Skip,
@@ -123,7 +123,7 @@ internal sealed class ServiceClient : IDisposable
         using HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
         await CheckAsync(response, cancellation);
         await using Stream stream = await response.Content.ReadAsStreamAsync(cancellation);
-        SseParser<JobEvent?> parser = SseParser.Create(stream, static (_, data) => JsonSerializer.Deserialize<JobEvent>(data, _json));
+        SseParser<JobEvent?> parser = SseParser.Create(stream, static (_, data) => JsonSerializer.Deserialize<JobEvent>(data, Json));
         await foreach (SseItem<JobEvent?> item in parser.EnumerateAsync(cancellation))
         {
             yield return item;
@@ -145,7 +145,7 @@ internal sealed class ServiceClient : IDisposable
 
     private static MultipartFormDataContent Multipart<T>(T request, params ReadOnlySpan<(string Name, ArrayData Array)> files)
     {
-        var body = new MultipartFormDataContent { { new StringContent(JsonSerializer.Serialize(request, _json), MediaTypeHeaderValue.Parse("application/json")), "request" } };
+        var body = new MultipartFormDataContent { { new StringContent(JsonSerializer.Serialize(request, Json), MediaTypeHeaderValue.Parse("application/json")), "request" } };
         foreach ((string name, ArrayData array) in files)
         {
             body.Add(new ByteArrayContent(Npy.Write(array)), name, $"{name}.npy");
@@ -163,7 +163,7 @@ internal sealed class ServiceClient : IDisposable
     }
 
     private static async Task<T> ReadAsync<T>(HttpResponseMessage response, CancellationToken cancellation) =>
-        JsonSerializer.Deserialize<T>(await response.Content.ReadAsByteArrayAsync(cancellation), _json)
+        JsonSerializer.Deserialize<T>(await response.Content.ReadAsByteArrayAsync(cancellation), Json)
         ?? throw new HttpRequestException("The service's answer is empty.");
 
     // The service's own words, where it has some.
@@ -178,7 +178,7 @@ internal sealed class ServiceClient : IDisposable
         ServiceError? error = null;
         try
         {
-            error = JsonSerializer.Deserialize<ServiceError>(text, _json);
+            error = JsonSerializer.Deserialize<ServiceError>(text, Json);
         }
         catch (JsonException)
         {

@@ -12,7 +12,7 @@ internal enum InputRole
 /// <summary>Finds out which input is which: by usual names, else by the number of dimensions.</summary>
 internal static class InputRoles
 {
-    private static readonly Dictionary<string, InputRole> _names = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly Dictionary<string, InputRole> Names = new(StringComparer.OrdinalIgnoreCase)
     {
         ["sample"] = InputRole.Sample,
         ["latent_sample"] = InputRole.Sample,
@@ -34,7 +34,7 @@ internal static class InputRoles
     /// <exception cref="InvalidModelException">An input has no role, two have the same one, or there is no sample.</exception>
     internal static InputRole[] Of(string file, IReadOnlyList<(string Name, int? Rank)> inputs)
     {
-        InputRole[] roles = [.. inputs.Select((input, i) => _names.TryGetValue(input.Name, out InputRole role) ? role : input.Rank switch
+        InputRole[] roles = [.. inputs.Select((input, i) => Names.TryGetValue(input.Name, out InputRole role) ? role : input.Rank switch
         {
             4 => InputRole.Sample,
             3 => InputRole.Context,

@@ -20,38 +20,38 @@ internal sealed class OnnxFile
     internal const string FileName = "model.onnx";
     private const long MaxBytes = int.MaxValue;
     private const int MaxDepth = 16;
-    private static readonly string[] _domains = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
-    private static readonly string[] _random = ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"];
+    private static readonly string[] Domains = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
+    private static readonly string[] Random = ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"];
 
-    private readonly ProtobufReader reader;
-    private readonly OnnxTensors tensors;
-    private readonly Dictionary<string, OnnxValue> inputs = new(StringComparer.Ordinal);
-    private readonly List<OnnxValue> outputs = [];
-    private readonly HashSet<string> initialised = new(StringComparer.Ordinal), used = new(StringComparer.Ordinal), functions = new(StringComparer.Ordinal);
+    private readonly ProtobufReader _reader;
+    private readonly OnnxTensors _tensors;
+    private readonly Dictionary<string, OnnxValue> _inputs = new(StringComparer.Ordinal);
+    private readonly List<OnnxValue> _outputs = [];
+    private readonly HashSet<string> _initialised = new(StringComparer.Ordinal), _used = new(StringComparer.Ordinal), _functions = new(StringComparer.Ordinal);
 
     private OnnxFile(string folder, string name, Stream stream)
     {
-        reader = new ProtobufReader(stream, name);
-        tensors = new OnnxTensors(reader, folder, name);
+        _reader = new ProtobufReader(stream, name);
+        _tensors = new OnnxTensors(_reader, folder, name);
         ReadModel(stream.Length);
-        if (used.FirstOrDefault(domain => !_domains.Contains(domain) && !functions.Contains(domain)) is { } unknown)
+        if (_used.FirstOrDefault(domain => !Domains.Contains(domain) && !_functions.Contains(domain)) is { } unknown)
         {
-            throw reader.Error($"it uses operators of the domain {InvalidModelException.Quote(unknown)}; only those of ONNX and of ONNX Runtime are supported");
+            throw _reader.Error($"it uses operators of the domain {InvalidModelException.Quote(unknown)}; only those of ONNX and of ONNX Runtime are supported");
         }
 
-        if (outputs.Count == 0)
+        if (_outputs.Count == 0)
         {
-            throw reader.Error("it has no graph with outputs");
+            throw _reader.Error("it has no graph with outputs");
         }
     }
 
     /// <summary>Inputs that have no value in the file.</summary>
-    internal IReadOnlyList<OnnxValue> Inputs => [.. inputs.Values.Where(input => !initialised.Contains(input.Name))];
+    internal IReadOnlyList<OnnxValue> Inputs => [.. _inputs.Values.Where(input => !_initialised.Contains(input.Name))];
 
-    internal IReadOnlyList<OnnxValue> Outputs => outputs;
+    internal IReadOnlyList<OnnxValue> Outputs => _outputs;
 
     /// <summary>Files of external data, all in the folder of the model's file.</summary>
-    internal IReadOnlyCollection<string> ExternalFiles => tensors.ExternalFiles;
+    internal IReadOnlyCollection<string> ExternalFiles => _tensors.ExternalFiles;
 
     /// <summary>Reads and checks a file.</summary>
     /// <param name="package">The package's folder.</param>
@@ -68,20 +68,20 @@ internal sealed class OnnxFile
 
     private void ReadModel(long end)
     {
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
                 case 7:
-                    ReadGraph(reader.Nested(type, end), 0);
+                    ReadGraph(_reader.Nested(type, end), 0);
                     break;
                 case 20:
-                    throw reader.Error("it holds a training graph");
+                    throw _reader.Error("it holds a training graph");
                 case 25:
-                    ReadFunction(reader.Nested(type, end));
+                    ReadFunction(_reader.Nested(type, end));
                     break;
                 default:
-                    reader.Skip(type, end);
+                    _reader.Skip(type, end);
                     break;
             }
         }
@@ -91,35 +91,35 @@ internal sealed class OnnxFile
     {
         if (depth > MaxDepth)
         {
-            throw reader.Error($"its graphs are nested deeper than {MaxDepth}");
+            throw _reader.Error($"its graphs are nested deeper than {MaxDepth}");
         }
 
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
                 case 1:
-                    ReadNode(reader.Nested(type, end), depth);
+                    ReadNode(_reader.Nested(type, end), depth);
                     break;
                 case 5:
-                    initialised.Add(tensors.Read(reader.Nested(type, end)));
+                    _initialised.Add(_tensors.Read(_reader.Nested(type, end)));
                     break;
                 case 11 when depth == 0:
-                    OnnxValue input = ReadValue(reader.Nested(type, end));
-                    if (!inputs.TryAdd(input.Name, input))
+                    OnnxValue input = ReadValue(_reader.Nested(type, end));
+                    if (!_inputs.TryAdd(input.Name, input))
                     {
-                        throw reader.Error($"it has two inputs {InvalidModelException.Quote(input.Name)}");
+                        throw _reader.Error($"it has two inputs {InvalidModelException.Quote(input.Name)}");
                     }
 
                     break;
                 case 12 when depth == 0:
-                    outputs.Add(ReadValue(reader.Nested(type, end)));
+                    _outputs.Add(ReadValue(_reader.Nested(type, end)));
                     break;
                 case 15:
-                    ReadSparse(reader.Nested(type, end));
+                    ReadSparse(_reader.Nested(type, end));
                     break;
                 default:
-                    reader.Skip(type, end);
+                    _reader.Skip(type, end);
                     break;
             }
         }
@@ -128,56 +128,56 @@ internal sealed class OnnxFile
     private void ReadNode(long end, int depth)
     {
         string operation = "", domain = "";
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
                 case 4:
-                    operation = reader.Text(type, end);
+                    operation = _reader.Text(type, end);
                     break;
                 case 5:
-                    ReadAttribute(reader.Nested(type, end), depth);
+                    ReadAttribute(_reader.Nested(type, end), depth);
                     break;
                 case 7:
-                    domain = reader.Text(type, end);
+                    domain = _reader.Text(type, end);
                     break;
                 default:
-                    reader.Skip(type, end);
+                    _reader.Skip(type, end);
                     break;
             }
         }
 
-        used.Add(domain);
-        if ((domain is "" or "ai.onnx") && _random.Contains(operation))
+        _used.Add(domain);
+        if ((domain is "" or "ai.onnx") && Random.Contains(operation))
         {
-            throw reader.Error(
+            throw _reader.Error(
                 $"it draws random numbers (operator {operation}), so the same seed would not give the same image; "
                     + "export an encoder with its mean or its moments");
         }
 
         if (operation == "EPContext")
         {
-            throw reader.Error("it holds a compiled graph (operator EPContext)");
+            throw _reader.Error("it holds a compiled graph (operator EPContext)");
         }
     }
 
     private void ReadAttribute(long end, int depth)
     {
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
                 case 5 or 10:
-                    tensors.Read(reader.Nested(type, end));
+                    _tensors.Read(_reader.Nested(type, end));
                     break;
                 case 6 or 11:
-                    ReadGraph(reader.Nested(type, end), depth + 1);
+                    ReadGraph(_reader.Nested(type, end), depth + 1);
                     break;
                 case 22 or 23:
-                    ReadSparse(reader.Nested(type, end));
+                    ReadSparse(_reader.Nested(type, end));
                     break;
                 default:
-                    reader.Skip(type, end);
+                    _reader.Skip(type, end);
                     break;
             }
         }
@@ -185,36 +185,36 @@ internal sealed class OnnxFile
 
     private void ReadSparse(long end)
     {
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field is 1 or 2)
             {
-                tensors.Read(reader.Nested(type, end));
+                _tensors.Read(_reader.Nested(type, end));
             }
             else
             {
-                reader.Skip(type, end);
+                _reader.Skip(type, end);
             }
         }
     }
 
     private void ReadFunction(long end)
     {
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             switch (field)
             {
                 case 7:
-                    ReadNode(reader.Nested(type, end), 0);
+                    ReadNode(_reader.Nested(type, end), 0);
                     break;
                 case 10:
-                    functions.Add(reader.Text(type, end));
+                    _functions.Add(_reader.Text(type, end));
                     break;
                 case 11:
-                    ReadAttribute(reader.Nested(type, end), 0);
+                    ReadAttribute(_reader.Nested(type, end), 0);
                     break;
                 default:
-                    reader.Skip(type, end);
+                    _reader.Skip(type, end);
                     break;
             }
         }
@@ -225,24 +225,24 @@ internal sealed class OnnxFile
         string name = "";
         int element = 0;
         long?[]? shape = null;
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field == 1)
             {
-                name = reader.Text(type, end);
+                name = _reader.Text(type, end);
             }
             else if (field == 2)
             {
-                (element, shape) = ReadType(reader.Nested(type, end));
+                (element, shape) = ReadType(_reader.Nested(type, end));
             }
             else
             {
-                reader.Skip(type, end);
+                _reader.Skip(type, end);
             }
         }
 
         return element == 0
-            ? throw reader.Error($"its input or output {InvalidModelException.Quote(name)} is not a tensor of a known type")
+            ? throw _reader.Error($"its input or output {InvalidModelException.Quote(name)} is not a tensor of a known type")
             : new OnnxValue(name, element, shape);
     }
 
@@ -250,27 +250,27 @@ internal sealed class OnnxFile
     private (int Element, long?[]? Shape) ReadType(long end)
     {
         (int Element, long?[]? Shape) tensor = (0, null);
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field != 1)
             {
-                reader.Skip(type, end);
+                _reader.Skip(type, end);
                 continue;
             }
 
-            long stop = reader.Nested(type, end);
-            while (reader.Next(stop, out field, out type))
+            long stop = _reader.Nested(type, end);
+            while (_reader.Next(stop, out field, out type))
             {
                 switch (field)
                 {
                     case 1:
-                        tensor.Element = (int)Math.Clamp(reader.Integer(type, stop), 0, int.MaxValue);
+                        tensor.Element = (int)Math.Clamp(_reader.Integer(type, stop), 0, int.MaxValue);
                         break;
                     case 2:
-                        tensor.Shape = ReadShape(reader.Nested(type, stop));
+                        tensor.Shape = ReadShape(_reader.Nested(type, stop));
                         break;
                     default:
-                        reader.Skip(type, stop);
+                        _reader.Skip(type, stop);
                         break;
                 }
             }
@@ -283,25 +283,25 @@ internal sealed class OnnxFile
     {
         const int MaxRank = 16;
         var sizes = new List<long?>();
-        while (reader.Next(end, out int field, out WireFormat.WireType type))
+        while (_reader.Next(end, out int field, out WireFormat.WireType type))
         {
             if (field != 1)
             {
-                reader.Skip(type, end);
+                _reader.Skip(type, end);
                 continue;
             }
 
-            long stop = reader.Nested(type, end);
+            long stop = _reader.Nested(type, end);
             long? size = null;
-            while (reader.Next(stop, out field, out type))
+            while (_reader.Next(stop, out field, out type))
             {
                 if (field == 1)
                 {
-                    size = reader.Integer(type, stop);
+                    size = _reader.Integer(type, stop);
                 }
                 else
                 {
-                    reader.Skip(type, stop);
+                    _reader.Skip(type, stop);
                 }
             }
 
@@ -309,7 +309,7 @@ internal sealed class OnnxFile
             sizes.Add(size > 0 ? size : null);
             if (sizes.Count > MaxRank)
             {
-                throw reader.Error($"an input or output has more than {MaxRank} dimensions");
+                throw _reader.Error($"an input or output has more than {MaxRank} dimensions");
             }
         }
 

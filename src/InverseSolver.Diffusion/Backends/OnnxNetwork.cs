@@ -3,18 +3,18 @@ namespace InverseSolver.Diffusion.Backends;
 /// <summary>An ONNX graph, run by ONNX Runtime on the CPU or on a CUDA GPU; without gradients. Tensors pass through host memory.</summary>
 internal sealed class OnnxNetwork : NetworkFile
 {
-    private readonly OnnxSession session;
-    private readonly OnnxValue[] inputs;
-    private readonly string output;
+    private readonly OnnxSession _session;
+    private readonly OnnxValue[] _inputs;
+    private readonly string _output;
 
     private OnnxNetwork(string name, Device device, OnnxFile file, OnnxSession session, InputRole[] roles)
         : base(name, device, roles)
     {
-        this.session = session;
-        inputs = [.. file.Inputs];
-        output = file.Outputs[0].Name;
+        _session = session;
+        _inputs = [.. file.Inputs];
+        _output = file.Outputs[0].Name;
 
-        OneByOne = inputs.Where((_, i) => roles[i] != InputRole.Timestep).Any(input => input.Shape is [1, ..]);
+        OneByOne = _inputs.Where((_, i) => roles[i] != InputRole.Timestep).Any(input => input.Shape is [1, ..]);
         OneTime = Find(InputRole.Timestep) is { Shape: [] or [1] };
     }
 
@@ -61,19 +61,19 @@ internal sealed class OnnxNetwork : NetworkFile
 
     internal override void Check((Tensor Sample, Tensor? T, Tensor? Context, Tensor? Labels) inputs, params long[][] shapes)
     {
-        using (session.Limited())
+        using (_session.Limited())
         {
             base.Check(inputs, shapes);
         }
     }
 
-    public override void Dispose() => session.Dispose();
+    public override void Dispose() => _session.Dispose();
 
     private protected override Tensor RunTogether(Tensor sample, Tensor? t, Tensor? context, Tensor? labels)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         var values = new Dictionary<string, (Tensor Value, int ElementType, long[] Shape)>(StringComparer.Ordinal);
-        for (int i = 0; i < inputs.Length; i++)
+        for (int i = 0; i < _inputs.Length; i++)
         {
             Tensor value = Roles[i] switch
             {
@@ -82,11 +82,11 @@ internal sealed class OnnxNetwork : NetworkFile
                 InputRole.Labels => labels!,
                 _ => sample,
             };
-            values.Add(inputs[i].Name, (value, inputs[i].ElementType, inputs[i].Shape is [] ? [] : value.shape));
+            values.Add(_inputs[i].Name, (value, _inputs[i].ElementType, _inputs[i].Shape is [] ? [] : value.shape));
         }
 
-        return session.Run(values, output).to(Device).MoveToOuterDisposeScope();
+        return _session.Run(values, _output).to(Device).MoveToOuterDisposeScope();
     }
 
-    private OnnxValue? Find(InputRole role) => Roles.ToList().IndexOf(role) is var i and >= 0 ? inputs[i] : null;
+    private OnnxValue? Find(InputRole role) => Roles.ToList().IndexOf(role) is var i and >= 0 ? _inputs[i] : null;
 }

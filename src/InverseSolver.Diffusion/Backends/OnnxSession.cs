@@ -8,11 +8,11 @@ namespace InverseSolver.Diffusion.Backends;
 internal sealed class OnnxSession : IDisposable
 {
     // The time limit of the first run, against endless loops in a file.
-    private static readonly TimeSpan _firstRun = TimeSpan.FromMinutes(2);
-    private readonly InferenceSession session;
-    private volatile RunOptions? limited;
+    private static readonly TimeSpan FirstRun = TimeSpan.FromMinutes(2);
+    private readonly InferenceSession _session;
+    private volatile RunOptions? _limited;
 
-    private OnnxSession(InferenceSession session) => this.session = session;
+    private OnnxSession(InferenceSession session) => _session = session;
 
     /// <summary>libtorch's name of an element type of ONNX; null for unsupported ones.</summary>
     internal static ScalarType? TypeOf(int elementType) => elementType switch
@@ -71,11 +71,11 @@ internal sealed class OnnxSession : IDisposable
     internal IDisposable Limited()
     {
         var options = new RunOptions();
-        limited = options;
-        var timer = new Timer(_ => options.Terminate = true, null, _firstRun, Timeout.InfiniteTimeSpan);
+        _limited = options;
+        var timer = new Timer(_ => options.Terminate = true, null, FirstRun, Timeout.InfiniteTimeSpan);
         return new Limit(() =>
         {
-            limited = null;
+            _limited = null;
             using var done = new ManualResetEvent(false);
             if (timer.Dispose(done))
             {
@@ -94,7 +94,7 @@ internal sealed class OnnxSession : IDisposable
     internal Tensor Run(IReadOnlyDictionary<string, (Tensor Value, int ElementType, long[] Shape)> inputs, string output)
     {
         var values = new Dictionary<string, OrtValue>(StringComparer.Ordinal);
-        using RunOptions? unlimited = limited is null ? new RunOptions() : null;
+        using RunOptions? unlimited = _limited is null ? new RunOptions() : null;
         try
         {
             foreach ((string name, (Tensor value, int type, long[] shape)) in inputs)
@@ -102,7 +102,7 @@ internal sealed class OnnxSession : IDisposable
                 values.Add(name, ToOrt(value, type, shape));
             }
 
-            using IDisposableReadOnlyCollection<OrtValue> results = session.Run(unlimited ?? limited!, values, [output]);
+            using IDisposableReadOnlyCollection<OrtValue> results = _session.Run(unlimited ?? _limited!, values, [output]);
             return FromOrt(results[0]);
         }
         catch (OnnxRuntimeException e)
@@ -118,7 +118,7 @@ internal sealed class OnnxSession : IDisposable
         }
     }
 
-    public void Dispose() => session.Dispose();
+    public void Dispose() => _session.Dispose();
 
     private static OrtValue ToOrt(Tensor value, int elementType, long[] shape) => TypeOf(elementType) switch
     {

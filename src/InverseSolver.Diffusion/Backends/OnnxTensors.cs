@@ -8,11 +8,11 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
 {
     private const long MaxTotalBytes = 1L << 36;
     private const int MaxExternalFiles = 10_000;
-    private readonly Dictionary<string, long> external = new(StringComparer.Ordinal);
-    private long total;
+    private readonly Dictionary<string, long> _external = new(StringComparer.Ordinal);
+    private long _total;
 
     /// <summary>Files of external data that were named.</summary>
-    internal IReadOnlyCollection<string> ExternalFiles => external.Keys;
+    internal IReadOnlyCollection<string> ExternalFiles => _external.Keys;
 
     /// <summary>Reads one TensorProto; its name.</summary>
     internal string Read(long end)
@@ -112,8 +112,8 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
 
         long bits = BitsOf(claim.Type) ?? throw reader.Error($"{who} has the unknown element type {claim.Type}");
         long bytes = (claim.Elements * bits + 7) / 8;
-        total += bytes;
-        if (total > MaxTotalBytes)
+        _total += bytes;
+        if (_total > MaxTotalBytes)
         {
             throw reader.Error($"its tensors have more than {MaxTotalBytes} bytes");
         }
@@ -131,10 +131,10 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
     private void CheckExternal(Claim claim, string who, long bytes)
     {
         string location = claim.External.GetValueOrDefault("location", "");
-        if (!external.TryGetValue(location, out long size))
+        if (!_external.TryGetValue(location, out long size))
         {
             size = SizeOf(location, who);
-            external.Add(location, size);
+            _external.Add(location, size);
         }
 
         long offset = Number(claim, "offset", who) ?? 0, length = Number(claim, "length", who) ?? bytes;
@@ -156,7 +156,7 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
             throw reader.Error($"{who} has its values in {InvalidModelException.Quote(location)}; external data must be a plain file in the same folder");
         }
 
-        if (external.Count >= MaxExternalFiles)
+        if (_external.Count >= MaxExternalFiles)
         {
             throw reader.Error($"it names more than {MaxExternalFiles} files of external data");
         }
@@ -191,7 +191,7 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
 
     private sealed class Claim
     {
-        private long raw = -1, fixedBytes, varintBytes;
+        private long _raw = -1, _fixedBytes, _varintBytes;
 
         internal string Name { get; set; } = "";
 
@@ -209,20 +209,20 @@ internal sealed class OnnxTensors(ProtobufReader reader, string folder, string n
             switch (field)
             {
                 case 9:
-                    raw = bytes;
+                    _raw = bytes;
                     break;
                 case 4 or 10:
-                    fixedBytes += bytes;
+                    _fixedBytes += bytes;
                     break;
                 default:
-                    varintBytes += bytes;
+                    _varintBytes += bytes;
                     break;
             }
         }
 
         internal bool Holds(long bytes) =>
-            raw >= 0 ? raw == bytes
-            : fixedBytes > 0 ? fixedBytes == bytes
-            : Elements == 0 || (varintBytes >= Elements / 2 && varintBytes <= 10 * Elements);
+            _raw >= 0 ? _raw == bytes
+            : _fixedBytes > 0 ? _fixedBytes == bytes
+            : Elements == 0 || (_varintBytes >= Elements / 2 && _varintBytes <= 10 * Elements);
     }
 }

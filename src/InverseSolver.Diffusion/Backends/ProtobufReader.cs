@@ -12,9 +12,9 @@ internal sealed class ProtobufReader(Stream stream, string name)
     private const int MaxFields = 5_000_000, MaxTextBytes = 4096;
     // protobuf's own parsers refuse longer ones.
     private const int MaxTagBytes = 5, MaxNumberBytes = 10;
-    private readonly byte[] window = new byte[1 << 16];
-    private long windowStart;
-    private int windowBytes, fields;
+    private readonly byte[] _window = new byte[1 << 16];
+    private long _windowStart;
+    private int _windowBytes, _fields;
 
     /// <summary>Bytes before the next one.</summary>
     internal long Position { get; private set; }
@@ -31,7 +31,7 @@ internal sealed class ProtobufReader(Stream stream, string name)
             return false;
         }
 
-        if (++fields > MaxFields)
+        if (++_fields > MaxFields)
         {
             throw Error($"it has more than {MaxFields} fields");
         }
@@ -103,7 +103,7 @@ internal sealed class ProtobufReader(Stream stream, string name)
     {
         int bytes = (int)Math.Min(most, end - Position);
         int start = Load(bytes);
-        using var input = new CodedInputStream(window, start, bytes);
+        using var input = new CodedInputStream(_window, start, bytes);
         try
         {
             T value = read(input);
@@ -119,16 +119,16 @@ internal sealed class ProtobufReader(Stream stream, string name)
     // Has so many of the next bytes in the window; where in it they begin.
     private int Load(int bytes)
     {
-        if (Position < windowStart || Position + bytes > windowStart + windowBytes)
+        if (Position < _windowStart || Position + bytes > _windowStart + _windowBytes)
         {
-            stream.Position = windowStart = Position;
-            windowBytes = stream.ReadAtLeast(window, bytes, throwOnEndOfStream: false);
-            if (windowBytes < bytes)
+            stream.Position = _windowStart = Position;
+            _windowBytes = stream.ReadAtLeast(_window, bytes, throwOnEndOfStream: false);
+            if (_windowBytes < bytes)
             {
                 throw Error("it was truncated while it was read");
             }
         }
 
-        return (int)(Position - windowStart);
+        return (int)(Position - _windowStart);
     }
 }

@@ -8,19 +8,19 @@ namespace InverseSolver.Diffusion.Backends;
 internal sealed class TorchScriptNetwork : NetworkFile
 {
     // The types for which a module may be written: whole or fractional timesteps, single or half precision elsewhere.
-    private static readonly (ScalarType Type, ScalarType Time)[] _types =
+    private static readonly (ScalarType Type, ScalarType Time)[] Types =
     [
         (ScalarType.Float32, ScalarType.Int64), (ScalarType.Float32, ScalarType.Float32), (ScalarType.Float16, ScalarType.Int64),
         (ScalarType.Float16, ScalarType.Float16), (ScalarType.BFloat16, ScalarType.Int64), (ScalarType.BFloat16, ScalarType.BFloat16),
     ];
 
-    private readonly TorchScriptModule module;
-    private (ScalarType Type, ScalarType Time) types = _types[0];
+    private readonly TorchScriptModule _module;
+    private (ScalarType Type, ScalarType Time) _types = Types[0];
 
     private TorchScriptNetwork(string name, Device device, TorchScriptModule module, InputRole[] roles)
-        : base(name, device, roles) => this.module = module;
+        : base(name, device, roles) => _module = module;
 
-    internal override ScalarType Type => types.Type;
+    internal override ScalarType Type => _types.Type;
 
     /// <summary>Loads a file that <see cref="TorchScriptArchive"/> let pass.</summary>
     internal static TorchScriptNetwork Load(string package, string part, Device device)
@@ -52,13 +52,13 @@ internal sealed class TorchScriptNetwork : NetworkFile
     internal override void Check((Tensor Sample, Tensor? T, Tensor? Context, Tensor? Labels) inputs, params long[][] shapes)
     {
         InvalidModelException? first = null;
-        IEnumerable<(ScalarType, ScalarType)> wanted = _types.Where(candidate => inputs.T is not null || candidate.Time == ScalarType.Int64);
+        IEnumerable<(ScalarType, ScalarType)> wanted = Types.Where(candidate => inputs.T is not null || candidate.Time == ScalarType.Int64);
         IEnumerable<(bool, (ScalarType, ScalarType))> attempts =
             wanted.Select(candidate => (false, candidate)).Concat(wanted.Select(candidate => (true, candidate)));
         foreach ((bool optimised, (ScalarType, ScalarType) candidate) in attempts)
         {
-            (types, OneByOne) = (candidate, false);
-            module.Optimise(optimised);
+            (_types, OneByOne) = (candidate, false);
+            _module.Optimise(optimised);
             try
             {
                 base.Check(inputs, shapes);
@@ -77,21 +77,21 @@ internal sealed class TorchScriptNetwork : NetworkFile
         throw first!;
     }
 
-    public override void Dispose() => module.Dispose();
+    public override void Dispose() => _module.Dispose();
 
     private protected override Tensor RunTogether(Tensor sample, Tensor? t, Tensor? context, Tensor? labels)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor[] arguments = [.. Roles.Select(role => role switch
         {
-            InputRole.Timestep => t!.to(types.Time, Device),
-            InputRole.Context => context!.to(types.Type),
+            InputRole.Timestep => t!.to(_types.Time, Device),
+            InputRole.Context => context!.to(_types.Type),
             InputRole.Labels => labels!,
-            _ => sample.to(types.Type),
+            _ => sample.to(_types.Type),
         })];
         try
         {
-            return module.forward(arguments).to(ScalarType.Float32).MoveToOuterDisposeScope();
+            return _module.forward(arguments).to(ScalarType.Float32).MoveToOuterDisposeScope();
         }
         catch (Exception e) when (e.IsFromTorch || e is InvalidOperationException)
         {

@@ -8,16 +8,16 @@ namespace InverseSolver.Diffusion.Batching;
 /// </summary>
 public sealed class SharedCalls : IDisposable
 {
-    private readonly object gate = new();
-    private readonly LatentModel model;
-    private readonly TimeProvider clock;
-    private readonly long windowMs;
-    private readonly List<SharedCall> waiting = [];
-    private readonly List<SharedBatch> open = [];
-    private readonly Thread thread;
-    private long mostItems, idleSince;
-    private int participants, blocked;
-    private bool busy, ending;
+    private readonly object _gate = new();
+    private readonly LatentModel _model;
+    private readonly TimeProvider _clock;
+    private readonly long _windowMs;
+    private readonly List<SharedCall> _waiting = [];
+    private readonly List<SharedBatch> _open = [];
+    private readonly Thread _thread;
+    private long _mostItems, _idleSince;
+    private int _participants, _blocked;
+    private bool _busy, _ending;
 
     /// <summary>Starts the thread that calls the network.</summary>
     /// <param name="model">The model; it must outlive this.</param>
@@ -28,12 +28,12 @@ public sealed class SharedCalls : IDisposable
     public SharedCalls(LatentModel model, TimeSpan window, int mostItems, Action? onThread = null, TimeProvider? clock = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(mostItems, 1);
-        this.model = model;
-        this.mostItems = mostItems;
-        this.clock = clock ?? TimeProvider.System;
-        idleSince = Now;
-        windowMs = (long)window.TotalMilliseconds;
-        thread = new Thread(() =>
+        _model = model;
+        _mostItems = mostItems;
+        _clock = clock ?? TimeProvider.System;
+        _idleSince = Now;
+        _windowMs = (long)window.TotalMilliseconds;
+        _thread = new Thread(() =>
         {
             onThread?.Invoke();
             Serve();
@@ -42,7 +42,7 @@ public sealed class SharedCalls : IDisposable
             Name = "network",
             IsBackground = true,
         };
-        thread.Start();
+        _thread.Start();
     }
 
     /// <summary>Batches that went through the network so far; forward and backward of one count once.</summary>
@@ -54,27 +54,27 @@ public sealed class SharedCalls : IDisposable
     /// <summary>Items of the largest batch.</summary>
     public long Largest { get; private set; }
 
-    internal LatentModel Inner => model;
+    internal LatentModel Inner => _model;
 
     /// <summary>Calls that wait for their batch to go, and whether the network computes another one now.</summary>
     internal (int Calls, bool Busy) Waiting
     {
         get
         {
-            lock (gate) return (waiting.Count, busy);
+            lock (_gate) return (_waiting.Count, _busy);
         }
     }
 
     // Milliseconds of a clock that begins anywhere.
-    private long Now => (long)clock.GetElapsedTime(0).TotalMilliseconds;
+    private long Now => (long)_clock.GetElapsedTime(0).TotalMilliseconds;
 
     /// <summary>A view of the model for one more solver, until it is disposed.</summary>
     public SharedModel Join()
     {
-        lock (gate)
+        lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(ending, this);
-            participants++;
+            ObjectDisposedException.ThrowIf(_ending, this);
+            _participants++;
         }
 
         return new SharedModel(this);
@@ -83,36 +83,36 @@ public sealed class SharedCalls : IDisposable
     /// <summary>Ends the thread. No solver may be left.</summary>
     public void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (participants > 0)
+            if (_participants > 0)
             {
-                throw new InvalidOperationException($"{participants} solvers still use the model.");
+                throw new InvalidOperationException($"{_participants} solvers still use the model.");
             }
 
-            ending = true;
-            Monitor.PulseAll(gate);
+            _ending = true;
+            Monitor.PulseAll(_gate);
         }
 
-        thread.Join();
+        _thread.Join();
     }
 
     internal void Leave()
     {
-        lock (gate)
+        lock (_gate)
         {
-            participants--;
-            Monitor.PulseAll(gate);
+            _participants--;
+            Monitor.PulseAll(_gate);
         }
     }
 
     /// <summary>Waits for the function's value; a new tensor in the caller's scope.</summary>
     internal Tensor Forward(SharedCall call)
     {
-        lock (gate)
+        lock (_gate)
         {
             call.Arrived = Now;
-            waiting.Add(call);
+            _waiting.Add(call);
             WaitUntil(call, () => call.Output is not null);
             Tensor output = Detached(call.Output!);
             call.Output = null;
@@ -123,7 +123,7 @@ public sealed class SharedCalls : IDisposable
     /// <summary>Gives a cotangent and waits for Jᵀ w; a new tensor in the caller's scope.</summary>
     internal Tensor Backward(SharedCall call, Tensor cotangent)
     {
-        lock (gate)
+        lock (_gate)
         {
             call.Cotangent = cotangent;
             WaitUntil(call, () => call.Gradient is not null);
@@ -134,20 +134,20 @@ public sealed class SharedCalls : IDisposable
     /// <summary>Gives up a call between its two points.</summary>
     internal void Abandon(SharedCall call)
     {
-        lock (gate)
+        lock (_gate)
         {
             call.Abandoned = true;
-            Monitor.PulseAll(gate);
+            Monitor.PulseAll(_gate);
         }
     }
 
     private void WaitUntil(SharedCall call, Func<bool> answered)
     {
-        blocked++;
-        Monitor.PulseAll(gate);
+        _blocked++;
+        Monitor.PulseAll(_gate);
         while (call.Error is null && !answered())
         {
-            Monitor.Wait(gate);
+            Monitor.Wait(_gate);
         }
 
         if (call.Error is { } error)
@@ -172,35 +172,35 @@ public sealed class SharedCalls : IDisposable
         {
             SharedBatch? backward;
             SharedCall[] calls;
-            lock (gate)
+            lock (_gate)
             {
-                while ((backward = open.Find(batch => batch.IsComplete)) is null && (calls = NextBatch()).Length == 0)
+                while ((backward = _open.Find(batch => batch.IsComplete)) is null && (calls = NextBatch()).Length == 0)
                 {
-                    if (ending)
+                    if (_ending)
                     {
                         return;
                     }
 
-                    Monitor.Wait(gate, waiting.Count == 0 ? Timeout.Infinite : (int)Math.Max(1, WaitsSince(waiting[0]) + windowMs - Now));
+                    Monitor.Wait(_gate, _waiting.Count == 0 ? Timeout.Infinite : (int)Math.Max(1, WaitsSince(_waiting[0]) + _windowMs - Now));
                 }
 
                 calls = backward is null ? NextBatch() : [];
                 if (backward is not null)
                 {
-                    open.Remove(backward);
+                    _open.Remove(backward);
                 }
                 else
                 {
-                    waiting.RemoveAll(calls.Contains);
+                    _waiting.RemoveAll(calls.Contains);
                 }
 
-                busy = true;
+                _busy = true;
             }
 
             Answer(backward?.Calls ?? calls, backward is null ? () => RunForward(calls) : () => RunBackward(backward));
-            lock (gate)
+            lock (_gate)
             {
-                (busy, idleSince) = (false, Now);
+                (_busy, _idleSince) = (false, Now);
             }
         }
     }
@@ -208,17 +208,17 @@ public sealed class SharedCalls : IDisposable
     // The next calls: the oldest one and those compatible with it, once the batch is full, no other call can come, or the oldest one's window has ended.
     private SharedCall[] NextBatch()
     {
-        if (waiting.Count == 0)
+        if (_waiting.Count == 0)
         {
             return [];
         }
 
-        SharedCall oldest = waiting[0];
+        SharedCall oldest = _waiting[0];
         var chosen = new List<SharedCall> { oldest };
         long items = oldest.Items;
-        foreach (SharedCall call in waiting.Skip(1).Where(oldest.FitsWith))
+        foreach (SharedCall call in _waiting.Skip(1).Where(oldest.FitsWith))
         {
-            if (items + call.Items > mostItems)
+            if (items + call.Items > _mostItems)
             {
                 break;
             }
@@ -227,12 +227,12 @@ public sealed class SharedCalls : IDisposable
             items += call.Items;
         }
 
-        bool everybodyWaits = blocked >= participants;
-        return everybodyWaits || items >= mostItems || Now - WaitsSince(oldest) >= windowMs ? [.. chosen] : [];
+        bool everybodyWaits = _blocked >= _participants;
+        return everybodyWaits || items >= _mostItems || Now - WaitsSince(oldest) >= _windowMs ? [.. chosen] : [];
     }
 
     // The time in which the network was busy does not count: a solver that was just answered may call again, or two solvers would alternate for ever.
-    private long WaitsSince(SharedCall call) => Math.Max(call.Arrived, idleSince);
+    private long WaitsSince(SharedCall call) => Math.Max(call.Arrived, _idleSince);
 
     private void Answer(SharedCall[] calls, Action run)
     {
@@ -243,24 +243,24 @@ public sealed class SharedCalls : IDisposable
         catch (Exception error) when (error.IsOutOfMemory && calls.Length > 1 && calls[0].Batch is null)
         {
             // Half as many at a time, from now on.
-            mostItems = Math.Max(1, calls.Sum(call => call.Items) / 2);
+            _mostItems = Math.Max(1, calls.Sum(call => call.Items) / 2);
             int half = calls.Length / 2;
             Answer(calls[..half], () => RunForward(calls[..half]));
             Answer(calls[half..], () => RunForward(calls[half..]));
         }
         catch (Exception error)
         {
-            lock (gate)
+            lock (_gate)
             {
                 // The limit is halved for later batches; a graph that was too large is not built again.
-                mostItems = error.IsOutOfMemory ? Math.Max(1, calls.Sum(call => call.Items) / 2) : mostItems;
+                _mostItems = error.IsOutOfMemory ? Math.Max(1, calls.Sum(call => call.Items) / 2) : _mostItems;
                 foreach (SharedCall call in calls.Where(call => call.Error is null && !call.Abandoned))
                 {
                     call.Error = error;
-                    blocked--;
+                    _blocked--;
                 }
 
-                Monitor.PulseAll(gate);
+                Monitor.PulseAll(_gate);
             }
         }
     }
@@ -289,23 +289,23 @@ public sealed class SharedCalls : IDisposable
             }
         }
 
-        lock (gate)
+        lock (_gate)
         {
             foreach ((SharedCall call, Tensor output) in calls.Zip(outputs))
             {
                 call.Output = output;
                 call.Batch = batch;
-                blocked--;
+                _blocked--;
             }
 
             if (batch is not null)
             {
-                open.Add(batch);
+                _open.Add(batch);
             }
 
             long items = calls.Sum(call => call.Items);
             (Batches, Items, Largest) = (Batches + 1, Items + items, Math.Max(Largest, items));
-            Monitor.PulseAll(gate);
+            Monitor.PulseAll(_gate);
         }
     }
 
@@ -322,7 +322,7 @@ public sealed class SharedCalls : IDisposable
         Tensor cotangent = torch.cat(
             [.. batch.Calls.Select((call, i) => call.Cotangent?.detach() ?? torch.zeros_like(Part(batch.Calls, batch.Result.detach(), i)))]);
         Tensor[] gradients = Parts(batch.Calls, torch.autograd.vjp(batch.Result, batch.Leaf, cotangent));
-        lock (gate)
+        lock (_gate)
         {
             foreach ((SharedCall call, Tensor gradient) in batch.Calls.Zip(gradients))
             {
@@ -333,19 +333,19 @@ public sealed class SharedCalls : IDisposable
                 }
 
                 call.Gradient = gradient;
-                blocked--;
+                _blocked--;
             }
 
-            Monitor.PulseAll(gate);
+            Monitor.PulseAll(_gate);
         }
     }
 
     private Tensor Compute(SharedCall call, Tensor input, Tensor? t) => call.Function switch
     {
-        SharedFunction.PredictNoise => model.PredictNoise(input, t!),
-        SharedFunction.Encode => model.EncodeCore(input),
-        SharedFunction.Decode => model.DecodeCore(input),
-        _ => model.ConsistencyFunction(input, call.Sigma),
+        SharedFunction.PredictNoise => _model.PredictNoise(input, t!),
+        SharedFunction.Encode => _model.EncodeCore(input),
+        SharedFunction.Decode => _model.DecodeCore(input),
+        _ => _model.ConsistencyFunction(input, call.Sigma),
     };
 
     private static Tensor[] Parts(SharedCall[] calls, Tensor whole) =>

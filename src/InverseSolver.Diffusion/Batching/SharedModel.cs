@@ -6,43 +6,43 @@ namespace InverseSolver.Diffusion.Batching;
 /// </summary>
 public sealed class SharedModel : LatentModel
 {
-    private readonly SharedCalls calls;
-    private readonly LatentModel inner;
-    private bool left;
+    private readonly SharedCalls _calls;
+    private readonly LatentModel _inner;
+    private bool _left;
 
     internal SharedModel(SharedCalls calls)
         : base(calls.Inner.AlphasCumprod)
     {
-        this.calls = calls;
-        inner = calls.Inner;
+        _calls = calls;
+        _inner = calls.Inner;
     }
 
     /// <summary>The model itself, whose calls are not shared.</summary>
-    public LatentModel Alone => inner;
+    public LatentModel Alone => _inner;
 
     /// <summary>Batches that went through the network so far, of all who share it.</summary>
-    public long Calls => calls.Batches;
+    public long Calls => _calls.Batches;
 
     /// <summary>Items in them.</summary>
-    public long Items => calls.Items;
+    public long Items => _calls.Items;
 
     /// <summary>Items of the largest.</summary>
-    public long Largest => calls.Largest;
+    public long Largest => _calls.Largest;
 
     /// <inheritdoc/>
-    public override ModelInfo Info => inner.Info;
+    public override ModelInfo Info => _inner.Info;
 
     /// <inheritdoc/>
-    public override Device Device => inner.Device;
+    public override Device Device => _inner.Device;
 
     /// <inheritdoc/>
-    public override long WeightBytes => inner.WeightBytes;
+    public override long WeightBytes => _inner.WeightBytes;
 
     /// <inheritdoc/>
     public override Tensor PredictNoise(Tensor z, Tensor t, Tensor? conditioning = null) =>
         conditioning is not null || Records(z)
-            ? inner.PredictNoise(z, t, conditioning)
-            : calls.Forward(new SharedCall(SharedFunction.PredictNoise, z, t, 0, withGradient: false));
+            ? _inner.PredictNoise(z, t, conditioning)
+            : _calls.Forward(new SharedCall(SharedFunction.PredictNoise, z, t, 0, withGradient: false));
 
     /// <inheritdoc/>
     public override (Tensor Noise, Tensor Gradient) PredictNoiseVjp(Tensor z, Tensor t, Func<Tensor, Tensor> cotangent)
@@ -54,8 +54,8 @@ public sealed class SharedModel : LatentModel
     /// <inheritdoc/>
     public override Tensor ConsistencyFunction(Tensor z, double sigma) =>
         Records(z)
-            ? inner.ConsistencyFunction(z, sigma)
-            : calls.Forward(new SharedCall(SharedFunction.ConsistencyFunction, z, null, sigma, withGradient: false));
+            ? _inner.ConsistencyFunction(z, sigma)
+            : _calls.Forward(new SharedCall(SharedFunction.ConsistencyFunction, z, null, sigma, withGradient: false));
 
     /// <inheritdoc/>
     public override (Tensor Decoded, Tensor Gradient) DecodeVjp(Tensor z, int height, int width, Func<Tensor, Tensor> cotangent)
@@ -75,17 +75,17 @@ public sealed class SharedModel : LatentModel
     }
 
     internal override Tensor EncodeCore(Tensor x) =>
-        Records(x) ? inner.EncodeCore(x) : calls.Forward(new SharedCall(SharedFunction.Encode, x, null, 0, withGradient: false));
+        Records(x) ? _inner.EncodeCore(x) : _calls.Forward(new SharedCall(SharedFunction.Encode, x, null, 0, withGradient: false));
 
     internal override Tensor DecodeCore(Tensor z) =>
-        Records(z) ? inner.DecodeCore(z) : calls.Forward(new SharedCall(SharedFunction.Decode, z, null, 0, withGradient: false));
+        Records(z) ? _inner.DecodeCore(z) : _calls.Forward(new SharedCall(SharedFunction.Decode, z, null, 0, withGradient: false));
 
     private protected override void DisposeCore()
     {
-        if (!left)
+        if (!_left)
         {
-            left = true;
-            calls.Leave();
+            _left = true;
+            _calls.Leave();
         }
     }
 
@@ -101,7 +101,7 @@ public sealed class SharedModel : LatentModel
         using IDisposable off = torch.no_grad();
         (Tensor leaf, Tensor input) = Recorded(x, before);
         SharedCall call = toCall(input.detach());
-        Tensor answer = calls.Forward(call), whole, value, w;
+        Tensor answer = _calls.Forward(call), whole, value, w;
         try
         {
             (whole, value) = Recorded(answer, after);
@@ -110,11 +110,11 @@ public sealed class SharedModel : LatentModel
         }
         catch
         {
-            calls.Abandon(call);
+            _calls.Abandon(call);
             throw;
         }
 
-        Tensor gradient = calls.Backward(call, w);
+        Tensor gradient = _calls.Backward(call, w);
         gradient = before is null ? gradient : torch.autograd.vjp(input, leaf, gradient);
         return (value.detach().MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
     }

@@ -7,9 +7,9 @@ namespace InverseSolver.Diffusion.Networks;
 internal sealed class Activation
 {
     internal static readonly Activation Silu = new("silu");
-    private readonly string name;
+    private readonly string _name;
 
-    private Activation(string name) => this.name = name;
+    private Activation(string name) => _name = name;
 
     /// <summary>Reads an option such as act_fn.</summary>
     internal static Activation Read(NetworkConfig config, string option, string fallback) =>
@@ -18,7 +18,7 @@ internal sealed class Activation
     /// <summary>Reads an option that may be null.</summary>
     internal static Activation? ReadOptional(NetworkConfig config, string option) => config.Has(option) ? Read(config, option, "silu") : null;
 
-    internal Tensor Forward(Tensor x) => name switch
+    internal Tensor Forward(Tensor x) => _name switch
     {
         "mish" => mish(x),
         "gelu" => gelu(x),
@@ -29,7 +29,7 @@ internal sealed class Activation
     /// <summary>Applies it to a tensor that is not used elsewhere: in place where no gradient is needed.</summary>
     internal Tensor Consume(Tensor x)
     {
-        if (!x.requires_grad && name is ("silu" or "swish"))
+        if (!x.requires_grad && _name is ("silu" or "swish"))
         {
             return silu_(x);
         }

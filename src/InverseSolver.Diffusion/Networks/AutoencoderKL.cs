@@ -6,25 +6,25 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>The AutoencoderKL of diffusers: its encoder gives mean and log-variance of the latent.</summary>
 public sealed class AutoencoderKL : Autoencoder
 {
-    private readonly NetworkWeights weights;
-    private readonly Encoder encoder;
-    private readonly Decoder decoder;
-    private readonly Conv2d? quantConv, postQuantConv;
+    private readonly NetworkWeights _weights;
+    private readonly Encoder _encoder;
+    private readonly Decoder _decoder;
+    private readonly Conv2d? _quantConv, _postQuantConv;
 
     private AutoencoderKL(NetworkWeights weights, Encoder encoder, Decoder decoder, Conv2d? quantConv, Conv2d? postQuantConv)
     {
-        this.weights = weights;
-        this.encoder = encoder;
-        this.decoder = decoder;
-        this.quantConv = quantConv;
-        this.postQuantConv = postQuantConv;
+        _weights = weights;
+        _encoder = encoder;
+        _decoder = decoder;
+        _quantConv = quantConv;
+        _postQuantConv = postQuantConv;
     }
 
     /// <inheritdoc/>
-    public override Device Device => weights.Device;
+    public override Device Device => _weights.Device;
 
     /// <inheritdoc/>
-    public override long WeightBytes => weights.Bytes;
+    public override long WeightBytes => _weights.Bytes;
 
     internal static AutoencoderKL Build(NetworkConfig config, NetworkWeights weights)
     {
@@ -58,8 +58,8 @@ public sealed class AutoencoderKL : Autoencoder
     public (Tensor Mean, Tensor LogVariance) EncodeMoments(Tensor x)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor moments = encoder.Forward(x);
-        moments = quantConv?.Forward(moments) ?? moments;
+        Tensor moments = _encoder.Forward(x);
+        moments = _quantConv?.Forward(moments) ?? moments;
         Tensor[] halves = moments.chunk(2, 1);
         return (halves[0].contiguous().MoveToOuterDisposeScope(), clamp_log_variance(halves[1]).MoveToOuterDisposeScope());
     }
@@ -76,8 +76,8 @@ public sealed class AutoencoderKL : Autoencoder
     public override Tensor Decode(Tensor z)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        return decoder.Forward(postQuantConv?.Forward(z) ?? z).MoveToOuterDisposeScope();
+        return _decoder.Forward(_postQuantConv?.Forward(z) ?? z).MoveToOuterDisposeScope();
     }
 
-    private protected override void DisposeCore() => weights.Dispose();
+    private protected override void DisposeCore() => _weights.Dispose();
 }

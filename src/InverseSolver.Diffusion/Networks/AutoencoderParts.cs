@@ -53,35 +53,35 @@ internal sealed class AutoencoderOptions
 /// <summary>From an image to a latent's moments.</summary>
 internal sealed class Encoder
 {
-    private readonly Conv2d convIn, convOut;
-    private readonly DownBlock[] blocks;
-    private readonly MidBlock mid;
-    private readonly GroupNorm norm;
+    private readonly Conv2d _convIn, _convOut;
+    private readonly DownBlock[] _blocks;
+    private readonly MidBlock _mid;
+    private readonly GroupNorm _norm;
 
     internal Encoder(WeightScope w, AutoencoderOptions options, int outChannels)
     {
         int[] channels = options.Channels;
-        convIn = new Conv2d(w.At("conv_in"), options.InChannels, channels[0], 3, padding: 1);
-        blocks = [.. channels.Select((outs, i) => Level(w.At("down_blocks", i), options, i))];
-        mid = options.Mid(w.At("mid_block"));
-        norm = new GroupNorm(w.At("conv_norm_out"), options.Resnet.Groups, channels[^1], options.Resnet.Eps);
-        convOut = new Conv2d(w.At("conv_out"), channels[^1], outChannels, 3, padding: 1);
+        _convIn = new Conv2d(w.At("conv_in"), options.InChannels, channels[0], 3, padding: 1);
+        _blocks = [.. channels.Select((outs, i) => Level(w.At("down_blocks", i), options, i))];
+        _mid = options.Mid(w.At("mid_block"));
+        _norm = new GroupNorm(w.At("conv_norm_out"), options.Resnet.Groups, channels[^1], options.Resnet.Eps);
+        _convOut = new Conv2d(w.At("conv_out"), channels[^1], outChannels, 3, padding: 1);
     }
 
     internal Tensor Forward(Tensor x)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor h = convIn.Forward(x);
-        foreach (DownBlock block in blocks)
+        Tensor h = _convIn.Forward(x);
+        foreach (DownBlock block in _blocks)
         {
             Tensor before = h;
             h = block.Forward(h, null, null, null);
             before.Dispose();
         }
 
-        Tensor low = mid.Forward(h, null, null);
+        Tensor low = _mid.Forward(h, null, null);
         h.Dispose();
-        return convOut.Forward(Activation.Silu.Consume(norm.Forward(low))).MoveToOuterDisposeScope();
+        return _convOut.Forward(Activation.Silu.Consume(_norm.Forward(low))).MoveToOuterDisposeScope();
     }
 
     private static DownBlock Level(WeightScope w, AutoencoderOptions options, int i)
@@ -100,33 +100,33 @@ internal sealed class Encoder
 /// <summary>From a latent to an image.</summary>
 internal sealed class Decoder
 {
-    private readonly Conv2d convIn, convOut;
-    private readonly MidBlock mid;
-    private readonly UpBlock[] blocks;
-    private readonly GroupNorm norm;
+    private readonly Conv2d _convIn, _convOut;
+    private readonly MidBlock _mid;
+    private readonly UpBlock[] _blocks;
+    private readonly GroupNorm _norm;
 
     internal Decoder(WeightScope w, AutoencoderOptions options, int latentChannels)
     {
         int[] channels = options.Channels;
-        convIn = new Conv2d(w.At("conv_in"), latentChannels, channels[^1], 3, padding: 1);
-        mid = options.Mid(w.At("mid_block"));
-        blocks = [.. channels.Select((_, i) => Level(w.At("up_blocks", i), options, i))];
-        norm = new GroupNorm(w.At("conv_norm_out"), options.Resnet.Groups, channels[0], options.Resnet.Eps);
-        convOut = new Conv2d(w.At("conv_out"), channels[0], options.OutChannels, 3, padding: 1);
+        _convIn = new Conv2d(w.At("conv_in"), latentChannels, channels[^1], 3, padding: 1);
+        _mid = options.Mid(w.At("mid_block"));
+        _blocks = [.. channels.Select((_, i) => Level(w.At("up_blocks", i), options, i))];
+        _norm = new GroupNorm(w.At("conv_norm_out"), options.Resnet.Groups, channels[0], options.Resnet.Eps);
+        _convOut = new Conv2d(w.At("conv_out"), channels[0], options.OutChannels, 3, padding: 1);
     }
 
     internal Tensor Forward(Tensor z)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor h = mid.Forward(convIn.Forward(z), null, null);
-        foreach (UpBlock block in blocks)
+        Tensor h = _mid.Forward(_convIn.Forward(z), null, null);
+        foreach (UpBlock block in _blocks)
         {
             h = block.Forward(h, null, null, null);
         }
 
-        Tensor normal = norm.Forward(h);
+        Tensor normal = _norm.Forward(h);
         h.Dispose();
-        return convOut.Forward(Activation.Silu.Consume(normal)).MoveToOuterDisposeScope();
+        return _convOut.Forward(Activation.Silu.Consume(normal)).MoveToOuterDisposeScope();
     }
 
     private static UpBlock Level(WeightScope w, AutoencoderOptions options, int i)

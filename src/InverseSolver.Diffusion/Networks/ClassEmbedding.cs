@@ -6,13 +6,13 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>Adds (or appends) the embedding of a class to the time embedding.</summary>
 internal sealed class ClassEmbedding
 {
-    private readonly Func<Tensor, ScalarType, Tensor> embed;
-    private readonly bool append;
+    private readonly Func<Tensor, ScalarType, Tensor> _embed;
+    private readonly bool _append;
 
     private ClassEmbedding(Func<Tensor, ScalarType, Tensor> embed, bool append)
     {
-        this.embed = embed;
-        this.append = append;
+        _embed = embed;
+        _append = append;
     }
 
     /// <summary>Reads class_embed_type and num_class_embeds; null where the network has no classes.</summary>
@@ -50,7 +50,7 @@ internal sealed class ClassEmbedding
 
     internal Tensor AddTo(Tensor time, Tensor labels, ScalarType type)
     {
-        Tensor classes = embed(labels, type);
-        return append ? torch.cat([time, classes], 1) : time + classes;
+        Tensor classes = _embed(labels, type);
+        return _append ? torch.cat([time, classes], 1) : time + classes;
     }
 }

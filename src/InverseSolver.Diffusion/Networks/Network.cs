@@ -12,7 +12,7 @@ public static class Network
     public const string WeightsName = "diffusion_pytorch_model.safetensors";
 
     // Settings of a moving average: diffusers' EMAModel saves them in the averaged network's config.
-    private static readonly string[] _averaging = ["decay", "inv_gamma", "min_decay", "optimization_step", "power", "update_after_step", "use_ema_warmup"];
+    private static readonly string[] Averaging = ["decay", "inv_gamma", "min_decay", "optimization_step", "power", "update_after_step", "use_ema_warmup"];
 
     /// <summary>Loads an AutoencoderKL or a VQModel, in float32.</summary>
     /// <param name="folder">The network's folder.</param>
@@ -63,7 +63,7 @@ public static class Network
         try
         {
             T network = build(config, weights);
-            config.Ignore(_averaging);
+            config.Ignore(Averaging);
             config.Finish();
             weights.Finish();
             files.CheckUnchanged();

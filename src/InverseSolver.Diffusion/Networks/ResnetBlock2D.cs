@@ -25,27 +25,27 @@ internal enum Resize
 /// <summary>A residual block: normalise, activate, convolve, twice, with the time embedding in between.</summary>
 internal sealed class ResnetBlock2D
 {
-    private readonly ResnetOptions options;
-    private readonly Resize resize;
-    private readonly GroupNorm norm1, norm2;
-    private readonly Conv2d conv1, conv2;
-    private readonly Conv2d? shortcut;
-    private readonly Linear? timeProjection;
+    private readonly ResnetOptions _options;
+    private readonly Resize _resize;
+    private readonly GroupNorm _norm1, _norm2;
+    private readonly Conv2d _conv1, _conv2;
+    private readonly Conv2d? _shortcut;
+    private readonly Linear? _timeProjection;
 
     internal ResnetBlock2D(WeightScope w, int inChannels, int outChannels, ResnetOptions options, Resize resize = Resize.None)
     {
-        this.options = options;
-        this.resize = resize;
-        norm1 = new GroupNorm(w.At("norm1"), options.Groups, inChannels, options.Eps);
-        conv1 = new Conv2d(w.At("conv1"), inChannels, outChannels, 3, padding: 1);
+        _options = options;
+        _resize = resize;
+        _norm1 = new GroupNorm(w.At("norm1"), options.Groups, inChannels, options.Eps);
+        _conv1 = new Conv2d(w.At("conv1"), inChannels, outChannels, 3, padding: 1);
         if (options.TimeFeatures is { } features)
         {
-            timeProjection = new Linear(w.At("time_emb_proj"), features, options.ScaleShift ? 2 * outChannels : outChannels);
+            _timeProjection = new Linear(w.At("time_emb_proj"), features, options.ScaleShift ? 2 * outChannels : outChannels);
         }
 
-        norm2 = new GroupNorm(w.At("norm2"), options.Groups, outChannels, options.Eps);
-        conv2 = new Conv2d(w.At("conv2"), outChannels, outChannels, 3, padding: 1);
-        shortcut = inChannels == outChannels ? null : new Conv2d(w.At("conv_shortcut"), inChannels, outChannels, 1);
+        _norm2 = new GroupNorm(w.At("norm2"), options.Groups, outChannels, options.Eps);
+        _conv2 = new Conv2d(w.At("conv2"), outChannels, outChannels, 3, padding: 1);
+        _shortcut = inChannels == outChannels ? null : new Conv2d(w.At("conv_shortcut"), inChannels, outChannels, 1);
     }
 
     /// <param name="x">(N, in, H, W).</param>
@@ -53,33 +53,33 @@ internal sealed class ResnetBlock2D
     internal Tensor Forward(Tensor x, Tensor? time)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor h = options.Activation.Consume(norm1.Forward(x));
+        Tensor h = _options.Activation.Consume(_norm1.Forward(x));
         Tensor residual = Resized(x);
         h = Then(h, Resized(h));
-        h = Then(h, conv1.Forward(h));
+        h = Then(h, _conv1.Forward(h));
         Tensor? projected = time is null
             ? null
-            : timeProjection?.Forward(options.SkipTimeActivation ? time : options.Activation.Forward(time)).unsqueeze(2).unsqueeze(3);
-        if (projected is not null && !options.ScaleShift)
+            : _timeProjection?.Forward(_options.SkipTimeActivation ? time : _options.Activation.Forward(time)).unsqueeze(2).unsqueeze(3);
+        if (projected is not null && !_options.ScaleShift)
         {
             h = h.requires_grad ? h + projected : h.add_(projected);
         }
 
-        h = Then(h, norm2.Forward(h));
-        if (projected is not null && options.ScaleShift)
+        h = Then(h, _norm2.Forward(h));
+        if (projected is not null && _options.ScaleShift)
         {
             Tensor[] parts = projected.chunk(2, 1);
             h = h * (parts[0] + 1.0) + parts[1];
         }
 
-        h = options.Activation.Consume(h);
-        h = Then(h, conv2.Forward(h));
-        residual = shortcut is null ? residual : shortcut.Forward(residual);
+        h = _options.Activation.Consume(h);
+        h = Then(h, _conv2.Forward(h));
+        residual = _shortcut is null ? residual : _shortcut.Forward(residual);
         Tensor sum = h.requires_grad || residual.requires_grad ? residual + h : h.add_(residual);
-        return (options.OutputScale == 1 ? sum : sum / options.OutputScale).MoveToOuterDisposeScope();
+        return (_options.OutputScale == 1 ? sum : sum / _options.OutputScale).MoveToOuterDisposeScope();
     }
 
-    private Tensor Resized(Tensor x) => resize switch
+    private Tensor Resized(Tensor x) => _resize switch
     {
         Resize.Half => avg_pool2d(x),
         Resize.Double => Upsample2D.Nearest(x, null),

@@ -6,13 +6,13 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>Two linear layers with a nonlinearity between them, and perhaps one after them.</summary>
 internal sealed class TimestepEmbedding(WeightScope w, int inFeatures, int features, Activation activation, Activation? after = null)
 {
-    private readonly Linear linear1 = new(w.At("linear_1"), inFeatures, features);
-    private readonly Linear linear2 = new(w.At("linear_2"), features, features);
+    private readonly Linear _linear1 = new(w.At("linear_1"), inFeatures, features);
+    private readonly Linear _linear2 = new(w.At("linear_2"), features, features);
 
     internal Tensor Forward(Tensor x)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor y = linear2.Forward(activation.Consume(linear1.Forward(x)));
+        Tensor y = _linear2.Forward(activation.Consume(_linear1.Forward(x)));
         return (after?.Forward(y) ?? y).MoveToOuterDisposeScope();
     }
 }
@@ -20,16 +20,16 @@ internal sealed class TimestepEmbedding(WeightScope w, int inFeatures, int featu
 /// <summary>A vector of sines and cosines for each timestep: (N) -> (N, width), in float32.</summary>
 internal sealed class TimestepFeatures
 {
-    private readonly Tensor frequencies;
-    private readonly bool logarithm, turns, cosineFirst, oddWidth;
+    private readonly Tensor _frequencies;
+    private readonly bool _logarithm, _turns, _cosineFirst, _oddWidth;
 
     private TimestepFeatures(Tensor frequencies, bool logarithm, bool turns, bool cosineFirst, bool oddWidth)
     {
-        this.frequencies = frequencies;
-        this.logarithm = logarithm;
-        this.turns = turns;
-        this.cosineFirst = cosineFirst;
-        this.oddWidth = oddWidth;
+        _frequencies = frequencies;
+        _logarithm = logarithm;
+        _turns = turns;
+        _cosineFirst = cosineFirst;
+        _oddWidth = oddWidth;
     }
 
     /// <summary>Geometric frequencies.</summary>
@@ -60,5 +60,5 @@ internal sealed class TimestepFeatures
         return new TimestepFeatures(w.Weights.Own(frequencies), logarithm, turns: true, cosineFirst, oddWidth: false);
     }
 
-    internal Tensor Forward(Tensor t) => timestep_embedding(t, frequencies, logarithm, turns, cosineFirst, oddWidth);
+    internal Tensor Forward(Tensor t) => timestep_embedding(t, _frequencies, _logarithm, _turns, _cosineFirst, _oddWidth);
 }

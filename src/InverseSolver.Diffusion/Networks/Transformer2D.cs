@@ -13,10 +13,10 @@ internal sealed record TransformerOptions(int ContextChannels, int Groups, bool 
 internal sealed class Transformer2D : ISpatialMixer
 {
     private const double NormEps = 1e-6;
-    private readonly GroupNorm norm;
-    private readonly Linear? linearIn, linearOut;
-    private readonly Conv2d? convIn, convOut;
-    private readonly TransformerBlock[] blocks;
+    private readonly GroupNorm _norm;
+    private readonly Linear? _linearIn, _linearOut;
+    private readonly Conv2d? _convIn, _convOut;
+    private readonly TransformerBlock[] _blocks;
 
     internal Transformer2D(WeightScope w, int channels, int heads, int layers, bool onlyCrossAttention, TransformerOptions options)
     {
@@ -27,33 +27,33 @@ internal sealed class Transformer2D : ISpatialMixer
         }
 
         int inner = heads * headChannels;
-        norm = new GroupNorm(w.At("norm"), options.Groups, channels, NormEps);
+        _norm = new GroupNorm(w.At("norm"), options.Groups, channels, NormEps);
         if (options.LinearProjection)
         {
-            linearIn = new Linear(w.At("proj_in"), channels, inner);
-            linearOut = new Linear(w.At("proj_out"), inner, channels);
+            _linearIn = new Linear(w.At("proj_in"), channels, inner);
+            _linearOut = new Linear(w.At("proj_out"), inner, channels);
         }
         else
         {
-            convIn = new Conv2d(w.At("proj_in"), channels, inner, 1);
-            convOut = new Conv2d(w.At("proj_out"), inner, channels, 1);
+            _convIn = new Conv2d(w.At("proj_in"), channels, inner, 1);
+            _convOut = new Conv2d(w.At("proj_out"), inner, channels, 1);
         }
 
-        blocks = [.. Enumerable.Range(0, layers).Select(i =>
+        _blocks = [.. Enumerable.Range(0, layers).Select(i =>
             new TransformerBlock(w.At("transformer_blocks", i), inner, heads, headChannels, options.ContextChannels, onlyCrossAttention))];
     }
 
     public Tensor Forward(Tensor x, Tensor? context)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor h = norm.Forward(x);
-        h = convIn is null ? linearIn!.Forward(Tokens(h)) : Tokens(convIn.Forward(h));
-        foreach (TransformerBlock block in blocks)
+        Tensor h = _norm.Forward(x);
+        h = _convIn is null ? _linearIn!.Forward(Tokens(h)) : Tokens(_convIn.Forward(h));
+        foreach (TransformerBlock block in _blocks)
         {
             h = block.Forward(h, context!);
         }
 
-        h = convOut is null ? Map(linearOut!.Forward(h), x) : convOut.Forward(Map(h, x));
+        h = _convOut is null ? Map(_linearOut!.Forward(h), x) : _convOut.Forward(Map(h, x));
         return (h + x).MoveToOuterDisposeScope();
     }
 
@@ -65,29 +65,29 @@ internal sealed class Transformer2D : ISpatialMixer
 /// <summary>Self-attention, attention over the context, and a gated feed-forward layer, each with a shortcut.</summary>
 internal sealed class TransformerBlock
 {
-    private readonly LayerNorm norm1, norm2, norm3;
-    private readonly Attention attention1, attention2;
-    private readonly Linear gate, output;
-    private readonly bool onlyCrossAttention;
+    private readonly LayerNorm _norm1, _norm2, _norm3;
+    private readonly Attention _attention1, _attention2;
+    private readonly Linear _gate, _output;
+    private readonly bool _onlyCrossAttention;
 
     internal TransformerBlock(WeightScope w, int channels, int heads, int headChannels, int contextChannels, bool onlyCrossAttention)
     {
-        this.onlyCrossAttention = onlyCrossAttention;
-        norm1 = new LayerNorm(w.At("norm1"), channels);
-        attention1 = new Attention(w.At("attn1"), channels, onlyCrossAttention ? contextChannels : channels, heads, headChannels, bias: false);
-        norm2 = new LayerNorm(w.At("norm2"), channels);
-        attention2 = new Attention(w.At("attn2"), channels, contextChannels, heads, headChannels, bias: false);
-        norm3 = new LayerNorm(w.At("norm3"), channels);
-        gate = new Linear(w.At("ff.net.0.proj"), channels, 8 * channels);
-        output = new Linear(w.At("ff.net.2"), 4 * channels, channels);
+        _onlyCrossAttention = onlyCrossAttention;
+        _norm1 = new LayerNorm(w.At("norm1"), channels);
+        _attention1 = new Attention(w.At("attn1"), channels, onlyCrossAttention ? contextChannels : channels, heads, headChannels, bias: false);
+        _norm2 = new LayerNorm(w.At("norm2"), channels);
+        _attention2 = new Attention(w.At("attn2"), channels, contextChannels, heads, headChannels, bias: false);
+        _norm3 = new LayerNorm(w.At("norm3"), channels);
+        _gate = new Linear(w.At("ff.net.0.proj"), channels, 8 * channels);
+        _output = new Linear(w.At("ff.net.2"), 4 * channels, channels);
     }
 
     internal Tensor Forward(Tensor x, Tensor context)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor h = attention1.Forward(norm1.Forward(x), onlyCrossAttention ? context : null) + x;
-        h = attention2.Forward(norm2.Forward(h), context) + h;
-        Tensor[] parts = gate.Forward(norm3.Forward(h)).chunk(2, -1);
-        return (output.Forward(parts[0] * gelu(parts[1])) + h).MoveToOuterDisposeScope();
+        Tensor h = _attention1.Forward(_norm1.Forward(x), _onlyCrossAttention ? context : null) + x;
+        h = _attention2.Forward(_norm2.Forward(h), context) + h;
+        Tensor[] parts = _gate.Forward(_norm3.Forward(h)).chunk(2, -1);
+        return (_output.Forward(parts[0] * gelu(parts[1])) + h).MoveToOuterDisposeScope();
     }
 }

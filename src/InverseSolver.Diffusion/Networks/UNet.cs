@@ -5,21 +5,21 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>A UNet of diffusers, run by libtorch.</summary>
 public abstract class UNet : Denoiser
 {
-    private readonly NetworkWeights weights;
+    private readonly NetworkWeights _weights;
 
-    private protected UNet(NetworkWeights weights) => this.weights = weights;
+    private protected UNet(NetworkWeights weights) => _weights = weights;
 
     /// <inheritdoc/>
     public override bool NeedsClassLabels => ClassEmbedding is not null;
 
     /// <inheritdoc/>
-    public override Device Device => weights.Device;
+    public override Device Device => _weights.Device;
 
     /// <summary>Bytes of the weights.</summary>
-    public override long WeightBytes => weights.Bytes;
+    public override long WeightBytes => _weights.Bytes;
 
     /// <summary>The network's element type.</summary>
-    public ScalarType Type => weights.Type;
+    public ScalarType Type => _weights.Type;
 
     private protected Conv2d ConvIn { get; init; } = null!;
 
@@ -79,7 +79,7 @@ public abstract class UNet : Denoiser
         return DivideByTime ? h / t.to(ScalarType.Float32, h.device).reshape(-1, 1, 1, 1) : h;
     }
 
-    private protected override void DisposeCore() => weights.Dispose();
+    private protected override void DisposeCore() => _weights.Dispose();
 
     private protected virtual Tensor? PreparedContext(Tensor? context) => context;
 }

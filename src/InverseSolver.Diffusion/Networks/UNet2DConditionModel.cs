@@ -5,10 +5,10 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>The UNet2DConditionModel of diffusers: a UNet whose transformers look at a context, as Stable Diffusion has it.</summary>
 public sealed class UNet2DConditionModel : UNet
 {
-    private readonly Linear? contextProjection;
+    private readonly Linear? _contextProjection;
 
     private UNet2DConditionModel(NetworkWeights weights, Linear? contextProjection)
-        : base(weights) => this.contextProjection = contextProjection;
+        : base(weights) => _contextProjection = contextProjection;
 
     internal static UNet2DConditionModel Build(NetworkConfig config, NetworkWeights weights)
     {
@@ -78,7 +78,7 @@ public sealed class UNet2DConditionModel : UNet
         };
     }
 
-    private protected override Tensor? PreparedContext(Tensor? context) => contextProjection?.Forward(context!) ?? context;
+    private protected override Tensor? PreparedContext(Tensor? context) => _contextProjection?.Forward(context!) ?? context;
 
     private static void RefuseUnsupported(NetworkConfig config)
     {

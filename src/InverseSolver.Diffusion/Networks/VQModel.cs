@@ -6,29 +6,29 @@ namespace InverseSolver.Diffusion.Networks;
 /// <summary>The VQModel of diffusers: the decoder sees each latent pixel replaced by the nearest entry of a codebook.</summary>
 public sealed class VQModel : Autoencoder
 {
-    private readonly NetworkWeights weights;
-    private readonly Encoder encoder;
-    private readonly Decoder decoder;
-    private readonly Conv2d quantConv, postQuantConv;
-    private readonly Tensor codebook;
-    private readonly Tensor halfSquares;
+    private readonly NetworkWeights _weights;
+    private readonly Encoder _encoder;
+    private readonly Decoder _decoder;
+    private readonly Conv2d _quantConv, _postQuantConv;
+    private readonly Tensor _codebook;
+    private readonly Tensor _halfSquares;
 
     private VQModel(NetworkWeights weights, Encoder encoder, Decoder decoder, Conv2d quantConv, Conv2d postQuantConv, Tensor codebook)
     {
-        this.weights = weights;
-        this.encoder = encoder;
-        this.decoder = decoder;
-        this.quantConv = quantConv;
-        this.postQuantConv = postQuantConv;
-        this.codebook = codebook;
-        halfSquares = weights.Own(half_squares(codebook));
+        _weights = weights;
+        _encoder = encoder;
+        _decoder = decoder;
+        _quantConv = quantConv;
+        _postQuantConv = postQuantConv;
+        _codebook = codebook;
+        _halfSquares = weights.Own(half_squares(codebook));
     }
 
     /// <inheritdoc/>
-    public override Device Device => weights.Device;
+    public override Device Device => _weights.Device;
 
     /// <inheritdoc/>
-    public override long WeightBytes => weights.Bytes;
+    public override long WeightBytes => _weights.Bytes;
 
     internal static VQModel Build(NetworkConfig config, NetworkWeights weights)
     {
@@ -59,7 +59,7 @@ public sealed class VQModel : Autoencoder
     public override Tensor Encode(Tensor x)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        return quantConv.Forward(encoder.Forward(x)).MoveToOuterDisposeScope();
+        return _quantConv.Forward(_encoder.Forward(x)).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -74,12 +74,12 @@ public sealed class VQModel : Autoencoder
     public Tensor DecodeNotQuantized(Tensor z)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        return decoder.Forward(postQuantConv.Forward(z)).MoveToOuterDisposeScope();
+        return _decoder.Forward(_postQuantConv.Forward(z)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The nearest codebook entry of every latent pixel, with the gradient of the identity.</summary>
     /// <param name="z">(N, code, h, w).</param>
-    public Tensor Quantize(Tensor z) => vector_quantize(z, codebook, halfSquares);
+    public Tensor Quantize(Tensor z) => vector_quantize(z, _codebook, _halfSquares);
 
-    private protected override void DisposeCore() => weights.Dispose();
+    private protected override void DisposeCore() => _weights.Dispose();
 }

@@ -145,7 +145,7 @@ public static class GoldenCheck
     /// <summary>The references, and which of them were used.</summary>
     private sealed class Golden(SafetensorsFile file, Device device)
     {
-        private readonly HashSet<string> seen = new(StringComparer.Ordinal);
+        private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
 
         internal List<GoldenResult> Results { get; } = [];
 
@@ -156,7 +156,7 @@ public static class GoldenCheck
                 return null;
             }
 
-            seen.Add(name);
+            _seen.Add(name);
             return file.Read(name).to(entry.Type == "I64" ? ScalarType.Int64 : ScalarType.Float32, device);
         }
 
@@ -208,7 +208,7 @@ public static class GoldenCheck
 
         internal void Finish()
         {
-            if (file.Entries.Keys.Where(name => !seen.Contains(name)).Order(StringComparer.Ordinal).FirstOrDefault() is { } unknown)
+            if (file.Entries.Keys.Where(name => !_seen.Contains(name)).Order(StringComparer.Ordinal).FirstOrDefault() is { } unknown)
             {
                 throw new InvalidModelException(
                     $"{FileName}: tensor {InvalidModelException.Quote(unknown)} is not a known reference for this network, or its inputs are missing.");

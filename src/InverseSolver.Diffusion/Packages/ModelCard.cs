@@ -12,9 +12,9 @@ internal sealed class ModelCard
     internal const string FileName = "model.json";
     private const int MaxFiles = 1000;
     private const long MaxOtherBytes = 1L << 30;
-    private readonly JsonElement root;
+    private readonly JsonElement _root;
 
-    private ModelCard(JsonElement root) => this.root = root;
+    private ModelCard(JsonElement root) => _root = root;
 
     internal IReadOnlyDictionary<string, string> Sha256 { get; private init; } = new Dictionary<string, string>();
 
@@ -30,7 +30,7 @@ internal sealed class ModelCard
 
         using JsonDocument document = StrictJson.ParseFile(path, FileName);
         var card = new ModelCard(document.RootElement.Clone()) { Sha256 = Hashes(document.RootElement) };
-        if (card.root.TryGetProperty("networkRange", out JsonElement range)
+        if (card._root.TryGetProperty("networkRange", out JsonElement range)
             && range.GetRawText().Replace(" ", "", StringComparison.Ordinal).ReplaceLineEndings("") != "[-1,1]")
         {
             throw new InvalidModelException($"{FileName}: networkRange must be [-1, 1].");
@@ -39,7 +39,7 @@ internal sealed class ModelCard
         return card;
     }
 
-    internal string? Text(string name) => root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
+    internal string? Text(string name) => _root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
         ? StrictJson.TextOf(value, FileName)
         : null;
 
@@ -47,9 +47,9 @@ internal sealed class ModelCard
         : number == Math.Floor(number) && Math.Abs(number) <= int.MaxValue ? (int)number
         : throw new InvalidModelException($"{FileName}: {name} must be a whole number.");
 
-    internal double? Number(string name) => NumberIn(root, name);
+    internal double? Number(string name) => NumberIn(_root, name);
 
-    internal double? RoundTripRmse => root.TryGetProperty("quality", out JsonElement quality) && quality.ValueKind == JsonValueKind.Object
+    internal double? RoundTripRmse => _root.TryGetProperty("quality", out JsonElement quality) && quality.ValueKind == JsonValueKind.Object
         ? NumberIn(quality, "roundTripRmse")
         : null;
 
@@ -57,7 +57,7 @@ internal sealed class ModelCard
 
     /// <summary>Height and width, where the card has a list of two numbers of that name.</summary>
     internal (int Height, int Width)? Size(string name) =>
-        root.TryGetProperty(name, out JsonElement size) && size.ValueKind == JsonValueKind.Array && size.GetArrayLength() == 2
+        _root.TryGetProperty(name, out JsonElement size) && size.ValueKind == JsonValueKind.Array && size.GetArrayLength() == 2
             && size[0].TryGetInt32(out int height) && size[1].TryGetInt32(out int width) && height > 0 && width > 0
             ? (height, width)
             : null;
@@ -71,7 +71,7 @@ internal sealed class ModelCard
     internal PartBackend? Backend(string part)
     {
         const string Field = "backend";
-        if (!root.TryGetProperty(Field, out JsonElement backends))
+        if (!_root.TryGetProperty(Field, out JsonElement backends))
         {
             return null;
         }
@@ -93,14 +93,14 @@ internal sealed class ModelCard
     }
 
     /// <summary>The scaling of the package's <see cref="ConsistencyModel"/>; null where it has none.</summary>
-    internal (double SigmaData, double SigmaMin)? Consistency => !root.TryGetProperty("consistency", out JsonElement consistency) ? null
+    internal (double SigmaData, double SigmaMin)? Consistency => !_root.TryGetProperty("consistency", out JsonElement consistency) ? null
         : consistency.ValueKind == JsonValueKind.Object && NumberIn(consistency, "sigmaData") is > 0 and { } data
         && NumberIn(consistency, "sigmaMin") is > 0 and { } min
             ? (data, min)
             : throw new InvalidModelException($"{FileName}: consistency must hold sigmaData and sigmaMin, both positive.");
 
     /// <summary>The weights' variant to take, such as <c>fp16</c>; null: full precision, or fp16 where there is nothing else.</summary>
-    internal string? Variant => !root.TryGetProperty("variant", out JsonElement variant) ? null
+    internal string? Variant => !_root.TryGetProperty("variant", out JsonElement variant) ? null
         : variant.ValueKind == JsonValueKind.String && StrictJson.TextOf(variant, FileName) is { Length: >= 1 and <= 32 } name
         && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
             ? name
@@ -111,7 +111,7 @@ internal sealed class ModelCard
     {
         get
         {
-            if (!root.TryGetProperty("conditioning", out JsonElement conditioning))
+            if (!_root.TryGetProperty("conditioning", out JsonElement conditioning))
             {
                 return null;
             }
@@ -169,7 +169,7 @@ internal sealed class ModelCard
             ];
             string[] settings =
             [
-                .. names.Where(name => root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(root.GetProperty(name))}\n"),
+                .. names.Where(name => _root.TryGetProperty(name, out _)).Select(name => $"{name} {JsonSerializer.Serialize(_root.GetProperty(name))}\n"),
                 .. RoundTripRmse is { } rmse ? [FormattableString.Invariant($"roundTripRmse {rmse:R}\n")] : Array.Empty<string>(),
             ];
             return settings.Length == 0 ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(settings))));

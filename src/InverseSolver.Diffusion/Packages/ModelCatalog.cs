@@ -10,13 +10,13 @@ public sealed class ModelCatalog : IDisposable
     // Cancellation is looked at this often while a thread waits for room.
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
-    private readonly PackageIndex index;
-    private readonly ModelOptions options;
-    private readonly long? memoryBytes;
-    private readonly object gate = new();
-    private readonly List<ResidentModel> copies = [];
-    private readonly Dictionary<string, Lock> loading = [];
-    private readonly Dictionary<string, string> failures = new(StringComparer.Ordinal);
+    private readonly PackageIndex _index;
+    private readonly ModelOptions _options;
+    private readonly long? _memoryBytes;
+    private readonly object _gate = new();
+    private readonly List<ResidentModel> _copies = [];
+    private readonly Dictionary<string, Lock> _loading = [];
+    private readonly Dictionary<string, string> _failures = new(StringComparer.Ordinal);
 
     /// <summary>Names the folders; they are looked through with every question.</summary>
     /// <param name="folders">The folders to search; a missing one counts as empty.</param>
@@ -24,9 +24,9 @@ public sealed class ModelCatalog : IDisposable
     /// <param name="memoryBytes">Bytes that models' weights may take on each device; null for half of its memory.</param>
     public ModelCatalog(IEnumerable<string> folders, ModelOptions? options = null, long? memoryBytes = null)
     {
-        this.options = options ?? new ModelOptions();
-        this.memoryBytes = memoryBytes;
-        index = new PackageIndex(folders, this.options);
+        _options = options ?? new ModelOptions();
+        _memoryBytes = memoryBytes;
+        _index = new PackageIndex(folders, _options);
     }
 
     /// <summary>
@@ -57,27 +57,27 @@ public sealed class ModelCatalog : IDisposable
     }
 
     /// <summary>Every usable package as it is on disk now, by id; the hash is filled in where it is known without reading weights.</summary>
-    public IReadOnlyList<ModelInfo> Models => [.. index.Scan().Usable.Values.Select(InfoOf).OrderBy(i => i.Id, StringComparer.Ordinal)];
+    public IReadOnlyList<ModelInfo> Models => [.. _index.Scan().Usable.Values.Select(InfoOf).OrderBy(i => i.Id, StringComparer.Ordinal)];
 
     /// <summary>Packages that cannot be used, and why.</summary>
-    public IReadOnlyList<BrokenModel> Broken => index.Scan().Broken;
+    public IReadOnlyList<BrokenModel> Broken => _index.Scan().Broken;
 
     /// <summary>The description of a model; null where there is none of that id.</summary>
-    public ModelInfo? Find(string id) => index.Find(id) is { } package ? InfoOf(package) : null;
+    public ModelInfo? Find(string id) => _index.Find(id) is { } package ? InfoOf(package) : null;
 
     /// <summary>The folder of a model's package; null where there is none of that id.</summary>
-    public string? FolderOf(string id) => index.Find(id)?.Folder;
+    public string? FolderOf(string id) => _index.Find(id)?.Folder;
 
     /// <summary>The content of a package; null where there is none of that id.</summary>
     /// <exception cref="InvalidModelException">A file is missing or cannot be read.</exception>
     public PackageDetails? Describe(string id)
     {
-        if (index.Find(id) is not { } package)
+        if (_index.Find(id) is not { } package)
         {
             return null;
         }
 
-        return PackageDetails.Read(package, WithHash(package, index.HashOf(package)), index);
+        return PackageDetails.Read(package, WithHash(package, _index.HashOf(package)), _index);
     }
 
     /// <summary>
@@ -90,7 +90,7 @@ public sealed class ModelCatalog : IDisposable
     /// <exception cref="ModelUnavailableException">Its weights are too large for each of the devices.</exception>
     public ModelInfo? FindVersion(string id, params IReadOnlyList<Device> devices)
     {
-        if (index.Find(id) is not { } package)
+        if (_index.Find(id) is not { } package)
         {
             return null;
         }
@@ -100,24 +100,24 @@ public sealed class ModelCatalog : IDisposable
             throw TooLarge(package, widest);
         }
 
-        return WithHash(package, index.HashOf(package));
+        return WithHash(package, _index.HashOf(package));
     }
 
     /// <summary>The copies of a model that are in memory.</summary>
     public IReadOnlyList<LoadedModel> LoadedOf(string id)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return [.. copies.Where(copy => copy.Id == id).Select(copy => copy.Describe())];
+            return [.. _copies.Where(copy => copy.Id == id).Select(copy => copy.Describe())];
         }
     }
 
     /// <summary>The reason why the last attempt to load a model failed; null where it succeeded or there was none.</summary>
     public string? FailureOf(string id)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return failures.GetValueOrDefault(id);
+            return _failures.GetValueOrDefault(id);
         }
     }
 
@@ -125,7 +125,7 @@ public sealed class ModelCatalog : IDisposable
     public int Waiting { get; private set; }
 
     /// <summary>Bytes that weights may take on a device.</summary>
-    public long BudgetOf(Device device) => memoryBytes
+    public long BudgetOf(Device device) => _memoryBytes
         ?? (device.type == DeviceType.CUDA ? Backend.MemoryOf(device) : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) / 2;
 
     /// <summary>Leases a model, and loads it if necessary. Concurrent callers load it once; where models in use occupy the memory, the call waits.</summary>
@@ -139,7 +139,7 @@ public sealed class ModelCatalog : IDisposable
     public ModelLease Acquire(string id, Device device, string? hash = null, bool wait = true, CancellationToken cancellation = default)
     {
         device = device is { type: DeviceType.CUDA, index: < 0 } ? new Device(DeviceType.CUDA, 0) : device;
-        options.For(id).Check(device);
+        _options.For(id).Check(device);
         if (hash is not null && Take(id, device, hash) is { } there)
         {
             return LeaseOf(there, cancellation);
@@ -151,7 +151,7 @@ public sealed class ModelCatalog : IDisposable
             throw TooLarge(package, device);
         }
 
-        string current = index.HashOf(package);
+        string current = _index.HashOf(package);
         if (hash is not null && hash != current)
         {
             throw new ModelUnavailableException(
@@ -172,9 +172,9 @@ public sealed class ModelCatalog : IDisposable
     /// <returns>The number of copies.</returns>
     public int Unload(string id)
     {
-        lock (gate)
+        lock (_gate)
         {
-            ResidentModel[] those = [.. copies.Where(copy => copy.Id == id && !copy.Retired)];
+            ResidentModel[] those = [.. _copies.Where(copy => copy.Id == id && !copy.Retired)];
             foreach (ResidentModel copy in those)
             {
                 copy.Retired = true;
@@ -189,9 +189,9 @@ public sealed class ModelCatalog : IDisposable
     /// <returns>Their number.</returns>
     public int UnloadUnused(Device device)
     {
-        lock (gate)
+        lock (_gate)
         {
-            ResidentModel[] those = [.. copies.Where(copy => copy.Device.Is(device) && copy.Users == 0)];
+            ResidentModel[] those = [.. _copies.Where(copy => copy.Device.Is(device) && copy.Users == 0)];
             foreach (ResidentModel copy in those)
             {
                 copy.Retired = true;
@@ -205,9 +205,9 @@ public sealed class ModelCatalog : IDisposable
     /// <summary>Disposes every loaded model; those in use when they are given back.</summary>
     public void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            foreach (ResidentModel copy in copies.ToArray())
+            foreach (ResidentModel copy in _copies.ToArray())
             {
                 copy.Retired = true;
                 DropIfUnused(copy);
@@ -215,22 +215,22 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
-    private Package PackageOf(string id) => index.Find(id) ?? throw new ModelUnavailableException(Unavailability.Unknown, $"There is no model '{id}'.");
+    private Package PackageOf(string id) => _index.Find(id) ?? throw new ModelUnavailableException(Unavailability.Unknown, $"There is no model '{id}'.");
 
-    private ModelInfo InfoOf(Package package) => WithHash(package, index.KnownHash(package));
+    private ModelInfo InfoOf(Package package) => WithHash(package, _index.KnownHash(package));
 
     // A network in a file computes in the file's element type.
     private ModelInfo WithHash(Package package, string? hash) => package.Info with
     {
         Hash = hash,
-        Precision = package.Info.Backends?.Denoiser == "libtorch" ? ModelOptions.NameOf(options.For(package.Info.Id).DenoiserType) : package.Info.Precision,
+        Precision = package.Info.Backends?.Denoiser == "libtorch" ? ModelOptions.NameOf(_options.For(package.Info.Id).DenoiserType) : package.Info.Precision,
     };
 
     private ResidentModel? Take(string id, Device device, string hash)
     {
-        lock (gate)
+        lock (_gate)
         {
-            ResidentModel? copy = copies.Find(one => one.Id == id && one.Device.Is(device) && one.Hash == hash && !one.Retired);
+            ResidentModel? copy = _copies.Find(one => one.Id == id && one.Device.Is(device) && one.Hash == hash && !one.Retired);
             copy?.Enter();
             return copy;
         }
@@ -239,7 +239,7 @@ public sealed class ModelCatalog : IDisposable
     // The copy, leased to the caller, and true where the caller has to load it.
     private (ResidentModel Copy, bool Mine) Reserve(Package package, Device device, string hash, bool wait, CancellationToken cancellation)
     {
-        lock (gate)
+        lock (_gate)
         {
             while (true)
             {
@@ -252,13 +252,13 @@ public sealed class ModelCatalog : IDisposable
                 {
                     var copy = new ResidentModel(package.Info.Id, device, hash, package.ExpectedBytes);
                     copy.Enter();
-                    copies.Add(copy);
+                    _copies.Add(copy);
                     return (copy, true);
                 }
 
                 cancellation.ThrowIfCancellationRequested();
                 Waiting++;
-                Monitor.Wait(gate, PollInterval);
+                Monitor.Wait(_gate, PollInterval);
                 Waiting--;
             }
         }
@@ -267,9 +267,9 @@ public sealed class ModelCatalog : IDisposable
     private bool MakeRoom(Package package, Device device, bool wait)
     {
         (long needed, long budget) = (package.ExpectedBytes, BudgetOf(device));
-        while (copies.Where(copy => copy.Device.Is(device)).Sum(copy => copy.Bytes) is var taken && taken > budget - needed)
+        while (_copies.Where(copy => copy.Device.Is(device)).Sum(copy => copy.Bytes) is var taken && taken > budget - needed)
         {
-            if (copies.Where(copy => copy.Device.Is(device) && copy.Users == 0).MinBy(copy => copy.LastUsed) is not { } unused)
+            if (_copies.Where(copy => copy.Device.Is(device) && copy.Users == 0).MinBy(copy => copy.LastUsed) is not { } unused)
             {
                 return wait ? false : throw new ModelUnavailableException(
                     Unavailability.NoRoom,
@@ -289,37 +289,37 @@ public sealed class ModelCatalog : IDisposable
         try
         {
             using Lock.Scope turn = LoadingTurn(copy.Device).EnterScope();
-            LatentModel model = ModelPackage.Load(package.Folder, copy.Device, options.For(copy.Id));
-            if (model.Info.Hash != copy.Hash || !index.IsUnchanged(package))
+            LatentModel model = ModelPackage.Load(package.Folder, copy.Device, _options.For(copy.Id));
+            if (model.Info.Hash != copy.Hash || !_index.IsUnchanged(package))
             {
                 model.Dispose();
                 throw new InvalidModelException($"The files of the model '{copy.Id}' changed while they were read.");
             }
 
-            lock (gate)
+            lock (_gate)
             {
                 copy.Succeed(model);
-                failures.Remove(copy.Id);
-                Monitor.PulseAll(gate);
+                _failures.Remove(copy.Id);
+                Monitor.PulseAll(_gate);
             }
         }
         catch (Exception e)
         {
-            lock (gate)
+            lock (_gate)
             {
-                copies.Remove(copy);
-                failures[copy.Id] = e is InvalidModelException ? e.Message : e.IsOutOfMemory ? e.FirstLine : "It could not be loaded.";
+                _copies.Remove(copy);
+                _failures[copy.Id] = e is InvalidModelException ? e.Message : e.IsOutOfMemory ? e.FirstLine : "It could not be loaded.";
                 copy.Fail(e);
-                Monitor.PulseAll(gate);
+                Monitor.PulseAll(_gate);
             }
         }
     }
 
     private Lock LoadingTurn(Device device)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return loading.TryGetValue(device.ToString(), out Lock? turn) ? turn : loading[device.ToString()] = new Lock();
+            return _loading.TryGetValue(device.ToString(), out Lock? turn) ? turn : _loading[device.ToString()] = new Lock();
         }
     }
 
@@ -338,11 +338,11 @@ public sealed class ModelCatalog : IDisposable
 
     private void Release(ResidentModel copy)
     {
-        lock (gate)
+        lock (_gate)
         {
             copy.Leave();
             DropIfUnused(copy);
-            Monitor.PulseAll(gate);
+            Monitor.PulseAll(_gate);
         }
     }
 
@@ -350,7 +350,7 @@ public sealed class ModelCatalog : IDisposable
     {
         if (copy.Retired && copy.Users == 0)
         {
-            copies.Remove(copy);
+            _copies.Remove(copy);
             copy.Dispose();
         }
     }

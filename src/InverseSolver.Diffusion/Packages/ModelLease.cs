@@ -3,17 +3,17 @@ namespace InverseSolver.Diffusion.Packages;
 /// <summary>A lease of a loaded model, which stays in memory meanwhile. Its holder disposes the lease, not the model.</summary>
 public sealed class ModelLease : IDisposable
 {
-    private Action? release;
+    private Action? _release;
 
     internal ModelLease(LatentModel model, Action release)
     {
         Model = model;
-        this.release = release;
+        _release = release;
     }
 
     /// <summary>The model, not to be used after <see cref="Dispose"/>.</summary>
     public LatentModel Model { get; }
 
     /// <inheritdoc/>
-    public void Dispose() => Interlocked.Exchange(ref release, null)?.Invoke();
+    public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
 }

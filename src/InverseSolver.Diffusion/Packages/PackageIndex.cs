@@ -18,22 +18,22 @@ internal sealed record Package(string Folder, ModelInfo Info, string[] Parts, lo
 /// </summary>
 internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions options)
 {
-    private readonly string[] folders = [.. folders.Select(Path.GetFullPath)];
-    private readonly Lock gate = new();
-    private readonly Lock hashing = new();
-    private readonly Dictionary<string, Seen> seen = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, (FileStamp Stamp, string Hash)> hashes = new(StringComparer.Ordinal);
+    private readonly string[] _folders = [.. folders.Select(Path.GetFullPath)];
+    private readonly Lock _gate = new();
+    private readonly Lock _hashing = new();
+    private readonly Dictionary<string, Seen> _seen = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (FileStamp Stamp, string Hash)> _hashes = new(StringComparer.Ordinal);
 
     /// <summary>All packages, usable ones by id and those that cannot be used.</summary>
     internal (IReadOnlyDictionary<string, Package> Usable, IReadOnlyList<BrokenModel> Broken) Scan()
     {
-        using Lock.Scope turn = gate.EnterScope();
+        using Lock.Scope turn = _gate.EnterScope();
         var usable = new Dictionary<string, Package>(StringComparer.Ordinal);
         var broken = new List<BrokenModel>();
-        string[] roots = Roots(), found = [.. folders.Where(Directory.Exists).SelectMany(PackagesIn).Distinct()];
-        foreach (string gone in seen.Keys.Except(found).ToArray())
+        string[] roots = Roots(), found = [.. _folders.Where(Directory.Exists).SelectMany(PackagesIn).Distinct()];
+        foreach (string gone in _seen.Keys.Except(found).ToArray())
         {
-            seen.Remove(gone);
+            _seen.Remove(gone);
         }
 
         foreach (string folder in found)
@@ -81,7 +81,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
     internal string HashOf(Package package, string file)
     {
         // One at a time, because the disk limits the speed.
-        using Lock.Scope turn = hashing.EnterScope();
+        using Lock.Scope turn = _hashing.EnterScope();
         return KnownHash(package, file) ?? TakeHash(package, file);
     }
 
@@ -99,7 +99,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
 
     private string? KnownHash(Package package, string file) =>
         package.Stamps.TryGetValue(file, out FileStamp stamp)
-            && hashes.TryGetValue(Path.Combine(package.Folder, file), out (FileStamp Stamp, string Hash) known) && known.Stamp == stamp
+            && _hashes.TryGetValue(Path.Combine(package.Folder, file), out (FileStamp Stamp, string Hash) known) && known.Stamp == stamp
             ? known.Hash
             : null;
 
@@ -133,23 +133,23 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
         }
     }
 
-    private string[] Roots() => [.. folders.Select(ModelFile.RealPath).OfType<string>()];
+    private string[] Roots() => [.. _folders.Select(ModelFile.RealPath).OfType<string>()];
 
     private (Package? Package, string? Reason) Look(string folder, string[] roots)
     {
         try
         {
             SortedDictionary<string, FileStamp> stamps = PackageStamps.Of(folder, roots);
-            if (!seen.TryGetValue(folder, out Seen? before) || !before.Stamps.SequenceEqual(stamps))
+            if (!_seen.TryGetValue(folder, out Seen? before) || !before.Stamps.SequenceEqual(stamps))
             {
-                seen[folder] = before = Read(folder, stamps);
+                _seen[folder] = before = Read(folder, stamps);
             }
 
             return (before.Package, before.Reason);
         }
         catch (Exception e) when (e is InvalidModelException or IOException or UnauthorizedAccessException)
         {
-            seen.Remove(folder);
+            _seen.Remove(folder);
             return (null, ReasonOf(e));
         }
     }
@@ -175,7 +175,7 @@ internal sealed class PackageIndex(IEnumerable<string> folders, ModelOptions opt
         string path = Path.Combine(package.Folder, file), hash = ModelFile.HashOf(path, file);
         if (package.Stamps.TryGetValue(file, out FileStamp stamp) && ModelFile.StampOf(path) == stamp)
         {
-            hashes[path] = (stamp, hash);
+            _hashes[path] = (stamp, hash);
         }
 
         return hash;

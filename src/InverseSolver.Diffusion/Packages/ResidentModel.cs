@@ -7,7 +7,7 @@ namespace InverseSolver.Diffusion.Packages;
 /// </summary>
 internal sealed class ResidentModel(string id, Device device, string hash, long expectedBytes) : IDisposable
 {
-    private readonly TaskCompletionSource<LatentModel> model = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<LatentModel> _model = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal string Id => id;
 
@@ -31,14 +31,14 @@ internal sealed class ResidentModel(string id, Device device, string hash, long 
     internal void Succeed(LatentModel loaded)
     {
         Bytes = loaded.WeightBytes;
-        model.SetResult(loaded);
+        _model.SetResult(loaded);
     }
 
     internal void Fail(Exception error)
     {
         Retired = true;
-        model.SetException(error);
-        _ = model.Task.Exception;
+        _model.SetException(error);
+        _ = _model.Task.Exception;
     }
 
     /// <summary>The model, once it is loaded.</summary>
@@ -46,24 +46,24 @@ internal sealed class ResidentModel(string id, Device device, string hash, long 
     {
         try
         {
-            model.Task.Wait(cancellation);
+            _model.Task.Wait(cancellation);
         }
         catch (AggregateException failed)
         {
             ExceptionDispatchInfo.Throw(failed.InnerException!);
         }
 
-        return model.Task.Result;
+        return _model.Task.Result;
     }
 
     internal LoadedModel Describe() => new(
-        device, hash, Retired ? LoadState.Unloading : model.Task.IsCompleted ? LoadState.Loaded : LoadState.Loading, Bytes, Users, LastUsed);
+        device, hash, Retired ? LoadState.Unloading : _model.Task.IsCompleted ? LoadState.Loaded : LoadState.Loading, Bytes, Users, LastUsed);
 
     public void Dispose()
     {
-        if (model.Task.IsCompletedSuccessfully)
+        if (_model.Task.IsCompletedSuccessfully)
         {
-            model.Task.Result.Dispose();
+            _model.Task.Result.Dispose();
         }
     }
 }

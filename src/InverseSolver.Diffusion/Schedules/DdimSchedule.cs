@@ -40,7 +40,7 @@ public readonly record struct DdimStep(int Step, int Index, int Timestep, double
 /// </summary>
 public sealed class DdimSchedule
 {
-    private readonly DdimStep[] steps;
+    private readonly DdimStep[] _steps;
 
     /// <summary>A schedule in the spacing of the model's scheduler, ending as that one does.</summary>
     /// <param name="model">The model.</param>
@@ -60,27 +60,27 @@ public sealed class DdimSchedule
     /// <param name="end">ᾱ where the last step arrives.</param>
     public DdimSchedule(ReadOnlySpan<double> alphasCumprod, ReadOnlySpan<int> timesteps, double end)
     {
-        steps = new DdimStep[timesteps.Length];
-        for (int i = 0; i < steps.Length; i++)
+        _steps = new DdimStep[timesteps.Length];
+        for (int i = 0; i < _steps.Length; i++)
         {
-            steps[i] = new DdimStep(steps.Length - 1 - i, i, timesteps[i], alphasCumprod[timesteps[i]], i == 0 ? end : alphasCumprod[timesteps[i - 1]]);
+            _steps[i] = new DdimStep(_steps.Length - 1 - i, i, timesteps[i], alphasCumprod[timesteps[i]], i == 0 ? end : alphasCumprod[timesteps[i - 1]]);
         }
     }
 
     /// <summary>Number of steps.</summary>
-    public int Steps => steps.Length;
+    public int Steps => _steps.Length;
 
     /// <summary>The step with an index.</summary>
-    public DdimStep this[int index] => steps[index];
+    public DdimStep this[int index] => _steps[index];
 
     /// <summary>The steps from noise to image that are left when some are done.</summary>
     /// <param name="done">Steps done.</param>
     /// <param name="downTo">Index of the last one.</param>
     public IEnumerable<DdimStep> From(int done, int downTo = 0)
     {
-        for (int i = steps.Length - 1 - done; i >= downTo; i--)
+        for (int i = _steps.Length - 1 - done; i >= downTo; i--)
         {
-            yield return steps[i];
+            yield return _steps[i];
         }
     }
 

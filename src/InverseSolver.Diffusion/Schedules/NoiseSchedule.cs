@@ -40,15 +40,15 @@ public enum TimestepSpacing
 /// <summary>The noise of each training timestep, z_t = √ᾱ_t x₀ + √(1−ᾱ_t) ε, in float64.</summary>
 public sealed class NoiseSchedule
 {
-    private readonly double[] alphasCumprod;
+    private readonly double[] _alphasCumprod;
 
-    private NoiseSchedule(double[] alphasCumprod) => this.alphasCumprod = alphasCumprod;
+    private NoiseSchedule(double[] alphasCumprod) => _alphasCumprod = alphasCumprod;
 
     /// <summary>Number of training timesteps.</summary>
-    public int TrainTimesteps => alphasCumprod.Length;
+    public int TrainTimesteps => _alphasCumprod.Length;
 
     /// <summary>ᾱ of each training timestep.</summary>
-    public ReadOnlySpan<double> AlphasCumprod => alphasCumprod;
+    public ReadOnlySpan<double> AlphasCumprod => _alphasCumprod;
 
     /// <summary>The schedule of given betas: ᾱ_t is the product of 1 − β up to t.</summary>
     /// <param name="betas">β of each timestep, in (0, 1].</param>
@@ -87,8 +87,8 @@ public sealed class NoiseSchedule
     /// <summary>Shifts and stretches √ᾱ so that the last timestep holds no signal at all.</summary>
     private NoiseSchedule RescaledToZeroSnr()
     {
-        double first = Math.Sqrt(alphasCumprod[0]), last = Math.Sqrt(alphasCumprod[^1]);
-        return new NoiseSchedule([.. alphasCumprod.Select(a => Math.Pow((Math.Sqrt(a) - last) * first / (first - last), 2))]);
+        double first = Math.Sqrt(_alphasCumprod[0]), last = Math.Sqrt(_alphasCumprod[^1]);
+        return new NoiseSchedule([.. _alphasCumprod.Select(a => Math.Pow((Math.Sqrt(a) - last) * first / (first - last), 2))]);
     }
 
     internal static double[] Betas(string kind, double start, double end, int steps)

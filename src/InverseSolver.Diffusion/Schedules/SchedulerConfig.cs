@@ -6,14 +6,14 @@ namespace InverseSolver.Diffusion.Schedules;
 public sealed class SchedulerConfig
 {
     // Samplers of the same noise schedules. Sampling here is always DDIM.
-    private static readonly string[] _otherSamplers =
+    private static readonly string[] OtherSamplers =
     [
         "DEISMultistepScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "EulerAncestralDiscreteScheduler", "EulerDiscreteScheduler",
         "HeunDiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "LMSDiscreteScheduler", "UniPCMultistepScheduler",
     ];
 
     // Options of diffusers' samplers: configs keep them whatever class they were saved by last, and the solvers sample in their own way.
-    private static readonly string[] _howToSample =
+    private static readonly string[] HowToSample =
     [
         "algorithm_type", "correct_steps", "disable_corrector", "eta", "euler_at_final", "final_sigmas_type", "flow_shift", "interpolation_type",
         "lambda_min_clipped", "lower_order_final", "noise_sampler_seed", "original_inference_steps", "predict_x0", "rho", "sampling_eps",
@@ -64,8 +64,8 @@ public sealed class SchedulerConfig
         }
 
         // An option of the first versions that chose the array library.
-        config.Ignore([.. _howToSample, "tensor_format"]);
-        if (!_otherSamplers.Contains(config.ClassName))
+        config.Ignore([.. HowToSample, "tensor_format"]);
+        if (!OtherSamplers.Contains(config.ClassName))
         {
             config.Finish();
         }
@@ -95,10 +95,10 @@ public sealed class SchedulerConfig
     public static SchedulerConfig Read(string path)
     {
         NetworkConfig config = NetworkConfig.Read(path, Path.GetFileName(path));
-        return config.ClassName is "DDIMScheduler" or "DDPMScheduler" or "PNDMScheduler" || _otherSamplers.Contains(config.ClassName)
+        return config.ClassName is "DDIMScheduler" or "DDPMScheduler" or "PNDMScheduler" || OtherSamplers.Contains(config.ClassName)
             ? new SchedulerConfig(config)
             : throw new InvalidModelException(
                 $"{config.Name}: the class {InvalidModelException.Quote(config.ClassName)} is not known; here it must be DDIMScheduler, DDPMScheduler, " +
-                $"PNDMScheduler or one of {string.Join(", ", _otherSamplers)}.");
+                $"PNDMScheduler or one of {string.Join(", ", OtherSamplers)}.");
     }
 }

@@ -6,12 +6,12 @@ namespace InverseSolver.Diffusion.Weights;
 internal sealed class NetworkConfig
 {
     private const int MaxListLength = 64;
-    private readonly JsonElement root;
-    private readonly HashSet<string> known = new(StringComparer.Ordinal);
+    private readonly JsonElement _root;
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
 
     private NetworkConfig(JsonElement root, string name)
     {
-        this.root = root;
+        _root = root;
         Name = name;
         ClassName = Text("_class_name", null) ?? throw new InvalidModelException($"{name} has no _class_name.");
     }
@@ -32,10 +32,10 @@ internal sealed class NetworkConfig
     /// <summary>Refuses any option that was not asked for.</summary>
     internal void Finish()
     {
-        foreach (JsonProperty property in root.EnumerateObject())
+        foreach (JsonProperty property in _root.EnumerateObject())
         {
             string name = StrictJson.NameOf(property, Name);
-            if (!name.StartsWith('_') && !known.Contains(name) && property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
+            if (!name.StartsWith('_') && !_known.Contains(name) && property.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
             {
                 throw Error(name, $"is unknown for {ClassName}");
             }
@@ -43,10 +43,10 @@ internal sealed class NetworkConfig
     }
 
     /// <summary>Takes note of options that change nothing here.</summary>
-    internal void Ignore(params string[] names) => known.UnionWith(names);
+    internal void Ignore(params string[] names) => _known.UnionWith(names);
 
     /// <summary>True where an option is present and null, which differs from an absent one.</summary>
-    internal bool IsNull(string name) => root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
+    internal bool IsNull(string name) => _root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Null;
 
     /// <summary>True where an option is present and not null.</summary>
     internal bool Has(string name) => Find(name) is not null;
@@ -165,8 +165,8 @@ internal sealed class NetworkConfig
 
     private JsonElement? Find(string name)
     {
-        known.Add(name);
-        return root.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        _known.Add(name);
+        return _root.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
     }
 
     private int ToInt(JsonElement value, string name, int min, int max) =>

@@ -6,18 +6,18 @@ namespace InverseSolver.Diffusion.Weights;
 /// </summary>
 internal sealed class NetworkWeights : IDisposable
 {
-    private readonly WeightFiles files;
-    private readonly HashSet<string> unused;
-    private readonly List<Tensor> owned = [];
-    private readonly bool channelsLast;
+    private readonly WeightFiles _files;
+    private readonly HashSet<string> _unused;
+    private readonly List<Tensor> _owned = [];
+    private readonly bool _channelsLast;
 
     internal NetworkWeights(WeightFiles files, Device device, ScalarType type = ScalarType.Float32, bool channelsLast = false)
     {
-        this.files = files;
+        _files = files;
         Device = device;
         Type = type;
-        this.channelsLast = channelsLast;
-        unused = new HashSet<string>(files.Tensors.Keys, StringComparer.Ordinal);
+        _channelsLast = channelsLast;
+        _unused = new HashSet<string>(files.Tensors.Keys, StringComparer.Ordinal);
     }
 
     internal Device Device { get; }
@@ -25,17 +25,17 @@ internal sealed class NetworkWeights : IDisposable
     internal ScalarType Type { get; }
 
     /// <summary>Bytes of the weights where they are.</summary>
-    internal long Bytes => owned.Sum(tensor => tensor.numel() * SafetensorsEntry.ElementBytes(tensor.dtype));
+    internal long Bytes => _owned.Sum(tensor => tensor.numel() * SafetensorsEntry.ElementBytes(tensor.dtype));
 
     internal WeightScope Root => new(this, "");
 
-    internal bool Has(string name) => files.Tensors.ContainsKey(name);
+    internal bool Has(string name) => _files.Tensors.ContainsKey(name);
 
     internal Tensor Take(string name, long[] shape)
     {
-        if (!files.Tensors.TryGetValue(name, out (SafetensorsFile File, SafetensorsEntry Entry) found))
+        if (!_files.Tensors.TryGetValue(name, out (SafetensorsFile File, SafetensorsEntry Entry) found))
         {
-            throw new InvalidModelException($"{files.Name}: tensor {InvalidModelException.Quote(name)} is missing{Prefixed(name, files.Tensors.Keys)}.");
+            throw new InvalidModelException($"{_files.Name}: tensor {InvalidModelException.Quote(name)} is missing{Prefixed(name, _files.Tensors.Keys)}.");
         }
 
         (SafetensorsFile file, SafetensorsEntry entry) = found;
@@ -54,9 +54,9 @@ internal sealed class NetworkWeights : IDisposable
         Tensor tensor = file.Read(name).to(Type, Device);
 
         // A convolution's output has the memory order of its weights, so this line decides for all feature maps.
-        tensor = (channelsLast && shape.Length == 4 ? tensor.channels_last() : tensor).DetachFromDisposeScope();
-        owned.Add(tensor);
-        unused.Remove(name);
+        tensor = (_channelsLast && shape.Length == 4 ? tensor.channels_last() : tensor).DetachFromDisposeScope();
+        _owned.Add(tensor);
+        _unused.Remove(name);
         return tensor;
     }
 
@@ -72,31 +72,31 @@ internal sealed class NetworkWeights : IDisposable
     /// <summary>Keeps a tensor that was made rather than read, with the weights.</summary>
     internal Tensor Own(Tensor tensor)
     {
-        owned.Add(tensor.DetachFromDisposeScope());
+        _owned.Add(tensor.DetachFromDisposeScope());
         return tensor;
     }
 
     /// <summary>Takes note of a tensor that is stored but not needed.</summary>
-    internal void Ignore(string name) => unused.Remove(name);
+    internal void Ignore(string name) => _unused.Remove(name);
 
     /// <summary>Refuses unused tensors.</summary>
     internal void Finish()
     {
-        if (unused.Count > 0)
+        if (_unused.Count > 0)
         {
             throw new InvalidModelException(
-                $"{files.Name}: tensor {InvalidModelException.Quote(unused.Min(StringComparer.Ordinal)!)} has no place in the "
-                    + $"network that the config describes ({unused.Count} such).");
+                $"{_files.Name}: tensor {InvalidModelException.Quote(_unused.Min(StringComparer.Ordinal)!)} has no place in the "
+                    + $"network that the config describes ({_unused.Count} such).");
         }
     }
 
     public void Dispose()
     {
-        foreach (Tensor tensor in owned)
+        foreach (Tensor tensor in _owned)
         {
             tensor.Dispose();
         }
 
-        owned.Clear();
+        _owned.Clear();
     }
 }

@@ -11,18 +11,18 @@ namespace InverseSolver.Diffusion.Weights;
 /// </summary>
 public sealed class SafetensorsFile : IDisposable
 {
-    private readonly Dictionary<string, SafetensorsEntry> entries;
-    private readonly SafeFileHandle file;
-    private readonly FileStamp stamp;
-    private readonly long dataStart;
+    private readonly Dictionary<string, SafetensorsEntry> _entries;
+    private readonly SafeFileHandle _file;
+    private readonly FileStamp _stamp;
+    private readonly long _dataStart;
 
     private SafetensorsFile(string name, Dictionary<string, SafetensorsEntry> entries, SafeFileHandle file, FileStamp stamp, long dataStart, string? sha256)
     {
         Name = name;
-        this.entries = entries;
-        this.file = file;
-        this.stamp = stamp;
-        this.dataStart = dataStart;
+        _entries = entries;
+        _file = file;
+        _stamp = stamp;
+        _dataStart = dataStart;
         Sha256 = sha256;
     }
 
@@ -33,10 +33,10 @@ public sealed class SafetensorsFile : IDisposable
     public string? Sha256 { get; }
 
     /// <summary>Every tensor in it, by name.</summary>
-    public IReadOnlyDictionary<string, SafetensorsEntry> Entries => entries;
+    public IReadOnlyDictionary<string, SafetensorsEntry> Entries => _entries;
 
     /// <summary>The first byte after the header, where offsets count from.</summary>
-    internal long DataStart => dataStart;
+    internal long DataStart => _dataStart;
 
     /// <summary>Opens and checks a file.</summary>
     /// <param name="path">Its path.</param>
@@ -100,14 +100,14 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="destination">At least <see cref="SafetensorsEntry.Length"/> bytes.</param>
     public void CopyBytes(SafetensorsEntry entry, Span<byte> destination)
     {
-        Fill(file, destination[..(int)entry.Length], dataStart + entry.Begin, Name);
+        Fill(_file, destination[..(int)entry.Length], _dataStart + entry.Begin, Name);
     }
 
     /// <summary>Refuses a file that was written to after it was opened: its content is not that of its hash.</summary>
     /// <exception cref="InvalidModelException">It was.</exception>
     internal void CheckUnchanged()
     {
-        if (ModelFile.StampOf(file) != stamp)
+        if (ModelFile.StampOf(_file) != _stamp)
         {
             throw new InvalidModelException($"{Name} changed while it was read.");
         }
@@ -120,7 +120,7 @@ public sealed class SafetensorsFile : IDisposable
     public Tensor Read(string name)
     {
         string who = $"{Name}: tensor {InvalidModelException.Quote(name)}";
-        if (!entries.TryGetValue(name, out SafetensorsEntry? entry))
+        if (!_entries.TryGetValue(name, out SafetensorsEntry? entry))
         {
             throw new InvalidModelException($"{who} is missing.");
         }
@@ -160,7 +160,7 @@ public sealed class SafetensorsFile : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        file.Dispose();
+        _file.Dispose();
     }
 
     private static void Fill(SafeFileHandle file, Span<byte> bytes, long offset, string name)

@@ -12,19 +12,19 @@ internal sealed class WeightFiles : IDisposable
     private const string Stem = "diffusion_pytorch_model";
     private const int MaxShards = 1000;
 
-    private readonly Dictionary<string, (SafetensorsFile File, SafetensorsEntry Entry)> tensors = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> hashes = new(StringComparer.Ordinal);
-    private readonly List<SafetensorsFile> files = [];
+    private readonly Dictionary<string, (SafetensorsFile File, SafetensorsEntry Entry)> _tensors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _hashes = new(StringComparer.Ordinal);
+    private readonly List<SafetensorsFile> _files = [];
 
     private WeightFiles(string name) => Name = name;
 
     /// <summary>The weights' file, or the index where there are shards.</summary>
     internal string Name { get; }
 
-    internal IReadOnlyDictionary<string, (SafetensorsFile File, SafetensorsEntry Entry)> Tensors => tensors;
+    internal IReadOnlyDictionary<string, (SafetensorsFile File, SafetensorsEntry Entry)> Tensors => _tensors;
 
     /// <summary>SHA-256 of every file that was read, by its name in the network's folder.</summary>
-    internal IReadOnlyDictionary<string, string> Hashes => hashes;
+    internal IReadOnlyDictionary<string, string> Hashes => _hashes;
 
     /// <summary>The names of the files that <see cref="Open"/> reads. Of shards only the index is looked at.</summary>
     /// <param name="folder">The network's folder.</param>
@@ -65,11 +65,11 @@ internal sealed class WeightFiles : IDisposable
     }
 
     /// <summary>Refuses files that were written to since they were opened.</summary>
-    internal void CheckUnchanged() => files.ForEach(file => file.CheckUnchanged());
+    internal void CheckUnchanged() => _files.ForEach(file => file.CheckUnchanged());
 
     public void Dispose()
     {
-        foreach (SafetensorsFile file in files)
+        foreach (SafetensorsFile file in _files)
         {
             file.Dispose();
         }
@@ -90,13 +90,13 @@ internal sealed class WeightFiles : IDisposable
     private SafetensorsFile OpenFile(string folder, string name)
     {
         SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, name), hash: true);
-        files.Add(file);
-        hashes[name] = file.Sha256!;
+        _files.Add(file);
+        _hashes[name] = file.Sha256!;
         foreach (SafetensorsEntry entry in file.Entries.Values)
         {
-            if (!tensors.TryAdd(entry.Name, (file, entry)))
+            if (!_tensors.TryAdd(entry.Name, (file, entry)))
             {
-                throw new InvalidModelException($"Tensor {InvalidModelException.Quote(entry.Name)} is both in {tensors[entry.Name].File.Name} and in {name}.");
+                throw new InvalidModelException($"Tensor {InvalidModelException.Quote(entry.Name)} is both in {_tensors[entry.Name].File.Name} and in {name}.");
             }
         }
 
@@ -105,7 +105,7 @@ internal sealed class WeightFiles : IDisposable
 
     private void OpenShards(string folder, Index index)
     {
-        hashes[index.Name] = index.Sha256;
+        _hashes[index.Name] = index.Sha256;
         foreach (string shard in index.Shards)
         {
             foreach (string tensor in OpenFile(folder, shard).Entries.Keys)
@@ -119,7 +119,7 @@ internal sealed class WeightFiles : IDisposable
             }
         }
 
-        if (index.Map.FirstOrDefault(pair => !tensors.ContainsKey(pair.Key)) is { Key: { } lost, Value: var where })
+        if (index.Map.FirstOrDefault(pair => !_tensors.ContainsKey(pair.Key)) is { Key: { } lost, Value: var where })
         {
             throw new InvalidModelException(
                 $"{index.Name} assigns the tensor {InvalidModelException.Quote(lost)} to {where}, which has none of that name.");

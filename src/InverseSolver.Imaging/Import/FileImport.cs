@@ -11,7 +11,7 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
     // Rounding to steps of 1/255 spreads evenly over one step.
     private static readonly double EightBit = 1.0 / 255 / Math.Sqrt(12);
 
-    private readonly long maxElements = Math.Max(3 * maxPixels, reader.Limits.Elements);
+    private readonly long _maxElements = Math.Max(3 * maxPixels, reader.Limits.Elements);
 
     /// <summary>Bytes of the files of a series, at most.</summary>
     public long MaxSeriesBytes => DicomStack.MaxBytes(reader.Limits);
@@ -44,10 +44,10 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
         }
         if (header is not null)
         {
-            return trajectory is null ? BartImport.Import(header, file, kind, maxElements) : BartImport.Import(header, file, kind, maxElements, trajectory);
+            return trajectory is null ? BartImport.Import(header, file, kind, _maxElements) : BartImport.Import(header, file, kind, _maxElements, trajectory);
         }
         if (Npz.IsZip(file)) return DicomArchive.IsArchive(file) ? ReadSeries(kind, DicomArchive.Files(file, MaxSeriesBytes)) : ReadNpz(file);
-        if (Nifti.IsNifti(file)) return NiftiImport.Import(file, kind, maxElements);
+        if (Nifti.IsNifti(file)) return NiftiImport.Import(file, kind, _maxElements);
         if (DicomFile.IsDicom(file)) return DicomImport.Import(reader, file, kind);
         ImportedFile array = Read("measurement", file);
         return new ImportedMeasurement(new Dictionary<string, ImportedFile> { ["measurement"] = array }, OfArray(array.Array, "array"));
@@ -72,7 +72,7 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
     {
         bool flat = name is "mask" or "psf" or "phase";
         RawMriFile.RefuseMatlab(file);
-        if (Npy.IsNpy(file)) return new ImportedFile(Checked(Npy.Read(file, maxElements), name), 0);
+        if (Npy.IsNpy(file)) return new ImportedFile(Checked(Npy.Read(file, _maxElements), name), 0);
         if (DicomFile.IsDicom(file))
         {
             return name is not "truth" ? throw new InvalidMeasurementException("A DICOM image can only be the measurement, the truth or the reference.")
@@ -83,8 +83,8 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
         if (Nifti.IsNifti(file))
         {
             return name is not "truth" ? throw new InvalidMeasurementException("A NIfTI volume can only be the measurement, the truth or the reference.")
-                : origin is { Format: "dicom" or "nifti" } ? NiftiImport.Import(file, origin, maxElements)
-                : NiftiImport.Import(file, MeasurementKind.Image, maxElements).Files["measurement"];
+                : origin is { Format: "dicom" or "nifti" } ? NiftiImport.Import(file, origin, _maxElements)
+                : NiftiImport.Import(file, MeasurementKind.Image, _maxElements).Files["measurement"];
         }
 
         if (RawMriFile.IsHdf5(file) || Npz.IsZip(file))
@@ -104,7 +104,7 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
             string name = entry is "kspace" ? "measurement" : entry;
             if (name != "measurement" && !Names.Contains(name))
                 throw new InvalidMeasurementException($"The .npz file has an array of another name than measurement (or kspace), {string.Join(", ", Names)}.");
-            if (!files.TryAdd(name, new ImportedFile(Checked(Npz.Read(file, entry, maxElements), name), 0)))
+            if (!files.TryAdd(name, new ImportedFile(Checked(Npz.Read(file, entry, _maxElements), name), 0)))
                 throw new InvalidMeasurementException(
                     "The .npz file has both an array 'measurement' and an array 'kspace', which mean the same: leave one out.");
         }

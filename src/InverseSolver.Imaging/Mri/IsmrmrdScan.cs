@@ -3,7 +3,7 @@ namespace InverseSolver.Imaging;
 /// <summary>The acquisitions of an ISMRMRD file, sorted by purpose.</summary>
 internal sealed class IsmrmrdScan
 {
-    private static readonly (AcquisitionFlags Flags, string Name)[] _leftOut =
+    private static readonly (AcquisitionFlags Flags, string Name)[] LeftOut =
     [
         (AcquisitionFlags.Navigation, "navigator"),
         (AcquisitionFlags.PhaseCorrection, "phase-correction"),
@@ -18,7 +18,7 @@ internal sealed class IsmrmrdScan
         Header = header;
         Samples = samples;
         Noise = [.. all.Where(a => a.Has(AcquisitionFlags.NoiseMeasurement))];
-        foreach ((AcquisitionFlags flags, string name) in _leftOut)
+        foreach ((AcquisitionFlags flags, string name) in LeftOut)
         {
             int count = all.RemoveAll(a => a.Has(flags));
             if (count > 0) Routine.Add($"{count} {name} acquisitions left out.");

@@ -30,7 +30,7 @@ public sealed record JobCircumstances(string Program, DateTimeOffset Created, Da
 /// <summary>The artefact <c>report.json</c>: what was found, and all that is needed to find it again.</summary>
 public sealed record JobReport
 {
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         WriteIndented = true, // people read it
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
@@ -187,7 +187,7 @@ public sealed record JobReport
     }
 
     /// <summary>The file <c>report.json</c>.</summary>
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, _json);
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
 }
 
 /// <summary>The model that was used.</summary>

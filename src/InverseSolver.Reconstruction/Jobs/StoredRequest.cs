@@ -72,7 +72,7 @@ public sealed record StoredRequest
 /// <param name="Parameters">All parameters.</param>
 public sealed record ResolvedSolver(string Type, string Preset, JsonObject Parameters)
 {
-    private SolverParameters? typed;
+    private SolverParameters? _typed;
 
     /// <summary>Resolves a solver as a caller names it.</summary>
     /// <param name="problem">The problem to be solved.</param>
@@ -93,10 +93,10 @@ public sealed record ResolvedSolver(string Type, string Preset, JsonObject Param
         names.Count == 0 ? null : [.. Baseline.Resolve(names).Select(one => Of(one.Solver, Baseline.Preset, one.Parameters))];
 
     private static ResolvedSolver Of(string type, string preset, SolverParameters parameters) =>
-        new(type, preset, SolverCatalog.ToJson(parameters)) { typed = parameters };
+        new(type, preset, SolverCatalog.ToJson(parameters)) { _typed = parameters };
 
     /// <summary>The parameters as the solver takes them; read from <see cref="Parameters"/> where the request comes from a store.</summary>
-    public SolverParameters ToParameters() => typed ??= SolverCatalog.Resolve(Type, Preset, Parameters.DeepClone().AsObject());
+    public SolverParameters ToParameters() => _typed ??= SolverCatalog.Resolve(Type, Preset, Parameters.DeepClone().AsObject());
 }
 
 /// <summary>

@@ -7,11 +7,11 @@ internal sealed class CartesianSampling : KSpaceSampling
 {
     private static readonly long[] Plane = [-2, -1];
 
-    private readonly Tensor mask;       // (rows, columns), frequency 0 in the middle
-    private readonly Tensor measured;   // the same as bool
-    private readonly Tensor density;    // frequency 0 first
-    private readonly Tensor zero;
-    private readonly bool lines;        // whether whole columns are measured, or nothing of them
+    private readonly Tensor _mask;       // (rows, columns), frequency 0 in the middle
+    private readonly Tensor _measured;   // the same as bool
+    private readonly Tensor _density;    // frequency 0 first
+    private readonly Tensor _zero;
+    private readonly bool _lines;        // whether whole columns are measured, or nothing of them
 
     /// <summary>Describes a sampling.</summary>
     /// <param name="rows">Rows.</param>
@@ -23,12 +23,12 @@ internal sealed class CartesianSampling : KSpaceSampling
         (Range, Samples) = ([rows, columns], mask.LongCount(m => m));
         NetAcceleration = mask.LongLength / (double)Samples;
         Mask = new ArrayData([(int)rows, (int)columns], Array.ConvertAll(mask, m => m ? 1f : 0f));
-        lines = Enumerable.Range(0, mask.Length).All(i => mask[i] == mask[i % (int)columns]);
+        _lines = Enumerable.Range(0, mask.Length).All(i => mask[i] == mask[i % (int)columns]);
         using var scope = torch.NewDisposeScope();
-        this.mask = torch.copy_of(Array.ConvertAll(mask, m => m ? 1f : 0f), [rows, columns]).to(device).DetachFromDisposeScope();
-        measured = this.mask.gt(0.5).DetachFromDisposeScope();
-        density = torch.fft.ifftshift(this.mask, Plane).contiguous().DetachFromDisposeScope();
-        zero = torch.zeros([1], ScalarType.ComplexFloat32, device).DetachFromDisposeScope();
+        _mask = torch.copy_of(Array.ConvertAll(mask, m => m ? 1f : 0f), [rows, columns]).to(device).DetachFromDisposeScope();
+        _measured = _mask.gt(0.5).DetachFromDisposeScope();
+        _density = torch.fft.ifftshift(_mask, Plane).contiguous().DetachFromDisposeScope();
+        _zero = torch.zeros([1], ScalarType.ComplexFloat32, device).DetachFromDisposeScope();
     }
 
     /// <summary>1 where measured, (rows, columns), frequency 0 in the middle.</summary>
@@ -41,25 +41,25 @@ internal sealed class CartesianSampling : KSpaceSampling
     public override long Samples { get; }
 
     /// <inheritdoc/>
-    public override Tensor Density => density;
+    public override Tensor Density => _density;
 
     /// <inheritdoc/>
     public override double NetAcceleration { get; }
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor images) => Fourier.Centred(images) * mask;
+    public override Tensor Forward(Tensor images) => Fourier.Centred(images) * _mask;
 
     /// <inheritdoc/>
-    public override Tensor Adjoint(Tensor samples) => Fourier.CentredInverse(samples * mask);
+    public override Tensor Adjoint(Tensor samples) => Fourier.CentredInverse(samples * _mask);
 
     /// <inheritdoc/>
     /// <remarks>Shifts of the image only turn phases in k-space, which the mask leaves alone: none is needed. Along whole lines transform and inverse cancel.</remarks>
-    public override Tensor Normal(Tensor images) => lines
-        ? torch.fft.ifft(torch.fft.fft_(images, dim: -1) * density.select(0, 0), dim: -1)
-        : torch.fft.ifft2(torch.fft.fft2(images) * density);
+    public override Tensor Normal(Tensor images) => _lines
+        ? torch.fft.ifft(torch.fft.fft_(images, dim: -1) * _density.select(0, 0), dim: -1)
+        : torch.fft.ifft2(torch.fft.fft2(images) * _density);
 
     /// <inheritdoc/>
-    public override Tensor Measured(Tensor samples) => torch.where(measured, samples, zero);
+    public override Tensor Measured(Tensor samples) => torch.where(_measured, samples, _zero);
 
     /// <inheritdoc/>
     public override Tensor Direct(Tensor samples) => Adjoint(samples);
@@ -67,9 +67,9 @@ internal sealed class CartesianSampling : KSpaceSampling
     /// <inheritdoc/>
     public override void Dispose()
     {
-        mask.Dispose();
-        measured.Dispose();
-        density.Dispose();
-        zero.Dispose();
+        _mask.Dispose();
+        _measured.Dispose();
+        _density.Dispose();
+        _zero.Dispose();
     }
 }

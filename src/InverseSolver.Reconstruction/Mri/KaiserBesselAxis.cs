@@ -8,16 +8,16 @@ namespace InverseSolver.Reconstruction.Mri;
 /// </summary>
 internal sealed class KaiserBesselAxis
 {
-    private readonly long size;
-    private readonly double beta;
+    private readonly long _size;
+    private readonly double _beta;
 
     private KaiserBesselAxis(long size, int width, Func<double, double> shape)
     {
-        this.size = size;
+        _size = size;
         // Even, so that a centred image needs no shift but a sign.
         Grid = 2 * Fourier.FastSize(size);
         Width = width;
-        beta = shape((double)Grid / size);
+        _beta = shape((double)Grid / size);
     }
 
     /// <summary>W, cells that a sample touches.</summary>
@@ -27,7 +27,7 @@ internal sealed class KaiserBesselAxis
     public long Grid { get; }
 
     /// <summary>Where pixel 0 lies in the grid: pixel n/2 at G/2.</summary>
-    public long Offset => (Grid / 2) - (size / 2);
+    public long Offset => (Grid / 2) - (_size / 2);
 
     /// <summary>∫φ, the kernel's transform at 0.</summary>
     public double Integral => Transform(0);
@@ -60,30 +60,30 @@ internal sealed class KaiserBesselAxis
     /// <param name="weights">φ, with (−1)^cell, the phase of an image centred at G/2; written.</param>
     public void Taps(double frequency, Span<int> cells, Span<double> weights)
     {
-        double position = frequency * Grid / size;
+        double position = frequency * Grid / _size;
         long first = (long)Math.Ceiling(position - (Width / 2.0));
         for (int i = 0; i < Width; i++)
         {
             long cell = (((first + i) % Grid) + Grid) % Grid;
             double u = 2 * (first + i - position) / Width;
             cells[i] = (int)cell;
-            weights[i] = Bessel(beta * Math.Sqrt(Math.Max(0, 1 - (u * u)))) / Bessel(beta) * (cell % 2 == 0 ? 1 : -1);
+            weights[i] = Bessel(_beta * Math.Sqrt(Math.Max(0, 1 - (u * u)))) / Bessel(_beta) * (cell % 2 == 0 ? 1 : -1);
         }
     }
 
     /// <summary>One over the kernel's transform at each pixel, times 1/√n.</summary>
     public double[] Deapodisation()
     {
-        var factors = new double[size];
-        for (long i = 0; i < size; i++) factors[i] = 1 / (Transform((double)(i - (size / 2)) / Grid) * Math.Sqrt(size));
+        var factors = new double[_size];
+        for (long i = 0; i < _size; i++) factors[i] = 1 / (Transform((double)(i - (_size / 2)) / Grid) * Math.Sqrt(_size));
         return factors;
     }
 
     // Φ(x) = W sinh(s) / (s I₀(β)), s = √(β² − (πWx)²); |x| ≤ 1/4 keeps s real. Beatty et al., eq. 4.
     private double Transform(double x)
     {
-        double angle = Math.PI * Width * x, s = Math.Sqrt((beta * beta) - (angle * angle));
-        return Width * Math.Sinh(s) / (s * Bessel(beta));
+        double angle = Math.PI * Width * x, s = Math.Sqrt((_beta * _beta) - (angle * angle));
+        return Width * Math.Sinh(s) / (s * Bessel(_beta));
     }
 
     // I₀ by its power series, all of whose terms are positive.

@@ -19,10 +19,10 @@ public sealed class Nufft : IDisposable
     // A trajectory computed in float32 may miss the edge by its rounding.
     private const double EdgeTolerance = 1e-4;
 
-    private readonly List<Tensor> owned = [];
-    private readonly KaiserBesselAxis row, column;
-    private readonly SparseMatrix interpolation;    // (samples, grid rows · grid columns)
-    private readonly Tensor deapodisation;          // (rows, columns, 1)
+    private readonly List<Tensor> _owned = [];
+    private readonly KaiserBesselAxis _row, _column;
+    private readonly SparseMatrix _interpolation;    // (samples, grid rows · grid columns)
+    private readonly Tensor _deapodisation;          // (rows, columns, 1)
 
     /// <summary>Plans transforms.</summary>
     /// <param name="rows">Rows of the image, along the readout.</param>
@@ -34,13 +34,13 @@ public sealed class Nufft : IDisposable
     {
         Check(rows, columns, trajectory);
         (Rows, Columns, Samples) = (rows, columns, trajectory.GetLength(0));
-        row = KaiserBesselAxis.ForTransform(rows);
-        column = KaiserBesselAxis.ForTransform(columns);
+        _row = KaiserBesselAxis.ForTransform(rows);
+        _column = KaiserBesselAxis.ForTransform(columns);
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
-        interpolation = Interpolation.Matrix(row, column, trajectory, device, Own);
-        Tensor factors = torch.outer(torch.copy_of(row.Deapodisation()), torch.copy_of(column.Deapodisation()));
-        deapodisation = Own(factors.unsqueeze(2).to(ScalarType.Float32, device));
+        _interpolation = Interpolation.Matrix(_row, _column, trajectory, device, Own);
+        Tensor factors = torch.outer(torch.copy_of(_row.Deapodisation()), torch.copy_of(_column.Deapodisation()));
+        _deapodisation = Own(factors.unsqueeze(2).to(ScalarType.Float32, device));
     }
 
     /// <summary>Rows of the image.</summary>
@@ -86,10 +86,10 @@ public sealed class Nufft : IDisposable
         Require(images, Rows, Columns);
         using var scope = torch.NewDisposeScope();
         // The batch comes last: the values of one cell then lie side by side for the interpolation.
-        Tensor x = images.reshape(-1, Rows, Columns).permute(1, 2, 0) * deapodisation;
-        x = torch.fft.fft_(torch.nn.functional.pad(x, [0, 0, .. Margins(column, Columns)]), dim: 1);
-        x = torch.fft.fft_(torch.nn.functional.pad(x, [0, 0, 0, 0, .. Margins(row, Rows)]), dim: 0);
-        Tensor values = interpolation.Apply(Pairs(x, row.Grid * column.Grid));
+        Tensor x = images.reshape(-1, Rows, Columns).permute(1, 2, 0) * _deapodisation;
+        x = torch.fft.fft_(torch.nn.functional.pad(x, [0, 0, .. Margins(_column, Columns)]), dim: 1);
+        x = torch.fft.fft_(torch.nn.functional.pad(x, [0, 0, 0, 0, .. Margins(_row, Rows)]), dim: 0);
+        Tensor values = _interpolation.Apply(Pairs(x, _row.Grid * _column.Grid));
         return Complex(values, Samples, -1).transpose(0, 1).contiguous().reshape([.. images.shape[..^2], Samples]).MoveToOuterDisposeScope();
     }
 
@@ -102,18 +102,18 @@ public sealed class Nufft : IDisposable
         Require(samples, Samples);
         using var scope = torch.NewDisposeScope();
         Tensor y = weights is null ? samples.resolve_conj() : samples * weights;
-        Tensor values = interpolation.Transposed(Pairs(y.reshape(-1, Samples).transpose(0, 1).contiguous(), Samples));
-        Tensor x = Complex(values, row.Grid, column.Grid, -1);
-        x = torch.fft.ifft(x, dim: 0, norm: FFTNormType.Forward).narrow(0, row.Offset, Rows);
-        x = torch.fft.ifft(x, dim: 1, norm: FFTNormType.Forward).narrow(1, column.Offset, Columns) * deapodisation;
+        Tensor values = _interpolation.Transposed(Pairs(y.reshape(-1, Samples).transpose(0, 1).contiguous(), Samples));
+        Tensor x = Complex(values, _row.Grid, _column.Grid, -1);
+        x = torch.fft.ifft(x, dim: 0, norm: FFTNormType.Forward).narrow(0, _row.Offset, Rows);
+        x = torch.fft.ifft(x, dim: 1, norm: FFTNormType.Forward).narrow(1, _column.Offset, Columns) * _deapodisation;
         return x.permute(2, 0, 1).contiguous().reshape([.. samples.shape[..^1], Rows, Columns]).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (Tensor tensor in owned) tensor.Dispose();
-        owned.Clear();
+        foreach (Tensor tensor in _owned) tensor.Dispose();
+        _owned.Clear();
     }
 
     /// <summary>Refuses anything but complex float32 with these last dimensions.</summary>
@@ -136,7 +136,7 @@ public sealed class Nufft : IDisposable
 
     private Tensor Own(Tensor constant)
     {
-        owned.Add(constant.DetachFromDisposeScope());
+        _owned.Add(constant.DetachFromDisposeScope());
         return constant;
     }
 }

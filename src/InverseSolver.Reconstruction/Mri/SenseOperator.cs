@@ -10,9 +10,9 @@ namespace InverseSolver.Reconstruction.Mri;
 /// <remarks>Frame i of a batch has the maps of frame i; maps of one frame are those of all items.</remarks>
 public sealed class SenseOperator : LinearOperator
 {
-    private readonly KSpaceSampling sampling;
-    private readonly bool owns;
-    private readonly Tensor conjugate;
+    private readonly KSpaceSampling _sampling;
+    private readonly bool _owns;
+    private readonly Tensor _conjugate;
 
     /// <summary>Describes a scan.</summary>
     /// <param name="sampling">M F.</param>
@@ -22,9 +22,9 @@ public sealed class SenseOperator : LinearOperator
     internal SenseOperator(KSpaceSampling sampling, Tensor maps, Tensor? phase, bool owns)
         : base("parallelMri", [phase is null ? 2 * maps.size(1) : 1, maps.size(3), maps.size(4)], [maps.size(2), .. sampling.Range], 2 * sampling.Samples * maps.size(2), isComplexRange: true)
     {
-        (this.sampling, this.owns) = (sampling, owns);
+        (_sampling, _owns) = (sampling, owns);
         Maps = Own(maps.alias());
-        conjugate = Own(maps.conj().resolve_conj());
+        _conjugate = Own(maps.conj().resolve_conj());
         Phase = phase is null ? null : Own(phase.alias());
     }
 
@@ -42,7 +42,7 @@ public sealed class SenseOperator : LinearOperator
     internal Tensor? Phase { get; }
 
     /// <summary>M F.</summary>
-    internal KSpaceSampling Sampling => sampling;
+    internal KSpaceSampling Sampling => _sampling;
 
     /// <summary>Sets of maps.</summary>
     internal long Sets => Maps.size(1);
@@ -54,11 +54,11 @@ public sealed class SenseOperator : LinearOperator
     {
         using var scope = torch.NewDisposeScope();
         Tensor index = torch.copy_of(frames, frames.LongLength).to(Maps.device);
-        return new SenseOperator(sampling, Maps.index_select(0, index), Phase?.index_select(0, index), owns: false);
+        return new SenseOperator(_sampling, Maps.index_select(0, index), Phase?.index_select(0, index), owns: false);
     }
 
     /// <summary>The same scan of a complex image; it shares the sampling with this operator, which must outlive it.</summary>
-    internal SenseOperator WithoutPhase() => new(sampling, Maps, null, owns: false);
+    internal SenseOperator WithoutPhase() => new(_sampling, Maps, null, owns: false);
 
     /// <summary>1 where some coil sees something, else 0: (frames, 1, rows, columns).</summary>
     internal Tensor Support() => Maps.select(1, 0).abs().sum([1], keepdim: true).gt(0).to(ScalarType.Float32);
@@ -75,13 +75,13 @@ public sealed class SenseOperator : LinearOperator
 
     /// <summary>y of complex images.</summary>
     /// <param name="images">(N, sets or 1, rows, columns).</param>
-    internal Tensor ApplyComplex(Tensor images) => sampling.Forward(Coils(images));
+    internal Tensor ApplyComplex(Tensor images) => _sampling.Forward(Coils(images));
 
     /// <summary>The adjoint of <see cref="ApplyComplex"/>.</summary>
-    internal Tensor AdjointComplex(Tensor y, long sets) => Combined(sampling.Adjoint(y), sets);
+    internal Tensor AdjointComplex(Tensor y, long sets) => Combined(_sampling.Adjoint(y), sets);
 
     /// <summary>AᴴA of complex images.</summary>
-    internal Tensor NormalComplex(Tensor images) => Combined(sampling.Normal(Coils(images)), images.size(1));
+    internal Tensor NormalComplex(Tensor images) => Combined(_sampling.Normal(Coils(images)), images.size(1));
 
     /// <summary>AᵀA x.</summary>
     /// <param name="x">(N, channels, rows, columns).</param>
@@ -96,7 +96,7 @@ public sealed class SenseOperator : LinearOperator
         using var scope = torch.NewDisposeScope();
         Tensor spectra = torch.fft.fft2(Maps.select(1, 0), norm: FFTNormType.Ortho).abs().square().sum([1], keepdim: true);
         // Σ_q M(q) |Ŝ(q − k)|² / n, a correlation.
-        Tensor product = torch.fft.fft2(sampling.Density) * torch.fft.fft2(spectra).conj();
+        Tensor product = torch.fft.fft2(_sampling.Density) * torch.fft.fft2(spectra).conj();
         return (torch.fft.ifft2(product).real / (Maps.size(3) * Maps.size(4))).clamp(min: 0).MoveToOuterDisposeScope();
     }
 
@@ -110,14 +110,14 @@ public sealed class SenseOperator : LinearOperator
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => SenseProx.Prox(this, x0, y, rho);
 
     /// <inheritdoc/>
-    protected override Tensor MeasuredCore(Tensor y) => sampling.Measured(y);
+    protected override Tensor MeasuredCore(Tensor y) => _sampling.Measured(y);
 
-    private protected override Tensor DirectCore(Tensor y) => FromComplex(Combined(sampling.Direct(y), Phase is null ? Sets : 1));
+    private protected override Tensor DirectCore(Tensor y) => FromComplex(Combined(_sampling.Direct(y), Phase is null ? Sets : 1));
 
     /// <inheritdoc/>
     protected override void DisposeCore()
     {
-        if (owns) sampling.Dispose();
+        if (_owns) _sampling.Dispose();
     }
 
     // (N, sets, rows, columns) to (N, coils, rows, columns).
@@ -126,6 +126,6 @@ public sealed class SenseOperator : LinearOperator
         : (Maps * images.unsqueeze(2)).sum([1]);
 
     private Tensor Combined(Tensor coils, long sets) => sets == 1
-        ? (conjugate.select(1, 0) * coils).sum([1], keepdim: true)
-        : (conjugate * coils.unsqueeze(1)).sum([2]);
+        ? (_conjugate.select(1, 0) * coils).sum([1], keepdim: true)
+        : (_conjugate * coils.unsqueeze(1)).sum([2]);
 }

@@ -8,8 +8,8 @@ namespace InverseSolver.Reconstruction.Mri;
 /// </summary>
 public sealed class ToeplitzNormal : IDisposable
 {
-    private readonly long rows, columns;
-    private readonly Tensor transfer;   // (P rows, P columns), real because q[−m] is q[m] conjugated
+    private readonly long _rows, _columns;
+    private readonly Tensor _transfer;   // (P rows, P columns), real because q[−m] is q[m] conjugated
 
     /// <summary>Plans the product.</summary>
     /// <param name="rows">Rows of the image.</param>
@@ -21,7 +21,7 @@ public sealed class ToeplitzNormal : IDisposable
     public ToeplitzNormal(long rows, long columns, double[,] trajectory, Tensor? weights, Device device)
     {
         Nufft.Check(rows, columns, trajectory);
-        (this.rows, this.columns) = (rows, columns);
+        (_rows, _columns) = (rows, columns);
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         // The adjoint on an image of twice the size, where the same frequencies are twice as many cycles per field of view.
@@ -33,7 +33,7 @@ public sealed class ToeplitzNormal : IDisposable
         // Differences of pixels go from 1 − n to n − 1.
         q = q.narrow(0, 1, (2 * rows) - 1).narrow(1, 1, (2 * columns) - 1);
         q = Padded(Padded(q, 1, 2 * Fourier.FastSize(columns)), 0, 2 * Fourier.FastSize(rows)).roll([1 - rows, 1 - columns], [0, 1]);
-        transfer = torch.fft.fft2(q).real.contiguous().DetachFromDisposeScope();
+        _transfer = torch.fft.fft2(q).real.contiguous().DetachFromDisposeScope();
     }
 
     /// <summary>AᴴWA x.</summary>
@@ -41,17 +41,17 @@ public sealed class ToeplitzNormal : IDisposable
     /// <returns>The same shape.</returns>
     public Tensor Apply(Tensor images)
     {
-        Nufft.Require(images, rows, columns);
+        Nufft.Require(images, _rows, _columns);
         using var scope = torch.NewDisposeScope();
         // Rows that hold zeros alone are neither transformed nor transformed back.
-        Tensor k = torch.fft.fft_(Padded(images, -1, transfer.size(1)), dim: -1);
-        k = torch.fft.fft_(Padded(k, -2, transfer.size(0)), dim: -2) * transfer;
-        k = torch.fft.ifft(k, dim: -2).narrow(-2, 0, rows);
-        return torch.fft.ifft(k, dim: -1).narrow(-1, 0, columns).contiguous().MoveToOuterDisposeScope();
+        Tensor k = torch.fft.fft_(Padded(images, -1, _transfer.size(1)), dim: -1);
+        k = torch.fft.fft_(Padded(k, -2, _transfer.size(0)), dim: -2) * _transfer;
+        k = torch.fft.ifft(k, dim: -2).narrow(-2, 0, _rows);
+        return torch.fft.ifft(k, dim: -1).narrow(-1, 0, _columns).contiguous().MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
-    public void Dispose() => transfer.Dispose();
+    public void Dispose() => _transfer.Dispose();
 
     private static Tensor Padded(Tensor x, int dim, long size)
     {

@@ -8,7 +8,7 @@ namespace InverseSolver.Reconstruction.Operators;
 /// <remarks>The inner product is the real one, ⟨a, b⟩ = Re Σ a conj(b), for complex measurements too.</remarks>
 public abstract class ForwardOperator : IDisposable
 {
-    private readonly List<Tensor> owned = [];
+    private readonly List<Tensor> _owned = [];
 
     /// <summary>Describes A.</summary>
     /// <param name="name">What errors call it.</param>
@@ -147,8 +147,8 @@ public abstract class ForwardOperator : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (Tensor tensor in owned) tensor.Dispose();
-        owned.Clear();
+        foreach (Tensor tensor in _owned) tensor.Dispose();
+        _owned.Clear();
         DisposeCore();
         GC.SuppressFinalize(this);
     }
@@ -183,7 +183,7 @@ public abstract class ForwardOperator : IDisposable
     protected Tensor Own(Tensor constant)
     {
         constant.DetachFromDisposeScope();
-        owned.Add(constant);
+        _owned.Add(constant);
         return constant;
     }
 

@@ -8,10 +8,10 @@ namespace InverseSolver.Reconstruction.Operators;
 /// </summary>
 public sealed class ReflectBlur : LinearOperator
 {
-    private readonly Tensor extendRows;       // E in the rows, (fullHeight, height), of zeros and ones
-    private readonly Tensor extendColumnsT;
-    private readonly Tensor transfer;         // K
-    private readonly long top, left, fullHeight, fullWidth;
+    private readonly Tensor _extendRows;       // E in the rows, (fullHeight, height), of zeros and ones
+    private readonly Tensor _extendColumnsT;
+    private readonly Tensor _transfer;         // K
+    private readonly long _top, _left, _fullHeight, _fullWidth;
 
     /// <summary>Convolution (not correlation); the kernel's centre is element (rows / 2, columns / 2).</summary>
     /// <param name="name">What errors call it.</param>
@@ -26,27 +26,27 @@ public sealed class ReflectBlur : LinearOperator
         using var scope = torch.NewDisposeScope();
         long rows = kernel.GetLength(0), columns = kernel.GetLength(1);
         // Convolution with the centre at taps / 2 reads taps − 1 − taps / 2 pixels before a position.
-        (top, left) = (rows - 1 - (rows / 2), columns - 1 - (columns / 2));
-        (fullHeight, fullWidth) = (Fourier.FastSize(height + rows - 1), Fourier.FastSize(width + columns - 1));
-        extendRows = Own(Fourier.Matrix(Borders.Extension(height, top, fullHeight, rows, Boundary.Reflect)).to(ScalarType.Float32, device));
-        Tensor extendColumns = Fourier.Matrix(Borders.Extension(width, left, fullWidth, columns, Boundary.Reflect));
-        extendColumnsT = Own(extendColumns.transpose(0, 1).contiguous().to(ScalarType.Float32, device));
-        transfer = Own(Fourier.Transfer(kernel, fullHeight, fullWidth).to(ScalarType.ComplexFloat32, device));
+        (_top, _left) = (rows - 1 - (rows / 2), columns - 1 - (columns / 2));
+        (_fullHeight, _fullWidth) = (Fourier.FastSize(height + rows - 1), Fourier.FastSize(width + columns - 1));
+        _extendRows = Own(Fourier.Matrix(Borders.Extension(height, _top, _fullHeight, rows, Boundary.Reflect)).to(ScalarType.Float32, device));
+        Tensor extendColumns = Fourier.Matrix(Borders.Extension(width, _left, _fullWidth, columns, Boundary.Reflect));
+        _extendColumnsT = Own(extendColumns.transpose(0, 1).contiguous().to(ScalarType.Float32, device));
+        _transfer = Own(Fourier.Transfer(kernel, _fullHeight, _fullWidth).to(ScalarType.ComplexFloat32, device));
     }
 
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x)
     {
-        Tensor blurred = Fourier.Filter(extendRows.Matmul(x).Matmul(extendColumnsT), transfer, fullHeight, fullWidth);
-        return blurred.narrow(2, top, Domain[1]).narrow(3, left, Domain[2]);
+        Tensor blurred = Fourier.Filter(_extendRows.Matmul(x).Matmul(_extendColumnsT), _transfer, _fullHeight, _fullWidth);
+        return blurred.narrow(2, _top, Domain[1]).narrow(3, _left, Domain[2]);
     }
 
     /// <inheritdoc/>
     protected override Tensor AdjointCore(Tensor y)
     {
-        Tensor padded = torch.nn.functional.pad(y, [left, fullWidth - left - Domain[2], top, fullHeight - top - Domain[1]]);
-        Tensor spread = Fourier.Filter(padded, transfer.conj(), fullHeight, fullWidth);
-        return extendRows.transpose(0, 1).Matmul(spread).Matmul(extendColumnsT.transpose(0, 1));
+        Tensor padded = torch.nn.functional.pad(y, [_left, _fullWidth - _left - Domain[2], _top, _fullHeight - _top - Domain[1]]);
+        Tensor spread = Fourier.Filter(padded, _transfer.conj(), _fullHeight, _fullWidth);
+        return _extendRows.transpose(0, 1).Matmul(spread).Matmul(_extendColumnsT.transpose(0, 1));
     }
 
     /// <inheritdoc/>

@@ -8,9 +8,9 @@ namespace InverseSolver.Reconstruction.Operators;
 /// </summary>
 public sealed class SeparableOperator : LinearOperator
 {
-    private readonly Tensor rows;       // R
-    private readonly Tensor columnsT;   // Cᵀ
-    private readonly Lazy<Spectrum> spectrum;
+    private readonly Tensor _rows;       // R
+    private readonly Tensor _columnsT;   // Cᵀ
+    private readonly Lazy<Spectrum> _spectrum;
 
     private SeparableOperator(string name, long channels, double[,] rows, double[,] columns, Device device)
         : base(
@@ -18,10 +18,10 @@ public sealed class SeparableOperator : LinearOperator
             channels * rows.GetLength(0) * columns.GetLength(0))
     {
         using var scope = torch.NewDisposeScope();
-        this.rows = Own(Fourier.Matrix(rows).to(ScalarType.Float32, device));
-        columnsT = Own(Fourier.Matrix(columns).transpose(0, 1).contiguous().to(ScalarType.Float32, device));
+        _rows = Own(Fourier.Matrix(rows).to(ScalarType.Float32, device));
+        _columnsT = Own(Fourier.Matrix(columns).transpose(0, 1).contiguous().to(ScalarType.Float32, device));
         // Only the proximal step needs it, and for large images it takes seconds.
-        spectrum = new(() => Decompose(rows, columns, device));
+        _spectrum = new(() => Decompose(rows, columns, device));
     }
 
     /// <summary>Gaussian blur.</summary>
@@ -51,15 +51,15 @@ public sealed class SeparableOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => rows.Matmul(x).Matmul(columnsT);
+    protected override Tensor ApplyCore(Tensor x) => _rows.Matmul(x).Matmul(_columnsT);
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => rows.transpose(0, 1).Matmul(y).Matmul(columnsT.transpose(0, 1));
+    protected override Tensor AdjointCore(Tensor y) => _rows.transpose(0, 1).Matmul(y).Matmul(_columnsT.transpose(0, 1));
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho)
     {
-        (Tensor ut, Tensor v, Tensor p, Tensor wt, Tensor values, Tensor inverse) = spectrum.Value;
+        (Tensor ut, Tensor v, Tensor p, Tensor wt, Tensor values, Tensor inverse) = _spectrum.Value;
         Tensor filter = rho == 0 ? inverse : values / (values.square() + rho);
         Tensor residual = y - ApplyCore(x0);
         return x0 + v.Matmul(ut.Matmul(residual).Matmul(p) * filter).Matmul(wt);

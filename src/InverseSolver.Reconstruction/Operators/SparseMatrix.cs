@@ -6,7 +6,7 @@ namespace InverseSolver.Reconstruction.Operators;
 /// </summary>
 internal sealed class SparseMatrix
 {
-    private readonly (Tensor Columns, Tensor Starts, Tensor Weights) forward, backward;
+    private readonly (Tensor Columns, Tensor Starts, Tensor Weights) _forward, _backward;
 
     /// <summary>Takes entries over.</summary>
     /// <param name="rows">The entries of each row: columns and weights.</param>
@@ -29,7 +29,7 @@ internal sealed class SparseMatrix
         }
 
         for (long c = 0; c < columns; c++) columnStarts[c + 1] += columnStarts[c];
-        forward = Keep(column, starts, weight);
+        _forward = Keep(column, starts, weight);
 
         // Transposed by counting; the rows of each column stay in order.
         long[] next = columnStarts[..(int)columns];
@@ -43,7 +43,7 @@ internal sealed class SparseMatrix
             }
         }
 
-        backward = Keep(row, columnStarts[..(int)columns], transposed);
+        _backward = Keep(row, columnStarts[..(int)columns], transposed);
 
         (Tensor, Tensor, Tensor) Keep(int[] indices, long[] offsets, float[] weights) => (
             own(torch.from_bytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>(indices), [indices.LongLength], ScalarType.Int32).to(device)),
@@ -52,16 +52,16 @@ internal sealed class SparseMatrix
     }
 
     /// <summary>M x of vectors as rows, (K, columns): (K, rows). Differentiable.</summary>
-    public Tensor Apply(Tensor x) => Product(forward, x);
+    public Tensor Apply(Tensor x) => Product(_forward, x);
 
     /// <summary>Mᵀ y of vectors as rows, (K, rows): (K, columns). Differentiable.</summary>
-    public Tensor Transposed(Tensor y) => Product(backward, y);
+    public Tensor Transposed(Tensor y) => Product(_backward, y);
 
     /// <summary>Multiplies the matrix by a number, in place.</summary>
     public void Scale(double factor)
     {
-        forward.Weights.mul_(factor);
-        backward.Weights.mul_(factor);
+        _forward.Weights.mul_(factor);
+        _backward.Weights.mul_(factor);
     }
 
     // Σ over a bag of rows of a table, weighted: a product in compressed rows.

@@ -6,15 +6,15 @@ namespace InverseSolver.Reconstruction.Operators;
 /// </summary>
 internal sealed class SplitMix64(long seed)
 {
-    private ulong state = unchecked((ulong)seed);
+    private ulong _state = unchecked((ulong)seed);
 
     /// <summary>64 random bits.</summary>
     public ulong Next()
     {
         unchecked
         {
-            state += 0x9E3779B97F4A7C15;
-            ulong z = state;
+            _state += 0x9E3779B97F4A7C15;
+            ulong z = _state;
             z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
             z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
             return z ^ (z >> 31);

@@ -3,8 +3,8 @@ namespace InverseSolver.Reconstruction.Operators;
 /// <summary>W A with W = diag(w), w above 0: any other A whose measurement was whitened.</summary>
 internal sealed class WeightedNonlinearOperator : NonlinearOperator
 {
-    private readonly NonlinearOperator unweighted;
-    private readonly Tensor weights;
+    private readonly NonlinearOperator _unweighted;
+    private readonly Tensor _weights;
 
     /// <summary>Weighs an operator, and disposes it with itself.</summary>
     /// <param name="unweighted">A.</param>
@@ -12,24 +12,24 @@ internal sealed class WeightedNonlinearOperator : NonlinearOperator
     public WeightedNonlinearOperator(NonlinearOperator unweighted, Tensor weights)
         : base(unweighted.Name, [.. unweighted.Domain], [.. unweighted.Range], unweighted.MeasuredComponents, unweighted.IsComplexRange)
     {
-        this.unweighted = unweighted;
-        this.weights = Own(weights.clone());
+        _unweighted = unweighted;
+        _weights = Own(weights.clone());
     }
 
-    internal override Linearisation? Linearise(Tensor x, Tensor y) => unweighted.Linearise(x, y / weights) is { } at
-        ? new Linearisation(at.Residual * weights, v => at.Apply(v) * weights, w => at.Adjoint(w * weights))
+    internal override Linearisation? Linearise(Tensor x, Tensor y) => _unweighted.Linearise(x, y / _weights) is { } at
+        ? new Linearisation(at.Residual * _weights, v => at.Apply(v) * _weights, w => at.Adjoint(w * _weights))
         : null;
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => unweighted.Apply(x) * weights;
+    protected override Tensor ApplyCore(Tensor x) => _unweighted.Apply(x) * _weights;
 
     /// <inheritdoc/>
-    protected override Tensor MeasuredCore(Tensor y) => unweighted.Measured(y);
+    protected override Tensor MeasuredCore(Tensor y) => _unweighted.Measured(y);
 
-    private protected override Tensor ResidualCore(Tensor x, Tensor y) => unweighted.Residual(x, y / weights) * weights;
+    private protected override Tensor ResidualCore(Tensor x, Tensor y) => _unweighted.Residual(x, y / _weights) * _weights;
 
-    private protected override Tensor DirectCore(Tensor y) => unweighted.Direct(y / weights);
+    private protected override Tensor DirectCore(Tensor y) => _unweighted.Direct(y / _weights);
 
     /// <inheritdoc/>
-    protected override void DisposeCore() => unweighted.Dispose();
+    protected override void DisposeCore() => _unweighted.Dispose();
 }

@@ -3,7 +3,7 @@ namespace InverseSolver.Reconstruction.Operators;
 /// <summary>W A with W = diag(w), w above 0: a linear A whose measurement was whitened.</summary>
 internal sealed class WeightedOperator : LinearOperator
 {
-    private readonly Tensor weights;
+    private readonly Tensor _weights;
 
     /// <summary>Weighs an operator, and disposes it with itself.</summary>
     /// <param name="unweighted">A.</param>
@@ -12,27 +12,27 @@ internal sealed class WeightedOperator : LinearOperator
         : base(unweighted.Name, [.. unweighted.Domain], [.. unweighted.Range], unweighted.MeasuredComponents, unweighted.IsComplexRange)
     {
         Unweighted = unweighted;
-        this.weights = Own(weights.clone());
+        _weights = Own(weights.clone());
     }
 
     /// <summary>A.</summary>
     public LinearOperator Unweighted { get; }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => Unweighted.Apply(x) * weights;
+    protected override Tensor ApplyCore(Tensor x) => Unweighted.Apply(x) * _weights;
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => Unweighted.Adjoint(y * weights);
+    protected override Tensor AdjointCore(Tensor y) => Unweighted.Adjoint(y * _weights);
 
     /// <remarks>With A Aᵀ = c, x₀ + Aᵀ (W / (c W² + ρ)) (y − W A x₀): a mask's closed form stays one.</remarks>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => Unweighted.RowPower is { } power
-        ? x0 + Unweighted.Adjoint((y - ApplyCore(x0)) * weights / (weights.square() * power + rho))
+        ? x0 + Unweighted.Adjoint((y - ApplyCore(x0)) * _weights / (_weights.square() * power + rho))
         : ProxByConjugateGradients(x0, y, rho);
 
     /// <inheritdoc/>
     protected override Tensor MeasuredCore(Tensor y) => Unweighted.Measured(y);
 
-    private protected override Tensor DirectCore(Tensor y) => Unweighted.Direct(y / weights);
+    private protected override Tensor DirectCore(Tensor y) => Unweighted.Direct(y / _weights);
 
     /// <inheritdoc/>
     protected override void DisposeCore() => Unweighted.Dispose();

@@ -8,7 +8,7 @@ namespace InverseSolver.Reconstruction.Optimisation;
 internal static class PriorLoss
 {
     private const int Noises = 4;
-    private static readonly double[] _levels = [0.3, 0.5, 0.7];
+    private static readonly double[] Levels = [0.3, 0.5, 0.7];
 
     /// <summary>
     /// The mean of ‖ε(√ᾱ z + √(1-ᾱ) n, t) - n‖² over three timesteps and four fixed n, divided by the latent's elements; for each image, the same n for all.
@@ -23,7 +23,7 @@ internal static class PriorLoss
         using var generator = new Generator(0);
         Tensor z = model.Encode(images.clamp(0, 1).contiguous());
         var losses = new double[images.size(0)];
-        foreach (double level in _levels)
+        foreach (double level in Levels)
         {
             int t = (int)(level * (model.AlphasCumprod.Length - 1));
             for (int k = 0; k < Noises; k++)
@@ -34,7 +34,7 @@ internal static class PriorLoss
                 Tensor zt = new DiffusionLevel(model.AlphasCumprod[t]).AddNoise(z, n);
                 Tensor epsilon = model.PredictNoise(zt, torch.full([z.size(0)], t, ScalarType.Int64, z.device));
                 double[] squares = ForwardOperator.SquaresPerItem(epsilon - n).ToDoubles();
-                losses = [.. losses.Select((loss, i) => loss + squares[i] / (n.numel() * Noises * _levels.Length))];
+                losses = [.. losses.Select((loss, i) => loss + squares[i] / (n.numel() * Noises * Levels.Length))];
             }
         }
 

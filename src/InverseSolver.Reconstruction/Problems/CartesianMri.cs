@@ -148,11 +148,11 @@ public sealed class CartesianMriOperator : LinearOperator
     private const double ExactTolerance = 1e-5, Tolerance = 1e-6;
     private const int Iterations = 200;
 
-    private readonly Tensor mask;       // (height, width), 1 where measured
-    private readonly Tensor measured;   // the same as bool
-    private readonly Tensor weights;    // w
-    private readonly Tensor zero;
-    private readonly Tensor? phase;     // p, (height, width)
+    private readonly Tensor _mask;       // (height, width), 1 where measured
+    private readonly Tensor _measured;   // the same as bool
+    private readonly Tensor _weights;    // w
+    private readonly Tensor _zero;
+    private readonly Tensor? _phase;     // p, (height, width)
 
     /// <summary>Describes a scan.</summary>
     /// <param name="height">Height of image and k-space.</param>
@@ -164,39 +164,39 @@ public sealed class CartesianMriOperator : LinearOperator
         : base("mri", [1, height, width], [height, width], 2 * mask.LongCount(m => m), isComplexRange: true)
     {
         using var scope = torch.NewDisposeScope();
-        this.mask = Own(torch.copy_of(Array.ConvertAll(mask, m => m ? 1f : 0f), [height, width]).to(device));
-        measured = Own(this.mask.gt(0.5));
-        weights = Own(torch.copy_of(Weights(mask, height, width), [height, width]).to(device));
-        zero = Own(torch.zeros([1], ScalarType.ComplexFloat32, device));
+        _mask = Own(torch.copy_of(Array.ConvertAll(mask, m => m ? 1f : 0f), [height, width]).to(device));
+        _measured = Own(_mask.gt(0.5));
+        _weights = Own(torch.copy_of(Weights(mask, height, width), [height, width]).to(device));
+        _zero = Own(torch.zeros([1], ScalarType.ComplexFloat32, device));
         if (phase is null) return;
         Tensor angle = torch.copy_of(phase, [height, width]).to(device);
-        this.phase = Own(torch.complex(angle.cos(), angle.sin()));
+        _phase = Own(torch.complex(angle.cos(), angle.sin()));
     }
 
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x)
     {
         Tensor image = x.squeeze(1);
-        return Fourier.Centred(phase is null ? torch.complex(image, torch.zeros_like(image)) : image * phase) * mask;
+        return Fourier.Centred(_phase is null ? torch.complex(image, torch.zeros_like(image)) : image * _phase) * _mask;
     }
 
     /// <inheritdoc/>
     protected override Tensor AdjointCore(Tensor y)
     {
-        Tensor image = Fourier.CentredInverse(y * mask);
-        return (phase is null ? image : image * phase.conj()).real.unsqueeze(1);
+        Tensor image = Fourier.CentredInverse(y * _mask);
+        return (_phase is null ? image : image * _phase.conj()).real.unsqueeze(1);
     }
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho)
     {
         Tensor gradient = AdjointCore(y - ApplyCore(x0));
-        if (phase is not null)
+        if (_phase is not null)
         {
             return x0 + ConjugateGradients.Solve(
                 d => AdjointCore(ApplyCore(d)) + d * rho, gradient, rho == 0 ? ExactTolerance : Tolerance, Iterations);
         }
-        Tensor normal = weights + rho;
+        Tensor normal = _weights + rho;
         // With ρ = 0 nothing of the gradient stands where w is 0, so any divisor will do there.
         Tensor divisor = torch.where(normal.gt(0), normal, torch.ones_like(normal));
         Tensor spectrum = Fourier.Centred(torch.complex(gradient, torch.zeros_like(gradient))) / divisor;
@@ -204,7 +204,7 @@ public sealed class CartesianMriOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor MeasuredCore(Tensor y) => torch.where(measured, y, zero);
+    protected override Tensor MeasuredCore(Tensor y) => torch.where(_measured, y, _zero);
 
     private static float[] Weights(bool[] mask, long height, long width)
     {

@@ -48,8 +48,8 @@ public sealed class CodedDiffractionOperator : NonlinearOperator
 {
     private const int Reductions = 100;
 
-    private readonly long channels;
-    private readonly Tensor masks, conjugates;
+    private readonly long _channels;
+    private readonly Tensor _masks, _conjugates;
 
     /// <summary>Draws the masks.</summary>
     /// <param name="channels">Channels of the image; all see the same masks.</param>
@@ -61,15 +61,15 @@ public sealed class CodedDiffractionOperator : NonlinearOperator
     public CodedDiffractionOperator(long channels, long height, long width, int count, long seed, Device device)
         : base("codedDiffraction", [channels, height, width], [count * channels, height, width], count * channels * height * width)
     {
-        this.channels = channels;
+        _channels = channels;
         Count = count;
         var random = new SplitMix64(seed);
         var angles = new float[count * height * width];
         for (long i = 0; i < angles.Length; i++) angles[i] = (float)random.Uniform(-Math.PI, Math.PI);
         using var scope = torch.NewDisposeScope();
         Tensor angle = torch.copy_of(angles, 1, count, 1, height, width).to(device);
-        masks = Own(torch.polar(torch.ones_like(angle), angle));
-        conjugates = Own(torch.polar(torch.ones_like(angle), -angle));
+        _masks = Own(torch.polar(torch.ones_like(angle), angle));
+        _conjugates = Own(torch.polar(torch.ones_like(angle), -angle));
     }
 
     /// <summary>L.</summary>
@@ -103,13 +103,13 @@ public sealed class CodedDiffractionOperator : NonlinearOperator
     internal Tensor Spectrum(Tensor x)
     {
         Tensor plane = x.unsqueeze(1);
-        return Fourier.Centred((torch.complex(plane, torch.zeros_like(plane)) * masks).reshape([x.size(0), .. Range]));
+        return Fourier.Centred((torch.complex(plane, torch.zeros_like(plane)) * _masks).reshape([x.size(0), .. Range]));
     }
 
     /// <summary>Re Sᴴ s.</summary>
     /// <param name="s">(N, L channels, height, width), complex.</param>
     internal Tensor Back(Tensor s) =>
-        (Fourier.CentredInverse(s).reshape(s.size(0), Count, channels, Domain[1], Domain[2]) * conjugates).real.sum([1]);
+        (Fourier.CentredInverse(s).reshape(s.size(0), Count, _channels, Domain[1], Domain[2]) * _conjugates).real.sum([1]);
 
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x) => Spectrum(x).abs();

@@ -45,8 +45,8 @@ public enum Luminance
 /// <summary>y = w · x over the three channels: A Aᵀ = ‖w‖² 1.</summary>
 public sealed class LuminanceOperator : LinearOperator
 {
-    private readonly Tensor weights;   // (1, 3, 1, 1)
-    private readonly double power;     // ‖w‖²
+    private readonly Tensor _weights;   // (1, 3, 1, 1)
+    private readonly double _power;     // ‖w‖²
 
     /// <summary>Describes the merging.</summary>
     /// <param name="height">Height of the image.</param>
@@ -58,20 +58,20 @@ public sealed class LuminanceOperator : LinearOperator
     {
         using var scope = torch.NewDisposeScope();
         float[] w = luminance == Luminance.Mean ? [1 / 3f, 1 / 3f, 1 / 3f] : [0.299f, 0.587f, 0.114f];
-        weights = Own(torch.copy_of(w, 1, 3, 1, 1).to(device));
-        power = w.Sum(value => (double)value * value);
+        _weights = Own(torch.copy_of(w, 1, 3, 1, 1).to(device));
+        _power = w.Sum(value => (double)value * value);
     }
 
-    internal override double? RowPower => power;
+    internal override double? RowPower => _power;
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => (x * weights).sum([1], keepdim: true);
+    protected override Tensor ApplyCore(Tensor x) => (x * _weights).sum([1], keepdim: true);
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => y * weights;
+    protected override Tensor AdjointCore(Tensor y) => y * _weights;
 
     /// <inheritdoc/>
-    protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => x0 + AdjointCore(y - ApplyCore(x0)) / (power + rho);
+    protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => x0 + AdjointCore(y - ApplyCore(x0)) / (_power + rho);
 
     // Grey: the coloured image of least energy would be darker in the channels of small weight.
     private protected override Tensor DirectCore(Tensor y) => y.repeat(1, 3, 1, 1);

@@ -74,10 +74,10 @@ public enum SensingTransform
 /// </summary>
 public sealed class SensingOperator : LinearOperator
 {
-    private readonly Tensor left, rightT;      // L (rows, height), Rᵀ (width, columns)
-    private readonly Tensor signs;             // (height, width)
-    private readonly Tensor mask, measured, zero;
-    private readonly bool orthonormal;
+    private readonly Tensor _left, _rightT;      // L (rows, height), Rᵀ (width, columns)
+    private readonly Tensor _signs;             // (height, width)
+    private readonly Tensor _mask, _measured, _zero;
+    private readonly bool _orthonormal;
 
     /// <summary>Draws positions and signs.</summary>
     /// <param name="channels">Channels of the image.</param>
@@ -90,23 +90,23 @@ public sealed class SensingOperator : LinearOperator
     {
         using var scope = torch.NewDisposeScope();
         (long rows, long columns) = (Range[1], Range[2]);
-        orthonormal = (rows, columns) == (height, width);
+        _orthonormal = (rows, columns) == (height, width);
         Func<long, double[,]> transform = problem.Transform == SensingTransform.Hadamard ? Hadamard : Cosine;
-        left = Own(Fourier.Matrix(transform(rows)).narrow(1, 0, height).contiguous().to(ScalarType.Float32, device));
-        rightT = Own(Fourier.Matrix(transform(columns)).narrow(1, 0, width).transpose(0, 1).contiguous().to(ScalarType.Float32, device));
+        _left = Own(Fourier.Matrix(transform(rows)).narrow(1, 0, height).contiguous().to(ScalarType.Float32, device));
+        _rightT = Own(Fourier.Matrix(transform(columns)).narrow(1, 0, width).transpose(0, 1).contiguous().to(ScalarType.Float32, device));
 
         var random = new SplitMix64(problem.Seed);
         var chosen = new float[rows * columns];
         foreach (long i in random.Choose(Count(problem, height, width), rows * columns)) chosen[i] = 1;
         var s = new float[height * width];
         for (long i = 0; i < s.LongLength; i++) s[i] = (random.Next() >> 63) == 0 ? 1 : -1;
-        signs = Own(torch.copy_of(s, height, width).to(device));
-        mask = Own(torch.copy_of(chosen, rows, columns).to(device));
-        measured = Own(mask.gt(0.5));
-        zero = Own(torch.zeros([1], ScalarType.Float32, device));
+        _signs = Own(torch.copy_of(s, height, width).to(device));
+        _mask = Own(torch.copy_of(chosen, rows, columns).to(device));
+        _measured = Own(_mask.gt(0.5));
+        _zero = Own(torch.zeros([1], ScalarType.Float32, device));
     }
 
-    internal override double? RowPower => orthonormal ? 1 : null;
+    internal override double? RowPower => _orthonormal ? 1 : null;
 
     /// <summary>Rows and columns of the transform of an image.</summary>
     internal static long[] Coefficients(CompressedSensing problem, long height, long width) =>
@@ -138,17 +138,17 @@ public sealed class SensingOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => left.Matmul(x * signs).Matmul(rightT) * mask;
+    protected override Tensor ApplyCore(Tensor x) => _left.Matmul(x * _signs).Matmul(_rightT) * _mask;
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => left.transpose(0, 1).Matmul(y * mask).Matmul(rightT.transpose(0, 1)) * signs;
+    protected override Tensor AdjointCore(Tensor y) => _left.transpose(0, 1).Matmul(y * _mask).Matmul(_rightT.transpose(0, 1)) * _signs;
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) =>
-        orthonormal ? x0 + AdjointCore(y - ApplyCore(x0)) / (1 + rho) : ProxByConjugateGradients(x0, y, rho);
+        _orthonormal ? x0 + AdjointCore(y - ApplyCore(x0)) / (1 + rho) : ProxByConjugateGradients(x0, y, rho);
 
     /// <inheritdoc/>
-    protected override Tensor MeasuredCore(Tensor y) => torch.where(measured, y, zero);
+    protected override Tensor MeasuredCore(Tensor y) => torch.where(_measured, y, _zero);
 
     private static long Count(CompressedSensing problem, long height, long width) => Math.Max(1, (long)Math.Round(problem.Fraction * height * width));
 

@@ -96,11 +96,11 @@ public sealed class TomographyOperator : LinearOperator
 
     private const int NormIterations = 20;
 
-    private readonly SparseMatrix matrix;
-    private readonly Tensor ramp;           // (width, width), symmetric
-    private readonly double scale;          // of the filtered back-projection
-    private readonly int size;
-    private readonly double attenuation;
+    private readonly SparseMatrix _matrix;
+    private readonly Tensor _ramp;           // (width, width), symmetric
+    private readonly double _scale;          // of the filtered back-projection
+    private readonly int _size;
+    private readonly double _attenuation;
 
     /// <summary>Describes a scan.</summary>
     /// <param name="channels">Channels of the image.</param>
@@ -110,38 +110,38 @@ public sealed class TomographyOperator : LinearOperator
     public TomographyOperator(long channels, int size, ComputedTomography problem, Device device)
         : base("ct", [channels, size, size], [channels, problem.Angles, size], channels * problem.Angles * size)
     {
-        this.size = size;
+        _size = size;
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         Func<double, int, (int[], float[])[]> project = problem.Projector == Projector.Mean ? ProjectionGeometry.Means : ProjectionGeometry.LineIntegrals;
-        matrix = new SparseMatrix([.. ProjectionGeometry.Angles(problem).AsParallel().AsOrdered().SelectMany(angle => project(angle, size))], (long)size * size, device, Own);
-        ramp = Own(torch.copy_of(Ramp(size), size, size).to(device));
+        _matrix = new SparseMatrix([.. ProjectionGeometry.Angles(problem).AsParallel().AsOrdered().SelectMany(angle => project(angle, size))], (long)size * size, device, Own);
+        _ramp = Own(torch.copy_of(Ramp(size), size, size).to(device));
         double unit = 1.0 / size;
         if (problem.Projector == Projector.Radon)
         {
             unit = 1 / Norm(device);
-            matrix.Scale(unit);
+            _matrix.Scale(unit);
         }
 
         // The inversion formula is an integral over half a turn; more angles than that see everything twice.
         double span = problem.EndDegrees - problem.StartDegrees;
         // Of y as of a mean over the image's width, whatever the projector's unit is.
-        attenuation = problem.Attenuation / (size * unit);
-        scale = span * Math.PI / 180 / problem.Angles * Math.Min(1, 180 / span) / (unit * unit);
+        _attenuation = problem.Attenuation / (size * unit);
+        _scale = span * Math.PI / 180 / problem.Angles * Math.Min(1, 180 / span) / (unit * unit);
     }
 
-    internal override double? Attenuation => attenuation;
+    internal override double? Attenuation => _attenuation;
 
     /// <summary>Filtered back-projection with the ramp filter (Ram and Lak 1971; Kak and Slaney 1988, eq. 3.61).</summary>
-    private protected override Tensor DirectCore(Tensor y) => AdjointCore(y.Matmul(ramp)) * scale;
+    private protected override Tensor DirectCore(Tensor y) => AdjointCore(y.Matmul(_ramp)) * _scale;
 
     /// <inheritdoc/>
     protected override Tensor ApplyCore(Tensor x) =>
-        matrix.Apply(x.reshape(-1, (long)size * size)).reshape(x.size(0), x.size(1), -1, size);
+        _matrix.Apply(x.reshape(-1, (long)_size * _size)).reshape(x.size(0), x.size(1), -1, _size);
 
     /// <inheritdoc/>
     protected override Tensor AdjointCore(Tensor y) =>
-        matrix.Transposed(y.reshape(y.size(0) * y.size(1), -1)).reshape(y.size(0), y.size(1), size, size);
+        _matrix.Transposed(y.reshape(y.size(0) * y.size(1), -1)).reshape(y.size(0), y.size(1), _size, _size);
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => ProxByConjugateGradients(x0, y, rho);
@@ -162,12 +162,12 @@ public sealed class TomographyOperator : LinearOperator
     // By power iteration from a constant image; the leading singular vector is smooth and nowhere negative.
     private double Norm(Device device)
     {
-        Tensor x = torch.full([1, (long)size * size], 1.0 / size).to(device);
+        Tensor x = torch.full([1, (long)_size * _size], 1.0 / _size).to(device);
         double norm = 0;
         for (int i = 0; i < NormIterations; i++)
         {
             using DisposeScope scope = torch.NewDisposeScope();
-            Tensor next = matrix.Transposed(matrix.Apply(x));
+            Tensor next = _matrix.Transposed(_matrix.Apply(x));
             double squared = next.norm().ToDouble();
             x.copy_(next / squared);
             norm = Math.Sqrt(squared);

@@ -64,7 +64,7 @@ public sealed class BayerOperator : LinearOperator
     // Bilinear interpolation of a channel from its own pixels.
     private static readonly float[] Tent = [0.5f, 1, 0.5f];
 
-    private readonly Tensor mask;      // (1, 3, height, width)
+    private readonly Tensor _mask;      // (1, 3, height, width)
 
     /// <summary>Describes the filter.</summary>
     /// <param name="height">Height of the image.</param>
@@ -83,21 +83,21 @@ public sealed class BayerOperator : LinearOperator
         }
 
         using var scope = torch.NewDisposeScope();
-        mask = Own(torch.copy_of(values, 1, 3, height, width).to(device));
+        _mask = Own(torch.copy_of(values, 1, 3, height, width).to(device));
     }
 
     internal override double? RowPower => 1;
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => (x * mask).sum([1], keepdim: true);
+    protected override Tensor ApplyCore(Tensor x) => (x * _mask).sum([1], keepdim: true);
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => y * mask;
+    protected override Tensor AdjointCore(Tensor y) => y * _mask;
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => x0 + AdjointCore(y - ApplyCore(x0)) / (1 + rho);
 
-    private protected override Tensor DirectCore(Tensor y) => Interpolated(y * mask) / Interpolated(mask).clamp(min: float.Epsilon);
+    private protected override Tensor DirectCore(Tensor y) => Interpolated(y * _mask) / Interpolated(_mask).clamp(min: float.Epsilon);
 
     // The sums of the 3 x 3 neighbours' values, weighted by their nearness.
     private Tensor Interpolated(Tensor x)

@@ -9,7 +9,7 @@ namespace InverseSolver.Reconstruction.Problems;
 /// <param name="Mask">The measured pixels.</param>
 public sealed record Inpainting([property: Required] PixelMask Mask) : Problem
 {
-    private static readonly Recommendation _box = new("daps", "dcdp", "No solver knows what stood in the hole; ReSample as published is weak at it.");
+    private static readonly Recommendation Box = new("daps", "dcdp", "No solver knows what stood in the hole; ReSample as published is weak at it.");
 
     internal static ProblemDescription Description { get; } = new(
         "inpainting",
@@ -28,7 +28,7 @@ public sealed record Inpainting([property: Required] PixelMask Mask) : Problem
 
     internal override IReadOnlyList<string> Files => Mask is UploadedMask ? ["mask"] : [];
 
-    internal override Recommendation Recommendation => Mask is BoxMask ? _box : base.Recommendation;
+    internal override Recommendation Recommendation => Mask is BoxMask ? Box : base.Recommendation;
 
     internal override OperatorArrays Arrays(ProblemInputs inputs)
     {
@@ -94,9 +94,9 @@ public sealed record RandomMask(
 /// <summary>y = mask · x, the same pixels in all channels: inpainting, and denoising where everything is measured.</summary>
 public sealed class MaskOperator : LinearOperator
 {
-    private readonly Tensor mask;      // (1, 1, height, width), 1 where measured
-    private readonly Tensor measured;  // the same as bool
-    private readonly Tensor zero;
+    private readonly Tensor _mask;      // (1, 1, height, width), 1 where measured
+    private readonly Tensor _measured;  // the same as bool
+    private readonly Tensor _zero;
 
     /// <summary>Pixels are missing where the mask is false.</summary>
     /// <param name="channels">Channels of the image.</param>
@@ -114,9 +114,9 @@ public sealed class MaskOperator : LinearOperator
     {
         using var scope = torch.NewDisposeScope();
         float[] values = Array.ConvertAll(mask, m => m ? 1f : 0f);
-        this.mask = Own(torch.copy_of(values, [1, 1, shape[1], shape[2]]).to(device));
-        measured = Own(this.mask.gt(0.5));
-        zero = Own(torch.zeros([1], ScalarType.Float32, device));
+        _mask = Own(torch.copy_of(values, [1, 1, shape[1], shape[2]]).to(device));
+        _measured = Own(_mask.gt(0.5));
+        _zero = Own(torch.zeros([1], ScalarType.Float32, device));
     }
 
     /// <summary>y = x.</summary>
@@ -134,17 +134,17 @@ public sealed class MaskOperator : LinearOperator
     internal override double? RowPower => 1;
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => x * mask;
+    protected override Tensor ApplyCore(Tensor x) => x * _mask;
 
     /// <inheritdoc/>
-    protected override Tensor AdjointCore(Tensor y) => y * mask;
+    protected override Tensor AdjointCore(Tensor y) => y * _mask;
 
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) =>
-        rho == 0 ? torch.where(measured, y, x0) : (y + x0 * rho) / (mask + rho);
+        rho == 0 ? torch.where(_measured, y, x0) : (y + x0 * rho) / (_mask + rho);
 
     /// <inheritdoc/>
-    protected override Tensor MeasuredCore(Tensor y) => torch.where(measured, y, zero);
+    protected override Tensor MeasuredCore(Tensor y) => torch.where(_measured, y, _zero);
 
     private protected override Tensor IdealCore(Tensor x) => x.clone();
 }

@@ -50,7 +50,7 @@ public sealed record PhaseRetrieval([property: AllowedValues(1.5, 2.0, 3.0, 4.0)
 /// <summary>y = |F P x|, P padding with zeros on all sides and F the centred orthonormal transform: phase retrieval.</summary>
 public sealed class FourierMagnitudeOperator : NonlinearOperator
 {
-    private readonly long top, left;
+    private readonly long _top, _left;
 
     /// <summary>Describes the padding.</summary>
     /// <param name="channels">Channels of the image.</param>
@@ -61,14 +61,14 @@ public sealed class FourierMagnitudeOperator : NonlinearOperator
         : base(
             "phaseRetrieval", [channels, height, width], [channels, (long)(height * oversampling), (long)(width * oversampling)],
             channels * (long)(height * oversampling) * (long)(width * oversampling)) =>
-        (top, left) = ((Range[1] - height) / 2, (Range[2] - width) / 2);
+        (_top, _left) = ((Range[1] - height) / 2, (Range[2] - width) / 2);
 
     internal override Linearisation? Linearise(Tensor x, Tensor y)
     {
         Tensor spectrum = Spectrum(x), magnitude = spectrum.abs(), direction = spectrum / magnitude.clamp(min: 1e-20);
         Tensor opposite = direction.conj();
         return new Linearisation(
-            magnitude - y, v => (Spectrum(v) * opposite).real, w => Fourier.CentredInverse(direction * w).real.narrow(2, top, Domain[1]).narrow(3, left, Domain[2]));
+            magnitude - y, v => (Spectrum(v) * opposite).real, w => Fourier.CentredInverse(direction * w).real.narrow(2, _top, Domain[1]).narrow(3, _left, Domain[2]));
     }
 
     // Each channel's magnitudes leave its place and its orientation open; all follow the first one.
@@ -98,7 +98,7 @@ public sealed class FourierMagnitudeOperator : NonlinearOperator
 
     private Tensor Spectrum(Tensor x)
     {
-        Tensor padded = torch.nn.functional.pad(x, [left, left, top, top]);
+        Tensor padded = torch.nn.functional.pad(x, [_left, _left, _top, _top]);
         return Fourier.Centred(torch.complex(padded, torch.zeros_like(padded)));
     }
 }

@@ -83,9 +83,9 @@ public sealed class QuantisationOperator : NonlinearOperator
 
     private static readonly double[,] ToYCbCr = { { 0.299, 0.587, 0.114 }, { -0.168736, -0.331264, 0.5 }, { 0.5, -0.418688, -0.081312 } };
 
-    private readonly Tensor steps;                        // (1, channels, height, width) or (1)
-    private readonly Tensor? cosines, colours, coloursBack, shift;   // with blocks only: (8, 8), (3, 3), (3, 3), (1, channels, 1, 1)
-    private readonly double? top;                         // the highest level, without blocks
+    private readonly Tensor _steps;                        // (1, channels, height, width) or (1)
+    private readonly Tensor? _cosines, _colours, _coloursBack, _shift;   // with blocks only: (8, 8), (3, 3), (3, 3), (1, channels, 1, 1)
+    private readonly double? _top;                         // the highest level, without blocks
 
     private QuantisationOperator(string name, long[] shape, Device device, int quality, int levels)
         : base(name, shape, shape, shape.Aggregate(1L, (a, b) => a * b))
@@ -93,17 +93,17 @@ public sealed class QuantisationOperator : NonlinearOperator
         using var scope = torch.NewDisposeScope();
         if (levels > 0)
         {
-            top = 1;
-            steps = Own(torch.full([1], 1.0 / (levels - 1)).to(device));
+            _top = 1;
+            _steps = Own(torch.full([1], 1.0 / (levels - 1)).to(device));
             return;
         }
 
-        steps = Own(Steps(quality, shape).to(device));
-        cosines = Own(Fourier.Matrix(SensingOperator.Cosine(Block)).to(ScalarType.Float32, device));
-        shift = Own(torch.copy_of((ReadOnlySpan<float>)(shape[0] == 1 ? [128 / 255f] : [128 / 255f, 0, 0]), 1, shape[0], 1, 1).to(device));
+        _steps = Own(Steps(quality, shape).to(device));
+        _cosines = Own(Fourier.Matrix(SensingOperator.Cosine(Block)).to(ScalarType.Float32, device));
+        _shift = Own(torch.copy_of((ReadOnlySpan<float>)(shape[0] == 1 ? [128 / 255f] : [128 / 255f, 0, 0]), 1, shape[0], 1, 1).to(device));
         if (shape[0] == 1) return;
-        colours = Own(Fourier.Matrix(ToYCbCr).to(ScalarType.Float32, device));
-        coloursBack = Own(torch.linalg.inv(Fourier.Matrix(ToYCbCr)).to(ScalarType.Float32, device));
+        _colours = Own(Fourier.Matrix(ToYCbCr).to(ScalarType.Float32, device));
+        _coloursBack = Own(torch.linalg.inv(Fourier.Matrix(ToYCbCr)).to(ScalarType.Float32, device));
     }
 
     /// <summary>Pixels rounded to levels from 0 to 1.</summary>
@@ -140,8 +140,8 @@ public sealed class QuantisationOperator : NonlinearOperator
     private protected override Tensor ResidualCore(Tensor x, Tensor y)
     {
         Tensor coefficients = Coefficients(x), centre = Rounded(Coefficients(y)).detach();
-        Tensor lower = centre - steps / 2, upper = centre + steps / 2;
-        if (top is { } highest)
+        Tensor lower = centre - _steps / 2, upper = centre + _steps / 2;
+        if (_top is { } highest)
         {
             // Beyond the range everything is rounded to its ends.
             lower = torch.where(centre.le(0), torch.full([1], double.NegativeInfinity, device: x.device), lower);
@@ -163,17 +163,17 @@ public sealed class QuantisationOperator : NonlinearOperator
 
     private Tensor Rounded(Tensor coefficients)
     {
-        Tensor rounded = (coefficients / steps).round() * steps;
-        return top is { } highest ? rounded.clamp(0, highest) : rounded;
+        Tensor rounded = (coefficients / _steps).round() * _steps;
+        return _top is { } highest ? rounded.clamp(0, highest) : rounded;
     }
 
-    private Tensor Coefficients(Tensor x) => cosines is null ? x : Cosines(Colours(x, colours) - shift!, cosines);
+    private Tensor Coefficients(Tensor x) => _cosines is null ? x : Cosines(Colours(x, _colours) - _shift!, _cosines);
 
-    private Tensor Inverse(Tensor c) => cosines is null ? c : Colours(Cosines(c, cosines.transpose(0, 1)) + shift!, coloursBack);
+    private Tensor Inverse(Tensor c) => _cosines is null ? c : Colours(Cosines(c, _cosines.transpose(0, 1)) + _shift!, _coloursBack);
 
-    private Tensor Linear(Tensor v) => cosines is null ? v : Cosines(Colours(v, colours), cosines);
+    private Tensor Linear(Tensor v) => _cosines is null ? v : Cosines(Colours(v, _colours), _cosines);
 
-    private Tensor LinearAdjoint(Tensor w) => cosines is null ? w : Colours(Cosines(w, cosines.transpose(0, 1)), colours?.transpose(0, 1));
+    private Tensor LinearAdjoint(Tensor w) => _cosines is null ? w : Colours(Cosines(w, _cosines.transpose(0, 1)), _colours?.transpose(0, 1));
 
     // D B Dᵀ of every block B.
     private static Tensor Cosines(Tensor x, Tensor d)

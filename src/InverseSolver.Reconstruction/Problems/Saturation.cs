@@ -70,8 +70,8 @@ public sealed record Clipping(
 /// </summary>
 public sealed class ClippingOperator : NonlinearOperator
 {
-    private readonly double gain, low, high;
-    private readonly Tensor? atLow, atHigh;      // (1, channels, height, width)
+    private readonly double _gain, _low, _high;
+    private readonly Tensor? _atLow, _atHigh;      // (1, channels, height, width)
 
     /// <summary>Describes a detector and which of its pixels are at a limit.</summary>
     /// <param name="name">What errors call it.</param>
@@ -84,12 +84,12 @@ public sealed class ClippingOperator : NonlinearOperator
     public ClippingOperator(string name, long[] shape, double gain, double low, double high, sbyte[]? censored, Device device)
         : base(name, shape, shape, censored?.LongCount(side => side == 0) ?? shape.Aggregate(1L, (a, b) => a * b))
     {
-        (this.gain, this.low, this.high) = (gain, low, high);
+        (_gain, _low, _high) = (gain, low, high);
         if (censored is null) return;
         using var scope = torch.NewDisposeScope();
         Tensor sides = torch.copy_of(Array.ConvertAll(censored, side => (float)side), [1, .. shape]).to(device);
-        atLow = Own(sides.lt(-0.5));
-        atHigh = Own(sides.gt(0.5));
+        _atLow = Own(sides.lt(-0.5));
+        _atHigh = Own(sides.gt(0.5));
     }
 
     /// <summary>The pixels of a measurement that are at a limit or within the margin of it: −1 at the lower, 1 at the upper one, else 0.</summary>
@@ -110,27 +110,27 @@ public sealed class ClippingOperator : NonlinearOperator
     {
         Tensor residual = ResidualCore(x, y);
         // Where no pixel is known to be censored those that x itself drives beyond a limit say nothing.
-        Tensor inside = atHigh is null
-            ? (x * gain).clamp(low, high).eq(x * gain)
-            : torch.where(atHigh.logical_or(atLow!), residual.ne(0), torch.ones_like(residual).gt(0));
-        Tensor slope = inside.to(ScalarType.Float32) * gain;
+        Tensor inside = _atHigh is null
+            ? (x * _gain).clamp(_low, _high).eq(x * _gain)
+            : torch.where(_atHigh.logical_or(_atLow!), residual.ne(0), torch.ones_like(residual).gt(0));
+        Tensor slope = inside.to(ScalarType.Float32) * _gain;
         return new Linearisation(residual, v => v * slope, w => w * slope);
     }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => (x * gain).clamp(low, high);
+    protected override Tensor ApplyCore(Tensor x) => (x * _gain).clamp(_low, _high);
 
     /// <inheritdoc/>
-    protected override Tensor MeasureCore(Tensor x, Tensor noise) => (x * gain + noise).clamp(low, high);
+    protected override Tensor MeasureCore(Tensor x, Tensor noise) => (x * _gain + noise).clamp(_low, _high);
 
     private protected override Tensor ResidualCore(Tensor x, Tensor y)
     {
-        if (atHigh is null) return ApplyCore(x) - y;
-        Tensor linear = x * gain;
-        return torch.where(atHigh, (linear - high).clamp(max: 0), torch.where(atLow!, (linear - low).clamp(min: 0), linear - y));
+        if (_atHigh is null) return ApplyCore(x) - y;
+        Tensor linear = x * _gain;
+        return torch.where(_atHigh, (linear - _high).clamp(max: 0), torch.where(_atLow!, (linear - _low).clamp(min: 0), linear - y));
     }
 
-    private protected override Tensor IdealCore(Tensor x) => x * gain;
+    private protected override Tensor IdealCore(Tensor x) => x * _gain;
 
-    private protected override Tensor DirectCore(Tensor y) => y / gain;
+    private protected override Tensor DirectCore(Tensor y) => y / _gain;
 }

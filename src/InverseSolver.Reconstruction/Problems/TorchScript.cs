@@ -45,10 +45,10 @@ public sealed record TorchScript(
 /// <summary>A TorchScript module as a forward model, of which only values and gradients are known.</summary>
 public sealed class TorchScriptOperator : NonlinearOperator
 {
-    private readonly TorchScriptModule module;
+    private readonly TorchScriptModule _module;
 
     private TorchScriptOperator(TorchScriptModule module, string hash, long[] domain, long[] range)
-        : base("torchScript", domain, range, range.Aggregate(1L, (a, b) => a * b)) => (this.module, Hash) = (module, hash);
+        : base("torchScript", domain, range, range.Aggregate(1L, (a, b) => a * b)) => (_module, Hash) = (module, hash);
 
     /// <summary>SHA-256 of the module's file, lower-case hexadecimal.</summary>
     public string Hash { get; }
@@ -105,10 +105,10 @@ public sealed class TorchScriptOperator : NonlinearOperator
     }
 
     /// <inheritdoc/>
-    protected override Tensor ApplyCore(Tensor x) => module.forward(x);
+    protected override Tensor ApplyCore(Tensor x) => _module.forward(x);
 
     private protected override Tensor DirectCore(Tensor y) => y.shape[1..].SequenceEqual(Domain) ? y : base.DirectCore(y);
 
     /// <inheritdoc/>
-    protected override void DisposeCore() => module.Dispose();
+    protected override void DisposeCore() => _module.Dispose();
 }

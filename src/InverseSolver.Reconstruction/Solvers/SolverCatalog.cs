@@ -38,7 +38,7 @@ public sealed record SolverDescription(
 /// <summary>All solvers.</summary>
 public static class SolverCatalog
 {
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web)
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectNullableAnnotations = true,
@@ -96,7 +96,7 @@ public static class SolverCatalog
             merged[name] = value?.DeepClone();
             try
             {
-                parameters = (SolverParameters)merged.Deserialize(parameters.GetType(), _json)!;
+                parameters = (SolverParameters)merged.Deserialize(parameters.GetType(), Json)!;
             }
             catch (JsonException)
             {
@@ -151,5 +151,5 @@ public static class SolverCatalog
     }
 
     /// <summary>Parameters under their JSON names.</summary>
-    public static JsonObject ToJson(SolverParameters parameters) => JsonSerializer.SerializeToNode(parameters, parameters.GetType(), _json)!.AsObject();
+    public static JsonObject ToJson(SolverParameters parameters) => JsonSerializer.SerializeToNode(parameters, parameters.GetType(), Json)!.AsObject();
 }

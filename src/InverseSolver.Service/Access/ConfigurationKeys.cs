@@ -9,13 +9,13 @@ namespace InverseSolver.Service.Access;
 internal static class ConfigurationKeys
 {
     // Every class of options has its section as a constant.
-    private static readonly Dictionary<string, Type> _sections = typeof(ConfigurationKeys).Assembly.GetTypes()
+    private static readonly Dictionary<string, Type> Sections = typeof(ConfigurationKeys).Assembly.GetTypes()
         .Select(type => (Type: type, Section: type.GetField("Section", BindingFlags.Public | BindingFlags.Static)?.GetRawConstantValue() as string))
         .Where(options => options.Section is not null)
         .ToDictionary(options => options.Section!, options => options.Type, StringComparer.OrdinalIgnoreCase);
 
     // The keys that ASP.NET Core reads.
-    private static readonly HashSet<string> _ofTheHost = new(
+    private static readonly HashSet<string> OfTheHost = new(
         ["urls", "http_ports", "https_ports", "environment", "contentRoot", "applicationName", "webRoot", "Kestrel", "Logging", "AllowedHosts"],
         StringComparer.OrdinalIgnoreCase);
 
@@ -25,11 +25,11 @@ internal static class ConfigurationKeys
     {
         foreach (IConfigurationSection section in configuration.GetChildren())
         {
-            if (_sections.TryGetValue(section.Key, out Type? options))
+            if (Sections.TryGetValue(section.Key, out Type? options))
             {
                 Check(section, options);
             }
-            else if (section.GetChildren().FirstOrDefault() is { } child && _sections.Keys.FirstOrDefault(name => IsSlip(section.Key, name)) is { } similar)
+            else if (section.GetChildren().FirstOrDefault() is { } child && Sections.Keys.FirstOrDefault(name => IsSlip(section.Key, name)) is { } similar)
             {
                 throw Refused($"{child.Path} is not an option of the service: the section is called {similar}.");
             }
@@ -43,7 +43,7 @@ internal static class ConfigurationKeys
         foreach (string argument in arguments.Where(argument => argument.StartsWith("--", StringComparison.Ordinal)))
         {
             string section = argument[2..].Split('=')[0].Split(':')[0];
-            if (!_sections.ContainsKey(section) && !_ofTheHost.Contains(section))
+            if (!Sections.ContainsKey(section) && !OfTheHost.Contains(section))
                 throw Refused(
                     $"--{section} is not an option of the service. Its options are --urls and those of docs/configuration.md, as --Jobs:DataFolder /data.");
         }
@@ -56,7 +56,7 @@ internal static class ConfigurationKeys
         foreach (string name in names)
         {
             int at = name.IndexOf('_', StringComparison.Ordinal);
-            if (at < 0 || !_sections.TryGetValue(name[..at], out Type? options) || name[at..].StartsWith("__", StringComparison.Ordinal)) continue;
+            if (at < 0 || !Sections.TryGetValue(name[..at], out Type? options) || name[at..].StartsWith("__", StringComparison.Ordinal)) continue;
             if (OptionsOf(options).Any(option => option.Name.Equals(name[(at + 1)..].Split("__")[0], StringComparison.OrdinalIgnoreCase)))
                 throw Refused(
                     $"The environment variable {name} has no effect: section and option are separated by two underscores ({name[..at]}__{name[(at + 1)..]}).");

@@ -8,16 +8,16 @@ namespace InverseSolver.Service.Access;
 /// </summary>
 internal sealed partial class HostRule
 {
-    private readonly ILogger<HostRule> log;
-    private readonly StringSegment[]? allowed;
+    private readonly ILogger<HostRule> _log;
+    private readonly StringSegment[]? _allowed;
 
     /// <summary>Makes the rule.</summary>
     /// <param name="names">Hosts without ports; <c>*</c> is any, <c>*.example.org</c> any subdomain.</param>
     /// <param name="log">Records refused hosts.</param>
     public HostRule(string[] names, ILogger<HostRule> log)
     {
-        this.log = log;
-        allowed = names.Any(name => name is "*" or "[::]" or "0.0.0.0")
+        _log = log;
+        _allowed = names.Any(name => name is "*" or "[::]" or "0.0.0.0")
             ? null
             : [.. names.Select(name => new StringSegment(new HostString(name).ToUriComponent()))];
     }
@@ -33,9 +33,9 @@ internal sealed partial class HostRule
     public Task Check(HttpContext http, RequestDelegate next)
     {
         string host = http.Request.Headers.Host.ToString();
-        if (host.Length == 0 || allowed is null || HostString.MatchesAny(host, allowed)) return next(http);
+        if (host.Length == 0 || _allowed is null || HostString.MatchesAny(host, _allowed)) return next(http);
         string name = host.Length <= 100 ? host : host[..100];
-        HostRefused(name, string.Join(';', allowed));
+        HostRefused(name, string.Join(';', _allowed));
         throw new RequestException(
             StatusCodes.Status400BadRequest, "unknownHost", "Host",
             $"The host name '{name}' is not allowed; the option AllowedHosts lists the allowed names.");

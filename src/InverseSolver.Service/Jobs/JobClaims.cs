@@ -6,11 +6,11 @@ namespace InverseSolver.Service.Jobs;
 /// <summary>Claims waiting jobs for this process, and ends those that were lost with their processes too often.</summary>
 internal sealed class JobClaims(JobStore store, JobFolder folder, JobSignals signals, IOptions<JobOptions> options)
 {
-    private readonly string owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
+    private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
 
     /// <summary>Returns jobs of another process on this data folder to the queue; that process has ended, because this one holds the folder's lock.</summary>
     /// <returns>The number of such jobs.</returns>
-    public int ExpireOthers() => store.ExpireOthers(owner);
+    public int ExpireOthers() => store.ExpireOthers(_owner);
 
     /// <summary>Claims the next job in the queue; null: none waits.</summary>
     public JobRow? Next()
@@ -23,10 +23,10 @@ internal sealed class JobClaims(JobStore store, JobFolder folder, JobSignals sig
             signals.Changed(id);
         }
 
-        return store.Claim(owner, options.Value.Lease);
+        return store.Claim(_owner, options.Value.Lease);
     }
 
     /// <summary>Claims the next job in the queue, where it may share the network calls of a group; else null.</summary>
     /// <param name="sharing">The group's key.</param>
-    public JobRow? NextOf(string? sharing) => store.Claim(owner, options.Value.Lease, sharing);
+    public JobRow? NextOf(string? sharing) => store.Claim(_owner, options.Value.Lease, sharing);
 }

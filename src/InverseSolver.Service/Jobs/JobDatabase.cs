@@ -14,8 +14,8 @@ internal sealed class JobDatabase : IDisposable
 
     private const int SqliteDamaged = 11;
 
-    private readonly string connectionString;
-    private readonly FileStream folderLock;
+    private readonly string _connectionString;
+    private readonly FileStream _folderLock;
 
     static JobDatabase()
     {
@@ -30,14 +30,14 @@ internal sealed class JobDatabase : IDisposable
         Directory.CreateDirectory(folder);
         try
         {
-            folderLock = new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            _folderLock = new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException error) when (error.HResult == Busy)
         {
             throw new StartRefusedException($"Another process uses the data folder {folder} (Jobs:DataFolder); a folder can be used by one process only.");
         }
 
-        connectionString = new SqliteConnectionStringBuilder
+        _connectionString = new SqliteConnectionStringBuilder
         {
             DataSource = Path.Combine(folder, "jobs.db"),
             DefaultTimeout = 10,
@@ -65,7 +65,7 @@ internal sealed class JobDatabase : IDisposable
     /// <summary>A connection from the pool.</summary>
     public SqliteConnection Open()
     {
-        var connection = new SqliteConnection(connectionString);
+        var connection = new SqliteConnection(_connectionString);
         connection.Open();
         connection.Execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL;");
         return connection;
@@ -74,12 +74,12 @@ internal sealed class JobDatabase : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        using (var connection = new SqliteConnection(connectionString))
+        using (var connection = new SqliteConnection(_connectionString))
         {
             SqliteConnection.ClearPool(connection);
         }
 
-        folderLock.Dispose();
+        _folderLock.Dispose();
     }
 
     private static void Migrate(SqliteConnection connection)

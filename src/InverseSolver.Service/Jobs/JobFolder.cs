@@ -9,32 +9,32 @@ namespace InverseSolver.Service.Jobs;
 /// </summary>
 internal sealed class JobFolder(IOptions<JobOptions> options)
 {
-    private readonly string root = Path.Combine(Path.GetFullPath(options.Value.DataFolder), "artefacts");
+    private readonly string _root = Path.Combine(Path.GetFullPath(options.Value.DataFolder), "artefacts");
 
     /// <summary>Stores the input files of a job.</summary>
     public void WriteInputs(string id, IReadOnlyDictionary<string, byte[]> files)
     {
         foreach ((string name, byte[] bytes) in files)
         {
-            Write(Path.Combine(root, id, "input"), name, bytes);
+            Write(Path.Combine(_root, id, "input"), name, bytes);
         }
     }
 
     /// <summary>Reads an input file of a job.</summary>
-    public byte[] ReadInput(string id, string name) => File.ReadAllBytes(Path.Combine(root, id, "input", name));
+    public byte[] ReadInput(string id, string name) => File.ReadAllBytes(Path.Combine(_root, id, "input", name));
 
     /// <summary>Stores an artefact.</summary>
-    public void WriteArtefact(string id, long epoch, string name, byte[] bytes) => Write(Path.Combine(root, id, $"{epoch}"), name, bytes);
+    public void WriteArtefact(string id, long epoch, string name, byte[] bytes) => Write(Path.Combine(_root, id, $"{epoch}"), name, bytes);
 
     /// <summary>The path of an artefact.</summary>
-    public string PathOf(string id, long epoch, string name) => Path.Combine(root, id, $"{epoch}", name);
+    public string PathOf(string id, long epoch, string name) => Path.Combine(_root, id, $"{epoch}", name);
 
     /// <summary>Removes the artefacts of a job in some of its epochs.</summary>
     /// <param name="id">The job.</param>
     /// <param name="which">The epochs.</param>
     public void DeleteEpochs(string id, Predicate<long> which)
     {
-        string folder = Path.Combine(root, id);
+        string folder = Path.Combine(_root, id);
         if (!Directory.Exists(folder))
         {
             return;
@@ -59,7 +59,7 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     /// <summary>Removes all of a job's files.</summary>
     public void Delete(string id)
     {
-        string folder = Path.Combine(root, id);
+        string folder = Path.Combine(_root, id);
         if (Directory.Exists(folder))
         {
             Directory.Delete(folder, recursive: true);
@@ -69,12 +69,12 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     /// <summary>Removes the files of jobs that are not stored: of submissions and deletions that a crash interrupted.</summary>
     public void Sweep(IReadOnlySet<string> ids)
     {
-        if (!Directory.Exists(root))
+        if (!Directory.Exists(_root))
         {
             return;
         }
 
-        foreach (string folder in Directory.GetDirectories(root))
+        foreach (string folder in Directory.GetDirectories(_root))
         {
             string id = Path.GetFileName(folder);
             if (Guid.TryParseExact(id, "D", out _) && !ids.Contains(id))
@@ -98,6 +98,6 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
         // The file's name is in its folder, whose name is in the folder above, and so on up to a folder that existed before.
         FolderFlush.ToDisk(folder);
         FolderFlush.ToDisk(Path.GetDirectoryName(folder)!);
-        FolderFlush.ToDisk(root);
+        FolderFlush.ToDisk(_root);
     }
 }

@@ -14,10 +14,10 @@ internal sealed partial class JobPerformer(
     /// <summary>The process's exit code when a device is lost: its supervisor restarts it, and the jobs go on.</summary>
     public const int DeviceLostExitCode = 3;
 
-    private volatile bool deviceIsLost;
+    private volatile bool _deviceIsLost;
 
     /// <summary>True once a device was lost: the service ends, and no further job may start.</summary>
-    public bool DeviceIsLost => deviceIsLost;
+    public bool DeviceIsLost => _deviceIsLost;
 
     /// <summary>Runs one job to its end on the calling thread: to a result, to an error, or back to the queue.</summary>
     /// <param name="job">A job of this process.</param>
@@ -66,12 +66,12 @@ internal sealed partial class JobPerformer(
             catch (Exception error) when ((error.IsFromTorch || error.InnerException?.IsFromTorch == true) && Backend.IsLost(device))
             {
                 // The attempt of the first job counts, so that a job that breaks the device each time fails in the end. The others return to the queue.
-                if (deviceIsLost)
+                if (_deviceIsLost)
                 {
                     store.Release(job.Id, job.Epoch);
                 }
 
-                deviceIsLost = true;
+                _deviceIsLost = true;
                 DeviceLost(error, device.ToString(), job.Id);
                 Environment.ExitCode = DeviceLostExitCode;
                 lifetime.StopApplication();

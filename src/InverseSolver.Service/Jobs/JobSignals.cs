@@ -11,40 +11,40 @@ internal sealed record Preview(long Version, string DataUri);
 /// </summary>
 internal sealed class JobSignals : IDisposable
 {
-    private readonly ConcurrentDictionary<string, TaskCompletionSource> changes = new();
-    private readonly ConcurrentDictionary<string, CancellationTokenSource> running = new();
-    private readonly ConcurrentDictionary<string, Preview> previews = new();
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _changes = new();
+    private readonly ConcurrentDictionary<string, CancellationTokenSource> _running = new();
+    private readonly ConcurrentDictionary<string, Preview> _previews = new();
 
     /// <summary>Rings when a job may be waiting.</summary>
     public AutoResetEvent Doorbell { get; } = new(initialState: false);
 
     /// <summary>Completes at the job's next change. It must be obtained before the job is read, or a change in between is missed.</summary>
     public Task NextChange(string id) =>
-        changes.GetOrAdd(id, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        _changes.GetOrAdd(id, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
     /// <summary>Signals that a job changed.</summary>
     public void Changed(string id)
     {
-        if (changes.TryRemove(id, out TaskCompletionSource? change))
+        if (_changes.TryRemove(id, out TaskCompletionSource? change))
         {
             change.TrySetResult();
         }
     }
 
     /// <summary>Registers the cancellation of a run.</summary>
-    public void Began(string id, CancellationTokenSource cancel) => running[id] = cancel;
+    public void Began(string id, CancellationTokenSource cancel) => _running[id] = cancel;
 
     /// <summary>Removes the cancellation of a run that ended.</summary>
     public void Ended(string id)
     {
-        running.TryRemove(id, out _);
-        previews.TryRemove(id, out _);
+        _running.TryRemove(id, out _);
+        _previews.TryRemove(id, out _);
     }
 
     /// <summary>Stops a job that runs in this process.</summary>
     public void Stop(string id)
     {
-        if (running.TryGetValue(id, out CancellationTokenSource? cancel))
+        if (_running.TryGetValue(id, out CancellationTokenSource? cancel))
         {
             try
             {
@@ -58,11 +58,11 @@ internal sealed class JobSignals : IDisposable
     }
 
     /// <summary>Stores the newest preview.</summary>
-    public void Show(string id, Preview preview) => previews[id] = preview;
+    public void Show(string id, Preview preview) => _previews[id] = preview;
 
     /// <summary>The newest preview, if it is newer than this version.</summary>
     public string? PreviewSince(string id, long version) =>
-        previews.TryGetValue(id, out Preview? preview) && preview.Version > version ? preview.DataUri : null;
+        _previews.TryGetValue(id, out Preview? preview) && preview.Version > version ? preview.DataUri : null;
 
     /// <inheritdoc/>
     public void Dispose() => Doorbell.Dispose();

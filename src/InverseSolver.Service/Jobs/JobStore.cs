@@ -24,7 +24,7 @@ internal sealed class JobStore(JobDatabase database)
     private const string Held = "id = @id AND epoch = @epoch AND state = 'running'";
 
     // SQLite allows one writer at a time; others would sleep, retry, and might fail at the busy timeout. There is no other process.
-    private readonly Lock writing = new();
+    private readonly Lock _writing = new();
 
     /// <summary>Stores a job.</summary>
     /// <param name="job">The job.</param>
@@ -32,7 +32,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>The job; null when the queue is full or the key is taken.</returns>
     public JobRow? Add(NewJob job, int capacity)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
@@ -89,7 +89,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <param name="owner">This worker.</param>
     public int ExpireOthers(string owner)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner });
     }
@@ -100,7 +100,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>Their ids.</returns>
     public IReadOnlyList<string> FinishLost(int attempts, string error)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Query<string>(
             $"""
@@ -120,7 +120,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <param name="sharing">Claims it only if it may share the calls of this model and version; any other job keeps its place in the queue.</param>
     public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
@@ -140,7 +140,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>True where the job still belongs to this epoch and was not asked to stop.</returns>
     public bool Renew(string id, long epoch, TimeSpan lease)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<bool?>(
             $"UPDATE jobs SET lease_until = {Now} + @lease WHERE {Held} RETURNING cancel_requested",
@@ -151,7 +151,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>The job's new version; null where it no longer belongs to this epoch.</returns>
     public long? Report(string id, long epoch, string progress)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<long?>(
             $"UPDATE jobs SET progress = @progress, version = version + 1 WHERE {Held} RETURNING version", new { id, epoch, progress });
@@ -176,7 +176,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <summary>Running back to queued, as if it had not started; to cancelled where that was requested.</summary>
     public bool Release(string id, long epoch)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute(
             $"""
@@ -193,7 +193,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>The job; null when it is final or unknown.</returns>
     public JobRow? Cancel(string id)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
@@ -211,7 +211,7 @@ internal sealed class JobStore(JobDatabase database)
     /// <returns>True where it existed and was final.</returns>
     public bool Delete(string id)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute(
             "DELETE FROM jobs WHERE id = @id AND state IN ('succeeded', 'failed', 'cancelled')", new { id }) == 1;
@@ -219,7 +219,7 @@ internal sealed class JobStore(JobDatabase database)
 
     private bool Finish(string change, string condition, string id, long epoch, string? text, string? warnings = null)
     {
-        using Lock.Scope turn = writing.EnterScope();
+        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
         return connection.Execute(
             $"UPDATE jobs SET {change}, finished = {Now}, version = version + 1, lease_owner = NULL, lease_until = NULL WHERE {condition}",

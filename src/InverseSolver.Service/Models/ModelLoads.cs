@@ -9,8 +9,8 @@ namespace InverseSolver.Service.Models;
 /// </summary>
 internal sealed class ModelLoads(ModelCatalog catalog)
 {
-    private readonly Lock gate = new();
-    private readonly Dictionary<(string Id, Device Device, bool Warm), Task<ModelLoad>> running = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(string Id, Device Device, bool Warm), Task<ModelLoad>> _running = [];
 
     /// <summary>Loads a model, or joins a load in progress.</summary>
     /// <param name="id">The model.</param>
@@ -18,10 +18,10 @@ internal sealed class ModelLoads(ModelCatalog catalog)
     /// <param name="warm">True where its networks are called once.</param>
     public Task<ModelLoad> Start(string id, Device device, bool warm)
     {
-        using Lock.Scope turn = gate.EnterScope();
-        return running.TryGetValue((id, device, warm), out Task<ModelLoad>? there)
+        using Lock.Scope turn = _gate.EnterScope();
+        return _running.TryGetValue((id, device, warm), out Task<ModelLoad>? there)
             ? there
-            : running[(id, device, warm)] = Task.Factory.StartNew(
+            : _running[(id, device, warm)] = Task.Factory.StartNew(
                 () => Load(id, device, warm), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
@@ -36,8 +36,8 @@ internal sealed class ModelLoads(ModelCatalog catalog)
         }
         finally
         {
-            using Lock.Scope turn = gate.EnterScope();
-            running.Remove((id, device, warm));
+            using Lock.Scope turn = _gate.EnterScope();
+            _running.Remove((id, device, warm));
         }
     }
 }

@@ -6,7 +6,7 @@ namespace InverseSolver.Service.Requests;
 /// <summary>Bounds the memory of uploads by the number that are read and decoded at the same time.</summary>
 internal sealed class UploadGate(IOptions<LimitOptions> options) : IDisposable
 {
-    private readonly ConcurrencyLimiter limiter = new(new ConcurrencyLimiterOptions
+    private readonly ConcurrencyLimiter _limiter = new(new ConcurrencyLimiterOptions
     {
         PermitLimit = options.Value.Uploads,
         QueueLimit = options.Value.WaitingUploads,
@@ -16,7 +16,7 @@ internal sealed class UploadGate(IOptions<LimitOptions> options) : IDisposable
     /// <param name="cancellation">Stops waiting.</param>
     public async Task<IDisposable> EnterAsync(CancellationToken cancellation)
     {
-        RateLimitLease lease = await limiter.AcquireAsync(1, cancellation);
+        RateLimitLease lease = await _limiter.AcquireAsync(1, cancellation);
         if (lease.IsAcquired)
         {
             return lease;
@@ -30,5 +30,5 @@ internal sealed class UploadGate(IOptions<LimitOptions> options) : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => limiter.Dispose();
+    public void Dispose() => _limiter.Dispose();
 }

@@ -26,7 +26,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
     // The only file that may be sent as several parts, the files of a DICOM series, which become one archive.
     private const string Series = "measurement";
 
-    private readonly LimitOptions limits = options.Value;
+    private readonly LimitOptions _limits = options.Value;
 
     /// <summary>Reads a body.</summary>
     /// <param name="http">The HTTP request.</param>
@@ -44,7 +44,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
         T request;
         if (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
-            request = Parse<T>(await ReadToEndAsync(http.Body, limits.JsonBytes, null, cancellation), null);
+            request = Parse<T>(await ReadToEndAsync(http.Body, _limits.JsonBytes, null, cancellation), null);
         }
         else if (type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
         {
@@ -58,7 +58,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
 
         foreach ((string name, string? uri) in request.DataUris)
         {
-            if (uri is not null && !files.TryAdd(name, DataUri.Parse(uri, $"files.{name}", limits.FileBytes)))
+            if (uri is not null && !files.TryAdd(name, DataUri.Parse(uri, $"files.{name}", _limits.FileBytes)))
             {
                 throw Malformed("duplicateFile", $"files.{name}", "The file was sent twice, as a part and as a data URI: send it once.");
             }
@@ -104,10 +104,10 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
                     throw Malformed("duplicateFile", field, "The part was sent twice: send it once.");
                 }
 
-                byte[] bytes = await ReadToEndAsync(section.Body, name == RequestPart ? limits.JsonBytes : limits.FileBytes, field, cancellation);
-                if ((total += bytes.Length) > limits.RequestBytes)
+                byte[] bytes = await ReadToEndAsync(section.Body, name == RequestPart ? _limits.JsonBytes : _limits.FileBytes, field, cancellation);
+                if ((total += bytes.Length) > _limits.RequestBytes)
                 {
-                    throw FileTooLarge(null, limits.RequestBytes);
+                    throw FileTooLarge(null, _limits.RequestBytes);
                 }
 
                 if (name == RequestPart)

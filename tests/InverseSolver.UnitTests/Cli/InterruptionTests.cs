@@ -7,7 +7,7 @@ namespace InverseSolver.UnitTests.Cli;
 /// <summary>Signals end a command soon, with one sentence. How soon on a quiet machine stands in docs/reliability.md; here only a hang fails.</summary>
 public sealed class InterruptionTests : IDisposable
 {
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("inverse-signal-");
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("inverse-signal-");
 
     public InterruptionTests()
     {
@@ -15,7 +15,7 @@ public sealed class InterruptionTests : IDisposable
         File.WriteAllText(PathOf("p.json"), """{ "type": "denoising" }""");
     }
 
-    public void Dispose() => folder.Delete(recursive: true);
+    public void Dispose() => _folder.Delete(recursive: true);
 
     // While the program starts, while it solves, and while it does what cannot be broken off: after so many seconds of a processor's time, whoever else uses it.
     [Theory]
@@ -28,7 +28,7 @@ public sealed class InterruptionTests : IDisposable
         string[] arguments = command switch
         {
             "solve" => ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--sigma", "0.05", "--solver", "ddnm", "--preset", "paper", "--out", PathOf("out")],
-            "evaluate" => ["evaluate", "--images", folder.FullName, "--problems", "denoising", "--solvers", "reSample", "--presets", "paper", "--resume", PathOf("rows.json")],
+            "evaluate" => ["evaluate", "--images", _folder.FullName, "--problems", "denoising", "--solvers", "reSample", "--presets", "paper", "--resume", PathOf("rows.json")],
             _ => ["bench", "networks", "--batches", "64"],
         };
 
@@ -69,5 +69,5 @@ public sealed class InterruptionTests : IDisposable
         static async Task<string> Soon(Task<string> text) => text.IsCompleted ? await text : "";
     }
 
-    private string PathOf(string name) => Path.Combine(folder.FullName, name);
+    private string PathOf(string name) => Path.Combine(_folder.FullName, name);
 }

@@ -12,7 +12,7 @@ namespace InverseSolver.UnitTests.Cli;
 /// <summary>Numbers on the command line mean the same in every language.</summary>
 public sealed class NumberTests : IDisposable
 {
-    private readonly CultureInfo before = CultureInfo.CurrentCulture;
+    private readonly CultureInfo _before = CultureInfo.CurrentCulture;
 
     public NumberTests()
     {
@@ -23,7 +23,7 @@ public sealed class NumberTests : IDisposable
         Assert.Equal(0.5, double.Parse("0,5", NumberStyles.Float, null));
     }
 
-    public void Dispose() => CultureInfo.CurrentCulture = before;
+    public void Dispose() => CultureInfo.CurrentCulture = _before;
 
     [Theory]
     [InlineData("0.01", 0.01), InlineData("0.18215", 0.18215), InlineData("1e-3", 0.001), InlineData("-2.5E+1", -25), InlineData("7", 7), InlineData(".5", 0.5)]

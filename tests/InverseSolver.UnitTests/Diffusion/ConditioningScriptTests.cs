@@ -10,7 +10,7 @@ namespace InverseSolver.UnitTests.Diffusion;
 [LeavesNoTensors]
 public sealed class ConditioningScriptTests : IDisposable
 {
-    private static readonly string _script = Path.Combine(TestData.Root, "scripts", "write-conditioning.py");
+    private static readonly string Script = Path.Combine(TestData.Root, "scripts", "write-conditioning.py");
 
     // A token is the letter's number; the encoder repeats it, and adds the position.
     private const string Transformers = """
@@ -56,31 +56,31 @@ public sealed class ConditioningScriptTests : IDisposable
         no_grad = contextlib.nullcontext
         """;
 
-    private readonly StableDiffusionPackage package = new();
-    private readonly string modules = Directory.CreateTempSubdirectory("inverse-test-").FullName;
+    private readonly StableDiffusionPackage _package = new();
+    private readonly string _modules = Directory.CreateTempSubdirectory("inverse-test-").FullName;
 
     public void Dispose()
     {
-        package.Dispose();
-        Directory.Delete(modules, recursive: true);
+        _package.Dispose();
+        Directory.Delete(_modules, recursive: true);
     }
 
     [Fact]
     public void The_script_stands_in_the_document_as_it_is() =>
         Assert.Contains(
-            "```python\n" + File.ReadAllText(_script) + "```\n", File.ReadAllText(Path.Combine(TestData.Root, "docs", "models.md")), StringComparison.Ordinal);
+            "```python\n" + File.ReadAllText(Script) + "```\n", File.ReadAllText(Path.Combine(TestData.Root, "docs", "models.md")), StringComparison.Ordinal);
 
     [Fact]
     public void What_it_writes_is_what_the_model_is_told()
     {
-        File.WriteAllText(Path.Combine(modules, "transformers.py"), Transformers);
-        File.WriteAllText(Path.Combine(modules, "torch.py"), Torch);
-        Directory.CreateDirectory(Path.Combine(modules, "safetensors"));
-        File.WriteAllText(Path.Combine(modules, "safetensors", "__init__.py"), "");
-        File.WriteAllText(Path.Combine(modules, "safetensors", "torch.py"), Safetensors);
+        File.WriteAllText(Path.Combine(_modules, "transformers.py"), Transformers);
+        File.WriteAllText(Path.Combine(_modules, "torch.py"), Torch);
+        Directory.CreateDirectory(Path.Combine(_modules, "safetensors"));
+        File.WriteAllText(Path.Combine(_modules, "safetensors", "__init__.py"), "");
+        File.WriteAllText(Path.Combine(_modules, "safetensors", "torch.py"), Safetensors);
 
-        Run(package.Folder);
-        using (SafetensorsFile file = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors")))
+        Run(_package.Folder);
+        using (SafetensorsFile file = SafetensorsFile.Open(Path.Combine(_package.Folder, "conditioning.safetensors")))
         {
             Assert.Equal(["embedding"], file.Entries.Keys);
             using Tensor empty = file.Read("embedding");
@@ -88,15 +88,15 @@ public sealed class ConditioningScriptTests : IDisposable
             Assert.Equal(0.75f, empty.ToFloats()[^1]);
         }
 
-        Run(package.Folder, "A");
-        package.Card("""{"conditioning": {"prompt": "A", "guidanceScale": 2}}""");
-        using (SafetensorsFile file = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors")))
+        Run(_package.Folder, "A");
+        _package.Card("""{"conditioning": {"prompt": "A", "guidanceScale": 2}}""");
+        using (SafetensorsFile file = SafetensorsFile.Open(Path.Combine(_package.Folder, "conditioning.safetensors")))
         {
             using Tensor wanted = file.Read("embedding"), other = file.Read("unconditional");
             Assert.Equal((65f, 0f), (wanted.ToFloats()[0], other.ToFloats()[0]));
         }
 
-        using LatentModel model = ModelPackage.Load(package.Folder);
+        using LatentModel model = ModelPackage.Load(_package.Folder);
         Assert.Equal("A", model.Info.Conditioning!.Prompt);
     }
 
@@ -104,8 +104,8 @@ public sealed class ConditioningScriptTests : IDisposable
     {
         const string Python = "/usr/bin/python3";
         Assert.SkipUnless(File.Exists(Python), "python3 is not installed.");
-        var start = new ProcessStartInfo(Python, ["-B", _script, .. arguments]) { RedirectStandardError = true };
-        start.Environment["PYTHONPATH"] = modules;
+        var start = new ProcessStartInfo(Python, ["-B", Script, .. arguments]) { RedirectStandardError = true };
+        start.Environment["PYTHONPATH"] = _modules;
         using Process process = Process.Start(start)!;
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();

@@ -16,9 +16,9 @@ namespace InverseSolver.UnitTests.Diffusion;
 [LeavesNoTensors]
 public sealed class ConditioningTests : IDisposable
 {
-    private readonly StableDiffusionPackage package = new();
+    private readonly StableDiffusionPackage _package = new();
 
-    public void Dispose() => package.Dispose();
+    public void Dispose() => _package.Dispose();
 
     [Fact]
     public void A_folder_of_Stable_Diffusion_with_a_stored_embedding_needs_no_card()
@@ -38,10 +38,10 @@ public sealed class ConditioningTests : IDisposable
         Assert.True((said - expected).abs().max().ToDouble() <= 1e-4 * expected.abs().max().ToDouble());
 
         // The check of the package against its references takes the stored context too.
-        File.WriteAllBytes(Path.Combine(package.Folder, GoldenCheck.FileName), new SafetensorsBuilder()
+        File.WriteAllBytes(Path.Combine(_package.Folder, GoldenCheck.FileName), new SafetensorsBuilder()
             .Add("noisy_latent", "F32", [1, 4, 16, 16], Bytes("x")).Add("t", "I64", [1], [7, 0, 0, 0, 0, 0, 0, 0]).Add(
                 "predicted_noise", "F32", [1, 4, 16, 16], Bytes("out")).ToBytes());
-        GoldenResult result = Assert.Single(GoldenCheck.Run(package.Folder));
+        GoldenResult result = Assert.Single(GoldenCheck.Run(_package.Folder));
         Assert.True(result.Passes(), $"{result}");
 
         byte[] Bytes(string name)
@@ -56,11 +56,11 @@ public sealed class ConditioningTests : IDisposable
     [InlineData(7.5), InlineData(0.0), InlineData(0.5)]
     public void Guidance_is_its_formula_of_two_calls_and_so_is_its_gradient(double scale)
     {
-        package.Card(FormattableString.Invariant($$"""{"conditioning": {"prompt": "a photo", "guidanceScale": {{scale}} } }"""));
+        _package.Card(FormattableString.Invariant($$"""{"conditioning": {"prompt": "a photo", "guidanceScale": {{scale}} } }"""));
         using DisposeScope scope = torch.NewDisposeScope();
         using LatentModel model = Load();
         Assert.Equal(new ConditioningInfo { File = "conditioning.safetensors", Prompt = "a photo", GuidanceScale = scale }, model.Info.Conditioning);
-        using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors"));
+        using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(_package.Folder, "conditioning.safetensors"));
         Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.copy_of([300L, 800L]), w = Toy.Normal([2, 4, 8, 8], 2);
         Tensor wanted = Context("embedding"), other = Context("unconditional");
         Tensor leaf = z.detach().requires_grad_();
@@ -83,7 +83,7 @@ public sealed class ConditioningTests : IDisposable
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable grad = torch.no_grad();
         using LatentModel model = Load();
-        using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors"));
+        using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(_package.Folder, "conditioning.safetensors"));
         Tensor z = Toy.Normal([2, 4, 8, 8], 1), t = torch.copy_of([300L, 800L]);
         Assert.Equal(model.PredictNoise(z, t, stored.Read("embedding").unsqueeze(0).expand(2, 7, 24)).ToFloats(), model.PredictNoise(z, t).ToFloats());
     }
@@ -106,7 +106,7 @@ public sealed class ConditioningTests : IDisposable
 
         Tensor Noise(string scheduler)
         {
-            package.Scheduler(scheduler);
+            _package.Scheduler(scheduler);
             using LatentModel model = Load();
             return model.PredictNoise(z, t);
         }
@@ -130,8 +130,8 @@ public sealed class ConditioningTests : IDisposable
     [Theory, MemberData(nameof(Jobs))]
     public void A_whole_job_runs_on_sizes_that_have_to_be_padded(string scheduler, double scale)
     {
-        package.Scheduler(scheduler);
-        package.Card(FormattableString.Invariant($$"""{"conditioning": {"guidanceScale": {{scale}} } }"""));
+        _package.Scheduler(scheduler);
+        _package.Card(FormattableString.Invariant($$"""{"conditioning": {"guidanceScale": {{scale}} } }"""));
         using DisposeScope scope = torch.NewDisposeScope();
         using LatentModel model = Load();
         float[] truth = Toy.Normal([3, 50, 37], 2).sigmoid().ToFloats();
@@ -157,8 +157,8 @@ public sealed class ConditioningTests : IDisposable
     [Fact]
     public void A_model_without_the_embedding_that_it_needs_is_listed_and_refused_with_the_way_to_make_it()
     {
-        File.Delete(Path.Combine(package.Folder, "conditioning.safetensors"));
-        using var catalogue = new ModelCatalog([package.Folder]);
+        File.Delete(Path.Combine(_package.Folder, "conditioning.safetensors"));
+        using var catalogue = new ModelCatalog([_package.Folder]);
         ModelInfo info = Assert.Single(catalogue.Models);
         Assert.Equal(
             "needs a context such as a text's embedding, and there is no conditioning.safetensors in its folder: "
@@ -177,10 +177,10 @@ public sealed class ConditioningTests : IDisposable
         Assert.Equal("model", e.Field);
         Assert.Contains(info.Missing!, e.Message, StringComparison.Ordinal);
 
-        package.Card("""{"conditioning": {"file": "other.safetensors"}}""");
-        Assert.Contains("there is no other.safetensors", ModelPackage.ReadInfo(package.Folder).Missing, StringComparison.Ordinal);
-        package.Contexts("other.safetensors", "embedding");
-        ModelInfo there = ModelPackage.ReadInfo(package.Folder);
+        _package.Card("""{"conditioning": {"file": "other.safetensors"}}""");
+        Assert.Contains("there is no other.safetensors", ModelPackage.ReadInfo(_package.Folder).Missing, StringComparison.Ordinal);
+        _package.Contexts("other.safetensors", "embedding");
+        ModelInfo there = ModelPackage.ReadInfo(_package.Folder);
         Assert.Equal((null, "other.safetensors"), (there.Missing, there.Conditioning!.File));
     }
 
@@ -188,13 +188,13 @@ public sealed class ConditioningTests : IDisposable
     public void What_the_model_is_told_is_part_of_its_hash()
     {
         string plain = Hash();
-        package.Contexts("conditioning.safetensors", "unconditional", "embedding");
+        _package.Contexts("conditioning.safetensors", "unconditional", "embedding");
         string swapped = Hash();
-        package.Card("""{"title": "x"}""");
+        _package.Card("""{"title": "x"}""");
         Assert.Equal(swapped, Hash());
-        package.Card("""{"conditioning": {"guidanceScale": 2}}""");
+        _package.Card("""{"conditioning": {"guidanceScale": 2}}""");
         string guided = Hash();
-        package.Card("""{"conditioning": { "guidanceScale": 3 }}""");
+        _package.Card("""{"conditioning": { "guidanceScale": 3 }}""");
         Assert.Equal(4, new HashSet<string>([plain, swapped, guided, Hash()]).Count);
 
         string Hash()
@@ -215,17 +215,17 @@ public sealed class ConditioningTests : IDisposable
     [InlineData("""{"conditioning": {"classLabel": -7}}""", "conditioning.classLabel must be a whole number from 0")]
     public void A_card_that_says_something_else_is_refused(string card, string message)
     {
-        package.Card(card);
-        Assert.Contains(message, Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(package.Folder)).Message, StringComparison.Ordinal);
+        _package.Card(card);
+        Assert.Contains(message, Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(_package.Folder)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_file_that_does_not_fit_is_refused_by_name()
     {
-        package.Card("""{"conditioning": {"guidanceScale": 2}}""");
-        package.Contexts("conditioning.safetensors", "embedding");
+        _package.Card("""{"conditioning": {"guidanceScale": 2}}""");
+        _package.Contexts("conditioning.safetensors", "embedding");
         Refused("conditioning.safetensors: tensor 'unconditional' is missing, which conditioning.guidanceScale other than 1");
-        package.Contexts("conditioning.safetensors", "unconditional");
+        _package.Contexts("conditioning.safetensors", "unconditional");
         Refused("conditioning.safetensors: tensor 'embedding' is missing");
         Write(new SafetensorsBuilder().Add("embedding", "F32", [1, 7, 24], new byte[672]));
         Refused("tensor 'embedding' has the shape (1, 7, 24); the denoiser takes (L, 24)");
@@ -239,23 +239,23 @@ public sealed class ConditioningTests : IDisposable
         Write(new SafetensorsBuilder().Add("embedding", "F32", [7, 24], nan).Add("unconditional", "F32", [7, 24], new byte[672]));
         Refused("tensor 'embedding' holds a NaN");
 
-        void Write(SafetensorsBuilder builder) => File.WriteAllBytes(Path.Combine(package.Folder, "conditioning.safetensors"), builder.ToBytes());
+        void Write(SafetensorsBuilder builder) => File.WriteAllBytes(Path.Combine(_package.Folder, "conditioning.safetensors"), builder.ToBytes());
     }
 
     [Fact]
     public void A_model_with_classes_has_one_on_its_card()
     {
         // A model on pixels, five classes.
-        Directory.Delete(Path.Combine(package.Folder, "vae"), recursive: true);
-        File.Delete(Path.Combine(package.Folder, "model_index.json"));
+        Directory.Delete(Path.Combine(_package.Folder, "vae"), recursive: true);
+        File.Delete(Path.Combine(_package.Folder, "model_index.json"));
         foreach (string file in (string[])[Network.ConfigName, Network.WeightsName])
         {
-            File.Copy(Path.Combine(TestData.Golden("variants/u-class"), file), Path.Combine(package.Folder, "unet", file), overwrite: true);
+            File.Copy(Path.Combine(TestData.Golden("variants/u-class"), file), Path.Combine(_package.Folder, "unet", file), overwrite: true);
         }
 
         Assert.Equal(
             "needs a class, and its model.json names none: \"conditioning\": {\"classLabel\": n}, n from 0 to 4 (docs/models.md)",
-            ModelPackage.ReadInfo(package.Folder).Missing);
+            ModelPackage.ReadInfo(_package.Folder).Missing);
         CardRefused("""{"conditioning": {"classLabel": 5}}""", "a class beyond the denoiser's 5");
         CardRefused("""{"conditioning": {"classLabel": 1, "guidanceScale": 2}}""", "without an unconditionalClass");
         CardRefused("""{"conditioning": {"file": "x.safetensors"}}""", "a file, but the denoiser takes classes");
@@ -263,14 +263,14 @@ public sealed class ConditioningTests : IDisposable
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable grad = torch.no_grad();
         Tensor z = Toy.Normal([2, 3, 8, 12], 1), t = torch.copy_of([300L, 800L]);
-        package.Card("""{"conditioning": {"classLabel": 2}}""");
+        _package.Card("""{"conditioning": {"classLabel": 2}}""");
         using (LatentModel model = Load())
         {
             Assert.Equal(model.PredictNoise(z, t, torch.copy_of([2L, 2L])).ToFloats(), model.PredictNoise(z, t).ToFloats());
             Assert.NotEqual(model.PredictNoise(z, t, torch.copy_of([3L, 3L])).ToFloats(), model.PredictNoise(z, t).ToFloats());
         }
 
-        package.Card("""{"conditioning": {"classLabel": 2, "unconditionalClass": 4, "guidanceScale": 1.5}}""");
+        _package.Card("""{"conditioning": {"classLabel": 2, "unconditionalClass": 4, "guidanceScale": 1.5}}""");
         using (LatentModel model = Load())
         {
             Tensor c = model.PredictNoise(z, t, torch.copy_of([2L, 2L])), u = model.PredictNoise(z, t, torch.copy_of([4L, 4L]));
@@ -279,8 +279,8 @@ public sealed class ConditioningTests : IDisposable
 
         void CardRefused(string card, string message)
         {
-            package.Card(card);
-            Assert.Contains(message, Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(package.Folder)).Message, StringComparison.Ordinal);
+            _package.Card(card);
+            Assert.Contains(message, Assert.Throws<InvalidModelException>(() => ModelPackage.ReadInfo(_package.Folder)).Message, StringComparison.Ordinal);
         }
     }
 
@@ -294,12 +294,12 @@ public sealed class ConditioningTests : IDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    private LatentModel Load() => ModelPackage.Load(package.Folder);
+    private LatentModel Load() => ModelPackage.Load(_package.Folder);
 
     private void Refused(string message)
     {
         InvalidModelException e = Assert.Throws<InvalidModelException>(() => Load().Dispose());
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(package.Folder, e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(_package.Folder, e.Message, StringComparison.Ordinal);
     }
 }

@@ -18,13 +18,13 @@ public sealed class DiffusersConfigTests : IDisposable
         "update_after_step": 0, "use_ema_warmup": true
         """;
 
-    private string folder = "";
+    private string _folder = "";
 
     public void Dispose()
     {
-        if (folder.Length > 0)
+        if (_folder.Length > 0)
         {
-            Directory.Delete(folder, recursive: true);
+            Directory.Delete(_folder, recursive: true);
         }
     }
 
@@ -41,7 +41,7 @@ public sealed class DiffusersConfigTests : IDisposable
     public void Options_that_change_nothing_leave_the_result_as_it_is(string golden, string options)
     {
         With(golden, options);
-        Assert.All(GoldenCheck.Run(folder), result => Assert.True(result.Passes(), $"{result.Tensor}: {result.RelativeError:0.0e+0}"));
+        Assert.All(GoldenCheck.Run(_folder), result => Assert.True(result.Passes(), $"{result.Tensor}: {result.RelativeError:0.0e+0}"));
     }
 
     [Theory]
@@ -56,14 +56,14 @@ public sealed class DiffusersConfigTests : IDisposable
     public void Options_that_change_something_are_refused_by_name(string golden, string options, string message)
     {
         With(golden, options);
-        Assert.Contains(message, Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(_folder)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_UNet_without_a_middle_is_one()
     {
         With("unet2d-attn", """ "mid_block_type": null """);
-        string path = Path.Combine(folder, Network.WeightsName);
+        string path = Path.Combine(_folder, Network.WeightsName);
         SafetensorsBuilder builder = SafetensorsBuilder.From(path);
         foreach (string name in builder.Header.Select(pair => pair.Key).Where(name => name.StartsWith("mid_block.", StringComparison.Ordinal)).ToArray())
         {
@@ -71,7 +71,7 @@ public sealed class DiffusersConfigTests : IDisposable
         }
 
         File.WriteAllBytes(path, builder.ToBytes());
-        IReadOnlyList<GoldenResult> results = GoldenCheck.Run(folder);
+        IReadOnlyList<GoldenResult> results = GoldenCheck.Run(_folder);
         Assert.Equal(2, results.Count);
         Assert.All(results, result => Assert.InRange(result.RelativeError, 1e-3, 100));
     }
@@ -82,7 +82,7 @@ public sealed class DiffusersConfigTests : IDisposable
     public void A_prefix_of_all_tensors_is_named(string prefix, string message)
     {
         With("unet2d-attn", "");
-        string path = Path.Combine(folder, Network.WeightsName);
+        string path = Path.Combine(_folder, Network.WeightsName);
         var prefixed = new SafetensorsBuilder();
         SafetensorsBuilder whole = SafetensorsBuilder.From(path);
         foreach (string name in whole.Header.Select(pair => pair.Key))
@@ -96,30 +96,30 @@ public sealed class DiffusersConfigTests : IDisposable
 
         File.WriteAllBytes(path, prefixed.ToBytes());
         Assert.Contains(
-            $"'conv_in.weight' is missing; {message}", Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(folder)).Message, StringComparison.Ordinal);
+            $"'conv_in.weight' is missing; {message}", Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(_folder)).Message, StringComparison.Ordinal);
     }
 
     /// <remarks>The move is done by a shell, as the message has it.</remarks>
     [Fact]
     public void An_early_repository_is_listed_with_the_move_that_makes_a_package_of_it()
     {
-        folder = PixelPackage.Create(1, 1);
+        _folder = PixelPackage.Create(1, 1);
         foreach ((string part, string file) in new[] { ("unet", Network.ConfigName), ("unet", Network.WeightsName), ("scheduler", "scheduler_config.json") })
         {
-            File.Move(Path.Combine(folder, part, file), Path.Combine(folder, file));
+            File.Move(Path.Combine(_folder, part, file), Path.Combine(_folder, file));
         }
 
-        Directory.Delete(Path.Combine(folder, "unet"));
-        Directory.Delete(Path.Combine(folder, "scheduler"));
-        File.WriteAllText(Path.Combine(folder, "model_index.json"), """{"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"]}""");
-        using var catalog = new ModelCatalog([Path.GetDirectoryName(folder)!]);
-        BrokenModel broken = Assert.Single(catalog.Broken, one => one.Name == Path.GetFileName(folder));
+        Directory.Delete(Path.Combine(_folder, "unet"));
+        Directory.Delete(Path.Combine(_folder, "scheduler"));
+        File.WriteAllText(Path.Combine(_folder, "model_index.json"), """{"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"]}""");
+        using var catalog = new ModelCatalog([Path.GetDirectoryName(_folder)!]);
+        BrokenModel broken = Assert.Single(catalog.Broken, one => one.Name == Path.GetFileName(_folder));
         Assert.StartsWith("All files are at the top of the folder, as in early repositories", broken.Reason, StringComparison.Ordinal);
-        Assert.Equal(broken.Reason, Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(folder)).Message);
-        (int code, string output) = Repository.Run("/bin/sh", ["-c", $"cd {folder} && {broken.Reason.Split('`')[1]}"]);
+        Assert.Equal(broken.Reason, Assert.Throws<InvalidModelException>(() => GoldenCheck.Run(_folder)).Message);
+        (int code, string output) = Repository.Run("/bin/sh", ["-c", $"cd {_folder} && {broken.Reason.Split('`')[1]}"]);
         Assert.True(code == 0, output);
-        Assert.Contains(catalog.Models, model => model.Id == Path.GetFileName(folder));
-        ModelPackage.Load(folder).Dispose();
+        Assert.Contains(catalog.Models, model => model.Id == Path.GetFileName(_folder));
+        ModelPackage.Load(_folder).Dispose();
     }
 
     [Fact]
@@ -139,8 +139,8 @@ public sealed class DiffusersConfigTests : IDisposable
 
     private void With(string golden, string options)
     {
-        folder = TestData.Copy(TestData.Golden(golden));
-        string path = Path.Combine(folder, Network.ConfigName);
+        _folder = TestData.Copy(TestData.Golden(golden));
+        string path = Path.Combine(_folder, Network.ConfigName);
         JsonObject config = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
         foreach (string name in options.Split('"').Where((_, i) => i % 2 == 1))
         {

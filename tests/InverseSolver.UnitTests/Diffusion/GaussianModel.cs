@@ -10,12 +10,12 @@ namespace InverseSolver.UnitTests;
 /// </summary>
 public sealed class GaussianModel : LatentModel
 {
-    private readonly Func<double, double, double>? spectrum;
-    private readonly double mean;
-    private readonly Lock gate = new();
-    private readonly Dictionary<(int Height, int Width), Tensor> eigenvalues = [];
-    private readonly (int Height, int Width)? fixedSize;
-    private readonly Tensor? basis, variances, centre;
+    private readonly Func<double, double, double>? _spectrum;
+    private readonly double _mean;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(int Height, int Width), Tensor> _eigenvalues = [];
+    private readonly (int Height, int Width)? _fixedSize;
+    private readonly Tensor? _basis, _variances, _centre;
 
     /// <summary>Stationary images on a torus of any size, channels independent.</summary>
     /// <param name="spectrum">
@@ -29,8 +29,8 @@ public sealed class GaussianModel : LatentModel
     public GaussianModel(Func<double, double, double> spectrum, double mean = 0.5, int channels = 1, NoiseSchedule? schedule = null, Device? device = null)
         : base((schedule ??= NoiseSchedule.ScaledLinear()).AlphasCumprod)
     {
-        this.spectrum = spectrum;
-        this.mean = mean;
+        _spectrum = spectrum;
+        _mean = mean;
         Device = device ?? torch.CPU;
         Info = InfoOf("gaussian", channels, schedule);
     }
@@ -50,7 +50,7 @@ public sealed class GaussianModel : LatentModel
 
         Device = device ?? torch.CPU;
         Info = InfoOf("gaussian-dense", (int)mean.size(0), schedule);
-        fixedSize = ((int)mean.size(1), (int)mean.size(2));
+        _fixedSize = ((int)mean.size(1), (int)mean.size(2));
         using DisposeScope scope = torch.NewDisposeScope();
         (Tensor values, Tensor vectors) = torch.linalg.eigh(covariance.to(ScalarType.Float64, torch.CPU));
         if (values.min().ToDouble() < -1e-9 * values.abs().max().ToDouble())
@@ -58,9 +58,9 @@ public sealed class GaussianModel : LatentModel
             throw new ArgumentException("The covariance is not positive semidefinite.", nameof(covariance));
         }
 
-        variances = (values.clamp(0) * 4.0).to(Device).DetachFromDisposeScope();
-        basis = vectors.to(Device).DetachFromDisposeScope();
-        centre = (mean.to(ScalarType.Float64, Device).reshape(1, -1) * 2.0 - 1.0).DetachFromDisposeScope();
+        _variances = (values.clamp(0) * 4.0).to(Device).DetachFromDisposeScope();
+        _basis = vectors.to(Device).DetachFromDisposeScope();
+        _centre = (mean.to(ScalarType.Float64, Device).reshape(1, -1) * 2.0 - 1.0).DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -80,17 +80,17 @@ public sealed class GaussianModel : LatentModel
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor a = AlphasCumprodOf(t).to(Device);
         Tensor spread = (1.0 - a).sqrt();
-        if (basis is not null)
+        if (_basis is not null)
         {
             CheckFixedSize((int)z.size(2), (int)z.size(3));
             a = a.reshape(-1, 1);
-            Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - a.sqrt() * centre!;
-            Tensor gain = spread.reshape(-1, 1) / (a * variances! + (1.0 - a));
-            return (residual.Matmul(basis) * gain).Matmul(basis.t()).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
+            Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - a.sqrt() * _centre!;
+            Tensor gain = spread.reshape(-1, 1) / (a * _variances! + (1.0 - a));
+            return (residual.Matmul(_basis) * gain).Matmul(_basis.t()).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
         }
 
         Tensor filter = (spread / (a * Eigenvalues((int)z.size(2), (int)z.size(3)) + (1.0 - a))).to(ScalarType.Float32);
-        Tensor centred = z - (a.sqrt() * (2 * mean - 1)).to(ScalarType.Float32);
+        Tensor centred = z - (a.sqrt() * (2 * _mean - 1)).to(ScalarType.Float32);
         return torch.fft.ifft2(torch.fft.fft2(centred) * filter).real.contiguous().MoveToOuterDisposeScope();
     }
 
@@ -102,16 +102,16 @@ public sealed class GaussianModel : LatentModel
     public override Tensor ConsistencyFunction(Tensor z, double sigma)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        if (basis is not null)
+        if (_basis is not null)
         {
             CheckFixedSize((int)z.size(2), (int)z.size(3));
-            Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - centre!;
-            Tensor gain = (variances! / (variances! + sigma * sigma)).sqrt();
-            return ((residual.Matmul(basis) * gain).Matmul(basis.t()) + centre!).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
+            Tensor residual = z.to(ScalarType.Float64).reshape(z.size(0), -1) - _centre!;
+            Tensor gain = (_variances! / (_variances! + sigma * sigma)).sqrt();
+            return ((residual.Matmul(_basis) * gain).Matmul(_basis.t()) + _centre!).reshape(z.shape).to(ScalarType.Float32).MoveToOuterDisposeScope();
         }
 
         Tensor values = Eigenvalues((int)z.size(2), (int)z.size(3)), filter = (values / (values + sigma * sigma)).sqrt().to(ScalarType.Float32);
-        double middle = 2 * mean - 1;
+        double middle = 2 * _mean - 1;
         return (torch.fft.ifft2(torch.fft.fft2(z - middle) * filter).real + middle).MoveToOuterDisposeScope();
     }
 
@@ -126,14 +126,14 @@ public sealed class GaussianModel : LatentModel
         using DisposeScope scope = torch.NewDisposeScope();
         Tensor noise = torch.randn([count, Channels, height, width], generator, ScalarType.Float64, Device);
         Tensor z;
-        if (basis is not null)
+        if (_basis is not null)
         {
             CheckFixedSize(height, width);
-            z = (centre! + (noise.reshape(count, -1) * variances!.sqrt()).Matmul(basis.t())).reshape(noise.shape);
+            z = (_centre! + (noise.reshape(count, -1) * _variances!.sqrt()).Matmul(_basis.t())).reshape(noise.shape);
         }
         else
         {
-            z = torch.fft.ifft2(torch.fft.fft2(noise) * Eigenvalues(height, width).sqrt()).real + (2 * mean - 1);
+            z = torch.fft.ifft2(torch.fft.fft2(noise) * Eigenvalues(height, width).sqrt()).real + (2 * _mean - 1);
         }
 
         return ((z + 1.0) * 0.5).to(ScalarType.Float32).MoveToOuterDisposeScope();
@@ -144,17 +144,17 @@ public sealed class GaussianModel : LatentModel
     {
         using DisposeScope scope = torch.NewDisposeScope();
         long d = (long)Channels * height * width;
-        if (basis is not null)
+        if (_basis is not null)
         {
             CheckFixedSize(height, width);
-            return (((centre! + 1.0) * 0.5).reshape(Channels, height, width).MoveToOuterDisposeScope(),
-                ((basis * variances!).Matmul(basis.t()) * 0.25).MoveToOuterDisposeScope());
+            return (((_centre! + 1.0) * 0.5).reshape(Channels, height, width).MoveToOuterDisposeScope(),
+                ((_basis * _variances!).Matmul(_basis.t()) * 0.25).MoveToOuterDisposeScope());
         }
 
         // Each column is a filtered unit image.
         Tensor units = torch.eye(d, dtype: ScalarType.Float64, device: Device).reshape(d, Channels, height, width);
         Tensor columns = torch.fft.ifft2(torch.fft.fft2(units) * Eigenvalues(height, width)).real * 0.25;
-        Tensor means = torch.full([Channels, height, width], mean, ScalarType.Float64, Device);
+        Tensor means = torch.full([Channels, height, width], _mean, ScalarType.Float64, Device);
         return (means.MoveToOuterDisposeScope(), columns.reshape(d, d).contiguous().MoveToOuterDisposeScope());
     }
 
@@ -184,17 +184,17 @@ public sealed class GaussianModel : LatentModel
 
     private protected override void DisposeCore()
     {
-        basis?.Dispose();
-        variances?.Dispose();
-        centre?.Dispose();
-        lock (gate)
+        _basis?.Dispose();
+        _variances?.Dispose();
+        _centre?.Dispose();
+        lock (_gate)
         {
-            foreach (Tensor values in eigenvalues.Values)
+            foreach (Tensor values in _eigenvalues.Values)
             {
                 values.Dispose();
             }
 
-            eigenvalues.Clear();
+            _eigenvalues.Clear();
         }
     }
 
@@ -212,25 +212,25 @@ public sealed class GaussianModel : LatentModel
 
     private void CheckFixedSize(int height, int width)
     {
-        if (fixedSize != (height, width))
+        if (_fixedSize != (height, width))
         {
-            throw new ArgumentException($"The model is for {fixedSize!.Value.Height}x{fixedSize.Value.Width} images, not {height}x{width}.");
+            throw new ArgumentException($"The model is for {_fixedSize!.Value.Height}x{_fixedSize.Value.Width} images, not {height}x{width}.");
         }
     }
 
     // Eigenvalues of the covariance of z, (H, W), in the order of the discrete Fourier transform.
     private Tensor Eigenvalues(int height, int width)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!eigenvalues.TryGetValue((height, width), out Tensor? values))
+            if (!_eigenvalues.TryGetValue((height, width), out Tensor? values))
             {
                 static double Frequency(int k, int n) => (k < (n + 1) / 2 ? k : k - n) / (double)n;
                 double[] table =
                 [
                     .. from i in Enumerable.Range(0, height)
                        from j in Enumerable.Range(0, width)
-                       select 4 * spectrum!(Frequency(i, height), Frequency(j, width)),
+                       select 4 * _spectrum!(Frequency(i, height), Frequency(j, width)),
                 ];
                 if (table.Any(v => v is not (>= 0 and < double.PositiveInfinity)))
                 {
@@ -239,7 +239,7 @@ public sealed class GaussianModel : LatentModel
 
                 using DisposeScope scope = torch.NewDisposeScope();
                 values = torch.copy_of(table, height, width).to(Device).DetachFromDisposeScope();
-                eigenvalues.Add((height, width), values);
+                _eigenvalues.Add((height, width), values);
             }
 
             return values;

@@ -10,8 +10,8 @@ namespace InverseSolver.UnitTests.Diffusion;
 [LeavesNoTensors]
 public sealed class ModelCatalogTests : IDisposable
 {
-    private readonly string root = Directory.CreateTempSubdirectory("inverse-test-").FullName;
-    private readonly long bytes;
+    private readonly string _root = Directory.CreateTempSubdirectory("inverse-test-").FullName;
+    private readonly long _bytes;
 
     // The frequencies of the time embedding, which are computed: four numbers.
     private const long Tables = 16;
@@ -23,19 +23,19 @@ public sealed class ModelCatalogTests : IDisposable
             Add(id);
         }
 
-        using var catalog = new ModelCatalog([root]);
-        bytes = catalog.Describe("a")!.ExpectedBytes;
+        using var catalog = new ModelCatalog([_root]);
+        _bytes = catalog.Describe("a")!.ExpectedBytes;
     }
 
-    public void Dispose() => Directory.Delete(root, recursive: true);
+    public void Dispose() => Directory.Delete(_root, recursive: true);
 
     [Fact]
     public void The_bytes_of_the_weights_are_known_from_the_headers_before_they_are_read()
     {
-        using var catalog = new ModelCatalog([root]);
+        using var catalog = new ModelCatalog([_root]);
         using ModelLease lease = catalog.Acquire("a", torch.CPU);
-        Assert.Equal(new FileInfo(Path.Combine(Folder("a"), "unet", Network.WeightsName)).Length - HeaderBytes(), bytes);
-        Assert.Equal(bytes + Tables, Assert.Single(catalog.LoadedOf("a")).Bytes);
+        Assert.Equal(new FileInfo(Path.Combine(Folder("a"), "unet", Network.WeightsName)).Length - HeaderBytes(), _bytes);
+        Assert.Equal(_bytes + Tables, Assert.Single(catalog.LoadedOf("a")).Bytes);
         using LatentModel brain = ModelPackage.Load(TestData.Brain);
         using var shipped = new ModelCatalog([TestData.Brain]);
         Assert.InRange(brain.WeightBytes - shipped.Describe("brain-mri-128")!.ExpectedBytes, 0, 4096);
@@ -47,7 +47,7 @@ public sealed class ModelCatalogTests : IDisposable
     public void Those_who_ask_at_once_share_one_copy()
     {
         long before = Tensor.TotalCount;
-        using var catalog = new ModelCatalog([root]);
+        using var catalog = new ModelCatalog([_root]);
         var leases = new ModelLease[8];
         Parallel.For(0, leases.Length, new ParallelOptions { MaxDegreeOfParallelism = leases.Length }, i => leases[i] = catalog.Acquire("a", torch.CPU));
         Assert.All(leases, lease => Assert.Same(leases[0].Model, lease.Model));
@@ -62,7 +62,7 @@ public sealed class ModelCatalogTests : IDisposable
     public void A_model_unloaded_in_use_goes_with_its_last_lease()
     {
         long before = Tensor.TotalCount;
-        using var catalog = new ModelCatalog([root]);
+        using var catalog = new ModelCatalog([_root]);
         ModelLease first = catalog.Acquire("a", torch.CPU), second = catalog.Acquire("a", torch.CPU);
         long loaded = Tensor.TotalCount;
         Assert.Equal(1, catalog.Unload("a"));
@@ -91,7 +91,7 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void The_longest_unused_goes_first_and_never_one_in_use()
     {
-        using var catalog = new ModelCatalog([root], memoryBytes: 2 * (bytes + Tables));
+        using var catalog = new ModelCatalog([_root], memoryBytes: 2 * (_bytes + Tables));
         catalog.Acquire("a", torch.CPU).Dispose();
         catalog.Acquire("b", torch.CPU).Dispose();
         catalog.Acquire("a", torch.CPU).Dispose();
@@ -109,11 +109,11 @@ public sealed class ModelCatalogTests : IDisposable
     public void A_model_larger_than_all_the_memory_is_refused_with_both_sizes_and_unread()
     {
         long before = Tensor.TotalCount;
-        using var catalog = new ModelCatalog([root], memoryBytes: bytes - 1);
+        using var catalog = new ModelCatalog([_root], memoryBytes: _bytes - 1);
         var e = Assert.Throws<ModelUnavailableException>(() => catalog.Acquire("a", torch.CPU));
         Assert.Equal(Unavailability.TooLarge, e.Reason);
         Assert.Equal(
-            $"The weights of the model 'a' take {bytes} bytes on cpu; all models together may take {bytes - 1} bytes there (Models:MemoryBytes).", e.Message);
+            $"The weights of the model 'a' take {_bytes} bytes on cpu; all models together may take {_bytes - 1} bytes there (Models:MemoryBytes).", e.Message);
         Assert.Equal(before, Tensor.TotalCount);
         Assert.Empty(catalog.LoadedOf("a"));
     }
@@ -121,12 +121,12 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public async Task Where_models_in_use_take_the_memory_one_waits_or_is_refused()
     {
-        using var catalog = new ModelCatalog([root], memoryBytes: bytes + Tables + 1);
+        using var catalog = new ModelCatalog([_root], memoryBytes: _bytes + Tables + 1);
         ModelLease a = catalog.Acquire("a", torch.CPU);
         var e = Assert.Throws<ModelUnavailableException>(() => catalog.Acquire("b", torch.CPU, wait: false));
         Assert.Equal(Unavailability.NoRoom, e.Reason);
         Assert.Contains(
-            $"take {bytes} bytes on cpu, and models in use take {bytes + Tables} bytes of the {bytes + Tables + 1} bytes", e.Message, StringComparison.Ordinal);
+            $"take {_bytes} bytes on cpu, and models in use take {_bytes + Tables} bytes of the {_bytes + Tables + 1} bytes", e.Message, StringComparison.Ordinal);
 
         using var cancel = new CancellationTokenSource();
         Task<ModelLease> cancelled = Task.Run(() => catalog.Acquire("b", torch.CPU, cancellation: cancel.Token));
@@ -143,7 +143,7 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void A_failed_load_leaves_nothing_and_the_next_one_tries_anew()
     {
-        using var catalog = new ModelCatalog([root]);
+        using var catalog = new ModelCatalog([_root]);
         string weights = Path.Combine(Folder("a"), "unet", Network.WeightsName);
         byte[] good = File.ReadAllBytes(weights);
         File.WriteAllBytes(weights, [.. good[..^4], 0, 0, 0xC0, 0x7F]);
@@ -163,7 +163,7 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void A_lease_of_a_version_gets_that_version_as_long_as_it_is_loaded()
     {
-        using var catalog = new ModelCatalog([root]);
+        using var catalog = new ModelCatalog([_root]);
         string old = catalog.FindVersion("a")!.Hash!;
         catalog.Acquire("a", torch.CPU, old).Dispose();
         Edit("a", weights => weights[^1] ^= 0x80);
@@ -186,7 +186,7 @@ public sealed class ModelCatalogTests : IDisposable
     public void The_version_is_known_without_weights_and_covers_the_card()
     {
         long before = Tensor.TotalCount;
-        using var catalog = new ModelCatalog([root]);
+        using var catalog = new ModelCatalog([_root]);
         Assert.Null(catalog.Find("a")!.Hash);
         string hash = catalog.FindVersion("a")!.Hash!;
         Assert.Equal(hash, catalog.Find("a")!.Hash);
@@ -207,7 +207,7 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void Packages_come_and_go_without_a_restart_and_broken_ones_say_why()
     {
-        using var catalog = new ModelCatalog([root, Path.Combine(root, "none")]);
+        using var catalog = new ModelCatalog([_root, Path.Combine(_root, "none")]);
         Assert.Equal(["a", "b", "c"], catalog.Models.Select(m => m.Id));
         Add("d");
         Directory.Delete(Folder("b"), recursive: true);
@@ -218,13 +218,13 @@ public sealed class ModelCatalogTests : IDisposable
             [("c", "unet/config.json is not valid JSON (line 1)."), ("d", "Another package has the id 'a'.")], catalog.Broken.Select(b => (b.Name, b.Reason)));
         Assert.Null(catalog.Find("b"));
         Assert.Equal("There is no model 'b'.", Assert.Throws<ModelUnavailableException>(() => catalog.Acquire("b", torch.CPU)).Message);
-        Assert.Throws<ArgumentException>(() => new ModelCatalog([root], new ModelOptions { DenoiserType = ScalarType.Float16 }).Acquire("a", torch.CPU));
+        Assert.Throws<ArgumentException>(() => new ModelCatalog([_root], new ModelOptions { DenoiserType = ScalarType.Float16 }).Acquire("a", torch.CPU));
     }
 
     [Fact]
     public void A_cache_of_Hugging_Face_is_read_through_its_links()
     {
-        string cache = Path.Combine(root, "hub");
+        string cache = Path.Combine(_root, "hub");
         string repository = Path.Combine(cache, "models--lab--faces");
         string snapshot = Path.Combine(repository, "snapshots", "0123abc");
         Directory.CreateDirectory(Path.Combine(repository, "blobs"));
@@ -251,7 +251,7 @@ public sealed class ModelCatalogTests : IDisposable
 
     private static string[] Loaded(ModelCatalog catalog) => [.. catalog.Models.Select(m => m.Id).Where(id => catalog.LoadedOf(id).Count > 0)];
 
-    private string Folder(string id) => Path.Combine(root, id);
+    private string Folder(string id) => Path.Combine(_root, id);
 
     private void Add(string id) => Directory.Move(PixelPackage.Create(1, 1), Folder(id));
 

@@ -9,7 +9,7 @@ namespace InverseSolver.UnitTests.Diffusion;
 /// <summary>Writes safetensors files, good ones and bad ones.</summary>
 internal sealed class SafetensorsBuilder
 {
-    private readonly List<byte> data = [];
+    private readonly List<byte> _data = [];
 
     public JsonObject Header { get; } = [];
 
@@ -36,9 +36,9 @@ internal sealed class SafetensorsBuilder
         {
             ["dtype"] = type,
             ["shape"] = new JsonArray([.. shape.Select(s => (JsonNode)s)]),
-            ["data_offsets"] = new JsonArray(data.Count, data.Count + bytes.Length),
+            ["data_offsets"] = new JsonArray(_data.Count, _data.Count + bytes.Length),
         };
-        data.AddRange(bytes);
+        _data.AddRange(bytes);
         return this;
     }
 
@@ -49,7 +49,7 @@ internal sealed class SafetensorsBuilder
         foreach ((string key, JsonNode? entry) in Header)
         {
             int begin = entry!["data_offsets"]![0]!.GetValue<int>(), end = entry["data_offsets"]![1]!.GetValue<int>();
-            (long[], byte[])? tensor = ([.. entry["shape"]!.AsArray().Select(s => s!.GetValue<long>())], [.. data[begin..end]]);
+            (long[], byte[])? tensor = ([.. entry["shape"]!.AsArray().Select(s => s!.GetValue<long>())], [.. _data[begin..end]]);
             tensor = key == name ? change(tensor.Value) : tensor;
             if (tensor is var (shape, bytes))
             {
@@ -65,10 +65,10 @@ internal sealed class SafetensorsBuilder
     public byte[] ToBytes(string header)
     {
         byte[] json = Encoding.UTF8.GetBytes(header);
-        var bytes = new byte[8 + json.Length + data.Count];
+        var bytes = new byte[8 + json.Length + _data.Count];
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, (ulong)json.Length);
         json.CopyTo(bytes, 8);
-        data.CopyTo(bytes, 8 + json.Length);
+        _data.CopyTo(bytes, 8 + json.Length);
         return bytes;
     }
 }

@@ -7,9 +7,9 @@ namespace InverseSolver.UnitTests.Diffusion;
 [LeavesNoTensors]
 public sealed class SafetensorsTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("inverse-test-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("inverse-test-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void Every_float_type_reads_as_written()
@@ -154,7 +154,7 @@ public sealed class SafetensorsTests : IDisposable
 
     private SafetensorsFile Open(byte[] bytes)
     {
-        string path = Path.Combine(folder, "weights.safetensors");
+        string path = Path.Combine(_folder, "weights.safetensors");
         File.WriteAllBytes(path, bytes);
         return SafetensorsFile.Open(path);
     }
@@ -163,7 +163,7 @@ public sealed class SafetensorsTests : IDisposable
     {
         InvalidModelException e = Assert.Throws<InvalidModelException>(() => Open(bytes));
         Assert.Contains("weights.safetensors", e.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(folder, e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(_folder, e.Message, StringComparison.Ordinal);
         return e;
     }
 }

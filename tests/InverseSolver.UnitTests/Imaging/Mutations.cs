@@ -6,7 +6,7 @@ namespace InverseSolver.UnitTests.Imaging;
 /// <param name="seed">Of the random numbers.</param>
 internal sealed class Mutations(int seed)
 {
-    private static readonly ulong[] _interesting =
+    private static readonly ulong[] Interesting =
     [
         0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 0x100000000,
         0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFF8, 0xFFFFFFFFFFFFFFFF,
@@ -40,7 +40,7 @@ internal sealed class Mutations(int seed)
     private void Write(List<byte> file, int at, int bytes)
     {
         Span<byte> number = stackalloc byte[8];
-        ulong value = _interesting[_random.Next(_interesting.Length)];
+        ulong value = Interesting[_random.Next(Interesting.Length)];
         if (_random.Next(2) == 0) BinaryPrimitives.WriteUInt64LittleEndian(number, value);
         else BinaryPrimitives.WriteUInt64BigEndian(number, value << (64 - (8 * bytes)));
         for (int i = 0; i < bytes && at + i < file.Count; i++) file[at + i] = number[i];

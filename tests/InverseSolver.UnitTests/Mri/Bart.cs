@@ -7,7 +7,7 @@ namespace InverseSolver.UnitTests.Mri;
 /// <summary>BART, the judge of the multi-coil parts, with a folder of its own for the files that go in and out.</summary>
 internal sealed class Bart : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("bart-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("bart-").FullName;
 
     /// <summary>Skips the test where the program is not installed.</summary>
     public static Bart Installed()
@@ -29,7 +29,7 @@ internal sealed class Bart : IDisposable
     /// <summary>Runs a tool on files of the folder.</summary>
     public void Run(params string[] arguments)
     {
-        (int exit, string output) = Repository.Run("bart", [.. arguments.Select(argument => argument.StartsWith('@') ? Path.Combine(folder, argument[1..]) : argument)]);
+        (int exit, string output) = Repository.Run("bart", [.. arguments.Select(argument => argument.StartsWith('@') ? Path.Combine(_folder, argument[1..]) : argument)]);
         Assert.True(exit == 0, output);
     }
 
@@ -39,15 +39,15 @@ internal sealed class Bart : IDisposable
         using var scope = torch.NewDisposeScope();
         long[] sizes = data.shape;
         long[] dims = [readout ? sizes[^2] : 1, readout ? 1 : sizes[^2], sizes[^1], sizes.Length > 2 ? sizes[^3] : 1, sizes.Length > 3 ? sizes[^4] : 1];
-        File.WriteAllText(Path.Combine(folder, name + ".hdr"), $"# Dimensions\n{string.Join(' ', dims)} 1 1 1 1 1 1 1 1 1 1 1\n");
-        File.WriteAllBytes(Path.Combine(folder, name + ".cfl"), MemoryMarshal.AsBytes<float>(data.transpose(-2, -1).contiguous().ToFloats()).ToArray());
+        File.WriteAllText(Path.Combine(_folder, name + ".hdr"), $"# Dimensions\n{string.Join(' ', dims)} 1 1 1 1 1 1 1 1 1 1 1\n");
+        File.WriteAllBytes(Path.Combine(_folder, name + ".cfl"), MemoryMarshal.AsBytes<float>(data.transpose(-2, -1).contiguous().ToFloats()).ToArray());
     }
 
     /// <summary>Reads (sets, coils, rows, columns) without leading sizes of 1 but for the coils'.</summary>
-    public Tensor Read(string name) => ReadFile(Path.Combine(folder, name));
+    public Tensor Read(string name) => ReadFile(Path.Combine(_folder, name));
 
     /// <inheritdoc/>
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static Tensor ReadFile(string path)
     {

@@ -9,12 +9,12 @@ internal sealed class BartProgram : IDisposable
     private static readonly string? Program = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty)
         .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Select(folder => Path.Combine(folder, "bart")).FirstOrDefault(File.Exists);
 
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("bart-");
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("bart-");
 
     /// <summary>Skips the test, saying why, where there is none.</summary>
     internal BartProgram() => Assert.SkipUnless(Program is not null, "The Debian package bart is not installed.");
 
-    public void Dispose() => folder.Delete(recursive: true);
+    public void Dispose() => _folder.Delete(recursive: true);
 
     /// <summary>Runs a command; words that start with @ are names of arrays.</summary>
     internal void Run(params string[] words)
@@ -45,5 +45,5 @@ internal sealed class BartProgram : IDisposable
 
     private static long[] Backwards(int dimensions) => [.. Enumerable.Range(0, dimensions).Select(d => (long)(dimensions - 1 - d))];
 
-    private string At(string name) => Path.Combine(folder.FullName, name);
+    private string At(string name) => Path.Combine(_folder.FullName, name);
 }

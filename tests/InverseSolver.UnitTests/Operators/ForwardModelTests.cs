@@ -9,9 +9,9 @@ namespace InverseSolver.UnitTests.Operators;
 public sealed class ForwardModelTests : IDisposable
 {
     private static readonly double[,] Kernel = { { 0.1, 0.2, 0 }, { 0.05, 0.3, 0.15 }, { 0.1, 0, 0 }, { 0.02, 0.03, 0.01 }, { 0, 0.04, 0 } };
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     [Theory]
     [InlineData(Boundary.Reflect, PaddingModes.Reflect), InlineData(Boundary.Circular, PaddingModes.Circular)]

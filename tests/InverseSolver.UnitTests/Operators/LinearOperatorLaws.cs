@@ -10,7 +10,7 @@ namespace InverseSolver.UnitTests.Operators;
 public sealed class LinearOperatorLaws : IDisposable
 {
     private const int Items = 2;
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
     public static TheoryData<string> Names => [.. All.Keys];
 
@@ -28,7 +28,7 @@ public sealed class LinearOperatorLaws : IDisposable
         }
     }
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     [Theory, MemberData(nameof(Names))]
     public void Adjoint_satisfies_the_inner_product_identity(string name)

@@ -7,9 +7,9 @@ namespace InverseSolver.UnitTests.Operators;
 /// <summary>Each nonlinear model against hand-computed values.</summary>
 public sealed class NonlinearModelTests : IDisposable
 {
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     [Fact]
     public void Clipped_pixels_count_only_what_they_say()

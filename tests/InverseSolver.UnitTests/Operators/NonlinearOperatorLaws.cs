@@ -8,11 +8,11 @@ namespace InverseSolver.UnitTests.Operators;
 public sealed class NonlinearOperatorLaws : IDisposable
 {
     private const int Items = 2;
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
     public static TheoryData<string> Names => [.. Nonlinear.Keys];
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     [Theory, MemberData(nameof(Names))]
     public void The_image_that_was_measured_leaves_no_residual(string name)

@@ -17,7 +17,7 @@ public sealed class PhotonNoiseTests : IDisposable
     private const int Size = 128;
     private const double Level = 0.5;
     private static readonly Dictionary<string, ArrayData> None = [];
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
     public static TheoryData<string> Uncountable => [.. UncountableProblems.Keys];
 
@@ -31,7 +31,7 @@ public sealed class PhotonNoiseTests : IDisposable
         ["jpeg"] = new Jpeg(),
     };
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     /// <remarks>Mighell 1999: 1 + exp(−λ) (λ − 1), exactly.</remarks>
     [Theory, InlineData(0.25), InlineData(1), InlineData(2), InlineData(5), InlineData(30), InlineData(10_000)]

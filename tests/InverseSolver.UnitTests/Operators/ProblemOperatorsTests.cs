@@ -9,9 +9,9 @@ namespace InverseSolver.UnitTests.Operators;
 public sealed class ProblemOperatorsTests : IDisposable
 {
     private static readonly ArrayData Colour = Smooth(3, 24, 36), Grey = Smooth(1, 24, 36);
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     private static Dictionary<string, ArrayData> Files(params (string Name, ArrayData Data)[] files) => files.ToDictionary(f => f.Name, f => f.Data);
 

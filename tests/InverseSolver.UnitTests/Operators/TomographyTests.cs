@@ -6,9 +6,9 @@ namespace InverseSolver.UnitTests.Operators;
 
 public sealed class TomographyTests : IDisposable
 {
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     [Theory]
     [InlineData(12), InlineData(13)]

@@ -11,9 +11,9 @@ public sealed class TorchScriptOperatorTests : IDisposable
 {
     private static readonly string Folder = Repository.File("tests", "InverseSolver.UnitTests", "Torch", "fixtures");
     private static readonly Dictionary<string, ArrayData> None = [];
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     [Fact]
     public void A_module_is_a_forward_model_with_its_own_gradient()

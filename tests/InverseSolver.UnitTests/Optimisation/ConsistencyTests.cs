@@ -10,9 +10,9 @@ namespace InverseSolver.UnitTests.Optimisation;
 [LeavesNoTensors]
 public sealed class ConsistencyTests : IDisposable
 {
-    private readonly DisposeScope scope = torch.NewDisposeScope();
+    private readonly DisposeScope _scope = torch.NewDisposeScope();
 
-    public void Dispose() => scope.Dispose();
+    public void Dispose() => _scope.Dispose();
 
     [Fact]
     public void Report_of_a_mask_counts_what_it_hides()

@@ -19,7 +19,7 @@ public sealed class CollectionTests(ITestOutputHelper output)
     private const int Side = 32;
     private const double Sigma = 0.05;
 
-    private static readonly string[] _types = ["reSample", "redDiff", "dcdp", "diffPir", "psld", "daps"];
+    private static readonly string[] Types = ["reSample", "redDiff", "dcdp", "diffPir", "psld", "daps"];
 
     [Fact]
     public void TorchSharp_keeps_its_arguments_alive_during_native_calls()
@@ -56,9 +56,9 @@ public sealed class CollectionTests(ITestOutputHelper output)
             var first = new Dictionary<string, float[]>();
             try
             {
-                for (int i = 0; i < _types.Length || watch.Elapsed < time; i++)
+                for (int i = 0; i < Types.Length || watch.Elapsed < time; i++)
                 {
-                    string type = _types[i % _types.Length];
+                    string type = Types[i % Types.Length];
                     float[] image = Solve(model, op, y, type);
                     Interlocked.Increment(ref runs);
                     if (!first.TryAdd(type, image) && !first[type].AsSpan().SequenceEqual(image))

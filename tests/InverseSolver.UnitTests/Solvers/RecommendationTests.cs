@@ -11,7 +11,7 @@ namespace InverseSolver.UnitTests.Solvers;
 public sealed class RecommendationTests
 {
     // The evaluations' problems of each kind; kinds without one were not measured.
-    private static readonly Dictionary<Type, string[]> _problems = new()
+    private static readonly Dictionary<Type, string[]> Problems = new()
     {
         [typeof(Inpainting)] = ["randomInpainting"],
         [typeof(SuperResolution)] = ["superResolution4"],
@@ -41,7 +41,7 @@ public sealed class RecommendationTests
     public void The_recommended_solver_measured_best(string kind)
     {
         (Type type, Recommendation recommended) = Problem.Kinds.Where(one => one.Name == kind).Select(one => (one.Type, one.Recommendation)).Single();
-        if (!_problems.TryGetValue(type, out string[]? problems))
+        if (!Problems.TryGetValue(type, out string[]? problems))
         {
             Assert.Contains("Not measured", recommended.Note);
             return;

@@ -16,7 +16,7 @@ public sealed class SolverProblemTests
     private const int Side = 16;
     private const double Sigma = 0.02;
     // One problem of each kind.
-    private static readonly Dictionary<string, Problem> _problems = new()
+    private static readonly Dictionary<string, Problem> Problems = new()
     {
         ["inpainting"] = new Inpainting(new RandomMask(0.5, 1)),
         ["superResolution"] = new SuperResolution(2),
@@ -40,20 +40,20 @@ public sealed class SolverProblemTests
         ["torchScript"] = new TorchScript("module.pt"),
     };
 
-    private static readonly string[] _nonlinear = ["hdr", "clipping", "quantisation", "jpeg", "phaseRetrieval", "codedDiffraction", "torchScript"];
+    private static readonly string[] Nonlinear = ["hdr", "clipping", "quantisation", "jpeg", "phaseRetrieval", "codedDiffraction", "torchScript"];
 
     // What a solver says of which problems. Solvers that are not named here solve everything.
-    private static readonly Dictionary<string, (Func<string, bool> Refused, string Sentence)[]> _refusals = new()
+    private static readonly Dictionary<string, (Func<string, bool> Refused, string Sentence)[]> Refusals = new()
     {
-        ["ddnm"] = [(_nonlinear.Contains, "DDNM needs a linear problem: it splits an image into what the measurement sees and what it does not.")],
-        ["treg"] = [(_nonlinear.Contains, "TReg solves linear problems only: it needs the adjoint of the forward model.")],
-        ["psld"] = [(_nonlinear.Contains, "PSLD solves linear problems only: it needs the adjoint of the forward model.")],
+        ["ddnm"] = [(Nonlinear.Contains, "DDNM needs a linear problem: it splits an image into what the measurement sees and what it does not.")],
+        ["treg"] = [(Nonlinear.Contains, "TReg solves linear problems only: it needs the adjoint of the forward model.")],
+        ["psld"] = [(Nonlinear.Contains, "PSLD solves linear problems only: it needs the adjoint of the forward model.")],
         ["ddpmConsistency"] = [(kind => kind != "mri", "DDPM with k-space consistency is for MRI: it replaces the measured lines of k-space.")],
         ["mriPurify"] = [(kind => kind is not ("mri" or "parallelMri"), "MRI purification is for MRI: it starts from the aliased image and puts the measured k-space back.")],
         ["tspr"] = [(kind => kind != "codedDiffraction", "TSPR solves coded diffraction only.")],
         ["adjoint"] = [(kind => kind is "phaseRetrieval" or "codedDiffraction", "Magnitudes without their phases are no image, and no adjoint makes one of them.")],
-        ["leastSquares"] = [(_nonlinear.Contains, "Least squares needs a linear problem: it solves one linear system for each weight.")],
-        ["totalVariation"] = [(_nonlinear.Contains, "Total variation needs a linear problem here: each of its steps solves a linear system.")],
+        ["leastSquares"] = [(Nonlinear.Contains, "Least squares needs a linear problem: it solves one linear system for each weight.")],
+        ["totalVariation"] = [(Nonlinear.Contains, "Total variation needs a linear problem here: each of its steps solves a linear system.")],
         ["wavelet"] =
         [
             (kind => kind is "phaseRetrieval" or "codedDiffraction", "Wavelet thresholding needs a convex problem: from magnitudes alone its steps end wherever they start."),
@@ -62,12 +62,12 @@ public sealed class SolverProblemTests
     };
 
     /// <summary>Every solver with every kind of problem that has its data in itself.</summary>
-    public static TheoryData<string, string> Pairs => [.. from solver in SolverCatalog.All from kind in _problems.Keys where kind != "torchScript" select (solver.Type, kind)];
+    public static TheoryData<string, string> Pairs => [.. from solver in SolverCatalog.All from kind in Problems.Keys where kind != "torchScript" select (solver.Type, kind)];
 
     [Fact]
     public void The_list_holds_every_kind_of_problem() => Assert.Equal(
         Problem.Kinds.Select(kind => (kind.Name, kind.Type)).Order(),
-        _problems.Select(kind => (kind.Key, kind.Value.GetType())).Order());
+        Problems.Select(kind => (kind.Key, kind.Value.GetType())).Order());
 
     [Fact]
     public void Refusals_are_those_of_the_table_with_every_preset()
@@ -75,7 +75,7 @@ public sealed class SolverProblemTests
         using GaussianModel model = Toy.Gaussian();
         foreach (SolverDescription solver in SolverCatalog.All)
         {
-            foreach ((string kind, Problem problem) in _problems)
+            foreach ((string kind, Problem problem) in Problems)
             {
                 Assert.All(solver.Presets.Values, parameters => Assert.Equal(Expected(solver.Type, kind), parameters.Refusal(problem, model.Info)));
             }
@@ -88,7 +88,7 @@ public sealed class SolverProblemTests
     public void A_solver_refuses_with_its_sentence_or_explains_the_measurement_better_than_grey_does(string type, string kind)
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Problem problem = _problems[kind];
+        Problem problem = Problems[kind];
         int channels = problem.GreyMeasurement is null ? 1 : 3;
         using var model = new GaussianModel((fy, fx) => 0.25 / (1 + (40 * ((fy * fy) + (fx * fx)))), channels: channels);
         using var generator = new Generator(5);
@@ -134,5 +134,5 @@ public sealed class SolverProblemTests
         Assert.True(result.Consistency.Residual < explained && result.Consistency.Residual < grey, $"{type} {kind}: {grey:g3} -> {result.Consistency.Residual:g3}, noise {result.Consistency.Expected:g3}");
     }
 
-    private static string? Expected(string type, string kind) => _refusals.GetValueOrDefault(type, []).FirstOrDefault(refusal => refusal.Refused(kind)).Sentence;
+    private static string? Expected(string type, string kind) => Refusals.GetValueOrDefault(type, []).FirstOrDefault(refusal => refusal.Refused(kind)).Sentence;
 }

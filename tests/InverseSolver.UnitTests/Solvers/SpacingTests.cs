@@ -15,9 +15,9 @@ namespace InverseSolver.UnitTests.Solvers;
 [LeavesNoTensors]
 public sealed class SpacingTests : IDisposable
 {
-    private readonly StableDiffusionPackage package = new();
+    private readonly StableDiffusionPackage _package = new();
 
-    public void Dispose() => package.Dispose();
+    public void Dispose() => _package.Dispose();
 
     [Theory]
     [InlineData("leading", 5, new[] { 1, 251, 500, 750, 999 })]
@@ -97,10 +97,10 @@ public sealed class SpacingTests : IDisposable
         Assert.Equal([1L, 4, 8, 6], z.shape);
         solver.Run(state);
 
-        using UNet network = Network.LoadUNet(Path.Combine(package.Folder, "unet"), torch.CPU);
-        using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(package.Folder, "conditioning.safetensors"));
+        using UNet network = Network.LoadUNet(Path.Combine(_package.Folder, "unet"), torch.CPU);
+        using SafetensorsFile stored = SafetensorsFile.Open(Path.Combine(_package.Folder, "conditioning.safetensors"));
         Tensor context = stored.Read("embedding").unsqueeze(0);
-        ReferenceDdim schedule = ReferenceDdim.Read(Path.Combine(package.Folder, "scheduler", "scheduler_config.json"));
+        ReferenceDdim schedule = ReferenceDdim.Read(Path.Combine(_package.Folder, "scheduler", "scheduler_config.json"));
         foreach (int t in schedule.Timesteps(Steps))
         {
             (z, _) = schedule.Step(network.Forward(z, torch.copy_of([(long)t]), context), t, z, Steps);
@@ -153,10 +153,10 @@ public sealed class SpacingTests : IDisposable
 
     private LatentModel Load(string spacing, string prediction = "epsilon", bool setAlphaToOne = false, bool zeroSnr = false)
     {
-        package.Scheduler($$"""
+        _package.Scheduler($$"""
             {"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195, "clip_sample": false, "steps_offset": 0,
             "prediction_type": "{{prediction}}", "timestep_spacing": "{{spacing}}", "set_alpha_to_one": {{(setAlphaToOne ? "true" : "false")}}, "rescale_betas_zero_snr": {{(zeroSnr ? "true" : "false")}}}
             """);
-        return ModelPackage.Load(package.Folder);
+        return ModelPackage.Load(_package.Folder);
     }
 }

@@ -12,7 +12,7 @@ namespace InverseSolver.UnitTests.Solvers;
 public sealed class TuckerPhaseRetrievalTests
 {
     private const int Side = 32, Frames = 8;
-    private static readonly TuckerPhaseRetrievalParameters _true = new() { RowRank = 5, ColumnRank = 5, FrameRank = 3, Rounds = 60 };
+    private static readonly TuckerPhaseRetrievalParameters True = new() { RowRank = 5, ColumnRank = 5, FrameRank = 3, Rounds = 60 };
 
     /// <remarks>With noise 2.6e-2 was measured, which is what theory allows: 360 free parameters, of which a magnitude sees half, √(2 · 360 σ² / 4) / ‖x‖.</remarks>
     [Theory]
@@ -25,7 +25,7 @@ public sealed class TuckerPhaseRetrievalTests
         using GaussianModel model = Toy.Gaussian();
         using var a = new CodedDiffractionOperator(1, Side, Side, masks, 3, torch.CPU);
         Tensor truth = Sequence(), y = a.Measure(truth, OperatorList.Measurement(a, Frames, 4) * sigma);
-        var solver = new TuckerPhaseRetrieval(new SolverInput(model, a, y, sigma), _true);
+        var solver = new TuckerPhaseRetrieval(new SolverInput(model, a, y, sigma), True);
         double start = Toy.Error(solver.SpectralStart(), truth);
         using SolverState state = solver.Start(1);
         double end = Toy.Error(solver.Run(state), truth);
@@ -47,7 +47,7 @@ public sealed class TuckerPhaseRetrievalTests
 
         Tensor Solve(Tensor measured)
         {
-            var solver = new TuckerPhaseRetrieval(new SolverInput(model, a, measured, 0.05), _true);
+            var solver = new TuckerPhaseRetrieval(new SolverInput(model, a, measured, 0.05), True);
             using SolverState state = solver.Start(1);
             return solver.Run(state).clone();
         }
@@ -57,8 +57,8 @@ public sealed class TuckerPhaseRetrievalTests
     public void Any_other_problem_is_refused_by_name()
     {
         using GaussianModel model = Toy.Gaussian();
-        Assert.All(new Problem[] { new Denoising(), new PhaseRetrieval(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)) }, problem => Assert.Contains("coded diffraction", _true.Refusal(problem, model.Info)));
-        Assert.Null(_true.Refusal(new CodedDiffraction(), model.Info));
+        Assert.All(new Problem[] { new Denoising(), new PhaseRetrieval(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)) }, problem => Assert.Contains("coded diffraction", True.Refusal(problem, model.Info)));
+        Assert.Null(True.Refusal(new CodedDiffraction(), model.Info));
     }
 
     // Non-negative, (frames, 1, side, side), at most 1.

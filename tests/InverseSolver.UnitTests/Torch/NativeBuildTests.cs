@@ -4,7 +4,7 @@ namespace InverseSolver.UnitTests.Torch;
 
 public sealed class NativeBuildTests
 {
-    private static readonly string _script = Repository.File("src", "InverseSolver.Native", "build.sh");
+    private static readonly string Script = Repository.File("src", "InverseSolver.Native", "build.sh");
 
     [Fact]
     public void A_missing_tool_is_named_with_its_package()
@@ -18,7 +18,7 @@ public sealed class NativeBuildTests
                 File.CreateSymbolicLink(Path.Combine(tools.FullName, tool), $"/usr/bin/{tool}");
             }
 
-            (int exitCode, string output) = Repository.Run("/usr/bin/bash", [_script], [("PATH", tools.FullName)]);
+            (int exitCode, string output) = Repository.Run("/usr/bin/bash", [Script], [("PATH", tools.FullName)]);
             Assert.Equal(1, exitCode);
             Assert.Contains("error: cmake is missing: install the Debian package cmake", output, StringComparison.Ordinal);
         }

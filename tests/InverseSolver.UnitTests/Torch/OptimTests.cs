@@ -6,7 +6,7 @@ namespace InverseSolver.UnitTests.Torch;
 [LeavesNoTensors]
 public sealed class OptimTests
 {
-    private static readonly double[] _gradients = [0.5, -1.0, 0.25];
+    private static readonly double[] Gradients = [0.5, -1.0, 0.25];
 
     [Theory]
     [InlineData(false)]
@@ -22,12 +22,12 @@ public sealed class OptimTests
         double p = 2, m = 0, v = 0;
         for (int k = 0; k < 3; k++)
         {
-            double g = _gradients[k] + (decoupled ? 0 : Decay * p);
+            double g = Gradients[k] + (decoupled ? 0 : Decay * p);
             p *= decoupled ? 1 - Lr * Decay : 1;
             m = B1 * m + (1 - B1) * g;
             v = B2 * v + (1 - B2) * g * g;
             p -= Lr * (m / (1 - Math.Pow(B1, k + 1))) / (Math.Sqrt(v / (1 - Math.Pow(B2, k + 1))) + Eps);
-            optimizer.step(torch.copy_of([_gradients[k]]));
+            optimizer.step(torch.copy_of([Gradients[k]]));
             Assert.Equal(p, parameter.ToDouble(), 12);
         }
     }
@@ -53,7 +53,7 @@ public sealed class OptimTests
         double[] expected = [0.95, 1.005, 1.0295];
         for (int k = 0; k < 3; k++)
         {
-            optimizer.step(torch.copy_of([_gradients[k]]));
+            optimizer.step(torch.copy_of([Gradients[k]]));
             Assert.Equal(expected[k], parameter.ToDouble(), 12);
         }
     }

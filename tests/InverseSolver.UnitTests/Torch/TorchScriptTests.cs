@@ -7,13 +7,13 @@ namespace InverseSolver.UnitTests.Torch;
 [LeavesNoTensors]
 public sealed class TorchScriptTests
 {
-    private static readonly string _module = Repository.File("tests", "InverseSolver.UnitTests", "Torch", "fixtures", "conv-silu.pt");
+    private static readonly string Module = Repository.File("tests", "InverseSolver.UnitTests", "Torch", "fixtures", "conv-silu.pt");
 
     [Fact]
     public void A_module_gives_what_PyTorch_gave_gradients_included()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using TorchScriptModule module = TorchScriptModule.Load(_module);
+        using TorchScriptModule module = TorchScriptModule.Load(Module);
         Tensor x = (torch.arange(16).to(ScalarType.Float32) / 16).reshape(1, 1, 4, 4).requires_grad_();
         Tensor y = module.forward(x);
         double[] expected = [
@@ -32,7 +32,7 @@ public sealed class TorchScriptTests
     public void A_wrong_call_brings_PyTorchs_own_message()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        using TorchScriptModule module = TorchScriptModule.Load(_module);
+        using TorchScriptModule module = TorchScriptModule.Load(Module);
         Assert.Contains(
             "forward() is missing value for argument 'x'", Assert.Throws<ExternalException>(() => module.forward()).Message, StringComparison.Ordinal);
         Assert.Throws<ExternalException>(() => module.forward(torch.ones([2, 2])));
@@ -42,5 +42,5 @@ public sealed class TorchScriptTests
 
     [Fact]
     public void A_file_that_is_no_module_is_an_error() =>
-        Assert.Throws<InvalidDataException>(() => TorchScriptModule.Load(Path.ChangeExtension(_module, ".py")));
+        Assert.Throws<InvalidDataException>(() => TorchScriptModule.Load(Path.ChangeExtension(Module, ".py")));
 }

@@ -13,7 +13,7 @@ namespace InverseSolver.UnitTests.Cli.Convert;
 [LeavesNoTensors]
 public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, ITestOutputHelper output) : IClassFixture<CompVisCheckpoints>
 {
-    private static readonly Dictionary<string, ConversionOptions> _options = new()
+    private static readonly Dictionary<string, ConversionOptions> Options = new()
     {
         ["vq4"] = new(),
         ["vq4-new-order"] = new() { Config = new CompVisConfig { NewAttentionOrder = true } },
@@ -29,13 +29,13 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     // The flags of most of guided diffusion's own.
     private static ConversionOptions Guided => new() { HeadChannels = 64, AttentionOrder = "old", BetaSchedule = "linear", Steps = 1000 };
 
-    public static TheoryData<string> Names => [.. _options.Keys];
+    public static TheoryData<string> Names => [.. Options.Keys];
 
     [Theory, MemberData(nameof(Names))]
     public void A_converted_checkpoint_computes_what_its_networks_did(string name)
     {
         using SafetensorsFile golden = SafetensorsFile.Open(checkpoints.File($"{name}.golden.safetensors"));
-        (string folder, ConversionReport report) = Convert($"{name}.ckpt", _options[name]);
+        (string folder, ConversionReport report) = Convert($"{name}.ckpt", Options[name]);
         bool averaged = golden.Entries.ContainsKey("ema");
         Assert.Equal(averaged ? "ema" : "raw", report.Weights);
         using var model = (NetworkModel)ModelPackage.Load(folder, torch.CPU);
@@ -47,7 +47,7 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     public void Raw_weights_are_others_than_their_moving_average(string name)
     {
         using SafetensorsFile golden = SafetensorsFile.Open(checkpoints.File($"{name}.golden.safetensors"));
-        (string folder, ConversionReport report) = Convert($"{name}.ckpt", _options[name] with { Raw = true });
+        (string folder, ConversionReport report) = Convert($"{name}.ckpt", Options[name] with { Raw = true });
         Assert.Equal("raw", report.Weights);
         Assert.True(report.LeftOut["model_ema"] > 100);
         using var model = (NetworkModel)ModelPackage.Load(folder, torch.CPU);
@@ -62,7 +62,7 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
     [Theory, MemberData(nameof(Names))]
     public void A_pickle_and_its_safetensors_copy_give_the_same_package(string name)
     {
-        JsonNode first = Hashes(Convert($"{name}.ckpt", _options[name]).Folder), second = Hashes(Convert($"{name}.safetensors", _options[name]).Folder);
+        JsonNode first = Hashes(Convert($"{name}.ckpt", Options[name]).Folder), second = Hashes(Convert($"{name}.safetensors", Options[name]).Folder);
         Assert.Equal(first.ToJsonString(), second.ToJsonString());
         Assert.Equal(name.StartsWith("pixels", StringComparison.Ordinal) ? 3 : name == "cin" ? 6 : 5, first.AsObject().Count);
     }
@@ -340,7 +340,7 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
             File.WriteAllBytes(path, whole.With(names[random.Next(names.Length)], old => Reshaped(old.Shape, old.Bytes, random)).ToBytes());
             try
             {
-                CheckpointConversion.Run(path, target, _options[name]);
+                CheckpointConversion.Run(path, target, Options[name]);
                 Directory.Delete(target, recursive: true);
             }
             catch (InvalidModelException e)

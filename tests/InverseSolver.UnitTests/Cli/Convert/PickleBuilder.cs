@@ -7,12 +7,12 @@ namespace InverseSolver.UnitTests.Cli.Convert;
 /// <summary>Writes pickles step by step, and archives as torch.save does, good ones and bad ones.</summary>
 internal sealed class PickleBuilder
 {
-    private readonly List<byte> bytes = [0x80, 2];
+    private readonly List<byte> _bytes = [0x80, 2];
 
     public PickleBuilder Step(char code, params byte[] arguments)
     {
-        bytes.Add((byte)code);
-        bytes.AddRange(arguments);
+        _bytes.Add((byte)code);
+        _bytes.AddRange(arguments);
         return this;
     }
 
@@ -52,7 +52,7 @@ internal sealed class PickleBuilder
         return Step((char)0x89).Global("collections", "OrderedDict").Step(')').Step('R').Step('t').Step('R');
     }
 
-    public byte[] ToBytes() => [.. bytes, (byte)'.'];
+    public byte[] ToBytes() => [.. _bytes, (byte)'.'];
 
     /// <summary>An archive with one tensor named a.</summary>
     public static byte[] ArchiveOf(long elements, long offset, long[] shape, long[] strides, int storageBytes, string storage = "FloatStorage") => Archive(

@@ -11,7 +11,7 @@ namespace InverseSolver.UnitTests.Diffusion.Backends;
 [LeavesNoTensors]
 public sealed class HostileOnnxTests
 {
-    private static readonly byte[] _good = Initializer("weight", FloatType, [1], BitConverter.GetBytes(1f));
+    private static readonly byte[] Good = Initializer("weight", FloatType, [1], BitConverter.GetBytes(1f));
 
     [Theory]
     [InlineData(
@@ -80,12 +80,12 @@ public sealed class HostileOnnxTests
         ];
         byte[][] models =
         [
-            .. attributes.Select(attribute => OnnxPackage.Weighted(_good, Node("Constant", [], ["c"], "", attribute))),
-            OnnxPackage.Weighted(_good, Part(15, Part(1, bad))),
+            .. attributes.Select(attribute => OnnxPackage.Weighted(Good, Node("Constant", [], ["c"], "", attribute))),
+            OnnxPackage.Weighted(Good, Part(15, Part(1, bad))),
             Model(
-                Graph(_good),
+                Graph(Good),
                 Part(25, [.. Text(10, "mine"), .. Node("Constant", [], ["c"], "", attributes[0]).Select((b, i) => i == 0 ? (byte)(7 << 3 | 2) : b)])),
-            Model(Graph(_good), Part(25, Part(11, attributes[0]))),
+            Model(Graph(Good), Part(25, Part(11, attributes[0]))),
         ];
         Assert.All(models, model =>
         {
@@ -147,13 +147,13 @@ public sealed class HostileOnnxTests
             "negative" => OnnxPackage.Weighted(Initializer("weight", FloatType, [-1], new byte[4])),
             "type" => OnnxPackage.Weighted(Initializer("weight", 99, [1], new byte[4])),
             "unclear" => OnnxPackage.Weighted(Part(5, Tensor("weight", FloatType, [1], [.. Part(9, new byte[4]), .. Number(14, 1)]))),
-            "domain" => OnnxPackage.Weighted(_good, Node("Anything", ["sample"], ["x"], "evil.corp")),
-            "random" => OnnxPackage.Weighted(_good, Node("RandomNormalLike", ["sample"], ["x"])),
-            "compiled" => OnnxPackage.Weighted(_good, Node("EPContext", ["sample"], ["x"], "com.microsoft")),
-            "training" => Model(Graph(_good), Part(20, [])),
+            "domain" => OnnxPackage.Weighted(Good, Node("Anything", ["sample"], ["x"], "evil.corp")),
+            "random" => OnnxPackage.Weighted(Good, Node("RandomNormalLike", ["sample"], ["x"])),
+            "compiled" => OnnxPackage.Weighted(Good, Node("EPContext", ["sample"], ["x"], "com.microsoft")),
+            "training" => Model(Graph(Good), Part(20, [])),
             "deep" => Model(deep),
-            "inputs" => OnnxPackage.Weighted(_good, Input("sample", FloatType, 1)),
-            "sequence" => OnnxPackage.Weighted(_good, Part(11, [.. Text(1, "s"), .. Part(2, Part(4, []))])),
+            "inputs" => OnnxPackage.Weighted(Good, Input("sample", FloatType, 1)),
+            "sequence" => OnnxPackage.Weighted(Good, Part(11, [.. Text(1, "s"), .. Part(2, Part(4, []))])),
             "nothing" => [],
             _ => [.. Enumerable.Repeat<byte[]>([0x08, 1], 5_000_001).SelectMany(field => field)],
         };
@@ -193,7 +193,7 @@ public sealed class HostileOnnxTests
     [Fact]
     public void A_file_that_ends_too_early_is_refused_at_every_length()
     {
-        byte[] bytes = OnnxPackage.Weighted(_good);
+        byte[] bytes = OnnxPackage.Weighted(Good);
         for (int length = 0; length < bytes.Length; length++)
         {
             using var package = new OnnxPackage(bytes[..length]);

@@ -10,16 +10,16 @@ namespace InverseSolver.UnitTests.Diffusion.Backends;
 [LeavesNoTensors]
 public sealed class TorchScriptFileTests : IDisposable
 {
-    private readonly string folder = OnnxPackage.Mixed(("torchscript", "unet"), ("torchscript", "vae_encoder"), ("torchscript", "vae_decoder"));
+    private readonly string _folder = OnnxPackage.Mixed(("torchscript", "unet"), ("torchscript", "vae_encoder"), ("torchscript", "vae_decoder"));
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void A_file_with_another_hash_is_refused_before_it_is_opened()
     {
         File.WriteAllBytes(UNet, [1, 2, 3]);
         File.WriteAllText(
-            Path.Combine(folder, "model.json"), """{"sha256": {"unet/model.pt": "HASH"}}""".Replace("HASH", new string('0', 64), StringComparison.Ordinal));
+            Path.Combine(_folder, "model.json"), """{"sha256": {"unet/model.pt": "HASH"}}""".Replace("HASH", new string('0', 64), StringComparison.Ordinal));
         Assert.Equal("unet/model.pt is not the file that model.json describes: its SHA-256 differs.", Refused());
     }
 
@@ -121,18 +121,18 @@ public sealed class TorchScriptFileTests : IDisposable
         File.Copy(small, UNet, overwrite: true);
         Assert.Equal("unet/model.pt takes sample; the package states sample, timestep.", Refused());
         File.Copy(Path.Combine(OnnxPackage.Fixture("torchscript"), "unet", "model.pt"), UNet, overwrite: true);
-        File.Copy(Path.Combine(folder, "vae_decoder", "model.pt"), Path.Combine(folder, "vae_encoder", "model.pt"), overwrite: true);
+        File.Copy(Path.Combine(_folder, "vae_decoder", "model.pt"), Path.Combine(_folder, "vae_encoder", "model.pt"), overwrite: true);
         Assert.StartsWith("vae_encoder/model.pt fails on (2, 1, 4, 4): 'RuntimeError: ", Refused(), StringComparison.Ordinal);
-        File.Copy(small, Path.Combine(folder, "vae_encoder", "model.pt"), overwrite: true);
+        File.Copy(small, Path.Combine(_folder, "vae_encoder", "model.pt"), overwrite: true);
         Assert.Equal("vae_encoder/model.pt makes (2, 1, 4, 4) of (2, 1, 4, 4); it must be (2, 2, 2, 2) or (2, 4, 2, 2).", Refused());
     }
 
-    private string UNet => Path.Combine(folder, "unet", "model.pt");
+    private string UNet => Path.Combine(_folder, "unet", "model.pt");
 
     private string Refused()
     {
-        string message = Assert.Throws<InvalidModelException>(() => ModelPackage.Load(folder)).Message;
-        Assert.DoesNotContain(folder, message, StringComparison.Ordinal);
+        string message = Assert.Throws<InvalidModelException>(() => ModelPackage.Load(_folder)).Message;
+        Assert.DoesNotContain(_folder, message, StringComparison.Ordinal);
         return message;
     }
 
