@@ -257,7 +257,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     public static TheoryData<string, string, string, string> Bad => new()
     {
         { "mri", "dicom", "files.measurement", "raw data" },
-        { "parallelMri", "dicom", "files.measurement", "not k-space" },
+        { "parallelMri", "dicom", "files.measurement", "no k-space" },
         { "denoising", "damagedDicom", "files.measurement", "" },
         { "parallelMri", "hdf5", "files.measurement", "" },
         { "denoising", "hdf5", "files.measurement", "" },

@@ -211,7 +211,7 @@ public sealed class ConditioningTests : IDisposable
     [InlineData("""{"conditioning": {"guidanceScale": -1}}""", "conditioning.guidanceScale must lie in [0, 100]")]
     [InlineData("""{"conditioning": {"guidanceScale": "7"}}""", "guidanceScale must be a number")]
     [InlineData("""{"conditioning": {"scale": 7}}""", "conditioning has 'scale', which is unknown")]
-    [InlineData("""{"conditioning": {"classLabel": 7}}""", "names a class, but the denoiser takes a context")]
+    [InlineData("""{"conditioning": {"classLabel": 7}}""", "states a class, but the denoiser takes a context")]
     [InlineData("""{"conditioning": {"classLabel": -7}}""", "conditioning.classLabel must be a whole number from 0")]
     public void A_card_that_says_something_else_is_refused(string card, string message)
     {

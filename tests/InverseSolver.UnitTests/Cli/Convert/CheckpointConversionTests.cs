@@ -385,7 +385,7 @@ public sealed class CheckpointConversionTests(CompVisCheckpoints checkpoints, IT
             Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message, StringComparison.Ordinal);
         File.WriteAllBytes(path, [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, .. Encoding.ASCII.GetBytes("jP.")]);
         Assert.StartsWith(
-            "a.safetensors is a pickle of PyTorch before 1.6, which is not read",
+            "a.safetensors is a pickle of PyTorch before 1.6, which is not supported",
             Assert.Throws<InvalidModelException>(() => CheckpointConversion.Run(path, Path.Combine(folder, "out"))).Message, StringComparison.Ordinal);
     }
 

@@ -56,7 +56,7 @@ public sealed class HostileOnnxTests
     [InlineData("offset", "18446744073709551615", "the offset of the tensor 'weight''s external data is '18446744073709551615', not a number of bytes")]
     [InlineData("length", "8", "the tensor 'weight' has 4 bytes, its external data 8")]
     [InlineData("length", "9223372036854775807", "the tensor 'weight' has 4 bytes, its external data 9223372036854775807")]
-    [InlineData("location", "data", "the tensor 'weight' says 'location' of its external data twice")]
+    [InlineData("location", "data", "the tensor 'weight' states 'location' of its external data twice")]
     public void External_data_lies_inside_its_file(string key, string value, string message)
     {
         using var package = new OnnxPackage(OnnxPackage.Weighted(External("weight", [1], ("location", "data"), (key, value))));

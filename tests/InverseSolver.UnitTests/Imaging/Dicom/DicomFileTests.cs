@@ -126,8 +126,8 @@ public sealed class DicomFileTests : IDisposable
     public void A_file_that_is_cut_off_is_refused()
     {
         byte[] file = _seeds.Make("mr-unsigned");
-        Refused("cut off", file[..^10]);
-        Refused("cut off", file[..400]);
+        Refused("truncated", file[..^10]);
+        Refused("truncated", file[..400]);
         Refused("DICOM", file[..140]);
     }
 
@@ -187,7 +187,7 @@ public sealed class DicomFileTests : IDisposable
         Refused("JPEG 2000 (Lossless only) (1.2.840.10008.1.2.4.90)", File.ReadAllBytes(Path.Combine(TestFolder("pydicom"), "MR_small_jp2klossless.dcm")));
 
     [Fact]
-    public void A_real_truncated_file_is_refused() => Refused("cut off", File.ReadAllBytes(Path.Combine(TestFolder("pydicom"), "MR_truncated.dcm")));
+    public void A_real_truncated_file_is_refused() => Refused("truncated", File.ReadAllBytes(Path.Combine(TestFolder("pydicom"), "MR_truncated.dcm")));
 
     [Theory]
     [InlineData("dcmconv +te")]
