@@ -7,7 +7,9 @@ namespace InverseSolver.Reconstruction;
 /// <param name="Threads">Threads that share one operator.</param>
 /// <param name="InstructionSet">The CPU instruction set that libtorch uses.</param>
 /// <param name="Libtorch">Its version.</param>
-/// <param name="Arithmetic">What the test of libtorch's arithmetic came to: <c>right</c>, <c>mended</c>, or <c>oneDnnOff</c>, whose kernels round otherwise.</param>
+/// <param name="Arithmetic">
+/// What the test of libtorch's arithmetic came to: <c>right</c>, <c>mended</c>, or <c>oneDnnOff</c>, whose kernels round otherwise.
+/// </param>
 /// <param name="Batch">Images solved together.</param>
 public sealed record Fingerprint(string Device, int Threads, string InstructionSet, string Libtorch, string Arithmetic, int Batch)
 {

@@ -47,7 +47,8 @@ internal static class FrameStack
     }
 
     /// <summary>
-    /// True where frames share their operator: nothing of it comes from the measurement (with counted photons its weights do) or from a file with a plane for each
+    /// True where frames share their operator: nothing of it comes from the measurement (with counted photons its weights do) or from a file with a plane
+    /// for each
     /// frame.
     /// </summary>
     public static bool ShareOperator(ReconstructionRequest request) =>

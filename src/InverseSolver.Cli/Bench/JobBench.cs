@@ -8,7 +8,10 @@ using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Cli.Bench;
 
-/// <summary><c>inverse bench jobs</c>: jobs a minute through a running service, one after the other on its slot and with shared network calls, by how many are sent at once.</summary>
+/// <summary>
+/// <c>inverse bench jobs</c>: jobs a minute through a running service, one after the other on its slot and with shared network calls, by how many are sent
+/// at once.
+/// </summary>
 internal static class JobBench
 {
     internal static Command Create()

@@ -11,7 +11,8 @@ internal static class NufftBench
 {
     private const int Rows = 230, Columns = 180, Coils = 8, Spokes = 64, Samples = 460, Repeats = 15;
 
-    // BART runs once with the coils and once with so many times as many; the difference is what the transforms cost, without the process, its files and its plan.
+    // BART runs once with the coils and once with so many times as many; the difference is what the transforms cost, without the process, its files and its
+    // plan.
     private const int More = 5;
 
     internal static Command Create()

@@ -9,7 +9,9 @@ using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Cli.Bench;
 
-/// <summary><c>inverse bench solvers</c>: a whole job for each solver, preset and size, each in a process of its own, since a peak of memory never falls.</summary>
+/// <summary>
+/// <c>inverse bench solvers</c>: a whole job for each solver, preset and size, each in a process of its own, since a peak of memory never falls.
+/// </summary>
 internal static class SolverBench
 {
     private const double Sigma = 0.01;

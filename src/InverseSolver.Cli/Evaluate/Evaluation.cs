@@ -13,7 +13,9 @@ namespace InverseSolver.Cli.Evaluate;
 /// <summary>One column of an evaluation.</summary>
 internal sealed record EvaluationRun(string Problem, string Solver, string Preset, SolverParameters? Parameters, string Settings);
 
-/// <summary>One image solved by one run. The network's calls are those with gradient and without; the last two members are null in rows of earlier versions.</summary>
+/// <summary>
+/// One image solved by one run. The network's calls are those with gradient and without; the last two members are null in rows of earlier versions.
+/// </summary>
 internal sealed record EvaluationRow(
     string Model, string Image, string Problem, string Solver, string Preset, string Settings, double Sigma, long Seed,
     double PsnrDb, double Ssim, double Nmse, double? Ratio, double? PriorShare,

@@ -1,6 +1,8 @@
 namespace InverseSolver.Reconstruction.Mri;
 
-/// <summary>A fully measured rectangle in the centre of k-space: of n rows, those from size / 2 − n / 2 on (integer divisions), so that frequency 0 is in it.</summary>
+/// <summary>
+/// A fully measured rectangle in the centre of k-space: of n rows, those from size / 2 − n / 2 on (integer divisions), so that frequency 0 is in it.
+/// </summary>
 /// <param name="Top">First row.</param>
 /// <param name="Left">First column.</param>
 /// <param name="Rows">Rows; 0 where frequency 0 itself is not measured.</param>

@@ -53,7 +53,9 @@ internal sealed class CartesianSampling : KSpaceSampling
     public override Tensor Adjoint(Tensor samples) => Fourier.CentredInverse(samples * _mask);
 
     /// <inheritdoc/>
-    /// <remarks>Shifts of the image only turn phases in k-space, which the mask leaves alone: none is needed. Along whole lines transform and inverse cancel.</remarks>
+    /// <remarks>
+    /// Shifts of the image only turn phases in k-space, which the mask leaves alone: none is needed. Along whole lines transform and inverse cancel.
+    /// </remarks>
     public override Tensor Normal(Tensor images) => _lines
         ? torch.fft.ifft(torch.fft.fft_(images, dim: -1) * _density.select(0, 0), dim: -1)
         : torch.fft.ifft2(torch.fft.fft2(images) * _density);

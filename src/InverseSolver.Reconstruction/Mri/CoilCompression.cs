@@ -2,7 +2,8 @@ namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
 /// Fewer, virtual coils that hold nearly all of the signal: the principal components of the coils' samples (Buehrer, Pruessmann, Boesiger, Kozerke: Array
-/// compression for MRI with large coil arrays, 2007; without their sensitivity model, as in Zhang, Pauly, Vasanawala, Lustig: Coil compression for accelerated imaging with Cartesian sampling, 2013).
+/// compression for MRI with large coil arrays, 2007; without their sensitivity model, as in Zhang, Pauly, Vasanawala, Lustig: Coil compression for
+/// accelerated imaging with Cartesian sampling, 2013).
 /// </summary>
 public static class CoilCompression
 {

@@ -16,7 +16,9 @@ public static class CoilSimulation
     /// <param name="rows">Rows of the image.</param>
     /// <param name="columns">Columns of the image.</param>
     /// <param name="seed">Seed of the places on the ring, which are nearly equally spaced, and of the phases.</param>
-    /// <param name="normalised">Whether the root sum of squares is 1 everywhere, as of estimated maps; else it is 1 on average and larger near the ring.</param>
+    /// <param name="normalised">
+    /// Whether the root sum of squares is 1 everywhere, as of estimated maps; else it is 1 on average and larger near the ring.
+    /// </param>
     /// <returns>Complex float32 (coils, rows, columns).</returns>
     public static Tensor Coils(int coils, long rows, long columns, long seed, bool normalised = true)
     {

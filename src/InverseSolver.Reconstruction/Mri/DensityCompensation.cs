@@ -6,7 +6,8 @@ namespace InverseSolver.Reconstruction.Mri;
 public static class DensityCompensation
 {
     /// <summary>
-    /// The area around each sample in squared cycles per field of view, for trajectories of any kind: w ← w / (C Cᵀ w) from ones on, C a convolution onto a grid
+    /// The area around each sample in squared cycles per field of view, for trajectories of any kind: w ← w / (C Cᵀ w) from ones on, C a convolution onto a
+    /// grid
     /// (Pipe and Menon 1999, eq. 6). Within 1.5 % of 1 on the Cartesian grid.
     /// </summary>
     /// <param name="rows">Rows of the image.</param>

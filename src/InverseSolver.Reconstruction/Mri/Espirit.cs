@@ -3,7 +3,8 @@ namespace InverseSolver.Reconstruction.Mri;
 /// <summary>
 /// Coil sensitivities as eigenvectors of what all small neighbourhoods of k-space have in common (Uecker, Lai, Murphy, Virtue, Elad, Pauly, Vasanawala,
 /// Lustig: ESPIRiT, an eigenvalue approach to autocalibrating parallel MRI, 2014). The matrices of the pixels are trigonometric polynomials of
-/// degree kernel − 1, so they are made on a grid of 2 kernel − 1 positions and interpolated exactly. At least 12 lines are needed, twice the kernel. Time grows with
+/// degree kernel − 1, so they are made on a grid of 2 kernel − 1 positions and interpolated exactly. At least 12 lines are needed, twice the kernel. Time
+/// grows with
 /// the third power of the coils: compress many of them first.
 /// </summary>
 public static class Espirit
@@ -12,13 +13,16 @@ public static class Espirit
     private const long ChunkElements = 1 << 23;
 
     /// <summary>Estimates maps.</summary>
-    /// <param name="calibration">The fully measured centre of k-space, complex ([slices,] coils, r, c), frequency 0 at (r / 2, c / 2); at least as large as the kernel.</param>
+    /// <param name="calibration">
+    /// The fully measured centre of k-space, complex ([slices,] coils, r, c), frequency 0 at (r / 2, c / 2); at least as large as the kernel.
+    /// </param>
     /// <param name="rows">Rows of the maps.</param>
     /// <param name="columns">Columns of the maps.</param>
     /// <param name="sets">1, or 2 where the field of view is smaller than the object, whose parts then lie on one another.</param>
     /// <param name="kernel">Side of the neighbourhoods.</param>
     /// <param name="threshold">
-    /// Least eigenvalue of the neighbourhoods' Gram matrix that counts as signal, relative to the largest. (As BART's option -t: of singular values it is the square.)
+    /// Least eigenvalue of the neighbourhoods' Gram matrix that counts as signal, relative to the largest. (As BART's option -t: of singular values it is
+    /// the square.)
     /// </param>
     /// <param name="crop">Maps are 0 where the pixel's eigenvalue, 1 for signal without noise, is not above this.</param>
     /// <returns>Made on the device of <paramref name="calibration"/>.</returns>

@@ -33,7 +33,8 @@ internal sealed class KaiserBesselAxis
     public double Integral => Transform(0);
 
     /// <summary>
-    /// For transforms. W = 7: on white images, whose error is the largest, the sum is met within 6·10⁻⁷ in float64, below what float32 rounds in sums of this length; 6 gives 6·10⁻⁶.
+    /// For transforms. W = 7: on white images, whose error is the largest, the sum is met within 6·10⁻⁷ in float64, below what float32 rounds in sums of
+    /// this length; 6 gives 6·10⁻⁶.
     /// β by Beatty, Nishimura and Pauly 2005, eq. 5.
     /// </summary>
     /// <param name="size">The image's size, n.</param>
@@ -48,8 +49,10 @@ internal sealed class KaiserBesselAxis
     }
 
     /// <summary>
-    /// For density weights. The square of the kernel's transform says how much two pixels at a distance matter to the weights. A narrower kernel reaches further, but then
-    /// sees the next replica of an image that is sampled no finer than need be; W = 5, β = 10 met the spectrum of a disc on radial and spiral scans, and ones on the Cartesian grid.
+    /// For density weights. The square of the kernel's transform says how much two pixels at a distance matter to the weights. A narrower kernel reaches
+    /// further, but then
+    /// sees the next replica of an image that is sampled no finer than need be; W = 5, β = 10 met the spectrum of a disc on radial and spiral scans, and
+    /// ones on the Cartesian grid.
     /// </summary>
     /// <param name="size">The image's size, n.</param>
     public static KaiserBesselAxis ForDensity(long size) => new(size, 5, _ => 10);

@@ -1,6 +1,9 @@
 namespace InverseSolver.Reconstruction.Mri;
 
-/// <summary>What a multi-coil result is made of, so that anybody can check it: y = mask · F(Σ maps · image) + noise, with <c>bart</c> or any other tool. Of a volume with one more leading dimension.</summary>
+/// <summary>
+/// What a multi-coil result is made of, so that anybody can check it: y = mask · F(Σ maps · image) + noise, with <c>bart</c> or any other tool. Of a volume
+/// with one more leading dimension.
+/// </summary>
 /// <param name="Image">Complex (rows, columns), or of several sets (sets, rows, columns), in the measurement's units.</param>
 /// <param name="Maps">Complex ([sets,] coils, rows, columns), of the virtual coils.</param>
 /// <param name="KSpace">The prepared measurement, whitened and compressed, complex (virtual coils, rows, columns) or (virtual coils, samples).</param>

@@ -3,7 +3,8 @@ using InverseSolver.Reconstruction.Operators;
 namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
-/// The Fourier transform of images at any frequencies (non-uniform fast Fourier transform; Fessler and Sutton 2003), by an oversampled transform and Kaiser-Bessel interpolation:
+/// The Fourier transform of images at any frequencies (non-uniform fast Fourier transform; Fessler and Sutton 2003), by an oversampled transform and
+/// Kaiser-Bessel interpolation:
 /// y_j = 1/√(rows·columns) Σ x[r, c] exp(−2πi (k_j,0 (r − rows/2)/rows + k_j,1 (c − columns/2)/columns)), rows/2 and columns/2 whole numbers.
 /// At the frequencies of the Cartesian grid that is the centred orthonormal transform. Within 2·10⁻⁶ of the sum.
 /// Either direction gathers, and sums in one order: deterministic on every device.
@@ -55,8 +56,13 @@ public sealed class Nufft : IDisposable
     /// <summary>Refuses what no transform can be planned for.</summary>
     /// <param name="rows">Rows of the image.</param>
     /// <param name="columns">Columns of the image.</param>
-    /// <param name="trajectory">(samples, 2), in cycles per field of view, in [−rows/2, rows/2] and [−columns/2, columns/2]. Both edges are the same frequency to an image of pixels.</param>
-    /// <exception cref="ArgumentException">An empty or too large image, no or too many samples, or a frequency that is not finite or outside; the text says which.</exception>
+    /// <param name="trajectory">
+    /// (samples, 2), in cycles per field of view, in [−rows/2, rows/2] and [−columns/2, columns/2]. Both edges are the same frequency to an image of
+    /// pixels.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// An empty or too large image, no or too many samples, or a frequency that is not finite or outside; the text says which.
+    /// </exception>
     public static void Check(long rows, long columns, double[,] trajectory)
     {
         if (rows is < 1 or > MaxSize || columns is < 1 or > MaxSize) throw new ArgumentException($"An image has 1 to {MaxSize} rows and columns, not {rows} x {columns}.", nameof(rows));
@@ -93,7 +99,10 @@ public sealed class Nufft : IDisposable
         return Complex(values, Samples, -1).transpose(0, 1).contiguous().reshape([.. images.shape[..^2], Samples]).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Aᴴ y, the exact transpose of <see cref="Forward"/>; with weights Aᴴ W y, which with <see cref="DensityCompensation"/> is the gridding reconstruction.</summary>
+    /// <summary>
+    /// Aᴴ y, the exact transpose of <see cref="Forward"/>; with weights Aᴴ W y, which with <see cref="DensityCompensation"/> is the gridding
+    /// reconstruction.
+    /// </summary>
     /// <param name="samples">(..., samples), complex float32.</param>
     /// <param name="weights">W's diagonal, (samples), float32; null for ones.</param>
     /// <returns>(..., rows, columns), complex float32.</returns>

@@ -12,7 +12,10 @@ internal static class ParallelSimulation
     private const int MostCoils = 64;
     private static readonly string[] Taken = ["mask", "maps", "phase", "trajectory"];
 
-    /// <summary>Measures one image. Coils and phase are drawn from the seed where no files <c>maps</c> and <c>phase</c> say them; of all frames of a stack they are those of its first.</summary>
+    /// <summary>
+    /// Measures one image. Coils and phase are drawn from the seed where no files <c>maps</c> and <c>phase</c> say them; of all frames of a stack they are
+    /// those of its first.
+    /// </summary>
     public static SimulatedMeasurement Run(ParallelMri problem, Simulation simulation)
     {
         (ArrayData image, IReadOnlyDictionary<string, ArrayData> files, double sigma, long seed) = simulation;

@@ -4,10 +4,12 @@ using InverseSolver.Reconstruction.Problems;
 namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
-/// From a <see cref="ParallelMri"/> and its measurement to what solvers need: prewhitening, coil compression, sensitivities, a first phase and the scale, in this order.
+/// From a <see cref="ParallelMri"/> and its measurement to what solvers need: prewhitening, coil compression, sensitivities, a first phase and the scale,
+/// in this order.
 /// </summary>
 /// <remarks>
-/// The sensitivities are scaled so that those of the coils as they came have a root sum of squares of 1: the image then has the measurement's units, whatever whitening
+/// The sensitivities are scaled so that those of the coils as they came have a root sum of squares of 1: the image then has the measurement's units,
+/// whatever whitening
 /// and compression did.
 /// </remarks>
 internal static class ScanPreparation
@@ -166,7 +168,8 @@ internal static class ScanPreparation
         return (data, enough && problem.Maps != MapSource.LowResolution);
     }
 
-    // Squared residual over what noise explains, 1 where there is no noise, and the shares of the measurement's energy that lie beyond the noise and that are noise. What the first image leaves
+    // Squared residual over what noise explains, 1 where there is no noise, and the shares of the measurement's energy that lie beyond the noise and that
+    // are noise. What the first image leaves
     // because its iteration stops early is no error of the model, so it goes on where that could matter.
     private static (double Ratio, double Share, double Noise) Unexplained(SenseOperator a, Tensor x, Tensor y, double sigma, Action check)
     {

@@ -3,8 +3,10 @@ using InverseSolver.Reconstruction.Operators;
 namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
-/// Multi-coil MRI, y_c = M F Σ_s S_s,c x_s, with sensitivities S of each frame's own (Pruessmann, Weiger, Scheidegger, Boesiger: SENSE, 1999; several sets of maps:
-/// Uecker et al. 2014). The unknown is either complex, with real and imaginary part of each x_s as two channels, or the real image x with x₁ = exp(iφ) x, φ known,
+/// Multi-coil MRI, y_c = M F Σ_s S_s,c x_s, with sensitivities S of each frame's own (Pruessmann, Weiger, Scheidegger, Boesiger: SENSE, 1999; several sets
+/// of maps:
+/// Uecker et al. 2014). The unknown is either complex, with real and imaginary part of each x_s as two channels, or the real image x with x₁ = exp(iφ) x, φ
+/// known,
 /// and x_s = 0 beside it.
 /// </summary>
 /// <remarks>Frame i of a batch has the maps of frame i; maps of one frame are those of all items.</remarks>
@@ -88,7 +90,8 @@ public sealed class SenseOperator : LinearOperator
     internal Tensor Normal(Tensor x) => FromComplex(NormalComplex(ToComplex(x)));
 
     /// <summary>
-    /// The eigenvalues of the circulant matrix nearest to AᴴA of the first set (T. Chan: An optimal circulant preconditioner for Toeplitz systems, 1988), frequency 0 first:
+    /// The eigenvalues of the circulant matrix nearest to AᴴA of the first set (T. Chan: An optimal circulant preconditioner for Toeplitz systems, 1988),
+    /// frequency 0 first:
     /// (frames, 1, rows, columns).
     /// </summary>
     internal Tensor CirculantEigenvalues()

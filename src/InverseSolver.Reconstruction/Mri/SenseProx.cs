@@ -9,8 +9,10 @@ namespace InverseSolver.Reconstruction.Mri;
 /// gradients in complex64. So the phase is found together with the image.
 /// </summary>
 /// <remarks>
-/// C is separable, r^|i-j| along rows and columns (Kac, Murdock, Szegö 1953), whose inverse is tridiagonal. The preconditioner is circulant: of AᴴA the nearest one,
-/// of C⁻¹ its continuation over the border. τ is estimated for each item from its residual as there. The iteration stops early: what it leaves is below the prior's error.
+/// C is separable, r^|i-j| along rows and columns (Kac, Murdock, Szegö 1953), whose inverse is tridiagonal. The preconditioner is circulant: of AᴴA the
+/// nearest one,
+/// of C⁻¹ its continuation over the border. τ is estimated for each item from its residual as there. The iteration stops early: what it leaves is below the
+/// prior's error.
 /// </remarks>
 internal sealed class SenseProx : IMetricProx
 {

@@ -1,14 +1,17 @@
 namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
-/// Compression of whitened coils from which the coils as they came can be told. Noise that is much louder in some coils than in others makes the whitened signal of the loud
+/// Compression of whitened coils from which the coils as they came can be told. Noise that is much louder in some coils than in others makes the whitened
+/// signal of the loud
 /// ones small: to keep nearly all of the whitened energy alone would lose them, and with them the image's intensity, which is relative to all coils.
 /// </summary>
 /// <param name="Matrix">Complex float64 (virtual, coils), of whitened coils, its rows orthonormal.</param>
 /// <param name="Back">The linear prediction of the coils as they came from the virtual ones, complex float64 (coils, virtual).</param>
 internal sealed record VirtualCoils(Tensor Matrix, Tensor Back)
 {
-    /// <summary>As few virtual coils as keep <see cref="CoilCompression.DefaultEnergy"/> of the whitened calibration data and predict as much of those as they came.</summary>
+    /// <summary>
+    /// As few virtual coils as keep <see cref="CoilCompression.DefaultEnergy"/> of the whitened calibration data and predict as much of those as they came.
+    /// </summary>
     /// <param name="white">Whitened calibration data, complex (…, coils, rows, columns).</param>
     /// <param name="whitening">Complex (coils, coils); null where nothing was whitened.</param>
     /// <param name="most">Virtual coils at most, whatever is lost.</param>

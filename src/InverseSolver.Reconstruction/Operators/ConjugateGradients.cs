@@ -12,7 +12,8 @@ internal static class ConjugateGradients
     /// <param name="tolerance">Relative residual at which an item stops.</param>
     /// <param name="iterations">Iterations at most.</param>
     /// <param name="precondition">
-    /// A symmetric and positive definite approximation of B⁻¹, per item (Concus, Golub, O'Leary 1976); an item then stops by the norm that belongs to it. Null for none.
+    /// A symmetric and positive definite approximation of B⁻¹, per item (Concus, Golub, O'Leary 1976); an item then stops by the norm that belongs to it.
+    /// Null for none.
     /// </param>
     public static Tensor Solve(Func<Tensor, Tensor> apply, Tensor b, double tolerance, int iterations, Func<Tensor, Tensor>? precondition = null)
     {

@@ -41,7 +41,8 @@ public abstract class ForwardOperator : IDisposable
     public long MeasuredComponents { get; }
 
     /// <summary>
-    /// Where y is a transmitted beam's attenuation, the line integral that its unit 1 stands for: of N photons N exp(−k y) arrive. Null where the detector counts y itself.
+    /// Where y is a transmitted beam's attenuation, the line integral that its unit 1 stands for: of N photons N exp(−k y) arrive. Null where the detector
+    /// counts y itself.
     /// </summary>
     internal virtual double? Attenuation => null;
 
@@ -61,7 +62,10 @@ public abstract class ForwardOperator : IDisposable
         return ApplyCore(x).MoveToOuterDisposeScope();
     }
 
-    /// <summary>‖A x − y‖² over the m measured components, per item: shape (N); differentiable. Where y is clipped or rounded, the squared distance to all that it may stand for.</summary>
+    /// <summary>
+    /// ‖A x − y‖² over the m measured components, per item: shape (N); differentiable. Where y is clipped or rounded, the squared distance to all that it
+    /// may stand for.
+    /// </summary>
     /// <param name="x">(N, channels, height, width).</param>
     /// <param name="y">(N, range).</param>
     /// <exception cref="ArgumentException">x or y has another shape or type.</exception>
@@ -111,7 +115,9 @@ public abstract class ForwardOperator : IDisposable
         return GradientCore(x, MeasuredCore(y)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>What y looks like as an image, without a prior: the adjoint where nothing better is usual. To look at, and to start from; on [0,1] at best roughly.</summary>
+    /// <summary>
+    /// What y looks like as an image, without a prior: the adjoint where nothing better is usual. To look at, and to start from; on [0,1] at best roughly.
+    /// </summary>
     /// <param name="y">(N, range).</param>
     /// <returns>(N, channels, height, width).</returns>
     /// <exception cref="ArgumentException">y has another shape or type.</exception>

@@ -7,7 +7,9 @@ internal static class Fourier
 {
     private static readonly long[] Plane = [-2, -1];
 
-    /// <summary>The half spectrum, complex float64, of a kernel with its centre (rows / 2, columns / 2) at the origin, folded where it is larger than the image.</summary>
+    /// <summary>
+    /// The half spectrum, complex float64, of a kernel with its centre (rows / 2, columns / 2) at the origin, folded where it is larger than the image.
+    /// </summary>
     public static Tensor Transfer(double[,] kernel, long height, long width)
     {
         var origin = new double[height, width];

@@ -9,11 +9,15 @@ public abstract class NonlinearOperator : ForwardOperator
     {
     }
 
-    /// <summary>r(x) and its Jacobian for checked x and y; null where only the gradient is known. The Jacobian is used without autograd, until the scope around ends.</summary>
+    /// <summary>
+    /// r(x) and its Jacobian for checked x and y; null where only the gradient is known. The Jacobian is used without autograd, until the scope around
+    /// ends.
+    /// </summary>
     internal virtual Linearisation? Linearise(Tensor x, Tensor y) => null;
 
     /// <summary>
-    /// Images that explain a checked y about as well as any, found without a prior and from nothing but y; null where local steps from any estimate find one. Where
+    /// Images that explain a checked y about as well as any, found without a prior and from nothing but y; null where local steps from any estimate find
+    /// one. Where
     /// several images have the same measurement, any of them.
     /// </summary>
     internal virtual Tensor? GlobalStart(Tensor y, CancellationToken cancellation) => null;

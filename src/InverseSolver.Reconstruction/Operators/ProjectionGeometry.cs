@@ -10,7 +10,8 @@ internal static class ProjectionGeometry
         [.. Enumerable.Range(0, problem.Angles).Select(k => (problem.StartDegrees + ((problem.EndDegrees - problem.StartDegrees) * k / problem.Angles)) * Math.PI / 180)];
 
     /// <summary>
-    /// Line integrals by Joseph's method (An improved algorithm for reprojecting rays through pixel images, 1982), in pixels: a ray x cos θ + y sin θ = t meets each
+    /// Line integrals by Joseph's method (An improved algorithm for reprojecting rays through pixel images, 1982), in pixels: a ray x cos θ + y sin θ = t
+    /// meets each
     /// row (or column, whichever it crosses more steeply) once, where the image is interpolated between two pixels. t = s − (size − 1) / 2 from the
     /// centre, x to the right, y upwards.
     /// </summary>

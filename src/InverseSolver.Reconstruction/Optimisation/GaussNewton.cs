@@ -4,7 +4,8 @@ namespace InverseSolver.Reconstruction.Optimisation;
 
 /// <summary>
 /// <see cref="MetricProx"/> for a nonlinear A: argmin ‖r(x)‖² + ρ (x − x₀)ᵀ C⁻¹ (x − x₀) by Gauss and Newton's iteration. Each step solves the problem
-/// linearised at x, in the dual: x₀ + C w, w = Jᵀ (J C Jᵀ + ρ)⁻¹ (J (x − x₀) − r(x)); it is halved until the objective falls. Items step and stop by themselves.
+/// linearised at x, in the dual: x₀ + C w, w = Jᵀ (J C Jᵀ + ρ)⁻¹ (J (x − x₀) − r(x)); it is halved until the objective falls. Items step and stop by
+/// themselves.
 /// </summary>
 internal sealed class GaussNewton(NonlinearOperator a, double sigma, double smallestTau, CancellationToken cancellation)
 {

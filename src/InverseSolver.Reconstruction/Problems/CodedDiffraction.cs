@@ -6,8 +6,10 @@ using InverseSolver.Reconstruction.Solvers;
 namespace InverseSolver.Reconstruction.Problems;
 
 /// <summary>
-/// Magnitudes of the centred orthonormal Fourier transforms of the image behind random phase masks: y_l = |F (m_l x)| + n, |m_l| = 1 in every pixel, as (masks times
-/// channels, height, width), mask by mask (Candes, Li, Soltanolkotabi: Phase Retrieval from Coded Diffraction Patterns, 2015). Unlike phase retrieval it has no twin
+/// Magnitudes of the centred orthonormal Fourier transforms of the image behind random phase masks: y_l = |F (m_l x)| + n, |m_l| = 1 in every pixel, as
+/// (masks times
+/// channels, height, width), mask by mask (Candes, Li, Soltanolkotabi: Phase Retrieval from Coded Diffraction Patterns, 2015). Unlike phase retrieval it
+/// has no twin
 /// and no shift.
 /// </summary>
 /// <param name="Masks">Number of masks, each with a measurement of the image's size.</param>
@@ -43,7 +45,10 @@ public sealed record CodedDiffraction([property: Range(2, 16)] int Masks = 4, lo
         "A detector counts |F (m x)|², and the root of a count has the standard deviation 1/2 whatever it is: with N photons per unit of |F (m x)|² give sigma = 0.5 / √N.";
 }
 
-/// <summary>y_l = |F (m_l x)| with phase masks m_l and F the centred orthonormal transform. Σ_l of what is inside the magnitudes is an isometry but for a factor: SᴴS = L.</summary>
+/// <summary>
+/// y_l = |F (m_l x)| with phase masks m_l and F the centred orthonormal transform. Σ_l of what is inside the magnitudes is an isometry but for a factor:
+/// SᴴS = L.
+/// </summary>
 public sealed class CodedDiffractionOperator : NonlinearOperator
 {
     private const int Reductions = 100;

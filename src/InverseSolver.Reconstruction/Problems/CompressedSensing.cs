@@ -69,7 +69,8 @@ public enum SensingTransform
 }
 
 /// <summary>
-/// y = M (L (s x) Rᵀ): pixels with random signs s, a separable transform L ⊗ R with orthonormal columns, and a mask of its coefficients. Without padding A Aᵀ = M, which
+/// y = M (L (s x) Rᵀ): pixels with random signs s, a separable transform L ⊗ R with orthonormal columns, and a mask of its coefficients. Without padding A
+/// Aᵀ = M, which
 /// gives the proximal step in closed form; else it is solved by conjugate gradients.
 /// </summary>
 public sealed class SensingOperator : LinearOperator

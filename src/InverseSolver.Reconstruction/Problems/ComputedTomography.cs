@@ -15,7 +15,8 @@ namespace InverseSolver.Reconstruction.Problems;
 /// <param name="Projector">The projection.</param>
 /// <param name="Window">The Hounsfield units that images on [0,1] stand for; kept with the result, without an influence on it.</param>
 /// <param name="Attenuation">
-/// Line integral of the attenuation along the width of an image of ones; counts where the request has <c>photons</c>, of which N exp(-line integral) then arrive.
+/// Line integral of the attenuation along the width of an image of ones; counts where the request has <c>photons</c>, of which N exp(-line integral) then
+/// arrive.
 /// 4 is that of 200 mm of water at 70 keV.
 /// </param>
 public sealed record ComputedTomography(
@@ -79,7 +80,9 @@ public enum Projector
     /// <summary>Line integrals (Joseph 1982), the whole operator scaled to norm 1. Rays leave the image at its border.</summary>
     [JsonStringEnumMemberName("radon")] Radon,
 
-    /// <summary>The ReSample paper's: means over the rows of the turned image, which is continued periodically, so that sinograms have the image's range.</summary>
+    /// <summary>
+    /// The ReSample paper's: means over the rows of the turned image, which is continued periodically, so that sinograms have the image's range.
+    /// </summary>
     [JsonStringEnumMemberName("mean")] Mean,
 }
 
@@ -88,7 +91,9 @@ public enum Projector
 /// <param name="High">At 1, above the low one.</param>
 public sealed record HounsfieldWindow([property: Range(-32768.0, 65535.0)] double Low, [property: Range(-32768.0, 65535.0)] double High);
 
-/// <summary>Parallel-beam computed tomography of a square image: a sparse matrix, the same for all channels. Its proximal step is solved by conjugate gradients.</summary>
+/// <summary>
+/// Parallel-beam computed tomography of a square image: a sparse matrix, the same for all channels. Its proximal step is solved by conjugate gradients.
+/// </summary>
 public sealed class TomographyOperator : LinearOperator
 {
     /// <summary>Pixels times angles at most: the matrix then takes about 2 GiB.</summary>

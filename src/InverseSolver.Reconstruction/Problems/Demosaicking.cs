@@ -5,7 +5,8 @@ using InverseSolver.Reconstruction.Solvers;
 namespace InverseSolver.Reconstruction.Problems;
 
 /// <summary>
-/// The raw image of a camera with a Bayer filter, (1, height, width): each pixel has one of the three colours of an unknown image (Bayer, US patent 3,971,065, 1976).
+/// The raw image of a camera with a Bayer filter, (1, height, width): each pixel has one of the three colours of an unknown image (Bayer, US patent
+/// 3,971,065, 1976).
 /// </summary>
 /// <param name="Pattern">The colours of the upper left 2 x 2 pixels.</param>
 public sealed record Demosaicking(BayerPattern Pattern = BayerPattern.Rggb) : Problem

@@ -8,9 +8,12 @@ using InverseSolver.Reconstruction.Solvers;
 namespace InverseSolver.Reconstruction.Problems;
 
 /// <summary>
-/// Multi-coil MRI (SENSE): y_c = mask * F(S_c x), F the centred orthonormal 2-D Fourier transform, S_c the coils' sensitivities and x a complex image. The measurement
-/// is complex (coils, rows, columns), rows along the readout, with zeros where nothing was measured, for a volume (slices, coils, rows, columns), in any unit; or a
-/// raw-data file (ISMRMRD, fastMRI, BART). With the file <c>trajectory</c> it is (coils, samples). Noise is made white, coils are compressed, sensitivities and phase
+/// Multi-coil MRI (SENSE): y_c = mask * F(S_c x), F the centred orthonormal 2-D Fourier transform, S_c the coils' sensitivities and x a complex image. The
+/// measurement
+/// is complex (coils, rows, columns), rows along the readout, with zeros where nothing was measured, for a volume (slices, coils, rows, columns), in any
+/// unit; or a
+/// raw-data file (ISMRMRD, fastMRI, BART). With the file <c>trajectory</c> it is (coils, samples). Noise is made white, coils are compressed, sensitivities
+/// and phase
 /// are estimated from it; what was done stands in the report.
 /// </summary>
 /// <param name="Mask">The positions that are used; absent: the file <c>mask</c>, or where none was sent what is not zero.</param>
@@ -21,7 +24,8 @@ namespace InverseSolver.Reconstruction.Problems;
 /// <param name="Rows">Rows of the image, with a trajectory: of (coils, samples) they cannot be told.</param>
 /// <param name="Columns">Columns of the image, with a trajectory.</param>
 /// <param name="TrajectoryUnit">
-/// The unit of the trajectory; absent: of the file <c>trajectory</c> cycles per field of view, of an ISMRMRD file what makes it end at the edge of k-space, or a refusal where that is not one unit only.
+/// The unit of the trajectory; absent: of the file <c>trajectory</c> cycles per field of view, of an ISMRMRD file what makes it end at the edge of k-space,
+/// or a refusal where that is not one unit only.
 /// </param>
 public sealed record ParallelMri(
     KSpaceMask? Mask = null,

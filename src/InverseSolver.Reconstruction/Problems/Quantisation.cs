@@ -4,7 +4,9 @@ using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Reconstruction.Problems;
 
-/// <summary>An image of few grey levels: y = round((x + n) (levels - 1)) / (levels - 1), clipped to [0,1]. An image agrees with y where it would be rounded to it.</summary>
+/// <summary>
+/// An image of few grey levels: y = round((x + n) (levels - 1)) / (levels - 1), clipped to [0,1]. An image agrees with y where it would be rounded to it.
+/// </summary>
 /// <param name="Levels">Number of levels, 0 and 1 among them.</param>
 public sealed record Quantisation([property: Range(2, 65536)] int Levels = 8) : Problem
 {
@@ -25,7 +27,8 @@ public sealed record Quantisation([property: Range(2, 65536)] int Levels = 8) : 
 }
 
 /// <summary>
-/// A decoded JPEG file: blocks of 8 x 8 pixels, their cosine coefficients rounded to multiples of the standard tables (ITU-T T.81, annex K) at a quality; colours as
+/// A decoded JPEG file: blocks of 8 x 8 pixels, their cosine coefficients rounded to multiples of the standard tables (ITU-T T.81, annex K) at a quality;
+/// colours as
 /// YCbCr without subsampling. An image agrees with y where its coefficients would be rounded to y's. Height and width are multiples of 8.
 /// </summary>
 /// <param name="Quality">The encoder's quality, as libjpeg counts it.</param>
@@ -58,8 +61,10 @@ public sealed record Jpeg([property: Range(1, 100)] int Quality = 10) : Problem
 }
 
 /// <summary>
-/// Coefficients T x rounded to multiples of their steps, T an invertible affine transform: y = T⁻¹(q round(T x / q)). An image agrees with y where its coefficients lie in the
-/// cells around y's; the residual of a coefficient is its signed distance to its cell, whose gradient is that of a projection onto a convex set. All components count
+/// Coefficients T x rounded to multiples of their steps, T an invertible affine transform: y = T⁻¹(q round(T x / q)). An image agrees with y where its
+/// coefficients lie in the
+/// cells around y's; the residual of a coefficient is its signed distance to its cell, whose gradient is that of a projection onto a convex set. All
+/// components count
 /// as measured, so with little noise the residual lies well below m σ².
 /// </summary>
 public sealed class QuantisationOperator : NonlinearOperator

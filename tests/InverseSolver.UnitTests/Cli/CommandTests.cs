@@ -158,7 +158,9 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(File.ReadAllBytes(PathOf("a.npy")), File.ReadAllBytes(PathOf("b.npy")));
     }
 
-    /// <remarks>The truth is BART's phantom on the grid, as its coils see it; its k-space along the spokes is computed, so nothing of a transform is shared.</remarks>
+    /// <remarks>
+    /// The truth is BART's phantom on the grid, as its coils see it; its k-space along the spokes is computed, so nothing of a transform is shared.
+    /// </remarks>
     [Fact]
     public void BART_s_k_space_is_solved_along_BART_s_trajectory()
     {

@@ -17,7 +17,8 @@ public sealed class InterruptionTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    // While the program starts, while it solves, and while it does what cannot be broken off: after so many seconds of a processor's time, whoever else uses it.
+    // While the program starts, while it solves, and while it does what cannot be broken off: after so many seconds of a processor's time, whoever else
+    // uses it.
     [Theory]
     [InlineData("INT", 130, 1, "solve")]
     [InlineData("INT", 130, 3, "solve")]

@@ -109,7 +109,8 @@ public sealed class EspiritTests(ITestOutputHelper output)
     public void An_object_larger_than_the_field_of_view_needs_two_sets()
     {
         using var scope = torch.NewDisposeScope();
-        // Every second line folds the outer quarters of the field of view onto its inner half. Of a smooth object one map would do: it would hold the sum of both.
+        // Every second line folds the outer quarters of the field of view onto its inner half. Of a smooth object one map would do: it would hold the sum
+        // of both.
         const long Wide = 128, Half = Wide / 2;
         using var generator = new Generator(11);
         Tensor coils = CoilSimulation.Coils(8, Rows, Wide, seed: 5), ellipse = Ellipse(Rows, Wide, 0.8, 0.9);

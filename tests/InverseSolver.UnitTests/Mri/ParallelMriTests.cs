@@ -80,7 +80,10 @@ public sealed class ParallelMriTests
         Assert.True(error < 0.06, $"{error:f4}");
     }
 
-    /// <remarks>Noise that is correlated between coils and of other levels in them: whitened it is what the covariance says, so the squared residual is its number of components times σ².</remarks>
+    /// <remarks>
+    /// Noise that is correlated between coils and of other levels in them: whitened it is what the covariance says, so the squared residual is its number
+    /// of components times σ².
+    /// </remarks>
     [Fact]
     public void Correlated_noise_is_explained_by_its_covariance()
     {

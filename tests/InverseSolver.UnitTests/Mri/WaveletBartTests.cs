@@ -8,9 +8,13 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Mri;
 
-/// <summary>The baseline with wavelets against <c>bart pics</c>: both minimise ½ ‖A x − y‖² + w ‖W x‖₁ with Daubechies' filters of four taps and grids that are shifted at random.</summary>
+/// <summary>
+/// The baseline with wavelets against <c>bart pics</c>: both minimise ½ ‖A x − y‖² + w ‖W x‖₁ with Daubechies' filters of four taps and grids that are
+/// shifted at random.
+/// </summary>
 /// <remarks>
-/// The shifts leave more than 1 % open unless the weight is small: BART's images after 200 and 600 iterations differ by nearly as much from each other as ours does from
+/// The shifts leave more than 1 % open unless the weight is small: BART's images after 200 and 600 iterations differ by nearly as much from each other as
+/// ours does from
 /// them. So ours has to be within 1 % of them, or within twice their distance, and its objective, the mean over fixed shifts, no larger.
 /// </remarks>
 [LeavesNoTensors]
@@ -29,7 +33,9 @@ public sealed class WaveletBartTests(ITestOutputHelper output)
         Compared(bart, kSpace, maps / maps.abs().square().sum([0], keepdim: true).sqrt(), noise, weight);
     }
 
-    /// <remarks>Some rows from the middle, since all are measured; as many as a power of two, as <c>pics</c> gives images of other sizes another sign.</remarks>
+    /// <remarks>
+    /// Some rows from the middle, since all are measured; as many as a power of two, as <c>pics</c> gives images of other sizes another sign.
+    /// </remarks>
     [Fact]
     public void Of_a_brain_with_every_third_line_it_is_BART_s_image()
     {

@@ -74,7 +74,9 @@ internal static class OperatorList
         ["weighted ct means 1x13x13"] = () => Weighted(new TomographyOperator(1, 13, new ComputedTomography(9, Projector: Projector.Mean), torch.CPU)),
     };
 
-    /// <summary>The nonlinear operators under test; those with censored pixels know the measurement of items that <see cref="Unit"/> draws from seed 1.</summary>
+    /// <summary>
+    /// The nonlinear operators under test; those with censored pixels know the measurement of items that <see cref="Unit"/> draws from seed 1.
+    /// </summary>
     public static readonly Dictionary<string, Func<NonlinearOperator>> Nonlinear = new()
     {
         ["hdr, no measurement 1x13x17"] = () => new ClippingOperator("hdr", [1, 13, 17], 2, 0, 1, null, torch.CPU),

@@ -11,7 +11,9 @@ using Xunit;
 
 namespace InverseSolver.UnitTests.Solvers;
 
-/// <summary>The gradients of Latent-DPS and PSLD, made by the chain rule, against automatic differentiation of the whole loss and against differences.</summary>
+/// <summary>
+/// The gradients of Latent-DPS and PSLD, made by the chain rule, against automatic differentiation of the whole loss and against differences.
+/// </summary>
 [LeavesNoTensors]
 public sealed class NetworkGradientTests
 {

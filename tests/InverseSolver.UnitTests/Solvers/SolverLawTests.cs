@@ -50,7 +50,9 @@ public sealed class SolverLawTests
     public static TheoryData<string> NetworkSolvers =>
         [.. SolverCatalog.All.Where(solver => solver.Presets["fast"] is DiffusionParameters).Select(solver => solver.Type)];
 
-    /// <summary>All but the adjoint, which solves nothing: it is the start that the others are compared with, and its A Aᵀ y is y for few operators only.</summary>
+    /// <summary>
+    /// All but the adjoint, which solves nothing: it is the start that the others are compared with, and its A Aᵀ y is y for few operators only.
+    /// </summary>
     public static TheoryData<string> SolversOfTheProblem => [.. SolverCatalog.All.Select(solver => solver.Type).Where(type => type != "adjoint")];
 
     [Theory]

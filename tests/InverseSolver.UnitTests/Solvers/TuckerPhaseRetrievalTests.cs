@@ -14,7 +14,9 @@ public sealed class TuckerPhaseRetrievalTests
     private const int Side = 32, Frames = 8;
     private static readonly TuckerPhaseRetrievalParameters True = new() { RowRank = 5, ColumnRank = 5, FrameRank = 3, Rounds = 60 };
 
-    /// <remarks>With noise 2.6e-2 was measured, which is what theory allows: 360 free parameters, of which a magnitude sees half, √(2 · 360 σ² / 4) / ‖x‖.</remarks>
+    /// <remarks>
+    /// With noise 2.6e-2 was measured, which is what theory allows: 360 free parameters, of which a magnitude sees half, √(2 · 360 σ² / 4) / ‖x‖.
+    /// </remarks>
     [Theory]
     [InlineData(4, 0, 1e-3)]
     [InlineData(4, 0.02, 0.03)]
