@@ -27,7 +27,11 @@ public static class RecordValidation
                 }
             }
             if (value is null) continue;
-            if (value is Enum && !Enum.IsDefined(value.GetType(), value)) throw new InvalidInputException(path, $"{value} is no value of {name}.");
+            if (value is Enum && !Enum.IsDefined(value.GetType(), value))
+            {
+                throw new InvalidInputException(path, $"{value} is not one of the values of {name}: {string.Join(", ", Enum.GetNames(value.GetType()))}.");
+            }
+
             if (value is double number && !double.IsFinite(number)) throw new InvalidInputException(path, $"{name} is a finite number.");
             if (value is System.Collections.IEnumerable and not string)
             {

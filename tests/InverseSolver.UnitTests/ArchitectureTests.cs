@@ -115,6 +115,23 @@ public sealed partial class ArchitectureTests
         });
     }
 
+    [Fact]
+    public void A_line_has_at_most_160_characters()
+    {
+        string[] ours = ["src", "tests", "scripts", "deploy"], kinds = [".cs", ".cpp", ".h", ".sh", ".py"];
+        IEnumerable<string> files = ours.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(TestData.Root, folder), "*", SearchOption.AllDirectories))
+            .Where(file => kinds.Contains(Path.GetExtension(file)) && !file.Split('/').Intersect(["bin", "obj", "node_modules"]).Any());
+        Assert.Empty(files.SelectMany(file => File.ReadLines(file).Select((line, i) => (line.Length, Place: $"{file}:{i + 1}")))
+            .Where(line => line.Length > 160).Select(line => line.Place));
+    }
+
+    [Fact]
+    public void A_summary_begins_with_its_subject() => Assert.Empty(
+        Sources().Where(file => DependentSummary().IsMatch(File.ReadAllText(Path.Combine(TestData.Root, "src", file)))));
+
+    [GeneratedRegex(@"<summary>\s*(///)?\s*(What|Whether|Where|Why|How)\b")]
+    private static partial Regex DependentSummary();
+
     private static string[] Sources() =>
     [
         .. Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories)
