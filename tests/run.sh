@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# run.sh [quick]: runs all tests that were built, or those of `make quick`, and closes with the totals. The unit tests run in two processes at a time, each with one OpenMP thread: the tests of one process follow each other,
-# because they count tensors. What belongs to neither half by its name runs in the second.
+# run.sh [quick]: runs all tests that were built, or those of `make quick`, and closes with the totals. The unit tests run in two
+# processes at a time, each with one OpenMP thread: the tests of one process follow each other, because they count tensors. What
+# belongs to neither half by its name runs in the second.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 run() { # NAME PROJECT [OPTION...]
-  dotnet test "tests/$2" -c "${CONFIGURATION:-Release}" --no-build --nologo --logger "console;verbosity=minimal" --blame-hang-timeout 15m --results-directory "$logs/$1" "${@:3}" 2>&1 | tee "$logs/$1.log"
+  dotnet test "tests/$2" -c "${CONFIGURATION:-Release}" --no-build --nologo --logger "console;verbosity=minimal" \
+    --blame-hang-timeout 15m --results-directory "$logs/$1" "${@:3}" 2>&1 | tee "$logs/$1.log"
 }
 filter() { local IFS='|'; echo "${*/#/FullyQualifiedName~}"; } # PART...: tests with one of these in their names
 if [ "${1:-}" = quick ]; then
   half=$(filter SolverLawTests)
   # Operators keep their laws, data consistency and events their formulas, networks and schedules their references, formats their files, projects their walls.
-  other=$(filter UnitTests.Operators. UnitTests.Optimisation. .EventTests .PosteriorTests .GoldenTests .ScheduleTests .DdimScheduleTests .ItemStopTests .InputFormsTests .SolverCatalogTests \
-    .LatentModelTests .SafetensorsTests .NpyTests .NiftiTests .FftTests .IsmrmrdTests .DicomKindsTests .DicomStackTests .ArchitectureTests)
+  other=$(filter UnitTests.Operators. UnitTests.Optimisation. .EventTests .PosteriorTests .GoldenTests .ScheduleTests .DdimScheduleTests .ItemStopTests \
+    .InputFormsTests .SolverCatalogTests .LatentModelTests .SafetensorsTests .NpyTests .NiftiTests .FftTests .IsmrmrdTests \
+    .DicomKindsTests .DicomStackTests .ArchitectureTests)
 else
   half=$(filter UnitTests.Solvers. UnitTests.Mri. UnitTests.Imaging.)
   other=$(sed 's/~/!~/g; s/|/\&/g' <<<"$half")

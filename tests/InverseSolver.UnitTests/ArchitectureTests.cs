@@ -30,7 +30,8 @@ public sealed partial class ArchitectureTests
     {
         Dictionary<string, string[]> found = Projects("src").ToDictionary(
             p => Path.GetFileNameWithoutExtension(p)["InverseSolver.".Length..],
-            p => (string[])[.. XDocument.Load(p).Descendants("ProjectReference").Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value.Replace('\\', '/'))["InverseSolver.".Length..])]);
+            p => (string[])[.. XDocument.Load(p).Descendants("ProjectReference")
+                .Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value.Replace('\\', '/'))["InverseSolver.".Length..])]);
         Assert.Equal(Arrows.Keys.Order(), found.Keys.Order());
         Assert.All(Arrows, arrow => Assert.Equal(arrow.Value.Order(), found[arrow.Key].Order()));
     }

@@ -18,5 +18,8 @@ internal static class ProcessFigures
     public static int MappedFiles(string path) => File.ReadLines("/proc/self/maps").Count(line => line.Contains(path, StringComparison.Ordinal));
 
     private static long Status(string name) =>
-        long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) * 1024;
+        long.Parse(
+            File.ReadLines("/proc/self/status").First(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..]
+                .Replace("kB", "", StringComparison.Ordinal),
+            CultureInfo.InvariantCulture) * 1024;
 }

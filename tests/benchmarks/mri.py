@@ -1,9 +1,11 @@
-"""Multi-coil MRI beside BART: zero filling, CG-SENSE, `bart pics` with wavelets and total variation at the weights that are best for the truth, and `inverse solve`.
+"""Multi-coil MRI beside BART: zero filling, CG-SENSE, `bart pics` with wavelets and total variation at the weights that are best for the truth,
+and `inverse solve`.
 
     python3 tests/benchmarks/mri.py DATA WORK [case ...]
 
-DATA is a folder as INVERSESOLVER_TEST_DATA names it, WORK a folder for what is made on the way. Cases: brain phantoms simulated ablation; all without any. INVERSE names the
-command, MODELS the models' folder. Writes WORK/mri.json, whose figures of BART are kept when it runs again, and prints tables in Markdown. Needs Debian's bart, ismrmrd-tools, python3-numpy and python3-h5py.
+DATA is a folder as INVERSESOLVER_TEST_DATA names it, WORK a folder for what is made on the way. Cases: brain phantoms simulated ablation; all
+without any. INVERSE names the command, MODELS the models' folder. Writes WORK/mri.json, whose figures of BART are kept when it runs again, and
+prints tables in Markdown. Needs Debian's bart, ismrmrd-tools, python3-numpy and python3-h5py.
 """
 import json
 import os
@@ -97,8 +99,8 @@ def inverse(work, name, measurement, truth, solver, preset, *extra):
         problem = f"{work}/problem.json"
         open(problem, "w").write('{"type": "parallelMri"}')
         done = subprocess.run(
-            [INVERSE, "solve", "--models", MODELS, "--problem", problem, "--measurement", measurement, "--truth", f"{work}/truth.npy", "--solver", solver, "--preset", preset,
-             "--out", out, *extra], env=ENVIRONMENT, capture_output=True, text=True)
+            [INVERSE, "solve", "--models", MODELS, "--problem", problem, "--measurement", measurement, "--truth", f"{work}/truth.npy",
+             "--solver", solver, "--preset", preset, "--out", out, *extra], env=ENVIRONMENT, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr.strip() or done.stdout.strip())
     report = json.load(open(f"{out}/report.json"))
@@ -118,7 +120,9 @@ def slice_case(work, name, kspace, mask, truth, results, measurement=None):
     net = mask.size / mask.sum()
     known = {k: v for k, v in results.get(name, {}).items() if k.startswith("bart ")}
     results[name] = {"net": net, "zero-filled": metrics((maps.conj() * ifft(y)).sum(0), truth)}
-    results[name].update({k: v for k, v in known.items() if "our maps" not in k} or {f"bart {k}": v for k, v in tuned(work, f"{work}/y", f"{work}/maps", truth).items()})
+    results[name].update(
+        {k: v for k, v in known.items() if "our maps" not in k}
+        or {f"bart {k}": v for k, v in tuned(work, f"{work}/y", f"{work}/maps", truth).items()})
     if measurement is None:
         measurement = f"{work}/{name}.npy"
         np.save(measurement, y)
@@ -126,7 +130,8 @@ def slice_case(work, name, kspace, mask, truth, results, measurement=None):
         out, report = inverse(work, name, measurement, np.abs(truth).astype(np.float32)[None], solver, preset)
         image = np.load(f"{out}/complex.npy")
         results[name][f"{solver} {preset}"] = dict(
-            metrics(image, truth), seconds=report["cost"]["seconds"], ratio=report["consistency"]["ratio"], maps=report["mri"]["maps"], modelError=report["mri"]["modelError"])
+            metrics(image, truth), seconds=report["cost"]["seconds"], ratio=report["consistency"]["ratio"],
+            maps=report["mri"]["maps"], modelError=report["mri"]["modelError"])
     if results[name][f"{SOLVERS[0][0]} {SOLVERS[0][1]}"]["maps"] != "espirit":
         # BART with our sensitivities and whitened coils: what remains is the regularisation.
         to_bart(f"{work}/y", np.load(f"{out}/kspace.npy"))
@@ -187,7 +192,9 @@ def phantoms(data, work, results):
         maps = read_cfl(f"{work}/fm").reshape(128, 128, 8, order="F").transpose(2, 0, 1)
         truth = (maps.conj() * ifft(best)).sum(0)
         for net, centre in ((4, 12),):
-            slice_case(work, f"{name}, random {net}x, {centre} lines", full, np.broadcast_to(line_mask(128, net=net, centre=centre), (128, 128)), truth, results)
+            slice_case(
+                work, f"{name}, random {net}x, {centre} lines", full, np.broadcast_to(line_mask(128, net=net, centre=centre), (128, 128)),
+                truth, results)
 
 
 def coils(count, rows, columns, seed):
@@ -269,7 +276,8 @@ def png(path):
         left = corner = 0
         for c in range(width):
             up = above[c]
-            guess = left if kind == 1 else (left + up) // 2 if kind == 3 else min((abs(up - corner), 0, left), (abs(left - corner), 1, up), (abs(left + up - 2 * corner), 2, corner))[2]
+            guess = left if kind == 1 else (left + up) // 2 if kind == 3 else min(
+                (abs(up - corner), 0, left), (abs(left - corner), 1, up), (abs(left + up - 2 * corner), 2, corner))[2]
             left, corner = (line[c] + guess) & 255, up
             image[r, c] = left
     return image / 255.0
@@ -289,7 +297,8 @@ def daubechies(size):
 
 
 def ablation(data, work, results):
-    """What the last step's weights are worth: none, of the image itself, of the network's image, of the truth. Our own FISTA in NumPy, on prepared data of `inverse solve`."""
+    """What the last step's weights are worth: none, of the image itself, of the network's image, of the truth. Our own FISTA in NumPy,
+    on prepared data of `inverse solve`."""
     truth = None
     print("| case | weights from | NRMSE | PSNR |\n|---|---|---:|---:|")
     raw = f"{data}/raw_kspace/converted"

@@ -52,7 +52,8 @@ def run(prepare):
     with tempfile.TemporaryDirectory() as data:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [service, "--urls", "http://127.0.0.1:0", "--Jobs:DataFolder", data, "--Models:Folders:0", models], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            [service, "--urls", "http://127.0.0.1:0", "--Jobs:DataFolder", data, "--Models:Folders:0", models],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             url = next(match[1] for line in process.stdout if (match := re.search(r"Now listening on: (\S+)", line)))
             call(url, "/health/ready")
@@ -74,7 +75,9 @@ def run(prepare):
             process.wait()
 
 
-print("| before the first job | ready after s | that takes s | first job s | second job s | MiB resident, ready | MiB of weights | MiB resident, after two jobs |")
+print(
+    "| before the first job | ready after s | that takes s | first job s | second job s "
+    "| MiB resident, ready | MiB of weights | MiB resident, after two jobs |")
 print("|---|---:|---:|---:|---:|---:|---:|---:|")
 for name, prepare in {
     "nothing": lambda url: None,
@@ -82,4 +85,6 @@ for name, prepare in {
     "warm": lambda url: call(url, f"/v1/models/{model}/warm", method="POST"),
 }.items():
     times, empty, weights, after = run(prepare)
-    print(f"| {name} | {times['ready']:.2f} | {times['prepare']:.2f} | {times['first']:.2f} | {times['second']:.2f} | {empty:.0f} | {weights:.1f} | {after:.0f} |")
+    print(
+        f"| {name} | {times['ready']:.2f} | {times['prepare']:.2f} | {times['first']:.2f} | {times['second']:.2f} "
+        f"| {empty:.0f} | {weights:.1f} | {after:.0f} |")

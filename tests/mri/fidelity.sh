@@ -59,6 +59,7 @@ residual = float(np.fromfile(f"{work}/sum.cfl", np.complex64)[0].real)
 stated = json.load(open(report))
 stated = stated.get("consistency", stated)
 ratio, expected = residual / stated["residual"], stated["expected"]
-print(f"residual {residual:.6g}, by the report {stated['residual']:.6g}: {ratio:.6f}; over what noise explains {residual / expected if expected else float('nan'):.4f}")
+print(f"residual {residual:.6g}, by the report {stated['residual']:.6g}: {ratio:.6f}; "
+      f"over what noise explains {residual / expected if expected else float('nan'):.4f}")
 sys.exit(abs(ratio - 1) > 1e-4)
 PY

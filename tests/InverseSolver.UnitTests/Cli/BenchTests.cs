@@ -10,7 +10,9 @@ public sealed class BenchTests
     public void Every_job_runs_in_its_own_process_and_leaves_no_tensors()
     {
         string file = Path.GetTempFileName();
-        (int exitCode, string output) = Inverse("bench", "solvers", "--solvers", "reSample,mriPurify", "--presets", "fast", "--sizes", "32,48", "--device", "cpu", "--json", file);
+        (int exitCode, string output) = Inverse(
+            "bench", "solvers", "--solvers", "reSample,mriPurify", "--presets", "fast", "--sizes", "32,48",
+            "--device", "cpu", "--json", file);
         Assert.True(exitCode == 0, output);
         JsonArray rows = JsonNode.Parse(File.ReadAllText(file))!.AsArray();
         Assert.Equal(

@@ -21,7 +21,8 @@ public sealed class CommandTests : IDisposable
     {
         string program = Repository.File("src", "InverseSolver.Cli", "bin", Repository.Configuration, "net10.0", "inverse");
         File.WriteAllBytes(PathOf("libtorch_cpu.so"), [1, 2, 3]);
-        foreach ((string folder, string words) in new[] { (PathOf("none"), "error: There is no libtorch_cpu.so in "), (_folder.FullName, "error: Unable to load shared library") })
+        foreach ((string folder, string words) in
+            new[] { (PathOf("none"), "error: There is no libtorch_cpu.so in "), (_folder.FullName, "error: Unable to load shared library") })
         {
             (int code, string output) = Repository.Run(program, ["models", "list"], [("LIBTORCH", folder)]);
             Assert.Equal(2, code);
@@ -48,7 +49,9 @@ public sealed class CommandTests : IDisposable
     {
         (int exitCode, string output) = Inverse("--help");
         Assert.Equal(0, exitCode);
-        Assert.All(["solve", "convert", "evaluate", "models", "bench", "demo", "gpu-check"], command => Assert.Contains($"  {command}", output, StringComparison.Ordinal));
+        Assert.All(
+            ["solve", "convert", "evaluate", "models", "bench", "demo", "gpu-check"],
+            command => Assert.Contains($"  {command}", output, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -97,7 +100,9 @@ public sealed class CommandTests : IDisposable
     {
         Imaging.RawData.Python("fastmri_cropped_undersampled", PathOf("scan.h5"));
         File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
-        (int exitCode, string output) = Inverse("solve", "--problem", PathOf("p.json"), "--measurement", PathOf("scan.h5"), "--sigma", "0.01", "--solver", "adjoint", "--baselines", "leastSquares", "--out", PathOf("out"));
+        (int exitCode, string output) = Inverse(
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("scan.h5"), "--sigma", "0.01",
+            "--solver", "adjoint", "--baselines", "leastSquares", "--out", PathOf("out"));
         Assert.True(exitCode == 0, output);
         int[] Shape(string name) => Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), name)), 1 << 20).Shape;
         Assert.Equal([3, 1, 24, 20], Shape("result.npy"));
@@ -130,9 +135,11 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(0, Inverse("convert", PathOf("image.cfl"), PathOf("image.npy")).ExitCode);
         File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
         (int exitCode, string output) = Inverse(
-            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("kspace.npy"), "--maps", PathOf("maps.npy"), "--sigma", "1", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("kspace.npy"), "--maps", PathOf("maps.npy"),
+            "--sigma", "1", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
         Assert.True(exitCode == 0, output);
-        ArrayData theirs = Npy.Read(File.ReadAllBytes(PathOf("image.npy")), 1 << 20), ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
+        ArrayData theirs = Npy.Read(File.ReadAllBytes(PathOf("image.npy")), 1 << 20),
+            ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
         Assert.Equal([64, 48], theirs.Shape);
         Assert.InRange(Correlation(theirs, ours), 0.999, 1);
     }
@@ -172,13 +179,16 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(0, Inverse("convert", PathOf("truth.cfl"), PathOf("truth.npy")).ExitCode);
         File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
         (int exitCode, string output) = Inverse(
-            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("kr.cfl"), "--trajectory", PathOf("tr.cfl"), "--sigma", "0.01", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("kr.cfl"), "--trajectory", PathOf("tr.cfl"),
+            "--sigma", "0.01", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
         Assert.True(exitCode == 0, output);
         ArrayData ours = Npy.Read(File.ReadAllBytes(Path.Combine(PathOf("out"), "complex.npy")), 1 << 20);
         Assert.Equal([48, 48], ours.Shape);
         // The .npy of BART's image has its rows as columns.
         ArrayData truth = Npy.Read(File.ReadAllBytes(PathOf("truth.npy")), 1 << 20);
-        float[] turned = [.. Enumerable.Range(0, 48 * 48).SelectMany(i => (float[])[truth.Values[2 * ((i % 48 * 48) + (i / 48))], truth.Values[(2 * ((i % 48 * 48) + (i / 48))) + 1]])];
+        float[] turned = [.. Enumerable.Range(0, 48 * 48)
+            .SelectMany(i =>
+                (float[])[truth.Values[2 * ((i % 48 * 48) + (i / 48))], truth.Values[(2 * ((i % 48 * 48) + (i / 48))) + 1]])];
         // 0.926; of BART's own gridding of such spokes 0.919, of k-space that is taken as Cartesian 0.1.
         Assert.InRange(Correlation(truth with { Values = turned }, ours), 0.91, 1);
     }
@@ -186,7 +196,9 @@ public sealed class CommandTests : IDisposable
     // Of magnitudes.
     private static double Correlation(ArrayData a, ArrayData b)
     {
-        double[] Magnitudes(ArrayData array) => [.. Enumerable.Range(0, array.Values.Length / 2).Select(i => double.Hypot(array.Values[2 * i], array.Values[(2 * i) + 1]))];
+        double[] Magnitudes(ArrayData array) =>
+            [.. Enumerable.Range(0, array.Values.Length / 2)
+                .Select(i => double.Hypot(array.Values[2 * i], array.Values[(2 * i) + 1]))];
         double[] x = Magnitudes(a), y = Magnitudes(b);
         Assert.Equal(x.Length, y.Length);
         double mx = x.Average(), my = y.Average();
@@ -200,7 +212,8 @@ public sealed class CommandTests : IDisposable
         bart.Run("phantom", "-x", "32", "-s", "4", "-k", PathOf("y"));
         File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
         (int exitCode, string output) = Inverse(
-            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.cfl"), "--sigma", "0.001", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.cfl"),
+            "--sigma", "0.001", "--solver", "leastSquares", "--preset", "fast", "--out", PathOf("out"));
         Assert.True(exitCode == 0, output);
         string[] files = [.. Directory.GetFiles(PathOf("out")).Select(file => Path.GetFileName(file)!)];
         Assert.Empty(new[] { "complex.npy", "maps.npy", "kspace.npy", "mask.npy", "result.nii", "result-0000.dcm", "report.json" }.Except(files));
@@ -229,7 +242,11 @@ public sealed class CommandTests : IDisposable
         File.WriteAllBytes(PathOf("vendor.h5"), UnitTests.Imaging.RawData.Write("siemens").File);
         File.WriteAllBytes(PathOf("other.dcm"), UnitTests.Imaging.DicomSeeds.File("mr-unsigned"));
         File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
-        string[] Arguments(string file, params string[] more) => ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf(file), "--sigma", "0.01", "--solver", "adjoint", "--out", PathOf("out"), .. more];
+        string[] Arguments(string file, params string[] more) =>
+        [
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf(file), "--sigma", "0.01",
+            "--solver", "adjoint", "--out", PathOf("out"), .. more,
+        ];
         JsonArray Remarks() => JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!["origin"]!["remarks"]!.AsArray();
 
         (int exitCode, string output) = Inverse(Arguments("scan.h5", "--reference", PathOf("other.dcm")));
@@ -252,14 +269,22 @@ public sealed class CommandTests : IDisposable
     [InlineData("files"), InlineData("folder"), InlineData("zip")]
     public void The_files_of_a_DICOM_series_are_one_measurement(string how)
     {
-        string[] files = [.. ((double[])[6, 0, 3]).Select((place, i) => Path.Combine(Directory.CreateDirectory(PathOf(i == 0 ? "s" : "s/deeper")).FullName, $"{i}.dcm"))];
+        string[] files = [.. ((double[])[6, 0, 3])
+            .Select((place, i) => Path.Combine(Directory.CreateDirectory(PathOf(i == 0 ? "s" : "s/deeper")).FullName, $"{i}.dcm"))];
         foreach ((int i, string file) in files.Index())
-            File.WriteAllBytes(file, Imaging.DicomBuilder.Mr(16, 16, [.. Enumerable.Repeat((ushort)(100 * (i + 1)), 256)]).At(0, 0, ((double[])[6, 0, 3])[i]).Text(0x00080018, "UI", $"1.2.3.4.{i}").File());
+            File.WriteAllBytes(
+                file,
+                Imaging.DicomBuilder.Mr(16, 16, [.. Enumerable.Repeat((ushort)(100 * (i + 1)), 256)])
+                    .At(0, 0, ((double[])[6, 0, 3])[i]).Text(0x00080018, "UI", $"1.2.3.4.{i}").File());
         if (how == "zip") File.WriteAllBytes(PathOf("s.zip"), DicomArchive.Pack([.. files.Select(File.ReadAllBytes)]));
         else File.WriteAllText(Path.Combine(PathOf("s"), "notes.txt"), "no image");
         string[] measurement = how switch { "files" => files, "folder" => [PathOf("s")], _ => [PathOf("s.zip")] };
         File.WriteAllText(PathOf("p.json"), """{ "type": "denoising" }""");
-        (int exitCode, string output) = Inverse(["solve", "--problem", PathOf("p.json"), "--measurement", .. measurement, "--solver", "adjoint", "--preset", "fast", "--sigma", "0.01", "--out", PathOf("out")]);
+        (int exitCode, string output) = Inverse(
+        [
+            "solve", "--problem", PathOf("p.json"), "--measurement", .. measurement, "--solver", "adjoint", "--preset", "fast",
+            "--sigma", "0.01", "--out", PathOf("out"),
+        ]);
         Assert.True(exitCode == 0, output);
         JsonNode report = JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!;
         Assert.Equal(how == "folder" ? 2 : 1, report["origin"]!["remarks"]!.AsArray().Count);
@@ -291,13 +316,19 @@ public sealed class CommandTests : IDisposable
         File.WriteAllBytes(PathOf("y.png"), ImageFile.WritePng(new Image(3, 16, 16, colours), 16));
         File.WriteAllBytes(PathOf("mask.png"), ImageFile.WritePng(new Image(1, 16, 16, [.. Enumerable.Repeat(1f, 256)])));
         File.WriteAllText(PathOf("p.json"), """{ "type": "inpainting", "mask": { "type": "file" } }""");
-        string[] arguments = ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.png"), "--mask", PathOf("mask.png"), "--solver", "adjoint", "--sigma", "0.01", "--out", PathOf("out")];
+        string[] arguments =
+        [
+            "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.png"), "--mask", PathOf("mask.png"),
+            "--solver", "adjoint", "--sigma", "0.01", "--out", PathOf("out"),
+        ];
         (int exitCode, string output) = Inverse(arguments);
         Assert.Equal(2, exitCode);
         Assert.Contains("--luminance", output, StringComparison.Ordinal);
         (exitCode, output) = Inverse([.. arguments, "--luminance"]);
         Assert.True(exitCode == 0, output);
-        string[] warnings = [.. JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!["warnings"]!.AsArray().Select(text => (string)text!)];
+        string[] warnings =
+            [.. JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!["warnings"]!.AsArray()
+                .Select(text => (string)text!)];
         Assert.Contains(warnings, text => text.Contains("luminance", StringComparison.Ordinal));
         Assert.Contains(warnings, text => text.Contains("leaves nothing out", StringComparison.Ordinal));
         Assert.All(warnings, text => Assert.Contains($"warning: {text}\n", output, StringComparison.Ordinal));
@@ -383,14 +414,17 @@ public sealed class CommandTests : IDisposable
         // A reference that does not fit: one sentence for it, and what is written is JSON.
         File.WriteAllBytes(
             Path.Combine(PathOf("other"), "golden.safetensors"),
-            new Diffusion.SafetensorsBuilder().Add("x", "F32", [1, 4, 8, 8], new byte[1024]).Add("t", "I64", [1], new byte[8]).Add("out", "F32", [1, 3, 8, 8], new byte[768]).ToBytes());
+            new Diffusion.SafetensorsBuilder().Add("x", "F32", [1, 4, 8, 8], new byte[1024]).Add("t", "I64", [1], new byte[8])
+                .Add("out", "F32", [1, 3, 8, 8], new byte[768]).ToBytes());
         (exitCode, output) = Inverse("models", "check", PathOf("other"), "--json", PathOf("misfit.json"));
         Assert.Equal(1, exitCode);
         Assert.Matches("^out +cannot be compared: The network takes \\(N, 3, H, W\\), not \\(1, 4, 8, 8\\)\\.\n$", output);
         Assert.Null(Assert.Single(JsonNode.Parse(File.ReadAllText(PathOf("misfit.json")))!.AsArray())!["relativeError"]);
         Assert.Equal(2, Inverse("models", "check", PathOf("nowhere")).ExitCode);
         Assert.Contains("brain-mri-128", Inverse("models", "list").Output, StringComparison.Ordinal);
-        Assert.Equal((0, $"There is no model package in {Directory.CreateDirectory(PathOf("empty")).FullName}.\n"), Inverse("models", "list", "--models", PathOf("empty")));
+        Assert.Equal(
+            (0, $"There is no model package in {Directory.CreateDirectory(PathOf("empty")).FullName}.\n"),
+            Inverse("models", "list", "--models", PathOf("empty")));
     }
 
     [Fact]
@@ -405,12 +439,18 @@ public sealed class CommandTests : IDisposable
         }
 
         WritePhantom("a.npy");
-        string[] arguments = ["evaluate", "--images", _folder.FullName, "--problems", "denoising", "--solvers", "roundTrip", "--resume", PathOf("rows.json"), "--models"];
+        string[] arguments =
+        [
+            "evaluate", "--images", _folder.FullName, "--problems", "denoising", "--solvers", "roundTrip",
+            "--resume", PathOf("rows.json"), "--models",
+        ];
         Assert.Equal(0, Inverse([.. arguments, _folder.FullName]).ExitCode);
         Assert.Equal(0, Inverse([.. arguments, package]).ExitCode);
         Assert.Single(JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray());
 
-        File.WriteAllText(Path.Combine(package, "model.json"), File.ReadAllText(Path.Combine(package, "model.json")).Replace("\"brain-mri-128\"", "\"another\"", StringComparison.Ordinal));
+        File.WriteAllText(
+            Path.Combine(package, "model.json"),
+            File.ReadAllText(Path.Combine(package, "model.json")).Replace("\"brain-mri-128\"", "\"another\"", StringComparison.Ordinal));
         (int exitCode, string output) = Inverse([.. arguments, package, "--model", "another"]);
         Assert.True(exitCode == 0, output);
         Assert.Equal(2, JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray().Count);
@@ -425,14 +465,19 @@ public sealed class CommandTests : IDisposable
         WritePhantom(Path.Combine("images", "b.npy"), 48);
         string[] arguments =
         [
-            "evaluate", "--images", PathOf("images"), "--problems", "denoising", "--solvers", "leastSquaresBest,roundTrip,reSample", "--presets", "fast", "--set", "steps=2",
+            "evaluate", "--images", PathOf("images"), "--problems", "denoising", "--solvers", "leastSquaresBest,roundTrip,reSample",
+            "--presets", "fast", "--set", "steps=2",
             "--sigma", "0.05", "--resume", PathOf("rows.json"), "--limit",
         ];
         (int exitCode, string output) = Inverse([.. arguments, "1"]);
         Assert.True(exitCode == 0, output);
         string first = File.ReadAllText(PathOf("rows.json"));
         Assert.Equal(3, JsonNode.Parse(first)!.AsArray().Count);
-        (exitCode, output) = Inverse([.. arguments, "2", "--sheet", PathOf("sheet.png"), "--markdown", PathOf("table.md"), "--means", PathOf("means.json"), "--json", PathOf("all.json")]);
+        (exitCode, output) = Inverse(
+        [
+            .. arguments, "2", "--sheet", PathOf("sheet.png"), "--markdown", PathOf("table.md"),
+            "--means", PathOf("means.json"), "--json", PathOf("all.json"),
+        ]);
         Assert.True(exitCode == 0, output);
         JsonArray rows = JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray();
         Assert.Equal(6, rows.Count);
@@ -451,7 +496,8 @@ public sealed class CommandTests : IDisposable
         WritePhantom(Path.Combine("images", "a.npy"), 32);
         string[] arguments =
         [
-            "evaluate", "--images", PathOf("images"), "--problems", "hdr,denoising", "--solvers", "leastSquares,leastSquaresBest,adjoint", "--resume", PathOf("rows.json"), "--markdown", PathOf("table.md"),
+            "evaluate", "--images", PathOf("images"), "--problems", "hdr,denoising", "--solvers", "leastSquares,leastSquaresBest,adjoint",
+            "--resume", PathOf("rows.json"), "--markdown", PathOf("table.md"),
         ];
         (int exitCode, string output) = Inverse(arguments);
         Assert.True(exitCode == 0, output);
@@ -483,13 +529,18 @@ public sealed class CommandTests : IDisposable
     {
         Directory.CreateDirectory(PathOf("images"));
         WritePhantom(Path.Combine("images", "a.npy"), 32);
-        string[] arguments = ["evaluate", "--images", PathOf("images"), "--problems", "denoising,gaussianDeblurring", "--solvers", "leastSquares,adjoint,totalVariation"];
+        string[] arguments =
+            ["evaluate", "--images", PathOf("images"), "--problems", "denoising,gaussianDeblurring", "--solvers", "leastSquares,adjoint,totalVariation"];
         (int exitCode, string output) = Inverse([.. arguments, "--json", PathOf("rows.json")]);
         Assert.True(exitCode == 0, output);
-        ILookup<string, JsonNode> rows = JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray().ToLookup(row => (string)row!["problem"]!, row => row!);
+        ILookup<string, JsonNode> rows =
+            JsonNode.Parse(File.ReadAllText(PathOf("rows.json")))!.AsArray()
+                .ToLookup(row => (string)row!["problem"]!, row => row!);
         (exitCode, output) = Inverse([.. arguments, "--best-of", PathOf("rows.json"), "--best", "2", "--json", PathOf("best.json")]);
         Assert.True(exitCode == 0, output);
-        ILookup<string, JsonNode> best = JsonNode.Parse(File.ReadAllText(PathOf("best.json")))!.AsArray().ToLookup(row => (string)row!["problem"]!, row => row!);
+        ILookup<string, JsonNode> best =
+            JsonNode.Parse(File.ReadAllText(PathOf("best.json")))!.AsArray()
+                .ToLookup(row => (string)row!["problem"]!, row => row!);
         foreach (IGrouping<string, JsonNode> problem in rows)
         {
             IEnumerable<string> expected = problem.OrderByDescending(row => (double)row["psnrDb"]!).Take(2).Select(row => (string)row["solver"]!).Order();
@@ -502,7 +553,8 @@ public sealed class CommandTests : IDisposable
     {
         WritePhantom("y.npy");
         File.WriteAllText(PathOf("p.json"), """{ "type": "denoising" }""");
-        string[] arguments = ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--out", PathOf("out"), "--solver", "adjoint", "--baselines"];
+        string[] arguments =
+            ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--out", PathOf("out"), "--solver", "adjoint", "--baselines"];
         (int exitCode, string output) = Inverse([.. arguments, "leastSquares,wavelet"]);
         Assert.True(exitCode == 0, output);
         JsonArray baselines = JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!["baselines"]!.AsArray();

@@ -72,12 +72,15 @@ public class ContactSheetTests
     private static int[] Where(Image sheet, float red, float green, float blue)
     {
         int pixels = sheet.Height * sheet.Width;
-        return [.. Enumerable.Range(0, pixels).Where(i => sheet.Values[i] == red && sheet.Values[pixels + i] == green && sheet.Values[(2 * pixels) + i] == blue)];
+        return [.. Enumerable.Range(0, pixels)
+            .Where(i => sheet.Values[i] == red && sheet.Values[pixels + i] == green && sheet.Values[(2 * pixels) + i] == blue)];
     }
 
     private static List<(int Y, int X)> White(Image sheet)
     {
-        List<(int Y, int X)> found = [.. Enumerable.Range(0, sheet.Height * sheet.Width).Where(i => sheet.Values[i] > 0.9f).Select(i => (i / sheet.Width, i % sheet.Width))];
+        List<(int Y, int X)> found =
+            [.. Enumerable.Range(0, sheet.Height * sheet.Width).Where(i => sheet.Values[i] > 0.9f)
+                .Select(i => (i / sheet.Width, i % sheet.Width))];
         Assert.True(found.Count > 20);
         return found;
     }

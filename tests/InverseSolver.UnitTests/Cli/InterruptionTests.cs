@@ -28,13 +28,23 @@ public sealed class InterruptionTests : IDisposable
     {
         string[] arguments = command switch
         {
-            "solve" => ["solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--sigma", "0.05", "--solver", "ddnm", "--preset", "paper", "--out", PathOf("out")],
-            "evaluate" => ["evaluate", "--images", _folder.FullName, "--problems", "denoising", "--solvers", "reSample", "--presets", "paper", "--resume", PathOf("rows.json")],
+            "solve" =>
+            [
+                "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("y.npy"), "--sigma", "0.05",
+                "--solver", "ddnm", "--preset", "paper", "--out", PathOf("out"),
+            ],
+            "evaluate" =>
+            [
+                "evaluate", "--images", _folder.FullName, "--problems", "denoising", "--solvers", "reSample",
+                "--presets", "paper", "--resume", PathOf("rows.json"),
+            ],
             _ => ["bench", "networks", "--batches", "64"],
         };
 
         // A shell that starts something in the background has it ignore SIGINT.
-        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", Repository.File("src", "InverseSolver.Cli", "bin", Repository.Configuration, "net10.0", "inverse"), .. arguments])
+        var start = new ProcessStartInfo(
+            "/usr/bin/env",
+            ["--default-signal=INT", Repository.File("src", "InverseSolver.Cli", "bin", Repository.Configuration, "net10.0", "inverse"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -49,7 +59,10 @@ public sealed class InterruptionTests : IDisposable
         Process.Start("/bin/sh", ["-c", $"kill -{signal} {process.Id}"]).WaitForExit();
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 10);
-        Assert.Equal(["error: The command was cancelled."], (await said).Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.StartsWith("warning: ", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["error: The command was cancelled."],
+            (await said).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Where(line => !line.StartsWith("warning: ", StringComparison.Ordinal)));
         Assert.Equal(code, process.ExitCode);
         await written;
         Assert.False(Directory.Exists(PathOf("out")));

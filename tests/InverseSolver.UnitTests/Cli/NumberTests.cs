@@ -38,7 +38,8 @@ public sealed class NumberTests : IDisposable
     }
 
     [Theory]
-    [InlineData("0,01"), InlineData("0,18215"), InlineData("1,000.5"), InlineData("1.000,5"), InlineData("1,"), InlineData(""), InlineData("NaN"), InlineData("Infinity"), InlineData("1e999"), InlineData("0x10"), InlineData("1 0"), InlineData("abc")]
+    [InlineData("0,01"), InlineData("0,18215"), InlineData("1,000.5"), InlineData("1.000,5"), InlineData("1,"), InlineData("")]
+    [InlineData("NaN"), InlineData("Infinity"), InlineData("1e999"), InlineData("0x10"), InlineData("1 0"), InlineData("abc")]
     public void What_is_none_is_refused_in_one_sentence(string text)
     {
         string message = Assert.Single(Parse(CliOptions.Number<double>("--sigma", ""), "--sigma", text).Errors).Message;
@@ -70,12 +71,17 @@ public sealed class NumberTests : IDisposable
     public void Every_option_that_is_a_number_is_read_so()
     {
         var root = new RootCommand { SolveCommand.Create(), EvaluateCommand.Create(), ModelsCommand.Create(), DemoCommand.Create(), BenchCommand.Create() };
-        (Command Command, Option Option)[] numbers = [.. Commands(root).SelectMany(command => command.Options.Select(option => (command, option))).Where(pair => IsNumber(pair.option.ValueType))];
+        (Command Command, Option Option)[] numbers =
+            [.. Commands(root).SelectMany(command => command.Options.Select(option => (command, option)))
+                .Where(pair => IsNumber(pair.option.ValueType))];
         Assert.True(numbers.Length >= 18, $"{numbers.Length}");
         foreach ((Command command, Option option) in numbers)
         {
             IEnumerable<string> messages = command.Parse([option.Name, "0,5"]).Errors.Select(error => error.Message);
-            Assert.Contains(messages, message => message.StartsWith($"{option.Name} is a ", StringComparison.Ordinal) && message.EndsWith("not '0,5'.", StringComparison.Ordinal));
+            Assert.Contains(
+                messages,
+                message => message.StartsWith($"{option.Name} is a ", StringComparison.Ordinal)
+                    && message.EndsWith("not '0,5'.", StringComparison.Ordinal));
         }
 
         static IEnumerable<Command> Commands(Command command) => command.Subcommands.SelectMany(Commands).Append(command);
@@ -92,7 +98,10 @@ public sealed class NumberTests : IDisposable
         JsonObject read = CliJson.ReadSettings(["xi=0.5", "sigmas=[0.1, 2]", "data=latent"]);
         Assert.Equal((0.5, 2, "latent"), ((double)read["xi"]!, read["sigmas"]!.AsArray().Count, (string)read["data"]!));
         Assert.All((string[])["xi=0,5", "xi= -1,25", "xi=,5", "xi=1,5e-3"], setting =>
-            Assert.Contains("a number has a decimal point", Assert.Throws<CommandException>(() => CliJson.ReadSettings([setting])).Message, StringComparison.Ordinal));
+            Assert.Contains(
+                "a number has a decimal point",
+                Assert.Throws<CommandException>(() => CliJson.ReadSettings([setting])).Message,
+                StringComparison.Ordinal));
     }
 
     private static ParseResult Parse(Option option, params string[] arguments) => new RootCommand { option }.Parse(arguments);

@@ -126,7 +126,8 @@ public sealed class ModelCatalogTests : IDisposable
         var e = Assert.Throws<ModelUnavailableException>(() => catalog.Acquire("b", torch.CPU, wait: false));
         Assert.Equal(Unavailability.NoRoom, e.Reason);
         Assert.Contains(
-            $"take {_bytes} bytes on cpu, and models in use take {_bytes + Tables} bytes of the {_bytes + Tables + 1} bytes", e.Message, StringComparison.Ordinal);
+            $"take {_bytes} bytes on cpu, and models in use take {_bytes + Tables} bytes of the {_bytes + Tables + 1} bytes",
+            e.Message, StringComparison.Ordinal);
 
         using var cancel = new CancellationTokenSource();
         Task<ModelLease> cancelled = Task.Run(() => catalog.Acquire("b", torch.CPU, cancellation: cancel.Token));

@@ -53,7 +53,8 @@ public sealed class ImageQualityTests
         for (int n = 0; n < values.Length; n++)
         {
             int c = n / (height * width), i = n / width % height, j = n % width;
-            values[n] = (float)(0.5 + (0.3 * Math.Sin((0.7 * i) + (0.3 * c) + shift) * Math.Cos((0.5 * j) - (0.2 * c))) + (0.1 * (((i * 7) + (j * 3) + c) % 5) / 5));
+            values[n] = (float)(0.5 + (0.3 * Math.Sin((0.7 * i) + (0.3 * c) + shift) * Math.Cos((0.5 * j) - (0.2 * c)))
+                + (0.1 * (((i * 7) + (j * 3) + c) % 5) / 5));
         }
         return new ArrayData([3, height, width], values);
     }

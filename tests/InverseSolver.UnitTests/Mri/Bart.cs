@@ -12,7 +12,8 @@ internal sealed class Bart : IDisposable
     /// <summary>Skips the test where the program is not installed.</summary>
     public static Bart Installed()
     {
-        bool found = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Any(part => File.Exists(Path.Combine(part, "bart")));
+        bool found = (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator)
+            .Any(part => File.Exists(Path.Combine(part, "bart")));
         Assert.SkipUnless(found, "The program bart is not installed.");
         return new Bart();
     }
@@ -29,7 +30,9 @@ internal sealed class Bart : IDisposable
     /// <summary>Runs a tool on files of the folder.</summary>
     public void Run(params string[] arguments)
     {
-        (int exit, string output) = Repository.Run("bart", [.. arguments.Select(argument => argument.StartsWith('@') ? Path.Combine(_folder, argument[1..]) : argument)]);
+        (int exit, string output) = Repository.Run(
+            "bart",
+            [.. arguments.Select(argument => argument.StartsWith('@') ? Path.Combine(_folder, argument[1..]) : argument)]);
         Assert.True(exit == 0, output);
     }
 
@@ -52,7 +55,9 @@ internal sealed class Bart : IDisposable
     private static Tensor ReadFile(string path)
     {
         using var scope = torch.NewDisposeScope();
-        long[] dims = [.. File.ReadAllLines(path + ".hdr")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => long.Parse(text, CultureInfo.InvariantCulture))];
+        long[] dims =
+            [.. File.ReadAllLines(path + ".hdr")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(text => long.Parse(text, CultureInfo.InvariantCulture))];
         float[] values = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(path + ".cfl")).ToArray();
         long[] shape = dims[4] > 1 ? [dims[4], dims[3], dims[2], dims[0] * dims[1]] : [dims[3], dims[2], dims[0] * dims[1]];
         return torch.view_as_complex(torch.copy_of(values, [.. shape, 2])).transpose(-2, -1).contiguous().MoveToOuterDisposeScope();

@@ -19,7 +19,10 @@ internal sealed class BartProgram : IDisposable
     /// <summary>Runs a command; words that start with @ are names of arrays.</summary>
     internal void Run(params string[] words)
     {
-        (int exitCode, string output) = Repository.Run(Program!, [.. words.Select(word => word is ['@', .. var name] ? At(name) : word)], [("OMP_NUM_THREADS", "1")]);
+        (int exitCode, string output) = Repository.Run(
+            Program!,
+            [.. words.Select(word => word is ['@', .. var name] ? At(name) : word)],
+            [("OMP_NUM_THREADS", "1")]);
         Assert.True(exitCode == 0, $"bart {string.Join(' ', words)}: {output}");
     }
 
@@ -37,7 +40,9 @@ internal sealed class BartProgram : IDisposable
     /// <summary>Reads an array of so many dimensions.</summary>
     internal Tensor Read(string name, int dimensions)
     {
-        long[] sizes = [.. File.ReadAllLines(At(name) + ".hdr")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(s => long.Parse(s, CultureInfo.InvariantCulture))];
+        long[] sizes =
+            [.. File.ReadAllLines(At(name) + ".hdr")[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(s => long.Parse(s, CultureInfo.InvariantCulture))];
         Assert.All(sizes.Skip(dimensions), size => Assert.Equal(1, size));
         Tensor pairs = torch.from_bytes(File.ReadAllBytes(At(name) + ".cfl"), [.. sizes.Take(dimensions).Reverse(), 2], ScalarType.Float32);
         return torch.view_as_complex(pairs).permute(Backwards(dimensions));

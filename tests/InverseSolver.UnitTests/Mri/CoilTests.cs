@@ -59,7 +59,11 @@ public sealed class CoilTests(ITestOutputHelper output)
         Assert.True(twin.abs().max().ToDouble() is > 1 and < 150);
         Assert.Equal([Math.Sqrt(2), 0, 0, 0, 0, 0, 1, 0], Prewhitening.Matrix(Complex(2, 1, 0, 0, 0, 0, 0, 2, 0)).ToDoubles(), new Near(1e-12));
         Assert.Equal([Math.Sqrt(2) / 2, 0, 0, 0, 0, 0, 1, 0], Prewhitening.Matrix(Complex(2, 4, 0, 0, 0, 0, 0, 0, 0)).ToDoubles(), new Near(1e-12));
-        foreach (Tensor wrong in (Tensor[])[Noise(1, 2, 3), Complex(2, 1, 0, double.NaN, 0, 0, 0, 1, 0), Complex(2, 1, 0, 0.5, 0, 0, 0, 1, 0), Complex(2, 1, 0, 2, 0, 2, 0, 1, 0), Complex(2, 1, 0, 0, 0, 0, 0, -1, 0), Complex(2, 0, 0, 0, 0, 0, 0, 0, 0)])
+        foreach (Tensor wrong in (Tensor[])
+            [
+                Noise(1, 2, 3), Complex(2, 1, 0, double.NaN, 0, 0, 0, 1, 0), Complex(2, 1, 0, 0.5, 0, 0, 0, 1, 0),
+                Complex(2, 1, 0, 2, 0, 2, 0, 1, 0), Complex(2, 1, 0, 0, 0, 0, 0, -1, 0), Complex(2, 0, 0, 0, 0, 0, 0, 0, 0),
+            ])
         {
             Assert.Throws<ArgumentException>(() => Prewhitening.Matrix(wrong));
         }
@@ -101,7 +105,9 @@ public sealed class CoilTests(ITestOutputHelper output)
         (Tensor found, long samples) = Prewhitening.Estimate(kSpace, [.. Enumerable.Repeat(true, 230 * 180)]);
         // The corners of the field of view hold no brain.
         Tensor images = Fourier.CentredInverse(kSpace);
-        Tensor air = torch.cat([.. from top in (long[])[0, 210] from left in (long[])[0, 160] select images.narrow(1, top, 20).narrow(2, left, 20).reshape(8, -1)], 1);
+        Tensor air = torch.cat(
+            [.. from top in (long[])[0, 210] from left in (long[])[0, 160] select images.narrow(1, top, 20).narrow(2, left, 20).reshape(8, -1)],
+            1);
         Tensor expected = Prewhitening.Covariance(air);
         double[] outer = Levels(found), corners = Levels(expected);
         output.WriteLine($"{samples} samples; per coil {string.Join(' ', outer.Zip(corners, (a, b) => (a / b).ToString("f3", null)))}");
@@ -248,7 +254,8 @@ public sealed class CoilTests(ITestOutputHelper output)
         Assert.True((phase.slice(1, 1, long.MaxValue, 1) - phase.slice(1, 0, -1, 1)).abs().max().ToDouble() < 0.3);
     }
 
-    private static double[] Levels(Tensor psi) => [.. Enumerable.Range(0, (int)psi.size(0)).Select(i => Math.Sqrt(psi.select(0, i).select(0, i).real.ToDouble()))];
+    private static double[] Levels(Tensor psi) =>
+        [.. Enumerable.Range(0, (int)psi.size(0)).Select(i => Math.Sqrt(psi.select(0, i).select(0, i).real.ToDouble()))];
 
     private static double Error(Tensor image, Tensor reference) => (image - reference).norm().ToDouble() / reference.norm().ToDouble();
 

@@ -31,9 +31,13 @@ public sealed class EspiritTests(ITestOutputHelper output)
         double[] agreement = Inside((maps.conj() * expected).sum([0]).abs(), both);
         Tensor images = Fourier.CentredInverse(kSpace);
         (double here, double there) = (Residual(images, maps.unsqueeze(0)), Residual(images, expected.unsqueeze(0)));
-        output.WriteLine($"agreement: median {Quantile(agreement, 0.5):f6}, 1 % {Quantile(agreement, 0.01):f6}, 0.1 % {Quantile(agreement, 0.001):f6}; overlap {overlap:f4}; residual {here:f5}, BART's {there:f5}");
+        output.WriteLine(
+            $"agreement: median {Quantile(agreement, 0.5):f6}, 1 % {Quantile(agreement, 0.01):f6}, 0.1 % {Quantile(agreement, 0.001):f6}; "
+            + $"overlap {overlap:f4}; residual {here:f5}, BART's {there:f5}");
         (double[] mySteps, double[] theirSteps) = (Steps(maps, both), Steps(expected, both));
-        output.WriteLine($"steps between neighbours: 99.9 % {Quantile(mySteps, 0.999):f4}, largest {mySteps.Max():f4}; BART's {Quantile(theirSteps, 0.999):f4}, {theirSteps.Max():f4}");
+        output.WriteLine(
+            $"steps between neighbours: 99.9 % {Quantile(mySteps, 0.999):f4}, largest {mySteps.Max():f4}; "
+            + $"BART's {Quantile(theirSteps, 0.999):f4}, {theirSteps.Max():f4}");
         Assert.True(Quantile(mySteps, 0.999) <= 1.1 * Quantile(theirSteps, 0.999));
         Assert.True(Quantile(agreement, 0.5) >= 0.999);
         Assert.True(Quantile(agreement, 0.01) >= 0.99);
@@ -57,7 +61,9 @@ public sealed class EspiritTests(ITestOutputHelper output)
         double overlap = Count(both) / Count(Support(maps.select(0, 1)).logical_or(Support(expected.select(0, 1))));
         Tensor images = Fourier.CentredInverse(kSpace);
         (double here, double there) = (Residual(images, maps), Residual(images, expected));
-        output.WriteLine($"{cosines.Length} pixels with two maps, overlap {overlap:f4}: median {Quantile(cosines, 0.5):f6}, 5 % {Quantile(cosines, 0.05):f6}; residual {here:f5}, BART's {there:f5}");
+        output.WriteLine(
+            $"{cosines.Length} pixels with two maps, overlap {overlap:f4}: median {Quantile(cosines, 0.5):f6}, 5 % {Quantile(cosines, 0.05):f6}; "
+            + $"residual {here:f5}, BART's {there:f5}");
         Assert.True(Quantile(cosines, 0.5) >= 0.999);
         Assert.True(here <= 1.01 * there);
     }
@@ -72,7 +78,9 @@ public sealed class EspiritTests(ITestOutputHelper output)
         Tensor calibration = new CalibrationRegion(115 - 16, 90 - (lines / 2), 32, lines).Of(kSpace);
         double[] lowResolution = Inside((LowResolutionMaps.Maps(calibration, 230, 180).reshape(8, 230, 180).conj() * reference).sum([0]).abs(), bright);
         double[] mine = Inside((Espirit.Maps(calibration, 230, 180).Maps.reshape(8, 230, 180).conj() * reference).sum([0]).abs(), bright);
-        output.WriteLine($"low resolution: median {Quantile(lowResolution, 0.5):f5}, 5 % {Quantile(lowResolution, 0.05):f5}; ESPIRiT: median {Quantile(mine, 0.5):f5}, 5 % {Quantile(mine, 0.05):f5}");
+        output.WriteLine(
+            $"low resolution: median {Quantile(lowResolution, 0.5):f5}, 5 % {Quantile(lowResolution, 0.05):f5}; "
+            + $"ESPIRiT: median {Quantile(mine, 0.5):f5}, 5 % {Quantile(mine, 0.05):f5}");
         Assert.True(Quantile(lowResolution, 0.5) >= median && Quantile(lowResolution, 0.05) >= low);
         Assert.True(Quantile(mine, 0.05) >= espirit);
     }
@@ -98,7 +106,8 @@ public sealed class EspiritTests(ITestOutputHelper output)
     {
         using var scope = torch.NewDisposeScope();
         Tensor kSpace = Fourier.Centred(CoilSimulation.Coils(8, Rows, Columns, seed: 3) * Ellipse(Rows, Columns, 0.7, 0.6));
-        Tensor maps = Espirit.Maps(Centre(kSpace, 24), Rows, Columns).Maps.reshape(8, Rows, Columns), norm = maps.abs().square().sum([0]).sqrt(), inside = norm.gt(0.5);
+        Tensor maps = Espirit.Maps(Centre(kSpace, 24), Rows, Columns).Maps.reshape(8, Rows, Columns),
+            norm = maps.abs().square().sum([0]).sqrt(), inside = norm.gt(0.5);
         Assert.All(Inside(norm, inside), value => Assert.Equal(1, value, 1e-4));
         Assert.Equal(0, Inside(norm, inside.logical_not()).Max());
         // From one pixel to the next a smooth map hardly changes; one with phases at random changes by √2 on average.
@@ -123,7 +132,8 @@ public sealed class EspiritTests(ITestOutputHelper output)
 
         Tensor inner = coils.narrow(2, Half / 2, Half), outer = torch.cat([coils.narrow(2, Wide - (Half / 2), Half / 2), coils.narrow(2, 0, Half / 2)], 2);
         Tensor there = ellipse.abs().squeeze(0).gt(0.3);
-        Tensor covered = torch.cat([there.narrow(1, Wide - (Half / 2), Half / 2), there.narrow(1, 0, Half / 2)], 1).logical_and(there.narrow(1, Half / 2, Half));
+        Tensor covered = torch.cat([there.narrow(1, Wide - (Half / 2), Half / 2), there.narrow(1, 0, Half / 2)], 1)
+            .logical_and(there.narrow(1, Half / 2, Half));
         foreach (Tensor truth in (Tensor[])[inner, outer])
         {
             Tensor seen = (maps.conj() * truth.unsqueeze(0)).sum([1]).abs().square().sum([0]).sqrt();
@@ -151,7 +161,8 @@ public sealed class EspiritTests(ITestOutputHelper output)
     }
 
     internal static Tensor Centre(Tensor kSpace, long side) =>
-        CalibrationRegion.Find([.. Enumerable.Repeat(true, (int)(kSpace.size(-2) * kSpace.size(-1)))], kSpace.size(-2), kSpace.size(-1)).Limited(side, side).Of(kSpace);
+        CalibrationRegion.Find([.. Enumerable.Repeat(true, (int)(kSpace.size(-2) * kSpace.size(-1)))], kSpace.size(-2), kSpace.size(-1))
+            .Limited(side, side).Of(kSpace);
 
     /// <summary>A complex image (1, rows, columns): a smooth-edged ellipse with a hole and a smooth phase.</summary>
     internal static Tensor Ellipse(long rows, long columns, double height, double width)
@@ -186,7 +197,9 @@ public sealed class EspiritTests(ITestOutputHelper output)
 
     // How far maps (coils, rows, columns) change from one column to the next.
     private static double[] Steps(Tensor maps, Tensor mask) =>
-        Inside((maps.slice(2, 1, long.MaxValue, 1) - maps.slice(2, 0, -1, 1)).abs().square().sum([0]).sqrt(), mask.slice(1, 1, long.MaxValue, 1).logical_and(mask.slice(1, 0, -1, 1)));
+        Inside(
+            (maps.slice(2, 1, long.MaxValue, 1) - maps.slice(2, 0, -1, 1)).abs().square().sum([0]).sqrt(),
+            mask.slice(1, 1, long.MaxValue, 1).logical_and(mask.slice(1, 0, -1, 1)));
 
     private static Tensor Support(Tensor maps) => maps.abs().square().sum([0]).gt(0.5);
 

@@ -35,7 +35,11 @@ public sealed class FidelityTests(ITestOutputHelper output)
 
         int Script(double residual)
         {
-            File.WriteAllText(Path.Combine(folder, "report.json"), string.Create(CultureInfo.InvariantCulture, $$"""{ "consistency": { "residual": {{residual:R}}, "expected": {{result.Consistency.Expected:R}} } }"""));
+            File.WriteAllText(
+                Path.Combine(folder, "report.json"),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $$"""{ "consistency": { "residual": {{residual:R}}, "expected": {{result.Consistency.Expected:R}} } }"""));
             (int exit, string said) = Repository.Run(Repository.File("tests", "mri", "fidelity.sh"), [folder]);
             output.WriteLine(said);
             return exit;
@@ -73,7 +77,10 @@ public sealed class FidelityTests(ITestOutputHelper output)
 
         // On one scale, the larger one.
         Assert.Equal(Math.Max(a.Mri!.Scale, b.Mri!.Scale), volume.Mri!.Scale, 1e-2);
-        Near([.. a.Image.Values.Select(v => (float)(v * a.Mri.Scale))], [.. volume.Image.Values.Take(Rows * Columns).Select(v => (float)(v * volume.Mri.Scale))], 1e-4);
+        Near(
+            [.. a.Image.Values.Select(v => (float)(v * a.Mri.Scale))],
+            [.. volume.Image.Values.Take(Rows * Columns).Select(v => (float)(v * volume.Mri.Scale))],
+            1e-4);
     }
 
     private static ReconstructionResult Run(ReconstructionRequest request)
@@ -84,13 +91,18 @@ public sealed class FidelityTests(ITestOutputHelper output)
 
     private static void MriArrays(string folder, ReconstructionResult result)
     {
-        foreach ((string name, ArrayData array) in ((string, ArrayData)[])[("complex", result.MriArrays!.Image), ("maps", result.MriArrays.Maps), ("kspace", result.MriArrays.KSpace), ("mask", result.MriArrays.Mask!)])
+        foreach ((string name, ArrayData array) in ((string, ArrayData)[])
+            [
+                ("complex", result.MriArrays!.Image), ("maps", result.MriArrays.Maps),
+                ("kspace", result.MriArrays.KSpace), ("mask", result.MriArrays.Mask!),
+            ])
         {
             File.WriteAllBytes(Path.Combine(folder, name + ".npy"), Npy.Write(array));
         }
     }
 
-    private static ArrayData Stack(params ArrayData[] frames) => new([frames.Length, .. frames[0].Shape], [.. frames.SelectMany(frame => frame.Values)], frames[0].IsComplex);
+    private static ArrayData Stack(params ArrayData[] frames) =>
+        new([frames.Length, .. frames[0].Shape], [.. frames.SelectMany(frame => frame.Values)], frames[0].IsComplex);
 
     private static void Near(float[] expected, float[] actual, double tolerance)
     {

@@ -40,12 +40,19 @@ public sealed class ParallelMriRefusalTests
         ["trajectory of other samples"] = ("files.trajectory", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1, 5, 2))]),
         ["trajectory beyond the band"] = ("files.trajectory", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1e6f, 4, 2))]),
         ["complex trajectory"] = ("files.trajectory", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Complex(1, 4, 2))]),
-        ["trajectory in cycles per pixel by the looks of it"] = ("problem.trajectoryUnit", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(0.5f, 4, 2))]),
-        ["trajectory in a unit of other files"] = ("problem.trajectoryUnit", new(Rows: 8, Columns: 8, TrajectoryUnit: TrajectoryUnit.CyclesPerEncodedFieldOfView), Complex(1, Coils, 4), [("trajectory", Real(3, 4, 2))]),
-        ["trajectory beyond the band by its unit"] = ("files.trajectory", new(Rows: 8, Columns: 8, TrajectoryUnit: TrajectoryUnit.CyclesPerPixel), Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2))]),
+        ["trajectory in cycles per pixel by the looks of it"] =
+            ("problem.trajectoryUnit", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(0.5f, 4, 2))]),
+        ["trajectory in a unit of other files"] =
+            ("problem.trajectoryUnit", new(Rows: 8, Columns: 8, TrajectoryUnit: TrajectoryUnit.CyclesPerEncodedFieldOfView),
+                Complex(1, Coils, 4), [("trajectory", Real(3, 4, 2))]),
+        ["trajectory beyond the band by its unit"] =
+            ("files.trajectory", new(Rows: 8, Columns: 8, TrajectoryUnit: TrajectoryUnit.CyclesPerPixel),
+                Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2))]),
         ["a unit without a trajectory"] = ("problem.trajectoryUnit", new(TrajectoryUnit: TrajectoryUnit.CyclesPerPixel), KSpace, []),
-        ["mask along a trajectory"] = ("problem.mask", new(new EquispacedKSpaceMask(), Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2))]),
-        ["mask file along a trajectory"] = ("problem.mask", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2)), ("mask", Real(1, 8))]),
+        ["mask along a trajectory"] =
+            ("problem.mask", new(new EquispacedKSpaceMask(), Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2))]),
+        ["mask file along a trajectory"] =
+            ("problem.mask", new(Rows: 8, Columns: 8), Complex(1, Coils, 4), [("trajectory", Real(1, 4, 2)), ("mask", Real(1, 8))]),
     };
 
     public static TheoryData<string> Names => [.. Wrong.Keys];
@@ -57,7 +64,8 @@ public sealed class ParallelMriRefusalTests
     {
         (string field, ParallelMri problem, ArrayData measurement, (string Name, ArrayData File)[] files) = Wrong[name];
         long[] image = problem.ImageShape([.. measurement.Shape.Select(n => (long)n)]);
-        InvalidInputException error = Assert.Throws<InvalidInputException>(() => ParallelMriChecks.Check(problem, image, files.ToDictionary(file => file.Name, file => file.File), measurement));
+        InvalidInputException error = Assert.Throws<InvalidInputException>(
+            () => ParallelMriChecks.Check(problem, image, files.ToDictionary(file => file.Name, file => file.File), measurement));
         Assert.Equal(field, error.Field);
     }
 
@@ -92,7 +100,8 @@ public sealed class ParallelMriRefusalTests
 
     private static ArrayData Real(float value, params int[] shape) => new(shape, [.. Enumerable.Repeat(value, shape.Aggregate(1, (a, b) => a * b))]);
 
-    private static ArrayData Complex(float value, params int[] shape) => new(shape, [.. Enumerable.Repeat(value, 2 * shape.Aggregate(1, (a, b) => a * b))], IsComplex: true);
+    private static ArrayData Complex(float value, params int[] shape) =>
+        new(shape, [.. Enumerable.Repeat(value, 2 * shape.Aggregate(1, (a, b) => a * b))], IsComplex: true);
 
     private static ArrayData With(ArrayData array, float value)
     {

@@ -139,16 +139,23 @@ public sealed class ParallelMriTests
         ArrayData one = Toy.Phantom(32), two = new([2, 1, 32, 32], [.. one.Values, .. one.Values.Select(value => value / 2)]);
         var problem = new ParallelMri(new EquispacedKSpaceMask(Spacing: 2, CentreLines: 12));
         SimulatedMeasurement made = Reconstructor.Simulate(problem, two, None, 0, 1, coils: 4);
-        Assert.Equal(made.Measurement.Values[..(2 * 4 * 32 * 32)].Select(value => value / 2), made.Measurement.Values[(2 * 4 * 32 * 32)..], (a, b) => Math.Abs(a - b) < 1e-5);
+        Assert.Equal(
+            made.Measurement.Values[..(2 * 4 * 32 * 32)].Select(value => value / 2),
+            made.Measurement.Values[(2 * 4 * 32 * 32)..],
+            (a, b) => Math.Abs(a - b) < 1e-5);
         var seen = new List<FrameRange?>();
-        Reconstructor.Run(model, Request(problem, made.Measurement, new() { ["maps"] = made.Files["maps"] }, 0.01, "ddnm"), progress => seen.Add(progress.Frames), default);
+        Reconstructor.Run(
+            model,
+            Request(problem, made.Measurement, new() { ["maps"] = made.Files["maps"] }, 0.01, "ddnm"),
+            progress => seen.Add(progress.Frames), default);
         Assert.All(seen, range => Assert.Equal(2, range!.Of));
         Assert.Equal((0, 1), (seen.Min(range => range!.First), seen.Max(range => range!.Last)));
     }
 
     public static TheoryData<string, string> Wrong => new()
     {
-        { "maskMissing", "files.mask" }, { "coils", "coils" }, { "coilsOfAnother", "coils" }, { "mapsShape", "files.maps" }, { "unused", "files.psf" }, { "rows", "problem.rows" },
+        { "maskMissing", "files.mask" }, { "coils", "coils" }, { "coilsOfAnother", "coils" }, { "mapsShape", "files.maps" },
+        { "unused", "files.psf" }, { "rows", "problem.rows" },
         { "composed", "problem.parts[0]" },
     };
 
@@ -177,7 +184,9 @@ public sealed class ParallelMriTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData y = KSpace(Coils, 0.5f), scaled = y with { Values = [.. y.Values.Select(value => factor * value)] };
         var files = file == "calibration" ? new Dictionary<string, ArrayData> { ["calibration"] = scaled } : [];
-        Assert.Equal($"files.{file}", Assert.Throws<InvalidInputException>(() => Run(model, new ParallelMri(), file == "measurement" ? scaled : y, files, 0.01)).Field);
+        Assert.Equal(
+            $"files.{file}",
+            Assert.Throws<InvalidInputException>(() => Run(model, new ParallelMri(), file == "measurement" ? scaled : y, files, 0.01)).Field);
     }
 
     [Fact]
@@ -186,7 +195,9 @@ public sealed class ParallelMriTests
         using GaussianModel model = Toy.Gaussian();
         ArrayData y = KSpace(Coils, 0.5f), two = new([2, .. y.Shape], [.. y.Values, .. y.Values], IsComplex: true);
         ArrayData calibration = two with { Values = [.. y.Values, .. new float[y.Values.Length]] };
-        Assert.Equal("files.calibration", Assert.Throws<InvalidInputException>(() => Run(model, new ParallelMri(), two, new() { ["calibration"] = calibration }, 0.01)).Field);
+        Assert.Equal(
+            "files.calibration",
+            Assert.Throws<InvalidInputException>(() => Run(model, new ParallelMri(), two, new() { ["calibration"] = calibration }, 0.01)).Field);
     }
 
     private static ArrayData KSpace(int coils, float level) =>
@@ -202,7 +213,8 @@ public sealed class ParallelMriTests
         Seed = 1,
     };
 
-    private static ReconstructionResult Run(GaussianModel model, ParallelMri problem, ArrayData y, Dictionary<string, ArrayData> files, double? sigma, string solver = "leastSquares") =>
+    private static ReconstructionResult Run(
+        GaussianModel model, ParallelMri problem, ArrayData y, Dictionary<string, ArrayData> files, double? sigma, string solver = "leastSquares") =>
         Reconstructor.Run(model, Request(problem, y, files, sigma, solver), null, default);
 
     private static ArrayData Smooth()
@@ -227,7 +239,9 @@ public sealed class ParallelMriTests
         int plane = mask.Length;
         for (int at = 0; at < 2 * plane; at++)
         {
-            double[] white = [.. Enumerable.Range(0, coils).Select(_ => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))];
+            double[] white =
+                [.. Enumerable.Range(0, coils)
+                    .Select(_ => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))];
             for (int i = 0; i < coils; i++) y[(2 * plane * i) + at] += (float)(mask[at / 2] * Enumerable.Range(0, coils).Sum(j => mixing[i, j] * white[j]));
         }
 
@@ -243,17 +257,23 @@ public sealed class ParallelMriTests
         using DisposeScope scope = torch.NewDisposeScope();
         int side = image.Shape[^1];
         Tensor x = image.ToTensor(torch.CPU), k = Fourier.Centred(torch.complex(x, torch.zeros_like(x)));
-        Tensor beyond = torch.copy_of([.. Enumerable.Range(0, side * side).Select(i => double.Hypot((i / side) - (side / 2), (i % side) - (side / 2)) > side / 2 ? 1f : 0f)], side, side);
+        Tensor beyond = torch.copy_of(
+            [.. Enumerable.Range(0, side * side)
+                .Select(i => double.Hypot((i / side) - (side / 2), (i % side) - (side / 2)) > side / 2 ? 1f : 0f)],
+            side, side);
         return (k * beyond).abs().norm().ToDouble() / k.abs().norm().ToDouble();
     }
 
     private static ArrayData Magnitude(ArrayData complex) =>
-        new([1, .. complex.Shape], [.. Enumerable.Range(0, complex.Values.Length / 2).Select(i => float.Hypot(complex.Values[2 * i], complex.Values[(2 * i) + 1]))]);
+        new(
+            [1, .. complex.Shape],
+            [.. Enumerable.Range(0, complex.Values.Length / 2).Select(i => float.Hypot(complex.Values[2 * i], complex.Values[(2 * i) + 1]))]);
 
     private static double Error(ArrayData image, ArrayData truth) => Math.Sqrt(
         image.Values.Zip(truth.Values, (a, b) => Math.Pow(a - b, 2)).Sum() / truth.Values.Sum(b => Math.Pow(b, 2)));
 
     private static double Error(ArrayData complex, ArrayData truth, ArrayData phase) => Math.Sqrt(Enumerable.Range(0, truth.Values.Length).Sum(i =>
-        Math.Pow(complex.Values[2 * i] - (truth.Values[i] * Math.Cos(phase.Values[i])), 2) + Math.Pow(complex.Values[(2 * i) + 1] - (truth.Values[i] * Math.Sin(phase.Values[i])), 2))
+        Math.Pow(complex.Values[2 * i] - (truth.Values[i] * Math.Cos(phase.Values[i])), 2)
+            + Math.Pow(complex.Values[(2 * i) + 1] - (truth.Values[i] * Math.Sin(phase.Values[i])), 2))
         / truth.Values.Sum(b => Math.Pow(b, 2)));
 }

@@ -59,7 +59,8 @@ public sealed class PreconditionedGradientsTests
     // Hermitian, positive, of very different rows, and the inverse of its diagonal.
     private static (Tensor Matrix, Tensor Diagonal) System()
     {
-        Tensor g = Complex(1, Size, Size).to(ScalarType.ComplexFloat64), scale = torch.copy_of([.. Enumerable.Range(0, (int)Size).Select(i => Math.Pow(1.5, i))], Size);
+        Tensor g = Complex(1, Size, Size).to(ScalarType.ComplexFloat64),
+            scale = torch.copy_of([.. Enumerable.Range(0, (int)Size).Select(i => Math.Pow(1.5, i))], Size);
         Tensor b = g.Matmul(g.t().conj()) / Size + torch.eye(Size, dtype: ScalarType.ComplexFloat64);
         b = b * scale.unsqueeze(0) * scale.unsqueeze(1);
         return (b, torch.eye(Size, dtype: ScalarType.ComplexFloat64) * (b * torch.eye(Size, dtype: ScalarType.ComplexFloat64)).sum([1]).reciprocal());

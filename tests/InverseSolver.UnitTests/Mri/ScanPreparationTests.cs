@@ -24,13 +24,16 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         Assert.Equal(given ? "covariance" : "estimated", scan.Report.Noise);
         Assert.Equal(given, scan.Report.NoiseSamples is null);
         Assert.Equal(!given, scan.Noise.SigmaEstimated);
-        output.WriteLine($"sigma {scan.Noise.Sigma:f4} of {Level:f4}, {scan.Report.VirtualCoils} coils, model error {scan.Report.ModelError:f3}, scale {scan.Scale:f2}");
+        output.WriteLine(
+            $"sigma {scan.Noise.Sigma:f4} of {Level:f4}, {scan.Report.VirtualCoils} coils, "
+            + $"model error {scan.Report.ModelError:f3}, scale {scan.Scale:f2}");
         Assert.InRange(scan.Noise.Sigma / Level, given ? 0.9999 : 0.85, given ? 1.0001 : 1.15);
         Assert.Equal(scan.Noise.Sigma / scan.Scale, scan.NoiseSigma, 1e-12);
         Assert.Equal(scan.NoiseSigma * Math.Sqrt(scan.Report.ModelError), scan.Sigma, 1e-12);
 
         // M Ψ Mᴴ = 2 σ² 1.
-        Tensor mixing = Mixing(scan, made.KSpace), psi = mixing.Matmul(made.Covariance.to(ScalarType.ComplexFloat64)).Matmul(mixing.conj().t()) / (2 * scan.Noise.Sigma * scan.Noise.Sigma);
+        Tensor mixing = Mixing(scan, made.KSpace),
+            psi = mixing.Matmul(made.Covariance.to(ScalarType.ComplexFloat64)).Matmul(mixing.conj().t()) / (2 * scan.Noise.Sigma * scan.Noise.Sigma);
         double off = (psi - torch.eye(psi.size(0))).abs().max().ToDouble();
         output.WriteLine($"white but for {off:e2}");
         Assert.True(off < (given ? 1e-3 : 0.35), $"{off:e2}");
@@ -54,12 +57,16 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
     {
         using var scope = torch.NewDisposeScope();
         SimulatedScan made = Create(noise: 0.03);
-        ReconstructionRequest request = made.Request(null, new ParallelMri(VirtualCoils: virtualCoils), [("covariance", made.Covariance), .. file ? [("maps", made.Coils)] : Array.Empty<(string, Tensor)>()]);
+        ReconstructionRequest request = made.Request(
+            null,
+            new ParallelMri(VirtualCoils: virtualCoils),
+            [("covariance", made.Covariance), .. file ? [("maps", made.Coils)] : Array.Empty<(string, Tensor)>()]);
         PreparedScan scan = Prepare(request);
         using SenseOperator a = scan.A;
         Tensor maps = a.Maps.reshape(-1, Rows, Columns), seen = CoilMatrix.Apply(Mixing(scan, made.KSpace), made.Coils);
         Tensor turn = (maps.conj() * seen).sum([0]) / maps.abs().square().sum([0]).clamp(min: 1e-12);
-        double ratio = a.Residual2(a.FromComplex((made.Image * turn / scan.Scale).reshape(1, 1, Rows, Columns)), scan.Y).ToDoubles()[0] / (a.MeasuredComponents * scan.NoiseSigma * scan.NoiseSigma);
+        double ratio = a.Residual2(a.FromComplex((made.Image * turn / scan.Scale).reshape(1, 1, Rows, Columns)), scan.Y).ToDoubles()[0]
+            / (a.MeasuredComponents * scan.NoiseSigma * scan.NoiseSigma);
         output.WriteLine($"{scan.Report.VirtualCoils} of {scan.Report.Coils} coils: {ratio:f4}");
         Assert.True(virtualCoils is null || scan.Report.VirtualCoils == virtualCoils);
         Assert.InRange(ratio, 0.96, file ? 1.04 : 1.08);
@@ -72,15 +79,23 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
     {
         using var scope = torch.NewDisposeScope();
         SimulatedScan made = Create(noise: 2e-4);
-        (string, Tensor)[] files = [.. covariance ? [("covariance", made.Covariance)] : Array.Empty<(string, Tensor)>(), .. file ? [("maps", made.Coils)] : Array.Empty<(string, Tensor)>()];
+        (string, Tensor)[] files =
+        [
+            .. covariance ? [("covariance", made.Covariance)] : Array.Empty<(string, Tensor)>(),
+            .. file ? [("maps", made.Coils)] : Array.Empty<(string, Tensor)>(),
+        ];
         PreparedScan scan = Prepare(made.Request(null, null, files) with { Sigma = covariance ? null : 2e-4 * Peak });
         using SenseOperator a = scan.A;
         Assert.Equal(file ? "file" : "espirit", scan.Report.Maps);
         Assert.Equal(file ? 0 : 24, scan.Report.CalibrationLines);
-        Tensor maps = a.Maps.reshape(-1, Rows, Columns), seen = CoilMatrix.Apply(Mixing(scan, made.KSpace), made.Coils), support = made.Image.abs().gt(0.3 * Peak);
+        Tensor maps = a.Maps.reshape(-1, Rows, Columns), seen = CoilMatrix.Apply(Mixing(scan, made.KSpace), made.Coils),
+            support = made.Image.abs().gt(0.3 * Peak);
         Tensor norm = maps.abs().square().sum([0]).sqrt(), truth = seen.abs().square().sum([0]).sqrt();
-        double[] agreement = EspiritTests.Inside((maps.conj() * seen).sum([0]).abs() / norm / truth, support), size = EspiritTests.Inside(norm / truth, support);
-        output.WriteLine($"agreement: median {EspiritTests.Quantile(agreement, 0.5):f6}, 1 % {EspiritTests.Quantile(agreement, 0.01):f6}; size {EspiritTests.Quantile(size, 0.01):f4} to {EspiritTests.Quantile(size, 0.99):f4}");
+        double[] agreement = EspiritTests.Inside((maps.conj() * seen).sum([0]).abs() / norm / truth, support),
+            size = EspiritTests.Inside(norm / truth, support);
+        output.WriteLine(
+            $"agreement: median {EspiritTests.Quantile(agreement, 0.5):f6}, 1 % {EspiritTests.Quantile(agreement, 0.01):f6}; "
+            + $"size {EspiritTests.Quantile(size, 0.01):f4} to {EspiritTests.Quantile(size, 0.99):f4}");
         Assert.True(EspiritTests.Quantile(agreement, 0.01) > (file ? 0.9999 : 0.999));
         // Of whitened and compressed coils those as they came can only be predicted.
         double off = file || !covariance ? 0.01 : 0.03;
@@ -118,7 +133,10 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         using SenseOperator low = without.A;
         Assert.Equal(("lowResolution", 24, 8), (without.Report.Maps, without.Report.CalibrationRows, without.Report.CalibrationLines));
         Assert.Equal(Rows * Columns / (double)few.Count(m => m), without.Report.NetAcceleration, 1e-9);
-        Assert.Equal("problem.maps", Assert.Throws<InvalidInputException>(() => Prepare(made.Request(few, new ParallelMri(Maps: MapSource.Espirit), ("covariance", made.Covariance)))).Field);
+        Assert.Equal(
+            "problem.maps",
+            Assert.Throws<InvalidInputException>(
+                () => Prepare(made.Request(few, new ParallelMri(Maps: MapSource.Espirit), ("covariance", made.Covariance)))).Field);
 
         // As a scan of its own, of twice the intensity, that is zero beside its centre.
         Tensor centre = torch.copy_of(Array.ConvertAll(Lines(Columns, 20), m => m ? 2f : 0f), Rows, Columns);
@@ -156,13 +174,15 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         SimulatedScan made = Create(noise: 1e-3, radians: 0.8);
         bool[] mask = [.. Enumerable.Range(0, Rows * Columns).Select(i => i % Columns >= Columns * 3 / 8)];
         // One coil sees all alike, so that only the phase helps.
-        Tensor flat = torch.ones([1, Rows, Columns]).to(ScalarType.ComplexFloat32), kSpace = Fourier.Centred(made.Image.unsqueeze(0)) + SenseScans.Complex(5, 1, Rows, Columns) * (1e-3 * Peak);
+        Tensor flat = torch.ones([1, Rows, Columns]).to(ScalarType.ComplexFloat32),
+            kSpace = Fourier.Centred(made.Image.unsqueeze(0)) + SenseScans.Complex(5, 1, Rows, Columns) * (1e-3 * Peak);
         ReconstructionRequest request = (made with { KSpace = kSpace }).Request(mask, null, ("maps", flat)) with { Sigma = 1e-3 * Peak };
         PreparedScan scan = Prepare(request, complexImage: false);
         using SenseOperator real = scan.A, free = real.WithoutPhase();
         Assert.Equal("lowResolution", scan.Report.Phase);
         Tensor truth = made.Image.abs() / scan.Scale;
-        double zeroFilled = Error(free.ToComplex(free.Direct(scan.Y)).abs()), plain = Error(free.ToComplex(free.Prox(torch.zeros([1, 2, Rows, Columns]), scan.Y, 1e-4)).abs());
+        double zeroFilled = Error(free.ToComplex(free.Direct(scan.Y)).abs()),
+            plain = Error(free.ToComplex(free.Prox(torch.zeros([1, 2, Rows, Columns]), scan.Y, 1e-4)).abs());
         double symmetric = Error(real.Prox(torch.zeros([1, 1, Rows, Columns]), scan.Y, 1e-3));
         output.WriteLine($"zero filled {zeroFilled:f4}, least squares of a complex image {plain:f4}, of a real one with the phase {symmetric:f4}");
         Assert.True(symmetric < 0.5 * zeroFilled);
@@ -192,13 +212,15 @@ public sealed class ScanPreparationTests(ITestOutputHelper output)
         SimulatedScan made = Create(noise: 2e-4);
         double[,] path = Trajectories.GoldenRadial(Rows, Columns, 110, Rows);
         using var sampling = new TrajectorySampling(Rows, Columns, path, torch.CPU);
-        Tensor samples = sampling.Forward((made.Coils * made.Image).unsqueeze(0)).squeeze(0), positions = torch.copy_of([.. path.Cast<double>()], path.GetLength(0), 2);
+        Tensor samples = sampling.Forward((made.Coils * made.Image).unsqueeze(0)).squeeze(0),
+            positions = torch.copy_of([.. path.Cast<double>()], path.GetLength(0), 2);
         var problem = new ParallelMri(Rows: Rows, Columns: Columns);
         ReconstructionRequest request = made.Request(null, problem, ("trajectory", positions)) with { Measurement = Data(samples) };
         Assert.Equal("sigma", Assert.Throws<InvalidInputException>(() => Prepare(request)).Field);
         PreparedScan scan = Prepare(request with { Sigma = 0.01 });
         using SenseOperator a = scan.A;
-        Tensor image = a.ToComplex(a.Prox(torch.zeros([1, .. a.Domain]), scan.Y, 1e-3)).abs().reshape(Rows, Columns) * scan.Scale, support = made.Image.abs().gt(0.3 * Peak);
+        Tensor image = a.ToComplex(a.Prox(torch.zeros([1, .. a.Domain]), scan.Y, 1e-3)).abs().reshape(Rows, Columns) * scan.Scale,
+            support = made.Image.abs().gt(0.3 * Peak);
         double error = SenseScans.Error(image * support, made.Image.abs() * support);
         output.WriteLine($"{scan.Report.Maps} of {scan.Report.CalibrationRows} x {scan.Report.CalibrationLines}: {error:p2}");
         Assert.Equal("espirit", scan.Report.Maps);

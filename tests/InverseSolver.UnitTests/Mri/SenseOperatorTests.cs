@@ -51,7 +51,11 @@ public sealed class SenseOperatorTests
         // −2π f (r − n/2) / n, (frequencies, n).
         static Tensor Axis(double[,] frequencies, int axis, long size)
         {
-            double[] values = [.. from f in Enumerable.Range(0, frequencies.GetLength(0)) from r in Enumerable.Range(0, (int)size) select -2 * Math.PI * frequencies[f, axis] * (r - size / 2) / size];
+            double[] values =
+            [
+                .. from f in Enumerable.Range(0, frequencies.GetLength(0)) from r in Enumerable.Range(0, (int)size)
+                    select -2 * Math.PI * frequencies[f, axis] * (r - size / 2) / size,
+            ];
             return torch.copy_of(values, frequencies.GetLength(0), size);
         }
     }
@@ -81,7 +85,8 @@ public sealed class SenseOperatorTests
         using var scope = torch.NewDisposeScope();
         using SenseOperator op = Cartesian(9, 10, Positions(9, 10), sets: sets, phase: phase, frames: 3);
         Tensor x = Operators.OperatorList.Image(op, 3, 1), y = Operators.OperatorList.Measurement(op, 3, 2);
-        (Tensor ax, Tensor back, Tensor prox, Tensor normal, Tensor values) = (op.Apply(x), op.Adjoint(y), op.Prox(x, y, 0.1), op.Normal(x), op.CirculantEigenvalues());
+        (Tensor ax, Tensor back, Tensor prox, Tensor normal, Tensor values) =
+            (op.Apply(x), op.Adjoint(y), op.Prox(x, y, 0.1), op.Normal(x), op.CirculantEigenvalues());
         for (int i = 0; i < 3; i++)
         {
             using SenseOperator one = op.Frames(i);

@@ -35,9 +35,16 @@ public sealed class SenseProxTests
     public void The_spread_of_the_error_is_read_off_the_residual_of_each_item()
     {
         using var scope = torch.NewDisposeScope();
-        Tensor maps = CoilSimulation.Coils(3, Rows, Columns, 1).reshape(1, 1, 3, Rows, Columns), angle = CoilSimulation.ObjectPhase(Rows, Columns, 2, 2).unsqueeze(0);
-        using var op = new SenseOperator(new CartesianSampling(Rows, Columns, Full(Rows, Columns), torch.CPU), maps, torch.polar(torch.ones_like(angle), angle), owns: true);
-        Tensor x0 = OperatorList.Image(op, 2, 1), y = op.Apply(x0 + OperatorList.Image(op, 2, 2) * torch.copy_of([0.5, 3.0], 2, 1, 1, 1).to(ScalarType.Float32)) + OperatorList.Measurement(op, 2, 3) * Sigma;
+        Tensor maps = CoilSimulation.Coils(3, Rows, Columns, 1).reshape(1, 1, 3, Rows, Columns),
+            angle = CoilSimulation.ObjectPhase(Rows, Columns, 2, 2).unsqueeze(0);
+        using var op = new SenseOperator(
+            new CartesianSampling(Rows, Columns, Full(Rows, Columns), torch.CPU),
+            maps,
+            torch.polar(torch.ones_like(angle), angle),
+            owns: true);
+        Tensor x0 = OperatorList.Image(op, 2, 1),
+            y = op.Apply(x0 + OperatorList.Image(op, 2, 2) * torch.copy_of([0.5, 3.0], 2, 1, 1, 1).to(ScalarType.Float32))
+                + OperatorList.Measurement(op, 2, 3) * Sigma;
         double[] residual2 = op.Residual2(x0, y).ToDoubles();
         Tensor u = new SenseProx(op, Sigma, 1e-3, static () => { }).SolveComplex(x0, y, 0, 1);
         for (int i = 0; i < 2; i++)
@@ -102,7 +109,9 @@ public sealed class SenseProxTests
 
     // r^|i-j| along rows times the same along columns.
     private static Tensor Covariance(double r) => torch.copy_of(
-        [.. from i in Enumerable.Range(0, Pixels) from j in Enumerable.Range(0, Pixels) select Math.Pow(r, Math.Abs(i / Columns - j / Columns) + Math.Abs(i % Columns - j % Columns))], Pixels, Pixels);
+        [.. from i in Enumerable.Range(0, Pixels) from j in Enumerable.Range(0, Pixels)
+            select Math.Pow(r, Math.Abs(i / Columns - j / Columns) + Math.Abs(i % Columns - j % Columns))],
+        Pixels, Pixels);
 
     private static Tensor Components(Tensor y) => torch.view_as_real(y).reshape(y.size(0), -1).to(ScalarType.Float64);
 }

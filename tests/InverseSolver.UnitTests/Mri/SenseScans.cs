@@ -28,7 +28,11 @@ internal static class SenseScans
     public static Tensor Maps(long frames, long sets, int coils, long rows, long columns)
     {
         using var scope = torch.NewDisposeScope();
-        Tensor[] all = [.. from frame in Range(frames) from set in Range(sets) select CoilSimulation.Coils(coils, rows, columns, 10 * frame + set, normalised: false) / (1 + set)];
+        Tensor[] all =
+        [
+            .. from frame in Range(frames) from set in Range(sets)
+                select CoilSimulation.Coils(coils, rows, columns, 10 * frame + set, normalised: false) / (1 + set),
+        ];
         return torch.stack(all).reshape(frames, sets, coils, rows, columns).MoveToOuterDisposeScope();
     }
 

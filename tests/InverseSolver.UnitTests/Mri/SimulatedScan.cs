@@ -48,19 +48,29 @@ internal sealed record SimulatedScan(Tensor Image, Tensor Coils, Tensor Covarian
 
     /// <summary>What comes of it before a solver starts.</summary>
     public static PreparedScan Prepare(ReconstructionRequest request, bool complexImage = true) =>
-        ScanPreparation.Prepare((ParallelMri)request.Problem, [request], ParallelMriChecks.Check((ParallelMri)request.Problem, [1, Rows, Columns], request.Files, request.Measurement), complexImage, torch.CPU, static () => { });
+        ScanPreparation.Prepare(
+            (ParallelMri)request.Problem,
+            [request],
+            ParallelMriChecks.Check((ParallelMri)request.Problem, [1, Rows, Columns], request.Files, request.Measurement),
+            complexImage, torch.CPU, static () => { });
 
     /// <summary>The matrix from the coils to the prepared ones, read off their samples.</summary>
     public static Tensor Mixing(PreparedScan scan, Tensor kSpace)
     {
-        Tensor y = (scan.Y * scan.Scale).reshape(scan.Y.size(1), -1).to(ScalarType.ComplexFloat64), raw = kSpace.reshape(kSpace.size(0), -1).to(ScalarType.ComplexFloat64);
+        Tensor y = (scan.Y * scan.Scale).reshape(scan.Y.size(1), -1).to(ScalarType.ComplexFloat64),
+            raw = kSpace.reshape(kSpace.size(0), -1).to(ScalarType.ComplexFloat64);
         Tensor back = raw.conj().t().resolve_conj();
         return y.Matmul(back).Matmul(torch.linalg.inv(raw.Matmul(back)));
     }
 
     /// <summary>Shape and values, complex or real.</summary>
-    public static ArrayData Data(Tensor t) => new([.. t.shape.Select(n => (int)n)], (t.is_complex() ? t.resolve_conj().to(ScalarType.ComplexFloat32) : t.to(ScalarType.Float32)).contiguous().ToFloats(), t.is_complex());
+    public static ArrayData Data(Tensor t) => new(
+        [.. t.shape.Select(n => (int)n)],
+        (t.is_complex() ? t.resolve_conj().to(ScalarType.ComplexFloat32) : t.to(ScalarType.Float32)).contiguous().ToFloats(),
+        t.is_complex());
 
     /// <summary>Lines of each so many, and so many in the centre.</summary>
-    public static bool[] Lines(int every, int centre) => [.. Enumerable.Range(0, Rows * Columns).Select(i => i % Columns % every == 0 || Math.Abs(i % Columns - Columns / 2 + 0.5) < centre / 2.0)];
+    public static bool[] Lines(int every, int centre) =>
+        [.. Enumerable.Range(0, Rows * Columns)
+            .Select(i => i % Columns % every == 0 || Math.Abs(i % Columns - Columns / 2 + 0.5) < centre / 2.0)];
 }

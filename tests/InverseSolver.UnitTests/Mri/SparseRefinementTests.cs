@@ -25,12 +25,18 @@ public sealed class SparseRefinementTests(ITestOutputHelper output)
         (Tensor truth, Tensor start, Tensor y) = Problem(op, sigma);
         Tensor x = SparseRefinement.Refine(op, start, y, sigma, 5, static () => { });
         double at = Objective(op, x, start, y, sigma), before = Objective(op, start, start, y, sigma);
-        output.WriteLine($"objective {before:f3} to {at:f3}, of the truth {Objective(op, truth, start, y, sigma):f3}; error {Error(start, truth):f4} to {Error(x, truth):f4}");
+        output.WriteLine(
+            $"objective {before:f3} to {at:f3}, of the truth {Objective(op, truth, start, y, sigma):f3}; "
+            + $"error {Error(start, truth):f4} to {Error(x, truth):f4}");
         Assert.True(at < before);
         double size = OperatorList.Norm(torch.view_as_real(x));
         foreach (double step in (double[])[0.01, 0.03, 0.1])
         {
-            foreach (Tensor direction in (Tensor[])[start - x, x - start, x, x * -1, truth - x, x - truth, Complex(7, 1, 1, Rows, Columns), Complex(8, 1, 1, Rows, Columns)])
+            foreach (Tensor direction in (Tensor[])
+                [
+                    start - x, x - start, x, x * -1,
+                    truth - x, x - truth, Complex(7, 1, 1, Rows, Columns), Complex(8, 1, 1, Rows, Columns),
+                ])
             {
                 Tensor moved = x + direction * (step * size / OperatorList.Norm(torch.view_as_real(direction)));
                 double there = Objective(op, moved, start, y, sigma);
@@ -90,7 +96,10 @@ public sealed class SparseRefinementTests(ITestOutputHelper output)
         using SenseOperator op = Scan();
         (_, Tensor start, Tensor y) = Problem(op, 0.05);
         int asked = 0;
-        Assert.Throws<OperationCanceledException>(() => SparseRefinement.Refine(op, start, y, 0.05, 5, () => { if (++asked == 3) throw new OperationCanceledException(); }));
+        Assert.Throws<OperationCanceledException>(
+            () => SparseRefinement.Refine(
+                op, start, y, 0.05, 5,
+                () => { if (++asked == 3) throw new OperationCanceledException(); }));
         Assert.Equal(3, asked);
     }
 
@@ -100,7 +109,8 @@ public sealed class SparseRefinementTests(ITestOutputHelper output)
     private static (Tensor Truth, Tensor Start, Tensor Y) Problem(SenseOperator op, double sigma)
     {
         Tensor angle = CoilSimulation.ObjectPhase(Rows, Columns, 3), inner = EspiritTests.Ellipse(Rows, Columns, 0.4, 0.3);
-        Tensor truth = ((EspiritTests.Ellipse(Rows, Columns, 0.8, 0.7) - inner * 0.5) * torch.polar(torch.ones_like(angle), angle)).to(ScalarType.ComplexFloat32).reshape(1, 1, Rows, Columns);
+        Tensor truth = ((EspiritTests.Ellipse(Rows, Columns, 0.8, 0.7) - inner * 0.5) * torch.polar(torch.ones_like(angle), angle))
+            .to(ScalarType.ComplexFloat32).reshape(1, 1, Rows, Columns);
         Tensor y = op.Measured(op.ApplyComplex(truth) + OperatorList.Measurement(op, 1, 2) * sigma);
         return (truth, truth + Complex(4, 1, 1, Rows, Columns) * 0.03, y);
     }
@@ -117,7 +127,9 @@ public sealed class SparseRefinementTests(ITestOutputHelper output)
             long[] shift = [(long)random.Uniform(0, 16), (long)random.Uniform(0, 16)];
             penalty += (Sizes(x) / (Sizes(start) / Epsilon + 1) * wavelet.Details).sum().ToDouble() / 8;
 
-            Tensor Sizes(Tensor image) => (wavelet.Forward(image.real.roll(shift, (long[])[2, 3])).square() + wavelet.Forward(torch.view_as_real(image).select(-1, 1).contiguous().roll(shift, (long[])[2, 3])).square()).sqrt();
+            Tensor Sizes(Tensor image) =>
+                (wavelet.Forward(image.real.roll(shift, (long[])[2, 3])).square()
+                    + wavelet.Forward(torch.view_as_real(image).select(-1, 1).contiguous().roll(shift, (long[])[2, 3])).square()).sqrt();
         }
 
         double residual = OperatorList.Norm(torch.view_as_real(op.ApplyComplex(x) - y));

@@ -103,7 +103,9 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
             _ => Trajectories.Spiral(N, N, 16, 1152, 6),
         };
         using var nufft = new Nufft(N, N, trajectory, torch.CPU);
-        float[] spectrum = [.. Enumerable.Range(0, trajectory.GetLength(0)).Select(j => (float)(Disc(Hypot(trajectory[j, 0], trajectory[j, 1]) / N, Radius) / N))];
+        float[] spectrum =
+            [.. Enumerable.Range(0, trajectory.GetLength(0))
+                .Select(j => (float)(Disc(Hypot(trajectory[j, 0], trajectory[j, 1]) / N, Radius) / N))];
         Tensor real = torch.copy_of(spectrum), y = torch.complex(real, torch.zeros_like(real));
         float[] image = nufft.Adjoint(y, DensityCompensation.Weights(N, N, trajectory, torch.CPU)).real.ToFloats();
         Dictionary<int, double> profile = [];

@@ -51,7 +51,10 @@ public sealed class WaveletBartTests(ITestOutputHelper output)
     {
         (int rows, int columns) = ((int)kSpace.size(1), (int)kSpace.size(2));
         bool[] lines = [.. Enumerable.Range(0, rows * columns).Select(i => i % columns % 3 == 0 || Math.Abs(i % columns - columns / 2 + 0.5) < 12)];
-        using var op = new SenseOperator(new CartesianSampling(rows, columns, lines, torch.CPU), maps.reshape(1, 1, maps.size(0), rows, columns).contiguous(), null, owns: true);
+        using var op = new SenseOperator(
+            new CartesianSampling(rows, columns, lines, torch.CPU),
+            maps.reshape(1, 1, maps.size(0), rows, columns).contiguous(),
+            null, owns: true);
         double peak = (maps.conj() * Fourier.CentredInverse(kSpace)).sum([0]).abs().max().ToDouble();
         Tensor y = op.Measured((kSpace / peak + SenseScans.Complex(1, kSpace.size(0), rows, columns) * noise).unsqueeze(0).contiguous());
         bart.Write("k", y.squeeze(0).permute(1, 2, 0).unsqueeze(2));
@@ -66,7 +69,10 @@ public sealed class WaveletBartTests(ITestOutputHelper output)
         bart.Run([.. arguments, "-i", "600", "@k", "@maps", "@longer"]);
         Tensor longer = bart.Read("longer", 2).reshape(1, 1, rows, columns);
         (double here, double there, double spread) = (Objective(mine), Objective(theirs), SenseScans.Error(longer, theirs));
-        output.WriteLine($"NRMSE {error:p3}, to BART after 600 iterations {SenseScans.Error(mine, longer):p3}; between those of BART {spread:p3}; objective {here:f4}, BART's {there:f4}; plain data {SenseScans.Error(op.ToComplex(op.Adjoint(y)), theirs):p1}");
+        output.WriteLine(
+            $"NRMSE {error:p3}, to BART after 600 iterations {SenseScans.Error(mine, longer):p3}; "
+            + $"between those of BART {spread:p3}; objective {here:f4}, BART's {there:f4}; "
+            + $"plain data {SenseScans.Error(op.ToComplex(op.Adjoint(y)), theirs):p1}");
         Assert.True(error < Math.Max(0.01, 2 * spread), $"{error:p2}, BART from itself {spread:p2}");
         Assert.True(SenseScans.Error(mine, longer) < Math.Max(0.01, 2 * spread));
         Assert.True(here < 1.001 * there);

@@ -138,7 +138,12 @@ public sealed class ForwardModelTests : IDisposable
         Assert.Equal("++++" + "+-+-" + "++--" + "+--+", signs);
         Assert.All(h.Cast<double>(), value => Assert.Equal(0.5, Math.Abs(value), 12));
         double[,] c = SensingOperator.Cosine(3);
-        double[] expected = [Math.Sqrt(1 / 3.0), Math.Sqrt(1 / 3.0), Math.Sqrt(1 / 3.0), Math.Sqrt(0.5), 0, -Math.Sqrt(0.5), Math.Sqrt(1 / 6.0), -Math.Sqrt(2 / 3.0), Math.Sqrt(1 / 6.0)];
+        double[] expected =
+        [
+            Math.Sqrt(1 / 3.0), Math.Sqrt(1 / 3.0), Math.Sqrt(1 / 3.0),
+            Math.Sqrt(0.5), 0, -Math.Sqrt(0.5),
+            Math.Sqrt(1 / 6.0), -Math.Sqrt(2 / 3.0), Math.Sqrt(1 / 6.0),
+        ];
         Assert.All(c.Cast<double>().Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 12));
     }
 

@@ -57,7 +57,8 @@ public sealed class KernelTests
     [InlineData(2), InlineData(3), InlineData(4), InlineData(8)]
     public void Resampling_keeps_constants(int factor)
     {
-        foreach (double[,] matrix in new[] { Resampling.Bicubic(3 * factor, factor), Resampling.Average(3 * factor, factor), Resampling.Bicubic(factor, factor) })
+        foreach (double[,] matrix in
+            new[] { Resampling.Bicubic(3 * factor, factor), Resampling.Average(3 * factor, factor), Resampling.Bicubic(factor, factor) })
         {
             for (int i = 0; i < matrix.GetLength(0); i++) Assert.Equal(1, Enumerable.Range(0, matrix.GetLength(1)).Sum(j => matrix[i, j]), 12);
         }

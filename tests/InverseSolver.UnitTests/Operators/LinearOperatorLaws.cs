@@ -107,7 +107,9 @@ public sealed class LinearOperatorLaws : IDisposable
         Tensor x0 = Image(op, Items, 1), truth = Image(op, Items, 2), y = op.Apply(truth), x = op.Prox(x0, y, 0);
         double error = Norm(op.Apply(x) - y) / Norm(op.Apply(x0) - y);
         // Kernels that hide components below the cut-off, or conjugate gradients that stop there, leave a little.
-        Assert.True(error <= (op is MaskOperator || name.StartsWith("bicubic") || name.StartsWith("average") ? 1e-5 : op is SenseOperator ? 5e-2 : 2e-2), $"{error:e2}");
+        Assert.True(
+            error <= (op is MaskOperator || name.StartsWith("bicubic") || name.StartsWith("average") ? 1e-5 : op is SenseOperator ? 5e-2 : 2e-2),
+            $"{error:e2}");
     }
 
     [Theory, MemberData(nameof(Names))]

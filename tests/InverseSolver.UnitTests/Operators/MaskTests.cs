@@ -34,7 +34,8 @@ public sealed class MaskTests
     public void Lines_are_as_many_as_asked_with_a_full_centre(int width, double acceleration, double centreFraction)
     {
         int centre = Math.Max(1, (int)Math.Round(centreFraction * width)), total = (int)Math.Round(width / acceleration);
-        foreach (bool[] mask in new[] { Masks.RandomLines(width, acceleration, centreFraction, 9)!, Masks.EquispacedLines(width, acceleration, centreFraction)! })
+        foreach (bool[] mask in
+            new[] { Masks.RandomLines(width, acceleration, centreFraction, 9)!, Masks.EquispacedLines(width, acceleration, centreFraction)! })
         {
             Assert.Equal(width, mask.Length);
             Assert.Equal(total, mask.Count(m => m));
@@ -79,7 +80,8 @@ public sealed class MaskTests
     public void Partial_Fourier_leaves_the_lines_below_its_cut_out_but_for_the_centre()
     {
         // 40 lines, 5/8 of them: below 15 nothing, but for a centre of 12, from 14 on.
-        foreach (bool[] mask in new[] { LineMasks.Random(40, 2, 12, 1, 0.625)!, LineMasks.Equispaced(40, 2, 12, 0.625)!, LineMasks.Spaced(40, 2, 0, 12, 0.625)! })
+        foreach (bool[] mask in
+            new[] { LineMasks.Random(40, 2, 12, 1, 0.625)!, LineMasks.Equispaced(40, 2, 12, 0.625)!, LineMasks.Spaced(40, 2, 0, 12, 0.625)! })
         {
             Assert.All(mask[..14], Assert.False);
             Assert.All(mask[14..26], Assert.True);
@@ -91,7 +93,8 @@ public sealed class MaskTests
     }
 
     [Theory]
-    [InlineData(96, 80, 4, 16, 16), InlineData(64, 64, 1.5, 8, 8), InlineData(128, 128, 12, 20, 24), InlineData(1, 320, 4, 1, 24), InlineData(1, 180, 2, 1, 8), InlineData(16, 16, 1, 4, 4)]
+    [InlineData(96, 80, 4, 16, 16), InlineData(64, 64, 1.5, 8, 8), InlineData(128, 128, 12, 20, 24)]
+    [InlineData(1, 320, 4, 1, 24), InlineData(1, 180, 2, 1, 8), InlineData(16, 16, 1, 4, 4)]
     public void Poisson_discs_are_as_many_as_asked_and_keep_their_distance(int rows, int columns, double acceleration, int centreRows, int centreColumns)
     {
         (bool[] mask, double distance) = PoissonDisc.Draw(rows, columns, acceleration, centreRows, centreColumns, 5)!.Value;
@@ -104,7 +107,8 @@ public sealed class MaskTests
         {
             for (int b = a + 1; b < taken.Length; b++)
             {
-                double least = distance * (1 + (PoissonDisc.Growth * Math.Min(PoissonDisc.Radius(taken[a], rows, columns), PoissonDisc.Radius(taken[b], rows, columns))));
+                double least = distance
+                    * (1 + (PoissonDisc.Growth * Math.Min(PoissonDisc.Radius(taken[a], rows, columns), PoissonDisc.Radius(taken[b], rows, columns))));
                 int y = (taken[a] / columns) - (taken[b] / columns), x = (taken[a] % columns) - (taken[b] % columns);
                 Assert.True((y * y) + (x * x) >= least * least * (1 - 1e-12));
             }

@@ -125,7 +125,13 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
         Assert.Equal(0.001, NoiseEstimate.Of(new Denoising(), [1, 64, 64], None, ramp, 0.001).Sigma);
         using LatentModel model = ModelPackage.Load(TestData.Brain);
         ReconstructionResult result = Reconstructor.Run(
-            model, new ReconstructionRequest { Problem = new Denoising(), Measurement = ramp, Sigma = null, Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 2 }, Seed = 1 }, null, default);
+            model,
+            new ReconstructionRequest
+            {
+                Problem = new Denoising(), Measurement = ramp, Sigma = null,
+                Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 2 }, Seed = 1,
+            },
+            null, default);
         Assert.Equal((0, true), (result.Noise.Sigma, result.Noise.SigmaEstimated));
         Assert.Null(result.Consistency.Ratio);
         Assert.Equal(ramp.Values, result.Image.Values, (a, b) => Math.Abs(a - b) < 1e-5);
@@ -140,7 +146,12 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
 
         var mask = new ArrayData([Size, Size], [.. Enumerable.Range(0, Size * Size).Select(i => i % Size < 64 ? 1f : 0)]);
         ArrayData half = y with { Values = [.. y.Values.Select((v, i) => i % Size < 64 ? v : i % 7 * 100f)] };
-        double level = NoiseEstimate.Of(new Inpainting(new UploadedMask()), [1, Size, Size], new Dictionary<string, ArrayData> { ["mask"] = mask }, half with { Values = [.. half.Values.Select(v => Math.Min(v, 10))] }, 0).Sigma;
+        double level = NoiseEstimate.Of(
+            new Inpainting(new UploadedMask()),
+            [1, Size, Size],
+            new Dictionary<string, ArrayData> { ["mask"] = mask },
+            half with { Values = [.. half.Values.Select(v => Math.Min(v, 10))] },
+            0).Sigma;
         Assert.InRange(level / 0.05, 0.9, 1.3);
     }
 

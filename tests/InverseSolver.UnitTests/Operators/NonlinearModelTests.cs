@@ -81,7 +81,9 @@ public sealed class NonlinearModelTests : IDisposable
             for (int u = 0; u < 4; u++)
             {
                 System.Numerics.Complex sum = 0;
-                for (int i = 0; i < 8; i++) sum += image[i] * System.Numerics.Complex.FromPolarCoordinates(1, -2 * Math.PI * (((v - 4) * (i / 2) / 8.0) + ((u - 2) * (i % 2) / 4.0)));
+                for (int i = 0; i < 8; i++)
+                    sum += image[i]
+                        * System.Numerics.Complex.FromPolarCoordinates(1, -2 * Math.PI * (((v - 4) * (i / 2) / 8.0) + ((u - 2) * (i % 2) / 4.0)));
                 Assert.Equal(sum.Magnitude / Math.Sqrt(32), magnitudes[(v * 4) + u], 5);
             }
         }

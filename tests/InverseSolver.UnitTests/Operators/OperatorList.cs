@@ -109,7 +109,8 @@ internal static class OperatorList
     }
 
     private static SenseOperator Sense(int height, int width, int coils, int sets, bool phase, bool points = false) => Sense(
-        new CartesianSampling(height, width, points ? Masks.Random(height, width, 0.5, 3) : Lines(height, Masks.RandomLines(width, 2, 0.2, 5)!), torch.CPU), height, width, coils, sets, phase);
+        new CartesianSampling(height, width, points ? Masks.Random(height, width, 0.5, 3) : Lines(height, Masks.RandomLines(width, 2, 0.2, 5)!), torch.CPU),
+        height, width, coils, sets, phase);
 
     private static SenseOperator Radial(int height, int width, int coils, bool phase) =>
         Sense(new TrajectorySampling(height, width, Trajectories.GoldenRadial(height, width, 12, 24), torch.CPU), height, width, coils, 1, phase);
@@ -129,7 +130,9 @@ internal static class OperatorList
     private static Tensor Weights(IReadOnlyList<long> range) => Unit(range, 1, 9) * 2 + 0.5;
 
     /// <summary>Whose exact proximal step is conjugate gradients that stop early.</summary>
-    public static bool IsIterative(LinearOperator op) => op is SenseOperator or ReflectBlur or TomographyOperator or ComposedOperator or SensingOperator or WeightedOperator { Unweighted.RowPower: null };
+    public static bool IsIterative(LinearOperator op) =>
+        op is SenseOperator or ReflectBlur or TomographyOperator or ComposedOperator
+            or SensingOperator or WeightedOperator { Unweighted.RowPower: null };
 
     public static bool[] Lines(int height, bool[] lines) => [.. Enumerable.Repeat(lines, height).SelectMany(line => line)];
 

@@ -60,7 +60,8 @@ public sealed class PhotonNoiseTests : IDisposable
     {
         // The central ray of the first projection: exp(-2) of 1e9 photons, whose root is nothing beside them.
         var problem = new ComputedTomography(1, Attenuation: 2);
-        float[] y = Reconstructor.Simulate(problem, Flat(1), None, 0, 1, photons: 1e9).Measurement.Values, ideal = Reconstructor.Simulate(problem, Flat(1), None, 0, 1).Measurement.Values;
+        float[] y = Reconstructor.Simulate(problem, Flat(1), None, 0, 1, photons: 1e9).Measurement.Values,
+            ideal = Reconstructor.Simulate(problem, Flat(1), None, 0, 1).Measurement.Values;
         using var op = (TomographyOperator)ProblemOperators.Create(problem, [1, Size, Size], None, null, torch.CPU);
         Assert.Equal(2, op.Attenuation!.Value * ideal[Size / 2], 1e-3);
         Assert.Equal(ideal[Size / 2], y[Size / 2], 1e-4 * ideal[Size / 2]);

@@ -17,7 +17,8 @@ public sealed class ProblemOperatorsTests : IDisposable
 
     private static ArrayData Smooth(int channels, int height, int width) => new(
         [channels, height, width],
-        [.. Enumerable.Range(0, channels * height * width).Select(i => (float)(0.5 + (0.3 * Math.Sin(i / width % height * 0.3) * Math.Cos((i % width * 0.2) + (i / (width * height))))))]);
+        [.. Enumerable.Range(0, channels * height * width)
+            .Select(i => (float)(0.5 + (0.3 * Math.Sin(i / width % height * 0.3) * Math.Cos((i % width * 0.2) + (i / (width * height))))))]);
 
     private static ArrayData Lines() => new([36], [.. Enumerable.Range(0, 36).Select(i => i is > 14 and < 22 || i % 4 == 0 ? 1f : 0f)]);
 
@@ -26,7 +27,9 @@ public sealed class ProblemOperatorsTests : IDisposable
         ["denoising"] = (new Denoising(), Colour, []),
         ["inpainting box"] = (new Inpainting(new BoxMask(10, 8)), Colour, []),
         ["inpainting random"] = (new Inpainting(new RandomMask(0.7, 4)), Grey, []),
-        ["inpainting file"] = (new Inpainting(new UploadedMask()), Colour, Files(("mask", new([24, 36], [.. Enumerable.Range(0, 864).Select(i => i % 3 == 0 ? 0f : 1f)])))),
+        ["inpainting file"] =
+            (new Inpainting(new UploadedMask()), Colour,
+                Files(("mask", new([24, 36], [.. Enumerable.Range(0, 864).Select(i => i % 3 == 0 ? 0f : 1f)])))),
         ["inpainting nothing missing"] = (new Inpainting(new UploadedMask()), Grey, Files(("mask", new([3, 24, 36], [.. Enumerable.Repeat(1f, 3 * 864)])))),
         ["bicubic x4"] = (new SuperResolution(4), Colour, []),
         ["bicubic x3"] = (new SuperResolution(3), Grey, []),
@@ -86,7 +89,10 @@ public sealed class ProblemOperatorsTests : IDisposable
         // The residual is sigma² times a chi-square number of m degrees of freedom: 5 standard deviations.
         // Of clipped pixels a little is left besides, and rounding hides what lies within its cells.
         double clipped = problem is HighDynamicRange or Clipping ? 1.1 : 1, hidden = problem is Quantisation or Jpeg ? 1 : 0;
-        Assert.InRange(residual / (op.MeasuredComponents * sigma * sigma), 1 - hidden - (5 * Math.Sqrt(2.0 / op.MeasuredComponents)), clipped + (5 * Math.Sqrt(2.0 / op.MeasuredComponents)));
+        Assert.InRange(
+            residual / (op.MeasuredComponents * sigma * sigma),
+            1 - hidden - (5 * Math.Sqrt(2.0 / op.MeasuredComponents)),
+            clipped + (5 * Math.Sqrt(2.0 / op.MeasuredComponents)));
 
         Assert.Equal(y.Values, Reconstructor.Simulate(problem, image, files, sigma, 11).Measurement.Values);
         Assert.NotEqual(y.Values, Reconstructor.Simulate(problem, image, files, sigma, 12).Measurement.Values);
@@ -127,7 +133,9 @@ public sealed class ProblemOperatorsTests : IDisposable
         using DisposeScope ownScope = torch.NewDisposeScope();
         const int height = 48, width = 40;
         float[] phase = [.. Enumerable.Range(0, height * width).Select(i => (float)((0.8 * Math.Cos(i / width * 0.13)) + (0.03 * (i % width))))];
-        ArrayData image = new([1, height, width], [.. Enumerable.Range(0, height * width).Select(i => double.Hypot((i / width) - 24, (i % width) - 20) < 16 ? 0.8f : 0.1f)]);
+        ArrayData image = new(
+            [1, height, width],
+            [.. Enumerable.Range(0, height * width).Select(i => double.Hypot((i / width) - 24, (i % width) - 20) < 16 ? 0.8f : 0.1f)]);
         Dictionary<string, ArrayData> files = Files(("phase", new([height, width], phase)));
         var mask = new RandomKSpaceMask(1.5, 0.4, 2);
         ArrayData y = Reconstructor.Simulate(new CartesianMri(mask, PhaseSource.File), image, files, 0, 0).Measurement;
@@ -144,21 +152,34 @@ public sealed class ProblemOperatorsTests : IDisposable
 
     public static TheoryData<string, string> Wrong => new()
     {
-        { "problem.mask.fraction", "fraction" }, { "problem.mask.height", "no box" }, { "problem.mask.height", "high box" }, { "problem.mask.width", "wide box" },
+        { "problem.mask.fraction", "fraction" }, { "problem.mask.height", "no box" }, { "problem.mask.height", "high box" },
+        { "problem.mask.width", "wide box" },
         { "problem.mask.top", "low box" }, { "problem.mask.left", "right box" }, { "problem.mask", "all box" }, { "problem.mask", "no mask" },
-        { "problem.factor", "factor" }, { "problem.kernel", "enum" }, { "problem.sigma", "sigma nan" }, { "problem.sigma", "sigma" }, { "problem.size", "size even" }, { "problem.seed", "seed" },
-        { "problem.mask.acceleration", "acceleration" }, { "problem.mask.centreFraction", "centre" }, { "problem.mask.centreLines", "centre lines" }, { "problem.mask.centreLines", "centre twice" }, { "problem.mask.centreLines", "centre too wide" },
-        { "problem.mask.spacing", "spacing and acceleration" }, { "problem.mask.offset", "offset alone" }, { "problem.mask.offset", "offset large" }, { "problem.mask.partialFourier", "partial Fourier" }, { "problem.mask.centreFraction", "discs' centre" }, { "problem.phase", "no centre" },
-        { "problem.angles", "angles" }, { "problem.angles", "angles times pixels" }, { "problem.endDegrees", "degrees" }, { "problem.window.high", "window" }, { "problem.projector", "projector" },
-        { "problem.parts", "no parts" }, { "problem.parts[1]", "null part" }, { "problem.parts[1].factor", "part's factor" }, { "problem.parts[1].mask.fraction", "part's fraction" },
+        { "problem.factor", "factor" }, { "problem.kernel", "enum" }, { "problem.sigma", "sigma nan" },
+        { "problem.sigma", "sigma" }, { "problem.size", "size even" }, { "problem.seed", "seed" },
+        { "problem.mask.acceleration", "acceleration" }, { "problem.mask.centreFraction", "centre" },
+        { "problem.mask.centreLines", "centre lines" }, { "problem.mask.centreLines", "centre twice" }, { "problem.mask.centreLines", "centre too wide" },
+        { "problem.mask.spacing", "spacing and acceleration" }, { "problem.mask.offset", "offset alone" },
+        { "problem.mask.offset", "offset large" }, { "problem.mask.partialFourier", "partial Fourier" },
+        { "problem.mask.centreFraction", "discs' centre" }, { "problem.phase", "no centre" },
+        { "problem.angles", "angles" }, { "problem.angles", "angles times pixels" }, { "problem.endDegrees", "degrees" },
+        { "problem.window.high", "window" }, { "problem.projector", "projector" },
+        { "problem.parts", "no parts" }, { "problem.parts[1]", "null part" }, { "problem.parts[1].factor", "part's factor" },
+        { "problem.parts[1].mask.fraction", "part's fraction" },
         { "problem.parts[0].size", "part's size" }, { "problem.parts[0]", "mri first" }, { "problem.parts[1]", "nested" }, { "problem.parts[1]", "mask twice" },
         { "problem.parts[1].mask.height", "part's box" }, { "problem.parts[0].phase", "part's phase" }, { "files.mask", "part's mask" },
-        { "problem.weights", "weights" }, { "files.measurement", "sensed height" }, { "files.measurement", "sensed width" }, { "problem.fraction", "sensed fraction" }, { "problem.height", "cosine height" },
-        { "problem.gain", "gain" }, { "problem.high", "limits" }, { "files.measurement", "all clipped" }, { "problem.levels", "levels" }, { "problem.quality", "quality" }, { "files.measurement", "jpeg size" },
-        { "problem.oversampling", "oversampling" }, { "problem.parts[0]", "nonlinear part" }, { "files.measurement", "magnitudes" }, { "files.measurement", "planes" },
-        { "files.mask", "missing mask" }, { "files.mask", "mask shape" }, { "files.mask", "mask empty" }, { "files.mask", "mask channels" }, { "files.mask", "mask lines" }, { "files.mask", "mask lengths" },
-        { "files.psf", "unused" }, { "files.psf", "psf sum" }, { "files.psf", "psf nan" }, { "files.psf", "psf large" }, { "files.psf", "psf rank" }, { "files.psf", "psf complex" }, { "files.phase", "phase missing" },
-        { "files.measurement", "complex image" }, { "files.measurement", "real k-space" }, { "files.measurement", "two channels" }, { "files.measurement", "shape" }, { "files.measurement", "nan" }, { "files.measurement", "count" }, { "files.measurement", "large" },
+        { "problem.weights", "weights" }, { "files.measurement", "sensed height" }, { "files.measurement", "sensed width" },
+        { "problem.fraction", "sensed fraction" }, { "problem.height", "cosine height" },
+        { "problem.gain", "gain" }, { "problem.high", "limits" }, { "files.measurement", "all clipped" },
+        { "problem.levels", "levels" }, { "problem.quality", "quality" }, { "files.measurement", "jpeg size" },
+        { "problem.oversampling", "oversampling" }, { "problem.parts[0]", "nonlinear part" },
+        { "files.measurement", "magnitudes" }, { "files.measurement", "planes" },
+        { "files.mask", "missing mask" }, { "files.mask", "mask shape" }, { "files.mask", "mask empty" },
+        { "files.mask", "mask channels" }, { "files.mask", "mask lines" }, { "files.mask", "mask lengths" },
+        { "files.psf", "unused" }, { "files.psf", "psf sum" }, { "files.psf", "psf nan" }, { "files.psf", "psf large" },
+        { "files.psf", "psf rank" }, { "files.psf", "psf complex" }, { "files.phase", "phase missing" },
+        { "files.measurement", "complex image" }, { "files.measurement", "real k-space" }, { "files.measurement", "two channels" },
+        { "files.measurement", "shape" }, { "files.measurement", "nan" }, { "files.measurement", "count" }, { "files.measurement", "large" },
     };
 
     [Theory, MemberData(nameof(Wrong))]
@@ -248,7 +269,8 @@ public sealed class ProblemOperatorsTests : IDisposable
             "large" => (new SuperResolution(8), Of(1, 1, 1000), Files()),
             _ => throw new ArgumentException(what),
         };
-        InvalidInputException error = Assert.Throws<InvalidInputException>(() => ProblemOperators.Validate(problem, ProblemOperators.ImageShape(problem, y), files, y));
+        InvalidInputException error = Assert.Throws<InvalidInputException>(
+            () => ProblemOperators.Validate(problem, ProblemOperators.ImageShape(problem, y), files, y));
         Assert.Equal(field, error.Field);
         Assert.NotEmpty(error.Message);
     }

@@ -27,7 +27,8 @@ public sealed class TomographyTests : IDisposable
                 for (int i = 0; i < size; i++)
                 {
                     double u = ((double)j / size) - 0.5, v = ((double)i / size) - 0.5;
-                    double column = ((u * Math.Cos(theta)) - (v * Math.Sin(theta)) + 0.5) * size, row = ((u * Math.Sin(theta)) + (v * Math.Cos(theta)) + 0.5) * size;
+                    double column = ((u * Math.Cos(theta)) - (v * Math.Sin(theta)) + 0.5) * size,
+                        row = ((u * Math.Sin(theta)) + (v * Math.Cos(theta)) + 0.5) * size;
                     for (int r = (int)Math.Floor(row); r <= Math.Floor(row) + 1; r++)
                     {
                         for (int c = (int)Math.Floor(column); c <= Math.Floor(column) + 1; c++)
@@ -113,6 +114,9 @@ public sealed class TomographyTests : IDisposable
     private static Tensor Disc(int size, double radius)
     {
         double centre = (size - 1) / 2.0;
-        return torch.copy_of([.. Enumerable.Range(0, size * size).Select(i => double.Hypot((i / size) - centre, (i % size) - centre) <= radius ? 1f : 0f)], 1, 1, size, size);
+        return torch.copy_of(
+            [.. Enumerable.Range(0, size * size)
+                .Select(i => double.Hypot((i / size) - centre, (i % size) - centre) <= radius ? 1f : 0f)],
+            1, 1, size, size);
     }
 }

@@ -78,7 +78,8 @@ public sealed class TorchScriptOperatorTests : IDisposable
                 writer.Write(text);
             }
 
-            InvalidInputException error = Assert.Throws<InvalidInputException>(() => ProblemOperators.Create(new TorchScript("changed"), [1, 6, 5], None, null, torch.CPU, folder));
+            InvalidInputException error = Assert.Throws<InvalidInputException>(
+                () => ProblemOperators.Create(new TorchScript("changed"), [1, 6, 5], None, null, torch.CPU, folder));
             Assert.Equal("problem.module", error.Field);
             Assert.Contains(words, error.Message, StringComparison.Ordinal);
         }

@@ -33,7 +33,8 @@ public sealed class ConsistencyTests : IDisposable
     }
 
     [Theory]
-    [InlineData("bicubic x3 1x27x15"), InlineData("average x2 1x22x18"), InlineData("mri random points 17x24"), InlineData("mri with phase 15x21"), InlineData("psf circular 3x17x22")]
+    [InlineData("bicubic x3 1x27x15"), InlineData("average x2 1x22x18"), InlineData("mri random points 17x24")]
+    [InlineData("mri with phase 15x21"), InlineData("psf circular 3x17x22")]
     public void Prior_share_is_the_energy_outside_of_the_row_space(string name)
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
@@ -50,7 +51,8 @@ public sealed class ConsistencyTests : IDisposable
     }
 
     [Theory]
-    [InlineData("inpainting random 3x24x20"), InlineData("gaussian reflect 3x24x20"), InlineData("bicubic x4 3x24x20"), InlineData("mri with phase 24x20"), InlineData("gaussian reflect one row 1x1x16")]
+    [InlineData("inpainting random 3x24x20"), InlineData("gaussian reflect 3x24x20"), InlineData("bicubic x4 3x24x20")]
+    [InlineData("mri with phase 24x20"), InlineData("gaussian reflect one row 1x1x16")]
     public void Least_squares_solves_its_normal_equations(string name)
     {
         using DisposeScope ownScope = torch.NewDisposeScope();
@@ -84,7 +86,9 @@ public sealed class ConsistencyTests : IDisposable
         Assert.True(weights[0] > weights[1]);
         for (int i = 0; i < 2; i++)
         {
-            double[] errors = [.. LeastSquares.Weights.Select(w => OperatorList.Norm((LeastSquares.Solve(op, y, w, torch.zeros_like(truth)) - truth).select(0, i)))];
+            double[] errors =
+                [.. LeastSquares.Weights
+                    .Select(w => OperatorList.Norm((LeastSquares.Solve(op, y, w, torch.zeros_like(truth)) - truth).select(0, i)))];
             // Each weight starts from the last one's solution, so the two differ by the solver's tolerance.
             Assert.InRange(OperatorList.Norm((best - truth).select(0, i)), 0.95 * errors.Min(), 1.01 * errors.Min());
         }

@@ -45,7 +45,9 @@ public sealed class GaussNewtonTests
         foreach ((double correlation, double left) in new[] { (0, 1e-3), (0.5, 0.2) })
         {
             Tensor x = new GaussNewton(op, 0, Tau, default).Solve(other, y, correlation)!;
-            Assert.True(op.Residual2(x, y).ToDouble() < left * op.Residual2(other, y).ToDouble(), $"{correlation}: {op.Residual2(x, y).ToDouble() / op.Residual2(other, y).ToDouble():e2}");
+            Assert.True(
+                op.Residual2(x, y).ToDouble() < left * op.Residual2(other, y).ToDouble(),
+                $"{correlation}: {op.Residual2(x, y).ToDouble() / op.Residual2(other, y).ToDouble():e2}");
         }
     }
 

@@ -96,7 +96,8 @@ public sealed class BaselineTests
         Tensor y = Toy.Measure(model, a, Sigma, 1, 5).Y;
         const double weight = 0.02;
         TotalVariationParameters paper = TotalVariationParameters.Paper with { Weight = weight };
-        Tensor x = Image(a, Toy.Run(model, a, y, Sigma, paper, 1), 1), other = Image(a, Toy.Run(model, a, y, Sigma, paper with { Threshold = 0.1, Steps = 2000 }, 1), 1);
+        Tensor x = Image(a, Toy.Run(model, a, y, Sigma, paper, 1), 1),
+            other = Image(a, Toy.Run(model, a, y, Sigma, paper with { Threshold = 0.1, Steps = 2000 }, 1), 1);
         Assert.Equal(Objective(other), Objective(x), 1e-3 * Objective(x));
         for (int seed = 0; seed < 5; seed++)
         {
@@ -197,7 +198,8 @@ public sealed class BaselineTests
         ReconstructionResult Solve(SolverParameters solver) => Reconstructor.Run(
             model, new ReconstructionRequest { Problem = new HighDynamicRange(), Measurement = y, Sigma = Sigma, Solver = solver, Seed = 1 }, null, default);
         double Error(ReconstructionResult result) =>
-            Enumerable.Range(0, truth.Values.Length).Where(i => truth.Values[i] is > 0.05f and < 0.45f).Sum(i => Math.Pow(result.Image.Values[i] - truth.Values[i], 2));
+            Enumerable.Range(0, truth.Values.Length).Where(i => truth.Values[i] is > 0.05f and < 0.45f)
+                .Sum(i => Math.Pow(result.Image.Values[i] - truth.Values[i], 2));
 
         ReconstructionResult wavelet = Solve(WaveletParameters.Balanced);
         Assert.InRange(wavelet.Consistency.Ratio!.Value, 0, 1.2);
@@ -217,17 +219,27 @@ public sealed class BaselineTests
         }
 
         ReconstructionResult result = Reconstructor.Run(
-            model, new ReconstructionRequest { Problem = new Denoising(), Measurement = Toy.Phantom(16), Sigma = Sigma, Solver = AdjointParameters.Balanced, Seed = 1 }, null, default);
+            model,
+            new ReconstructionRequest
+            {
+                Problem = new Denoising(), Measurement = Toy.Phantom(16), Sigma = Sigma,
+                Solver = AdjointParameters.Balanced, Seed = 1,
+            },
+            null, default);
         Assert.Equal((0, 0, 0, 0), (result.Cost.NetworkCalls, result.Cost.DecoderCalls, result.Cost.EncoderCalls, result.Cost.NetworkGradients));
     }
 
     [Theory]
-    [InlineData("adjoint", true, false, true), InlineData("leastSquares", false, false, false), InlineData("totalVariation", false, false, false), InlineData("wavelet", true, false, false)]
+    [InlineData("adjoint", true, false, true), InlineData("leastSquares", false, false, false)]
+    [InlineData("totalVariation", false, false, false), InlineData("wavelet", true, false, false)]
     public void Nonlinear_problems_are_solved_where_the_mathematics_holds(string type, bool detector, bool phase, bool module)
     {
         using GaussianModel model = Toy.Gaussian();
         SolverParameters solver = SolverCatalog.Resolve(type, "balanced", null);
-        Assert.Equal(detector, new Problem[] { new HighDynamicRange(), new Clipping(), new Quantisation(), new Jpeg() }.All(problem => solver.Refusal(problem, model.Info) is null));
+        Assert.Equal(
+            detector,
+            new Problem[] { new HighDynamicRange(), new Clipping(), new Quantisation(), new Jpeg() }
+                .All(problem => solver.Refusal(problem, model.Info) is null));
         Assert.Equal(phase, solver.Refusal(new PhaseRetrieval(), model.Info) is null);
         Assert.Equal(module, solver.Refusal(new TorchScript("m"), model.Info) is null);
         Assert.NotNull(solver.Refusal(new TorchScript("m", Height: 9), model.Info));

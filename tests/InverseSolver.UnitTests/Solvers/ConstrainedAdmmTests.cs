@@ -15,7 +15,8 @@ public sealed class ConstrainedAdmmTests
     private const int Side = 8;
     private const double Sigma = 0.05;
 
-    private static readonly ConstrainedAdmmParameters Long = ConstrainedAdmmParameters.Paper with { PixelIterations = 400, LatentIterations = 400, Penalty = 1 };
+    private static readonly ConstrainedAdmmParameters Long =
+        ConstrainedAdmmParameters.Paper with { PixelIterations = 400, LatentIterations = 400, Penalty = 1 };
 
     [Theory]
     [InlineData("denoising"), InlineData("inpainting"), InlineData("mri")]
@@ -52,7 +53,8 @@ public sealed class ConstrainedAdmmTests
     }
 
     [Theory]
-    [InlineData("inpainting", 0), InlineData("blur", 0), InlineData("mri", 0), InlineData("inpainting", 0.6), InlineData("downsampling", 0.6), InlineData("mri", 0.6)]
+    [InlineData("inpainting", 0), InlineData("blur", 0), InlineData("mri", 0)]
+    [InlineData("inpainting", 0.6), InlineData("downsampling", 0.6), InlineData("mri", 0.6)]
     public void The_image_is_the_nearest_one_in_the_error_s_metric(string name, double correlation)
     {
         using DisposeScope scope = torch.NewDisposeScope();
@@ -60,7 +62,8 @@ public sealed class ConstrainedAdmmTests
         using LinearOperator op = Toy.Operators[name](Side);
         (_, Tensor y) = Toy.Measure(model, op, Sigma, 1, 1);
         Tensor anchor = model.Sample(1, Side, Side, new Generator(9)), c = MetricProx.Correlation(Side, correlation, torch.CPU);
-        Tensor x = new ConstrainedAdmm(new SolverInput(model, op, y, Sigma), Long with { PixelIterations = 3000, Penalty = 10 }).CorrectImage(anchor, correlation);
+        Tensor x = new ConstrainedAdmm(new SolverInput(model, op, y, Sigma), Long with { PixelIterations = 3000, Penalty = 10 })
+            .CorrectImage(anchor, correlation);
 
         // Karush, Kuhn, Tucker: on the sphere, and x - x_d along C Aᵀ (y - A x).
         Assert.Equal(1, op.Residual2(x, y).ToDoubles()[0] / (op.MeasuredComponents * Sigma * Sigma), 0.02);
@@ -126,6 +129,8 @@ public sealed class ConstrainedAdmmTests
         int above = new DdimSchedule(model, 10).From(0).Count(step => step.AlphaCumprod <= 0.5);
         Assert.InRange(above, 3, 7);
         Assert.Equal([.. Enumerable.Repeat("pixel", above), .. Enumerable.Repeat("latent", 10 - above), "final"], stages);
-        Assert.Equal((10, above + 3 * (10 - above) + 1, above, 3 * (10 - above)), (solver.Calls.Network, solver.Calls.Decoder, solver.Calls.Encoder, solver.Calls.DecoderGradient));
+        Assert.Equal(
+            (10, above + 3 * (10 - above) + 1, above, 3 * (10 - above)),
+            (solver.Calls.Network, solver.Calls.Decoder, solver.Calls.Encoder, solver.Calls.DecoderGradient));
     }
 }

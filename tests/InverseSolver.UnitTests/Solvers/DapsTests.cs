@@ -76,7 +76,8 @@ public sealed class DapsTests
         using GaussianModel model = White();
         const int Side = 32;
         using LinearOperator op = Toy.Operators["denoising"](Side);
-        var parameters = DapsParameters.Paper with { Steps = 1, SigmaMax = 0.3, HmcSteps = 600, HmcRate = 4e-4, HmcRateRatio = 1, HmcMomentum = 0.95, HmcTau = 0.3 };
+        var parameters =
+            DapsParameters.Paper with { Steps = 1, SigmaMax = 0.3, HmcSteps = 600, HmcRate = 4e-4, HmcRateRatio = 1, HmcMomentum = 0.95, HmcTau = 0.3 };
         var solver = new Daps(new SolverInput(model, op, torch.full([1, 1, Side, Side], 0.6), 0.01), parameters);
         using SolverState state = solver.Start(3);
         Tensor z = solver.HamiltonianMonteCarlo(torch.full([1, 1, Side, Side], -0.2), 0, state).to(ScalarType.Float64);

@@ -48,7 +48,8 @@ public sealed class DataStepTests
     }
 
     [Theory]
-    [InlineData("paper", DataStep.Paper), InlineData("paperFast", DataStep.Paper), InlineData("balanced", DataStep.Proximal), InlineData("fast", DataStep.Proximal)]
+    [InlineData("paper", DataStep.Paper), InlineData("paperFast", DataStep.Paper)]
+    [InlineData("balanced", DataStep.Proximal), InlineData("fast", DataStep.Proximal)]
     public void FAST_DIPS_corrects_the_neighbours_of_a_measured_pixel_where_it_says_so(string preset, DataStep step)
     {
         using DisposeScope scope = torch.NewDisposeScope();

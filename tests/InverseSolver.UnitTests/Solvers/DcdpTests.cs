@@ -102,7 +102,10 @@ public sealed class DcdpTests
         Assert.Equal("solver.parameters.stepSize", Assert.Throws<InvalidInputException>(() => diverging.PixelConsistency(torch.zeros([1, 1, 4, 4]), 0)).Field);
 
         // The bound that the parameter states.
-        double Residual(double step, int iterations) => op.Residual2(new Dcdp(input, Steps with { StepSize = step, Iterations = iterations }).PixelConsistency(torch.zeros([1, 1, 4, 4]), 0), input.Y).ToDoubles()[0];
+        double Residual(double step, int iterations) =>
+            op.Residual2(
+                new Dcdp(input, Steps with { StepSize = step, Iterations = iterations }).PixelConsistency(torch.zeros([1, 1, 4, 4]), 0),
+                input.Y).ToDoubles()[0];
         Assert.True(Residual(3.7, 400) < 1e-6);
         Assert.True(Residual(3.9, 100) > 1e3);
 
@@ -243,7 +246,8 @@ public sealed class DcdpTests
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using LatentModel brain = ModelPackage.Load(TestData.Brain);
-        using GaussianModel gaussian = Toy.Gaussian(), brief = new((_, _) => 1, schedule: InverseSolver.Diffusion.Schedules.NoiseSchedule.ScaledLinear(steps: 100));
+        using GaussianModel gaussian = Toy.Gaussian(),
+            brief = new((_, _) => 1, schedule: InverseSolver.Diffusion.Schedules.NoiseSchedule.ScaledLinear(steps: 100));
         var consistency = new DcdpParameters { Purifier = Purifier.Consistency };
         Assert.Contains("no consistency network", consistency.Refusal(new Denoising(), brain.Info), StringComparison.Ordinal);
         Assert.Null(consistency.Refusal(new Denoising(), gaussian.Info));

@@ -72,7 +72,9 @@ public sealed class DdnmTests
         long d = s.size(0);
 
         // The linear part of the step in the singular vectors: 1 - λ s²/(s²+ρ). Its gain for y is that over s.
-        var solver = new Ddnm(new SolverInput(model, op, torch.zeros([d, .. op.Range], op.IsComplexRange ? ScalarType.ComplexFloat32 : ScalarType.Float32), Sigma), DdnmParameters.Paper);
+        var solver = new Ddnm(
+            new SolverInput(model, op, torch.zeros([d, .. op.Range], op.IsComplexRange ? ScalarType.ComplexFloat32 : ScalarType.Float32), Sigma),
+            DdnmParameters.Paper);
         Tensor v = vt.narrow(0, 0, d).contiguous().reshape([d, .. op.Domain]).to(ScalarType.Float32);
         double[] kept = (solver.RangeNullSpace(v, 0.5, Before) * v).reshape(d, -1).sum([1]).ToDoubles(), values = s.ToDoubles();
         for (int k = 0; k < values.Length && values[k] > 1e-5; k++)

@@ -54,7 +54,9 @@ public sealed class EventTests
         using LinearOperator op = Toy.Operators["denoising"](Side);
         var solver = new ReSample(new SolverInput(model, op, torch.zeros([1, 1, Side, Side]), 0.01), ReSampleParameters.Paper);
         using SolverState state = solver.Start(7);
-        Tensor drawn = solver.StochasticResample(torch.full([1, 1, Side, Side], 3), torch.full([1, 1, Side, Side], -2), solver.Schedule[index], state).to(ScalarType.Float64);
+        Tensor drawn = solver.StochasticResample(
+            torch.full([1, 1, Side, Side], 3), torch.full([1, 1, Side, Side], -2), solver.Schedule[index], state)
+            .to(ScalarType.Float64);
 
         // N(√a' z*, 1-a') times N(z_t, s), a' being ᾱ one step nearer to the image.
         int t = 2 * index + 1;

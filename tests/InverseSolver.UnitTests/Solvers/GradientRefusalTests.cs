@@ -56,7 +56,8 @@ public sealed class GradientRefusalTests
     {
         using GaussianModel inner = Toy.Gaussian();
         using var model = new WithoutGradients(inner, ModelGradients.None);
-        InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, Request(SolverCatalog.Resolve("psld", "fast", null))));
+        InvalidInputException error = Assert.Throws<InvalidInputException>(
+            () => Reconstructor.Check(model.Info, Request(SolverCatalog.Resolve("psld", "fast", null))));
         Assert.Equal("solver.type", error.Field);
         Assert.Equal(
             "PSLD with these parameters needs the gradient of the denoiser and of the decoder and of the encoder, which the model 'gaussian' does not give. "
@@ -73,7 +74,9 @@ public sealed class GradientRefusalTests
         Reconstructor.Check(model.Info, Request(solver, 32));
         Reconstructor.Check(model.Info, Request(solver, 20));
         InvalidInputException error = Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, Request(solver, 40)));
-        Assert.Equal(("files.measurement", "Its image has 40 x 40 pixels; the model 'gaussian' takes 32 x 32 only, and smaller ones mirrored up to them."), (error.Field, error.Message));
+        Assert.Equal(
+            ("files.measurement", "Its image has 40 x 40 pixels; the model 'gaussian' takes 32 x 32 only, and smaller ones mirrored up to them."),
+            (error.Field, error.Message));
     }
 
     private static ModelGradients Without(string network) => new(network != "denoiser", network != "decoder", network != "encoder");
@@ -111,7 +114,8 @@ public sealed class GradientRefusalTests
     /// <summary>The Gaussian model with some gradients left out, as a file of ONNX leaves them out.</summary>
     private sealed class WithoutGradients(GaussianModel inner, ModelGradients gradients, int? size = null) : LatentModel(inner.AlphasCumprod)
     {
-        public override ModelInfo Info { get; } = inner.Info with { Gradients = gradients, FixedHeight = size, FixedWidth = size, SizeMultiple = size ?? inner.Info.SizeMultiple };
+        public override ModelInfo Info { get; } =
+            inner.Info with { Gradients = gradients, FixedHeight = size, FixedWidth = size, SizeMultiple = size ?? inner.Info.SizeMultiple };
 
         public override Device Device => torch.CPU;
 

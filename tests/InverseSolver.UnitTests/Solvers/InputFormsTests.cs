@@ -24,8 +24,11 @@ public sealed class InputFormsTests
         Assert.Equal(one.Shape, suited.Measurement.Shape);
         Assert.Equal(one.Values, suited.Measurement.Values);
         Assert.Equal(one.Values, suited.Truth!.Values);
-        Assert.Equal(["The measurement has three equal channels, of which one is used.", "The truth has three equal channels, of which one is used."], suited.Warnings);
-        ReconstructionResult result = Reconstructor.Run(model, suited, null, default), expected = Reconstructor.Run(model, Request(new Denoising(), one), null, default);
+        Assert.Equal(
+            ["The measurement has three equal channels, of which one is used.", "The truth has three equal channels, of which one is used."],
+            suited.Warnings);
+        ReconstructionResult result = Reconstructor.Run(model, suited, null, default),
+            expected = Reconstructor.Run(model, Request(new Denoising(), one), null, default);
         Assert.Equal(expected.Image.Values, result.Image.Values);
         Assert.Equal(suited.Warnings, result.Warnings);
         Assert.Empty(expected.Warnings);
@@ -47,7 +50,11 @@ public sealed class InputFormsTests
 
         // Two steps of 255 apart, as lossy files leave them.
         float[] near = [.. Grey.Select(value => value + (2f / 255))];
-        Assert.Contains("differ by at most 0.0078", Assert.Single(Reconstructor.Check(model.Info, Request(new Denoising(), new([3, Side, Side], [.. Grey, .. near, .. Grey]))).Request.Warnings), StringComparison.Ordinal);
+        Assert.Contains(
+            "differ by at most 0.0078",
+            Assert.Single(
+                Reconstructor.Check(model.Info, Request(new Denoising(), new([3, Side, Side], [.. Grey, .. near, .. Grey]))).Request.Warnings),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -68,9 +75,14 @@ public sealed class InputFormsTests
     {
         var problem = new CartesianMri(new EquispacedKSpaceMask());
         ArrayData one = Toy.Phantom(Side), three = new([3, Side, Side], [.. Grey, .. Grey, .. Grey]);
-        Assert.Equal(Reconstructor.Simulate(problem, one, None, 0, 1).Measurement.Values, Reconstructor.Simulate(problem, three, None, 0, 1).Measurement.Values);
+        Assert.Equal(
+            Reconstructor.Simulate(problem, one, None, 0, 1).Measurement.Values,
+            Reconstructor.Simulate(problem, three, None, 0, 1).Measurement.Values);
         float[] red = [.. Enumerable.Repeat(1f, Plane)];
-        Assert.Equal("files.image", Assert.Throws<InvalidInputException>(() => Reconstructor.Simulate(problem, new([3, Side, Side], [.. red, .. Grey, .. Grey]), None, 0, 1)).Field);
+        Assert.Equal(
+            "files.image",
+            Assert.Throws<InvalidInputException>(
+                () => Reconstructor.Simulate(problem, new([3, Side, Side], [.. red, .. Grey, .. Grey]), None, 0, 1)).Field);
     }
 
     /// <summary>Shapes and values of the same mask: two of three columns are measured.</summary>
@@ -91,7 +103,10 @@ public sealed class InputFormsTests
         _ = what;
         using GaussianModel model = Toy.Gaussian();
         float[] measured = [.. Enumerable.Range(0, Plane).Select(i => i % 3 == 0 ? 0f : 1f)];
-        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new(shape, Array.ConvertAll(measured, value => value * white)) } };
+        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with
+        {
+            Files = new Dictionary<string, ArrayData> { ["mask"] = new(shape, Array.ConvertAll(measured, value => value * white)) },
+        };
         ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.Equal([1, Side, Side], result.Mask!.Shape);
         Assert.Equal(measured, result.Mask.Values);
@@ -121,7 +136,13 @@ public sealed class InputFormsTests
     public void A_mask_of_many_dark_greys_is_none()
     {
         using GaussianModel model = Toy.Gaussian();
-        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], [.. Enumerable.Range(0, Plane).Select(i => i % 40 / 100f)]) } };
+        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), Toy.Phantom(Side)) with
+        {
+            Files = new Dictionary<string, ArrayData>
+            {
+                ["mask"] = new([Side, Side], [.. Enumerable.Range(0, Plane).Select(i => i % 40 / 100f)]),
+            },
+        };
         Assert.Equal("files.mask", Assert.Throws<InvalidInputException>(() => Reconstructor.Check(model.Info, request)).Field);
     }
 
@@ -161,7 +182,11 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         float[] lines = [.. Enumerable.Range(0, Side).Select(i => i % 4 == 0 || Math.Abs(i - 16) < 5 ? 1f : 0f)];
         var problem = new CartesianMri(new UploadedKSpaceMask());
-        ArrayData measured = Reconstructor.Simulate(problem, new([1, Side, Side], Grey), new Dictionary<string, ArrayData> { ["mask"] = new([Side], lines) }, 0, 1).Measurement;
+        ArrayData measured = Reconstructor.Simulate(
+            problem,
+            new([1, Side, Side], Grey),
+            new Dictionary<string, ArrayData> { ["mask"] = new([Side], lines) },
+            0, 1).Measurement;
         Assert.Empty(Suited(new([Side], lines)).Warnings);
         // In the order of an FFT without a shift.
         float[] corner = [.. lines[16..], .. lines[..16]];
@@ -177,7 +202,10 @@ public sealed class InputFormsTests
     {
         using GaussianModel model = Toy.Gaussian();
         float[] masks = [.. Enumerable.Range(0, 2 * Plane).Select(i => i % Plane % 3 == i / Plane ? 0f : 1f)];
-        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), new([2, 1, Side, Side], [.. Grey, .. Grey])) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([2, 1, Side, Side], masks) } };
+        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), new([2, 1, Side, Side], [.. Grey, .. Grey])) with
+        {
+            Files = new Dictionary<string, ArrayData> { ["mask"] = new([2, 1, Side, Side], masks) },
+        };
         ReconstructionResult result = Reconstructor.Run(model, request, null, default);
         Assert.Equal([2, 1, Side, Side], result.Mask!.Shape);
         Assert.Equal(masks, result.Mask.Values);
@@ -221,7 +249,10 @@ public sealed class InputFormsTests
     {
         using GaussianModel model = Toy.Gaussian();
         float[] mask = [.. Enumerable.Range(0, Plane).Select(i => i % 2 == 0 ? 1f : 0f)], values = [.. Grey.Select((value, i) => mask[i] == 0 ? -1 : value)];
-        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), new([1, Side, Side], values)) with { Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) } };
+        ReconstructionRequest request = Request(new Inpainting(new UploadedMask()), new([1, Side, Side], values)) with
+        {
+            Files = new Dictionary<string, ArrayData> { ["mask"] = new([Side, Side], mask) },
+        };
         Assert.Empty(Reconstructor.Check(model.Info, request).Warnings);
     }
 
@@ -231,7 +262,10 @@ public sealed class InputFormsTests
         using GaussianModel model = Toy.Gaussian();
         var problem = new CartesianMri(new EquispacedKSpaceMask());
         ArrayData y = Reconstructor.Simulate(problem, Toy.Phantom(Side), None, 0.01, 1).Measurement;
-        IReadOnlyList<string> said = Reconstructor.Check(model.Info, Request(problem, y with { Values = Array.ConvertAll(y.Values, value => (float)(value * scale)) })).Warnings;
+        IReadOnlyList<string> said = Reconstructor.Check(
+            model.Info,
+            Request(problem, y with { Values = Array.ConvertAll(y.Values, value => (float)(value * scale)) }))
+            .Warnings;
         if (word is null) Assert.Empty(said);
         else Assert.Contains(word, Assert.Single(said), StringComparison.Ordinal);
     }
@@ -240,7 +274,10 @@ public sealed class InputFormsTests
     public void A_truth_off_the_scale_is_told_too()
     {
         using GaussianModel model = Toy.Gaussian();
-        ReconstructionRequest request = Request(new Denoising(), Toy.Phantom(Side)) with { Truth = new([1, Side, Side], Array.ConvertAll(Grey, value => (2 * value) - 1)) };
+        ReconstructionRequest request = Request(new Denoising(), Toy.Phantom(Side)) with
+        {
+            Truth = new([1, Side, Side], Array.ConvertAll(Grey, value => (2 * value) - 1)),
+        };
         Assert.Contains("The truth's values lie from -1", Assert.Single(Reconstructor.Check(model.Info, request).Warnings), StringComparison.Ordinal);
     }
 

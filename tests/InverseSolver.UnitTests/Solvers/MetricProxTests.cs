@@ -63,7 +63,8 @@ public sealed class MetricProxTests
 
     // Four probes on 24 x 24 pixels: off by up to 15 % for the blur.
     [Theory]
-    [InlineData("denoising", 0, 1e-5), InlineData("denoising", 0.5, 0.2), InlineData("inpainting", 0.5, 0.2), InlineData("blur", 0.5, 0.2), InlineData("downsampling", 0.5, 0.2), InlineData("mri", 0.5, 0.2)]
+    [InlineData("denoising", 0, 1e-5), InlineData("denoising", 0.5, 0.2), InlineData("inpainting", 0.5, 0.2)]
+    [InlineData("blur", 0.5, 0.2), InlineData("downsampling", 0.5, 0.2), InlineData("mri", 0.5, 0.2)]
     public void The_trace_is_near_the_dense_one(string name, double correlation, double tolerance)
     {
         using DisposeScope scope = torch.NewDisposeScope();

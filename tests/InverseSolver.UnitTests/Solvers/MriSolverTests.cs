@@ -104,7 +104,8 @@ public sealed class MriSolverTests
         using GaussianModel model = Toy.Gaussian();
         using LinearOperator op = Toy.Operators["mri"](8);
         var solver = new MriPurify(
-            new SolverInput(model, op, torch.zeros([1, 8, 8], ScalarType.ComplexFloat32), 0), MriPurifyParameters.Paper with { Start = 0.4, Rounds = 2, StepsPerRound = 2 });
+            new SolverInput(model, op, torch.zeros([1, 8, 8], ScalarType.ComplexFloat32), 0),
+            MriPurifyParameters.Paper with { Start = 0.4, Rounds = 2, StepsPerRound = 2 });
 
         // 999 · 0.4 = 399.6 and its half, 199.8; the second round from there, 199.8 and 99.9.
         Assert.Equal([400, 200, 200, 100], [solver.Timestep(0, 0), solver.Timestep(0, 1), solver.Timestep(1, 0), solver.Timestep(1, 1)]);

@@ -108,7 +108,8 @@ public sealed class NetworkGradientTests
         {
             Tensor norm = Loss(residual * 2, squared), glue = Loss(glued - z0, squared);
             Tensor expected = torch.autograd.vjp(norm, z, torch.ones_like(norm), retain_graph: true);
-            (_, Tensor image, Tensor gradient) = new LatentDps(new SolverInput(model, op, y, 0.01), Dps with { Squared = squared }).Guidance(z.detach(), grid[Index]);
+            (_, Tensor image, Tensor gradient) = new LatentDps(new SolverInput(model, op, y, 0.01), Dps with { Squared = squared })
+                .Guidance(z.detach(), grid[Index]);
             Assert.True(Toy.Error(gradient, expected) < 1e-4, $"DPS {Toy.Error(gradient, expected):e2}");
             Assert.True(Toy.Error(image, x.detach()) < 1e-5);
 

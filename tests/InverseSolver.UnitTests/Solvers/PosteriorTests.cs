@@ -66,7 +66,9 @@ public sealed class PosteriorTests
         double spread = Math.Sqrt(x.var([0]).mean().ToDouble());
         double deviation = Math.Sqrt((covariance * torch.eye(Side * Side, dtype: ScalarType.Float64)).sum().ToDouble() / (Side * Side));
         double ratio = op.Residual2(x, ys).mean().ToDouble() / (op.MeasuredComponents * Sigma * Sigma);
-        string report = $"{preset} {name}: error {error:f4}, prior {prior:f4}, zero-filled {zeroFilled:f4}, spread {spread:f4} of {deviation:f4}, residual {ratio:f2}";
+        string report =
+            $"{preset} {name}: error {error:f4}, prior {prior:f4}, zero-filled {zeroFilled:f4}, "
+            + $"spread {spread:f4} of {deviation:f4}, residual {ratio:f2}";
         Assert.True(error < 1.5 * measured + 0.005, report);
         Assert.True(error < 0.4 * prior && error < (name == "denoising" ? 1.2 : 0.4) * zeroFilled, report);
         Assert.True(error < 0.45 * deviation, report);

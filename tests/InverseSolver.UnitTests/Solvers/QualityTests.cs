@@ -71,7 +71,9 @@ public sealed class QualityTests
         double psnr = result.Quality!.PsnrDb, blurred = ImageQuality.Psnr(y with { Values = [.. y.Values.Select(value => Math.Clamp(value, 0, 1))] }, truth);
         TestContext.Current.TestOutputHelper?.WriteLine($"{psnr:f2} dB, the blurred image {blurred:f2} dB");
         Assert.True(psnr > blurred + 1, $"{psnr:f2} dB, the blurred image {blurred:f2} dB");
-        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(Path.Combine(folder, "nonlinear-blur.pt")))), result.OperatorHash);
+        Assert.Equal(
+            Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(Path.Combine(folder, "nonlinear-blur.pt")))),
+            result.OperatorHash);
     }
 
     private static (double Psnr, double Baseline) Solve(LatentModel model, ArrayData truth, Problem problem, long seed)

@@ -66,10 +66,14 @@ public sealed class RecommendationTests
         JsonArray fast = Rows("fast"), balanced = Rows("balanced");
         Dictionary<string, double> slow = Psnr(balanced, problems, _ => true);
         Dictionary<string, double> all = slow.Count > 1 ? slow : Psnr(fast, problems, _ => true);
-        Assert.True(all[recommended.Best] > all.Values.Max() - SameDb, $"{problems[0]}: {recommended.Best} has {all[recommended.Best]:f2} dB, {all.MaxBy(one => one.Value)}");
+        Assert.True(
+            all[recommended.Best] > all.Values.Max() - SameDb,
+            $"{problems[0]}: {recommended.Best} has {all[recommended.Best]:f2} dB, {all.MaxBy(one => one.Value)}");
 
         Dictionary<string, double> quick = Psnr(fast, problems, row => (double)row["decoderGradients"]! == 0 && ((double?)row["networkGradients"] ?? 0) == 0);
-        Assert.True(quick[recommended.Quick] > quick.Values.Max() - SameDb, $"{problems[0]}: {recommended.Quick} has {quick[recommended.Quick]:f2} dB, {quick.MaxBy(one => one.Value)}");
+        Assert.True(
+            quick[recommended.Quick] > quick.Values.Max() - SameDb,
+            $"{problems[0]}: {recommended.Quick} has {quick[recommended.Quick]:f2} dB, {quick.MaxBy(one => one.Value)}");
     }
 
     private static JsonArray Rows(string preset) => JsonNode.Parse(File.ReadAllText(Repository.File("docs", "results", $"{preset}.json")))!.AsArray();

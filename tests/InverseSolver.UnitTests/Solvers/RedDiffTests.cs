@@ -38,10 +38,14 @@ public sealed class RedDiffTests
         using var model = new GaussianModel((_, _) => 0.04);
         const int Large = 256;
         using LinearOperator op = Toy.Operators["denoising"](Large);
-        var solver = new RedDiff(new SolverInput(model, op, torch.full([1, 1, Large, Large], 0.5), 0.05), new RedDiffParameters { Steps = 100, Weight = TimestepWeight.Linear });
+        var solver = new RedDiff(
+            new SolverInput(model, op, torch.full([1, 1, Large, Large], 0.5), 0.05),
+            new RedDiffParameters { Steps = 100, Weight = TimestepWeight.Linear });
         using SolverState state = solver.Start(4);
         double a = new DdimSchedule(model, 100)[index].AlphaCumprod, w = Math.Sqrt((1 - a) / a), c = 0.16, mu = 0.7;
-        double[] gradient = [.. solver.PriorGradient(torch.full([1, 1, Large, Large], (float)mu), solver.Schedule[index], state).ToDoubles().Select(g => g * Large * Large)];
+        double[] gradient =
+            [.. solver.PriorGradient(torch.full([1, 1, Large, Large], (float)mu), solver.Schedule[index], state).ToDoubles()
+                .Select(g => g * Large * Large)];
         double mean = gradient.Average(), deviation = Math.Sqrt(gradient.Sum(g => Math.Pow(g - mean, 2)) / gradient.Length);
         Assert.Equal(w * Math.Sqrt(a * (1 - a)) * mu / (a * c + 1 - a), mean, 4 * deviation / Large);
     }

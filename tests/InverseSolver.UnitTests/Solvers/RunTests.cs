@@ -283,7 +283,9 @@ public sealed class RunTests
         {
             using LinearOperator op = Toy.Operators[name](8);
             (_, Tensor y) = Toy.Measure(model, op, sigma, 1, 1);
-            Assert.All(Toy.Run(model, op, y, sigma, Short with { Steps = steps, Eta = 1, ConsistencyEvery = steps > 100 ? 50 : 1 }, 1), v => Assert.True(float.IsFinite(v)));
+            Assert.All(
+                Toy.Run(model, op, y, sigma, Short with { Steps = steps, Eta = 1, ConsistencyEvery = steps > 100 ? 50 : 1 }, 1),
+                v => Assert.True(float.IsFinite(v)));
         }
     }
 

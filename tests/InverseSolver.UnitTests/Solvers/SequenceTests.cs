@@ -87,7 +87,13 @@ public sealed class SequenceTests
         }
 
         ReconstructionResult last = Reconstructor.Run(
-            model, request with { Measurement = Frame(request.Measurement, 2), Truth = null, Seed = result.Frames![2].Seed, Files = new Dictionary<string, ArrayData> { ["mask"] = new([16, 16], masks[512..]) } }, null, default);
+            model,
+            request with
+            {
+                Measurement = Frame(request.Measurement, 2), Truth = null, Seed = result.Frames![2].Seed,
+                Files = new Dictionary<string, ArrayData> { ["mask"] = new([16, 16], masks[512..]) },
+            },
+            null, default);
         Same(last.Image.Values, Frame(result.Image, 2).Values);
     }
 
@@ -154,8 +160,12 @@ public sealed class SequenceTests
         Assert.Contains("Frame 2:", Refused(good with { Measurement = good.Measurement with { Values = values } }, "files.measurement"));
         Assert.Contains("stack of 3", Refused(good with { Truth = Frame(good.Truth!, 0) }, "files.truth"));
         Refused(good with { Truth = new ArrayData([2, 1, 16, 16], new float[512]) }, "files.truth");
-        Assert.Contains("(frames, channels, height, width)", Refused(good with { Measurement = new ArrayData([3, 16, 2, 1, 8], new float[768]), Truth = null }, "files.measurement"));
-        Assert.Contains("(frames, channels, height, width)", Refused(good with { Measurement = new ArrayData([5, 16, 16], new float[5 * 256]), Truth = null }, "files.measurement"));
+        Assert.Contains(
+            "(frames, channels, height, width)",
+            Refused(good with { Measurement = new ArrayData([3, 16, 2, 1, 8], new float[768]), Truth = null }, "files.measurement"));
+        Assert.Contains(
+            "(frames, channels, height, width)",
+            Refused(good with { Measurement = new ArrayData([5, 16, 16], new float[5 * 256]), Truth = null }, "files.measurement"));
         Refused(good with { Measurement = good.Measurement with { Shape = [3, 1, 16, 17] } }, "files.measurement");
     }
 

@@ -26,7 +26,10 @@ public sealed class SolverCatalogTests
         JsonObject own = SolverCatalog.ToJson(SolverCatalog.Resolve(type, preset, null));
         Assert.Equal(SolverCatalog.Resolve(type, preset, null), SolverCatalog.Resolve(type, preset, own));
         Assert.All(own, p => Assert.Equal(JsonNamingPolicy.CamelCase.ConvertName(p.Key), p.Key));
-        Assert.Equal(SolverCatalog.Resolve(type, preset, null).GetType().GetProperties().Count(p => !p.IsDefined(typeof(System.Text.Json.Serialization.JsonIgnoreAttribute), true)), own.Count);
+        Assert.Equal(
+            SolverCatalog.Resolve(type, preset, null).GetType().GetProperties()
+                .Count(p => !p.IsDefined(typeof(System.Text.Json.Serialization.JsonIgnoreAttribute), true)),
+            own.Count);
     }
 
     [Fact]
@@ -57,10 +60,16 @@ public sealed class SolverCatalogTests
     [Fact]
     public void Overrides_replace_what_they_name_and_nothing_else()
     {
-        var overrides = JsonNode.Parse("""{"steps": 7, "dataStep": "paper", "tweedie": "reference", "discrepancyFactor": null, "ldpsScale": 0.25, "travelSteps": 1, "travelOffByOne": true}""")!.AsObject();
+        var overrides = JsonNode.Parse(
+            """{"steps": 7, "dataStep": "paper", "tweedie": "reference", "discrepancyFactor": null,"""
+            + """ "ldpsScale": 0.25, "travelSteps": 1, "travelOffByOne": true}""")!.AsObject();
         var fast = (ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", null);
         Assert.Equal(
-            fast with { Steps = 7, DataStep = DataStep.Paper, Tweedie = Tweedie.Reference, DiscrepancyFactor = null, LdpsScale = 0.25, TravelSteps = 1, TravelOffByOne = true },
+            fast with
+            {
+                Steps = 7, DataStep = DataStep.Paper, Tweedie = Tweedie.Reference, DiscrepancyFactor = null,
+                LdpsScale = 0.25, TravelSteps = 1, TravelOffByOne = true,
+            },
             SolverCatalog.Resolve("reSample", "fast", overrides));
         Assert.Equal(fast, SolverCatalog.Resolve("reSample", "fast", []));
     }
@@ -83,9 +92,15 @@ public sealed class SolverCatalogTests
     [Fact]
     public void A_parameter_of_a_stage_that_is_on_is_taken()
     {
-        var latent = (ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse("""{"dataStep": "paper", "latentFraction": 0.5, "latentIterations": 50, "window": 3}""")!.AsObject());
+        var latent = (ReSampleParameters)SolverCatalog.Resolve(
+            "reSample", "fast",
+            JsonNode.Parse("""{"dataStep": "paper", "latentFraction": 0.5, "latentIterations": 50, "window": 3}""")!.AsObject());
         Assert.Equal((0.5, 50, 3), (latent.LatentFraction, latent.LatentIterations, latent.Window));
-        Assert.Equal(9, ((ReSampleParameters)SolverCatalog.Resolve("reSample", "fast", JsonNode.Parse("""{"dataStep": "paper", "finalLatentIterations": 2, "window": 9}""")!.AsObject())).Window);
+        Assert.Equal(
+            9,
+            ((ReSampleParameters)SolverCatalog.Resolve(
+                "reSample", "fast",
+                JsonNode.Parse("""{"dataStep": "paper", "finalLatentIterations": 2, "window": 9}""")!.AsObject())).Window);
     }
 
     [Theory]

@@ -285,7 +285,9 @@ public sealed class SolverLawTests
 
             SolverParameters[] moved = [.. Others(property, property.GetValue(parameters)).Select(With)];
             bool same = moved.All(other => image.SequenceEqual(Toy.Run(model, a, y, Sigma, other, seeds)));
-            Assert.True(same == dead.Contains(name), $"{type} {preset}: {name} {(same ? "changes nothing, but is taken" : "changes the image, but is refused")}");
+            Assert.True(
+                same == dead.Contains(name),
+                $"{type} {preset}: {name} {(same ? "changes nothing, but is taken" : "changes the image, but is refused")}");
             if (same)
             {
                 JsonObject asked = new() { [name] = SolverCatalog.ToJson(moved[0])[name]?.DeepClone() };
@@ -311,10 +313,13 @@ public sealed class SolverLawTests
         {
             using ForwardOperator a = Operator(type, name);
             (Tensor truth, Tensor y) = Toy.Measure(model, a, Sigma, 1, 8);
-            Tensor x = torch.copy_of(Toy.Run(model, a, y, Sigma, Fast(type), 1), 1, 1, Side, Side), start = a is LinearOperator linear ? linear.Adjoint(y) : a.Direct(y);
+            Tensor x = torch.copy_of(Toy.Run(model, a, y, Sigma, Fast(type), 1), 1, 1, Side, Side),
+                start = a is LinearOperator linear ? linear.Adjoint(y) : a.Direct(y);
             double residual = a.Residual2(x, y).ToDoubles()[0], before = a.Residual2(start, y).ToDoubles()[0];
             double expected = a.MeasuredComponents * Sigma * Sigma;
-            string report = $"{type} {name}: residual {residual / expected:f2} of the noise, at the start {before / expected:f2}; error {Distance(x, truth):f3}, at the start {Distance(start, truth):f3}";
+            string report =
+                $"{type} {name}: residual {residual / expected:f2} of the noise, at the start {before / expected:f2}; "
+                + $"error {Distance(x, truth):f3}, at the start {Distance(start, truth):f3}";
             Assert.True(residual < Math.Max(3 * expected, 0.5 * before), report);
             Assert.True(Distance(x, truth) < Distance(start, truth), report);
         }
@@ -342,7 +347,11 @@ public sealed class SolverLawTests
     {
         using var model = new GaussianModel((fy, fx) => 0.25 / (1 + (40 * ((fy * fy) + (fx * fx)))), schedule: NoiseSchedule.Linear(1e-3, 0.3, steps: 25));
         var image = new ArrayData([1, Side, Side], [.. Enumerable.Range(0, Side * Side).Select(i => 0.5f + 0.3f * MathF.Sin(i % Side) * MathF.Cos(i / Side))]);
-        foreach (Problem problem in (Problem[])[new Denoising(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)), new HighDynamicRange(), new ComputedTomography(9), new CodedDiffraction()])
+        foreach (Problem problem in (Problem[])
+            [
+                new Denoising(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)),
+                new HighDynamicRange(), new ComputedTomography(9), new CodedDiffraction(),
+            ])
         {
             foreach (int steps in (int[])[3, 26])
             {
@@ -361,7 +370,9 @@ public sealed class SolverLawTests
                 }
                 catch (InvalidInputException refused)
                 {
-                    Assert.Contains(refused.Field, new[] { "solver.type", "solver.parameters.steps", "solver.parameters.rounds", "solver.parameters.firstTime" });
+                    Assert.Contains(
+                        refused.Field,
+                        new[] { "solver.type", "solver.parameters.steps", "solver.parameters.rounds", "solver.parameters.firstTime" });
                     continue;
                 }
 
@@ -385,7 +396,12 @@ public sealed class SolverLawTests
         SolverParameters whole = SolverCatalog.Resolve(type, preset, null);
         JsonObject own = SolverCatalog.ToJson(whole), settings = [];
         string[] dead = [.. whole.WithoutEffect().Select(JsonNamingPolicy.CamelCase.ConvertName)];
-        foreach ((string name, int most) in (ReadOnlySpan<(string, int)>)[("steps", 10), ("rounds", 6), ("pixelIterations", 20), ("latentIterations", 20), ("finalLatentIterations", 20), ("iterations", 60), ("hmcSteps", 5), ("consistencyEvery", 2), ("window", 5)])
+        foreach ((string name, int most) in (ReadOnlySpan<(string, int)>)
+            [
+                ("steps", 10), ("rounds", 6), ("pixelIterations", 20),
+                ("latentIterations", 20), ("finalLatentIterations", 20), ("iterations", 60),
+                ("hmcSteps", 5), ("consistencyEvery", 2), ("window", 5),
+            ])
         {
             if (!dead.Contains(name) && own.TryGetPropertyValue(name, out JsonNode? value) && ((int?)value ?? int.MaxValue) > most)
             {

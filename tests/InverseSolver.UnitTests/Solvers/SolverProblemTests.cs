@@ -49,20 +49,29 @@ public sealed class SolverProblemTests
         ["treg"] = [(Nonlinear.Contains, "TReg solves linear problems only: it needs the adjoint of the forward model.")],
         ["psld"] = [(Nonlinear.Contains, "PSLD solves linear problems only: it needs the adjoint of the forward model.")],
         ["ddpmConsistency"] = [(kind => kind != "mri", "DDPM with k-space consistency is for MRI: it replaces the measured lines of k-space.")],
-        ["mriPurify"] = [(kind => kind is not ("mri" or "parallelMri"), "MRI purification is for MRI: it starts from the aliased image and puts the measured k-space back.")],
+        ["mriPurify"] =
+        [
+            (kind => kind is not ("mri" or "parallelMri"), "MRI purification is for MRI: it starts from the aliased image and puts the measured k-space back."),
+        ],
         ["tspr"] = [(kind => kind != "codedDiffraction", "TSPR solves coded diffraction only.")],
-        ["adjoint"] = [(kind => kind is "phaseRetrieval" or "codedDiffraction", "Magnitudes without their phases are no image, and no adjoint makes one of them.")],
+        ["adjoint"] =
+        [
+            (kind => kind is "phaseRetrieval" or "codedDiffraction", "Magnitudes without their phases are no image, and no adjoint makes one of them."),
+        ],
         ["leastSquares"] = [(Nonlinear.Contains, "Least squares needs a linear problem: it solves one linear system for each weight.")],
         ["totalVariation"] = [(Nonlinear.Contains, "Total variation needs a linear problem here: each of its steps solves a linear system.")],
         ["wavelet"] =
         [
-            (kind => kind is "phaseRetrieval" or "codedDiffraction", "Wavelet thresholding needs a convex problem: from magnitudes alone its steps end wherever they start."),
+            (kind => kind is "phaseRetrieval" or "codedDiffraction",
+                "Wavelet thresholding needs a convex problem: from magnitudes alone its steps end wherever they start."),
             (kind => kind == "torchScript", "Wavelet thresholding needs a convex problem, and of a module it is not known whether it is one."),
         ],
     };
 
     /// <summary>Every solver with every kind of problem that has its data in itself.</summary>
-    public static TheoryData<string, string> Pairs => [.. from solver in SolverCatalog.All from kind in Problems.Keys where kind != "torchScript" select (solver.Type, kind)];
+    public static TheoryData<string, string> Pairs =>
+        [.. from solver in SolverCatalog.All from kind in Problems.Keys where kind != "torchScript"
+            select (solver.Type, kind)];
 
     [Fact]
     public void The_list_holds_every_kind_of_problem() => Assert.Equal(
@@ -93,7 +102,9 @@ public sealed class SolverProblemTests
         using var model = new GaussianModel((fy, fx) => 0.25 / (1 + (40 * ((fy * fy) + (fx * fx)))), channels: channels);
         using var generator = new Generator(5);
         ArrayData image = new([channels, Side, Side], model.Sample(1, Side, Side, generator).clamp(0, 1).ToFloats());
-        Dictionary<string, ArrayData> files = kind == "pointSpread" ? new() { ["psf"] = new ArrayData([3, 3], [0, 1 / 8f, 0, 1 / 8f, 1 / 2f, 1 / 8f, 0, 1 / 8f, 0]) } : [];
+        Dictionary<string, ArrayData> files = kind == "pointSpread"
+            ? new() { ["psf"] = new ArrayData([3, 3], [0, 1 / 8f, 0, 1 / 8f, 1 / 2f, 1 / 8f, 0, 1 / 8f, 0]) }
+            : [];
         SimulatedMeasurement simulated = Reconstructor.Simulate(problem, image, files, Sigma, 1);
         if (kind == "parallelMri") files["maps"] = simulated.Files["maps"];
         var request = new ReconstructionRequest
@@ -118,7 +129,9 @@ public sealed class SolverProblemTests
         if (kind == "parallelMri")
         {
             // In units of its own; grey is no better a start than nothing, whose relative residual is 1.
-            Assert.True(type == "adjoint" || result.Consistency.RelativeResidual < 0.5 || result.Consistency.Ratio < 1.5, $"{type}: {result.Consistency.RelativeResidual:g3}");
+            Assert.True(
+                type == "adjoint" || result.Consistency.RelativeResidual < 0.5 || result.Consistency.Ratio < 1.5,
+                $"{type}: {result.Consistency.RelativeResidual:g3}");
             return;
         }
 
@@ -131,7 +144,9 @@ public sealed class SolverProblemTests
         }
 
         double explained = Math.Max(0.3 * grey, 1.5 * result.Consistency.Expected);
-        Assert.True(result.Consistency.Residual < explained && result.Consistency.Residual < grey, $"{type} {kind}: {grey:g3} -> {result.Consistency.Residual:g3}, noise {result.Consistency.Expected:g3}");
+        Assert.True(
+            result.Consistency.Residual < explained && result.Consistency.Residual < grey,
+            $"{type} {kind}: {grey:g3} -> {result.Consistency.Residual:g3}, noise {result.Consistency.Expected:g3}");
     }
 
     private static string? Expected(string type, string kind) => Refusals.GetValueOrDefault(type, []).FirstOrDefault(refusal => refusal.Refused(kind)).Sentence;

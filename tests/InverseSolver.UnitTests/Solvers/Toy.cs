@@ -108,7 +108,8 @@ internal static class Toy
     /// the measurement
     /// best, and of grey.
     /// </summary>
-    public static (double Samples, double LeastSquares, double Grey) DistancesToPosterior(string type, string preset, string problem, int side, int samples, double sigma)
+    public static (double Samples, double LeastSquares, double Grey) DistancesToPosterior(
+        string type, string preset, string problem, int side, int samples, double sigma)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using GaussianModel model = Gaussian();

@@ -151,20 +151,26 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
         Tensor image = solver.Run(state);
         Assert.Empty(noise);
         double psnr = recording.Psnr(image), theirs = recording.Psnr((recording["image"] + 1) / 2);
-        output.WriteLine($"{problem}: {psnr:f3} dB, recorded {theirs:f3} dB; the images differ by {Relative(image * 2 - 1, recording["image"]):0.0e+0}; {solver.Calls.DecoderGradient} decoder gradients");
+        output.WriteLine(
+            $"{problem}: {psnr:f3} dB, recorded {theirs:f3} dB; "
+            + $"the images differ by {Relative(image * 2 - 1, recording["image"]):0.0e+0}; {solver.Calls.DecoderGradient} decoder gradients");
         Assert.Equal(recorded, theirs, 0.001);
         Assert.Equal(recorded, psnr, 0.3);
     }
 
     private void Optimised(string problem, Call call, (double Start, double Ours, double Theirs) loss, double difference)
     {
-        output.WriteLine($"{problem}, {call.Key} {call.Kind}: loss {loss.Start:e3} -> {loss.Ours:e3}, recorded {loss.Theirs:e3}; the results differ by {difference:0.0e+0}");
+        output.WriteLine(
+            $"{problem}, {call.Key} {call.Kind}: loss {loss.Start:e3} -> {loss.Ours:e3}, recorded {loss.Theirs:e3}; "
+            + $"the results differ by {difference:0.0e+0}");
         Assert.Equal(1, loss.Ours / loss.Theirs, OptimiserTolerance);
         Assert.True(difference <= OptimiserTolerance, $"{difference:e1}");
     }
 
     private static void SkipUnlessAsked() =>
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("INVERSESOLVER_TRAJECTORY") is { Length: > 0 }, "It takes minutes; INVERSESOLVER_TRAJECTORY=1 asks for it.");
+        Assert.SkipUnless(
+            Environment.GetEnvironmentVariable("INVERSESOLVER_TRAJECTORY") is { Length: > 0 },
+            "It takes minutes; INVERSESOLVER_TRAJECTORY=1 asks for it.");
 
     // max |a-b| / max |b|.
     private static double Relative(Tensor a, Tensor b) => (a - b).abs().max().ToDouble() / b.abs().max().ToDouble();
@@ -191,7 +197,9 @@ public sealed class TrajectoryTests(ITestOutputHelper output)
                 _tensors[name] = file.Read(name);
             }
 
-            Calls = [.. _tensors.Keys.Select(name => name.Split('.')).Where(parts => parts.Length == 3).GroupBy(parts => parts[0]).OrderBy(group => group.Key, StringComparer.Ordinal)
+            Calls = [.. _tensors.Keys.Select(name => name.Split('.')).Where(parts => parts.Length == 3)
+                .GroupBy(parts => parts[0])
+                .OrderBy(group => group.Key, StringComparer.Ordinal)
                 .Select(group => new Call(group.Key, group.First()[1], group.ToDictionary(parts => parts[2], parts => _tensors[string.Join('.', parts)])))];
             Model = ModelPackage.Load(TestData.Brain);
             _a = problem == "inpaint70"

@@ -31,7 +31,9 @@ public sealed class TuckerPhaseRetrievalTests
         double start = Toy.Error(solver.SpectralStart(), truth);
         using SolverState state = solver.Start(1);
         double end = Toy.Error(solver.Run(state), truth);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{masks} masks, noise {sigma}: error {end:e2}, spectral start {start:f3}; norm {truth.norm().ToDouble():f2}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{masks} masks, noise {sigma}: error {end:e2}, spectral start {start:f3}; "
+            + $"norm {truth.norm().ToDouble():f2}");
         Assert.True(end < most && start > 0.2, $"{masks} masks, noise {sigma}: error {end:e2}, spectral start {start:f3}");
     }
 
@@ -59,7 +61,9 @@ public sealed class TuckerPhaseRetrievalTests
     public void Any_other_problem_is_refused_by_name()
     {
         using GaussianModel model = Toy.Gaussian();
-        Assert.All(new Problem[] { new Denoising(), new PhaseRetrieval(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)) }, problem => Assert.Contains("coded diffraction", True.Refusal(problem, model.Info)));
+        Assert.All(
+            new Problem[] { new Denoising(), new PhaseRetrieval(), new CartesianMri(new EquispacedKSpaceMask(2, 0.2)) },
+            problem => Assert.Contains("coded diffraction", True.Refusal(problem, model.Info)));
         Assert.Null(True.Refusal(new CodedDiffraction(), model.Info));
     }
 
@@ -67,7 +71,8 @@ public sealed class TuckerPhaseRetrievalTests
     private static Tensor Sequence()
     {
         using DisposeScope scope = torch.NewDisposeScope();
-        Tensor core = Uniform([3, 5, 5], 1).pow(4), rows = Uniform([Side, 5], 2).pow(4), columns = Uniform([Side, 5], 3).pow(4), frames = Uniform([Frames, 3], 4);
+        Tensor core = Uniform([3, 5, 5], 1).pow(4), rows = Uniform([Side, 5], 2).pow(4),
+            columns = Uniform([Side, 5], 3).pow(4), frames = Uniform([Frames, 3], 4);
         Tensor x = torch.einsum("cab,ha,wb,kc->khw", core, rows, columns, frames).unsqueeze(1);
         return (x / x.max()).MoveToOuterDisposeScope();
     }

@@ -37,7 +37,9 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
     {
         string folder = checkpoints.NewFolder(), config = Path.Combine(folder, "v2.yaml"), json = Path.Combine(folder, "report.json");
         File.WriteAllText(config, Config);
-        (int exitCode, string output) = Inverse("models", "convert", checkpoints.File("sd2.ckpt"), Path.Combine(folder, "sd-2"), "--config", config, "--json", json);
+        (int exitCode, string output) = Inverse(
+            "models", "convert", checkpoints.File("sd2.ckpt"), Path.Combine(folder, "sd-2"),
+            "--config", config, "--json", json);
         Assert.True(exitCode == 0, output);
         Assert.Contains("attention      heads of 64 channels  [config]", output, StringComparison.Ordinal);
         Assert.Contains("prediction     v_prediction  [config]", output, StringComparison.Ordinal);
@@ -46,7 +48,9 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
         Assert.Equal("sd-2", (string)JsonNode.Parse(File.ReadAllText(json))!["id"]!);
         JsonNode card = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "sd-2", "model.json")))!;
         Assert.Equal([768, 768], card["nativeSize"]!.AsArray().Select(side => (int)side!));
-        Assert.Equal("v_prediction", (string)JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "sd-2", "scheduler", "scheduler_config.json")))!["prediction_type"]!);
+        Assert.Equal(
+            "v_prediction",
+            (string)JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "sd-2", "scheduler", "scheduler_config.json")))!["prediction_type"]!);
         (exitCode, output) = Inverse("models", "list", "--models", folder);
         Assert.True(exitCode == 0, output);
         Assert.Contains("sd-2, converted from sd2.ckpt", output, StringComparison.Ordinal);
@@ -69,13 +73,15 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
     [Fact]
     public void A_converted_model_solves_a_job()
     {
-        string folder = checkpoints.NewFolder(), models = Path.Combine(folder, "models"), measurement = Path.Combine(folder, "y.npy"), problem = Path.Combine(folder, "p.json");
+        string folder = checkpoints.NewFolder(), models = Path.Combine(folder, "models"),
+            measurement = Path.Combine(folder, "y.npy"), problem = Path.Combine(folder, "p.json");
         (int exitCode, string output) = Inverse("models", "convert", checkpoints.File("cin.ckpt"), Path.Combine(models, "cin"), "--class", "7");
         Assert.True(exitCode == 0, output);
         File.WriteAllBytes(measurement, Npy.Write(new ArrayData([3, 32, 32], [.. Enumerable.Range(0, 3072).Select(i => i % 32 / 32f)])));
         File.WriteAllText(problem, """{ "type": "inpainting", "mask": { "type": "box", "height": 8, "width": 8 } }""");
         (exitCode, output) = Inverse(
-            "solve", "--problem", problem, "--measurement", measurement, "--sigma", "0.05", "--models", models, "--model", "cin", "--solver", "reSample", "--preset", "fast", "--set", "steps=2",
+            "solve", "--problem", problem, "--measurement", measurement, "--sigma", "0.05", "--models", models, "--model", "cin",
+            "--solver", "reSample", "--preset", "fast", "--set", "steps=2",
             "--out", Path.Combine(folder, "out"));
         Assert.True(exitCode == 0, output);
         Assert.Equal([3, 32, 32], Npy.Read(File.ReadAllBytes(Path.Combine(folder, "out", "result.npy")), 10_000).Shape);
@@ -114,20 +120,30 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
     [Fact]
     public void The_configurations_schedule_counts_where_the_checkpoint_has_none_and_a_guided_one_is_asked_for_its_flags()
     {
-        string folder = checkpoints.NewFolder(), config = Path.Combine(folder, "c.yaml"), bare = Path.Combine(folder, "bare.safetensors"), package = Path.Combine(folder, "m");
+        string folder = checkpoints.NewFolder(), config = Path.Combine(folder, "c.yaml"),
+            bare = Path.Combine(folder, "bare.safetensors"), package = Path.Combine(folder, "m");
         File.WriteAllBytes(bare, SafetensorsBuilder.From(checkpoints.File("vq4-new-order.safetensors")).With("betas", _ => null).ToBytes());
-        File.WriteAllText(config, "model: {params: {timesteps: 2000, beta_schedule: sqrt_linear, linear_start: 0.001, linear_end: 0.01, unet_config: {params: {use_new_attention_order: True}}}}");
+        File.WriteAllText(
+            config,
+            "model: {params: {timesteps: 2000, beta_schedule: sqrt_linear, "
+            + "linear_start: 0.001, linear_end: 0.01, unet_config: {params: {use_new_attention_order: True}}}}");
         (int exitCode, string output) = Inverse("models", "convert", bare, package, "--config", config);
         Assert.True(exitCode == 0, output);
         Assert.Contains("qkv order      new  [config]", output, StringComparison.Ordinal);
         JsonNode scheduler = JsonNode.Parse(File.ReadAllText(Path.Combine(package, "scheduler", "scheduler_config.json")))!;
-        Assert.Equal(("linear", 2000, 0.001, 0.01), ((string)scheduler["beta_schedule"]!, (int)scheduler["num_train_timesteps"]!, (double)scheduler["beta_start"]!, (double)scheduler["beta_end"]!));
+        Assert.Equal(
+            ("linear", 2000, 0.001, 0.01),
+            ((string)scheduler["beta_schedule"]!, (int)scheduler["num_train_timesteps"]!, (double)scheduler["beta_start"]!, (double)scheduler["beta_end"]!));
 
         string[] guided = ["models", "convert", checkpoints.File("pixels-heads.ckpt"), Path.Combine(folder, "g")];
         (exitCode, output) = Inverse(guided);
         Assert.Equal(2, exitCode);
         Assert.Contains("its attention, qkv order, beta schedule and steps are not known", output, StringComparison.Ordinal);
-        (exitCode, output) = Inverse([.. guided, "--heads", "4", "--attention-order", "new", "--beta-schedule", "linear", "--steps", "4000", "--rescale-timesteps", "true"]);
+        (exitCode, output) = Inverse(
+        [
+            .. guided, "--heads", "4", "--attention-order", "new", "--beta-schedule", "linear",
+            "--steps", "4000", "--rescale-timesteps", "true",
+        ]);
         Assert.True(exitCode == 0, output);
         Assert.Contains("time           t * 1000 / 4000  [option]", output, StringComparison.Ordinal);
     }
