@@ -127,8 +127,8 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void A_summary_begins_with_its_subject() => Assert.Empty(
-        Sources().Where(file => DependentSummary().IsMatch(File.ReadAllText(Path.Combine(TestData.Root, "src", file)))));
+    public void A_summary_begins_with_its_subject() => Assert.DoesNotContain(
+        Sources(), file => DependentSummary().IsMatch(File.ReadAllText(Path.Combine(TestData.Root, "src", file))));
 
     [GeneratedRegex(@"<summary>\s*(///)?\s*(What|Whether|Where|Why|How)\b")]
     private static partial Regex DependentSummary();

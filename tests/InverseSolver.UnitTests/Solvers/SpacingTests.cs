@@ -153,9 +153,11 @@ public sealed class SpacingTests : IDisposable
 
     private LatentModel Load(string spacing, string prediction = "epsilon", bool setAlphaToOne = false, bool zeroSnr = false)
     {
+        (string one, string zero) = (setAlphaToOne ? "true" : "false", zeroSnr ? "true" : "false");
         _package.Scheduler($$"""
-            {"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195, "clip_sample": false, "steps_offset": 0,
-            "prediction_type": "{{prediction}}", "timestep_spacing": "{{spacing}}", "set_alpha_to_one": {{(setAlphaToOne ? "true" : "false")}}, "rescale_betas_zero_snr": {{(zeroSnr ? "true" : "false")}}}
+            {"_class_name": "DDIMScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.0015, "beta_end": 0.0195,
+            "clip_sample": false, "steps_offset": 0, "prediction_type": "{{prediction}}", "timestep_spacing": "{{spacing}}",
+            "set_alpha_to_one": {{one}}, "rescale_betas_zero_snr": {{zero}}}
             """);
         return ModelPackage.Load(_package.Folder);
     }
