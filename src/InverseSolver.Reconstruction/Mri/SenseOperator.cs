@@ -22,7 +22,9 @@ public sealed class SenseOperator : LinearOperator
     /// <param name="phase">exp(iφ), complex (frames, rows, columns); null for a complex image.</param>
     /// <param name="owns">Whether the sampling is disposed with the operator.</param>
     internal SenseOperator(KSpaceSampling sampling, Tensor maps, Tensor? phase, bool owns)
-        : base("parallelMri", [phase is null ? 2 * maps.size(1) : 1, maps.size(3), maps.size(4)], [maps.size(2), .. sampling.Range], 2 * sampling.Samples * maps.size(2), isComplexRange: true)
+        : base(
+            "parallelMri", [phase is null ? 2 * maps.size(1) : 1, maps.size(3), maps.size(4)],
+            [maps.size(2), .. sampling.Range], 2 * sampling.Samples * maps.size(2), isComplexRange: true)
     {
         (_sampling, _owns) = (sampling, owns);
         Maps = Own(maps.alias());

@@ -56,7 +56,9 @@ public static class PhotonNoise
         double level = measured.sum().ToDouble() / precision.sum().ToDouble();
         Tensor weights = (precision * level).sqrt() + (measured * -1 + 1);
         Tensor whitened = (a.Measured(shifted) * weights).MoveToOuterDisposeScope();
-        ForwardOperator weighted = a is LinearOperator linear ? new WeightedOperator(linear, weights) : new WeightedNonlinearOperator((NonlinearOperator)a, weights);
+        ForwardOperator weighted = a is LinearOperator linear
+            ? new WeightedOperator(linear, weights)
+            : new WeightedNonlinearOperator((NonlinearOperator)a, weights);
         return new WhitenedMeasurement(weighted, whitened, Math.Sqrt(level));
     }
 
