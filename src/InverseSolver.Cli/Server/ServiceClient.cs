@@ -145,7 +145,10 @@ internal sealed class ServiceClient : IDisposable
 
     private static MultipartFormDataContent Multipart<T>(T request, params ReadOnlySpan<(string Name, ArrayData Array)> files)
     {
-        var body = new MultipartFormDataContent { { new StringContent(JsonSerializer.Serialize(request, Json), MediaTypeHeaderValue.Parse("application/json")), "request" } };
+        var body = new MultipartFormDataContent
+        {
+            { new StringContent(JsonSerializer.Serialize(request, Json), MediaTypeHeaderValue.Parse("application/json")), "request" },
+        };
         foreach ((string name, ArrayData array) in files)
         {
             body.Add(new ByteArrayContent(Npy.Write(array)), name, $"{name}.npy");
@@ -185,7 +188,9 @@ internal sealed class ServiceClient : IDisposable
             // Not from the service itself.
         }
 
-        string detail = error?.Detail is { } known ? $"{(error.Field is null ? string.Empty : error.Field + ": ")}{known}" : response.ReasonPhrase ?? string.Empty;
+        string detail = error?.Detail is { } known
+            ? $"{(error.Field is null ? string.Empty : error.Field + ": ")}{known}"
+            : response.ReasonPhrase ?? string.Empty;
         throw new HttpRequestException($"The service answered {(int)response.StatusCode}: {detail}", null, response.StatusCode);
     }
 
@@ -197,7 +202,8 @@ internal sealed class ServiceClient : IDisposable
 }
 
 /// <summary>A job to submit.</summary>
-internal sealed record SubmittedJob(string Model, Problem Problem, double Sigma, SubmittedSolver Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
+internal sealed record SubmittedJob(
+    string Model, Problem Problem, double Sigma, SubmittedSolver Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
 
 /// <summary>The solver of a job to submit.</summary>
 internal sealed record SubmittedSolver(string Type, string Preset, JsonObject Parameters);
