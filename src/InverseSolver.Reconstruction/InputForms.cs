@@ -139,7 +139,7 @@ internal static class InputForms
         return array with { Shape = [.. array.Shape[..^3], 1, .. array.Shape[^2..]], Values = grey };
     }
 
-    /// <summary>What is to be said of a measurement that is not on the scale of the model's images; null where nothing is.</summary>
+    /// <summary>Remark on a measurement that is not on the scale of the model's images; null where there is none.</summary>
     /// <param name="problem">The problem.</param>
     /// <param name="frames">Measurement and mask of each frame; the mask is row-major, null where all is measured.</param>
     /// <param name="noise">The noise.</param>

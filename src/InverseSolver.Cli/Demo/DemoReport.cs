@@ -5,7 +5,7 @@ using InverseSolver.Imaging;
 
 namespace InverseSolver.Cli.Demo;
 
-/// <summary>What the demonstration leaves behind.</summary>
+/// <summary>Output of the demonstration: contact sheet, report and table.</summary>
 internal static class DemoReport
 {
     /// <summary>Pictures in rows: truth, measurement, least squares, result, error.</summary>

@@ -50,10 +50,10 @@ internal sealed class Evaluation
 
     internal string? OperatorFolder { get; init; }
 
-    /// <summary>What <see cref="Execute"/> could not run.</summary>
+    /// <summary>Runs that <see cref="Execute"/> could not do.</summary>
     internal IReadOnlyList<EvaluationRefusal> Refusals => _refusals;
 
-    /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
+    /// <summary>File of a row's reconstruction, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row)
     {
         if (RowsFile is null) return null;

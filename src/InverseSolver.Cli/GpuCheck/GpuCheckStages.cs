@@ -110,7 +110,7 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
         return passed;
     }
 
-    /// <summary>What jobs take of the host's memory, and that they leave nothing.</summary>
+    /// <summary>Measures the host memory that jobs take, and checks that they leave no tensors.</summary>
     internal bool Memory()
     {
         line("| | MiB |");

@@ -98,7 +98,7 @@ internal sealed class ServiceClient : IDisposable
         return await response.Content.ReadAsByteArrayAsync(cancellation);
     }
 
-    /// <summary>What the service says at an address, as it says it.</summary>
+    /// <summary>Requests an address of the service and returns its JSON answer unchanged.</summary>
     internal async Task<JsonObject> AskAsync(HttpMethod method, string path, CancellationToken cancellation)
     {
         using HttpResponseMessage response = await SendAsync(method, path, null, cancellation);
@@ -208,17 +208,17 @@ internal sealed record SubmittedJob(
 /// <summary>The solver of a job to submit.</summary>
 internal sealed record SubmittedSolver(string Type, string Preset, JsonObject Parameters);
 
-/// <summary>What this client reads of a job.</summary>
+/// <summary>Job of the service, with the members that this client reads.</summary>
 internal sealed record ServiceJob(string Id, string State, ServiceProgress? Progress, ServiceResult? Result, ServiceFailure? Error)
 {
     internal bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 }
 
-/// <summary>How far a job is.</summary>
+/// <summary>Progress of a job.</summary>
 internal sealed record ServiceProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds);
 
-/// <summary>What a job found.</summary>
+/// <summary>Result of a job.</summary>
 internal sealed record ServiceResult(ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, SharingReport? Sharing = null);
 
-/// <summary>Why a job failed.</summary>
+/// <summary>Error that made a job fail.</summary>
 internal sealed record ServiceFailure(string Code, string? Field, string Detail);

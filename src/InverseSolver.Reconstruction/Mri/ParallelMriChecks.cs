@@ -3,7 +3,7 @@ using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Reconstruction.Mri;
 
-/// <summary>What must hold of a <see cref="ParallelMri"/> and its files before anything is computed.</summary>
+/// <summary>Checks of a <see cref="ParallelMri"/> problem and its files before anything is computed.</summary>
 internal static class ParallelMriChecks
 {
     // Coils of the largest arrays are 128.
@@ -127,7 +127,7 @@ internal static class ParallelMriChecks
         return positions;
     }
 
-    /// <summary>Where any coil of (coils, rows, columns) is not 0, row-major.</summary>
+    /// <summary>Mask of the positions at which any coil of (coils, rows, columns) is not 0, row-major.</summary>
     public static bool[] NotZero(ArrayData kSpace)
     {
         int plane = kSpace.Shape[^2] * kSpace.Shape[^1];

@@ -72,7 +72,7 @@ public sealed class SenseOperator : LinearOperator
         ? torch.view_as_complex(x.reshape(x.size(0), -1, 2, x.size(2), x.size(3)).permute(0, 1, 3, 4, 2).contiguous())
         : x * Phase.unsqueeze(1);
 
-    /// <summary>What belongs to complex images as <see cref="ToComplex"/> makes them: its adjoint.</summary>
+    /// <summary>Adjoint of <see cref="ToComplex"/>: maps complex images back to x.</summary>
     internal Tensor FromComplex(Tensor images) => Phase is null
         ? torch.view_as_real(images.resolve_conj()).permute(0, 1, 4, 2, 3).reshape(images.size(0), -1, images.size(2), images.size(3))
         : (images * Phase.conj().unsqueeze(1)).real;

@@ -62,7 +62,7 @@ public static class PhotonNoise
         return new WhitenedMeasurement(weighted, whitened, Math.Sqrt(level));
     }
 
-    /// <summary>What counting adds to A x, for all entries, measured or not: an entry's noise does not depend on the mask.</summary>
+    /// <summary>Draws the noise that photon counting adds to A x, for all entries, measured or not: an entry's noise does not depend on the mask.</summary>
     internal static Tensor Draw(ForwardOperator a, Tensor x, double photons, Generator generator)
     {
         Tensor ideal = a.Ideal(x);
