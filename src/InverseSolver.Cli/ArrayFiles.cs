@@ -37,8 +37,15 @@ internal static class ArrayFiles
     // Files and the files of folders, those in folders of theirs too; hidden ones are left out. In the order of their names, which the places' order replaces.
     private static IEnumerable<byte[]> FilesOf(string[] paths, long maxBytes)
     {
-        var all = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint };
-        string[] files = [.. paths.SelectMany(path => Directory.Exists(path) ? Directory.EnumerateFiles(path, "*", all).Order(StringComparer.Ordinal) : (IEnumerable<string>)[path]).Take(DicomArchive.MaxFiles + 1)];
+        var all = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint,
+        };
+        string[] files = [.. paths
+            .SelectMany(path =>
+                Directory.Exists(path) ? Directory.EnumerateFiles(path, "*", all).Order(StringComparer.Ordinal) : (IEnumerable<string>)[path])
+            .Take(DicomArchive.MaxFiles + 1)];
         if (files.Length == 0) throw new InvalidMeasurementException("The folder holds no files.");
         if (files.Length > DicomArchive.MaxFiles) throw new InvalidMeasurementException($"There are more than {DicomArchive.MaxFiles} files.");
         long bytes = files.Sum(file => new FileInfo(file).Length);

@@ -29,7 +29,9 @@ internal static partial class CliJson
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
-            throw new CommandException($"The problem cannot be read{((e as JsonException)?.Path is { Length: > 1 } path ? $" at {path}" : string.Empty)}: it is not one of the kinds that `GET /v1/problems` and docs/openapi.json describe, or a member of it is unknown or of the wrong kind.");
+            throw new CommandException(
+                $"The problem cannot be read{((e as JsonException)?.Path is { Length: > 1 } path ? $" at {path}" : string.Empty)}: "
+                    + "it is not one of the kinds that `GET /v1/problems` and docs/openapi.json describe, or a member of it is unknown or of the wrong kind.");
         }
     }
 

@@ -12,11 +12,19 @@ internal static class CliOptions
 {
     internal static Option<string> Model() => new("--model") { Description = "Id of the model.", DefaultValueFactory = _ => "brain-mri-128" };
 
-    internal static Option<string> Models() => new("--models") { Description = "Folder with model packages.", DefaultValueFactory = _ => ModelCatalog.DefaultFolder() };
+    internal static Option<string> Models() => new("--models")
+    {
+        Description = "Folder with model packages.",
+        DefaultValueFactory = _ => ModelCatalog.DefaultFolder(),
+    };
 
     internal static Option<string?> Operators() => new("--operators") { Description = "Folder with TorchScript files for problems of the type torchScript." };
 
-    internal static Option<string> Device() => new("--device") { Description = "cpu, cuda:N, or auto (a GPU where there is one).", DefaultValueFactory = _ => "auto" };
+    internal static Option<string> Device() => new("--device")
+    {
+        Description = "cpu, cuda:N, or auto (a GPU where there is one).",
+        DefaultValueFactory = _ => "auto",
+    };
 
     internal static Option<string?> Json() => new("--json") { Description = "Also write the result as JSON to this file." };
 
@@ -44,7 +52,12 @@ internal static class CliOptions
 
     /// <summary>The same with a value that stands for it where it is left out.</summary>
     internal static Option<T> Number<T>(string name, string description, T fallback)
-        where T : struct, INumber<T> => new(name) { Description = description, CustomParser = result => Parsed<T>(result, name), DefaultValueFactory = _ => fallback };
+        where T : struct, INumber<T> => new(name)
+        {
+            Description = description,
+            CustomParser = result => Parsed<T>(result, name),
+            DefaultValueFactory = _ => fallback,
+        };
 
     /// <summary>The same with several values.</summary>
     internal static Option<T[]> Numbers<T>(string name, string description, T[] fallback)
@@ -56,7 +69,11 @@ internal static class CliOptions
             DefaultValueFactory = _ => fallback,
         };
 
-    internal static Option<string[]> Set() => new("--set") { Description = "Replace one of the solver's parameters: name=value. May be given several times.", AllowMultipleArgumentsPerToken = true };
+    internal static Option<string[]> Set() => new("--set")
+    {
+        Description = "Replace one of the solver's parameters: name=value. May be given several times.",
+        AllowMultipleArgumentsPerToken = true,
+    };
 
     internal static Device ParseDevice(string text)
     {
@@ -70,7 +87,8 @@ internal static class CliOptions
             Device device = Backend.ParseDevice(text);
             return device.type != DeviceType.CUDA || Math.Max(device.index, 0) < Backend.CudaDevices
                 ? device
-                : throw new CommandException($"There is no {text}: {(Backend.BuiltWithCuda ? $"{Backend.CudaDevices} GPUs are here" : "this build of libtorch has no CUDA")}.");
+                : throw new CommandException(
+                    $"There is no {text}: {(Backend.BuiltWithCuda ? $"{Backend.CudaDevices} GPUs are here" : "this build of libtorch has no CUDA")}.");
         }
         catch (ArgumentException e)
         {
@@ -88,7 +106,9 @@ internal static class CliOptions
     {
         using ModelCatalog catalog = Catalog(folder);
         return catalog.FolderOf(id)
-            ?? throw new CommandException($"There is no model '{id}' in {folder}. {(catalog.Models is [_, ..] all ? $"There is: {string.Join(", ", all.Select(m => m.Id))}" : "There is none")}.");
+            ?? throw new CommandException(
+                $"There is no model '{id}' in {folder}. "
+                    + $"{(catalog.Models is [_, ..] all ? $"There is: {string.Join(", ", all.Select(m => m.Id))}" : "There is none")}.");
     }
 
     internal static ModelCatalog Catalog(string folder) =>
@@ -119,13 +139,16 @@ internal static class CliOptions
         where T : struct, INumber<T>
     {
         bool whole = typeof(T) != typeof(double);
-        NumberStyles style = whole ? NumberStyles.AllowLeadingSign : NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        NumberStyles style = whole
+            ? NumberStyles.AllowLeadingSign
+            : NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
         if (T.TryParse(text, style, CultureInfo.InvariantCulture, out T value) && T.IsFinite(value))
         {
             return value;
         }
 
-        result.AddError($"{name} is a {(whole ? "whole number" : text.Contains(',', StringComparison.Ordinal) ? "number with a decimal point, as in 0.01" : "number")}, not '{text}'.");
+        string kind = whole ? "whole number" : text.Contains(',', StringComparison.Ordinal) ? "number with a decimal point, as in 0.01" : "number";
+        result.AddError($"{name} is a {kind}, not '{text}'.");
         return default;
     }
 }

@@ -1,6 +1,6 @@
 namespace InverseSolver.Cli;
 
-/// <summary>What the command returns to the shell.</summary>
+/// <summary>Exit codes of the command.</summary>
 internal static class ExitCode
 {
     internal const int Done = 0;

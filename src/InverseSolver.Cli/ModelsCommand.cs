@@ -37,7 +37,9 @@ internal static class ModelsCommand
 
             foreach (ModelInfo model in usable)
             {
-                Console.WriteLine($"{model.Id,-24} {model.Channels} channel(s), {Sizes(model)}  {Networks(model)}  {model.Title}{(model.Missing is { } missing ? $"  ({missing})" : "")}");
+                Console.WriteLine(
+                    $"{model.Id,-24} {model.Channels} channel(s), {Sizes(model)}  {Networks(model)}  {model.Title}"
+                        + $"{(model.Missing is { } missing ? $"  ({missing})" : "")}");
             }
 
             foreach (BrokenModel broken in unusable)
@@ -78,7 +80,10 @@ internal static class ModelsCommand
         var folder = new Argument<string>("folder") { Description = "A network's folder, or a model package, in the diffusers layout." };
         Option<string> device = CliOptions.Device();
         Option<string?> json = CliOptions.Json();
-        var command = new Command("check", "Loads a network or a model package; where it holds a golden.safetensors, compares with it.") { folder, device, json };
+        var command = new Command("check", "Loads a network or a model package; where it holds a golden.safetensors, compares with it.")
+        {
+            folder, device, json,
+        };
         command.SetAction(arguments =>
         {
             string path = arguments.GetRequiredValue(folder);
@@ -90,7 +95,10 @@ internal static class ModelsCommand
             IReadOnlyList<GoldenResult> results = GoldenCheck.Run(path, CliOptions.ParseDevice(arguments.GetValue(device)!));
             foreach (GoldenResult result in results)
             {
-                Console.WriteLine($"{result.Tensor,-28} {(result.Reason is { } reason ? $"cannot be compared: {reason}" : $"{result.RelativeError,10:E2}  {(result.Passes() ? "ok" : $"above {GoldenCheck.Tolerance:E0}")}")}");
+                string comparison = result.Reason is { } reason
+                    ? $"cannot be compared: {reason}"
+                    : $"{result.RelativeError,10:E2}  {(result.Passes() ? "ok" : $"above {GoldenCheck.Tolerance:E0}")}";
+                Console.WriteLine($"{result.Tensor,-28} {comparison}");
             }
 
             if (results.Count == 0)
@@ -98,7 +106,9 @@ internal static class ModelsCommand
                 Console.WriteLine($"Loads. There is no {GoldenCheck.FileName} to compare with.");
             }
 
-            CliJson.Write(arguments.GetValue(json), results.Select(r => new { r.Tensor, RelativeError = double.IsFinite(r.RelativeError) ? r.RelativeError : (double?)null, r.Reason }));
+            CliJson.Write(
+                arguments.GetValue(json),
+                results.Select(r => new { r.Tensor, RelativeError = double.IsFinite(r.RelativeError) ? r.RelativeError : (double?)null, r.Reason }));
             return results.All(r => r.Passes()) ? ExitCode.Done : ExitCode.Failed;
         });
         return command;

@@ -41,7 +41,8 @@ try
         error.ShowHelp = false;
     }
 
-    int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interruption.Token);
+    int code = await parsed.InvokeAsync(
+        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interruption.Token);
     if (interruption.Token.IsCancellationRequested) interruption.End();
     return parsed.Errors.Count > 0 ? ExitCode.BadInput : code;
 }
@@ -62,7 +63,9 @@ catch (InvalidInputException e)
 {
     return Fail(ExitCode.BadInput, $"{e.Field}: {e.Message}");
 }
-catch (Exception e) when (e is CommandException or InvalidMeasurementException or InvalidModelException or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+catch (Exception e)
+    when (e is CommandException or InvalidMeasurementException or InvalidModelException
+        or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
 {
     return Fail(ExitCode.BadInput, e.Message);
 }

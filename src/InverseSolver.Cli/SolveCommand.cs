@@ -16,12 +16,17 @@ internal static class SolveCommand
     {
         var problem = new Option<string>("--problem") { Description = "JSON file with the problem, as the service takes it.", Required = true };
         var inputs = new SolveInputs();
-        Option<double?> sigma = CliOptions.Number<double>("--sigma", "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement.");
-        Option<double?> photons = CliOptions.Number<double>("--photons", "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise.");
+        Option<double?> sigma = CliOptions.Number<double>(
+            "--sigma", "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement.");
+        Option<double?> photons = CliOptions.Number<double>(
+            "--photons", "Photons per unit of the measurement, where it was counted; --sigma is then the read-out's noise.");
         var solver = new Option<string?>("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
         var preset = new Option<string>("--preset") { Description = "paper, paperFast, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         string known = string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type));
-        var baselines = new Option<string?>("--baselines") { Description = $"Comma-separated solvers without a network that solve the same beside it: {known}." };
+        var baselines = new Option<string?>("--baselines")
+        {
+            Description = $"Comma-separated solvers without a network that solve the same beside it: {known}.",
+        };
         var output = new Option<string>("--out")
         {
             Description = "Folder for the files that a job of the service has: result.npy, result.png, result16.png, measurement.npy, measurement.png, "
@@ -31,7 +36,10 @@ internal static class SolveCommand
             Required = true,
         };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
-        var luminance = new Option<bool>("--luminance") { Description = "Take the luminance of a coloured measurement or truth, where the model is for grey images." };
+        var luminance = new Option<bool>("--luminance")
+        {
+            Description = "Take the luminance of a coloured measurement or truth, where the model is for grey images.",
+        };
         Option<string[]> set = CliOptions.Set();
         Option<string?> operators = CliOptions.Operators();
         Option<long> seed = CliOptions.Seed();
@@ -135,12 +143,21 @@ internal static class SolveCommand
     {
         ConsistencyReport c = result.Consistency;
         NoiseReport n = result.Noise;
-        Console.WriteLine($"noise         sigma {n.Sigma:G3}{(n.SigmaEstimated ? $", estimated: {n.SigmaMethod}" : string.Empty)}{(n.Photons is { } p ? $", {p:G4} photons per unit" : string.Empty)}");
-        Console.WriteLine($"residual      {c.Residual:G4} over {c.MeasuredComponents} components; noise explains {c.Expected:G4}{(c.Ratio is { } r ? $" (ratio {r:F2})" : string.Empty)}");
-        Console.WriteLine(c.PriorShare is { } share ? $"prior share   {share:P1} of the image's energy is not seen by the measurement" : "prior share   unknown: the problem is not linear");
+        Console.WriteLine(
+            $"noise         sigma {n.Sigma:G3}{(n.SigmaEstimated ? $", estimated: {n.SigmaMethod}" : string.Empty)}"
+                + $"{(n.Photons is { } p ? $", {p:G4} photons per unit" : string.Empty)}");
+        Console.WriteLine(
+            $"residual      {c.Residual:G4} over {c.MeasuredComponents} components; noise explains {c.Expected:G4}"
+                + $"{(c.Ratio is { } r ? $" (ratio {r:F2})" : string.Empty)}");
+        Console.WriteLine(
+            c.PriorShare is { } share
+                ? $"prior share   {share:P1} of the image's energy is not seen by the measurement"
+                : "prior share   unknown: the problem is not linear");
         if (result.Deviation is { } deviation)
         {
-            Console.WriteLine($"deviation     {Math.Sqrt(deviation.Values.Average(v => (double)v * v)):F3} root mean square over the samples, {deviation.Values.Max():F3} at most");
+            Console.WriteLine(
+                $"deviation     {Math.Sqrt(deviation.Values.Average(v => (double)v * v)):F3} root mean square over the samples, "
+                    + $"{deviation.Values.Max():F3} at most");
         }
 
         if (result.Quality is { } q)
@@ -150,9 +167,13 @@ internal static class SolveCommand
 
         if (result.Twin is { } twin)
         {
-            Console.WriteLine($"twin          {(twin.Turned ? "turned" : "not turned")}: loss {twin.Loss:F4} under the prior, the other way round {twin.OtherLoss:F4}{(twin.Registered is { } best ? $"; registered to the truth PSNR {best.PsnrDb:F2} dB" : string.Empty)}");
+            Console.WriteLine(
+                $"twin          {(twin.Turned ? "turned" : "not turned")}: loss {twin.Loss:F4} under the prior, the other way round {twin.OtherLoss:F4}"
+                    + $"{(twin.Registered is { } best ? $"; registered to the truth PSNR {best.PsnrDb:F2} dB" : string.Empty)}");
         }
 
-        Console.WriteLine($"cost          {result.Cost.Seconds:F1} s, {result.Cost.NetworkCalls} network calls, {result.Cost.NetworkGradients} network gradients, {result.Cost.DecoderGradients} decoder gradients");
+        Console.WriteLine(
+            $"cost          {result.Cost.Seconds:F1} s, {result.Cost.NetworkCalls} network calls, "
+                + $"{result.Cost.NetworkGradients} network gradients, {result.Cost.DecoderGradients} decoder gradients");
     }
 }

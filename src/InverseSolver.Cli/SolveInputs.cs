@@ -91,7 +91,8 @@ internal sealed class SolveInputs
 
         if (arguments.GetValue(_reference) is { } place && Directory.Exists(place))
         {
-            throw new CommandException($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(place))}: It is a folder: name one DICOM file of the series, or a NIfTI volume.");
+            throw new CommandException(
+                $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(place))}: It is a folder: name one DICOM file of the series, or a NIfTI volume.");
         }
 
         foreach (Option<string?> option in _others.Append(_reference))

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace InverseSolver.Reconstruction;
 
-/// <summary>What two runs must have in common to give the same bits from the same seed.</summary>
+/// <summary>Properties that two runs must share to give the same bits from the same seed.</summary>
 /// <param name="Device">The device's kind.</param>
 /// <param name="Threads">Threads that share one operator.</param>
 /// <param name="InstructionSet">The CPU instruction set that libtorch uses.</param>
@@ -13,7 +13,7 @@ namespace InverseSolver.Reconstruction;
 /// <param name="Batch">Images solved together.</param>
 public sealed record Fingerprint(string Device, int Threads, string InstructionSet, string Libtorch, string Arithmetic, int Batch)
 {
-    /// <summary>What a reader of a result should know of the machine that made it.</summary>
+    /// <summary>Warnings about the arithmetic of the machine that computed a result.</summary>
     public static IReadOnlyList<string> Warnings => Torch.Arithmetic.Warning is { } warning ? [warning] : [];
 
     /// <summary>This process's.</summary>

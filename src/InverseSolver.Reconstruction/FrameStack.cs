@@ -28,7 +28,10 @@ internal static class FrameStack
             ProblemChecks.CheckArray(truth, "files.truth");
             if (truth.Shape is not [var given, _, _, _] || given != count)
             {
-                throw new InvalidInputException("files.truth", $"Its shape is {ProblemChecks.Text(truth.Shape)}; the measurement is a stack of {count} frames, so the truth is ({count}, channels, height, width).");
+                throw new InvalidInputException(
+                    "files.truth",
+                    $"Its shape is {ProblemChecks.Text(truth.Shape)}; the measurement is a stack of {count} frames, "
+                        + $"so the truth is ({count}, channels, height, width).");
             }
         }
 
@@ -52,7 +55,8 @@ internal static class FrameStack
     /// frame.
     /// </summary>
     public static bool ShareOperator(ReconstructionRequest request) =>
-        !request.Problem.DependsOnMeasurement && request.Photons is null && !request.Files.Any(file => IsForFrames(file.Key, file.Value, request.Measurement.Shape[0]));
+        !request.Problem.DependsOnMeasurement && request.Photons is null
+        && !request.Files.Any(file => IsForFrames(file.Key, file.Value, request.Measurement.Shape[0]));
 
     /// <summary>Seed of a frame; the first one has the request's own, the others one that JSON numbers hold exactly everywhere.</summary>
     public static long Seed(long seed, int frame) => frame == 0 ? seed : unchecked(seed + frame * 0x632BE59BD9B4E019) & ((1L << 53) - 1);
@@ -62,5 +66,6 @@ internal static class FrameStack
         new([frames.Count, .. frames[0].Shape], [.. frames.SelectMany(frame => frame.Values)], frames[0].IsComplex);
 
     // Maps and calibration data have a plane for each coil besides.
-    private static bool IsForFrames(string name, ArrayData file, int frames) => file.Shape.Length == (name is "maps" or "calibration" ? 4 : 3) && file.Shape[0] == frames && frames > 1;
+    private static bool IsForFrames(string name, ArrayData file, int frames) =>
+        file.Shape.Length == (name is "maps" or "calibration" ? 4 : 3) && file.Shape[0] == frames && frames > 1;
 }

@@ -56,23 +56,37 @@ internal static class InputForms
     /// <param name="said">Gets what was done.</param>
     public static Dictionary<string, ArrayData> Files(Problem problem, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, List<string> said)
     {
-        Dictionary<string, ArrayData> suited = files.ToDictionary(file => file.Key, file => file.Key is "mask" or "psf" or "phase" ? Plain(file.Value) : file.Value);
+        Dictionary<string, ArrayData> suited = files.ToDictionary(
+            file => file.Key, file => file.Key is "mask" or "psf" or "phase" ? Plain(file.Value) : file.Value);
         if (!suited.TryGetValue("mask", out ArrayData? mask) || mask.IsComplex || !IsWhole(mask)) return suited;
         bool isKSpace = measurement?.IsComplex == true;
         if (isKSpace && files["mask"].Shape is [var length, 1] && measurement!.Shape[^1] == length && measurement.Shape[^2] == length)
-            throw new InvalidInputException("files.mask", $"Its shape ({length}, 1) may stand for {length} rows or for {length} columns of k-space: send ({length}) for columns, or ({length}, {length}).");
+        {
+            throw new InvalidInputException(
+                "files.mask",
+                $"Its shape ({length}, 1) may stand for {length} rows or for {length} columns of k-space: "
+                    + $"send ({length}) for columns, or ({length}, {length}).");
+        }
+
         suited["mask"] = mask = Binary(mask, said);
         if (mask.Values.All(value => value > 0.5f))
         {
-            said.Add($"The mask leaves nothing out: everything{(problem.HasAnyUnit ? " that is not 0" : string.Empty)} counts as measured. White (above 0.5) is measured, black is missing.");
+            said.Add(
+                $"The mask leaves nothing out: everything{(problem.HasAnyUnit ? " that is not 0" : string.Empty)} counts as measured. "
+                    + "White (above 0.5) is measured, black is missing.");
         }
         else if (measurement is not null && IsInverted(mask, measurement))
         {
-            said.Add("All values that the mask counts as measured are 0, and others are not: it seems to be inverted. White (above 0.5) is measured, black is missing.");
+            said.Add(
+                "All values that the mask counts as measured are 0, and others are not: it seems to be inverted. "
+                    + "White (above 0.5) is measured, black is missing.");
         }
         else if (isKSpace && Empty(mask, measurement!) is > LargestEmpty and var empty)
         {
-            said.Add(FormattableString.Invariant($"k-space is 0 in {empty:p0} of what the mask counts as measured: {(problem.HasAnyUnit ? "that is not used" : "the result is held to these zeros")}. The image is wrong if the mask is another scan's, is turned, has its centre in a corner, or if zeros were filled in."));
+            said.Add(
+                FormattableString.Invariant($"k-space is 0 in {empty:p0} of what the mask counts as measured: ")
+                    + $"{(problem.HasAnyUnit ? "that is not used" : "the result is held to these zeros")}. "
+                    + "The image is wrong if the mask is another scan's, is turned, has its centre in a corner, or if zeros were filled in.");
         }
 
         return suited;
@@ -113,7 +127,10 @@ internal static class InputForms
 
         if (apart > GreyTolerance && luminance is not true)
         {
-            throw new InvalidInputException($"files.{name}", $"It has 3 channels, which differ, and {purpose}. Send a grey image{(luminance is null ? string.Empty : ", or ask for its luminance (luminance: true, on the command line --luminance)")}.");
+            throw new InvalidInputException(
+                $"files.{name}",
+                $"It has 3 channels, which differ, and {purpose}. Send a grey image"
+                    + $"{(luminance is null ? string.Empty : ", or ask for its luminance (luminance: true, on the command line --luminance)")}.");
         }
 
         said.Add(apart == 0 ? $"The {name} has three equal channels, of which one is used."
@@ -122,7 +139,7 @@ internal static class InputForms
         return array with { Shape = [.. array.Shape[..^3], 1, .. array.Shape[^2..]], Values = grey };
     }
 
-    /// <summary>What is to be said of a measurement that is not on the scale of the model's images; null where nothing is.</summary>
+    /// <summary>Remark on a measurement that is not on the scale of the model's images; null where there is none.</summary>
     /// <param name="problem">The problem.</param>
     /// <param name="frames">Measurement and mask of each frame; the mask is row-major, null where all is measured.</param>
     /// <param name="noise">The noise.</param>
@@ -130,10 +147,14 @@ internal static class InputForms
     {
         if (problem is CartesianMri)
         {
-            (double squares, long pixels) = frames.Aggregate((0.0, 0L), (sum, frame) => (sum.Item1 + frame.Measurement.Values.Sum(value => (double)value * value), sum.Item2 + frame.Measurement.Count));
+            (double squares, long pixels) = frames.Aggregate(
+                (0.0, 0L),
+                (sum, frame) => (sum.Item1 + frame.Measurement.Values.Sum(value => (double)value * value), sum.Item2 + frame.Measurement.Count));
             double rms = Math.Sqrt(squares / pixels), most = double.Hypot(MostRms, noise.Sigma * Math.Sqrt(2));
             return rms <= most && rms >= LeastRms ? null
-                : FormattableString.Invariant($"The measurement's energy is that of an image whose root mean square is {rms:g3}; k-space of an image on [0,1] is assumed, and it is solved as it is. If its image is on another scale, divide it by the image's largest value.");
+                : FormattableString.Invariant($"The measurement's energy is that of an image whose root mean square is {rms:g3}; ")
+                    + "k-space of an image on [0,1] is assumed, and it is solved as it is. "
+                    + "If its image is on another scale, divide it by the image's largest value.";
         }
 
         if (!problem.IsImage) return null;
@@ -162,7 +183,8 @@ internal static class InputForms
             : low < -margin ? "Subtract its lowest value and divide by its largest one."
             : high > 1 + margin ? "If 1 is not its white, divide it by what is."
             : "If 1 is not its white (12 bits in a file of 16 end at 0.0625), divide it by what is.";
-        return FormattableString.Invariant($"The {what}'s values lie from {low:g4} to {high:g4}; an image on [0,1] is assumed, and it is {how} as it is. {remedy}");
+        return FormattableString.Invariant(
+            $"The {what}'s values lie from {low:g4} to {high:g4}; an image on [0,1] is assumed, and it is {how} as it is. {remedy}");
     }
 
     private static (float Low, float High) Range(IEnumerable<(ArrayData Measurement, bool[]? Mask)> frames)

@@ -103,7 +103,9 @@ public static class Reconstructor
             {
                 int before = done++;
                 FrameRange? range = frameCount == 1 ? null : new FrameRange(first + items[0] / samples, first + items[^1] / samples, frameCount);
-                Action<SolverProgress>? report = progress is null ? null : p => progress(OfAllGroups(p, before, batches, watch.Elapsed) with { Frames = range });
+                Action<SolverProgress>? report = progress is null
+                    ? null
+                    : p => progress(OfAllGroups(p, before, batches, watch.Elapsed) with { Frames = range });
                 Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
                 ForwardOperator ofBatch = acquisition.OfFrames([.. items.Select(item => (long)(item / samples))]);
                 using ForwardOperator? disposed = ReferenceEquals(ofBatch, a) ? null : ofBatch;

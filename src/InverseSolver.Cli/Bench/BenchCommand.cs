@@ -23,7 +23,10 @@ internal static class BenchCommand
             print(best(a.add), best(a.add_), torch.__version__)
         """;
 
-    internal static Command Create() => new("bench", "Times operators, networks, solvers, non-Cartesian transforms and the jobs of a service.") { Ops(), Networks(), SolverBench.Create(), NufftBench.Create(), JobBench.Create() };
+    internal static Command Create() => new("bench", "Times operators, networks, solvers, non-Cartesian transforms and the jobs of a service.")
+    {
+        Ops(), Networks(), SolverBench.Create(), NufftBench.Create(), JobBench.Create(),
+    };
 
     private static Command Ops()
     {
@@ -68,19 +71,32 @@ internal static class BenchCommand
     {
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         Option<int[]> batches = CliOptions.Numbers("--batches", "Images in a call.", [1, 2, 4]);
-        var channelsLast = new Option<bool>("--channels-last") { Description = "Feature maps with their channels last in memory, as Models:ChannelsLast has the service do." };
+        var channelsLast = new Option<bool>("--channels-last")
+        {
+            Description = "Feature maps with their channels last in memory, as Models:ChannelsLast has the service do.",
+        };
         Option<string?> json = CliOptions.Json();
-        var command = new Command("networks", "UNet, decoder, decoder gradient and encoder at the model's native size.") { batches, channelsLast, modelId, models, device, json };
+        var command = new Command("networks", "UNet, decoder, decoder gradient and encoder at the model's native size.")
+        {
+            batches, channelsLast, modelId, models, device, json,
+        };
         command.SetAction(arguments =>
         {
-            using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!), new ModelOptions { ChannelsLast = arguments.GetValue(channelsLast) });
+            using LatentModel model = CliOptions.LoadModel(
+                arguments.GetValue(models)!,
+                arguments.GetValue(modelId)!,
+                CliOptions.ParseDevice(arguments.GetValue(device)!),
+                new ModelOptions { ChannelsLast = arguments.GetValue(channelsLast) });
             var rows = new List<object>();
             Console.WriteLine("| batch | UNet ms | decoder ms | decoder with gradient ms | encoder ms |");
             Console.WriteLine("|---:|---:|---:|---:|---:|");
             foreach (int batch in arguments.GetValue(batches)!)
             {
                 NetworkTimes t = NetworkTimes.Of(model, batch, 15);
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {batch} | {t.NetworkMs:F1} | {t.DecoderMs:F1} | {(t.GradientMs is { } gradient ? gradient.ToString("F1", CultureInfo.InvariantCulture) : "-")} | {t.EncoderMs:F1} |"));
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {batch} | {t.NetworkMs:F1} | {t.DecoderMs:F1} "
+                        + $"| {(t.GradientMs is { } gradient ? gradient.ToString("F1", CultureInfo.InvariantCulture) : "-")} | {t.EncoderMs:F1} |"));
                 rows.Add(new { batch, times = t });
             }
 
@@ -127,5 +143,8 @@ internal static class BenchCommand
     }
 
     private static void Print(string call, double ours, double? python) => Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"| {call} | {ours:F3} | {(python is { } p ? p.ToString("F3", CultureInfo.InvariantCulture) : "python3-torch is not installed")} | {(python is { } q ? (ours / q).ToString("F2", CultureInfo.InvariantCulture) : string.Empty)} |"));
+        CultureInfo.InvariantCulture,
+        $"| {call} | {ours:F3} "
+            + $"| {(python is { } p ? p.ToString("F3", CultureInfo.InvariantCulture) : "python3-torch is not installed")} "
+            + $"| {(python is { } q ? (ours / q).ToString("F2", CultureInfo.InvariantCulture) : string.Empty)} |"));
 }

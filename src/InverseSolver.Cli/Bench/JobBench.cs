@@ -20,10 +20,17 @@ internal static class JobBench
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models();
         var solver = new Option<string>("--solver") { Description = "The solver.", DefaultValueFactory = _ => "redDiff" };
         var preset = new Option<string>("--preset") { Description = "Its preset.", DefaultValueFactory = _ => "fast" };
-        var concurrency = new Option<string>("--concurrency") { Description = "Comma-separated numbers of jobs that are sent at once.", DefaultValueFactory = _ => "1,2,4,8,16" };
+        var concurrency = new Option<string>("--concurrency")
+        {
+            Description = "Comma-separated numbers of jobs that are sent at once.",
+            DefaultValueFactory = _ => "1,2,4,8,16",
+        };
         Option<int> rounds = CliOptions.Number("--rounds", "Jobs that each of those sends, one after the other.", 2);
         Option<string?> json = CliOptions.Json();
-        var command = new Command("jobs", "Jobs a minute through a running service: random inpainting of the model's reference image.") { server, modelId, models, solver, preset, concurrency, rounds, json };
+        var command = new Command("jobs", "Jobs a minute through a running service: random inpainting of the model's reference image.")
+        {
+            server, modelId, models, solver, preset, concurrency, rounds, json,
+        };
         command.SetAction(async (arguments, cancellation) =>
         {
             using var client = new ServiceClient(arguments.GetValue(server)!);
@@ -65,19 +72,24 @@ internal static class JobBench
             async Task<double> OneAsync(int seed, bool reproducible)
             {
                 var submission = new SubmittedJob(
-                    model, problem, 0.01, new SubmittedSolver(arguments.GetValue(solver)!, arguments.GetValue(preset)!, []), seed, "bench", Reproducible: reproducible);
+                    model, problem, 0.01, new SubmittedSolver(arguments.GetValue(solver)!, arguments.GetValue(preset)!, []),
+                    seed, "bench", Reproducible: reproducible);
                 ServiceJob job = await client.SubmitAsync(submission, measurement, null, cancellation);
                 await foreach (ServiceJob state in client.FollowAsync(job.Id, cancellation))
                 {
                     job = state;
                 }
 
-                return job.State == "succeeded" ? job.Result?.Sharing?.MeanItems ?? 0 : throw new CommandException($"Job {job.Id} is {job.State}: {job.Error?.Detail}");
+                return job.State == "succeeded"
+                    ? job.Result?.Sharing?.MeanItems ?? 0
+                    : throw new CommandException($"Job {job.Id} is {job.State}: {job.Error?.Detail}");
             }
         });
         return command;
     }
 
     private static int[] Numbers(string text) => [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(number =>
-        int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n is >= 1 and <= 256 ? n : throw new CommandException($"'{number}' is no number of jobs (1 to 256)."))];
+        int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n is >= 1 and <= 256
+            ? n
+            : throw new CommandException($"'{number}' is no number of jobs (1 to 256)."))];
 }

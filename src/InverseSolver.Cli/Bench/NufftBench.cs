@@ -19,7 +19,13 @@ internal static class NufftBench
     {
         Option<string> device = CliOptions.Device();
         Option<string?> json = CliOptions.Json();
-        var command = new Command("nufft", $"Transforms of {Coils} coil images of {Rows}x{Columns} at {Spokes} golden-angle spokes of {Samples} samples, beside `bart nufft` where it is installed.") { device, json };
+        var command = new Command(
+            "nufft",
+            $"Transforms of {Coils} coil images of {Rows}x{Columns} at {Spokes} golden-angle spokes of {Samples} samples, "
+                + "beside `bart nufft` where it is installed.")
+        {
+            device, json,
+        };
         command.SetAction(arguments =>
         {
             Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
@@ -94,7 +100,8 @@ internal static class NufftBench
         double Best(string command) => Enumerable.Range(0, 5).Min(_ =>
         {
             var watch = Stopwatch.StartNew();
-            using Process process = Process.Start(new ProcessStartInfo("bart", command) { WorkingDirectory = folder.FullName, RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using Process process = Process.Start(
+                new ProcessStartInfo("bart", command) { WorkingDirectory = folder.FullName, RedirectStandardOutput = true, RedirectStandardError = true })!;
             process.StandardOutput.ReadToEnd();
             string error = process.StandardError.ReadToEnd();
             process.WaitForExit();

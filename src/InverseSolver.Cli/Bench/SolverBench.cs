@@ -23,7 +23,10 @@ internal static class SolverBench
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "fast,balanced" };
         var sizes = new Option<string?>("--sizes") { Description = "Comma-separated sides of square images; the model's native size where it is left out." };
         Option<string?> json = CliOptions.Json();
-        var command = new Command("solvers", "A whole job for each solver, preset and size, each in a process of its own: random inpainting; MRI or coded diffraction where a solver solves nothing else.")
+        var command = new Command(
+            "solvers",
+            "A whole job for each solver, preset and size, each in a process of its own: "
+                + "random inpainting; MRI or coded diffraction where a solver solves nothing else.")
         {
             solvers, presets, sizes, modelId, models, device, json,
         };
@@ -50,7 +53,8 @@ internal static class SolverBench
                     : InChild(["--models", folder, "--model", model, "--device", on, "--solvers", solver, "--presets", preset, "--sizes", side], cancellation);
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"| {solver} | {preset} | {row["size"]} | {(double)row["seconds"]!:F1} | {row["networkCalls"]} | {row["networkGradients"]} | {row["decoderGradients"]} | {(double)row["peakMiB"]!:F0} | {row["tensorsLeft"]} |"));
+                    $"| {solver} | {preset} | {row["size"]} | {(double)row["seconds"]!:F1} | {row["networkCalls"]} "
+                        + $"| {row["networkGradients"]} | {row["decoderGradients"]} | {(double)row["peakMiB"]!:F0} | {row["tensorsLeft"]} |"));
                 rows.Add(row);
             }
 
@@ -64,7 +68,9 @@ internal static class SolverBench
     {
         using LatentModel model = CliOptions.LoadModel(folder, modelId, CliOptions.ParseDevice(device));
         int height = Side(side, model.Info.NativeHeight ?? 128), width = Side(side, model.Info.NativeWidth ?? 128);
-        var image = new ArrayData([model.Channels, height, width], [.. Enumerable.Range(0, model.Channels * height * width).Select(i => 0.5f + 0.4f * MathF.Sin(i % width * 0.2f) * MathF.Cos(i / width * 0.1f))]);
+        var image = new ArrayData(
+            [model.Channels, height, width],
+            [.. Enumerable.Range(0, model.Channels * height * width).Select(i => 0.5f + 0.4f * MathF.Sin(i % width * 0.2f) * MathF.Cos(i / width * 0.1f))]);
         SolverParameters parameters = SolverCatalog.Resolve(type, preset, null);
         Problem[] problems = [new Inpainting(new RandomMask(0.7, 1)), new CartesianMri(new RandomKSpaceMask(4, 0.08, 1)), new CodedDiffraction()];
         ReconstructionRequest request = problems.Select(Request).First(Solves);

@@ -44,7 +44,9 @@ internal static class CompVisConfigFile
         {
             Heads = Count("unet_config.params.num_heads"),
             HeadChannels = Count("unet_config.params.num_head_channels"),
-            NewAttentionOrder = Text("unet_config.params.use_new_attention_order") is { } order ? string.Equals(order, "true", StringComparison.OrdinalIgnoreCase) : null,
+            NewAttentionOrder = Text("unet_config.params.use_new_attention_order") is { } order
+                ? string.Equals(order, "true", StringComparison.OrdinalIgnoreCase)
+                : null,
             LatentScale = Number("scale_factor"),
             Steps = Count("timesteps"),
             BetaSchedule = Text("beta_schedule") switch

@@ -88,7 +88,8 @@ internal sealed class CompVisSettings
         static string Joined(IEnumerable<string> words) =>
             words.ToArray() is [.. var first, var last] and not [_] ? $"{string.Join(", ", first)} and {last}" : words.Single();
         return new InvalidModelException(
-            $"{_checkpoint.Name}: its {Joined(_missing.Select(one => one.Name))} {(_missing is [var (only, _)] && !only.EndsWith('s') ? "is" : "are")} unknown. "
+            $"{_checkpoint.Name}: its {Joined(_missing.Select(one => one.Name))} "
+            + $"{(_missing is [var (only, _)] && !only.EndsWith('s') ? "is" : "are")} unknown. "
             + $"The tensors do not determine this, and models of this kind ({_family.Name}) differ: give {Joined(_missing.Select(one => one.Option))}"
             + $"{(_family.IsPixels ? "; docs/models.md has them for the published ones" : ", or the model's own file (--config)")}.");
     }

@@ -16,7 +16,14 @@ internal static class ConvertCommand
         var input = new Argument<string>("in") { Description = "A .npy or .cfl file (its .hdr beside it)." };
         var output = new Argument<string>("out") { Description = "The file to write: .cfl (and .hdr) or .npy." };
         var asIs = new Option<bool>("--as-is") { Description = "Moves no dimension: for volumes of images, and whatever is neither k-space nor maps." };
-        var command = new Command("convert", "Converts .npy to BART's .cfl and back. An array's last dimension is BART's first one; complex ([slices,] coils, rows, columns) becomes BART's dimensions ([13,] 3, 1, 0) and comes back as it was.") { input, output, asIs };
+        var command = new Command(
+            "convert",
+            "Converts .npy to BART's .cfl and back. "
+                + "An array's last dimension is BART's first one; "
+                + "complex ([slices,] coils, rows, columns) becomes BART's dimensions ([13,] 3, 1, 0) and comes back as it was.")
+        {
+            input, output, asIs,
+        };
         command.SetAction(arguments =>
         {
             Convert(arguments.GetRequiredValue(input), arguments.GetRequiredValue(output), arguments.GetValue(asIs));
@@ -37,7 +44,9 @@ internal static class ConvertCommand
                     (byte[] header, byte[] data) = BartFile.Write(array with { Shape = shape });
                     File.WriteAllBytes(Path.ChangeExtension(to, ".hdr"), header);
                     File.WriteAllBytes(to, data);
-                    Console.WriteLine($"({string.Join(", ", array.Shape)}) is BART's {string.Join(' ', shape.Reverse())}{(shape == array.Shape ? "" : ", columns first: inverse solve takes BART's first dimension for rows, so solve the .npy")}");
+                    Console.WriteLine(
+                        $"({string.Join(", ", array.Shape)}) is BART's {string.Join(' ', shape.Reverse())}"
+                            + $"{(shape == array.Shape ? "" : ", columns first: inverse solve takes BART's first dimension for rows, so solve the .npy")}");
                     break;
                 case (".cfl", ".npy"):
                     (int[] sizes, ArrayData read) = BartFile.Read(File.ReadAllBytes(Path.ChangeExtension(from, ".hdr")), File.ReadAllBytes(from), MaxElements);
@@ -59,14 +68,16 @@ internal static class ConvertCommand
     private static int[] ForBart(ArrayData array) => array switch
     {
         { IsComplex: true, Shape: [var coils, var rows, var columns] } => [coils, 1, rows, columns],
-        { IsComplex: true, Shape: [var slices, not 1 and var coils, var rows, var columns] } => [slices, .. Enumerable.Repeat(1, Slice - Coil - 1), coils, 1, rows, columns],
+        { IsComplex: true, Shape: [var slices, not 1 and var coils, var rows, var columns] } =>
+            [slices, .. Enumerable.Repeat(1, Slice - Coil - 1), coils, 1, rows, columns],
         _ => array.Shape,
     };
 
     private static int[] FromBart(int[] sizes) => sizes switch
     {
         [var columns, var rows, 1, var coils] => [coils, rows, columns],
-        [var columns, var rows, 1, var coils, .. var between, var slices] when sizes.Length == Slice + 1 && between.All(size => size == 1) => [slices, coils, rows, columns],
+        [var columns, var rows, 1, var coils, .. var between, var slices] when sizes.Length == Slice + 1 && between.All(size => size == 1) =>
+            [slices, coils, rows, columns],
         _ => [.. sizes.Reverse()],
     };
 }

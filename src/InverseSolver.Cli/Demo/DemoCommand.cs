@@ -20,9 +20,17 @@ internal static class DemoCommand
         var server = new Option<string>("--server") { Description = "URL of the service.", Required = true };
         var volume = new Option<string>("--volume") { Description = "NIfTI file with a magnitude volume of a head.", Required = true };
         var output = new Option<string>("--out") { Description = "Folder for sheet.png, report.md and a folder for each job.", Required = true };
-        var slices = new Option<string>("--slices") { Description = "Comma-separated: axial, coronal, sagittal (the middle one), or with an index as in axial:90.", DefaultValueFactory = _ => "axial,coronal,sagittal" };
+        var slices = new Option<string>("--slices")
+        {
+            Description = "Comma-separated: axial, coronal, sagittal (the middle one), or with an index as in axial:90.",
+            DefaultValueFactory = _ => "axial,coronal,sagittal",
+        };
         var everySlice = new Option<bool>("--every-slice") { Description = "Solve every problem on every slice, not on one slice each." };
-        var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}.", DefaultValueFactory = _ => string.Join(',', DemoJob.Problems) };
+        var problems = new Option<string>("--problems")
+        {
+            Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}.",
+            DefaultValueFactory = _ => string.Join(',', DemoJob.Problems),
+        };
         Option<double> sigma = CliOptions.Number("--sigma", "Standard deviation of the simulated noise.", 0.01);
         var preset = new Option<string>("--preset") { Description = "paper, paperFast, balanced or fast.", DefaultValueFactory = _ => "balanced" };
         Option<string> model = CliOptions.Model();

@@ -13,7 +13,7 @@ namespace InverseSolver.Cli.Demo;
 /// <param name="Seed">Seed of mask, noise and solver.</param>
 internal sealed record DemoJob(string ProblemName, Problem Problem, string Slice, ArrayData Truth, long Seed)
 {
-    /// <summary>What the demonstration shows.</summary>
+    /// <summary>Standard problems that the demonstration solves.</summary>
     internal static IReadOnlyList<string> Problems { get; } = ["randomInpainting", "gaussianDeblurring", "superResolution4", "mri4"];
 
     internal string Name => $"{ProblemName}-{Slice}";

@@ -5,7 +5,7 @@ using InverseSolver.Imaging;
 
 namespace InverseSolver.Cli.Demo;
 
-/// <summary>What the demonstration leaves behind.</summary>
+/// <summary>Output of the demonstration: contact sheet, report and table.</summary>
 internal static class DemoReport
 {
     /// <summary>Pictures in rows: truth, measurement, least squares, result, error.</summary>
@@ -27,15 +27,21 @@ internal static class DemoReport
         var text = new StringBuilder();
         text.AppendLine("# Demonstration");
         text.AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Slices of {volume}, measured with noise of standard deviation {sigma} on the [0,1] scale and solved by the service: model {model}, ReSample, preset {preset}.");
-        text.AppendLine("Least squares is the smoothness-regularised solution without a network, at the weight that is best against the truth. Not for diagnosis.");
+        text.AppendLine(
+            CultureInfo.InvariantCulture,
+            $"Slices of {volume}, measured with noise of standard deviation {sigma} on the [0,1] scale "
+                + $"and solved by the service: model {model}, ReSample, preset {preset}.");
+        text.AppendLine(
+            "Least squares is the smoothness-regularised solution without a network, at the weight that is best against the truth. Not for diagnosis.");
         text.AppendLine();
-        text.AppendLine("| problem | slice | PSNR dB | SSIM | NMSE | residual ratio | prior share | s | least squares: PSNR dB | SSIM | measurement: PSNR dB |");
+        text.AppendLine(
+            "| problem | slice | PSNR dB | SSIM | NMSE | residual ratio | prior share | s | least squares: PSNR dB | SSIM | measurement: PSNR dB |");
         text.AppendLine("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
         foreach (DemoRow row in rows)
         {
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"| {row.Problem} | {row.Slice} | {row.PsnrDb:F2} | {row.Ssim:F3} | {row.Nmse:F4} | {row.Ratio:F2} | {row.PriorShare:P1} | {row.Seconds:F1} | {row.LeastSquares.PsnrDb:F2} | {row.LeastSquares.Ssim:F3} | {row.Measurement.PsnrDb:F2} |");
+                $"| {row.Problem} | {row.Slice} | {row.PsnrDb:F2} | {row.Ssim:F3} | {row.Nmse:F4} | {row.Ratio:F2} | {row.PriorShare:P1} "
+                    + $"| {row.Seconds:F1} | {row.LeastSquares.PsnrDb:F2} | {row.LeastSquares.Ssim:F3} | {row.Measurement.PsnrDb:F2} |");
         }
 
         text.AppendLine();
@@ -51,7 +57,8 @@ internal static class DemoReport
         foreach (DemoRow row in rows)
         {
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{row.Problem,-20}{row.Slice,-13}{row.PsnrDb,8:F2}{row.Ssim,7:F3}{row.Nmse,8:F4}{row.Ratio,10:F2}{row.PriorShare,8:P1}{row.Seconds,7:F1}{row.LeastSquares.PsnrDb,12:F2} dB"));
+                $"{row.Problem,-20}{row.Slice,-13}{row.PsnrDb,8:F2}{row.Ssim,7:F3}{row.Nmse,8:F4}"
+                    + $"{row.Ratio,10:F2}{row.PriorShare,8:P1}{row.Seconds,7:F1}{row.LeastSquares.PsnrDb,12:F2} dB"));
         }
 
         Console.WriteLine();

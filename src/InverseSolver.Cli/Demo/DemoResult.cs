@@ -31,7 +31,8 @@ internal sealed record DemoResult(DemoJob Job, ArrayData Measurement, ArrayData 
         ArrayData leastSquares = Reconstruction.Optimisation.LeastSquares.BestOf9(a, measured, truth).Images.clamp(0, 1).ToArrayData();
         QualityReport quality = result.Quality ?? throw new HttpRequestException($"The service's report on {job.Name} has no figures against the truth.");
         var row = new DemoRow(
-            job.ProblemName, job.Slice, quality.PsnrDb, quality.Ssim, quality.Nmse, result.Consistency.Ratio, result.Consistency.PriorShare, result.Cost.Seconds,
+            job.ProblemName, job.Slice, quality.PsnrDb, quality.Ssim, quality.Nmse,
+            result.Consistency.Ratio, result.Consistency.PriorShare, result.Cost.Seconds,
             Quality(picture), Quality(leastSquares));
         return new DemoResult(job, picture, leastSquares, image, row);
 

@@ -47,7 +47,9 @@ internal sealed class DemoRun(ServiceClient client, string folder)
             ServiceJob state = _states[job];
             if (state.Result is null)
             {
-                Console.Error.WriteLine($"error: {job.Name}: {state.State}{(state.Error is { } error ? $": {(error.Field is null ? string.Empty : error.Field + ": ")}{error.Detail}" : string.Empty)}");
+                Console.Error.WriteLine(
+                    $"error: {job.Name}: {state.State}"
+                        + $"{(state.Error is { } error ? $": {(error.Field is null ? string.Empty : error.Field + ": ")}{error.Detail}" : string.Empty)}");
                 continue;
             }
 

@@ -12,15 +12,28 @@ internal static class EvaluateCommand
     internal static Command Create()
     {
         var images = new Option<string>("--images") { Description = "Folder with true images.", Required = true };
-        var problems = new Option<string>("--problems") { Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}, or JSON files.", Required = true };
-        var solvers = new Option<string>("--solvers") { Description = "Comma-separated solvers, or 'all'. Beside them, what looks at the truth: leastSquaresBest (least squares at its best weight) and roundTrip (the truth encoded and decoded).", DefaultValueFactory = _ => "leastSquaresBest,roundTrip,reSample" };
+        var problems = new Option<string>("--problems")
+        {
+            Description = $"Comma-separated: {string.Join(", ", StandardProblems.All.Keys)}, or JSON files.",
+            Required = true,
+        };
+        var solvers = new Option<string>("--solvers")
+        {
+            Description = "Comma-separated solvers, or 'all'. "
+                + "Beside them, what looks at the truth: leastSquaresBest (least squares at its best weight) and roundTrip (the truth encoded and decoded).",
+            DefaultValueFactory = _ => "leastSquaresBest,roundTrip,reSample",
+        };
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "balanced" };
         Option<double> sigma = CliOptions.Number("--sigma", "Standard deviation of the simulated noise.", 0.01);
-        Option<double?> photons = CliOptions.Number<double>("--photons", "Photons per unit of the simulated measurement, where it is counted; --sigma is then the read-out's noise.");
+        Option<double?> photons = CliOptions.Number<double>(
+            "--photons", "Photons per unit of the simulated measurement, where it is counted; --sigma is then the read-out's noise.");
         var estimate = new Option<bool>("--estimate-sigma") { Description = "Solvers estimate the noise level instead of being given it." };
         Option<int> limit = CliOptions.Number("--limit", "Images to take, evenly spaced in the folder.", 8);
         var sheet = new Option<string?>("--sheet") { Description = "PNG with truths, measurements and results." };
-        var bestOf = new Option<string?>("--best-of") { Description = "JSON file with the rows of an earlier evaluation: for each problem only those of the solvers are taken that did best in it." };
+        var bestOf = new Option<string?>("--best-of")
+        {
+            Description = "JSON file with the rows of an earlier evaluation: for each problem only those of the solvers are taken that did best in it.",
+        };
         Option<int> best = CliOptions.Number("--best", "How many of them.", 3);
         var resume = new Option<string?>("--resume") { Description = "JSON file that rows are added to; what it holds already is not run again." };
         var means = new Option<string?>("--means") { Description = "File for the table as JSON." };
@@ -32,12 +45,17 @@ internal static class EvaluateCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command("evaluate", "Simulates measurements from images, solves them and tabulates the results.")
         {
-            images, problems, solvers, presets, sigma, photons, estimate, limit, bestOf, best, seed, sheet, resume, markdown, means, modelId, models, operators, device, set, json,
+            images, problems, solvers, presets, sigma, photons, estimate, limit, bestOf, best, seed, sheet,
+            resume, markdown, means, modelId, models, operators, device, set, json,
         };
         command.SetAction((arguments, cancellation) => Task.Run(
             () =>
             {
-                IEnumerable<EvaluationRun> runs = Runs(List(arguments.GetRequiredValue(problems)), List(arguments.GetValue(solvers)!), List(arguments.GetValue(presets)!), CliJson.ReadSettings(arguments.GetValue(set) ?? []));
+                IEnumerable<EvaluationRun> runs = Runs(
+                    List(arguments.GetRequiredValue(problems)),
+                    List(arguments.GetValue(solvers)!),
+                    List(arguments.GetValue(presets)!),
+                    CliJson.ReadSettings(arguments.GetValue(set) ?? []));
                 if (arguments.GetValue(bestOf) is { } earlier)
                 {
                     runs = Best(runs, Evaluation.ReadRows(earlier), arguments.GetValue(best));
@@ -54,7 +72,8 @@ internal static class EvaluateCommand
                     OperatorFolder = arguments.GetValue(operators),
                     RowsFile = arguments.GetValue(resume),
                 };
-                using LatentModel model = CliOptions.LoadModel(arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
+                using LatentModel model = CliOptions.LoadModel(
+                    arguments.GetValue(models)!, arguments.GetValue(modelId)!, CliOptions.ParseDevice(arguments.GetValue(device)!));
                 IReadOnlyList<EvaluationRow> rows = evaluation.Execute(model, cancellation);
                 string table = EvaluationTable.Markdown(rows, evaluation.Refusals);
                 Console.WriteLine(table);

@@ -50,10 +50,10 @@ internal sealed class Evaluation
 
     internal string? OperatorFolder { get; init; }
 
-    /// <summary>What <see cref="Execute"/> could not run.</summary>
+    /// <summary>Runs that <see cref="Execute"/> could not do.</summary>
     internal IReadOnlyList<EvaluationRefusal> Refusals => _refusals;
 
-    /// <summary>Where a row's reconstruction lies, so that a sheet can be drawn after an interruption.</summary>
+    /// <summary>File of a row's reconstruction, so that a sheet can be drawn after an interruption.</summary>
     internal string? PictureFile(EvaluationRow row)
     {
         if (RowsFile is null) return null;
@@ -63,7 +63,8 @@ internal sealed class Evaluation
         return Path.Combine(Path.ChangeExtension(RowsFile, null) + ".images", name);
     }
 
-    private static string NoiseSettings(EvaluationRow row) => row.Photons is null && !row.SigmaEstimated ? string.Empty : $" {row.Photons} {row.SigmaEstimated}";
+    private static string NoiseSettings(EvaluationRow row) =>
+        row.Photons is null && !row.SigmaEstimated ? string.Empty : $" {row.Photons} {row.SigmaEstimated}";
 
     private static string ModelName(LatentModel model) => $"{model.Info.Id} {model.Info.Hash}";
 
@@ -85,7 +86,8 @@ internal sealed class Evaluation
                 string name = Path.GetFileName(Images[i]);
                 EvaluationRow? row = _rows.Find(r =>
                     (r.Model, r.Image, r.Problem, r.Solver, r.Preset, r.Settings, r.Sigma, r.Seed, r.Photons, r.SigmaEstimated)
-                    == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i, Photons, EstimateSigma && run.Parameters is not null));
+                    == (ModelName(model), name, run.Problem, run.Solver, run.Preset, run.Settings, Sigma, Seed + i,
+                        Photons, EstimateSigma && run.Parameters is not null));
                 if (row is null)
                 {
                     try
@@ -105,7 +107,13 @@ internal sealed class Evaluation
                         CliJson.Write(RowsFile, _rows);
                     }
 
-                    Console.Error.WriteLine($"{row.Problem,-20} {row.Solver,-12} {row.Preset,-9} {row.Image,-24} {row.PsnrDb,6:F2} dB  SSIM {row.Ssim:F3}  ratio {row.Ratio,6:F2}{(row.SigmaEstimated ? $"  sigma {row.EffectiveSigma:F4}" : string.Empty)}  {row.Seconds,6:F1} s{(row.Twin?.Registered is { } registered ? $"  registered {registered.PsnrDb:F2} dB, {(row.Twin.Turned ? "turned" : "not turned")}, loss {row.Twin.Loss:F4}, other {row.Twin.OtherLoss:F4}" : string.Empty)}");
+                    string registration = row.Twin?.Registered is { } registered
+                        ? $"  registered {registered.PsnrDb:F2} dB, {(row.Twin.Turned ? "turned" : "not turned")}, loss {row.Twin.Loss:F4}, "
+                            + $"other {row.Twin.OtherLoss:F4}"
+                        : string.Empty;
+                    Console.Error.WriteLine(
+                        $"{row.Problem,-20} {row.Solver,-12} {row.Preset,-9} {row.Image,-24} {row.PsnrDb,6:F2} dB  SSIM {row.Ssim:F3}  ratio {row.Ratio,6:F2}"
+                            + $"{(row.SigmaEstimated ? $"  sigma {row.EffectiveSigma:F4}" : string.Empty)}  {row.Seconds,6:F1} s{registration}");
                 }
 
                 wanted.Add(row);
@@ -127,7 +135,17 @@ internal sealed class Evaluation
         }
         else
         {
-            var request = new ReconstructionRequest { Problem = problem, Measurement = y, Sigma = EstimateSigma ? null : Sigma, Photons = Photons, Solver = run.Parameters, Seed = seed, Truth = truth, OperatorFolder = OperatorFolder };
+            var request = new ReconstructionRequest
+            {
+                Problem = problem,
+                Measurement = y,
+                Sigma = EstimateSigma ? null : Sigma,
+                Photons = Photons,
+                Solver = run.Parameters,
+                Seed = seed,
+                Truth = truth,
+                OperatorFolder = OperatorFolder,
+            };
             result = Reconstructor.Run(model, request, null, cancellation);
         }
 
@@ -157,10 +175,12 @@ internal sealed class Evaluation
         using ForwardOperator a = whitened.A;
         (Tensor x, Tensor y) = (truth.ToTensor(model.Device), whitened.Y);
         Tensor image = name == LeastSquaresBest
-            ? Reconstruction.Optimisation.LeastSquares.BestOf9(a as LinearOperator ?? throw new InvalidInputException("solver.type", "Least squares needs a linear problem."), y, x).Images
+            ? Reconstruction.Optimisation.LeastSquares.BestOf9(
+                a as LinearOperator ?? throw new InvalidInputException("solver.type", "Least squares needs a linear problem."), y, x).Images
             : model.Decode(model.Encode(x), truth.Shape[1], truth.Shape[2]);
         return new ReconstructionResult(
-            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, whitened.Sigma)[0] with { Photons = Photons }, ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth), null,
+            image.ToArrayData(), null, ConsistencyMeasure.Report(a, image, y, whitened.Sigma)[0] with { Photons = Photons },
+            ImageQuality.Report(image.clamp(0, 1).ToArrayData(), truth), null,
             new CostReport(0, 0, 0, 0, watch.Elapsed.TotalSeconds), 1)
         { Noise = new NoiseReport(Sigma, false, null, Photons) };
     }

@@ -21,11 +21,22 @@ internal static class GpuCheckCommand
 
     internal static Command Create()
     {
-        var folders = new Argument<string[]>("folders") { Description = "Network folders and model packages that hold a golden.safetensors, for the stage parity.", Arity = ArgumentArity.ZeroOrMore };
-        var stages = new Option<string>("--stages") { Description = $"Comma-separated stages: {string.Join(", ", Stages.Keys)}.", DefaultValueFactory = _ => string.Join(',', Stages.Keys) };
+        var folders = new Argument<string[]>("folders")
+        {
+            Description = "Network folders and model packages that hold a golden.safetensors, for the stage parity.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var stages = new Option<string>("--stages")
+        {
+            Description = $"Comma-separated stages: {string.Join(", ", Stages.Keys)}.",
+            DefaultValueFactory = _ => string.Join(',', Stages.Keys),
+        };
         var report = new Option<string?>("--report") { Description = "Append the report to this file, too." };
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
-        var command = new Command("gpu-check", "Checks and times networks and solvers on a GPU, or, saying so, on the CPU.") { folders, stages, report, modelId, models, device };
+        var command = new Command("gpu-check", "Checks and times networks and solvers on a GPU, or, saying so, on the CPU.")
+        {
+            folders, stages, report, modelId, models, device,
+        };
         command.SetAction(arguments =>
         {
             string[] wanted = arguments.GetValue(stages)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

@@ -40,7 +40,9 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
 
             bool ok = results.All(result => result.Passes());
             passed &= ok;
-            line(string.Create(CultureInfo.InvariantCulture, $"| {Path.GetFileName(folder)} | {results.Max(result => result.RelativeError):E1} | {Verdict(ok)} |"));
+            line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {Path.GetFileName(folder)} | {results.Max(result => result.RelativeError):E1} | {Verdict(ok)} |"));
         }
 
         if (Cuda)
@@ -49,7 +51,9 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
             {
                 double rms = Rms(Run(device, type).Image, Run(torch.CPU, type).Image);
                 passed &= rms <= JobTolerance;
-                line(string.Create(CultureInfo.InvariantCulture, $"| job {type} against the CPU, root mean square on [0,1] | {rms:E1} | {Verdict(rms <= JobTolerance)} |"));
+                line(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| job {type} against the CPU, root mean square on [0,1] | {rms:E1} | {Verdict(rms <= JobTolerance)} |"));
             }
         }
 
@@ -100,11 +104,13 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
 
         double ms = Stopwatch.GetElapsedTime(asked).TotalMilliseconds;
         bool passed = stopped && ms <= 100 + 2 * call && Tensor.TotalCount == tensors;
-        line(string.Create(CultureInfo.InvariantCulture, $"Stopped {ms:F0} ms after it was asked to (two network calls: {2 * call:F0} ms); {Tensor.TotalCount - tensors} tensors left."));
+        line(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Stopped {ms:F0} ms after it was asked to (two network calls: {2 * call:F0} ms); {Tensor.TotalCount - tensors} tensors left."));
         return passed;
     }
 
-    /// <summary>What jobs take of the host's memory, and that they leave nothing.</summary>
+    /// <summary>Measures the host memory that jobs take, and checks that they leave no tensors.</summary>
     internal bool Memory()
     {
         line("| | MiB |");
@@ -143,7 +149,9 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
             ArrayData[] together = Together(calls, requests);
             double shared = watch.Elapsed.TotalSeconds, rms = alone.Zip(together).Max(pair => Rms(pair.First, pair.Second));
             passed &= rms <= JobTolerance;
-            line(string.Create(CultureInfo.InvariantCulture, $"| {jobs} | {lone:F2} | {shared:F2} | {lone / shared:F2} | {calls.Items / (double)calls.Batches:F1} | {rms:E1} |"));
+            line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {jobs} | {lone:F2} | {shared:F2} | {lone / shared:F2} | {calls.Items / (double)calls.Batches:F1} | {rms:E1} |"));
         }
 
         return passed;
@@ -175,7 +183,9 @@ internal sealed class GpuCheckStages(string modelFolder, string[] networkFolders
             ReconstructionResult result = Reconstructor.Run(model, Request(model, "reSample", 0, Cuda ? "balanced" : "fast"), null, CancellationToken.None);
             reference ??= result.Image;
             (best, worst) = (Math.Max(best, result.Quality!.PsnrDb), Math.Min(worst, result.Quality.PsnrDb));
-            line(string.Create(CultureInfo.InvariantCulture, $"| {name} | {ms:F2} | {result.Quality.PsnrDb:F2} | {result.Cost.Seconds:F2} | {Rms(reference, result.Image):E1} |"));
+            line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {name} | {ms:F2} | {result.Quality.PsnrDb:F2} | {result.Cost.Seconds:F2} | {Rms(reference, result.Image):E1} |"));
         }
 
         Backend.AllowTf32 = false;

@@ -19,7 +19,8 @@ internal static class ServerModels
 
         foreach (JsonNode? model in list["items"]!.AsArray())
         {
-            string copies = string.Join(", ", model!["copies"]!.AsArray().Select(copy => $"{copy!["device"]} {MiB((long)copy["bytes"]!)}, {copy["users"]} users"));
+            string copies = string.Join(
+                ", ", model!["copies"]!.AsArray().Select(copy => $"{copy!["device"]} {MiB((long)copy["bytes"]!)}, {copy["users"]} users"));
             Console.WriteLine($"{model["id"],-24} {model["state"],-10} {copies}{(copies.Length > 0 ? "  " : "")}{model["title"]}");
         }
 
@@ -31,7 +32,9 @@ internal static class ServerModels
         return list;
     }
 
-    internal static Command Show() => OnModel("show", "Shows a model of a service: card, configs, files, memory.", HttpMethod.Get, "", answer => Console.WriteLine(answer.ToJsonString(CliJson.Options)));
+    internal static Command Show() => OnModel(
+        "show", "Shows a model of a service: card, configs, files, memory.", HttpMethod.Get, "",
+        answer => Console.WriteLine(answer.ToJsonString(CliJson.Options)));
 
     internal static Command Load()
     {
@@ -40,7 +43,8 @@ internal static class ServerModels
         {
             foreach (JsonNode? item in answer["items"]!.AsArray())
             {
-                Console.WriteLine($"{item!["device"],-8} {MiB((long)item["bytes"]!)}, loaded in {(double)item["seconds"]!:0.00} s, version {item["hash"]!.ToString()[..12]}");
+                Console.WriteLine(
+                    $"{item!["device"],-8} {MiB((long)item["bytes"]!)}, loaded in {(double)item["seconds"]!:0.00} s, version {item["hash"]!.ToString()[..12]}");
             }
         }, warm, "/warm");
     }
@@ -48,7 +52,8 @@ internal static class ServerModels
     internal static Command Unload() => OnModel("unload", "Takes a model out of a service's memory.", HttpMethod.Post, "/unload", answer =>
         Console.WriteLine($"{answer["copies"]} copies, of which {answer["inUse"]} go when their jobs are done"));
 
-    private static Command OnModel(string name, string description, HttpMethod method, string path, Action<JsonObject> print, Option<bool>? other = null, string? otherPath = null)
+    private static Command OnModel(
+        string name, string description, HttpMethod method, string path, Action<JsonObject> print, Option<bool>? other = null, string? otherPath = null)
     {
         var id = new Argument<string>("id") { Description = "The model's id." };
         Option<string?> server = Server(), json = CliOptions.Json();

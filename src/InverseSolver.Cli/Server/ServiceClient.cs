@@ -98,7 +98,7 @@ internal sealed class ServiceClient : IDisposable
         return await response.Content.ReadAsByteArrayAsync(cancellation);
     }
 
-    /// <summary>What the service says at an address, as it says it.</summary>
+    /// <summary>Requests an address of the service and returns its JSON answer unchanged.</summary>
     internal async Task<JsonObject> AskAsync(HttpMethod method, string path, CancellationToken cancellation)
     {
         using HttpResponseMessage response = await SendAsync(method, path, null, cancellation);
@@ -145,7 +145,10 @@ internal sealed class ServiceClient : IDisposable
 
     private static MultipartFormDataContent Multipart<T>(T request, params ReadOnlySpan<(string Name, ArrayData Array)> files)
     {
-        var body = new MultipartFormDataContent { { new StringContent(JsonSerializer.Serialize(request, Json), MediaTypeHeaderValue.Parse("application/json")), "request" } };
+        var body = new MultipartFormDataContent
+        {
+            { new StringContent(JsonSerializer.Serialize(request, Json), MediaTypeHeaderValue.Parse("application/json")), "request" },
+        };
         foreach ((string name, ArrayData array) in files)
         {
             body.Add(new ByteArrayContent(Npy.Write(array)), name, $"{name}.npy");
@@ -185,7 +188,9 @@ internal sealed class ServiceClient : IDisposable
             // Not from the service itself.
         }
 
-        string detail = error?.Detail is { } known ? $"{(error.Field is null ? string.Empty : error.Field + ": ")}{known}" : response.ReasonPhrase ?? string.Empty;
+        string detail = error?.Detail is { } known
+            ? $"{(error.Field is null ? string.Empty : error.Field + ": ")}{known}"
+            : response.ReasonPhrase ?? string.Empty;
         throw new HttpRequestException($"The service answered {(int)response.StatusCode}: {detail}", null, response.StatusCode);
     }
 
@@ -197,22 +202,23 @@ internal sealed class ServiceClient : IDisposable
 }
 
 /// <summary>A job to submit.</summary>
-internal sealed record SubmittedJob(string Model, Problem Problem, double Sigma, SubmittedSolver Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
+internal sealed record SubmittedJob(
+    string Model, Problem Problem, double Sigma, SubmittedSolver Solver, long Seed, string Name, bool Previews = false, bool Reproducible = true);
 
 /// <summary>The solver of a job to submit.</summary>
 internal sealed record SubmittedSolver(string Type, string Preset, JsonObject Parameters);
 
-/// <summary>What this client reads of a job.</summary>
+/// <summary>Job of the service, with the members that this client reads.</summary>
 internal sealed record ServiceJob(string Id, string State, ServiceProgress? Progress, ServiceResult? Result, ServiceFailure? Error)
 {
     internal bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 }
 
-/// <summary>How far a job is.</summary>
+/// <summary>Progress of a job.</summary>
 internal sealed record ServiceProgress(string Stage, int Step, int Of, double? Residual, double ElapsedSeconds);
 
-/// <summary>What a job found.</summary>
+/// <summary>Result of a job.</summary>
 internal sealed record ServiceResult(ConsistencyReport Consistency, QualityReport? Quality, CostReport Cost, SharingReport? Sharing = null);
 
-/// <summary>Why a job failed.</summary>
+/// <summary>Error that made a job fail.</summary>
 internal sealed record ServiceFailure(string Code, string? Field, string Detail);

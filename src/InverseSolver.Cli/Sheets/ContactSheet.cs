@@ -124,7 +124,11 @@ internal static class ContactSheet
             byte[] samples = new byte[4 * plane];
             for (int i = 0; i < plane; i++)
             {
-                for (int channel = 0; channel < 3; channel++) samples[(4 * i) + channel] = (byte)MathF.Round(Math.Clamp(_image.Values[(channel * further) + i], 0, 1) * 255);
+                for (int channel = 0; channel < 3; channel++)
+                {
+                    samples[(4 * i) + channel] = (byte)MathF.Round(Math.Clamp(_image.Values[(channel * further) + i], 0, 1) * 255);
+                }
+
                 samples[(4 * i) + 3] = 255;
             }
 

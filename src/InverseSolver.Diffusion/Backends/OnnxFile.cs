@@ -36,7 +36,8 @@ internal sealed class OnnxFile
         ReadModel(stream.Length);
         if (_used.FirstOrDefault(domain => !Domains.Contains(domain) && !_functions.Contains(domain)) is { } unknown)
         {
-            throw _reader.Error($"it uses operators of the domain {InvalidModelException.Quote(unknown)}; only those of ONNX and of ONNX Runtime are supported");
+            throw _reader.Error(
+                $"it uses operators of the domain {InvalidModelException.Quote(unknown)}; only those of ONNX and of ONNX Runtime are supported");
         }
 
         if (_outputs.Count == 0)

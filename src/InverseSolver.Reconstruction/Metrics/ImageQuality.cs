@@ -57,7 +57,11 @@ public static class ImageQuality
         {
             throw new InvalidInputException("files.truth", $"It must be a real image of shape ({string.Join(", ", imageShape)}).");
         }
-        if (imageShape[1] < Window || imageShape[2] < Window) throw new InvalidInputException("files.truth", $"Metrics need at least {Window} rows and columns.");
+        if (imageShape[1] < Window || imageShape[2] < Window)
+        {
+            throw new InvalidInputException("files.truth", $"Metrics need at least {Window} rows and columns.");
+        }
+
         if (!truth.Values.All(float.IsFinite)) throw new InvalidInputException("files.truth", "It holds a value that is not a finite number.");
         if (truth.Values.All(value => value == 0)) throw new InvalidInputException("files.truth", "It is 0 everywhere.");
     }

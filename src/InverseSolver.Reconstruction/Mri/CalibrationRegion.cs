@@ -38,7 +38,7 @@ public readonly record struct CalibrationRegion(long Top, long Left, long Rows, 
         return new(Top + (Rows / 2) - (rows / 2), Left + (Columns / 2) - (columns / 2), rows, columns);
     }
 
-    /// <summary>What of k-space lies in it; a view.</summary>
+    /// <summary>Part of k-space within the region, as a view.</summary>
     /// <param name="kSpace">(…, rows, columns).</param>
     public Tensor Of(Tensor kSpace)
     {

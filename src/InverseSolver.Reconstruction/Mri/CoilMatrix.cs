@@ -12,7 +12,11 @@ public static class CoilMatrix
         using var scope = torch.NewDisposeScope();
         long[] shape = data.shape;
         Check(data);
-        if (matrix.ndim != 2 || matrix.size(1) != shape[^3]) throw new ArgumentException($"The matrix mixes {matrix.size(-1)} coils; the data have {shape[^3]}.");
+        if (matrix.ndim != 2 || matrix.size(1) != shape[^3])
+        {
+            throw new ArgumentException($"The matrix mixes {matrix.size(-1)} coils; the data have {shape[^3]}.");
+        }
+
         Tensor mixed = Mix(matrix, data.reshape([.. shape[..^2], shape[^2] * shape[^1]]));
         return mixed.reshape([.. shape[..^3], matrix.size(0), shape[^2], shape[^1]]).MoveToOuterDisposeScope();
     }

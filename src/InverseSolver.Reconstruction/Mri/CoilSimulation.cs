@@ -30,7 +30,9 @@ public static class CoilSimulation
         Tensor x = Axis(columns).unsqueeze(0).expand(rows, columns), y = Axis(rows).unsqueeze(1).expand(rows, columns);
         for (int coil = 0; coil < coils; coil++)
         {
-            double angle = start + (2 * Math.PI * (coil + random.Uniform(-0.15, 0.15)) / coils), distance = random.Uniform(Nearest, Farthest), phase = random.Uniform(0, 2 * Math.PI);
+            double angle = start + (2 * Math.PI * (coil + random.Uniform(-0.15, 0.15)) / coils);
+            double distance = random.Uniform(Nearest, Farthest);
+            double phase = random.Uniform(0, 2 * Math.PI);
             Tensor right = x - (distance * Math.Cos(angle)), up = y - (distance * Math.Sin(angle)), squared = right.square() + up.square();
             // 1 / conj(d) = d / |d|²
             fields[coil] = torch.polar(squared.rsqrt(), torch.full([], phase, ScalarType.Float64)) * torch.complex(right, up) / squared.sqrt();

@@ -2,7 +2,7 @@ using InverseSolver.Reconstruction.Operators;
 
 namespace InverseSolver.Reconstruction.Mri;
 
-/// <summary>How much of k-space each sample of a trajectory stands for.</summary>
+/// <summary>Density compensation: the area of k-space that each sample of a trajectory stands for.</summary>
 public static class DensityCompensation
 {
     /// <summary>

@@ -28,10 +28,16 @@ public static class Espirit
     /// <returns>Made on the device of <paramref name="calibration"/>.</returns>
     public static CoilMaps Maps(Tensor calibration, long rows, long columns, int sets = 1, int kernel = 6, double threshold = 1e-3, double crop = 0.8)
     {
-        if (calibration.ndim is not (3 or 4) || !calibration.is_complex()) throw new ArgumentException("Calibration data are complex ([slices,] coils, rows, columns).", nameof(calibration));
+        if (calibration.ndim is not (3 or 4) || !calibration.is_complex())
+        {
+            throw new ArgumentException("Calibration data are complex ([slices,] coils, rows, columns).", nameof(calibration));
+        }
+
         if (kernel < 1 || calibration.size(-2) < kernel || calibration.size(-1) < kernel)
         {
-            throw new ArgumentException($"A kernel of {kernel} needs as many calibration rows and columns; there are {calibration.size(-2)} and {calibration.size(-1)}.", nameof(calibration));
+            throw new ArgumentException(
+                $"A kernel of {kernel} needs as many calibration rows and columns; there are {calibration.size(-2)} and {calibration.size(-1)}.",
+                nameof(calibration));
         }
         if (sets < 1 || sets > calibration.size(-3)) throw new ArgumentException($"{sets} sets of maps of {calibration.size(-3)} coils.", nameof(sets));
         using var scope = torch.NewDisposeScope();
@@ -44,7 +50,11 @@ public static class Espirit
             using var inner = torch.NewDisposeScope();
             Tensor data = slices.select(0, slice);
             Tensor largest = data.abs().max();
-            if (largest.ToDouble() is not (> 0 and < double.PositiveInfinity)) throw new ArgumentException($"The calibration data of slice {slice} are zero or not finite.", nameof(calibration));
+            if (largest.ToDouble() is not (> 0 and < double.PositiveInfinity))
+            {
+                throw new ArgumentException($"The calibration data of slice {slice} are zero or not finite.", nameof(calibration));
+            }
+
             // The Gram matrix squares the values.
             data = (data / largest).to(ScalarType.ComplexFloat32);
             (Tensor vectors, Tensor eigenvalues) = Eigenvectors(Polynomial(Neighbourhoods(data, kernel, threshold)), rows, columns, sets);
@@ -84,7 +94,8 @@ public static class Espirit
     private static (Tensor Vectors, Tensor Values) Eigenvectors(Tensor polynomial, long rows, long columns, int sets)
     {
         long grid = polynomial.size(0), squared = polynomial.size(2), coils = (long)Math.Round(Math.Sqrt(squared));
-        Tensor across = Waves(columns, grid, polynomial.device).Matmul(polynomial).reshape(grid, columns * squared), down = Waves(rows, grid, polynomial.device);
+        Tensor across = Waves(columns, grid, polynomial.device).Matmul(polynomial).reshape(grid, columns * squared);
+        Tensor down = Waves(rows, grid, polynomial.device);
         long step = Math.Clamp(ChunkElements / (columns * squared), 1, rows);
         var vectors = new List<Tensor>();
         var values = new List<Tensor>();

@@ -9,7 +9,7 @@ internal abstract class KSpaceSampling : IDisposable
     /// <summary>Complex samples that were measured, of one coil.</summary>
     public abstract long Samples { get; }
 
-    /// <summary>How many samples lie at each frequency of the Cartesian grid, (rows, columns), frequency 0 first.</summary>
+    /// <summary>Sampling density: samples at each frequency of the Cartesian grid, (rows, columns), frequency 0 first.</summary>
     public abstract Tensor Density { get; }
 
     /// <summary>Positions of the Cartesian grid over samples measured.</summary>

@@ -26,7 +26,7 @@ internal sealed class KaiserBesselAxis
     /// <summary>G, cells of the grid, which is periodic.</summary>
     public long Grid { get; }
 
-    /// <summary>Where pixel 0 lies in the grid: pixel n/2 at G/2.</summary>
+    /// <summary>Position of pixel 0 in the grid, with pixel n/2 at G/2.</summary>
     public long Offset => (Grid / 2) - (_size / 2);
 
     /// <summary>∫φ, the kernel's transform at 0.</summary>

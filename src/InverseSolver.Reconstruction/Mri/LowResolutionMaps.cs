@@ -17,8 +17,16 @@ public static class LowResolutionMaps
     /// <returns>(slices, 1, coils, rows, columns), of norm 1 everywhere, where there is no signal too; the phase as in <see cref="CoilMaps"/>.</returns>
     public static Tensor Maps(Tensor calibration, long rows, long columns)
     {
-        if (calibration.ndim is not (3 or 4) || !calibration.is_complex()) throw new ArgumentException("Calibration data are complex ([slices,] coils, rows, columns).", nameof(calibration));
-        if (calibration.size(-2) > rows || calibration.size(-1) > columns) throw new ArgumentException("The calibration data are larger than the maps.", nameof(calibration));
+        if (calibration.ndim is not (3 or 4) || !calibration.is_complex())
+        {
+            throw new ArgumentException("Calibration data are complex ([slices,] coils, rows, columns).", nameof(calibration));
+        }
+
+        if (calibration.size(-2) > rows || calibration.size(-1) > columns)
+        {
+            throw new ArgumentException("The calibration data are larger than the maps.", nameof(calibration));
+        }
+
         using var scope = torch.NewDisposeScope();
         Tensor slices = calibration.ndim == 4 ? calibration : calibration.unsqueeze(0);
         var maps = new Tensor[slices.size(0)];
@@ -45,6 +53,7 @@ public static class LowResolutionMaps
     private static Tensor Hann(long size, Device device)
     {
         double half = (size / 2) + 1;
-        return torch.copy_of([.. Enumerable.Range(0, (int)size).Select(i => (float)(0.5 * (1 + Math.Cos(Math.PI * (i - (size / 2)) / half))))], size).to(device);
+        return torch.copy_of([.. Enumerable.Range(0, (int)size).Select(i => (float)(0.5 * (1 + Math.Cos(Math.PI * (i - (size / 2)) / half))))], size)
+            .to(device);
     }
 }

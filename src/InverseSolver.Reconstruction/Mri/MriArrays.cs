@@ -1,8 +1,8 @@
 namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
-/// What a multi-coil result is made of, so that anybody can check it: y = mask · F(Σ maps · image) + noise, with <c>bart</c> or any other tool. Of a volume
-/// with one more leading dimension.
+/// Arrays of a multi-coil result, so that anybody can check y = mask · F(Σ maps · image) + noise, with <c>bart</c> or any other tool. Those of a volume have
+/// one more leading dimension.
 /// </summary>
 /// <param name="Image">Complex (rows, columns), or of several sets (sets, rows, columns), in the measurement's units.</param>
 /// <param name="Maps">Complex ([sets,] coils, rows, columns), of the virtual coils.</param>

@@ -24,5 +24,5 @@ namespace InverseSolver.Reconstruction.Mri;
 /// <param name="NoiseShare">The share of the measurement's energy that is noise.</param>
 /// <param name="CoilRatios">Squared residual of each virtual coil over what noise explains; of a volume over all slices.</param>
 public sealed record MriReport(
-    int Coils, int VirtualCoils, string Noise, long? NoiseSamples, string Maps, int MapSets, int CalibrationRows, int CalibrationLines, string Phase, double NetAcceleration, double Scale, double ModelError,
-    double Unexplained, double NoiseShare, IReadOnlyList<double> CoilRatios);
+    int Coils, int VirtualCoils, string Noise, long? NoiseSamples, string Maps, int MapSets, int CalibrationRows, int CalibrationLines, string Phase,
+    double NetAcceleration, double Scale, double ModelError, double Unexplained, double NoiseShare, IReadOnlyList<double> CoilRatios);

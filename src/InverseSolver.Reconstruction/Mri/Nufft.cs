@@ -65,9 +65,17 @@ public sealed class Nufft : IDisposable
     /// </exception>
     public static void Check(long rows, long columns, double[,] trajectory)
     {
-        if (rows is < 1 or > MaxSize || columns is < 1 or > MaxSize) throw new ArgumentException($"An image has 1 to {MaxSize} rows and columns, not {rows} x {columns}.", nameof(rows));
+        if (rows is < 1 or > MaxSize || columns is < 1 or > MaxSize)
+        {
+            throw new ArgumentException($"An image has 1 to {MaxSize} rows and columns, not {rows} x {columns}.", nameof(rows));
+        }
+
         long samples = trajectory.GetLength(0);
-        if (trajectory.GetLength(1) != 2) throw new ArgumentException($"The trajectory has {trajectory.GetLength(1)} components for each sample, not 2.", nameof(trajectory));
+        if (trajectory.GetLength(1) != 2)
+        {
+            throw new ArgumentException($"The trajectory has {trajectory.GetLength(1)} components for each sample, not 2.", nameof(trajectory));
+        }
+
         if (samples is 0 or > MaxSamples) throw new ArgumentException($"The trajectory has {samples} samples, not 1 to {MaxSamples}.", nameof(trajectory));
         for (long j = 0; j < samples; j++)
         {
@@ -77,8 +85,10 @@ public sealed class Nufft : IDisposable
                 // Written so that NaN is refused.
                 if (!(Math.Abs(k) <= edge * (1 + EdgeTolerance)))
                 {
-                    throw new ArgumentException(FormattableString.Invariant(
-                        $"Sample {j} of the trajectory has frequency {k} along {(d == 0 ? "rows" : "columns")}, outside [{-edge}, {edge}] cycles per field of view."), nameof(trajectory));
+                    throw new ArgumentException(
+                        FormattableString.Invariant($"Sample {j} of the trajectory has frequency {k} along {(d == 0 ? "rows" : "columns")}, ")
+                            + FormattableString.Invariant($"outside [{-edge}, {edge}] cycles per field of view."),
+                        nameof(trajectory));
                 }
             }
         }
@@ -131,7 +141,9 @@ public sealed class Nufft : IDisposable
         long[] shape = tensor.shape;
         if (tensor.dtype != ScalarType.ComplexFloat32 || shape.Length < last.Length || !shape.AsSpan(shape.Length - last.Length).SequenceEqual(last))
         {
-            throw new ArgumentException($"A complex float32 tensor (..., {string.Join(", ", last.ToArray())}) is needed, not {tensor.dtype} ({string.Join(", ", shape)}).", nameof(tensor));
+            throw new ArgumentException(
+                $"A complex float32 tensor (..., {string.Join(", ", last.ToArray())}) is needed, not {tensor.dtype} ({string.Join(", ", shape)}).",
+                nameof(tensor));
         }
     }
 

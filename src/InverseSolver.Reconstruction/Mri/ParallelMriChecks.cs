@@ -3,7 +3,7 @@ using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Reconstruction.Mri;
 
-/// <summary>What must hold of a <see cref="ParallelMri"/> and its files before anything is computed.</summary>
+/// <summary>Checks of a <see cref="ParallelMri"/> problem and its files before anything is computed.</summary>
 internal static class ParallelMriChecks
 {
     // Coils of the largest arrays are 128.
@@ -33,7 +33,10 @@ internal static class ParallelMriChecks
             if (!file.Values.All(float.IsFinite)) throw new InvalidInputException($"files.{name}", "It holds a value that is not a finite number.");
             if (name == "calibration" && file.Values.Any(value => value != 0)) CheckUnits("files.calibration", file.Values);
             bool complex = name is "maps" or "covariance" or "calibration";
-            if (complex != file.IsComplex && name != "covariance") throw new InvalidInputException($"files.{name}", complex ? "Its values must be complex." : "Its values must be real.");
+            if (complex != file.IsComplex && name != "covariance")
+            {
+                throw new InvalidInputException($"files.{name}", complex ? "Its values must be complex." : "Its values must be real.");
+            }
         }
 
         Shape(files, "maps", [coils, (int)rows, (int)columns]);
@@ -48,15 +51,31 @@ internal static class ParallelMriChecks
         if (problem.MapSets > coils) throw new InvalidInputException("problem.mapSets", $"It is {problem.MapSets}; the measurement has {coils} coil(s).");
         if (!trajectory)
         {
-            if (files.ContainsKey("trajectory")) throw new InvalidInputException("problem.rows", "With a trajectory the problem says how many rows and columns the image has.");
+            if (files.ContainsKey("trajectory"))
+            {
+                throw new InvalidInputException("problem.rows", "With a trajectory the problem says how many rows and columns the image has.");
+            }
+
             if (problem.TrajectoryUnit is not null) throw new InvalidInputException("problem.trajectoryUnit", "The measurement lies along no trajectory.");
             return Mask(problem, rows, columns, files, measurement);
         }
 
         if (problem.Mask is not null || files.ContainsKey("mask")) throw new InvalidInputException("problem.mask", "Along a trajectory there is no mask.");
-        if (problem.Rows is null || problem.Columns is null) throw new InvalidInputException(problem.Rows is null ? "problem.rows" : "problem.columns", "With a trajectory both rows and columns are given.");
-        if (!files.TryGetValue("trajectory", out ArrayData? path)) throw new InvalidInputException("files.trajectory", "Rows and columns are given, so the measurement lies along a trajectory: it is needed.");
-        if (path.Shape is [_, 2] && path.Shape[0] != measurement.Shape[1]) throw new InvalidInputException("files.trajectory", $"It has {path.Shape[0]} positions; the measurement has {measurement.Shape[1]} samples.");
+        if (problem.Rows is null || problem.Columns is null)
+        {
+            throw new InvalidInputException(problem.Rows is null ? "problem.rows" : "problem.columns", "With a trajectory both rows and columns are given.");
+        }
+
+        if (!files.TryGetValue("trajectory", out ArrayData? path))
+        {
+            throw new InvalidInputException("files.trajectory", "Rows and columns are given, so the measurement lies along a trajectory: it is needed.");
+        }
+
+        if (path.Shape is [_, 2] && path.Shape[0] != measurement.Shape[1])
+        {
+            throw new InvalidInputException("files.trajectory", $"It has {path.Shape[0]} positions; the measurement has {measurement.Shape[1]} samples.");
+        }
+
         CheckTrajectory(path, rows, columns, problem.TrajectoryUnit);
         return null;
     }
@@ -65,10 +84,25 @@ internal static class ParallelMriChecks
     /// <exception cref="InvalidInputException">Says what is wrong with the file or with its unit.</exception>
     public static void CheckTrajectory(ArrayData path, long rows, long columns, TrajectoryUnit? unit)
     {
-        if (path.Shape is not [_, 2]) throw new InvalidInputException("files.trajectory", $"Its shape is {ProblemChecks.Text(path.Shape)}; needed is (samples, 2).");
-        if (unit == TrajectoryUnit.CyclesPerEncodedFieldOfView) throw new InvalidInputException("problem.trajectoryUnit", "The file 'trajectory' knows no encoded field of view; take cyclesPerPixel or cyclesPerFieldOfView.");
+        if (path.Shape is not [_, 2])
+        {
+            throw new InvalidInputException("files.trajectory", $"Its shape is {ProblemChecks.Text(path.Shape)}; needed is (samples, 2).");
+        }
+
+        if (unit == TrajectoryUnit.CyclesPerEncodedFieldOfView)
+        {
+            throw new InvalidInputException(
+                "problem.trajectoryUnit", "The file 'trajectory' knows no encoded field of view; take cyclesPerPixel or cyclesPerFieldOfView.");
+        }
+
         if (unit is null && path.Values.All(value => Math.Abs(value) <= 1))
-            throw new InvalidInputException("problem.trajectoryUnit", "All numbers of the file 'trajectory' are 1 at most: within one cycle per field of view there is no image. Take cyclesPerPixel where that is their unit, else cyclesPerFieldOfView.");
+        {
+            throw new InvalidInputException(
+                "problem.trajectoryUnit",
+                "All numbers of the file 'trajectory' are 1 at most: within one cycle per field of view there is no image. "
+                    + "Take cyclesPerPixel where that is their unit, else cyclesPerFieldOfView.");
+        }
+
         double[,] positions = Trajectory(path, rows, columns, unit);
         try
         {
@@ -85,11 +119,15 @@ internal static class ParallelMriChecks
     public static double[,] Trajectory(ArrayData file, long rows, long columns, TrajectoryUnit? unit)
     {
         var positions = new double[file.Shape[0], 2];
-        for (int i = 0; i < file.Values.Length; i++) positions[i / 2, i % 2] = file.Values[i] * (unit == TrajectoryUnit.CyclesPerPixel ? (double)(i % 2 == 0 ? rows : columns) : 1);
+        for (int i = 0; i < file.Values.Length; i++)
+        {
+            positions[i / 2, i % 2] = file.Values[i] * (unit == TrajectoryUnit.CyclesPerPixel ? (double)(i % 2 == 0 ? rows : columns) : 1);
+        }
+
         return positions;
     }
 
-    /// <summary>Where any coil of (coils, rows, columns) is not 0, row-major.</summary>
+    /// <summary>Mask of the positions at which any coil of (coils, rows, columns) is not 0, row-major.</summary>
     public static bool[] NotZero(ArrayData kSpace)
     {
         int plane = kSpace.Shape[^2] * kSpace.Shape[^1];
@@ -101,7 +139,11 @@ internal static class ParallelMriChecks
     private static void CheckUnits(string field, float[] values)
     {
         float largest = values.Max(Math.Abs);
-        if (largest is < Smallest or > Largest) throw new InvalidInputException(field, FormattableString.Invariant($"Its largest value is {largest:g3}; in units that make it {Smallest:g} to {Largest:g} it can be solved."));
+        if (largest is < Smallest or > Largest)
+        {
+            throw new InvalidInputException(
+                field, FormattableString.Invariant($"Its largest value is {largest:g3}; in units that make it {Smallest:g} to {Largest:g} it can be solved."));
+        }
     }
 
     private static double[,] Doubled(double[,] trajectory)
@@ -113,11 +155,19 @@ internal static class ParallelMriChecks
 
     private static bool[] Mask(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files, ArrayData measurement)
     {
-        if (problem.Mask is UploadedKSpaceMask && !files.ContainsKey("mask")) throw new InvalidInputException("files.mask", "This problem needs the file 'mask'.");
+        if (problem.Mask is UploadedKSpaceMask && !files.ContainsKey("mask"))
+        {
+            throw new InvalidInputException("files.mask", "This problem needs the file 'mask'.");
+        }
+
         bool[] measured = NotZero(measurement);
-        bool[] mask = problem.Mask is null && !files.ContainsKey("mask") ? measured : KSpaceMasks.Of(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem.mask");
+        bool[] mask = problem.Mask is null && !files.ContainsKey("mask")
+            ? measured
+            : KSpaceMasks.Of(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem.mask");
         bool[] used = [.. mask.Zip(measured, (wanted, there) => wanted && there)];
-        return used.Contains(true) ? used : throw new InvalidInputException(problem.Mask is null ? "files.mask" : "problem.mask", "The mask leaves nothing that was measured.");
+        return used.Contains(true)
+            ? used
+            : throw new InvalidInputException(problem.Mask is null ? "files.mask" : "problem.mask", "The mask leaves nothing that was measured.");
     }
 
     private static void Shape(IReadOnlyDictionary<string, ArrayData> files, string name, int[] needed)

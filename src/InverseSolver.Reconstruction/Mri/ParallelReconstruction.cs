@@ -21,7 +21,8 @@ internal static class ParallelReconstruction
             ModelError = reports.Max(one => one.ModelError),
             Unexplained = reports.Max(one => one.Unexplained),
             NoiseShare = reports.Max(one => one.NoiseShare),
-            CoilRatios = [.. first.Report.CoilRatios.Select((_, coil) => reports.Average(one => coil < one.CoilRatios.Count ? one.CoilRatios[coil] : double.NaN))],
+            CoilRatios = [.. first.Report.CoilRatios
+                .Select((_, coil) => reports.Average(one => coil < one.CoilRatios.Count ? one.CoilRatios[coil] : double.NaN))],
         };
         return new SolvedFrames(OnOneScale(frames, report.Scale), report, isStack ? Stacked(frames) : first.Arrays) { Warnings = [.. Warnings(report)] };
     }
@@ -43,24 +44,36 @@ internal static class ParallelReconstruction
     {
         if (report.NoiseSamples is not null && report.NoiseShare > LargestNoise)
         {
-            yield return FormattableString.Invariant($"The image may be wrong: what the outermost samples hold is taken for noise, which then makes {report.NoiseShare:p0} of the measurement's energy. Check that the centre of k-space is in the middle of the array (rows / 2, columns / 2), or give sigma.");
+            yield return "The image may be wrong: what the outermost samples hold is taken for noise, "
+                + FormattableString.Invariant($"which then makes {report.NoiseShare:p0} of the measurement's energy. ")
+                + "Check that the centre of k-space is in the middle of the array (rows / 2, columns / 2), or give sigma.";
         }
 
-        if (report is { Maps: "lowResolution", Coils: > 1 } && report.NetAcceleration > LeastAcceleration && Math.Min(report.CalibrationRows, report.CalibrationLines) < FewestLines)
+        if (report is { Maps: "lowResolution", Coils: > 1 } && report.NetAcceleration > LeastAcceleration
+            && Math.Min(report.CalibrationRows, report.CalibrationLines) < FewestLines)
         {
-            yield return $"The image may be wrong: its coil sensitivities come from {report.CalibrationLines} x {report.CalibrationRows} fully measured positions in the centre of k-space, too few to tell aliases apart, and no figure shows it. Send the file 'maps' or 'calibration', or measure {FewestLines} lines there.";
+            yield return
+                $"The image may be wrong: its coil sensitivities come from {report.CalibrationLines} x {report.CalibrationRows} fully measured positions "
+                    + "in the centre of k-space, too few to tell aliases apart, and no figure shows it. "
+                    + $"Send the file 'maps' or 'calibration', or measure {FewestLines} lines there.";
         }
 
         // Without noise there is no ratio, and it is 1.
         if (report.Unexplained <= LargestUnexplained || report.ModelError is > 1 and <= LargestModelError) yield break;
-        yield return FormattableString.Invariant($"The image may be wrong: no image explains {report.Unexplained:p1} of the measurement's energy with these coils, where right data leave less than {LargestUnexplained:p0} besides the noise. Check the centre of k-space, the order and direction of its lines, the order of coils in each file, the unit of a trajectory, a given sigma, and whether the patient moved.");
+        yield return
+            FormattableString.Invariant($"The image may be wrong: no image explains {report.Unexplained:p1} of the measurement's energy with these coils, ")
+                + FormattableString.Invariant($"where right data leave less than {LargestUnexplained:p0} besides the noise. ")
+                + "Check the centre of k-space, the order and direction of its lines, the order of coils in each file, the unit of a trajectory, "
+                + "a given sigma, and whether the patient moved.";
     }
 
     // All frames' images over one scale.
     private static List<FrameResult> OnOneScale(IReadOnlyList<FrameResult> frames, double scale) => [.. frames.Select(frame =>
     {
         float factor = (float)(frame.Mri!.Report.Scale / scale);
-        return factor == 1 ? frame : frame with { Image = Times(frame.Image, factor), Deviation = frame.Deviation is null ? null : Times(frame.Deviation, factor) };
+        return factor == 1
+            ? frame
+            : frame with { Image = Times(frame.Image, factor), Deviation = frame.Deviation is null ? null : Times(frame.Deviation, factor) };
     })];
 
     /// <summary>An array times a number.</summary>

@@ -24,8 +24,12 @@ internal static class ParallelSimulation
         Check(problem, rows, columns, files, coils);
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
-        Tensor maps = files.TryGetValue("maps", out ArrayData? given) ? given.ToTensor(torch.CPU).squeeze(0) : CoilSimulation.Coils(coils ?? Coils, rows, columns, objectSeed);
-        Tensor angle = files.TryGetValue("phase", out ArrayData? phase) ? phase.ToTensor(torch.CPU).reshape(rows, columns) : CoilSimulation.ObjectPhase(rows, columns, objectSeed);
+        Tensor maps = files.TryGetValue("maps", out ArrayData? given)
+            ? given.ToTensor(torch.CPU).squeeze(0)
+            : CoilSimulation.Coils(coils ?? Coils, rows, columns, objectSeed);
+        Tensor angle = files.TryGetValue("phase", out ArrayData? phase)
+            ? phase.ToTensor(torch.CPU).reshape(rows, columns)
+            : CoilSimulation.ObjectPhase(rows, columns, objectSeed);
         using KSpaceSampling sampling = Sampling(problem, rows, columns, files);
         Tensor y = sampling.Forward((maps * image.ToTensor(torch.CPU).reshape(rows, columns) * torch.complex(angle.cos(), angle.sin())).unsqueeze(0));
         if (sigma > 0)
@@ -43,7 +47,11 @@ internal static class ParallelSimulation
 
     private static KSpaceSampling Sampling(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files)
     {
-        if (files.TryGetValue("trajectory", out ArrayData? path)) return new TrajectorySampling(rows, columns, ParallelMriChecks.Trajectory(path, rows, columns, problem.TrajectoryUnit), torch.CPU);
+        if (files.TryGetValue("trajectory", out ArrayData? path))
+        {
+            return new TrajectorySampling(rows, columns, ParallelMriChecks.Trajectory(path, rows, columns, problem.TrajectoryUnit), torch.CPU);
+        }
+
         bool[] mask = problem.Mask is null && !files.ContainsKey("mask")
             ? [.. Enumerable.Repeat(true, (int)(rows * columns))]
             : KSpaceMasks.Of(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem.mask");
@@ -58,25 +66,40 @@ internal static class ParallelSimulation
         {
             ProblemChecks.CheckArray(file, $"files.{name}");
             if (!file.Values.All(float.IsFinite)) throw new InvalidInputException($"files.{name}", "It holds a value that is not a finite number.");
-            if (file.IsComplex != (name == "maps")) throw new InvalidInputException($"files.{name}", file.IsComplex ? "Its values must be real." : "Its values must be complex.");
+            if (file.IsComplex != (name == "maps"))
+            {
+                throw new InvalidInputException($"files.{name}", file.IsComplex ? "Its values must be real." : "Its values must be complex.");
+            }
         }
 
-        if (files.TryGetValue("maps", out ArrayData? maps) && (maps.Shape is not [_, var r, var c] || r != rows || c != columns || (coils ?? maps.Shape[0]) != maps.Shape[0]))
+        if (files.TryGetValue("maps", out ArrayData? maps)
+            && (maps.Shape is not [_, var r, var c] || r != rows || c != columns || (coils ?? maps.Shape[0]) != maps.Shape[0]))
         {
-            throw new InvalidInputException("files.maps", $"Its shape is {ProblemChecks.Text(maps.Shape)}; needed is ({(coils is { } n ? $"{n}" : "coils")}, {rows}, {columns}).");
+            throw new InvalidInputException(
+                "files.maps", $"Its shape is {ProblemChecks.Text(maps.Shape)}; needed is ({(coils is { } n ? $"{n}" : "coils")}, {rows}, {columns}).");
         }
 
-        if (files.TryGetValue("phase", out ArrayData? phase) && (phase.Count != rows * columns || !phase.Shape.TakeLast(2).SequenceEqual([(int)rows, (int)columns])))
+        if (files.TryGetValue("phase", out ArrayData? phase)
+            && (phase.Count != rows * columns || !phase.Shape.TakeLast(2).SequenceEqual([(int)rows, (int)columns])))
         {
             throw new InvalidInputException("files.phase", $"Its shape is {ProblemChecks.Text(phase.Shape)}; needed is ({rows}, {columns}).");
         }
 
-        if (problem.Mask is UploadedKSpaceMask && !files.ContainsKey("mask")) throw new InvalidInputException("files.mask", "This problem needs the file 'mask'.");
+        if (problem.Mask is UploadedKSpaceMask && !files.ContainsKey("mask"))
+        {
+            throw new InvalidInputException("files.mask", "This problem needs the file 'mask'.");
+        }
+
         if ((problem.Rows ?? rows) != rows) throw new InvalidInputException("problem.rows", $"The image has {rows} rows.");
         if ((problem.Columns ?? columns) != columns) throw new InvalidInputException("problem.columns", $"The image has {columns} columns.");
         if (!files.TryGetValue("trajectory", out ArrayData? path))
         {
-            if (problem.Rows is not null || problem.Columns is not null) throw new InvalidInputException("files.trajectory", "Rows and columns are given, so the measurement lies along a trajectory: it is needed.");
+            if (problem.Rows is not null || problem.Columns is not null)
+            {
+                throw new InvalidInputException(
+                    "files.trajectory", "Rows and columns are given, so the measurement lies along a trajectory: it is needed.");
+            }
+
             return;
         }
 

@@ -17,10 +17,10 @@ internal sealed class PreparedScan(SenseOperator a, Tensor y, NoiseReport noise,
     /// <inheritdoc/>
     public override SenseOperator A => a;
 
-    /// <summary>What was done; without the coils' residuals.</summary>
+    /// <summary>Report on the preparation, without the coils' residuals.</summary>
     public MriReport Report => report;
 
-    /// <summary>What Y and images were divided by.</summary>
+    /// <summary>Divisor of Y and of the images.</summary>
     public double Scale => report.Scale;
 
     /// <summary>σ per real component of Y, without what the model does not explain: solvers must not fit that, so their σ holds it.</summary>

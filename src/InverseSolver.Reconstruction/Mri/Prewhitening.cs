@@ -29,7 +29,11 @@ public static class Prewhitening
     public static Tensor Covariance(Tensor noise)
     {
         if (noise.ndim != 2 || !noise.is_complex()) throw new ArgumentException("Noise is complex (coils, samples).", nameof(noise));
-        if (noise.size(1) < noise.size(0)) throw new ArgumentException($"{noise.size(1)} samples are too few for the noise of {noise.size(0)} coils.", nameof(noise));
+        if (noise.size(1) < noise.size(0))
+        {
+            throw new ArgumentException($"{noise.size(1)} samples are too few for the noise of {noise.size(0)} coils.", nameof(noise));
+        }
+
         using Tensor wide = noise.to(ScalarType.ComplexFloat64), adjoint = CoilMatrix.Adjoint(wide), sum = wide.Matmul(adjoint);
         return sum / noise.size(1);
     }
@@ -50,9 +54,17 @@ public static class Prewhitening
         }
         long coils = covariance.size(0);
         Tensor psi = covariance.to(ScalarType.ComplexFloat64, torch.CPU);
-        if (psi.abs().isfinite().all().ToInt64() == 0) throw new ArgumentException("The noise covariance holds a value that is not a finite number.", nameof(covariance));
+        if (psi.abs().isfinite().all().ToInt64() == 0)
+        {
+            throw new ArgumentException("The noise covariance holds a value that is not a finite number.", nameof(covariance));
+        }
+
         Tensor adjoint = CoilMatrix.Adjoint(psi);
-        if ((psi - adjoint).norm().abs().ToDouble() > Asymmetry * psi.norm().abs().ToDouble()) throw new ArgumentException("The noise covariance is not Hermitian.", nameof(covariance));
+        if ((psi - adjoint).norm().abs().ToDouble() > Asymmetry * psi.norm().abs().ToDouble())
+        {
+            throw new ArgumentException("The noise covariance is not Hermitian.", nameof(covariance));
+        }
+
         psi = (psi + adjoint) / 2;
 
         double[] variances = Variances(psi);
@@ -62,7 +74,11 @@ public static class Prewhitening
         Tensor scale = torch.copy_of(Array.ConvertAll(variances, v => Math.Sqrt(v > 0 ? v : mean)));
         Tensor correlation = psi / (scale.unsqueeze(0) * scale.unsqueeze(1));
         double least = torch.linalg.eigh(correlation).Item1.min().ToDouble();
-        if (least < -Negative) throw new ArgumentException("The noise covariance is not positive: a combination of coils would have a negative variance.", nameof(covariance));
+        if (least < -Negative)
+        {
+            throw new ArgumentException("The noise covariance is not positive: a combination of coils would have a negative variance.", nameof(covariance));
+        }
+
         Tensor regular = correlation + identity * Math.Max(0, LeastEigenvalue - least);
         Tensor inverse = torch.linalg.solve_triangular(torch.linalg.cholesky(regular), identity, upper: false);
         return (inverse / scale.unsqueeze(0) * Math.Sqrt(2)).MoveToOuterDisposeScope();
@@ -125,7 +141,10 @@ public static class Prewhitening
         if (mask.LongLength != rows * columns) throw new ArgumentException("The mask is not of the size of k-space.", nameof(mask));
         Tensor all = kSpace.reshape(-1, coils, rows * columns).cpu();
         double[] size = all.abs().sum([0, 1]).ToDoubles();
-        long[] measured = [.. Enumerable.Range(0, mask.Length).Where(i => mask[i] && size[i] > 0).OrderByDescending(i => Radius2(i, rows, columns)).Select(i => (long)i)];
+        long[] measured = [.. Enumerable.Range(0, mask.Length)
+            .Where(i => mask[i] && size[i] > 0)
+            .OrderByDescending(i => Radius2(i, rows, columns))
+            .Select(i => (long)i)];
         long slices = all.size(0), fewest = Math.Max(1, Math.Max(FewestSamples, SamplesPerCoil * coils) / slices);
         long count = Math.Min(measured.LongLength, Math.Clamp((long)(OuterShare * measured.LongLength), fewest, Math.Max(fewest, MostSamples / slices)));
         if (count == 0) throw new ArgumentException("Nothing was measured.", nameof(mask));

@@ -34,7 +34,8 @@ internal static class ScanPreparation
     /// <param name="complexImage">Whether the solver works on a complex image; else on a real one with a phase.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="check">Called between the parts; may throw.</param>
-    public static PreparedScan Prepare(ParallelMri problem, IReadOnlyList<ReconstructionRequest> frames, bool[]? mask, bool complexImage, Device device, Action check)
+    public static PreparedScan Prepare(
+        ParallelMri problem, IReadOnlyList<ReconstructionRequest> frames, bool[]? mask, bool complexImage, Device device, Action check)
     {
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
@@ -55,7 +56,8 @@ internal static class ScanPreparation
             check();
 
             // Calibration data before the coils are compressed, since that is learned from them.
-            (Tensor calibration, bool enough) = Calibration(problem, frames, whitening is null ? y : Mixed(whitening, y), whitening, sampling, mask, rows, columns);
+            (Tensor calibration, bool enough) = Calibration(
+                problem, frames, whitening is null ? y : Mixed(whitening, y), whitening, sampling, mask, rows, columns);
             Tensor? given = first.Files.ContainsKey("maps") ? torch.cat([.. frames.Select(frame => frame.Files["maps"].ToTensor(device))]).unsqueeze(1) : null;
             (Tensor compression, Tensor back) = VirtualCoils.Find(calibration, whitening, problem.VirtualCoils ?? long.MaxValue);
             Tensor mixing = whitening is null ? compression : compression.to(torch.CPU).Matmul(whitening);
@@ -71,19 +73,23 @@ internal static class ScanPreparation
 
             // The scale, and the phase, of the image that explains the data without a prior.
             using var free = new SenseOperator(sampling, maps, null, owns: false);
-            Tensor channels = SenseProx.Prox(free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
+            Tensor channels = SenseProx.Prox(
+                free, torch.zeros([frames.Count, .. free.Domain], device: device), y, FirstRho, FirstTolerance, FirstIterations, check);
             // Where no coil sees anything the iteration leaves what the preconditioner spread there.
             Tensor x = (free.ToComplex(channels) * free.Support()).select(1, 0);
             (double unexplained, double share, double noise) = Unexplained(free, channels, y, sigma, check);
             double scale = Quantile(x.abs().ToFloats());
             if (!(scale > 0) || !double.IsFinite(scale)) throw new InvalidInputException("files.measurement", "The image of it is zero nearly everywhere.");
             Tensor? phase = complexImage ? null
-                : first.Files.ContainsKey("phase") ? Unit(torch.cat([.. frames.Select(frame => frame.Files["phase"].ToTensor(device))]).reshape(-1, rows, columns))
+                : first.Files.ContainsKey("phase")
+                    ? Unit(torch.cat([.. frames.Select(frame => frame.Files["phase"].ToTensor(device))]).reshape(-1, rows, columns))
                 : SmoothPhase.Of(x, mask);
 
             var report = new MriReport(
-                (int)coils, (int)y.size(1), source, samples, given is not null ? "file" : enough ? "espirit" : "lowResolution", (int)maps.size(1), given is null ? (int)calibration.size(2) : 0,
-                given is null ? (int)calibration.size(3) : 0, phase is null ? "none" : first.Files.ContainsKey("phase") ? "file" : "lowResolution", sampling.NetAcceleration, scale, Math.Max(1, unexplained), share, noise, []);
+                (int)coils, (int)y.size(1), source, samples, given is not null ? "file" : enough ? "espirit" : "lowResolution", (int)maps.size(1),
+                given is null ? (int)calibration.size(2) : 0, given is null ? (int)calibration.size(3) : 0,
+                phase is null ? "none" : first.Files.ContainsKey("phase") ? "file" : "lowResolution",
+                sampling.NetAcceleration, scale, Math.Max(1, unexplained), share, noise, []);
             var op = new SenseOperator(sampling, maps.contiguous(), phase, owns: true);
             string? method = samples is { } count ? $"{count} outermost samples of all coils" : null;
             return new PreparedScan(op, (y / scale).MoveToOuterDisposeScope(), new NoiseReport(sigma, samples is not null, method, null), report);
@@ -117,18 +123,23 @@ internal static class ScanPreparation
             }
 
             Tensor whitening = Prewhitening.Matrix(covariance);
-            double level = Math.Sqrt((covariance.to(ScalarType.ComplexFloat64).real * torch.eye(covariance.size(0), dtype: ScalarType.Float64)).sum().ToDouble() / covariance.size(0) / 2);
+            double level = Math.Sqrt(
+                (covariance.to(ScalarType.ComplexFloat64).real * torch.eye(covariance.size(0), dtype: ScalarType.Float64)).sum().ToDouble()
+                    / covariance.size(0) / 2);
             return (whitening * level, level, samples is null ? "covariance" : "estimated", samples);
         }
         catch (ArgumentException error) when (error is not ArgumentOutOfRangeException)
         {
-            throw new InvalidInputException(samples is null && request.Files.ContainsKey("covariance") ? "files.covariance" : "sigma", $"{error.Message.Split(" (Parameter", 2)[0]}{(request.Files.ContainsKey("covariance") ? string.Empty : " Give sigma.")}");
+            throw new InvalidInputException(
+                samples is null && request.Files.ContainsKey("covariance") ? "files.covariance" : "sigma",
+                $"{error.Message.Split(" (Parameter", 2)[0]}{(request.Files.ContainsKey("covariance") ? string.Empty : " Give sigma.")}");
         }
     }
 
     // Whitened centre of k-space, (frames, coils, r, c), and whether ESPIRiT is to use it.
     private static (Tensor Data, bool Enough) Calibration(
-        ParallelMri problem, IReadOnlyList<ReconstructionRequest> frames, Tensor white, Tensor? whitening, KSpaceSampling sampling, bool[]? mask, long rows, long columns)
+        ParallelMri problem, IReadOnlyList<ReconstructionRequest> frames, Tensor white, Tensor? whitening,
+        KSpaceSampling sampling, bool[]? mask, long rows, long columns)
     {
         Tensor kSpace = white;
         bool calibrated = frames[0].Files.ContainsKey("calibration");
@@ -151,18 +162,25 @@ internal static class ScanPreparation
         bool enough = Math.Min(region.Rows, region.Columns) >= FewestLines;
         if (region.Rows < 1 || region.Columns < 1)
         {
-            throw new InvalidInputException("files.measurement", "The centre of k-space is not measured, so no sensitivities can be estimated. Send the file 'maps' or 'calibration'.");
+            throw new InvalidInputException(
+                "files.measurement",
+                "The centre of k-space is not measured, so no sensitivities can be estimated. "
+                    + "Send the file 'maps' or 'calibration'.");
         }
 
         if (problem.Maps == MapSource.Espirit && !enough)
         {
-            throw new InvalidInputException("problem.maps", $"ESPIRiT needs {FewestLines} fully measured lines and rows in the centre of k-space; there are {region.Columns} and {region.Rows}.");
+            throw new InvalidInputException(
+                "problem.maps",
+                $"ESPIRiT needs {FewestLines} fully measured lines and rows in the centre of k-space; there are {region.Columns} and {region.Rows}.");
         }
 
         Tensor data = region.Of(kSpace);
         if (!frames[0].Files.ContainsKey("maps") && data.abs().sum([-3, -2, -1]).ToFloats().Any(sum => sum == 0))
         {
-            throw new InvalidInputException(calibrated ? "files.calibration" : "files.measurement", "The centre of k-space is 0 in a frame, so no sensitivities can be estimated.");
+            throw new InvalidInputException(
+                calibrated ? "files.calibration" : "files.measurement",
+                "The centre of k-space is 0 in a frame, so no sensitivities can be estimated.");
         }
 
         return (data, enough && problem.Maps != MapSource.LowResolution);
@@ -173,9 +191,18 @@ internal static class ScanPreparation
     // because its iteration stops early is no error of the model, so it goes on where that could matter.
     private static (double Ratio, double Share, double Noise) Unexplained(SenseOperator a, Tensor x, Tensor y, double sigma, Action check)
     {
-        double expected = x.size(0) * a.MeasuredComponents * sigma * sigma, energy = torch.view_as_real(y.resolve_conj()).square().sum().ToDouble(), residual = Residual(x);
-        if (residual > expected) residual = Math.Min(residual, Residual(SenseProx.Prox(a, x, y, UnexplainedRho, UnexplainedTolerance, UnexplainedIterations, check)));
-        return (expected > 0 ? residual / expected : 1, energy > 0 ? Math.Max(0, residual - expected) / energy : 0, energy > 0 ? Math.Min(1, expected / energy) : 0);
+        double expected = x.size(0) * a.MeasuredComponents * sigma * sigma;
+        double energy = torch.view_as_real(y.resolve_conj()).square().sum().ToDouble();
+        double residual = Residual(x);
+        if (residual > expected)
+        {
+            residual = Math.Min(residual, Residual(SenseProx.Prox(a, x, y, UnexplainedRho, UnexplainedTolerance, UnexplainedIterations, check)));
+        }
+
+        return (
+            expected > 0 ? residual / expected : 1,
+            energy > 0 ? Math.Max(0, residual - expected) / energy : 0,
+            energy > 0 ? Math.Min(1, expected / energy) : 0);
 
         double Residual(Tensor image) => a.Residual2(image, y).sum().ToDouble();
     }

@@ -22,7 +22,9 @@ public sealed class SenseOperator : LinearOperator
     /// <param name="phase">exp(iφ), complex (frames, rows, columns); null for a complex image.</param>
     /// <param name="owns">Whether the sampling is disposed with the operator.</param>
     internal SenseOperator(KSpaceSampling sampling, Tensor maps, Tensor? phase, bool owns)
-        : base("parallelMri", [phase is null ? 2 * maps.size(1) : 1, maps.size(3), maps.size(4)], [maps.size(2), .. sampling.Range], 2 * sampling.Samples * maps.size(2), isComplexRange: true)
+        : base(
+            "parallelMri", [phase is null ? 2 * maps.size(1) : 1, maps.size(3), maps.size(4)],
+            [maps.size(2), .. sampling.Range], 2 * sampling.Samples * maps.size(2), isComplexRange: true)
     {
         (_sampling, _owns) = (sampling, owns);
         Maps = Own(maps.alias());
@@ -70,7 +72,7 @@ public sealed class SenseOperator : LinearOperator
         ? torch.view_as_complex(x.reshape(x.size(0), -1, 2, x.size(2), x.size(3)).permute(0, 1, 3, 4, 2).contiguous())
         : x * Phase.unsqueeze(1);
 
-    /// <summary>What belongs to complex images as <see cref="ToComplex"/> makes them: its adjoint.</summary>
+    /// <summary>Adjoint of <see cref="ToComplex"/>: maps complex images back to x.</summary>
     internal Tensor FromComplex(Tensor images) => Phase is null
         ? torch.view_as_real(images.resolve_conj()).permute(0, 1, 4, 2, 3).reshape(images.size(0), -1, images.size(2), images.size(3))
         : (images * Phase.conj().unsqueeze(1)).real;

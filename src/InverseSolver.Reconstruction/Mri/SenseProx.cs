@@ -121,7 +121,8 @@ internal sealed class SenseProx : IMetricProx
         Tensor sum = torch.zeros([like.size(0)], device: like.device);
         for (int probe = 0; probe < MetricProx.Probes; probe++)
         {
-            Tensor signs = (torch.rand([1, 1, _a.Domain[1], _a.Domain[2]], generator, device: like.device).ge(0.5).to(ScalarType.Float32) * 2 - 1).expand(like.size(0), -1, -1, -1);
+            Tensor signs = (torch.rand([1, 1, _a.Domain[1], _a.Domain[2]], generator, device: like.device).ge(0.5).to(ScalarType.Float32) * 2 - 1)
+                .expand(like.size(0), -1, -1, -1);
             Tensor normal = _a.Normal(signs);
             sum = sum + ForwardOperator.SumPerItem(normal * rows.Matmul(signs).Matmul(columns));
         }
@@ -163,6 +164,8 @@ internal sealed class SenseProx : IMetricProx
         }
 
         private static Tensor Spectrum(long size, double r) =>
-            torch.copy_of([.. Enumerable.Range(0, (int)size).Select(k => (float)((1 + (r * r) - (2 * r * Math.Cos(2 * Math.PI * k / size))) / (1 - (r * r))))], size);
+            torch.copy_of(
+                [.. Enumerable.Range(0, (int)size).Select(k => (float)((1 + (r * r) - (2 * r * Math.Cos(2 * Math.PI * k / size))) / (1 - (r * r))))],
+                size);
     }
 }

@@ -48,5 +48,8 @@ internal static class SmoothPhase
     }
 
     private static Tensor Hann(long size, double half) =>
-        torch.copy_of([.. Enumerable.Range(0, (int)size).Select(i => Math.Abs(i - (size / 2)) < half ? (float)(0.5 * (1 + Math.Cos(Math.PI * (i - (size / 2)) / half))) : 0f)], size);
+        torch.copy_of(
+            [.. Enumerable.Range(0, (int)size)
+                .Select(i => Math.Abs(i - (size / 2)) < half ? (float)(0.5 * (1 + Math.Cos(Math.PI * (i - (size / 2)) / half))) : 0f)],
+            size);
 }

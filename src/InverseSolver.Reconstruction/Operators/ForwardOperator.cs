@@ -25,7 +25,7 @@ public abstract class ForwardOperator : IDisposable
         IsComplexRange = isComplexRange;
     }
 
-    /// <summary>What errors call it.</summary>
+    /// <summary>Name of the operator in error messages.</summary>
     public string Name { get; }
 
     /// <summary>(channels, height, width) of x.</summary>
@@ -34,15 +34,15 @@ public abstract class ForwardOperator : IDisposable
     /// <summary>Shape of y without the items' dimension.</summary>
     public IReadOnlyList<long> Range { get; }
 
-    /// <summary>Whether y is complex.</summary>
+    /// <summary>True where y is complex.</summary>
     public bool IsComplexRange { get; }
 
     /// <summary>m, real components measured per item; a complex sample counts two.</summary>
     public long MeasuredComponents { get; }
 
     /// <summary>
-    /// Where y is a transmitted beam's attenuation, the line integral that its unit 1 stands for: of N photons N exp(−k y) arrive. Null where the detector
-    /// counts y itself.
+    /// Line integral k that the unit 1 of y stands for, where y is the attenuation of a transmitted beam: of N photons N exp(−k y) arrive. Null where the
+    /// detector counts y itself.
     /// </summary>
     internal virtual double? Attenuation => null;
 
@@ -116,7 +116,8 @@ public abstract class ForwardOperator : IDisposable
     }
 
     /// <summary>
-    /// What y looks like as an image, without a prior: the adjoint where nothing better is usual. To look at, and to start from; on [0,1] at best roughly.
+    /// Reconstructs an image from y directly, without a prior: by the adjoint where nothing better is usual. The image is for display and as a start, and
+    /// lies on [0,1] at best roughly.
     /// </summary>
     /// <param name="y">(N, range).</param>
     /// <returns>(N, channels, height, width).</returns>
@@ -129,7 +130,7 @@ public abstract class ForwardOperator : IDisposable
         return DirectCore(MeasuredCore(y)).contiguous().MoveToOuterDisposeScope();
     }
 
-    /// <summary>What reaches the detector: A x of all entries, measured or not, before anything is clipped or rounded.</summary>
+    /// <summary>Computes the signal at the detector: A x of all entries, measured or not, before anything is clipped or rounded.</summary>
     /// <param name="x">(N, channels, height, width).</param>
     internal Tensor Ideal(Tensor x)
     {
@@ -138,7 +139,7 @@ public abstract class ForwardOperator : IDisposable
         return IdealCore(x).MoveToOuterDisposeScope();
     }
 
-    /// <summary>What <see cref="Residual2"/> sums, with its sign; differentiable.</summary>
+    /// <summary>Signed residual of each entry, whose squares <see cref="Residual2"/> sums; differentiable.</summary>
     /// <param name="x">(N, channels, height, width).</param>
     /// <param name="y">(N, range).</param>
     internal Tensor Residual(Tensor x, Tensor y)
@@ -173,7 +174,7 @@ public abstract class ForwardOperator : IDisposable
     /// <summary>A(x) − y, or the signed distance to what y may stand for, of a checked x and of a y that is 0 where nothing was measured.</summary>
     private protected virtual Tensor ResidualCore(Tensor x, Tensor y) => ApplyCore(x) - y;
 
-    /// <summary>What the detector makes of a checked x and n.</summary>
+    /// <summary>Simulates the detector's reading for a checked image x and noise n.</summary>
     protected virtual Tensor MeasureCore(Tensor x, Tensor noise) => ApplyCore(x) + noise;
 
     /// <summary>Jᵀ(A(x) − y) of a checked x and of a y that is 0 where nothing was measured.</summary>

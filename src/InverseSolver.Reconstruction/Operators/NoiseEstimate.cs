@@ -41,7 +41,8 @@ public static class NoiseEstimate
     // This share of values at 0, or at 1, is no chance: they were clipped.
     private const double ClippedShare = 0.01;
 
-    private static readonly double[,] Haar = Outer([1, -1], [1, -1]), SecondDifferences = Outer([1, -2, 1], [1, -2, 1]), AlongDetector = Outer([1], [1, -6, 15, -20, 15, -6, 1]);
+    private static readonly double[,] Haar = Outer([1, -1], [1, -1]), SecondDifferences = Outer([1, -2, 1], [1, -2, 1]);
+    private static readonly double[,] AlongDetector = Outer([1], [1, -6, 15, -20, 15, -6, 1]);
 
     /// <summary>Estimates the level of one measurement.</summary>
     /// <param name="problem">The forward model.</param>

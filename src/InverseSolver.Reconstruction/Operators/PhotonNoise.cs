@@ -56,11 +56,13 @@ public static class PhotonNoise
         double level = measured.sum().ToDouble() / precision.sum().ToDouble();
         Tensor weights = (precision * level).sqrt() + (measured * -1 + 1);
         Tensor whitened = (a.Measured(shifted) * weights).MoveToOuterDisposeScope();
-        ForwardOperator weighted = a is LinearOperator linear ? new WeightedOperator(linear, weights) : new WeightedNonlinearOperator((NonlinearOperator)a, weights);
+        ForwardOperator weighted = a is LinearOperator linear
+            ? new WeightedOperator(linear, weights)
+            : new WeightedNonlinearOperator((NonlinearOperator)a, weights);
         return new WhitenedMeasurement(weighted, whitened, Math.Sqrt(level));
     }
 
-    /// <summary>What counting adds to A x, for all entries, measured or not: an entry's noise does not depend on the mask.</summary>
+    /// <summary>Draws the noise that photon counting adds to A x, for all entries, measured or not: an entry's noise does not depend on the mask.</summary>
     internal static Tensor Draw(ForwardOperator a, Tensor x, double photons, Generator generator)
     {
         Tensor ideal = a.Ideal(x);

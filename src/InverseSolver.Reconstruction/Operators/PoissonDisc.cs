@@ -7,7 +7,7 @@ namespace InverseSolver.Reconstruction.Operators;
 /// </summary>
 public static class PoissonDisc
 {
-    /// <summary>How much farther apart positions are at the border than at frequency 0, less 1.</summary>
+    /// <summary>Relative growth of the distance between positions from frequency 0 to the farthest corner.</summary>
     internal const double Growth = 2;
 
     private const int Bisections = 24;

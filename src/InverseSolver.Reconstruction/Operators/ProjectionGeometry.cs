@@ -7,7 +7,8 @@ internal static class ProjectionGeometry
 {
     /// <summary>The angles in radians, equally spaced, the end excluded.</summary>
     public static double[] Angles(ComputedTomography problem) =>
-        [.. Enumerable.Range(0, problem.Angles).Select(k => (problem.StartDegrees + ((problem.EndDegrees - problem.StartDegrees) * k / problem.Angles)) * Math.PI / 180)];
+        [.. Enumerable.Range(0, problem.Angles)
+            .Select(k => (problem.StartDegrees + ((problem.EndDegrees - problem.StartDegrees) * k / problem.Angles)) * Math.PI / 180)];
 
     /// <summary>
     /// Line integrals by Joseph's method (An improved algorithm for reprojecting rays through pixel images, 1982), in pixels: a ray x cos θ + y sin θ = t

@@ -20,7 +20,8 @@ internal static class Differences
     {
         return Along(d.select(1, 0), 2) + Along(d.select(1, 1), 3);
 
-        static Tensor Along(Tensor g, int dimension) => g.size(dimension) == 1 ? torch.zeros_like(g) : Back(g.narrow(dimension, 0, g.size(dimension) - 1), dimension);
+        static Tensor Along(Tensor g, int dimension) =>
+            g.size(dimension) == 1 ? torch.zeros_like(g) : Back(g.narrow(dimension, 0, g.size(dimension) - 1), dimension);
     }
 
     /// <summary>DᵀD x.</summary>

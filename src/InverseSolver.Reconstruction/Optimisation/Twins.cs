@@ -24,7 +24,8 @@ internal static class Twins
     private static QualityReport Registered(Tensor x, ArrayData truth)
     {
         Tensor to = truth.ToTensor(x.device);
-        QualityReport[] all = [.. new[] { x, x.flip(2, 3), Registration.Onto(x, to, turns: true) }.Select(at => ImageQuality.Report(at.clamp(0, 1).ToArrayData(), truth))];
+        QualityReport[] all = [.. new[] { x, x.flip(2, 3), Registration.Onto(x, to, turns: true) }
+            .Select(at => ImageQuality.Report(at.clamp(0, 1).ToArrayData(), truth))];
         return all.MaxBy(report => report.PsnrDb)!;
     }
 }

@@ -42,7 +42,8 @@ public sealed record CodedDiffraction([property: Range(2, 16)] int Masks = 4, lo
         new CodedDiffractionOperator(image[0], image[1], image[2], Masks, Seed, device);
 
     internal override string? PhotonRefusal =>
-        "A detector counts |F (m x)|², and the root of a count has the standard deviation 1/2 whatever it is: with N photons per unit of |F (m x)|² give sigma = 0.5 / √N.";
+        "A detector counts |F (m x)|², and the root of a count has the standard deviation 1/2 whatever it is: "
+            + "with N photons per unit of |F (m x)|² give sigma = 0.5 / √N.";
 }
 
 /// <summary>

@@ -117,7 +117,10 @@ public sealed class ComposedOperator : LinearOperator
         _parts = parts;
         for (int i = 1; i < parts.Length; i++)
         {
-            if (!parts[i].Domain.SequenceEqual(parts[i - 1].Range)) throw new ArgumentException($"composition: part {i} does not take what part {i - 1} gives.");
+            if (!parts[i].Domain.SequenceEqual(parts[i - 1].Range))
+            {
+                throw new ArgumentException($"composition: part {i} does not take what part {i - 1} gives.");
+            }
         }
     }
 

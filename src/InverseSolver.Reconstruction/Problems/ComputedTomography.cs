@@ -119,7 +119,8 @@ public sealed class TomographyOperator : LinearOperator
         using var scope = torch.NewDisposeScope();
         using var _ = torch.no_grad();
         Func<double, int, (int[], float[])[]> project = problem.Projector == Projector.Mean ? ProjectionGeometry.Means : ProjectionGeometry.LineIntegrals;
-        _matrix = new SparseMatrix([.. ProjectionGeometry.Angles(problem).AsParallel().AsOrdered().SelectMany(angle => project(angle, size))], (long)size * size, device, Own);
+        _matrix = new SparseMatrix(
+            [.. ProjectionGeometry.Angles(problem).AsParallel().AsOrdered().SelectMany(angle => project(angle, size))], (long)size * size, device, Own);
         _ramp = Own(torch.copy_of(Ramp(size), size, size).to(device));
         double unit = 1.0 / size;
         if (problem.Projector == Projector.Radon)

@@ -50,12 +50,15 @@ internal static class KSpaceMasks
                     ?? throw Refusal(1, m.CentreFraction, m.CentreLines, width, field);
             case EquispacedKSpaceMask m:
                 if (m.Offset is not null) throw new InvalidInputException($"{field}.offset", "An offset goes with a spacing.");
-                return LineMasks.Equispaced(width, m.Acceleration ?? DefaultAcceleration, Lines(m.CentreFraction, m.CentreLines, width, field), m.PartialFourier)
+                return LineMasks.Equispaced(
+                        width, m.Acceleration ?? DefaultAcceleration, Lines(m.CentreFraction, m.CentreLines, width, field), m.PartialFourier)
                     ?? throw Refusal(m.Acceleration ?? DefaultAcceleration, m.CentreFraction, m.CentreLines, width, field);
             case PoissonDiscKSpaceMask m:
-                long columns = Lines(m.CentreFraction, m.CentreLines, width, field), rows = m.Lines ? 1 : m.CentreLines ?? LineMasks.Centre(height, m.CentreFraction ?? DefaultCentre);
+                long columns = Lines(m.CentreFraction, m.CentreLines, width, field);
+                long rows = m.Lines ? 1 : m.CentreLines ?? LineMasks.Centre(height, m.CentreFraction ?? DefaultCentre);
                 return PoissonDisc.Mask(m.Lines ? 1 : height, width, m.Acceleration, rows, columns, m.Seed)
-                    ?? throw new InvalidInputException(Name(m.CentreLines, field), "The centre alone has more positions than the acceleration allows; lower one of the two.");
+                    ?? throw new InvalidInputException(
+                        Name(m.CentreLines, field), "The centre alone has more positions than the acceleration allows; lower one of the two.");
             default:
                 throw new ArgumentException($"{mask.GetType().Name} is not drawn.");
         }

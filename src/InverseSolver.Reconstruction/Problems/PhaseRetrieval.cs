@@ -46,7 +46,8 @@ public sealed record PhaseRetrieval([property: AllowedValues(1.5, 2.0, 3.0, 4.0)
     internal override bool HasTwin => true;
 
     internal override string? PhotonRefusal =>
-        "A detector counts |F x|², and the root of a count has the standard deviation 1/2 whatever it is: with N photons per unit of |F x|² give sigma = 0.5 / √N.";
+        "A detector counts |F x|², and the root of a count has the standard deviation 1/2 whatever it is: "
+            + "with N photons per unit of |F x|² give sigma = 0.5 / √N.";
 }
 
 /// <summary>y = |F P x|, P padding with zeros on all sides and F the centred orthonormal transform: phase retrieval.</summary>
@@ -70,7 +71,9 @@ public sealed class FourierMagnitudeOperator : NonlinearOperator
         Tensor spectrum = Spectrum(x), magnitude = spectrum.abs(), direction = spectrum / magnitude.clamp(min: 1e-20);
         Tensor opposite = direction.conj();
         return new Linearisation(
-            magnitude - y, v => (Spectrum(v) * opposite).real, w => Fourier.CentredInverse(direction * w).real.narrow(2, _top, Domain[1]).narrow(3, _left, Domain[2]));
+            magnitude - y,
+            v => (Spectrum(v) * opposite).real,
+            w => Fourier.CentredInverse(direction * w).real.narrow(2, _top, Domain[1]).narrow(3, _left, Domain[2]));
     }
 
     // Each channel's magnitudes leave its place and its orientation open; all follow the first one.

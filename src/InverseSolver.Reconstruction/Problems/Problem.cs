@@ -18,7 +18,8 @@ public abstract record Problem
     /// <summary>All kinds of problems, by name.</summary>
     public static IReadOnlyList<ProblemDescription> Kinds { get; } = [.. typeof(Problem).Assembly.GetTypes()
         .Where(type => type.IsSubclassOf(typeof(Problem)) && !type.IsAbstract)
-        .Select(type => ((ProblemDescription)type.GetProperty("Description", BindingFlags.Static | BindingFlags.NonPublic)!.GetValue(null)!) with { Type = type })
+        .Select(type =>
+            ((ProblemDescription)type.GetProperty("Description", BindingFlags.Static | BindingFlags.NonPublic)!.GetValue(null)!) with { Type = type })
         .OrderBy(kind => kind.Name, StringComparer.Ordinal)];
 
     /// <summary>Makes JSON know the kinds of problems: a modifier of <see cref="DefaultJsonTypeInfoResolver"/>.</summary>
@@ -164,7 +165,8 @@ public abstract record Problem
     internal virtual bool CanPrepareTogether(IReadOnlyList<CheckedFrame> frames) => false;
 
     /// <summary>Makes y, A and sigma as solvers take them.</summary>
-    internal virtual Acquisition Prepare(CheckedReconstruction reconstruction, IReadOnlyList<CheckedFrame> frames, Device device, CancellationToken cancellation)
+    internal virtual Acquisition Prepare(
+        CheckedReconstruction reconstruction, IReadOnlyList<CheckedFrame> frames, Device device, CancellationToken cancellation)
     {
         ForwardOperator unweighted = ProblemOperators.Create(this, [.. reconstruction.ImageShape], frames[0].Arrays, frames[0].Request.Measurement, device);
         Tensor y = torch.cat([.. frames.Select(frame => frame.Request.Measurement.ToTensor(device))]);

@@ -163,7 +163,8 @@ public sealed class QuantisationOperator : NonlinearOperator
         Tensor luminance = Tiled(Table(false, quality));
         return shape[0] == 1 ? luminance : torch.cat([luminance, Tiled(Table(true, quality)), Tiled(Table(true, quality))], 1);
 
-        Tensor Tiled(int[] table) => torch.copy_of(Array.ConvertAll(table, entry => entry / 255f), 1, 1, Block, Block).repeat(1, 1, shape[1] / Block, shape[2] / Block);
+        Tensor Tiled(int[] table) =>
+            torch.copy_of(Array.ConvertAll(table, entry => entry / 255f), 1, 1, Block, Block).repeat(1, 1, shape[1] / Block, shape[2] / Block);
     }
 
     private Tensor Rounded(Tensor coefficients)

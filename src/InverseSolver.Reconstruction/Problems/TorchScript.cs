@@ -79,7 +79,10 @@ public sealed class TorchScriptOperator : NonlinearOperator
             if (!HasGradient(probe, image))
             {
                 module.Dispose();
-                throw new InvalidInputException("problem.module", "The module's result has no gradient by the image: it has to be made of differentiable operations that leave their arguments as they are.");
+                throw new InvalidInputException(
+                    "problem.module",
+                    "The module's result has no gradient by the image: "
+                        + "it has to be made of differentiable operations that leave their arguments as they are.");
             }
 
             return new TorchScriptOperator(module, hash, domain, range[1..]);
@@ -88,7 +91,10 @@ public sealed class TorchScriptOperator : NonlinearOperator
         {
             module?.Dispose();
             throw new InvalidInputException(
-                "problem.module", module is null ? "The file is no TorchScript module." : $"The module cannot be applied to images of the shape ({string.Join(", ", domain)}).");
+                "problem.module",
+                module is null
+                    ? "The file is no TorchScript module."
+                    : $"The module cannot be applied to images of the shape ({string.Join(", ", domain)}).");
         }
     }
 
