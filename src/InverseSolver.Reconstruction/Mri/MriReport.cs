@@ -1,6 +1,6 @@
 namespace InverseSolver.Reconstruction.Mri;
 
-/// <summary>How a multi-coil measurement was prepared, and how well each coil is explained.</summary>
+/// <summary>The preparation of a multi-coil measurement, and the residual of each coil.</summary>
 /// <param name="Coils">Coils of the measurement.</param>
 /// <param name="VirtualCoils">Coils after compression.</param>
 /// <param name="Noise">Where the noise level comes from: the noise covariance that was sent, the given sigma, or the outermost samples.</param>
