@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using InverseSolver.Imaging;
-using InverseSolver.UnitTests.Imaging;
+using InverseSolver.ImagingTests;
 
 namespace InverseSolver.ServiceTests;
 
@@ -116,7 +116,7 @@ public sealed class FormatFuzz(FormatFuzz.HurriedService service) : IClassFixtur
         {
             string file = Path.Combine(folder.FullName, "scan.h5");
             using Process python = Process.Start(
-                "/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), name, file]);
+                "/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.ImagingTests", "ismrmrd_write.py"), name, file]);
             python.WaitForExit();
             Assert.Equal(0, python.ExitCode);
             return File.ReadAllBytes(file);

@@ -4,7 +4,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
-using InverseSolver.UnitTests.Imaging;
+using InverseSolver.ImagingTests;
 
 namespace InverseSolver.ServiceTests;
 
@@ -18,7 +18,7 @@ public sealed class ImageFuzz(Service service) : IClassFixture<Service>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(20);
     private const long MostBytes = 3L << 30;
 
-    private static readonly string Fixtures = Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "fixtures");
+    private static readonly string Fixtures = Path.Combine(Repository.Root, "tests", "InverseSolver.ImagingTests", "fixtures");
 
     private readonly ConcurrentDictionary<string, int> _counts = new();
     private readonly Lock _oneAtATime = new();

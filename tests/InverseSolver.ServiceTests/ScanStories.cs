@@ -359,7 +359,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
         try
         {
             using Process python = Process.Start(
-                "/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.UnitTests", "Imaging", "ismrmrd_write.py"), scan, file]);
+                "/usr/bin/python3", [Path.Combine(Repository.Root, "tests", "InverseSolver.ImagingTests", "ismrmrd_write.py"), scan, file]);
             python.WaitForExit();
             Assert.Equal(0, python.ExitCode);
             return File.ReadAllBytes(file);

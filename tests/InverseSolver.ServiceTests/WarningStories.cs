@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using InverseSolver.Imaging;
-using InverseSolver.UnitTests.Imaging;
+using InverseSolver.ImagingTests;
 
 namespace InverseSolver.ServiceTests;
 

@@ -98,7 +98,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void The_image_of_an_undersampled_fastMRI_file_is_as_large_as_the_file_s_own()
     {
-        Imaging.RawData.Python("fastmri_cropped_undersampled", PathOf("scan.h5"));
+        ImagingTests.RawData.Python("fastmri_cropped_undersampled", PathOf("scan.h5"));
         File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
         (int exitCode, string output) = Inverse(
             "solve", "--problem", PathOf("p.json"), "--measurement", PathOf("scan.h5"), "--sigma", "0.01",
@@ -121,7 +121,7 @@ public sealed class CommandTests : IDisposable
         string[] names = ["kspace", "maps"];
         foreach (string name in names)
         {
-            string npy = Repository.File("tests", "InverseSolver.UnitTests", "Imaging", "fixtures", name + ".npy");
+            string npy = Repository.File("tests", "InverseSolver.ImagingTests", "fixtures", name + ".npy");
             (int code, string said) = Inverse("convert", npy, PathOf(name + ".cfl"));
             Assert.True(code == 0, said);
             Assert.StartsWith("# Dimensions\n48 64 1 4 1", File.ReadAllText(PathOf(name + ".hdr")), StringComparison.Ordinal);
@@ -238,9 +238,9 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public void A_reference_of_another_patient_and_a_vendor_s_convention_are_the_user_s_to_force()
     {
-        File.WriteAllBytes(PathOf("scan.h5"), UnitTests.Imaging.RawData.Write("study").File);
-        File.WriteAllBytes(PathOf("vendor.h5"), UnitTests.Imaging.RawData.Write("siemens").File);
-        File.WriteAllBytes(PathOf("other.dcm"), UnitTests.Imaging.DicomSeeds.File("mr-unsigned"));
+        File.WriteAllBytes(PathOf("scan.h5"), ImagingTests.RawData.Write("study").File);
+        File.WriteAllBytes(PathOf("vendor.h5"), ImagingTests.RawData.Write("siemens").File);
+        File.WriteAllBytes(PathOf("other.dcm"), ImagingTests.DicomSeeds.File("mr-unsigned"));
         File.WriteAllText(PathOf("p.json"), """{ "type": "parallelMri" }""");
         string[] Arguments(string file, params string[] more) =>
         [
@@ -274,7 +274,7 @@ public sealed class CommandTests : IDisposable
         foreach ((int i, string file) in files.Index())
             File.WriteAllBytes(
                 file,
-                Imaging.DicomBuilder.Mr(16, 16, [.. Enumerable.Repeat((ushort)(100 * (i + 1)), 256)])
+                ImagingTests.DicomBuilder.Mr(16, 16, [.. Enumerable.Repeat((ushort)(100 * (i + 1)), 256)])
                     .At(0, 0, ((double[])[6, 0, 3])[i]).Text(0x00080018, "UI", $"1.2.3.4.{i}").File());
         if (how == "zip") File.WriteAllBytes(PathOf("s.zip"), DicomArchive.Pack([.. files.Select(File.ReadAllBytes)]));
         else File.WriteAllText(Path.Combine(PathOf("s"), "notes.txt"), "no image");

@@ -6,7 +6,7 @@ using System.Text;
 using InverseSolver.Cli.Convert;
 using InverseSolver.Diffusion;
 using InverseSolver.UnitTests.Diffusion;
-using InverseSolver.UnitTests.Imaging;
+using InverseSolver.ImagingTests;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Cli.Convert;
