@@ -51,8 +51,7 @@ internal static class FrameStack
 
     /// <summary>
     /// True where frames share their operator: nothing of it comes from the measurement (with counted photons its weights do) or from a file with a plane
-    /// for each
-    /// frame.
+    /// for each frame.
     /// </summary>
     public static bool ShareOperator(ReconstructionRequest request) =>
         !request.Problem.DependsOnMeasurement && request.Photons is null

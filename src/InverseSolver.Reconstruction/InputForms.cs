@@ -7,8 +7,7 @@ namespace InverseSolver.Reconstruction;
 
 /// <summary>
 /// The forms in which the same is sent: grey images with three equal channels, masks of other numbers than 0 and 1 or with dimensions of size 1. They are
-/// brought to the one that problems take, and what
-/// can be read in two ways is said.
+/// brought to the one that problems take, and what can be read in two ways is said.
 /// </summary>
 internal static class InputForms
 {

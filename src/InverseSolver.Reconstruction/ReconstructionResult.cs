@@ -6,8 +6,7 @@ namespace InverseSolver.Reconstruction;
 /// <summary>A solved problem.</summary>
 /// <param name="Image">
 /// The reconstruction, the mean of the samples where several were drawn (for problems with twins the one with the smallest residual), (channels, height,
-/// width), on the [0,1] scale,
-/// not clipped; a stack for a stack.
+/// width), on the [0,1] scale, not clipped; a stack for a stack.
 /// </param>
 /// <param name="Deviation">
 /// Standard deviation over the samples, per pixel, where more than one was drawn and they were averaged: where it is large, the prior chose.
@@ -56,9 +55,8 @@ public sealed record ReconstructionResult(
         DeviationWhite is { } white ? Deviation! with { Values = [.. Deviation!.Values.Select(value => value / white)] } : null;
 
     /// <summary>
-    /// The same result with the middle of its image and deviation, where the scan is measured in a larger field of view than its image is wanted in; <see
-    /// cref="MriArrays"/> stay as
-    /// solved.
+    /// The same result with the middle of its image and deviation, where the scan is measured in a larger field of view than its image is wanted in;
+    /// <see cref="MriArrays"/> stay as solved.
     /// </summary>
     /// <param name="size">Rows and columns, at most the image's; null: all.</param>
     public ReconstructionResult Cropped((int Rows, int Columns)? size) =>

@@ -71,7 +71,7 @@ public static class Reconstructor
         {
             try
             {
-                return Run(model, valid, sharing, samples, batch, watch, progress, cancellation).Cropped(request.Crop);
+                return RunInBatches(model, valid, sharing, samples, batch, watch, progress, cancellation).Cropped(request.Crop);
             }
             catch (Exception error) when (error.IsOutOfMemory && batch > 1 && !request.Solver.JointFrames)
             {
@@ -81,7 +81,7 @@ public static class Reconstructor
         }
     }
 
-    private static ReconstructionResult Run(
+    private static ReconstructionResult RunInBatches(
         LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame>[] sharing, int samples, int batch,
         Stopwatch watch, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
@@ -140,7 +140,7 @@ public static class Reconstructor
     private static ReconstructionResult Result(List<FrameResult> solved, CostReport cost, int batch, NoiseReport noise, CheckedReconstruction valid)
     {
         bool stack = valid.IsStack;
-        SolvedFrames all = valid.Request.Problem.Conclude(solved, stack);
+        SolvedFrames all = valid.Request.Problem.Combine(solved, stack);
         IReadOnlyList<FrameResult> frames = all.Frames;
         string[] warnings = [.. valid.Warnings, .. all.Warnings];
         if (!stack)

@@ -52,16 +52,14 @@ public sealed record FrameReport(long Seed, ConsistencyReport Consistency, Quali
 
 /// <summary>
 /// The choice between an image and its twin, turned by 180 degrees: the result is the one that the prior finds likelier by its denoising loss. The
-/// measurement says nothing about it,
-/// nor about where in the frame the image lies.
+/// measurement says nothing about it, nor about where in the frame the image lies.
 /// </summary>
 /// <param name="Turned">Whether the solver's own image was turned.</param>
 /// <param name="Loss">Denoising loss of the result per element of the latent.</param>
 /// <param name="OtherLoss">That of the twin which was left.</param>
 /// <param name="Registered">
 /// Agreement with the truth of the result, or of its twin where that agrees better, shifted by whole pixels so that it correlates best; null without a
-/// truth. It uses the truth,
-/// so it says what the magnitudes were solved to, not what a caller gets.
+/// truth. It uses the truth, so it says what the magnitudes were solved to, not what a caller gets.
 /// </param>
 public sealed record TwinReport(bool Turned, double Loss, double OtherLoss, QualityReport? Registered);
 

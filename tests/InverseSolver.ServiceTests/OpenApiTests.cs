@@ -34,7 +34,7 @@ public sealed class OpenApiTests(Service service) : IClassFixture<Service>
 
         JsonNode problem = schemas["JobRequest"]!["properties"]!["problem"]!;
         Assert.Equal("type", (string?)problem["discriminator"]!["propertyName"]);
-        Assert.Equal(19, problem["discriminator"]!["mapping"]!.AsObject().Count);
+        Assert.Equal(20, problem["discriminator"]!["mapping"]!.AsObject().Count);
         Assert.All(problem["discriminator"]!["mapping"]!.AsObject(), kind =>
             Assert.Equal(kind.Key, (string?)schemas[((string)kind.Value!).Split('/')[^1]]!["properties"]!["type"]!["enum"]![0]));
         Assert.Equal(["model", "problem"], schemas["JobRequest"]!["required"]!.AsArray().Select(name => (string)name!).Order());

@@ -7,8 +7,7 @@ public static class DensityCompensation
 {
     /// <summary>
     /// The area around each sample in squared cycles per field of view, for trajectories of any kind: w ← w / (C Cᵀ w) from ones on, C a convolution onto a
-    /// grid
-    /// (Pipe and Menon 1999, eq. 6). Within 1.5 % of 1 on the Cartesian grid.
+    /// grid (Pipe and Menon 1999, eq. 6). Within 1.5 % of 1 on the Cartesian grid.
     /// </summary>
     /// <param name="rows">Rows of the image.</param>
     /// <param name="columns">Columns of the image.</param>

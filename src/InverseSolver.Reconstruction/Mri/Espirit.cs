@@ -2,10 +2,9 @@ namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
 /// Coil sensitivities as eigenvectors of what all small neighbourhoods of k-space have in common (Uecker, Lai, Murphy, Virtue, Elad, Pauly, Vasanawala,
-/// Lustig: ESPIRiT, an eigenvalue approach to autocalibrating parallel MRI, 2014). The matrices of the pixels are trigonometric polynomials of
-/// degree kernel − 1, so they are made on a grid of 2 kernel − 1 positions and interpolated exactly. At least 12 lines are needed, twice the kernel. Time
-/// grows with
-/// the third power of the coils: compress many of them first.
+/// Lustig: ESPIRiT, an eigenvalue approach to autocalibrating parallel MRI, 2014). The matrices of the pixels are trigonometric polynomials of degree
+/// kernel − 1, so they are made on a grid of 2 kernel − 1 positions and interpolated exactly. At least 12 lines are needed, twice the kernel. Time grows
+/// with the third power of the coils: compress many of them first.
 /// </summary>
 public static class Espirit
 {

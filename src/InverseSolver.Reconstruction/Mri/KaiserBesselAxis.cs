@@ -50,9 +50,8 @@ internal sealed class KaiserBesselAxis
 
     /// <summary>
     /// For density weights. The square of the kernel's transform says how much two pixels at a distance matter to the weights. A narrower kernel reaches
-    /// further, but then
-    /// sees the next replica of an image that is sampled no finer than need be; W = 5, β = 10 met the spectrum of a disc on radial and spiral scans, and
-    /// ones on the Cartesian grid.
+    /// further, but then sees the next replica of an image that is sampled no finer than need be; W = 5, β = 10 met the spectrum of a disc on radial and
+    /// spiral scans, and ones on the Cartesian grid.
     /// </summary>
     /// <param name="size">The image's size, n.</param>
     public static KaiserBesselAxis ForDensity(long size) => new(size, 5, _ => 10);

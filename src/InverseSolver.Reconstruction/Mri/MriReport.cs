@@ -14,8 +14,7 @@ namespace InverseSolver.Reconstruction.Mri;
 /// <param name="Scale">What the image was divided by for the model: the 0.99 quantile of its magnitude, in the measurement's units.</param>
 /// <param name="ModelError">
 /// Squared residual over what noise explains that no image gets rid of, at least 1: what is above 1 comes from wrong sensitivities, motion or anything else
-/// the model does not know. Solvers take the
-/// noise to be so much larger.
+/// the model does not know. Solvers take the noise to be so much larger.
 /// </param>
 /// <param name="Unexplained">
 /// The share of the measurement's energy that no image explains, noise taken off: 0 to 1. Where it and <c>ModelError</c> are large, <c>warnings</c> says

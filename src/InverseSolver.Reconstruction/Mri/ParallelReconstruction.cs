@@ -11,7 +11,7 @@ internal static class ParallelReconstruction
     private const int FewestLines = 8;
 
     /// <summary>The frames over the largest of their scales, with the report and the arrays of all of them.</summary>
-    public static SolvedFrames Conclude(IReadOnlyList<FrameResult> frames, bool isStack)
+    public static SolvedFrames Combine(IReadOnlyList<FrameResult> frames, bool isStack)
     {
         MriFrame first = frames[0].Mri!;
         MriReport[] reports = [.. frames.Select(frame => frame.Mri!.Report)];

@@ -9,8 +9,7 @@ namespace InverseSolver.Reconstruction.Mri;
 /// </summary>
 /// <remarks>
 /// The sensitivities are scaled so that those of the coils as they came have a root sum of squares of 1: the image then has the measurement's units,
-/// whatever whitening
-/// and compression did.
+/// whatever whitening and compression did.
 /// </remarks>
 internal static class ScanPreparation
 {
@@ -187,8 +186,7 @@ internal static class ScanPreparation
     }
 
     // Squared residual over what noise explains, 1 where there is no noise, and the shares of the measurement's energy that lie beyond the noise and that
-    // are noise. What the first image leaves
-    // because its iteration stops early is no error of the model, so it goes on where that could matter.
+    // are noise. What the first image leaves because its iteration stops early is no error of the model, so it goes on where that could matter.
     private static (double Ratio, double Share, double Noise) Unexplained(SenseOperator a, Tensor x, Tensor y, double sigma, Action check)
     {
         double expected = x.size(0) * a.MeasuredComponents * sigma * sigma;

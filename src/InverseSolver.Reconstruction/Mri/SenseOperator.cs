@@ -4,10 +4,8 @@ namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
 /// Multi-coil MRI, y_c = M F Σ_s S_s,c x_s, with sensitivities S of each frame's own (Pruessmann, Weiger, Scheidegger, Boesiger: SENSE, 1999; several sets
-/// of maps:
-/// Uecker et al. 2014). The unknown is either complex, with real and imaginary part of each x_s as two channels, or the real image x with x₁ = exp(iφ) x, φ
-/// known,
-/// and x_s = 0 beside it.
+/// of maps: Uecker et al. 2014). The unknown is either complex, with real and imaginary part of each x_s as two channels, or the real image x with x₁ =
+/// exp(iφ) x, φ known, and x_s = 0 beside it.
 /// </summary>
 /// <remarks>Frame i of a batch has the maps of frame i; maps of one frame are those of all items.</remarks>
 public sealed class SenseOperator : LinearOperator

@@ -10,9 +10,8 @@ namespace InverseSolver.Reconstruction.Mri;
 /// </summary>
 /// <remarks>
 /// C is separable, r^|i-j| along rows and columns (Kac, Murdock, Szegö 1953), whose inverse is tridiagonal. The preconditioner is circulant: of AᴴA the
-/// nearest one,
-/// of C⁻¹ its continuation over the border. τ is estimated for each item from its residual as there. The iteration stops early: what it leaves is below the
-/// prior's error.
+/// nearest one, of C⁻¹ its continuation over the border. τ is estimated for each item from its residual as there. The iteration stops early: what it leaves
+/// is below the prior's error.
 /// </remarks>
 internal sealed class SenseProx : IMetricProx
 {

@@ -4,8 +4,7 @@ namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
 /// The phase of a low-resolution image (Noll, Nishimura, Macovski: Homodyne detection in magnetic resonance imaging, 1991): of an image without a prior,
-/// which has it from all
-/// frequencies that are measured on both sides of the centre.
+/// which has it from all frequencies that are measured on both sides of the centre.
 /// </summary>
 internal static class SmoothPhase
 {

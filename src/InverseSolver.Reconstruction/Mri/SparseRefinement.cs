@@ -5,14 +5,12 @@ namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
 /// The last step of multi-coil MRI: argmin ½ ‖A x − y‖² + p σ² Σ log(1 + |W x|ᵢ / ε) over complex x, W an orthogonal wavelet transform, by one round of
-/// reweighted ℓ₁ (Candès, Wakin,
-/// Boyd: Enhancing sparsity by reweighted ℓ₁ minimization, 2008) whose weights come from the solver's image: what the prior shows as an edge is hardly
-/// shrunk, the rest as noise is. FISTA (Beck, Teboulle 2009) with cycle spinning, from the solver's image.
+/// reweighted ℓ₁ (Candès, Wakin, Boyd: Enhancing sparsity by reweighted ℓ₁ minimization, 2008) whose weights come from the solver's image: what the prior
+/// shows as an edge is hardly shrunk, the rest as noise is. FISTA (Beck, Teboulle 2009) with cycle spinning, from the solver's image.
 /// </summary>
 /// <remarks>
 /// A coefficient's density (1 + |c| / ε)⁻ᵖ is a property of images on [0,1], not of the noise. The solver's image enters as weights and start alone, so the
-/// data outweigh it where
-/// they can, which the autoencoder's error ceiling does not bound: docs/decisions/0017.
+/// data outweigh it where they can, which the autoencoder's error ceiling does not bound: docs/decisions/0017.
 /// </remarks>
 internal static class SparseRefinement
 {

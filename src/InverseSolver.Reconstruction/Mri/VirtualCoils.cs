@@ -2,8 +2,8 @@ namespace InverseSolver.Reconstruction.Mri;
 
 /// <summary>
 /// Compression of whitened coils from which the coils as they came can be told. Noise that is much louder in some coils than in others makes the whitened
-/// signal of the loud
-/// ones small: to keep nearly all of the whitened energy alone would lose them, and with them the image's intensity, which is relative to all coils.
+/// signal of the loud ones small: to keep nearly all of the whitened energy alone would lose them, and with them the image's intensity, which is relative
+/// to all coils.
 /// </summary>
 /// <param name="Matrix">Complex float64 (virtual, coils), of whitened coils, its rows orthonormal.</param>
 /// <param name="Back">The linear prediction of the coils as they came from the virtual ones, complex float64 (coils, virtual).</param>

@@ -2,9 +2,8 @@ namespace InverseSolver.Reconstruction.Operators;
 
 /// <summary>
 /// Phase retrieval without a prior: the hybrid input-output algorithm (Fienup, "Phase retrieval algorithms: a comparison", 1982), ended by error reduction.
-/// What is
-/// known is that the image is nowhere negative and lies within its frame. Several restarts with fixed seeds; laid on the one with the smallest residual, they
-/// are averaged: each is wrong elsewhere. The result depends on nothing but the magnitudes.
+/// What is known is that the image is nowhere negative and lies within its frame. Several restarts with fixed seeds; laid on the one with the smallest
+/// residual, they are averaged: each is wrong elsewhere. The result depends on nothing but the magnitudes.
 /// </summary>
 internal static class HybridInputOutput
 {

@@ -9,14 +9,12 @@ public sealed record NoiseLevel(double Sigma, string Method);
 
 /// <summary>
 /// The noise level of a measurement from the measurement itself: the median of the absolute values of what varies fastest in it, over 0.6745 (Donoho and
-/// Johnstone 1994, Biometrika 81:425). What the image
-/// itself holds there counts as noise, so it is an upper bound; docs/results.md says how near it comes.
+/// Johnstone 1994, Biometrika 81:425). What the image itself holds there counts as noise, so it is an upper bound; docs/results.md says how near it comes.
 /// </summary>
 /// <remarks>
 /// Images: second differences along rows and columns of 3 x 3 neighbourhoods (Immerkær 1996), which see no gradients; where too few are measured as a
-/// whole, the diagonal Haar
-/// coefficients of 2 x 2 ones. Sinograms: sixth differences along the detector. Rounded images: 8 bits. k-space and Fourier magnitudes: the frequencies
-/// farthest from the centre.
+/// whole, the diagonal Haar coefficients of 2 x 2 ones. Sinograms: sixth differences along the detector. Rounded images: 8 bits. k-space and Fourier
+/// magnitudes: the frequencies farthest from the centre.
 /// </remarks>
 public static class NoiseEstimate
 {

@@ -17,8 +17,7 @@ public abstract class NonlinearOperator : ForwardOperator
 
     /// <summary>
     /// Images that explain a checked y about as well as any, found without a prior and from nothing but y; null where local steps from any estimate find
-    /// one. Where
-    /// several images have the same measurement, any of them.
+    /// one. Where several images have the same measurement, any of them.
     /// </summary>
     internal virtual Tensor? GlobalStart(Tensor y, CancellationToken cancellation) => null;
 

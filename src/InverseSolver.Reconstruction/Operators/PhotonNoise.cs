@@ -10,16 +10,13 @@ public sealed record WhitenedMeasurement(ForwardOperator A, Tensor Y, double Sig
 
 /// <summary>
 /// Counted photons with read-out noise: y = Poisson(N max(A x, 0)) / N + n, N photons per unit of y; for a transmitted beam y = −log(Poisson(N exp(−k A x))
-/// / N) / k + n,
-/// at least one photon counted.
+/// / N) / k + n, at least one photon counted.
 /// </summary>
 /// <remarks>
 /// The variance of an entry is estimated from its own value, for a count c by c + 1 (in y: (y + 1/N) / N), and the count is shifted by min(c, 1): then the
-/// weighted mean is
-/// unbiased, and the weighted square of an entry with rate λ has the mean 1 + exp(−λ) (λ − 1) (Mighell 1999, ApJ 518:380, χ²γ); with Pearson's or Neyman's
-/// weights dark entries would be biased by one
-/// count. With read-out noise the shift is the same: a weight 1/v(y) biases by −v'(y), v' = 1/N. For a beam v = 1/(c k²), and the logarithm and the weight
-/// together shift by −1/(2 c k).
+/// weighted mean is unbiased, and the weighted square of an entry with rate λ has the mean 1 + exp(−λ) (λ − 1) (Mighell 1999, ApJ 518:380, χ²γ); with
+/// Pearson's or Neyman's weights dark entries would be biased by one count. With read-out noise the shift is the same: a weight 1/v(y) biases by −v'(y), v'
+/// = 1/N. For a beam v = 1/(c k²), and the logarithm and the weight together shift by −1/(2 c k).
 /// </remarks>
 public static class PhotonNoise
 {

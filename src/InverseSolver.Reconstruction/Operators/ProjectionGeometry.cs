@@ -12,9 +12,8 @@ internal static class ProjectionGeometry
 
     /// <summary>
     /// Line integrals by Joseph's method (An improved algorithm for reprojecting rays through pixel images, 1982), in pixels: a ray x cos θ + y sin θ = t
-    /// meets each
-    /// row (or column, whichever it crosses more steeply) once, where the image is interpolated between two pixels. t = s − (size − 1) / 2 from the
-    /// centre, x to the right, y upwards.
+    /// meets each row (or column, whichever it crosses more steeply) once, where the image is interpolated between two pixels. t = s − (size − 1) / 2 from
+    /// the centre, x to the right, y upwards.
     /// </summary>
     /// <param name="angle">θ in radians.</param>
     /// <param name="size">Pixels of a side, and detectors.</param>

@@ -2,9 +2,8 @@ namespace InverseSolver.Reconstruction.Optimisation;
 
 /// <summary>
 /// An orthogonal wavelet transform of images: Daubechies' filters of four taps (Daubechies: Orthonormal bases of compactly supported wavelets. Comm. Pure
-/// Appl. Math. 41,
-/// 1988), periodic, as many levels as fit (Mallat 1989). WᵀW = I for every height and width: the last row or column of an odd size goes on to the next
-/// level as it is.
+/// Appl. Math. 41, 1988), periodic, as many levels as fit (Mallat 1989). WᵀW = I for every height and width: the last row or column of an odd size goes on
+/// to the next level as it is.
 /// </summary>
 internal sealed class OrthogonalWavelet : IDisposable
 {

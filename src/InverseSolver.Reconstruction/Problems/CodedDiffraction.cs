@@ -7,10 +7,8 @@ namespace InverseSolver.Reconstruction.Problems;
 
 /// <summary>
 /// Magnitudes of the centred orthonormal Fourier transforms of the image behind random phase masks: y_l = |F (m_l x)| + n, |m_l| = 1 in every pixel, as
-/// (masks times
-/// channels, height, width), mask by mask (Candes, Li, Soltanolkotabi: Phase Retrieval from Coded Diffraction Patterns, 2015). Unlike phase retrieval it
-/// has no twin
-/// and no shift.
+/// (masks times channels, height, width), mask by mask (Candes, Li, Soltanolkotabi: Phase Retrieval from Coded Diffraction Patterns, 2015). Unlike phase
+/// retrieval it has no twin and no shift.
 /// </summary>
 /// <param name="Masks">Number of masks, each with a measurement of the image's size.</param>
 /// <param name="Seed">Seed of the masks' phases, which are uniform over the circle.</param>

@@ -70,8 +70,7 @@ public enum SensingTransform
 
 /// <summary>
 /// y = M (L (s x) Rᵀ): pixels with random signs s, a separable transform L ⊗ R with orthonormal columns, and a mask of its coefficients. Without padding A
-/// Aᵀ = M, which
-/// gives the proximal step in closed form; else it is solved by conjugate gradients.
+/// Aᵀ = M, which gives the proximal step in closed form; else it is solved by conjugate gradients.
 /// </summary>
 public sealed class SensingOperator : LinearOperator
 {

@@ -11,7 +11,7 @@ namespace InverseSolver.Reconstruction.Problems;
 /// <param name="Pattern">The colours of the upper left 2 x 2 pixels.</param>
 public sealed record Demosaicking(BayerPattern Pattern = BayerPattern.Rggb) : Problem
 {
-    internal static ProblemDescription Description { get; } = new("demosaicking", new("redDiff", "dcdp", Recommendation.Unmeasured))
+    internal static ProblemDescription Description { get; } = new("demosaicking", new(Best: "redDiff", Quick: "dcdp", Recommendation.Unmeasured))
     {
         Standard = new Dictionary<string, Func<long, Problem>> { ["demosaicking"] = _ => new Demosaicking() },
     };
@@ -75,7 +75,13 @@ public sealed class BayerOperator : LinearOperator
     public BayerOperator(long height, long width, BayerPattern pattern, Device device)
         : base("demosaicking", [3, height, width], [1, height, width], height * width)
     {
-        string colours = pattern.ToString().ToLowerInvariant();
+        string colours = pattern switch
+        {
+            BayerPattern.Rggb => "rggb",
+            BayerPattern.Bggr => "bggr",
+            BayerPattern.Grbg => "grbg",
+            _ => "gbrg",
+        };
         var values = new float[3 * height * width];
         for (long i = 0; i < height * width; i++)
         {
@@ -98,7 +104,8 @@ public sealed class BayerOperator : LinearOperator
     /// <inheritdoc/>
     protected override Tensor ProxCore(Tensor x0, Tensor y, double rho) => x0 + AdjointCore(y - ApplyCore(x0)) / (1 + rho);
 
-    private protected override Tensor DirectCore(Tensor y) => Interpolated(y * _mask) / Interpolated(_mask).clamp(min: float.Epsilon);
+    // Bilinear demosaicking.
+    private protected override Tensor DirectCore(Tensor y) => Interpolated(y * _mask) / Interpolated(_mask).clamp(min: 1e-6);
 
     // The sums of the 3 x 3 neighbours' values, weighted by their nearness.
     private Tensor Interpolated(Tensor x)

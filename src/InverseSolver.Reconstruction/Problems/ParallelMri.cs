@@ -9,12 +9,9 @@ namespace InverseSolver.Reconstruction.Problems;
 
 /// <summary>
 /// Multi-coil MRI (SENSE): y_c = mask * F(S_c x), F the centred orthonormal 2-D Fourier transform, S_c the coils' sensitivities and x a complex image. The
-/// measurement
-/// is complex (coils, rows, columns), rows along the readout, with zeros where nothing was measured, for a volume (slices, coils, rows, columns), in any
-/// unit; or a
-/// raw-data file (ISMRMRD, fastMRI, BART). With the file <c>trajectory</c> it is (coils, samples). Noise is made white, coils are compressed, sensitivities
-/// and phase
-/// are estimated from it; what was done stands in the report.
+/// measurement is complex (coils, rows, columns), rows along the readout, with zeros where nothing was measured, for a volume (slices, coils, rows,
+/// columns), in any unit; or a raw-data file (ISMRMRD, fastMRI, BART). With the file <c>trajectory</c> it is (coils, samples). Noise is made white, coils
+/// are compressed, sensitivities and phase are estimated from it; what was done stands in the report.
 /// </summary>
 /// <param name="Mask">The positions that are used; absent: the file <c>mask</c>, or where none was sent what is not zero.</param>
 /// <param name="Maps">The source of the sensitivities; the file <c>maps</c>, where it was sent, comes before all.</param>
@@ -92,7 +89,7 @@ public sealed record ParallelMri(
             this, [.. frames.Select(frame => frame.Request)], frames[0].Arrays.Mask, complexImage: reconstruction.Request.Solver is not DiffusionParameters,
             device, cancellation.ThrowIfCancellationRequested);
 
-    internal override SolvedFrames Conclude(IReadOnlyList<FrameResult> frames, bool isStack) => ParallelReconstruction.Conclude(frames, isStack);
+    internal override SolvedFrames Combine(IReadOnlyList<FrameResult> frames, bool isStack) => ParallelReconstruction.Combine(frames, isStack);
 
     internal override SimulatedMeasurement Simulate(Simulation simulation, OperatorArrays arrays) => ParallelSimulation.Run(this, simulation);
 

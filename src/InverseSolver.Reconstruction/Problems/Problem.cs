@@ -10,17 +10,18 @@ namespace InverseSolver.Reconstruction.Problems;
 /// <summary>An inverse problem y = A(x) + n, as a caller writes it: the parameters of the forward model A.</summary>
 /// <remarks>
 /// A problem is one file of this folder: the record with its ranges, the shapes of x and y, the checks, the operator, and a static property <c>Description</c>,
-/// by which the problem is found. Members that are virtual here have the values of a linear problem whose measurement is an image of the same size.
+/// by which the problem is found. Members that are virtual here have the values of a linear problem whose measurement is an image of the same size; most
+/// problems override <see cref="IsImage"/>, the two shapes, <see cref="CheckImage"/> and <see cref="Operator"/> (see <see cref="Demosaicking"/>).
 /// </remarks>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 public abstract record Problem
 {
     /// <summary>All kinds of problems, by name.</summary>
-    public static IReadOnlyList<ProblemDescription> Kinds { get; } = [.. typeof(Problem).Assembly.GetTypes()
-        .Where(type => type.IsSubclassOf(typeof(Problem)) && !type.IsAbstract)
-        .Select(type =>
-            ((ProblemDescription)type.GetProperty("Description", BindingFlags.Static | BindingFlags.NonPublic)!.GetValue(null)!) with { Type = type })
-        .OrderBy(kind => kind.Name, StringComparer.Ordinal)];
+    public static IReadOnlyList<ProblemDescription> Kinds { get; } =
+    [
+        .. typeof(Problem).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(Problem)) && !type.IsAbstract)
+            .Select(DescriptionOf).OrderBy(kind => kind.Name, StringComparer.Ordinal),
+    ];
 
     /// <summary>Makes JSON know the kinds of problems: a modifier of <see cref="DefaultJsonTypeInfoResolver"/>.</summary>
     /// <param name="type">The type to be read or written.</param>
@@ -34,6 +35,11 @@ public abstract record Problem
             }
         }
     }
+
+    private static ProblemDescription DescriptionOf(Type type) =>
+        type.GetProperty("Description", BindingFlags.Static | BindingFlags.NonPublic)?.GetValue(null) is ProblemDescription description
+            ? description with { Type = type }
+            : throw new InvalidOperationException($"{type.Name} has no static property 'internal static ProblemDescription Description'.");
 
     /// <summary>True where A is linear.</summary>
     internal virtual bool IsLinear => true;
@@ -173,8 +179,8 @@ public abstract record Problem
         return new Acquisition(PhotonNoise.Whiten(unweighted, y, reconstruction.Noise!.Sigma, reconstruction.Request.Photons), reconstruction.Noise);
     }
 
-    /// <summary>Brings the results of all frames together: one scale, and remarks on them.</summary>
-    internal virtual SolvedFrames Conclude(IReadOnlyList<FrameResult> frames, bool isStack) => new(frames);
+    /// <summary>Combines the results of all frames: one scale, and remarks on them.</summary>
+    internal virtual SolvedFrames Combine(IReadOnlyList<FrameResult> frames, bool isStack) => new(frames);
 
     /// <summary>Measures one clean image: y = A(x) + n, with noise on the measured entries only.</summary>
     internal virtual SimulatedMeasurement Simulate(Simulation simulation, OperatorArrays arrays) =>

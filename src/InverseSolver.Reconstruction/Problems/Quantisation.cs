@@ -28,8 +28,7 @@ public sealed record Quantisation([property: Range(2, 65536)] int Levels = 8) : 
 
 /// <summary>
 /// A decoded JPEG file: blocks of 8 x 8 pixels, their cosine coefficients rounded to multiples of the standard tables (ITU-T T.81, annex K) at a quality;
-/// colours as
-/// YCbCr without subsampling. An image agrees with y where its coefficients would be rounded to y's. Height and width are multiples of 8.
+/// colours as YCbCr without subsampling. An image agrees with y where its coefficients would be rounded to y's. Height and width are multiples of 8.
 /// </summary>
 /// <param name="Quality">The encoder's quality, as libjpeg counts it.</param>
 public sealed record Jpeg([property: Range(1, 100)] int Quality = 10) : Problem
@@ -62,10 +61,8 @@ public sealed record Jpeg([property: Range(1, 100)] int Quality = 10) : Problem
 
 /// <summary>
 /// Coefficients T x rounded to multiples of their steps, T an invertible affine transform: y = T⁻¹(q round(T x / q)). An image agrees with y where its
-/// coefficients lie in the
-/// cells around y's; the residual of a coefficient is its signed distance to its cell, whose gradient is that of a projection onto a convex set. All
-/// components count
-/// as measured, so with little noise the residual lies well below m σ².
+/// coefficients lie in the cells around y's; the residual of a coefficient is its signed distance to its cell, whose gradient is that of a projection onto
+/// a convex set. All components count as measured, so with little noise the residual lies well below m σ².
 /// </summary>
 public sealed class QuantisationOperator : NonlinearOperator
 {

@@ -7,8 +7,8 @@ namespace InverseSolver.Reconstruction.Problems;
 
 /// <summary>
 /// A forward model that the operator of the service wrote as a TorchScript module: a file in the configured folder of operators, never uploaded. Its
-/// <c>forward</c> takes
-/// images (N, channels, height, width) on [0,1], float32, item by item, and gives real (N, channels, height, width) of any sizes; it must be differentiable.
+/// <c>forward</c> takes images (N, channels, height, width) on [0,1], float32, item by item, and gives real (N, channels, height, width) of any sizes; it
+/// must be differentiable.
 /// </summary>
 /// <param name="Module">The file's name without its ending, <c>.pt</c>.</param>
 /// <param name="Channels">Channels of the unknown image; absent: the measurement's.</param>

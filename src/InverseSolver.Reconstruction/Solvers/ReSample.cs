@@ -10,9 +10,10 @@ namespace InverseSolver.Reconstruction.Solvers;
 
 /// <summary>
 /// ReSample: Song, Kwon, Zhang, Hu, Qu, Shen, "Solving Inverse Problems with Latent Diffusion Models via Hard Data Consistency"
-/// (ICLR 2024). DDIM in the latent space; every step is followed by a Latent-DPS gradient step; from a third of the way on, every few
-/// steps the clean estimate is made consistent with the measurement (first as an image, later as a latent) and mapped back to the
-/// current noise level by stochastic resampling.
+/// (ICLR 2024). DDIM in the latent space; every few steps the clean estimate is made consistent with the measurement (first as an image,
+/// later as a latent) and mapped back to the current noise level by stochastic resampling. As the authors' code does it (<c>paper</c>),
+/// each step is followed by a Latent-DPS gradient step, and data consistency begins a third of the way on; <c>balanced</c> and <c>fast</c>
+/// have neither, and the proximal step in place of the optimizations.
 /// </summary>
 /// <remarks>
 /// Images are on [0,1] here and on [-1,1] in the paper: residuals, hence r and dr/dx, are twice as large there, which is where the
@@ -22,8 +23,8 @@ public sealed class ReSample : DiffusionSolver
 {
     private readonly ReSampleParameters _p;
 
-    // The authors add noise to all of y, also where nothing was measured, and their residuals count it; ours are without it. This is its expected square.
-    private readonly double _unmeasured;
+    // The expected squared residual of the unmeasured entries, σ² each: the authors' y holds noise there, which Residual2 leaves out (docs/decisions/0029).
+    private readonly double _unmeasuredResidual2;
 
     /// <summary>A run on <paramref name="input"/>.</summary>
     public ReSample(SolverInput input, ReSampleParameters parameters)
@@ -31,7 +32,7 @@ public sealed class ReSample : DiffusionSolver
     {
         _p = parameters;
         Schedule = new DdimSchedule(input.Model, parameters.Steps, parameters.ReferenceTimesteps);
-        _unmeasured = Math.Max(0, (A.IsComplexRange ? 2 : 1) * Elements - A.MeasuredComponents) * Sigma * Sigma;
+        _unmeasuredResidual2 = Math.Max(0, (A.IsComplexRange ? 2 : 1) * Elements - A.MeasuredComponents) * Sigma * Sigma;
     }
 
     /// <summary>DDIM's, and one for what comes after them.</summary>
@@ -71,11 +72,11 @@ public sealed class ReSample : DiffusionSolver
         yield return new SolverStep("final", state.Image);
     }
 
-    internal bool IsPixelEvent(int index) => IsEvent(index) && !IsInLatents(index);
+    internal bool IsPixelEvent(int index) => IsEvent(index) && !OptimizesLatent(index);
 
-    internal bool IsLatentEvent(int index) => IsEvent(index) && IsInLatents(index);
+    internal bool IsLatentEvent(int index) => IsEvent(index) && OptimizesLatent(index);
 
-    private bool IsInLatents(int index) => _p.DataStep == DataStep.Paper && index < StepsIn(_p.LatentFraction);
+    private bool OptimizesLatent(int index) => _p.DataStep == DataStep.Paper && index < StepsIn(_p.LatentFraction);
 
     internal bool IsEvent(int index) => index > 0 && index % _p.ConsistencyEvery == 0 && index <= Schedule.Steps - StepsIn(1 - _p.ConsistencyStart);
 
@@ -92,13 +93,13 @@ public sealed class ReSample : DiffusionSolver
     {
         (Tensor image, Tensor gradient) = Model.DecodeVjp(z0, x =>
         {
-            Tensor norm = (A.Residual2(x, Y) + _unmeasured).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
+            Tensor norm = (A.Residual2(x, Y) + _unmeasuredResidual2).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
             return A.Gradient(x, Y) / norm;
         });
         return (z - gradient * (2 * _p.LdpsScale * Math.Sqrt(t.AlphaCumprod)), image);
     }
 
-    // A few more DDIM steps without guidance; only the clean estimate of the last one is used.
+    // The authors' time travel, which is not RePaint's: DDIM steps ahead without guidance, of which only the last clean estimate is used.
     internal Tensor TimeTravel(Tensor z, Tensor z0, DdimStep t, SolverState state)
     {
         for (int index = t.Index - 1; index >= Math.Max(0, t.Index - _p.TravelSteps); index--)
@@ -186,7 +187,7 @@ public sealed class ReSample : DiffusionSolver
 
     private bool IsExplained(double residual2) => _p.DiscrepancyFactor is { } factor
         ? residual2 <= factor * factor * Expected
-        : 4 * (residual2 + _unmeasured) / Elements < 1e-6;
+        : 4 * (residual2 + _unmeasuredResidual2) / Elements < 1e-6;
 
     // The product of the two Gaussians of Proposition 1, sampled.
     internal Tensor StochasticResample(Tensor z0y, Tensor z, DdimStep t, SolverState state)

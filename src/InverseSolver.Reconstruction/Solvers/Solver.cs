@@ -75,6 +75,7 @@ public abstract class Solver
     {
         foreach (int _ in Checkpoints(state))
         {
+            // Each round is one step of the algorithm.
         }
 
         return state.Image!;

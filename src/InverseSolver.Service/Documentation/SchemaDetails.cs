@@ -23,7 +23,7 @@ internal sealed partial class SchemaDetails : ISchemaFilter
 
         if (details.Description is { } text)
         {
-            details.Description = QualifiedName().Replace(text, "$1");
+            details.Description = LineBreak().Replace(QualifiedName().Replace(text, "$1"), " ");
         }
 
         if (details.Format == "int64")
@@ -87,6 +87,10 @@ internal sealed partial class SchemaDetails : ISchemaFilter
             .SelectMany(constructor => constructor.GetParameters()).FirstOrDefault(candidate => candidate.Name == property.Name);
         return parameter is null ? property.IsDefined(typeof(RequiredMemberAttribute)) : !parameter.HasDefaultValue;
     }
+
+    // Where a comment's lines end says nothing to a caller either.
+    [GeneratedRegex(@"\s*\n\s*")]
+    private static partial Regex LineBreak();
 
     // References to types come with their namespace, which says nothing to a caller.
     [GeneratedRegex(@"\bInverseSolver\.(?:\w+\.)+(\w+)")]

@@ -102,10 +102,9 @@ internal static partial class ModelEndpoints
     /// </remarks>
     /// <param name="id">The model's id.</param>
     /// <param name="device">Where to, <c>cpu</c> or <c>cuda:N</c>; absent: to every device that solves jobs.</param>
-    /// <response code="200">It is loaded.</response>
-    /// <response code="404">There is no such model.</response>
-    /// <response code="409"><c>modelMemoryInUse</c>: models in use take the memory that it needs.</response>
-    /// <response code="422"><c>invalidModel</c>: its files cannot be used. <c>modelTooLarge</c>: it needs more memory than all models may take.</response>
+    /// <response code="200">It is loaded.</response> <response code="404">There is no such model.</response> <response code="409"><c>modelMemoryInUse</c>:
+    /// models in use take the memory that it needs.</response> <response code="422"><c>invalidModel</c>: its files cannot be used. <c>modelTooLarge</c>: it
+    /// needs more memory than all models may take.</response>
     private static Task<Ok<ModelLoadList>> Load(
         string id, string? device, HttpContext http, [FromServices] ModelCatalog catalog, [FromServices] ModelLoads loads, [FromServices] DeviceSlots slots) =>
         LoadAsync(id, device, warm: false, http, catalog, loads, slots);
@@ -113,10 +112,9 @@ internal static partial class ModelEndpoints
     /// <summary>Loads a model and calls each of its networks once, so that the first job need not wait.</summary>
     /// <param name="id">The model's id.</param>
     /// <param name="device">Where to, <c>cpu</c> or <c>cuda:N</c>; absent: to every device that solves jobs.</param>
-    /// <response code="200">It is loaded, and its networks were called.</response>
-    /// <response code="404">There is no such model.</response>
-    /// <response code="409"><c>modelMemoryInUse</c>: models in use take the memory that it needs.</response>
-    /// <response code="422"><c>invalidModel</c>: its files cannot be used. <c>modelTooLarge</c>: it needs more memory than all models may take.</response>
+    /// <response code="200">It is loaded, and its networks were called.</response> <response code="404">There is no such model.</response> <response
+    /// code="409"><c>modelMemoryInUse</c>: models in use take the memory that it needs.</response> <response code="422"><c>invalidModel</c>: its files
+    /// cannot be used. <c>modelTooLarge</c>: it needs more memory than all models may take.</response>
     private static Task<Ok<ModelLoadList>> Warm(
         string id, string? device, HttpContext http, [FromServices] ModelCatalog catalog, [FromServices] ModelLoads loads, [FromServices] DeviceSlots slots) =>
         LoadAsync(id, device, warm: true, http, catalog, loads, slots);

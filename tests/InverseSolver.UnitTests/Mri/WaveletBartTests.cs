@@ -14,8 +14,7 @@ namespace InverseSolver.UnitTests.Mri;
 /// </summary>
 /// <remarks>
 /// The shifts leave more than 1 % open unless the weight is small: BART's images after 200 and 600 iterations differ by nearly as much from each other as
-/// ours does from
-/// them. So ours has to be within 1 % of them, or within twice their distance, and its objective, the mean over fixed shifts, no larger.
+/// ours does from them. So ours has to be within 1 % of them, or within twice their distance, and its objective, the mean over fixed shifts, no larger.
 /// </remarks>
 [LeavesNoTensors]
 public sealed class WaveletBartTests(ITestOutputHelper output)

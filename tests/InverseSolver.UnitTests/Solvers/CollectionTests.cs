@@ -11,8 +11,7 @@ namespace InverseSolver.UnitTests.Solvers;
 
 /// <summary>
 /// TorchSharp's Scalars and Tensors have finalisers, and native code reads what they own. Solvers run on two threads while a third forces collections, for
-/// 20 seconds, or for
-/// INVERSESOLVER_STRESS_SECONDS.
+/// 20 seconds, or for INVERSESOLVER_STRESS_SECONDS.
 /// </summary>
 [LeavesNoTensors]
 public sealed class CollectionTests(ITestOutputHelper output)

@@ -44,8 +44,7 @@ public sealed class PixelSolverPosteriorTests
 
     /// <remarks>
     /// Least squares: of the images that explain the measurement best the nearest to grey. RED-diff's short presets and DDNM's <c>paper</c> are far from
-    /// the posterior in
-    /// deblurring at this noise, five times the evaluations': they fit it.
+    /// the posterior in deblurring at this noise, five times the evaluations': they fit it.
     /// </remarks>
     [Theory]
     [MemberData(nameof(Cases))]

@@ -105,8 +105,7 @@ internal static class Toy
 
     /// <summary>
     /// Root mean square distances to the known posterior's mean: of the mean of many samples (seeds 0, 1, ...), of the image nearest to grey that explains
-    /// the measurement
-    /// best, and of grey.
+    /// the measurement best, and of grey.
     /// </summary>
     public static (double Samples, double LeastSquares, double Grey) DistancesToPosterior(
         string type, string preset, string problem, int side, int samples, double sigma)

@@ -111,7 +111,7 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
     {
         (int exitCode, string output) = Inverse("models", "convert", checkpoints.File("sd2.ckpt"), Path.Combine(checkpoints.NewFolder(), "m"));
         Assert.Equal(2, exitCode);
-        Assert.Contains("its prediction is not known", output, StringComparison.Ordinal);
+        Assert.Contains("its prediction is unknown", output, StringComparison.Ordinal);
         (exitCode, output) = Inverse("models", "convert", checkpoints.File("none.ckpt"), Path.Combine(checkpoints.NewFolder(), "m"));
         Assert.Equal(2, exitCode);
         Assert.Contains("none.ckpt is missing.", output, StringComparison.Ordinal);
@@ -138,7 +138,7 @@ public sealed class ConvertModelTests(CompVisCheckpoints checkpoints) : IClassFi
         string[] guided = ["models", "convert", checkpoints.File("pixels-heads.ckpt"), Path.Combine(folder, "g")];
         (exitCode, output) = Inverse(guided);
         Assert.Equal(2, exitCode);
-        Assert.Contains("its attention, qkv order, beta schedule and steps are not known", output, StringComparison.Ordinal);
+        Assert.Contains("its attention, qkv order, beta schedule and steps are unknown", output, StringComparison.Ordinal);
         (exitCode, output) = Inverse(
         [
             .. guided, "--heads", "4", "--attention-order", "new", "--beta-schedule", "linear",
