@@ -138,7 +138,7 @@ public sealed record CheckedReconstruction
         if (shape[0] != model.Channels)
         {
             throw new InvalidInputException(
-                "files.measurement", $"It has {shape[0]} channel(s), the model '{model.Id}' is for images with {model.Channels}.");
+                "files.measurement", $"The image behind it has {shape[0]} channel(s), the model '{model.Id}' is for images with {model.Channels}.");
         }
 
         if (model is { FixedHeight: { } high, FixedWidth: { } wide }
