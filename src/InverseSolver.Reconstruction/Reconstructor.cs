@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Metrics;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 

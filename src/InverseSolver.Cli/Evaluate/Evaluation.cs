@@ -2,9 +2,9 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Reconstruction;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Metrics;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 

@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Reconstruction.Solvers;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using InverseSolver.Diffusion;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 
 namespace InverseSolver.Reconstruction.Solvers;
 

@@ -1,8 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Reconstruction.Solvers;

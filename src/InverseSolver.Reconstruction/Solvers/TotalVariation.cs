@@ -1,8 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using InverseSolver.Diffusion;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 
 namespace InverseSolver.Reconstruction.Solvers;

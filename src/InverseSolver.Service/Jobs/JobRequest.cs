@@ -2,9 +2,9 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using InverseSolver.Imaging;
-using InverseSolver.Service.Requests;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Service.Requests;
 
 namespace InverseSolver.Service.Jobs;
 

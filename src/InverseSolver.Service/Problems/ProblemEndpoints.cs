@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
-using InverseSolver.Service.Documentation;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
+using InverseSolver.Service.Documentation;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace InverseSolver.Service.Problems;

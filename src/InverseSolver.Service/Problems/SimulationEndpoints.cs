@@ -1,8 +1,8 @@
 using System.Globalization;
 using InverseSolver.Imaging;
-using InverseSolver.Service.Requests;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;

@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
-using InverseSolver.Service.Requests;
 using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Service.Requests;
 
 namespace InverseSolver.Service.Problems;
 

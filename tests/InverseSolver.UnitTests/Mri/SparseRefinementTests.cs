@@ -1,6 +1,6 @@
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.UnitTests.Operators;
 using Xunit;
 using static InverseSolver.UnitTests.Mri.SenseScans;

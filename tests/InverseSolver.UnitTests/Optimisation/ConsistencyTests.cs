@@ -1,6 +1,6 @@
 using InverseSolver.Reconstruction;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.UnitTests.Operators;
 using Xunit;

@@ -1,7 +1,7 @@
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Schedules;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
 using Xunit;

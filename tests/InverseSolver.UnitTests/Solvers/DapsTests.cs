@@ -1,6 +1,6 @@
 using InverseSolver.Diffusion;
-using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Operators;
+using InverseSolver.Reconstruction.Optimisation;
 using InverseSolver.Reconstruction.Solvers;
 using Xunit;
 

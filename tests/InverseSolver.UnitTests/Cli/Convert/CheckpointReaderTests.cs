@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 using System.Text;
 using InverseSolver.Cli.Convert;
 using InverseSolver.Diffusion;
-using InverseSolver.UnitTests.Diffusion;
 using InverseSolver.ImagingTests;
+using InverseSolver.UnitTests.Diffusion;
 using Xunit;
 
 namespace InverseSolver.UnitTests.Cli.Convert;
