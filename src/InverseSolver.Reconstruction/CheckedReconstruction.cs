@@ -175,7 +175,7 @@ public sealed record CheckedReconstruction
     private static IEnumerable<string> Scales(ReconstructionRequest request, IReadOnlyList<ReconstructionRequest> frames, UsedMask?[] masks, NoiseReport? noise)
     {
         IEnumerable<(ArrayData, bool[]?)> measured = frames.Zip(
-            masks, (frame, mask) => (frame.Measurement, mask is { OfMeasurement: true } ? mask.Measured : null));
+            masks, (frame, mask) => (frame.Measurement, mask?.OfEntries));
         if (noise is not null && InputForms.Scale(request.Problem, measured, noise) is { } scale) yield return scale;
         if (request.Truth is { } truth && InputForms.TruthScale(request.Problem, truth) is { } other) yield return other;
     }

@@ -7,7 +7,7 @@ namespace InverseSolver.Reconstruction;
 
 /// <summary>
 /// The forms in which the same is sent: grey images with three equal channels, masks of other numbers than 0 and 1 or with dimensions of size 1. They are
-/// brought to the one that problems take, and what can be read in two ways is said.
+/// brought to the one that problems take, and a remark names what can be read in two ways.
 /// </summary>
 internal static class InputForms
 {
@@ -36,24 +36,29 @@ internal static class InputForms
     /// <exception cref="InvalidInputException">An image is coloured, the model is for grey ones, and its luminance was not asked for.</exception>
     public static ReconstructionRequest Suited(ModelInfo model, ReconstructionRequest request)
     {
-        var said = new List<string>(request.Warnings);
+        var remarks = new List<string>(request.Warnings);
         ArrayData measurement = request.Measurement;
         ArrayData? truth = request.Truth;
         if (model.Channels == 1 || request.Problem.GreyMeasurement is not null)
         {
-            if (request.Problem.IsImage) measurement = Grey(measurement, "measurement", request.Luminance, Purpose(model, request.Problem), said);
-            if (model.Channels == 1 && truth is not null) truth = Grey(truth, "truth", request.Luminance, $"the model '{model.Id}' is for images with 1", said);
+            if (request.Problem.IsImage) measurement = Grey(measurement, "measurement", request.Luminance, Purpose(model, request.Problem), remarks);
+            if (model.Channels == 1 && truth is not null)
+            {
+                truth = Grey(truth, "truth", request.Luminance, $"the model '{model.Id}' is for images with 1", remarks);
+            }
         }
 
-        return request with { Measurement = measurement, Truth = truth, Files = Files(request.Problem, request.Files, measurement, said), Warnings = said };
+        Dictionary<string, ArrayData> files = Files(request.Problem, request.Files, measurement, remarks);
+        return request with { Measurement = measurement, Truth = truth, Files = files, Warnings = remarks };
     }
 
     /// <summary>The files in the form that the problem takes.</summary>
     /// <param name="problem">The problem.</param>
     /// <param name="files">Its files.</param>
     /// <param name="measurement">What the mask is of; null where it is still to be made.</param>
-    /// <param name="said">Gets what was done.</param>
-    public static Dictionary<string, ArrayData> Files(Problem problem, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, List<string> said)
+    /// <param name="remarks">Gets what was done.</param>
+    public static Dictionary<string, ArrayData> Files(
+        Problem problem, IReadOnlyDictionary<string, ArrayData> files, ArrayData? measurement, List<string> remarks)
     {
         Dictionary<string, ArrayData> suited = files.ToDictionary(
             file => file.Key, file => file.Key is "mask" or "psf" or "phase" ? Plain(file.Value) : file.Value);
@@ -67,22 +72,22 @@ internal static class InputForms
                     + $"send ({length}) for columns, or ({length}, {length}).");
         }
 
-        suited["mask"] = mask = Binary(mask, said);
+        suited["mask"] = mask = Binary(mask, remarks);
         if (mask.Values.All(value => value > 0.5f))
         {
-            said.Add(
+            remarks.Add(
                 $"The mask leaves nothing out: everything{(problem.HasAnyUnit ? " that is not 0" : string.Empty)} counts as measured. "
                     + "White (above 0.5) is measured, black is missing.");
         }
         else if (measurement is not null && IsInverted(mask, measurement))
         {
-            said.Add(
+            remarks.Add(
                 "All values that the mask counts as measured are 0, and others are not: it seems to be inverted. "
                     + "White (above 0.5) is measured, black is missing.");
         }
         else if (isKSpace && Empty(mask, measurement!) is > LargestEmpty and var empty)
         {
-            said.Add(
+            remarks.Add(
                 FormattableString.Invariant($"k-space is 0 in {empty:p0} of what the mask counts as measured: ")
                     + $"{(problem.HasAnyUnit ? "that is not used" : "the result is held to these zeros")}. "
                     + "The image is wrong if the mask is another scan's, is turned, has its centre in a corner, or if zeros were filled in.");
@@ -107,9 +112,9 @@ internal static class InputForms
     /// <param name="name">The file's.</param>
     /// <param name="luminance">Whether a coloured image becomes its luminance; else it is refused. Null: there is no choice.</param>
     /// <param name="purpose">Why one channel is needed.</param>
-    /// <param name="said">Gets what was done.</param>
+    /// <param name="remarks">Gets what was done.</param>
     /// <exception cref="InvalidInputException">The image is coloured.</exception>
-    public static ArrayData Grey(ArrayData array, string name, bool? luminance, string purpose, List<string> said)
+    public static ArrayData Grey(ArrayData array, string name, bool? luminance, string purpose, List<string> remarks)
     {
         if (array.IsComplex || array.Shape.Length is not (3 or 4) || array.Shape[^3] != 3 || !IsWhole(array)) return array;
         int plane = array.Shape[^2] * array.Shape[^1];
@@ -132,7 +137,7 @@ internal static class InputForms
                     + $"{(luminance is null ? string.Empty : ", or ask for its luminance (luminance: true, on the command line --luminance)")}.");
         }
 
-        said.Add(apart == 0 ? $"The {name} has three equal channels, of which one is used."
+        remarks.Add(apart == 0 ? $"The {name} has three equal channels, of which one is used."
             : apart > GreyTolerance ? $"The {name} is coloured; its luminance, 0.299 R + 0.587 G + 0.114 B, is used."
             : FormattableString.Invariant($"The {name} has three channels that differ by at most {apart:0.####}; their luminance is used."));
         return array with { Shape = [.. array.Shape[..^3], 1, .. array.Shape[^2..]], Values = grey };
@@ -211,11 +216,11 @@ internal static class InputForms
     }
 
     // Of two values, 0 and a small one, the latter is measured: a file of 8 bits that holds 0 and 1.
-    private static ArrayData Binary(ArrayData mask, List<string> said)
+    private static ArrayData Binary(ArrayData mask, List<string> remarks)
     {
         float largest = mask.Values.Max();
         if (largest is not (> 0 and <= 0.5f) || mask.Values.Any(value => value != 0 && value != largest)) return mask;
-        said.Add(FormattableString.Invariant($"The mask's values are 0 and {largest:g3}: the latter counts as measured."));
+        remarks.Add(FormattableString.Invariant($"The mask's values are 0 and {largest:g3}: the latter counts as measured."));
         return mask with { Values = Array.ConvertAll(mask.Values, value => value == 0 ? 0f : 1f) };
     }
 

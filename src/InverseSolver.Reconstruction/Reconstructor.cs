@@ -190,19 +190,19 @@ public static class Reconstructor
         string? operatorFolder = null, double? photons = null, int? coils = null)
     {
         ProblemChecks.CheckArray(image, "files.image");
-        var said = new List<string>();
-        if (IsKSpace(problem)) image = InputForms.Grey(image, "image", luminance: null, "an MR image has 1", said);
-        files = InputForms.Files(problem, files, null, said);
-        if (InputForms.ImageScale(image) is { } scale) said.Add(scale);
+        var remarks = new List<string>();
+        if (IsKSpace(problem)) image = InputForms.Grey(image, "image", luminance: null, "an MR image has 1", remarks);
+        files = InputForms.Files(problem, files, null, remarks);
+        if (InputForms.ImageScale(image) is { } scale) remarks.Add(scale);
         var simulation = new Simulation(image, files, sigma, seed) { OperatorFolder = operatorFolder, Photons = photons, Coils = coils };
         if (image.Shape.Length != 4)
         {
-            return simulation.Run(problem) with { Warnings = said };
+            return simulation.Run(problem) with { Warnings = remarks };
         }
 
         SimulatedMeasurement[] frames = [.. Enumerable.Range(0, image.Shape[0]).Select(i =>
             (simulation with { Image = image.Frame(i), Seed = FrameStack.Seed(seed, i), ObjectSeed = seed }).Run(problem))];
-        return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files) { Warnings = said };
+        return new SimulatedMeasurement(FrameStack.Stack([.. frames.Select(frame => frame.Measurement)]), frames[0].Files) { Warnings = remarks };
     }
 
     // The progress of one group of samples as progress of all groups.

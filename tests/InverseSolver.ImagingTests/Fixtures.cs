@@ -1,9 +1,11 @@
+using InverseSolver.UnitTests;
+
 namespace InverseSolver.ImagingTests;
 
 /// <summary>Small files that Pillow, NumPy and NiBabel wrote. The pictures are 5 x 3: red (and grey) 10 + 60 y + 9 x, green 255 - red, blue 50 x.</summary>
 internal static class Fixtures
 {
-    private static readonly string Folder = Find();
+    private static readonly string Folder = Repository.File("tests", "InverseSolver.ImagingTests", "fixtures");
 
     internal static byte[] Read(string name) => File.ReadAllBytes(Path.Combine(Folder, name));
 
@@ -22,15 +24,5 @@ internal static class Fixtures
             values[i] = (i / 15) switch { 0 => grey, 1 => 255 - grey, _ => 50 * x } / 255f;
         }
         return values;
-    }
-
-    private static string Find()
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            string fixtures = Path.Combine(folder.FullName, "tests", "InverseSolver.ImagingTests", "fixtures");
-            if (Directory.Exists(fixtures)) return fixtures;
-        }
-        throw new DirectoryNotFoundException("The fixtures lie in tests/InverseSolver.ImagingTests/fixtures of the repository.");
     }
 }

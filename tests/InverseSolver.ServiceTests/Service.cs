@@ -137,12 +137,3 @@ public sealed record ServerEvent(string? Type, string? Id, JsonObject Data)
 
     public string? Preview => (string?)Data["preview"];
 }
-
-/// <summary>The folder of the source.</summary>
-public static class Repository
-{
-    public static string Root { get; } = Find(AppContext.BaseDirectory);
-
-    private static string Find(string folder) =>
-        File.Exists(Path.Combine(folder, "InverseSolver.sln")) ? folder : Find(Path.GetDirectoryName(folder)!);
-}

@@ -75,8 +75,6 @@ public sealed record Composition([property: Required, Length(1, 8)] IReadOnlyLis
         return new(Parts: arrays);
     }
 
-    internal override bool[]? MeasuredMask(OperatorArrays arrays) => arrays.Parts![^1].Mask;
-
     internal override UsedMask? UsedMask(long[] image, OperatorArrays arrays)
     {
         UsedMask? last = null;

@@ -128,7 +128,7 @@ public abstract record Problem
         ProblemChecks.CheckFiles(this, inputs.Files);
         OperatorArrays arrays = Arrays(inputs);
         if (inputs.Measurement is not { } y) return arrays;
-        ProblemChecks.CheckMeasurement(this, inputs.Image, y, MeasuredMask(arrays));
+        ProblemChecks.CheckMeasurement(this, inputs.Image, y, UsedMask(inputs.Image, arrays)?.OfEntries);
         return WithMeasurement(arrays, y);
     }
 
@@ -137,9 +137,6 @@ public abstract record Problem
 
     /// <summary>The arrays of the operator, with those that come from the checked measurement.</summary>
     internal virtual OperatorArrays WithMeasurement(OperatorArrays arrays, ArrayData y) => arrays;
-
-    /// <summary>The mask of the measurement, row-major; null where all of it is measured.</summary>
-    internal virtual bool[]? MeasuredMask(OperatorArrays arrays) => arrays.Mask;
 
     /// <summary>The mask to be shown, of a composition the last one; null where there is none.</summary>
     internal virtual UsedMask? UsedMask(long[] image, OperatorArrays arrays) =>

@@ -7,6 +7,9 @@ namespace InverseSolver.Reconstruction.Problems;
 /// <param name="OfMeasurement">True where its planes are the measurement's, false where they lie between two parts of a composition.</param>
 internal sealed record UsedMask(int Rows, int Columns, bool[] Measured, bool OfMeasurement)
 {
+    /// <summary>The measured entries of a plane of the measurement, row-major; null where all are.</summary>
+    public bool[]? OfEntries => OfMeasurement ? Measured : null;
+
     /// <summary>As an image, 1 where used: (1, height, width), or of frames with masks of their own (frames, 1, height, width).</summary>
     public static ArrayData? Together(IReadOnlyList<UsedMask?> frames)
     {

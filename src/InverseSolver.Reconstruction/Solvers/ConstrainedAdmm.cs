@@ -164,7 +164,7 @@ public sealed class ConstrainedAdmm : DiffusionSolver
 }
 
 /// <summary>Parameters of <see cref="ConstrainedAdmm"/>. The defaults are the preset <c>balanced</c>.</summary>
-public sealed record ConstrainedAdmmParameters : DiffusionParameters
+public sealed record ConstrainedAdmmParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public ConstrainedAdmmParameters() => Samples = 8;
@@ -188,7 +188,7 @@ public sealed record ConstrainedAdmmParameters : DiffusionParameters
     /// The data step; <c>paper</c> seeks the nearest image, and below <c>sigmaSwitch</c> the nearest latent, that explains y, <c>proximal</c> the nearest
     /// image in the metric of the anchor's correlated error, by the same ADMM.
     /// </summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>The published method; the number of levels and steps is ours, the authors' was not available.</summary>
     internal static ConstrainedAdmmParameters Paper { get; } =
@@ -212,11 +212,11 @@ public sealed record ConstrainedAdmmParameters : DiffusionParameters
         "ICLR 2026, arXiv:2603.01591.",
         Paper, PaperFast, Balanced, Fast);
 
-    /// <inheritdoc/>
-    internal override int GridSteps => Steps;
+    // ADMM in the metric of the error is no proximal step, and assumes no standard deviation.
+    private protected override bool HasProximalSteps => false;
 
     /// <inheritdoc/>
-    internal override DataStep? DataStepOn(Problem problem) => DataStep;
+    internal override int GridSteps => Steps;
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() =>

@@ -131,7 +131,7 @@ public sealed class Daps : DiffusionSolver
 }
 
 /// <summary>Parameters of <see cref="Daps"/>. The defaults are the preset <c>balanced</c>. Noise levels σ are noise over signal in the latent.</summary>
-public sealed record DapsParameters : DiffusionParameters
+public sealed record DapsParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public DapsParameters() => Samples = 8;
@@ -155,7 +155,7 @@ public sealed record DapsParameters : DiffusionParameters
     /// The posterior step around the clean estimate; <c>paper</c> is Hamiltonian Monte Carlo in the latent space, <c>proximal</c> one step on the image,
     /// encoded.
     /// </summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>Steps of Hamiltonian Monte Carlo at each level, each a decoder gradient.</summary>
     [Range(1, 10_000)] public int HmcSteps { get; init; } = 38;
@@ -190,11 +190,6 @@ public sealed record DapsParameters : DiffusionParameters
         "LatentDAPS",
         "Zhang, Chu, Berner, Meng, Anandkumar, Song: Improving Diffusion Inverse Problem Solving with Decoupled Noise Annealing. CVPR 2025.",
         Paper, PaperFast, Balanced, Fast);
-
-    /// <inheritdoc/>
-    internal override DataStep? DataStepOn(Problem problem) => DataStep;
-
-    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() => DataStep == DataStep.Paper ? base.WithoutEffect()

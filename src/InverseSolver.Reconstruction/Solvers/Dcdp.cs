@@ -183,7 +183,7 @@ public sealed class Dcdp : DiffusionSolver
 }
 
 /// <summary>Parameters of <see cref="Dcdp"/>. The defaults are the preset <c>balanced</c>.</summary>
-public sealed record DcdpParameters : DiffusionParameters
+public sealed record DcdpParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public DcdpParameters() => Samples = 8;
@@ -207,7 +207,7 @@ public sealed record DcdpParameters : DiffusionParameters
     [Range(2, 1000)] public int DdimSteps { get; init; } = 20;
 
     /// <summary>The data step; <c>paper</c> descends along the gradient with momentum 0.9.</summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>The space in which the data step <c>paper</c> descends.</summary>
     public DcdpSpace Space { get; init; }
@@ -269,11 +269,6 @@ public sealed record DcdpParameters : DiffusionParameters
     /// <summary>The step on ½‖A x − y‖² that a learning rate on the mean squared residual over N elements means: 2 lr/N.</summary>
     /// <remarks>The same on [0,1] as on the papers' [-1,1], where an image, its residual and hence its gradient are all twice as large.</remarks>
     internal static double Normalised(double learningRate, long elements) => 2 * learningRate / elements;
-
-    /// <inheritdoc/>
-    internal override DataStep? DataStepOn(Problem problem) => DataStep;
-
-    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() =>

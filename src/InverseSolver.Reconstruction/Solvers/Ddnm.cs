@@ -106,7 +106,7 @@ public sealed class Ddnm : DiffusionSolver
 }
 
 /// <summary>Parameters of <see cref="Ddnm"/>. The defaults are the preset <c>balanced</c>.</summary>
-public sealed record DdnmParameters : DiffusionParameters
+public sealed record DdnmParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public DdnmParameters() => Samples = 8;
@@ -124,7 +124,7 @@ public sealed record DdnmParameters : DiffusionParameters
     [Range(1, 100)] public int TravelRepeat { get; init; } = 2;
 
     /// <summary>The data step; <c>paper</c> replaces what A sees by A+ y (DDNM+'s lambda and gamma for noise).</summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>The authors' settings.</summary>
     internal static DdnmParameters Paper { get; } = new()
@@ -155,11 +155,6 @@ public sealed record DdnmParameters : DiffusionParameters
 
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
-
-    /// <inheritdoc/>
-    internal override DataStep? DataStepOn(Problem problem) => DataStep;
-
-    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() => TravelRepeat > 1 ? base.WithoutEffect() : [.. base.WithoutEffect(), nameof(TravelLength)];

@@ -60,7 +60,7 @@ public sealed class DdpmConsistency : DiffusionSolver
 }
 
 /// <summary>Parameters of <see cref="DdpmConsistency"/>. The defaults are the preset <c>balanced</c>.</summary>
-public sealed record DdpmConsistencyParameters : DiffusionParameters
+public sealed record DdpmConsistencyParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public DdpmConsistencyParameters() => Samples = 8;
@@ -69,7 +69,7 @@ public sealed record DdpmConsistencyParameters : DiffusionParameters
     [Range(1, 1000)] public int Steps { get; init; } = 30;
 
     /// <summary>The data step; <c>paper</c> replaces the measured lines of k-space.</summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>All of DDPM's steps, measured lines replaced.</summary>
     internal static DdpmConsistencyParameters Paper { get; } = new() { Samples = 1, Steps = 1000, DataStep = DataStep.Paper, FinalProximalStep = false };
@@ -92,11 +92,6 @@ public sealed record DdpmConsistencyParameters : DiffusionParameters
 
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
-
-    /// <inheritdoc/>
-    internal override DataStep? DataStepOn(Problem problem) => DataStep;
-
-    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new DdpmConsistency(input, this);

@@ -73,7 +73,7 @@ public sealed class DiffPir : DiffusionSolver
 }
 
 /// <summary>Parameters of <see cref="DiffPir"/>. The defaults are the preset <c>balanced</c>.</summary>
-public sealed record DiffPirParameters : DiffusionParameters
+public sealed record DiffPirParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public DiffPirParameters() => Samples = 8;
@@ -96,7 +96,7 @@ public sealed record DiffPirParameters : DiffusionParameters
     /// The data step; <c>paper</c> is the authors' proximal step in the plain metric, with rho = lambda sigma_n^2 / sigma_t^2, for linear problems only:
     /// others always take <c>proximal</c>, and the report says so.
     /// </summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>The authors' settings, with the share of new noise that they have for super-resolution.</summary>
     internal static DiffPirParameters Paper { get; } = new()

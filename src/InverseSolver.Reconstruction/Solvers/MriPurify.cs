@@ -93,7 +93,7 @@ public sealed class MriPurify : DiffusionSolver
 }
 
 /// <summary>Parameters of <see cref="MriPurify"/>. The defaults are the preset <c>balanced</c>.</summary>
-public sealed record MriPurifyParameters : DiffusionParameters
+public sealed record MriPurifyParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public MriPurifyParameters() => Samples = 8;
@@ -111,7 +111,7 @@ public sealed record MriPurifyParameters : DiffusionParameters
     [Range(1, 1000)] public int StepsPerRound { get; init; } = 1;
 
     /// <summary>The data consistency step; <c>paper</c> replaces the measured k-space.</summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>The released code: from the prior, and the measured k-space put back after each of 150 steps.</summary>
     internal static MriPurifyParameters Paper { get; } = new()
@@ -140,11 +140,6 @@ public sealed record MriPurifyParameters : DiffusionParameters
         "MRI purification",
         "Alkhouri, Liang, Wang, Qu, Ravishankar: Robust Physics-based Deep MRI Reconstruction Via Diffusion Purification. 2023.",
         Paper, PaperFast, Balanced, Fast);
-
-    /// <inheritdoc/>
-    internal override DataStep? DataStepOn(Problem problem) => DataStep;
-
-    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new MriPurify(input, this);

@@ -220,7 +220,7 @@ public sealed class ReSample : DiffusionSolver
 /// Parameters of <see cref="ReSample"/>. The defaults are the preset <c>balanced</c>; <c>paper</c> is what the authors published, quirks
 /// of their code included. Fractions of the steps count in DDIM indices, which fall from steps - 1 (noise) to 0 (image).
 /// </summary>
-public sealed record ReSampleParameters : DiffusionParameters
+public sealed record ReSampleParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public ReSampleParameters() => Samples = 8;
@@ -255,7 +255,7 @@ public sealed record ReSampleParameters : DiffusionParameters
     /// The data step of the events; <c>paper</c> optimises the image and, below <c>latentFraction</c>, the latent by AdamW, <c>proximal</c> takes one step on
     /// the image. Latent-DPS, time travel and resampling have parameters of their own.
     /// </summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>Iterations of the image's optimiser at most, with the data step <c>paper</c>.</summary>
     [Range(1, 100_000)] public int PixelIterations { get; init; } = 2000;
@@ -358,9 +358,6 @@ public sealed record ReSampleParameters : DiffusionParameters
     internal override int GridSteps => Steps;
 
     /// <inheritdoc/>
-    internal override DataStep? DataStepOn(Problem problem) => DataStep;
-
-    /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect()
     {
         bool isPaper = DataStep == DataStep.Paper;
@@ -378,8 +375,6 @@ public sealed record ReSampleParameters : DiffusionParameters
             .. TravelSteps > 0 ? Array.Empty<string>() : [nameof(TravelOffByOne)],
         ];
     }
-
-    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     private bool OptimisesLatents => DataStep == DataStep.Paper && ((LatentFraction > 0 && LatentIterations > 0) || FinalLatentIterations > 0);
 

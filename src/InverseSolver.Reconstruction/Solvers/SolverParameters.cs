@@ -66,6 +66,19 @@ public abstract record DiffusionParameters : SolverParameters
     ];
 }
 
+/// <summary>The parameters of solvers whose own data step the proximal step can replace.</summary>
+public abstract record DataStepParameters : DiffusionParameters
+{
+    /// <summary>The data step.</summary>
+    public abstract DataStep DataStep { get; init; }
+
+    /// <inheritdoc/>
+    internal override DataStep? DataStepOn(Problem problem) => DataStep;
+
+    /// <inheritdoc/>
+    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
+}
+
 /// <summary>The step that takes a clean estimate towards the measurement: the method's own, or ours in its place (docs/decisions/0033).</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<DataStep>))]
 public enum DataStep

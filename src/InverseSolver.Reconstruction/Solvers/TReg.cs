@@ -81,7 +81,7 @@ public sealed class TReg : DiffusionSolver
 }
 
 /// <summary>Parameters of <see cref="TReg"/>. The defaults are the preset <c>balanced</c>.</summary>
-public sealed record TRegParameters : DiffusionParameters
+public sealed record TRegParameters : DataStepParameters
 {
     /// <summary>The preset <c>balanced</c>.</summary>
     public TRegParameters() => Samples = 8;
@@ -96,7 +96,7 @@ public sealed record TRegParameters : DiffusionParameters
     [Range(0.0, 1.0)] public double ConsistencyEnd { get; init; } = 1;
 
     /// <summary>The data step; <c>paper</c> is a few conjugate gradients from the estimate.</summary>
-    public DataStep DataStep { get; init; } = DataStep.Proximal;
+    public override DataStep DataStep { get; init; } = DataStep.Proximal;
 
     /// <summary>Conjugate gradients of a data step <c>paper</c>.</summary>
     [Range(1, 10_000)] public int ConjugateGradients { get; init; } = 5;
@@ -127,11 +127,6 @@ public sealed record TRegParameters : DiffusionParameters
 
     /// <inheritdoc/>
     internal override int GridSteps => Steps;
-
-    /// <inheritdoc/>
-    internal override DataStep? DataStepOn(Problem problem) => DataStep;
-
-    private protected override bool HasProximalSteps => DataStep == DataStep.Proximal;
 
     /// <inheritdoc/>
     internal override IEnumerable<string> WithoutEffect() =>

@@ -29,7 +29,7 @@ public sealed class TotalVariation : Solver
         _p = parameters;
         _a = (LinearOperator)A;
         _weight = parameters.Weight
-            ?? TotalVariationParameters.WeightFor(Sigma, OperatorNorm.Squared(_a, Y.device)) * _a.SparsityGain;
+            ?? OperatorNorm.PenaltyWeight(Sigma, OperatorNorm.Squared(_a, Y.device)) * _a.SparsityGain;
     }
 
     /// <inheritdoc/>
@@ -109,12 +109,6 @@ public sealed record TotalVariationParameters : SolverParameters
         "Rudin, Osher, Fatemi: Nonlinear total variation based noise removal algorithms. Physica D 60, 1992; by ADMM: Goldstein, Osher: The split " +
         "Bregman method for L1-regularized problems. SIAM J. Imaging Sci. 2, 2009.",
         Paper, Balanced, Fast);
-
-    /// <summary>
-    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 TV(x)) on [0,1], whatever A's scale is; within 0.1 dB of the best over five
-    /// kinds of problems (docs/decisions/0011). Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
-    /// </summary>
-    internal static double WeightFor(double sigma, double norm2) => 5 * Math.Max(sigma * sigma, 1e-6 * norm2);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new TotalVariation(input, this);

@@ -36,7 +36,7 @@ public sealed class WaveletThresholding : Solver
     {
         _p = parameters;
         _norm2 = A is LinearOperator linear ? OperatorNorm.Squared(linear, Y.device) * Margin : 1;
-        _weight = parameters.Weight ?? WaveletParameters.WeightFor(Sigma, _norm2) * ((A as LinearOperator)?.SparsityGain ?? 1);
+        _weight = parameters.Weight ?? OperatorNorm.PenaltyWeight(Sigma, _norm2) * ((A as LinearOperator)?.SparsityGain ?? 1);
     }
 
     /// <inheritdoc/>
@@ -193,12 +193,6 @@ public sealed record WaveletParameters : SolverParameters
         "Beck, Teboulle: A fast iterative shrinkage-thresholding algorithm for linear inverse problems. SIAM J. Imaging Sci. 2, 2009; cycle spinning: " +
         "Coifman, Donoho: Translation-invariant de-noising. Wavelets and Statistics, 1995.",
         Paper, Balanced, Fast);
-
-    /// <summary>
-    /// w = 5 σ²: the mode of the posterior where the penalty's density is exp(-5 ‖W x‖₁) on [0,1], whatever A's scale is; within 0.1 dB of the best over five
-    /// kinds of problems (docs/decisions/0011). Noise below 10⁻³ ‖A‖ counts as that much: with none the weight only decides the pace.
-    /// </summary>
-    internal static double WeightFor(double sigma, double norm2) => 5 * Math.Max(sigma * sigma, 1e-6 * norm2);
 
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new WaveletThresholding(input, this);

@@ -3,7 +3,7 @@ namespace InverseSolver.UnitTests.Diffusion;
 /// <summary>Files that lie in the repository beside the tests.</summary>
 internal static class TestData
 {
-    public static string Root { get; } = FindRoot();
+    public static string Root => Repository.Root;
 
     public static string Golden(string name) => Path.Combine(Root, "tests", "InverseSolver.UnitTests", "golden", name);
 
@@ -21,16 +21,5 @@ internal static class TestData
         }
 
         return copy;
-    }
-
-    private static string FindRoot()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "InverseSolver.sln")))
-        {
-            folder = Path.GetDirectoryName(folder);
-        }
-
-        return folder ?? throw new DirectoryNotFoundException("InverseSolver.sln was not found above the tests.");
     }
 }
