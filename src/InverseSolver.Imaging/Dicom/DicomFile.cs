@@ -93,22 +93,22 @@ public static class DicomFile
     // SpecificCharacterSet's first value (PS3.3, C.12.1.1.2); a file without one that goes beyond ASCII is most often Latin 1.
     private static Encoding? Characters(string name) =>
         name.Replace("ISO 2022 IR ", "", StringComparison.Ordinal).Replace("ISO_IR ", "", StringComparison.Ordinal) switch
-    {
-        "192" => Encoding.UTF8,
-        "" or "6" or "100" => Encoding.Latin1,
-        "101" => CodePage(28592),
-        "109" => CodePage(28593),
-        "110" => CodePage(28594),
-        "144" => CodePage(28595),
-        "127" => CodePage(28596),
-        "126" => CodePage(28597),
-        "138" => CodePage(28598),
-        "148" => CodePage(28599),
-        "166" => CodePage(874),
-        "203" => CodePage(28605),
-        "GB18030" or "GBK" => CodePage(54936),
-        _ => null,
-    };
+        {
+            "192" => Encoding.UTF8,
+            "" or "6" or "100" => Encoding.Latin1,
+            "101" => CodePage(28592),
+            "109" => CodePage(28593),
+            "110" => CodePage(28594),
+            "144" => CodePage(28595),
+            "127" => CodePage(28596),
+            "126" => CodePage(28597),
+            "138" => CodePage(28598),
+            "148" => CodePage(28599),
+            "166" => CodePage(874),
+            "203" => CodePage(28605),
+            "GB18030" or "GBK" => CodePage(54936),
+            _ => null,
+        };
 
     private static Encoding? CodePage(int number) => CodePagesEncodingProvider.Instance.GetEncoding(number);
 

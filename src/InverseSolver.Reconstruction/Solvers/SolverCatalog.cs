@@ -26,7 +26,10 @@ public sealed record SolverDescription(
         DiffusionParameters paper, DiffusionParameters paperFast, DiffusionParameters balanced, DiffusionParameters fast)
         : this(type, title, citation, new Dictionary<string, SolverParameters>
         {
-            ["paper"] = paper, ["paperFast"] = paperFast, ["balanced"] = balanced, ["fast"] = fast,
+            ["paper"] = paper,
+            ["paperFast"] = paperFast,
+            ["balanced"] = balanced,
+            ["fast"] = fast,
         })
     {
     }

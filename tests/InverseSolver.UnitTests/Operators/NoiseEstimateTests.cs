@@ -128,8 +128,11 @@ public sealed class NoiseEstimateTests(ITestOutputHelper output)
             model,
             new ReconstructionRequest
             {
-                Problem = new Denoising(), Measurement = ramp, Sigma = null,
-                Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 2 }, Seed = 1,
+                Problem = new Denoising(),
+                Measurement = ramp,
+                Sigma = null,
+                Solver = ReSampleParameters.Fast with { Samples = 1, Steps = 2 },
+                Seed = 1,
             },
             null, default);
         Assert.Equal((0, true), (result.Noise.Sigma, result.Noise.SigmaEstimated));

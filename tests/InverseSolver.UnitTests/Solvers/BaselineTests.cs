@@ -222,8 +222,11 @@ public sealed class BaselineTests
             model,
             new ReconstructionRequest
             {
-                Problem = new Denoising(), Measurement = Toy.Phantom(16), Sigma = Sigma,
-                Solver = AdjointParameters.Balanced, Seed = 1,
+                Problem = new Denoising(),
+                Measurement = Toy.Phantom(16),
+                Sigma = Sigma,
+                Solver = AdjointParameters.Balanced,
+                Seed = 1,
             },
             null, default);
         Assert.Equal((0, 0, 0, 0), (result.Cost.NetworkCalls, result.Cost.DecoderCalls, result.Cost.EncoderCalls, result.Cost.NetworkGradients));

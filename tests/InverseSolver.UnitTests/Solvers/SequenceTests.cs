@@ -90,7 +90,9 @@ public sealed class SequenceTests
             model,
             request with
             {
-                Measurement = Frame(request.Measurement, 2), Truth = null, Seed = result.Frames![2].Seed,
+                Measurement = Frame(request.Measurement, 2),
+                Truth = null,
+                Seed = result.Frames![2].Seed,
                 Files = new Dictionary<string, ArrayData> { ["mask"] = new([16, 16], masks[512..]) },
             },
             null, default);

@@ -67,8 +67,13 @@ public sealed class SolverCatalogTests
         Assert.Equal(
             fast with
             {
-                Steps = 7, DataStep = DataStep.Paper, Tweedie = Tweedie.Reference, DiscrepancyFactor = null,
-                LdpsScale = 0.25, TravelSteps = 1, TravelOffByOne = true,
+                Steps = 7,
+                DataStep = DataStep.Paper,
+                Tweedie = Tweedie.Reference,
+                DiscrepancyFactor = null,
+                LdpsScale = 0.25,
+                TravelSteps = 1,
+                TravelOffByOne = true,
             },
             SolverCatalog.Resolve("reSample", "fast", overrides));
         Assert.Equal(fast, SolverCatalog.Resolve("reSample", "fast", []));
