@@ -80,18 +80,16 @@ internal static class SolveCommand
                 Warn(warnings);
 
                 DateTimeOffset started = DateTimeOffset.UtcNow;
-                ReconstructionResult result = WithProgressBar(progress => Reconstructor.Run(model, plan.Checked, progress, cancellation));
-                ReconstructionResult[] compared =
-                    [.. plan.Baselines.Select(one => WithProgressBar(progress => one.Run(model, plan.Checked, progress, cancellation)))];
+                SolvedJob solved = WithProgressBar(progress => SolvedJob.Run(plan, model, progress, cancellation));
                 string folder = Directory.CreateDirectory(arguments.GetValue(output)!).FullName;
                 (JobReport report, _) = JobOutputs.Write(
-                    new SolvedJob(plan, model, result, compared), new JobCircumstances("inverse", started, started), reader,
+                    solved, new JobCircumstances("inverse", started, started), reader,
                     (name, bytes) => ArrayFiles.Write(Path.Combine(folder, name), bytes));
                 if (arguments.GetValue(json) is { } copy) ArrayFiles.Write(copy, report.ToJson());
 
                 Console.WriteLine($"solver        {report.Solver}");
-                Print(result);
-                foreach ((Baseline baseline, ReconstructionResult image) in plan.Baselines.Zip(compared)) Print(baseline, image);
+                Print(solved.Result);
+                foreach ((Baseline baseline, ReconstructionResult image) in plan.Baselines.Zip(solved.Baselines)) Print(baseline, image);
                 Warn(report.Warnings.Except(warnings));
                 Console.WriteLine("Not for diagnosis.");
                 return ExitCode.Done;

@@ -57,9 +57,15 @@ public sealed record Baseline(string Solver, SolverParameters Parameters)
     /// <param name="progress">Called after steps; without previews, which are the main solver's.</param>
     /// <param name="cancellation">Checked between steps and inside them.</param>
     public ReconstructionResult Run(LatentModel model, CheckedReconstruction valid, Action<SolverProgress>? progress, CancellationToken cancellation) =>
+        Run(model, valid, position: null, progress, cancellation);
+
+    /// <summary>The same from a position on, which moves with the run.</summary>
+    internal ReconstructionResult Run(
+        LatentModel model, CheckedReconstruction valid, RunPosition? position, Action<SolverProgress>? progress, CancellationToken cancellation) =>
         Reconstructor.Run(
             model,
             valid.With(Parameters),
+            position,
             progress is null ? null : step => progress(step with { Stage = $"baseline {Solver}", Preview = null }),
             cancellation);
 }

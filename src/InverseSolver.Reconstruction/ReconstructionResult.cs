@@ -44,6 +44,12 @@ public sealed record ReconstructionResult(
     /// <summary>Sentences for the reader of the result: faults that the result or its files may have, and how the files were changed.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
+    /// <summary>
+    /// Residual over its expectation after each step, of the first item of its batch, where progress was listened to; null where a step has no estimate or
+    /// sigma is 0.
+    /// </summary>
+    public IReadOnlyList<double?> Residuals { get; init; } = [];
+
     /// <summary>Of multi-coil MRI, the complex image and what it was made of; null else.</summary>
     public MriArrays? MriArrays { get; init; }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using InverseSolver.Diffusion;
 using InverseSolver.Reconstruction.Metrics;
 using InverseSolver.Reconstruction.Operators;
@@ -54,39 +53,51 @@ public static class Reconstructor
     /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for one sample.</exception>
     public static ReconstructionResult Run(
-        LatentModel model, CheckedReconstruction valid, Action<SolverProgress>? progress, CancellationToken cancellation)
+        LatentModel model, CheckedReconstruction valid, Action<SolverProgress>? progress, CancellationToken cancellation) =>
+        Run(model, valid, saved: null, progress, cancellation);
+
+    /// <summary>The same from a position on, which moves with the run; null: from the beginning.</summary>
+    internal static ReconstructionResult Run(
+        LatentModel model, CheckedReconstruction valid, RunPosition? saved, Action<SolverProgress>? progress, CancellationToken cancellation)
     {
+        using RunPosition? own = saved is null ? new RunPosition() : null;
+        RunPosition position = saved ?? own!;
         (ReconstructionRequest request, IReadOnlyList<CheckedFrame> frames) = (valid.Request, valid.Frames);
-        var watch = Stopwatch.StartNew();
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it.
         _ = Backend.Threads;
         using IDisposable grad = torch.no_grad();
         int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
         bool share = FrameStack.ShareOperator(request) || request.Problem.CanPrepareTogether(frames);
         IReadOnlyList<CheckedFrame>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
-        int batch = request.Solver.JointFrames
-            ? frames.Count
-            : (int)Math.Clamp(BatchPixels / (valid.ImageShape[1] * valid.ImageShape[2]), 1, sharing[0].Count * samples);
+        if (position.Batch == 0)
+        {
+            position.Batch = request.Solver.JointFrames
+                ? frames.Count
+                : (int)Math.Clamp(BatchPixels / (valid.ImageShape[1] * valid.ImageShape[2]), 1, sharing[0].Count * samples);
+        }
+
         while (true)
         {
             try
             {
-                return RunInBatches(model, valid, sharing, samples, batch, watch, progress, cancellation).Cropped(request.Crop);
+                return RunInBatches(model, valid, sharing, samples, position, progress, cancellation).Cropped(request.Crop);
             }
-            catch (Exception error) when (error.IsOutOfMemory && batch > 1 && !request.Solver.JointFrames)
+            catch (Exception error) when (error.IsOutOfMemory)
             {
                 // From the start: the seeds are the samples' own, so the result is the same up to rounding.
-                batch = (batch + 1) / 2;
+                bool smaller = position.Batch > 1 && !request.Solver.JointFrames;
+                position.Restart(smaller ? (position.Batch + 1) / 2 : position.Batch);
+                if (!smaller) throw;
             }
         }
     }
 
     private static ReconstructionResult RunInBatches(
-        LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame>[] sharing, int samples, int batch,
-        Stopwatch watch, Action<SolverProgress>? progress, CancellationToken cancellation)
+        LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame>[] sharing, int samples, RunPosition position,
+        Action<SolverProgress>? progress, CancellationToken cancellation)
     {
-        int batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), done = 0, frameCount = sharing.Sum(group => group.Count);
-        var cost = new CostReport(0, 0, 0, 0, 0);
+        int batch = position.Batch, batches = sharing.Sum(group => (group.Count * samples + batch - 1) / batch), index = 0;
+        int frameCount = sharing.Sum(group => group.Count);
         (ReconstructionRequest request, NoiseReport? noise) = (valid.Request, valid.Noise);
         var solved = new List<FrameResult>();
         var noises = new List<NoiseReport>();
@@ -96,16 +107,28 @@ public static class Reconstructor
             using Acquisition acquisition = request.Problem.Prepare(valid, group, model.Device, cancellation);
             (ForwardOperator a, Tensor y, double sigma) = (acquisition.A, acquisition.Y, acquisition.Sigma);
             noises.Add(acquisition.Noise);
-            Tensor? start = OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation);
+            int[][] chunks = [.. Enumerable.Range(0, group.Count * samples).Chunk(batch)];
+            bool solves = index + chunks.Length > position.Done;
+            Tensor? start = solves ? OrientedStart.Of(model, a, y, request.Problem.HasTwin, cancellation) : null;
             var images = new List<Tensor>();
             int first = solved.Count;
-            foreach (int[] items in Enumerable.Range(0, group.Count * samples).Chunk(batch))
+            foreach (int[] items in chunks)
             {
-                int before = done++;
+                int before = index++;
+                if (before < position.Done)
+                {
+                    images.Add(position.Images(before, model.Device));
+                    continue;
+                }
+
                 FrameRange? range = frameCount == 1 ? null : new FrameRange(first + items[0] / samples, first + items[^1] / samples, frameCount);
                 Action<SolverProgress>? report = progress is null
                     ? null
-                    : p => progress(OfAllGroups(p, before, batches, watch.Elapsed) with { Frames = range });
+                    : p =>
+                    {
+                        position.Residuals.Add(p.Residual is { } residual && double.IsFinite(residual) ? residual : null);
+                        progress(OfAllGroups(p, before, batches, position.Elapsed) with { Frames = range });
+                    };
                 Tensor measured = torch.cat([.. items.Select(item => y.narrow(0, item / samples, 1))]);
                 ForwardOperator ofBatch = acquisition.OfFrames([.. items.Select(item => (long)(item / samples))]);
                 using ForwardOperator? disposed = ReferenceEquals(ofBatch, a) ? null : ofBatch;
@@ -113,19 +136,14 @@ public static class Reconstructor
                 {
                     GlobalStart = start is null ? null : torch.cat([.. items.Select(item => start.narrow(0, item / samples, 1))]),
                 });
-                if (before == 0)
+                if (before == 0 && position.State is null)
                 {
                     // Filtered back-projection, zero-filled k-space, ...: the picture before the first estimate.
                     ArrayData picture = acquisition.DirectImage().ToArrayData();
-                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, watch.Elapsed, null, picture) { Frames = range });
+                    progress?.Invoke(new SolverProgress("direct", 0, batches * solver.Steps, null, position.Elapsed, null, picture) { Frames = range });
                 }
 
-                using SolverState state = solver.Start([.. items.Select(item => SampleSeed(group[item / samples].Request.Seed, item % samples))]);
-                images.Add(solver.Run(state).clone());
-                cost = new CostReport(
-                    cost.NetworkCalls + solver.Calls.Network, cost.DecoderCalls + solver.Calls.Decoder,
-                    cost.DecoderGradients + solver.Calls.DecoderGradient, cost.EncoderCalls + solver.Calls.Encoder, watch.Elapsed.TotalSeconds,
-                    cost.NetworkGradients + solver.Calls.NetworkGradient);
+                images.Add(position.Solve(solver, [.. items.Select(item => SampleSeed(group[item / samples].Request.Seed, item % samples))]));
             }
 
             Tensor all = torch.cat([.. images]);
@@ -134,7 +152,7 @@ public static class Reconstructor
         }
 
         noise ??= noises[0] with { Sigma = Math.Sqrt(noises.Average(level => level.Sigma * level.Sigma)) };
-        return Result(solved, cost with { Seconds = watch.Elapsed.TotalSeconds }, batch, noise, valid);
+        return Result(solved, position.Cost, batch, noise, valid) with { Residuals = [.. position.Residuals] };
     }
 
     private static ReconstructionResult Result(List<FrameResult> solved, CostReport cost, int batch, NoiseReport noise, CheckedReconstruction valid)

@@ -24,34 +24,56 @@ public sealed class RestartStories : IDisposable
         using var second = new Service(_folder);
         JsonObject job = await second.UntilAsync(running);
         Assert.Equal(("succeeded", 1), (Service.State(job), (int)job["attempts"]!));
+        Assert.True((int)(await second.GetAsync($"/v1/jobs/{running}/artefacts/report.json"))["resumptions"]![0]!["step"]! > 0);
         Assert.Equal("succeeded", Service.State(await second.UntilAsync(waiting)));
         Assert.Equal(["2", "input"], Directory.GetDirectories(Path.Combine(_folder, "artefacts", running)).Select(Path.GetFileName).Order());
     }
 
     [Fact]
-    public async Task A_job_whose_process_was_killed_runs_again_and_left_over_files_go()
+    public async Task A_job_whose_process_is_killed_ten_times_ends_with_the_bits_of_one_that_is_not()
     {
-        string running;
-        using (var first = new ServiceProcess(_folder))
+        JsonObject request = Requests.Job(Requests.Png(64), steps: 60);
+        byte[] expected;
+        using (var undisturbed = new Service(Path.Combine(_folder, "undisturbed")))
         {
-            using HttpClient client = await first.ClientAsync();
-            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(Requests.Png(64), steps: 60));
-            running = Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!);
-            using HttpResponseMessage events = await client.GetAsync($"/v1/jobs/{running}/events", HttpCompletionOption.ResponseHeadersRead);
-            using var reader = new StreamReader(await events.Content.ReadAsStreamAsync());
-            while (await reader.ReadLineAsync() is { } line && !line.Contains("\"progress\":{", StringComparison.Ordinal))
-            {
-            }
-
-            first.Kill();
+            string id = Service.Id(await undisturbed.SubmitAsync(request));
+            Assert.Equal("succeeded", Service.State(await undisturbed.UntilAsync(id)));
+            expected = await undisturbed.Client.GetByteArrayAsync($"/v1/jobs/{id}/artefacts/result.npy");
         }
 
-        string orphan = Path.Combine(_folder, "artefacts", Guid.CreateVersion7().ToString());
-        Directory.CreateDirectory(orphan);
-        using var second = new Service(_folder);
-        JsonObject job = await second.UntilAsync(running);
-        Assert.Equal(("succeeded", 2), (Service.State(job), (int)job["attempts"]!));
-        Assert.False(Directory.Exists(orphan));
+        string? killed = null;
+        // A checkpoint of the step before lies there once a step is reported.
+        int step = 1;
+        for (int kill = 0; kill < 10; kill++)
+        {
+            using var process = new ServiceProcess(_folder, settings: ("Jobs__CheckpointInterval", "00:00:00"));
+            using HttpClient client = await process.ClientAsync();
+            if (killed is null)
+            {
+                using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", request);
+                killed = Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!);
+            }
+
+            JsonObject job;
+            do
+            {
+                job = (await client.GetFromJsonAsync<JsonObject>($"/v1/jobs/{killed}"))!;
+                Assert.Contains(Service.State(job), new[] { "queued", "running" });
+            }
+            while (((int?)job["progress"]?["step"] ?? -1) <= step + 1);
+            step = (int)job["progress"]!["step"]!;
+            process.Kill();
+        }
+
+        using var last = new Service(_folder);
+        JsonObject done = await last.UntilAsync(killed!);
+        Assert.Equal(("succeeded", 11), (Service.State(done), (int)done["attempts"]!));
+        Assert.Equal(expected, await last.Client.GetByteArrayAsync($"/v1/jobs/{killed}/artefacts/result.npy"));
+        JsonObject report = await last.GetAsync($"/v1/jobs/{killed}/artefacts/report.json");
+        Assert.Equal(10, report["resumptions"]!.AsArray().Count);
+        Assert.All(report["resumptions"]!.AsArray(), one => Assert.True((bool)one!["sameFingerprint"]!));
+        Assert.Equal(60 + 1, report["residuals"]!.AsArray().Count);
+        Assert.Equal(["11", "input"], Directory.GetDirectories(Path.Combine(_folder, "artefacts", killed!)).Select(Path.GetFileName).Order());
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.ServiceTests;
@@ -85,7 +86,7 @@ public sealed class StoreTests : IDisposable
             Assert.False(_store.Succeed(job.Id, job.Epoch, "{}") || _store.Fail(job.Id, job.Epoch, "{}") || _store.Release(job.Id, job.Epoch));
             Assert.Null(_store.Cancel(job.Id));
             Assert.Null(_store.Claim("other", Minute));
-            Assert.Empty(_store.FinishLost(1, "{}"));
+            Assert.Empty(_store.FinishLost(1, _ => "{}"));
             Assert.Equal(final, _store.Get(job.Id));
         }
     }
@@ -109,13 +110,66 @@ public sealed class StoreTests : IDisposable
         string id = Add();
         for (int attempt = 0; attempt < 3; attempt++)
         {
-            Assert.Empty(_store.FinishLost(3, "\"lost\""));
+            Assert.Empty(_store.FinishLost(3, _ => "\"lost\""));
             _store.Claim("me", Over);
         }
 
-        Assert.Equal([id], _store.FinishLost(3, "\"lost\""));
+        Assert.Equal([id], _store.FinishLost(3, _ => "\"lost\""));
         Assert.Equal(("failed", "\"lost\""), (_store.Get(id)!.State, _store.Get(id)!.Error));
         Assert.Null(_store.Claim("me", Minute));
+    }
+
+    [Fact]
+    public void A_job_whose_checkpoints_advance_is_not_blamed_for_lost_starts()
+    {
+        string id = Add();
+        for (int start = 1; start <= 8; start++)
+        {
+            JobRow job = _store.Claim("me", Over)!;
+            Assert.Equal((start, 1), ((int)job.Attempts, (int)job.Stalls));
+            Assert.True(_store.SaveCheckpoint(id, job.Epoch, $"file{start}", "hash", start));
+            Assert.Empty(_store.FinishLost(3, _ => "lost"));
+        }
+
+        // From here on nothing advances: a checkpoint of the same step is none.
+        for (int start = 1; start <= 3; start++)
+        {
+            Assert.Empty(_store.FinishLost(3, _ => "lost"));
+            JobRow job = _store.Claim("me", Over)!;
+            Assert.True(_store.SaveCheckpoint(id, job.Epoch, "again", "hash", 8));
+            Assert.Equal(("again", 8), (_store.Get(id)!.Checkpoint, (int)_store.Get(id)!.CheckpointSteps));
+            Assert.False(_store.SaveCheckpoint(id, job.Epoch - 1, "late", "hash", 9));
+        }
+
+        Assert.Equal([id], _store.FinishLost(3, _ => "lost"));
+    }
+
+    [Fact]
+    public void A_job_that_a_process_died_of_runs_alone_until_it_advances()
+    {
+        (string first, string suspect) = (Add(), Add());
+        string other = Add();
+        Assert.Equal(first, _store.Claim("me", Minute)!.Id);
+        Assert.Equal(suspect, _store.Claim("me", Over)!.Id);
+        // It is the next one, but another job runs.
+        Assert.Null(_store.Claim("me", Minute));
+        _store.Succeed(first, _store.Get(first)!.Epoch, "{}");
+        JobRow again = _store.Claim("me", Minute)!;
+        Assert.Equal((suspect, 2), (again.Id, (int)again.Stalls));
+        Assert.Null(_store.Claim("me", Minute));
+        Assert.True(_store.SaveCheckpoint(suspect, again.Epoch, "file", "hash", 1));
+        Assert.Equal(other, _store.Claim("me", Minute)!.Id);
+    }
+
+    [Fact]
+    public void A_job_that_was_asked_to_stop_does_not_succeed()
+    {
+        string id = Add();
+        JobRow job = _store.Claim("me", Minute)!;
+        _store.Cancel(id);
+        Assert.False(_store.Succeed(id, job.Epoch, "{}"));
+        Assert.True(_store.Cancelled(id, job.Epoch));
+        Assert.Equal("cancelled", _store.Get(id)!.State);
     }
 
     [Fact]
@@ -124,7 +178,7 @@ public sealed class StoreTests : IDisposable
         string id = Add();
         _store.Claim("me", Over);
         _store.Cancel(id);
-        Assert.Equal([id], _store.FinishLost(3, "{}"));
+        Assert.Equal([id], _store.FinishLost(3, _ => "{}"));
         Assert.Equal("cancelled", _store.Get(id)!.State);
     }
 

@@ -25,6 +25,9 @@ public sealed record JobCircumstances(string Program, DateTimeOffset Created, Da
 
     /// <summary>The network calls that it shared with other jobs; null where they were not.</summary>
     public SharingReport? Sharing { get; init; }
+
+    /// <summary>The places where the run went on after an interruption.</summary>
+    public IReadOnlyList<Resumption> Resumptions { get; init; } = [];
 }
 
 /// <summary>The artefact <c>report.json</c>: what was found, and all that is needed to find it again.</summary>
@@ -134,6 +137,12 @@ public sealed record JobReport
     /// <summary>Properties of the machine that two runs must have in common to give the same bits.</summary>
     public required Fingerprint Fingerprint { get; init; }
 
+    /// <summary>The places where the run went on after an interruption; empty for an unbroken run.</summary>
+    public required IReadOnlyList<Resumption> Resumptions { get; init; }
+
+    /// <summary>Residual over its expectation after each step, of the first item of its batch; null where a step has no estimate or sigma is 0.</summary>
+    public required IReadOnlyList<double?> Residuals { get; init; }
+
     /// <summary>Sentences for whoever looks at the result.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 
@@ -176,7 +185,10 @@ public sealed record JobReport
             Reproducible = request.Reproducible,
             Sharing = run.Sharing,
             Fingerprint = Fingerprint.Of(job.Model.Device, result.Batch),
-            Warnings = [.. Fingerprint.Warnings, .. result.Warnings, .. plan.Origin.Remarks, .. dicom?.Remarks ?? []],
+            Resumptions = run.Resumptions,
+            Residuals = result.Residuals,
+            Warnings =
+                [.. Fingerprint.Warnings, .. Resumption.Warnings(run.Resumptions), .. result.Warnings, .. plan.Origin.Remarks, .. dicom?.Remarks ?? []],
             Versions = new Dictionary<string, string>
             {
                 [run.Program] = Version,

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace InverseSolver.Reconstruction.Solvers;
 
 /// <summary>
@@ -66,6 +68,58 @@ public sealed class SolverState : IDisposable
         SolverState state = Start(seeds, device);
         state.Latent = state.Noise(latentShape);
         return state;
+    }
+
+    /// <summary>Writes the state, to go on from.</summary>
+    internal void Write(BinaryWriter writer)
+    {
+        writer.Write(Step);
+        writer.Write(_tensors.Count);
+        foreach ((string name, Tensor tensor) in _tensors)
+        {
+            writer.Write(name);
+            writer.Write(tensor.shape.Length);
+            foreach (long size in tensor.shape) writer.Write(size);
+            writer.Write(MemoryMarshal.AsBytes<float>(tensor.ToFloats()));
+        }
+
+        writer.Write(Generators.Count);
+        foreach (Generator generator in Generators)
+        {
+            using Tensor state = generator.get_state();
+            byte[] bytes = state.ToBytes();
+            writer.Write(bytes.Length);
+            writer.Write(bytes);
+        }
+    }
+
+    /// <summary>Reads a state that <see cref="Write"/> wrote.</summary>
+    internal static SolverState Read(BinaryReader reader, Device device)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        int step = reader.ReadInt32();
+        var tensors = new Dictionary<string, Tensor>();
+        for (int count = reader.ReadInt32(); tensors.Count < count;)
+        {
+            string name = reader.ReadString();
+            long[] shape = [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => reader.ReadInt64())];
+            var values = new float[shape.Aggregate(1L, (product, size) => checked(product * size))];
+            reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
+            tensors.Add(name, torch.copy_of(values, shape).to(device));
+        }
+
+        var generators = new Generator[reader.ReadInt32()];
+        for (int i = 0; i < generators.Length; i++)
+        {
+            byte[] bytes = reader.ReadBytes(reader.ReadInt32());
+            generators[i] = new Generator(0);
+            using Tensor state = torch.from_bytes(bytes, [bytes.Length], ScalarType.Byte);
+            generators[i].Restore(state);
+        }
+
+        var read = new SolverState(step, generators, device);
+        foreach ((string name, Tensor tensor) in tensors) read[name] = tensor;
+        return read;
     }
 
     private Tensor Draw(params long[] shape)

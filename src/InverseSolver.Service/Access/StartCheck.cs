@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using InverseSolver.Diffusion.Packages;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
+using InverseSolver.Service.Storage;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;

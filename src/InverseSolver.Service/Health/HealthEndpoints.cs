@@ -2,6 +2,7 @@ using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
+using InverseSolver.Service.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;

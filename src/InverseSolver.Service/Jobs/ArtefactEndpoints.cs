@@ -1,4 +1,5 @@
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;

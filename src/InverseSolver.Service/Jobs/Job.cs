@@ -31,7 +31,7 @@ internal enum JobState
 /// <param name="Created">When it was accepted.</param>
 /// <param name="Started">When it was first started.</param>
 /// <param name="Finished">When it became final.</param>
-/// <param name="Attempts">The number of starts; more than one where the service failed meanwhile.</param>
+/// <param name="Attempts">The number of starts; more than one where the service failed meanwhile. It then goes on from its last checkpoint.</param>
 /// <param name="Request">The request, with all solver parameters.</param>
 /// <param name="Progress">Its progress, while it runs.</param>
 /// <param name="Result">The figures, once it succeeded.</param>
@@ -80,16 +80,19 @@ internal sealed record JobProgress(string Stage, int Step, int Of, double? Resid
 /// <param name="Mri">For multi-coil MRI, the preparation of the measurement and the consistency of each coil.</param>
 /// <param name="Device">The device that solved it: <c>cpu</c> or <c>cuda:N</c>.</param>
 /// <param name="Sharing">The network calls that it shared with other jobs; null where it shared none.</param>
+/// <param name="Residuals">
+/// Residual over its expectation after each step, of the first item of its batch; null where a step has no estimate or sigma is 0.
+/// </param>
 internal sealed record JobResult(
     double EffectiveSigma, ConsistencyReport Consistency, QualityReport? Quality, IReadOnlyList<FrameReport>? Frames, CostReport Cost,
     IReadOnlyList<Artefact> Artefacts,
     IReadOnlyList<BaselineReport>? Baselines = null, bool SigmaEstimated = false, string? SigmaMethod = null, MriReport? Mri = null, string? Device = null,
-    SharingReport? Sharing = null);
+    SharingReport? Sharing = null, IReadOnlyList<double?>? Residuals = null);
 
 /// <summary>The reason why a job failed.</summary>
 /// <param name="Code">
 /// The stable code: <c>invalidInput</c>, <c>invalidFile</c>, <c>invalidModel</c>, <c>unknownModel</c>, <c>modelChanged</c>, <c>modelTooLarge</c>,
-/// <c>outOfMemory</c>, <c>timeLimit</c>, <c>lostTooOften</c> or <c>internal</c>.
+/// <c>outOfMemory</c>, <c>timeLimit</c>, <c>quarantined</c> or <c>internal</c>.
 /// </param>
 /// <param name="Field">The offending field of the request.</param>
 /// <param name="Detail">The fault.</param>

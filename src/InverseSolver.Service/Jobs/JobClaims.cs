@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -15,11 +16,10 @@ internal sealed class JobClaims(JobStore store, JobFolder folder, JobSignals sig
     /// <summary>Claims the next job in the queue; null: none waits.</summary>
     public JobRow? Next()
     {
-        string lost = JsonSerializer.Serialize(
-            new JobError("lostTooOften", null, "The service failed while it ran this job, too often for another attempt.", null), ApiJson.Options);
-        foreach (string id in store.FinishLost(options.Value.Attempts, lost))
+        foreach (string id in store.FinishLost(options.Value.Attempts, Lost))
         {
             folder.DeleteEpochs(id, _ => true);
+            folder.DeleteCheckpoints(id);
             signals.Changed(id);
         }
 
@@ -29,4 +29,16 @@ internal sealed class JobClaims(JobStore store, JobFolder folder, JobSignals sig
     /// <summary>Claims the next job in the queue, where it may share the network calls of a group; else null.</summary>
     /// <param name="sharing">The group's key.</param>
     public JobRow? NextOf(string? sharing) => store.Claim(_owner, options.Value.Lease, sharing);
+
+    private static string Lost(JobRow job)
+    {
+        string place = job.ToJob().Progress is { } last ? $"after step {last.Step} of {last.Of} ({last.Stage})" : "before its first step";
+        return JsonSerializer.Serialize(
+            new JobError(
+                "quarantined", null,
+                $"The service ended {job.Stalls} times while it ran this job, each time {place}. It is set aside, so that other jobs can run: "
+                    + "look into the service's log for the cause, and send the job again once it is mended.",
+                null),
+            ApiJson.Options);
+    }
 }

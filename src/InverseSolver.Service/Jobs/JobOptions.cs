@@ -18,8 +18,14 @@ internal sealed class JobOptions
     /// <summary>The time for which a running job belongs to its worker without a heartbeat.</summary>
     [Range(typeof(TimeSpan), "00:00:05", "01:00:00")] public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The number of starts after which a job fails for good.</summary>
+    /// <summary>The number of starts without progress after which a job is set aside.</summary>
     [Range(1, 100)] public int Attempts { get; init; } = 3;
+
+    /// <summary>The time between two checkpoints of a running job. 0: after every step.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The time that running jobs have to reach their next step when the service ends; then they are stopped, and go on from their last checkpoint.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>The longest run of a job; then it fails, so that it does not occupy the worker for ever.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "100.00:00:00")] public TimeSpan TimeLimit { get; init; } = TimeSpan.FromDays(1);
@@ -40,7 +46,7 @@ internal sealed class JobOptions
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan PreviewInterval { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>The least time between two stored progress reports.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Time between heartbeats in event streams.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")] public TimeSpan EventHeartbeat { get; init; } = TimeSpan.FromSeconds(15);

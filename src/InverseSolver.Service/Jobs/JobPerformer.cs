@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Batching;
+using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -29,7 +30,8 @@ internal sealed partial class JobPerformer(
         using IDisposable? scope = log.BeginScope(new KeyValuePair<string, object>[] { new("JobId", job.Id), new("Epoch", job.Epoch) });
         using var activity = new Activity("job").Start();
         using var deadline = new CancellationTokenSource(options.Value.TimeLimit);
-        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping, deadline.Token);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+        using CancellationTokenRegistration drain = stopping.Register(() => cancel.CancelAfter(options.Value.DrainTime));
         signals.Began(job.Id, cancel);
         signals.Changed(job.Id);
         long started = Stopwatch.GetTimestamp();
@@ -39,11 +41,16 @@ internal sealed partial class JobPerformer(
         {
             try
             {
-                (JobResult result, IReadOnlyList<string> warnings) = run.Execute(job, device, cancel, shared);
+                (JobResult result, IReadOnlyList<string> warnings) = run.Execute(job, device, cancel, stopping, shared);
                 succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result), ToJson(warnings));
                 if (succeeded)
                 {
                     JobSucceeded(job.Id, Stopwatch.GetElapsedTime(started).TotalSeconds);
+                }
+                else
+                {
+                    // It was asked to stop while its files were written, or no longer belongs to this worker.
+                    store.Cancelled(job.Id, job.Epoch);
                 }
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -93,6 +100,7 @@ internal sealed partial class JobPerformer(
         }
 
         folder.DeleteEpochs(job.Id, epoch => succeeded ? epoch < job.Epoch : epoch == job.Epoch);
+        if (store.Get(job.Id) is not { IsFinal: false }) folder.DeleteCheckpoints(job.Id);
     }
 
     private static string ToJson<T>(T value) => JsonSerializer.Serialize(value, ApiJson.Options);

@@ -9,55 +9,62 @@ using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
+using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>Runs one job: files to arrays, solve, arrays to artefacts.</summary>
 internal sealed class JobRun(
-    JobStore store, JobFolder folder, JobSignals signals, FormatReader reader, ModelCatalog models, IOptions<JobOptions> options,
+    JobStore store, JobFolder folder, JobSignals signals, FormatReader reader, ModelCatalog models, JobCheckpoints checkpoints, IOptions<JobOptions> options,
     IOptions<LimitOptions> limits, IOptions<OperatorOptions> operators)
 {
     /// <summary>Runs a job on the calling thread.</summary>
     /// <param name="job">The job, claimed.</param>
     /// <param name="device">The device to solve it on.</param>
     /// <param name="cancel">Stops the run; the run also cancels it once the job no longer belongs to it.</param>
+    /// <param name="stopping">Once cancelled, the run is saved after its step and stopped.</param>
     /// <param name="shared">The job's model, where its network calls are shared; the caller owns it.</param>
     /// <returns>The result and the warnings of the report.</returns>
-    public (JobResult Result, IReadOnlyList<string> Warnings) Execute(JobRow job, Device device, CancellationTokenSource cancel, SharedModel? shared = null)
+    public (JobResult Result, IReadOnlyList<string> Warnings) Execute(
+        JobRow job, Device device, CancellationTokenSource cancel, CancellationToken stopping, SharedModel? shared = null)
     {
         StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
         Dictionary<string, byte[]> inputs = stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name));
         using ModelLease? lease = shared is null ? Acquire(stored, device, cancel.Token) : null;
         LatentModel model = shared ?? lease!.Model;
         JobPlan plan = JobPlan.Of(stored, inputs, reader, limits.Value.Pixels, model.Info, operators.Value.Folder);
+        cancel.Token.ThrowIfCancellationRequested();
         Action<SolverProgress> reporter = Reporter(job, stored.Previews, cancel);
-        ReconstructionResult result;
+        using JobCheckpoint checkpoint = checkpoints.Open(job, device, cancel, stopping);
+        SolvedJob solved;
         try
         {
-            result = WithRoom(device, () => Reconstructor.Run(model, plan.Checked, reporter, cancel.Token));
+            solved = WithRoom(device, () => SolvedJob.Run(plan, model, reporter, cancel.Token, checkpoint));
         }
         catch (Exception error) when (error.IsOutOfMemory && shared is not null)
         {
             // Other jobs may hold the memory that a single image needs.
             (model, shared) = (shared.Alone, null);
-            result = WithRoom(device, () => Reconstructor.Run(model, plan.Checked, reporter, cancel.Token));
+            solved = WithRoom(device, () => SolvedJob.Run(plan, model, reporter, cancel.Token, checkpoint));
         }
 
-        ReconstructionResult[] baselines = [.. plan.Baselines.Select(baseline => baseline.Run(model, plan.Checked, reporter, cancel.Token))];
         cancel.Token.ThrowIfCancellationRequested();
+        ReconstructionResult result = solved.Result;
         var run = new JobCircumstances(
             "service", DateTimeOffset.FromUnixTimeMilliseconds(job.Created), DateTimeOffset.FromUnixTimeMilliseconds(job.Started ?? job.Created))
         {
             Job = job.Id,
             Attempts = (int)job.Attempts,
+            Resumptions = checkpoint.Resumptions,
             Sharing = shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, shared.Largest, calls) : null,
         };
         (JobReport report, IReadOnlyList<Artefact> artefacts) = JobOutputs.Write(
-            new SolvedJob(plan, model, result, baselines), run, reader, (name, bytes) => folder.WriteArtefact(job.Id, job.Epoch, name, bytes));
+            solved, run, reader, (name, bytes) => folder.WriteArtefact(job.Id, job.Epoch, name, bytes));
         return (new JobResult(
             result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, report.Baselines,
-            result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri, device.ToString(), run.Sharing), report.Warnings);
+            result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri, device.ToString(), run.Sharing,
+            result.Residuals), report.Warnings);
     }
 
     /// <summary>True while a job waits for the memory of models in use.</summary>

@@ -13,6 +13,9 @@ internal sealed partial class JobWorker(
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
 
+    // Beyond the time to drain: for the network call that a stopped run ends after, and for what it writes.
+    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(15);
+
     /// <inheritdoc/>
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -23,6 +26,14 @@ internal sealed partial class JobWorker(
         }
 
         return Task.WhenAll(slots.Devices.Select((device, slot) => StartSlot(slot, device, stoppingToken)));
+    }
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        bound.CancelAfter(options.Value.DrainTime + StopTime);
+        await base.StopAsync(bound.Token);
     }
 
     private Task StartSlot(int slot, Device device, CancellationToken stopping)
@@ -54,7 +65,8 @@ internal sealed partial class JobWorker(
                 {
                     // One signal wakes one slot, and several jobs may wait.
                     signals.Doorbell.Set();
-                    if (job.Sharing is not null && options.Value.SharedJobs > 1)
+                    // A job that a process died of runs alone, so that only it is to blame should that happen again.
+                    if (job.Sharing is not null && options.Value.SharedJobs > 1 && job.Stalls == 1)
                     {
                         shared.Run(job, device, stopping);
                     }

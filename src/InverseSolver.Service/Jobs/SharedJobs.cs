@@ -1,6 +1,7 @@
 using InverseSolver.Diffusion.Batching;
 using InverseSolver.Diffusion.Packages;
 using InverseSolver.Service.Models;
+using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;

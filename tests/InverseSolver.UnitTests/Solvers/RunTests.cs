@@ -65,16 +65,16 @@ public sealed class RunTests
 
         // Every step by a new solver from a state that was saved after the one before.
         using SolverState start = new ReSample(new SolverInput(model, op, both, Sigma), Short).Start(3, 4);
-        SavedState saved = SavedState.Of(start);
+        byte[] saved = start.Saved();
         for (int step = 0; step < Short.Steps; step++)
         {
-            Assert.Equal(step, saved.Step);
-            using SolverState state = saved.Load(torch.CPU);
+            using SolverState state = Toy.Restored(saved);
+            Assert.Equal(step, state.Step);
             new ReSample(new SolverInput(model, op, both, Sigma), Short).Advance(state);
-            saved = SavedState.Of(state);
+            saved = state.Saved();
         }
 
-        using SolverState last = saved.Load(torch.CPU);
+        using SolverState last = Toy.Restored(saved);
         Assert.Equal(whole, new ReSample(new SolverInput(model, op, both, Sigma), Short).Run(last).ToFloats());
     }
 

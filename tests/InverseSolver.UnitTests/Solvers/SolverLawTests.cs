@@ -73,10 +73,10 @@ public sealed class SolverLawTests
         int steps = New().Steps;
         for (int step = 0; step < steps; step++)
         {
-            SavedState saved = SavedState.Of(state);
+            byte[] saved = state.Saved();
             state.Dispose();
-            Assert.Equal(step, saved.Step);
-            state = saved.Load(torch.CPU);
+            state = Toy.Restored(saved);
+            Assert.Equal(step, state.Step);
             New().Advance(state);
         }
 
@@ -242,10 +242,9 @@ public sealed class SolverLawTests
             (Tensor truth, Tensor y) = Toy.Measure(model, a, Sigma, 1, 8);
             Solver solver = Fast(type).Create(new SolverInput(model, a, y, Sigma));
             using SolverState state = solver.Start(1);
-            SavedState first = SavedState.Of(state);
-            Tensor start = first.Tensors.TryGetValue("latent", out SavedTensor? z)
-                ? (torch.copy_of(z.Values, z.Shape) + 1) / 2
-                : first.Tensors.TryGetValue("x", out SavedTensor? x0) ? torch.copy_of(x0.Values, x0.Shape) : torch.full([1, 1, Side, Side], 0.5);
+            using SolverState first = Toy.Restored(state.Saved());
+            Tensor start = first.Tensors.TryGetValue("latent", out Tensor? z) ? (z + 1) / 2
+                : first.Tensors.GetValueOrDefault("x") ?? torch.full([1, 1, Side, Side], 0.5);
             Tensor x = solver.Run(state);
 
             double from = Psnr(start, truth), to = Psnr(x, truth);

@@ -67,6 +67,21 @@ internal static class Toy
     /// <summary>Advances a state by one step, as a run does that begins there.</summary>
     public static void Advance(this Solver solver, SolverState state) => _ = solver.Checkpoints(state).First();
 
+    /// <summary>A state as it is saved.</summary>
+    public static byte[] Saved(this SolverState state)
+    {
+        using var saved = new MemoryStream();
+        state.Write(new BinaryWriter(saved));
+        return saved.ToArray();
+    }
+
+    /// <summary>A saved state, to go on from.</summary>
+    public static SolverState Restored(byte[] saved)
+    {
+        using var stream = new MemoryStream(saved);
+        return SolverState.Read(new BinaryReader(stream), torch.CPU);
+    }
+
     /// <summary>The timesteps of a schedule, rising.</summary>
     public static int[] Timesteps(this DdimSchedule schedule) => [.. schedule.From(0).Reverse().Select(step => step.Timestep)];
 

@@ -1,8 +1,9 @@
 using Dapper;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Jobs;
 using Microsoft.Data.Sqlite;
 
-namespace InverseSolver.Service.Jobs;
+namespace InverseSolver.Service.Storage;
 
 /// <summary>A job to store.</summary>
 /// <param name="Id">Its id.</param>
@@ -94,27 +95,40 @@ internal sealed class JobStore(JobDatabase database)
         return connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner });
     }
 
-    /// <summary>Finishes running jobs whose lease ended and that must not run again: cancelled ones, and those lost too often.</summary>
-    /// <param name="attempts">The most starts of a job.</param>
-    /// <param name="error">The error of the lost ones, a <see cref="JobError"/> as JSON.</param>
+    /// <summary>Finishes running jobs whose lease ended and that must not run again: cancelled ones, and those lost too often without progress.</summary>
+    /// <param name="starts">The most starts of a job without progress.</param>
+    /// <param name="error">The error of a lost one, a <see cref="JobError"/> as JSON.</param>
     /// <returns>Their ids.</returns>
-    public IReadOnlyList<string> FinishLost(int attempts, string error)
+    public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error)
     {
         using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
-        return connection.Query<string>(
-            $"""
-            UPDATE jobs SET
-                state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END,
-                error = CASE WHEN cancel_requested THEN NULL ELSE @error END,
-                finished = {Now}, version = version + 1, epoch = epoch + 1, lease_owner = NULL, lease_until = NULL
-            WHERE state = 'running' AND lease_until < {Now} AND (cancel_requested OR attempts >= @attempts)
-            RETURNING id
-            """,
-            new { attempts, error }).AsList();
+        List<JobRow> lost = connection.Query<JobRow>(
+            $"SELECT * FROM jobs WHERE state = 'running' AND lease_until < {Now} AND (cancel_requested OR stalls >= @starts)", new { starts }).AsList();
+        foreach (JobRow job in lost)
+        {
+            connection.Execute(
+                $"""
+                UPDATE jobs SET
+                    state = @state, error = @text, finished = {Now}, version = version + 1, epoch = epoch + 1, lease_owner = NULL, lease_until = NULL
+                WHERE {Held}
+                """,
+                new
+                {
+                    id = job.Id,
+                    epoch = job.Epoch,
+                    state = job.CancelRequested ? "cancelled" : "failed",
+                    text = job.CancelRequested ? null : error(job),
+                });
+        }
+
+        return [.. lost.Select(job => job.Id)];
     }
 
-    /// <summary>Claims the next job: a waiting one, or a running one whose lease ended.</summary>
+    /// <summary>
+    /// Claims the next job: a waiting one, or a running one whose lease ended. One that a process died of before it advanced runs alone, so that no other job
+    /// is blamed should it happen again.
+    /// </summary>
     /// <param name="owner">The claiming worker.</param>
     /// <param name="lease">The duration of the lease.</param>
     /// <param name="sharing">Claims it only if it may share the calls of this model and version; any other job keeps its place in the queue.</param>
@@ -125,12 +139,15 @@ internal sealed class JobStore(JobDatabase database)
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
             UPDATE jobs SET
-                state = 'running', started = COALESCE(started, {Now}), progress = NULL, epoch = epoch + 1, attempts = attempts + 1,
+                state = 'running', started = COALESCE(started, {Now}), epoch = epoch + 1, attempts = attempts + 1, stalls = stalls + 1,
                 version = version + 1, lease_owner = @owner, lease_until = {Now} + @lease
             WHERE id = (
                 SELECT id FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease_until < {Now})
                 ORDER BY priority DESC, created, id LIMIT 1)
-                AND (@sharing IS NULL OR (sharing = @sharing AND state = 'queued'))
+                AND (@sharing IS NULL OR (sharing = @sharing AND state = 'queued' AND stalls = 0))
+                AND NOT EXISTS (
+                    SELECT 1 FROM jobs AS other
+                    WHERE other.state = 'running' AND other.lease_until >= {Now} AND (jobs.stalls > 0 OR other.stalls > 1))
             RETURNING *
             """,
             new { owner, lease = (long)lease.TotalMilliseconds, sharing });
@@ -157,13 +174,35 @@ internal sealed class JobStore(JobDatabase database)
             $"UPDATE jobs SET progress = @progress, version = version + 1 WHERE {Held} RETURNING version", new { id, epoch, progress });
     }
 
-    /// <summary>Running to succeeded.</summary>
+    /// <summary>Stores the newest checkpoint of a job. One that is further than the last clears the job of the starts that were lost before.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="epoch">Its epoch.</param>
+    /// <param name="file">The checkpoint's file.</param>
+    /// <param name="hash">Its SHA-256.</param>
+    /// <param name="steps">Steps done.</param>
+    /// <returns>True where the job still belongs to this epoch.</returns>
+    public bool SaveCheckpoint(string id, long epoch, string file, string hash, int steps)
+    {
+        using Lock.Scope turn = _writing.EnterScope();
+        using SqliteConnection connection = database.Open();
+        return connection.Execute(
+            $"""
+            UPDATE jobs SET
+                stalls = CASE WHEN @steps > checkpoint_steps THEN 0 ELSE stalls END,
+                checkpoint = @file, checkpoint_hash = @hash, checkpoint_steps = @steps
+            WHERE {Held}
+            """,
+            new { id, epoch, file, hash, steps }) == 1;
+    }
+
+    /// <summary>Running to succeeded; not where it was asked to stop.</summary>
     /// <param name="id">The job.</param>
     /// <param name="epoch">Its epoch.</param>
     /// <param name="result">A <see cref="JobResult"/> as JSON.</param>
     /// <param name="warnings">The warnings, a list of sentences as JSON.</param>
     public bool Succeed(string id, long epoch, string result, string warnings = "[]") =>
-        Finish("state = 'succeeded', result = @text, warnings = @warnings", Held, id, epoch, result, warnings);
+        Finish(
+            "state = 'succeeded', result = @text, warnings = @warnings", Held + " AND NOT cancel_requested", id, epoch, result, warnings);
 
     /// <summary>Running to failed.</summary>
     public bool Fail(string id, long epoch, string error) =>
@@ -173,7 +212,7 @@ internal sealed class JobStore(JobDatabase database)
     public bool Cancelled(string id, long epoch) =>
         Finish("state = 'cancelled'", Held + " AND cancel_requested", id, epoch, null);
 
-    /// <summary>Running back to queued, as if it had not started; to cancelled where that was requested.</summary>
+    /// <summary>Running back to queued, as if it had not started, with its progress; to cancelled where that was requested.</summary>
     public bool Release(string id, long epoch)
     {
         using Lock.Scope turn = _writing.EnterScope();
@@ -183,7 +222,7 @@ internal sealed class JobStore(JobDatabase database)
             UPDATE jobs SET
                 state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
                 finished = CASE WHEN cancel_requested THEN {Now} END,
-                attempts = attempts - 1, progress = NULL, version = version + 1, lease_owner = NULL, lease_until = NULL
+                attempts = attempts - 1, stalls = MAX(stalls - 1, 0), version = version + 1, lease_owner = NULL, lease_until = NULL
             WHERE {Held}
             """,
             new { id, epoch }) == 1;

@@ -1,10 +1,11 @@
+using InverseSolver.Service.Jobs;
 using Microsoft.Extensions.Options;
 using Microsoft.Win32.SafeHandles;
 
-namespace InverseSolver.Service.Jobs;
+namespace InverseSolver.Service.Storage;
 
 /// <summary>
-/// Files of jobs: inputs under {id}/input, artefacts under {id}/{epoch}. A file appears complete or not at all, and is never changed. Ids and names come from
+/// Files of jobs: inputs under {id}/input, artefacts under {id}/{epoch}, checkpoints under {id}/checkpoint. A file appears complete or not at all, and is never changed. Ids and names come from
 /// the service, never from a caller.
 /// </summary>
 internal sealed class JobFolder(IOptions<JobOptions> options)
@@ -28,6 +29,37 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
 
     /// <summary>The path of an artefact.</summary>
     public string PathOf(string id, long epoch, string name) => Path.Combine(_root, id, $"{epoch}", name);
+
+    /// <summary>Stores a file of a checkpoint.</summary>
+    public void WriteCheckpoint(string id, string name, byte[] bytes) => Write(CheckpointFolder(id), name, bytes);
+
+    /// <summary>Reads a file of a checkpoint.</summary>
+    public byte[] ReadCheckpoint(string id, string name) => File.ReadAllBytes(Path.Combine(CheckpointFolder(id), name));
+
+    /// <summary>Removes the checkpoint files of a job that are no longer needed.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="keep">The names of the files that stay.</param>
+    public void DeleteCheckpoints(string id, params IReadOnlyCollection<string> keep)
+    {
+        string folder = CheckpointFolder(id);
+        try
+        {
+            if (keep.Count == 0)
+            {
+                Directory.Delete(folder, recursive: true);
+                return;
+            }
+
+            foreach (string path in Directory.GetFiles(folder))
+            {
+                if (!keep.Contains(Path.GetFileName(path))) File.Delete(path);
+            }
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // There is none, or the job was deleted meanwhile.
+        }
+    }
 
     /// <summary>Removes the artefacts of a job in some of its epochs.</summary>
     /// <param name="id">The job.</param>
@@ -83,6 +115,8 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
             }
         }
     }
+
+    private string CheckpointFolder(string id) => Path.Combine(_root, id, "checkpoint");
 
     private void Write(string folder, string name, byte[] bytes)
     {

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace InverseSolver.Service.Jobs;
+namespace InverseSolver.Service.Storage;
 
 /// <summary>Flushes folders, so that file names survive a loss of power; .NET can flush files only.</summary>
 internal static partial class FolderFlush

@@ -1,7 +1,8 @@
 using System.Text.Json;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Jobs;
 
-namespace InverseSolver.Service.Jobs;
+namespace InverseSolver.Service.Storage;
 
 /// <summary>A job in the database.</summary>
 internal sealed record JobRow
@@ -29,6 +30,18 @@ internal sealed record JobRow
 
     /// <summary>The number of claims, without releases.</summary>
     public long Attempts { get; init; }
+
+    /// <summary>The number of claims, without releases, since its checkpoints last advanced.</summary>
+    public long Stalls { get; init; }
+
+    /// <summary>The file of its newest checkpoint; null where it has none.</summary>
+    public string? Checkpoint { get; init; }
+
+    /// <summary>The SHA-256 of that file in lower-case hexadecimals.</summary>
+    public string? CheckpointHash { get; init; }
+
+    /// <summary>Steps that were done at that checkpoint.</summary>
+    public long CheckpointSteps { get; init; }
 
     /// <summary>True where it was asked to stop.</summary>
     public bool CancelRequested { get; init; }

@@ -1,10 +1,11 @@
 using System.Globalization;
 using Dapper;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Jobs;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 
-namespace InverseSolver.Service.Jobs;
+namespace InverseSolver.Service.Storage;
 
 /// <summary>The SQLite file, its schema, and the lock of the data folder against a second process.</summary>
 internal sealed class JobDatabase : IDisposable
