@@ -21,6 +21,7 @@ var root = new RootCommand("Solves imaging inverse problems with latent diffusio
     EvaluateCommand.Create(),
     ModelsCommand.Create(),
     DemoCommand.Create(),
+    StoreCommand.Create(),
     BenchCommand.Create(),
     GpuCheckCommand.Create(),
 };

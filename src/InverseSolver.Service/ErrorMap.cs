@@ -69,6 +69,12 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         BadHttpRequestException error => JsonErrors.ExplainBinding(error),
         InvalidModelException error => new(StatusCodes.Status422UnprocessableEntity, "invalidModel", "model", error.Message),
         ModelUnavailableException error => Explain(error),
+        IOException when Storage.DiskSpace.IsFull(exception) => new(
+            StatusCodes.Status507InsufficientStorage, "insufficientStorage", null,
+            "The disk of the service is full: delete jobs that are no longer needed, or try again later.")
+        {
+            RetryAfter = TimeSpan.FromMinutes(1),
+        },
         { IsOutOfMemory: true } => new(StatusCodes.Status503ServiceUnavailable, "outOfMemory", null, "There is not enough memory for this request.")
         {
             RetryAfter = TimeSpan.FromSeconds(30),

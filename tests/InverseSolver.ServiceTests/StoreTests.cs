@@ -1,7 +1,5 @@
 using InverseSolver.Service.Access;
-using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Storage;
-using Microsoft.Extensions.Options;
 
 namespace InverseSolver.ServiceTests;
 
@@ -16,7 +14,7 @@ public sealed class StoreTests : IDisposable
     public StoreTests()
     {
         _database = Open();
-        _store = new JobStore(_database);
+        _store = StoreOf(_database);
     }
 
     public void Dispose()
@@ -221,7 +219,7 @@ public sealed class StoreTests : IDisposable
         Assert.Throws<StartRefusedException>(Open);
         _database.Dispose();
         using JobDatabase again = Open();
-        Assert.Equal("queued", new JobStore(again).Get(id)!.State);
+        Assert.Equal("queued", StoreOf(again).Get(id)!.State);
     }
 
     // A page in the middle is overwritten: the header, and with it the file's opening, stays good.
@@ -247,7 +245,9 @@ public sealed class StoreTests : IDisposable
         Open().Dispose();
     }
 
-    private JobDatabase Open() => new(Options.Create(new JobOptions { DataFolder = _folder }));
+    private JobDatabase Open() => new(StoreOptions.Of(_folder));
+
+    private JobStore StoreOf(JobDatabase database) => StoreOptions.Store(database, _folder);
 
     private string Add(string? key = null) => _store.Add(New(key), 100)!.Id;
 

@@ -34,27 +34,39 @@ internal static partial class StartCheck
         {
             services.GetRequiredService<JobDatabase>();
             // Before any submission, because the files of a job are written before its row.
-            services.GetRequiredService<JobFolder>().Sweep(services.GetRequiredService<JobStore>().Ids());
+            IReadOnlyList<string> strangers = services.GetRequiredService<JobFolder>().Quarantine(services.GetRequiredService<JobStore>().Ids());
+            if (strangers.Count > 0) Quarantined(services.GetRequiredService<ILoggerFactory>().CreateLogger<JobFolder>(), strangers.Count);
+            services.GetRequiredService<DiskSpace>().TakeReserve();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be used: {error.Message}", InvalidOption);
         }
-        catch (SqliteException error) when (error.SqliteErrorCode is 10 or 13)
-        {
-            // SQLITE_IOERR, SQLITE_FULL
-            throw new StartRefusedException(
-                $"The data folder (Jobs:DataFolder) cannot be read or written ({error.Message.TrimEnd('.')}): "
-                    + "check whether its disk is full or damaged. The database was not changed.",
-                InvalidOption);
-        }
         catch (SqliteException error)
         {
-            throw new StartRefusedException(
-                $"The database jobs.db in the data folder (Jobs:DataFolder) cannot be used ({error.Message.TrimEnd('.')}): "
-                    + "restore it, or move it away to start without jobs.",
-                InvalidOption);
+            throw new StartRefusedException(SentenceOf(error), InvalidOption);
         }
+    }
+
+    /// <summary>The sentence for a database that cannot be used.</summary>
+    /// <param name="error">SQLite's error.</param>
+    public static string SentenceOf(SqliteException error)
+    {
+        string reason = error.Message.TrimEnd('.');
+        return error.SqliteErrorCode switch
+        {
+            // SQLITE_BUSY, SQLITE_LOCKED
+            5 or 6 =>
+                "The database jobs.db in the data folder (Jobs:DataFolder) is locked by another program: end that program, and start the service again.",
+            // SQLITE_READONLY, SQLITE_CANTOPEN
+            8 or 14 =>
+                "The database jobs.db in the data folder (Jobs:DataFolder) cannot be opened for writing: give the service's user access to it and its folder.",
+            // SQLITE_IOERR, SQLITE_FULL
+            10 or 13 =>
+                $"The data folder (Jobs:DataFolder) cannot be read or written ({reason}): check whether its disk is full or damaged. The database was not changed.",
+            _ => $"The database jobs.db in the data folder (Jobs:DataFolder) cannot be used ({reason}): "
+                + "restore it, or move it away to start without jobs; their files then go to quarantine/, from where `inverse store adopt` takes them in again.",
+        };
     }
 
     /// <summary>Starts the service; an address or a certificate that cannot be used is named.</summary>
@@ -144,6 +156,9 @@ internal static partial class StartCheck
 
     [LoggerMessage(3001, LogLevel.Information, "The arithmetic of libtorch {Version} was tested: {Outcome}")]
     private static partial void ArithmeticIsRight(ILogger log, string version, ArithmeticOutcome outcome);
+
+    [LoggerMessage(3003, LogLevel.Warning, "The files of {Count} jobs have no row in the database; they lie in quarantine/ now: see `inverse store check`")]
+    private static partial void Quarantined(ILogger log, int count);
 
     [LoggerMessage(3002, LogLevel.Warning, "{Warning}")]
     private static partial void ArithmeticIsSlow(ILogger log, string warning);

@@ -13,9 +13,12 @@ namespace InverseSolver.Service.Health;
 /// <param name="Status"><c>live</c>, <c>ready</c> or <c>notReady</c>.</param>
 /// <param name="Checks">
 /// The results of the checks: <c>ok</c> or <c>failed</c>; the log has the cause. <c>arithmetic</c> is <c>ok</c>, <c>mended</c> (a fault of oneDNN was
-/// corrected) or a warning: results are right, but slow.
+/// corrected) or a warning: results are right, but slow. <c>disk</c> is <c>ok</c>, <c>low</c> or <c>failed</c>: so little is left that no job is accepted.
 /// </param>
-internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Checks);
+/// <param name="Figures">
+/// Counts: <c>queued</c> and <c>running</c> jobs, jobs in <c>quarantine</c> (files without a row in the database), and <c>freeBytes</c> of the disk.
+/// </param>
+internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Checks, IReadOnlyDictionary<string, long> Figures);
 
 /// <summary>Health over HTTP.</summary>
 internal static partial class HealthEndpoints
@@ -30,28 +33,40 @@ internal static partial class HealthEndpoints
 
     /// <summary>Answers while the process runs.</summary>
     /// <response code="200">The process runs.</response>
-    private static Ok<HealthReport> Live() => TypedResults.Ok(new HealthReport("live", new Dictionary<string, string>()));
+    private static Ok<HealthReport> Live() => TypedResults.Ok(new HealthReport("live", new Dictionary<string, string>(), new Dictionary<string, long>()));
 
     /// <summary>Reports whether jobs can be accepted and solved.</summary>
     /// <response code="200">Jobs can be accepted and solved.</response>
     /// <response code="503">They cannot; the checks name the part that failed.</response>
     private static Results<Ok<HealthReport>, JsonHttpResult<HealthReport>> Ready(
-        [FromServices] JobStore store, [FromServices] ModelCatalog catalog, [FromServices] ILogger<HealthReport> log)
+        [FromServices] JobStore store, [FromServices] JobFolder folder, [FromServices] DiskSpace disk, [FromServices] ModelCatalog catalog,
+        [FromServices] ILogger<HealthReport> log)
     {
+        var figures = new Dictionary<string, long>();
         var checks = new Dictionary<string, string>
         {
-            ["store"] = Check(() => store.CountQueued()),
+            ["store"] = Check(() =>
+            {
+                (figures["queued"], figures["running"], figures["quarantine"]) = (store.Count("queued"), store.Count("running"), folder.Quarantined().Count);
+                return 0;
+            }),
+            ["disk"] = Check(() =>
+            {
+                figures["freeBytes"] = disk.Free;
+                return disk.IsShort ? throw new IOException("The disk of the data folder is nearly full (Jobs:RefuseFreeBytes).") : 0;
+            }),
             ["models"] = Check(() => catalog.Models.Count > 0 ? 0 : throw new InvalidOperationException("There is no usable model (Models:Folders).")),
             ["imaging"] = Check(() => ImageFile.WritePng(new Image(1, 1, 1, [0f])).Length),
             ["libtorch"] = Check(() => Backend.Threads),
         };
         bool ready = checks.Values.All(result => result == "ok");
 
-        // A slow service is ready: jobs are solved.
+        // A slow service is ready: jobs are solved. So is one whose disk is low: it still takes them.
+        if (checks["disk"] == "ok" && disk.IsLow) checks["disk"] = "low";
         checks["arithmetic"] = Arithmetic.Warning ?? (Arithmetic.Verify() == ArithmeticOutcome.Mended ? "mended" : "ok");
         return ready
-            ? TypedResults.Ok(new HealthReport("ready", checks))
-            : TypedResults.Json(new HealthReport("notReady", checks), statusCode: StatusCodes.Status503ServiceUnavailable);
+            ? TypedResults.Ok(new HealthReport("ready", checks, figures))
+            : TypedResults.Json(new HealthReport("notReady", checks, figures), statusCode: StatusCodes.Status503ServiceUnavailable);
 
         string Check(Func<int> probe)
         {

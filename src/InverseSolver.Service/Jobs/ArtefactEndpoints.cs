@@ -17,7 +17,7 @@ internal static class ArtefactEndpoints
             .Produces(
                 StatusCodes.Status200OK, contentType: "application/octet-stream",
                 additionalContentTypes: ["image/png", "application/json", "application/dicom"])
-            .ProducesErrors(404);
+            .ProducesErrors(404, 500);
     }
 
     /// <summary>Lists a job's files.</summary>
@@ -42,14 +42,16 @@ internal static class ArtefactEndpoints
         string id, string name, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder)
     {
         JobRow job = store.Find(id);
-        Artefact? artefact = job.ToJob().Result?.Artefacts.FirstOrDefault(file => file.Name == name);
-        string? path = artefact is null ? null : folder.PathOf(id, job.Epoch, artefact.Name);
-        if (!File.Exists(path))
+        Artefact artefact = job.ToJob().Result?.Artefacts.FirstOrDefault(file => file.Name == name) ?? throw RequestException.NotFound("file of this job");
+        string path = folder.PathOf(id, job.Epoch, artefact.Name);
+        if (JobFolder.HashOf(path) != artefact.Sha256)
         {
-            throw RequestException.NotFound("file of this job");
+            throw new RequestException(
+                StatusCodes.Status500InternalServerError, "artefactChanged", null,
+                "The stored file is missing, or is not the one that was written: it is not sent. Solve the job again.");
         }
 
-        bool inline = artefact!.ContentType == "image/png";
+        bool inline = artefact.ContentType == "image/png";
         http.Response.Headers.ContentDisposition = $"{(inline ? "inline" : "attachment")}; filename=\"{id}-{artefact.Name}\"";
         http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
         return TypedResults.PhysicalFile(

@@ -31,6 +31,7 @@ internal enum JobState
 /// <param name="Created">When it was accepted.</param>
 /// <param name="Started">When it was first started.</param>
 /// <param name="Finished">When it became final.</param>
+/// <param name="Expires">When it and its files are deleted (<c>Jobs:KeepResults</c>, or its <c>retain</c>); null while it is not final.</param>
 /// <param name="Attempts">The number of starts; more than one where the service failed meanwhile. It then goes on from its last checkpoint.</param>
 /// <param name="Request">The request, with all solver parameters.</param>
 /// <param name="Progress">Its progress, while it runs.</param>
@@ -49,6 +50,7 @@ internal sealed record Job(
     DateTimeOffset Created,
     DateTimeOffset? Started,
     DateTimeOffset? Finished,
+    DateTimeOffset? Expires,
     int Attempts,
     StoredRequest Request,
     JobProgress? Progress,

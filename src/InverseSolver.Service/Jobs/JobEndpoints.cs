@@ -17,11 +17,11 @@ internal static class JobEndpoints
     {
         services.AddOptions<JobOptions>().BindConfiguration(JobOptions.Section).ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<JobOptions>, JobOptionsValidator>();
-        services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<JobSignals>();
+        services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<DiskSpace>().AddSingleton<JobSignals>();
         // The worker bounds its own stop.
         services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>();
-        services.AddSingleton<JobCheckpoints>().AddSingleton<JobRun>().AddSingleton<JobPerformer>().AddSingleton<SharedJobs>().AddHostedService<JobWorker>();
+        services.AddSingleton<JobCheckpoints>().AddSingleton<JobRun>().AddSingleton<JobPerformer>().AddSingleton<SharedJobs>().AddHostedService<JobWorker>().AddHostedService<Retention>();
         return services;
     }
 
@@ -35,6 +35,7 @@ internal static class JobEndpoints
         jobs.MapGet("", List).WithName("listJobs").ProducesErrors(400);
         jobs.MapGet("{id}", Get).WithName("getJob").ProducesErrors(404);
         jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").ProducesErrors(404, 409);
+        jobs.MapPost("{id}/retain", Retain).WithName("retainJob").ProducesErrors(400, 404);
         jobs.MapDelete("{id}", Delete).WithName("deleteJob").ProducesErrors(404, 409);
         jobs.MapJobEvents();
         jobs.MapArtefacts();
@@ -133,18 +134,35 @@ internal static class JobEndpoints
         return job.IsFinal ? TypedResults.Ok(job.ToJob()) : TypedResults.Accepted($"/v1/jobs/{id}", job.ToJob());
     }
 
+    /// <summary>Changes for how long a job is kept.</summary>
+    /// <param name="id">The job's id.</param>
+    /// <param name="days">Days from now, or from its end where it is not finished: 1 to 36500.</param>
+    /// <response code="200">The job; `expires` is the time at which it and its files are deleted.</response>
+    private static Ok<Job> Retain(string id, int days, [FromServices] JobStore store, [FromServices] JobSignals signals)
+    {
+        if (days is < 1 or > JobRequest.MaxRetain)
+        {
+            throw new RequestException(StatusCodes.Status400BadRequest, "outOfRange", "days", $"A job is kept for 1 to {JobRequest.MaxRetain} days.");
+        }
+
+        JobRow job = store.Retain(id, days) ?? throw RequestException.NotFound("job");
+        signals.Changed(id);
+        return TypedResults.Ok(job.ToJob());
+    }
+
     /// <summary>Deletes a finished job and its files.</summary>
     /// <param name="id">The job's id.</param>
     /// <response code="204">Deleted.</response>
     private static NoContent Delete(string id, [FromServices] JobStore store, [FromServices] JobFolder folder)
     {
-        if (!store.Delete(id))
+        if (!store.Find(id).IsFinal)
         {
-            store.Find(id);
             throw new RequestException(StatusCodes.Status409Conflict, "notFinal", null, "The job is not finished; cancel it first.");
         }
 
+        // Files first: where the disk is full, the row can then be deleted. A final job does not change any more.
         folder.Delete(id);
+        store.Delete(id);
         return TypedResults.NoContent();
     }
 

@@ -21,6 +21,21 @@ internal sealed class JobOptions
     /// <summary>The number of starts without progress after which a job is set aside.</summary>
     [Range(1, 100)] public int Attempts { get; init; } = 3;
 
+    /// <summary>The time for which a final job and its results are kept, where it does not say itself.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "36500.00:00:00")] public TimeSpan KeepResults { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>The time for which the input files of a final job are kept.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "36500.00:00:00")] public TimeSpan KeepInputs { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>The most bytes of all final jobs together; beyond them the oldest are deleted. 0: no limit.</summary>
+    [Range(0, long.MaxValue)] public long KeepBytes { get; init; }
+
+    /// <summary>The space on the disk of the data folder below which the service warns, in bytes.</summary>
+    [Range(0, long.MaxValue)] public long WarnFreeBytes { get; init; } = 1L << 30;
+
+    /// <summary>The space on the disk of the data folder below which no job is accepted, in bytes.</summary>
+    [Range(0, long.MaxValue)] public long RefuseFreeBytes { get; init; } = 256L << 20;
+
     /// <summary>The time between two checkpoints of a running job. 0: after every step.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -42,7 +42,7 @@ internal sealed partial class JobPerformer(
             try
             {
                 (JobResult result, IReadOnlyList<string> warnings) = run.Execute(job, device, cancel, stopping, shared);
-                succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result), ToJson(warnings));
+                succeeded = store.Succeed(job.Id, job.Epoch, ToJson(result), ToJson(warnings), result.Artefacts.Sum(artefact => artefact.Bytes));
                 if (succeeded)
                 {
                     JobSucceeded(job.Id, Stopwatch.GetElapsedTime(started).TotalSeconds);
@@ -83,6 +83,13 @@ internal sealed partial class JobPerformer(
                 Environment.ExitCode = DeviceLostExitCode;
                 lifetime.StopApplication();
             }
+            catch (Exception error) when (DiskSpace.IsFull(error) && job.Stalls < options.Value.Attempts)
+            {
+                // The worker waits for space before it starts a job again.
+                NoSpace(job.Id);
+                folder.DeleteEpochs(job.Id, epoch => epoch == job.Epoch);
+                store.Release(job.Id, job.Epoch, isBlamed: true);
+            }
             catch (Exception error)
             {
                 RequestException explained = ErrorMap.Explain(error);
@@ -116,6 +123,9 @@ internal sealed partial class JobPerformer(
 
     [LoggerMessage(1004, LogLevel.Error, "Job {JobId} failed with {Code}")]
     private partial void JobFailed(Exception error, string jobId, string code);
+
+    [LoggerMessage(1015, LogLevel.Error, "The disk is full: job {JobId} could not store its result and waits for space")]
+    private partial void NoSpace(string jobId);
 
     [LoggerMessage(1008, LogLevel.Critical, "The device {Device} was lost while it solved job {JobId}; the service ends and must be restarted")]
     private partial void DeviceLost(Exception error, string device, string jobId);

@@ -11,6 +11,9 @@ namespace InverseSolver.Service.Jobs;
 /// <summary>A reconstruction to run.</summary>
 internal sealed record JobRequest : IRequestWithFiles
 {
+    /// <summary>The most days for which a job can be kept.</summary>
+    internal const int MaxRetain = 36_500;
+
     /// <summary>The files that a job may have.</summary>
     public static IReadOnlyList<string> FileNames { get; } =
         ["measurement", "header", "mask", "psf", "phase", "maps", "covariance", "calibration", "trajectory", "reference", "truth"];
@@ -67,6 +70,11 @@ internal sealed record JobRequest : IRequestWithFiles
 
     /// <summary>A label from the caller. It must not contain patient data: it is stored and listed unchanged, and never logged.</summary>
     [MaxLength(200, ErrorMessage = "The name must have at most 200 characters.")] public string? Name { get; init; }
+
+    /// <summary>Days for which the job and its results are kept once it is finished; absent: as the service is configured.</summary>
+    [Range(1, MaxRetain, ErrorMessage = "A job is kept for 1 to 36500 days.")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Retain { get; init; }
 
     /// <summary>
     /// The convention for the directions in an ISMRMRD measurement: `auto` (absent), `none`, or `siemens`, which turns them by 180 degrees as that vendor's

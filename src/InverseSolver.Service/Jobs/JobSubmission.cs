@@ -23,6 +23,7 @@ internal sealed class JobSubmission(
     DeviceSlots slots,
     JobStore store,
     JobFolder folder,
+    DiskSpace disk,
     JobSignals signals,
     IOptions<JobOptions> options,
     IOptions<LimitOptions> limits,
@@ -36,11 +37,12 @@ internal sealed class JobSubmission(
     public async Task<JobRow> SubmitAsync(HttpRequest http, string? key, CancellationToken cancellation)
     {
         CheckKey(key);
-        if ((key is null || store.FindByKey(key) is null) && store.CountQueued() >= options.Value.QueueCapacity)
+        if ((key is null || store.FindByKey(key) is null) && store.Count("queued") >= options.Value.QueueCapacity)
         {
             throw QueueFull();
         }
 
+        disk.CheckRoom(bytes: 0);
         using IDisposable place = await gate.EnterAsync(cancellation);
         Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
         Dictionary<string, string> hashes = StoredRequest.HashesOf(upload.Files);
@@ -51,13 +53,15 @@ internal sealed class JobSubmission(
         }
 
         (StoredRequest stored, IReadOnlyList<string> warnings) = Check(upload, hashes);
+        long bytes = upload.Files.Values.Sum(file => (long)file.Length);
+        disk.CheckRoom(bytes);
         string id = Guid.CreateVersion7().ToString();
         try
         {
-            folder.WriteInputs(id, upload.Files);
             string json = JsonSerializer.Serialize(stored, ApiJson.Options);
             string? sharing = stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}";
-            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options));
+            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options), upload.Request.Retain, bytes);
+            folder.WriteInputs(job, upload.Files);
             if (store.Add(job, options.Value.QueueCapacity) is { } added)
             {
                 signals.Doorbell.Set();

@@ -1,4 +1,5 @@
 using InverseSolver.Service.Models;
+using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -8,7 +9,7 @@ namespace InverseSolver.Service.Jobs;
 /// thread that calls it, so all jobs of a slot run on the same thread.
 /// </summary>
 internal sealed partial class JobWorker(
-    JobClaims claims, JobPerformer performer, SharedJobs shared, JobSignals signals, DeviceSlots slots, IOptions<JobOptions> options, ILogger<JobWorker> log)
+    JobClaims claims, JobPerformer performer, SharedJobs shared, JobSignals signals, DeviceSlots slots, DiskSpace disk, IOptions<JobOptions> options, ILogger<JobWorker> log)
     : BackgroundService
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
@@ -61,7 +62,7 @@ internal sealed partial class JobWorker(
         {
             try
             {
-                if (claims.Next() is { } job)
+                if (disk.AllowsWork && claims.Next() is { } job)
                 {
                     // One signal wakes one slot, and several jobs may wait.
                     signals.Doorbell.Set();

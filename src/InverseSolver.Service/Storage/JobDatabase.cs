@@ -28,19 +28,24 @@ internal sealed class JobDatabase : IDisposable
     public JobDatabase(IOptions<JobOptions> options)
     {
         string folder = Path.GetFullPath(options.Value.DataFolder);
-        Directory.CreateDirectory(folder);
+        JobFolder.Create(folder);
         try
         {
             _folderLock = new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException error) when (error.HResult == Busy)
         {
-            throw new StartRefusedException($"Another process uses the data folder {folder} (Jobs:DataFolder); a folder can be used by one process only.");
+            throw new StartRefusedException(
+                $"Another process uses the data folder {folder} (Jobs:DataFolder); a folder can be used by one process only: end that process first.", 2);
         }
+
+        // SQLite gives its other files the access that this one has.
+        string file = Path.Combine(folder, "jobs.db");
+        if (!File.Exists(file)) new FileStream(file, JobFolder.NewFile(0)).Dispose();
 
         _connectionString = new SqliteConnectionStringBuilder
         {
-            DataSource = Path.Combine(folder, "jobs.db"),
+            DataSource = file,
             DefaultTimeout = 10,
         }.ToString();
         try
@@ -54,7 +59,7 @@ internal sealed class JobDatabase : IDisposable
 
             // A read-only file fails here, and not at the first submission.
             connection.Execute("BEGIN IMMEDIATE; COMMIT;");
-            Migrate(connection);
+            Migrate(connection, file);
         }
         catch
         {
@@ -68,7 +73,7 @@ internal sealed class JobDatabase : IDisposable
     {
         var connection = new SqliteConnection(_connectionString);
         connection.Open();
-        connection.Execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL;");
+        connection.Execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
         return connection;
     }
 
@@ -83,7 +88,7 @@ internal sealed class JobDatabase : IDisposable
         _folderLock.Dispose();
     }
 
-    private static void Migrate(SqliteConnection connection)
+    private static void Migrate(SqliteConnection connection, string file)
     {
         connection.Execute(
             "CREATE TABLE IF NOT EXISTS migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, "
@@ -95,6 +100,13 @@ internal sealed class JobDatabase : IDisposable
         {
             throw new StartRefusedException(
                 $"The database was written by a newer version of this service (schema {known}; this version supports up to {scripts.Length}).");
+        }
+
+        // What an older version wrote stays beside it, so that this upgrade can be undone.
+        if (known > 0 && known < scripts.Length && $"{file}.schema-{known}" is var copy && !File.Exists(copy))
+        {
+            new FileStream(copy, JobFolder.NewFile(0)).Dispose();
+            connection.Execute("VACUUM INTO @copy", new { copy });
         }
 
         foreach (string name in scripts)

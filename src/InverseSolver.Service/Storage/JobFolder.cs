@@ -1,34 +1,92 @@
+using System.Security.Cryptography;
+using System.Text.Json;
 using InverseSolver.Service.Jobs;
 using Microsoft.Extensions.Options;
-using Microsoft.Win32.SafeHandles;
 
 namespace InverseSolver.Service.Storage;
 
 /// <summary>
-/// Files of jobs: inputs under {id}/input, artefacts under {id}/{epoch}, checkpoints under {id}/checkpoint. A file appears complete or not at all, and is never changed. Ids and names come from
-/// the service, never from a caller.
+/// Files of jobs under artefacts/{id}: the submission in job.json, inputs in input/, artefacts in {epoch}/, checkpoints in checkpoint/. A file appears complete
+/// or not at all, and is never changed. Ids and names come from the service, never from a caller. Only the service's user may read them.
 /// </summary>
 internal sealed class JobFolder(IOptions<JobOptions> options)
 {
+    private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private const UnixFileMode OwnerFolder = OwnerFile | UnixFileMode.UserExecute;
+
+    private const string Record = "job.json";
+
     private readonly string _root = Path.Combine(Path.GetFullPath(options.Value.DataFolder), "artefacts");
 
-    /// <summary>Stores the input files of a job.</summary>
-    public void WriteInputs(string id, IReadOnlyDictionary<string, byte[]> files)
+    private readonly string _quarantine = Path.Combine(Path.GetFullPath(options.Value.DataFolder), "quarantine");
+
+    /// <summary>Creates a folder for the service's user alone, unless it exists.</summary>
+    public static void Create(string folder)
     {
-        foreach ((string name, byte[] bytes) in files)
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
+        else Directory.CreateDirectory(folder, OwnerFolder);
+    }
+
+    /// <summary>The options of a new file for the service's user alone.</summary>
+    /// <param name="bytes">Its size.</param>
+    public static FileStreamOptions NewFile(long bytes)
+    {
+        var file = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, PreallocationSize = bytes };
+        if (!OperatingSystem.IsWindows()) file.UnixCreateMode = OwnerFile;
+        return file;
+    }
+
+    /// <summary>The SHA-256 of a file in lower-case hexadecimals; null where it does not exist.</summary>
+    public static string? HashOf(string path)
+    {
+        try
         {
-            Write(Path.Combine(_root, id, "input"), name, bytes);
+            using FileStream file = File.OpenRead(path);
+            return Convert.ToHexStringLower(SHA256.HashData(file));
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Stores a submission: its files, and the row that it is to have, from which the job can be adopted should the database be lost.</summary>
+    public void WriteInputs(NewJob job, IReadOnlyDictionary<string, byte[]> files)
+    {
+        foreach ((string name, byte[] bytes) in files) Write(InputFolder(job.Id), name, bytes);
+        Write(Path.Combine(_root, job.Id), Record, JsonSerializer.SerializeToUtf8Bytes(job));
+    }
+
+    /// <summary>Reads the submission of a job; null where it is missing or damaged.</summary>
+    public NewJob? ReadSubmission(string id)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<NewJob>(File.ReadAllBytes(Path.Combine(_root, id, Record)));
+        }
+        catch (Exception error) when (error is IOException or JsonException)
+        {
+            return null;
         }
     }
 
     /// <summary>Reads an input file of a job.</summary>
-    public byte[] ReadInput(string id, string name) => File.ReadAllBytes(Path.Combine(_root, id, "input", name));
+    public byte[] ReadInput(string id, string name) => File.ReadAllBytes(InputPath(id, name));
+
+    /// <summary>Removes the input files of a job.</summary>
+    public void DeleteInputs(string id) => Delete(() => Directory.Delete(InputFolder(id), recursive: true));
 
     /// <summary>Stores an artefact.</summary>
     public void WriteArtefact(string id, long epoch, string name, byte[] bytes) => Write(Path.Combine(_root, id, $"{epoch}"), name, bytes);
 
     /// <summary>The path of an artefact.</summary>
     public string PathOf(string id, long epoch, string name) => Path.Combine(_root, id, $"{epoch}", name);
+
+    /// <summary>The epochs of which a job has artefacts, the newest first.</summary>
+    public IReadOnlyList<long> Epochs(string id) =>
+        [.. Directory.GetDirectories(Path.Combine(_root, id)).Select(Path.GetFileName).Where(name => long.TryParse(name, out _)).Select(name => long.Parse(name!))
+            .OrderDescending()];
 
     /// <summary>Stores a file of a checkpoint.</summary>
     public void WriteCheckpoint(string id, string name, byte[] bytes) => Write(CheckpointFolder(id), name, bytes);
@@ -39,96 +97,111 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     /// <summary>Removes the checkpoint files of a job that are no longer needed.</summary>
     /// <param name="id">The job.</param>
     /// <param name="keep">The names of the files that stay.</param>
-    public void DeleteCheckpoints(string id, params IReadOnlyCollection<string> keep)
+    public void DeleteCheckpoints(string id, params IReadOnlyCollection<string> keep) => Delete(() =>
     {
         string folder = CheckpointFolder(id);
-        try
+        if (keep.Count == 0)
         {
-            if (keep.Count == 0)
-            {
-                Directory.Delete(folder, recursive: true);
-                return;
-            }
+            Directory.Delete(folder, recursive: true);
+            return;
+        }
 
-            foreach (string path in Directory.GetFiles(folder))
-            {
-                if (!keep.Contains(Path.GetFileName(path))) File.Delete(path);
-            }
-        }
-        catch (DirectoryNotFoundException)
+        foreach (string path in Directory.GetFiles(folder))
         {
-            // There is none, or the job was deleted meanwhile.
+            if (!keep.Contains(Path.GetFileName(path))) File.Delete(path);
         }
-    }
+    });
 
     /// <summary>Removes the artefacts of a job in some of its epochs.</summary>
     /// <param name="id">The job.</param>
     /// <param name="which">The epochs.</param>
-    public void DeleteEpochs(string id, Predicate<long> which)
+    public void DeleteEpochs(string id, Predicate<long> which) => Delete(() =>
     {
-        string folder = Path.Combine(_root, id);
-        if (!Directory.Exists(folder))
+        foreach (long epoch in Epochs(id))
         {
-            return;
+            if (which(epoch)) Directory.Delete(Path.Combine(_root, id, $"{epoch}"), recursive: true);
+        }
+    });
+
+    /// <summary>Removes all of a job's files.</summary>
+    public void Delete(string id) => Delete(() => Directory.Delete(Path.Combine(_root, id), recursive: true));
+
+    /// <summary>Moves the files of jobs that are not stored into the quarantine: of submissions that a crash interrupted, or of a database that was lost.</summary>
+    /// <param name="ids">The jobs that are stored.</param>
+    /// <returns>The ids of those that were moved.</returns>
+    public IReadOnlyList<string> Quarantine(IReadOnlySet<string> ids)
+    {
+        string[] strangers = [.. Ids(_root).Where(id => !ids.Contains(id))];
+        foreach (string id in strangers)
+        {
+            Create(_quarantine);
+            string target = Path.Combine(_quarantine, id);
+            Directory.Move(Path.Combine(_root, id), Directory.Exists(target) ? $"{target}.{Guid.NewGuid():N}" : target);
         }
 
+        return strangers;
+    }
+
+    /// <summary>The ids of the jobs in the quarantine.</summary>
+    public IReadOnlyList<string> Quarantined() => [.. Ids(_quarantine)];
+
+    /// <summary>Moves the files of a job out of the quarantine.</summary>
+    public void Readmit(string id)
+    {
+        Create(_root);
+        Directory.Move(Path.Combine(_quarantine, id), Path.Combine(_root, id));
+    }
+
+    /// <summary>Moves the files of a job into the quarantine.</summary>
+    public void Reject(string id) => Directory.Move(Path.Combine(_root, id), Path.Combine(_quarantine, id));
+
+    /// <summary>The ids of the jobs that have files.</summary>
+    public IReadOnlyList<string> Ids() => [.. Ids(_root)];
+
+    private static IEnumerable<string> Ids(string folder) => !Directory.Exists(folder) ? []
+        : Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Where(name => Guid.TryParseExact(name, "D", out _));
+
+    private static void Delete(Action delete)
+    {
         try
         {
-            foreach (string path in Directory.GetDirectories(folder))
-            {
-                if (long.TryParse(Path.GetFileName(path), out long epoch) && which(epoch))
-                {
-                    Directory.Delete(path, recursive: true);
-                }
-            }
+            delete();
         }
         catch (DirectoryNotFoundException)
         {
-            // The job was deleted meanwhile.
+            // There is nothing to delete, or the job was deleted meanwhile.
         }
     }
 
-    /// <summary>Removes all of a job's files.</summary>
-    public void Delete(string id)
-    {
-        string folder = Path.Combine(_root, id);
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
+    /// <summary>The path of an input file.</summary>
+    public string InputPath(string id, string name) => Path.Combine(InputFolder(id), name);
 
-    /// <summary>Removes the files of jobs that are not stored: of submissions and deletions that a crash interrupted.</summary>
-    public void Sweep(IReadOnlySet<string> ids)
-    {
-        if (!Directory.Exists(_root))
-        {
-            return;
-        }
-
-        foreach (string folder in Directory.GetDirectories(_root))
-        {
-            string id = Path.GetFileName(folder);
-            if (Guid.TryParseExact(id, "D", out _) && !ids.Contains(id))
-            {
-                Directory.Delete(folder, recursive: true);
-            }
-        }
-    }
+    private string InputFolder(string id) => Path.Combine(_root, id, "input");
 
     private string CheckpointFolder(string id) => Path.Combine(_root, id, "checkpoint");
 
     private void Write(string folder, string name, byte[] bytes)
     {
-        Directory.CreateDirectory(folder);
+        Create(_root);
+        Create(Path.GetDirectoryName(folder)!);
+        Create(folder);
         string temporary = Path.Combine(folder, $".{name}.{Guid.NewGuid():N}");
-        using (SafeFileHandle file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write, preallocationSize: bytes.Length))
+        try
         {
-            RandomAccess.Write(file, bytes, 0);
-            RandomAccess.FlushToDisk(file);
+            using (var file = new FileStream(temporary, NewFile(bytes.Length)))
+            {
+                file.Write(bytes);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, Path.Combine(folder, name), overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
         }
 
-        File.Move(temporary, Path.Combine(folder, name), overwrite: true);
         // The file's name is in its folder, whose name is in the folder above, and so on up to a folder that existed before.
         FolderFlush.ToDisk(folder);
         FolderFlush.ToDisk(Path.GetDirectoryName(folder)!);

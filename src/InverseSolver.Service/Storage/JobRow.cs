@@ -43,6 +43,12 @@ internal sealed record JobRow
     /// <summary>Steps that were done at that checkpoint.</summary>
     public long CheckpointSteps { get; init; }
 
+    /// <summary>When it and its files are deleted, unix milliseconds; null while it is not final.</summary>
+    public long? Expires { get; init; }
+
+    /// <summary>True once its input files were deleted.</summary>
+    public bool InputsDeleted { get; init; }
+
     /// <summary>True where it was asked to stop.</summary>
     public bool CancelRequested { get; init; }
 
@@ -81,6 +87,7 @@ internal sealed record JobRow
             DateTimeOffset.FromUnixTimeMilliseconds(Created),
             Started is { } started ? DateTimeOffset.FromUnixTimeMilliseconds(started) : null,
             Finished is { } finished ? DateTimeOffset.FromUnixTimeMilliseconds(finished) : null,
+            Expires is { } expires ? DateTimeOffset.FromUnixTimeMilliseconds(expires) : null,
             (int)Attempts,
             JsonSerializer.Deserialize<StoredRequest>(Request, ApiJson.Options)!,
             Read<JobProgress>(Progress),

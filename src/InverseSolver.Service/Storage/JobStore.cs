@@ -2,6 +2,7 @@ using Dapper;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Service.Jobs;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Storage;
 
@@ -12,17 +13,28 @@ namespace InverseSolver.Service.Storage;
 /// <param name="BodyHash">The hash of the request.</param>
 /// <param name="Sharing">The model and version whose network calls it may share with other jobs; null where it may not.</param>
 /// <param name="Warnings">The warnings on its files, a list of sentences as JSON.</param>
-internal sealed record NewJob(string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null, string? Warnings = null);
+/// <param name="Retain">Days for which it is kept once it is final; null: as the service is configured.</param>
+/// <param name="Bytes">Bytes of its files.</param>
+internal sealed record NewJob(
+    string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null, string? Warnings = null, int? Retain = null, long Bytes = 0);
 
 /// <summary>
 /// The jobs and the queue, which are one table. A claim raises the epoch, and a worker's later writes succeed only while the job is running in that epoch.
 /// Times are the database's.
 /// </summary>
-internal sealed class JobStore(JobDatabase database)
+internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<JobOptions> options)
 {
     private const string Now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
 
     private const string Held = "id = @id AND epoch = @epoch AND state = 'running'";
+
+    private const string IsFinal = "state IN ('succeeded', 'failed', 'cancelled')";
+
+    // SQLITE_FULL
+    private const int Full = 13;
+
+    // When a job expires that becomes final now.
+    private readonly string _expiry = $"{Now} + COALESCE(retain * 86400000, {(long)options.Value.KeepResults.TotalMilliseconds})";
 
     // SQLite allows one writer at a time; others would sleep, retry, and might fail at the busy timeout. There is no other process.
     private readonly Lock _writing = new();
@@ -31,20 +43,16 @@ internal sealed class JobStore(JobDatabase database)
     /// <param name="job">The job.</param>
     /// <param name="capacity">The most jobs that may wait.</param>
     /// <returns>The job; null when the queue is full or the key is taken.</returns>
-    public JobRow? Add(NewJob job, int capacity)
-    {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
-        return connection.QuerySingleOrDefault<JobRow>(
+    public JobRow? Add(NewJob job, int capacity) =>
+        Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
-            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings)
-            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings
+            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings, retain, bytes)
+            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings, @Retain, @Bytes
             WHERE (SELECT COUNT(*) FROM jobs WHERE state = 'queued') < @capacity
             ON CONFLICT (idempotency_key) DO NOTHING
             RETURNING *
             """,
-            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, job.Sharing, job.Warnings, capacity });
-    }
+            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, job.Sharing, job.Warnings, job.Retain, job.Bytes, capacity }));
 
     /// <summary>One job.</summary>
     public JobRow? Get(string id)
@@ -72,11 +80,11 @@ internal sealed class JobStore(JobDatabase database)
             new { state, before, limit }).AsList();
     }
 
-    /// <summary>The number of waiting jobs.</summary>
-    public int CountQueued()
+    /// <summary>The number of jobs in a state.</summary>
+    public int Count(string state)
     {
         using SqliteConnection connection = database.Open();
-        return connection.ExecuteScalar<int>("SELECT COUNT(*) FROM jobs WHERE state = 'queued'");
+        return connection.ExecuteScalar<int>("SELECT COUNT(*) FROM jobs WHERE state = @state", new { state });
     }
 
     /// <summary>The ids of all jobs.</summary>
@@ -88,21 +96,15 @@ internal sealed class JobStore(JobDatabase database)
 
     /// <summary>Ends the leases of all other workers. Correct only where no other process works on this store.</summary>
     /// <param name="owner">This worker.</param>
-    public int ExpireOthers(string owner)
-    {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
-        return connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner });
-    }
+    public int ExpireOthers(string owner) =>
+        Write(connection => connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner }));
 
     /// <summary>Finishes running jobs whose lease ended and that must not run again: cancelled ones, and those lost too often without progress.</summary>
     /// <param name="starts">The most starts of a job without progress.</param>
     /// <param name="error">The error of a lost one, a <see cref="JobError"/> as JSON.</param>
     /// <returns>Their ids.</returns>
-    public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error)
+    public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error) => Write(connection =>
     {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
         List<JobRow> lost = connection.Query<JobRow>(
             $"SELECT * FROM jobs WHERE state = 'running' AND lease_until < {Now} AND (cancel_requested OR stalls >= @starts)", new { starts }).AsList();
         foreach (JobRow job in lost)
@@ -110,7 +112,8 @@ internal sealed class JobStore(JobDatabase database)
             connection.Execute(
                 $"""
                 UPDATE jobs SET
-                    state = @state, error = @text, finished = {Now}, version = version + 1, epoch = epoch + 1, lease_owner = NULL, lease_until = NULL
+                    state = @state, error = @text, finished = {Now}, expires = {_expiry}, version = version + 1, epoch = epoch + 1,
+                    lease_owner = NULL, lease_until = NULL
                 WHERE {Held}
                 """,
                 new
@@ -122,8 +125,8 @@ internal sealed class JobStore(JobDatabase database)
                 });
         }
 
-        return [.. lost.Select(job => job.Id)];
-    }
+        return lost.Select(job => job.Id).ToList();
+    });
 
     /// <summary>
     /// Claims the next job: a waiting one, or a running one whose lease ended. One that a process died of before it advanced runs alone, so that no other job
@@ -132,11 +135,8 @@ internal sealed class JobStore(JobDatabase database)
     /// <param name="owner">The claiming worker.</param>
     /// <param name="lease">The duration of the lease.</param>
     /// <param name="sharing">Claims it only if it may share the calls of this model and version; any other job keeps its place in the queue.</param>
-    public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null)
-    {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
-        return connection.QuerySingleOrDefault<JobRow>(
+    public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null) =>
+        Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
             UPDATE jobs SET
                 state = 'running', started = COALESCE(started, {Now}), epoch = epoch + 1, attempts = attempts + 1, stalls = stalls + 1,
@@ -150,29 +150,20 @@ internal sealed class JobStore(JobDatabase database)
                     WHERE other.state = 'running' AND other.lease_until >= {Now} AND (jobs.stalls > 0 OR other.stalls > 1))
             RETURNING *
             """,
-            new { owner, lease = (long)lease.TotalMilliseconds, sharing });
-    }
+            new { owner, lease = (long)lease.TotalMilliseconds, sharing }));
 
     /// <summary>Prolongs a lease.</summary>
     /// <returns>True where the job still belongs to this epoch and was not asked to stop.</returns>
-    public bool Renew(string id, long epoch, TimeSpan lease)
-    {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
-        return connection.QuerySingleOrDefault<bool?>(
+    public bool Renew(string id, long epoch, TimeSpan lease) =>
+        Write(connection => connection.QuerySingleOrDefault<bool?>(
             $"UPDATE jobs SET lease_until = {Now} + @lease WHERE {Held} RETURNING cancel_requested",
-            new { id, epoch, lease = (long)lease.TotalMilliseconds }) == false;
-    }
+            new { id, epoch, lease = (long)lease.TotalMilliseconds }) == false);
 
     /// <summary>Stores a job's progress.</summary>
     /// <returns>The job's new version; null where it no longer belongs to this epoch.</returns>
-    public long? Report(string id, long epoch, string progress)
-    {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
-        return connection.QuerySingleOrDefault<long?>(
-            $"UPDATE jobs SET progress = @progress, version = version + 1 WHERE {Held} RETURNING version", new { id, epoch, progress });
-    }
+    public long? Report(string id, long epoch, string progress) =>
+        Write(connection => connection.QuerySingleOrDefault<long?>(
+            $"UPDATE jobs SET progress = @progress, version = version + 1 WHERE {Held} RETURNING version", new { id, epoch, progress }));
 
     /// <summary>Stores the newest checkpoint of a job. One that is further than the last clears the job of the starts that were lost before.</summary>
     /// <param name="id">The job.</param>
@@ -181,28 +172,26 @@ internal sealed class JobStore(JobDatabase database)
     /// <param name="hash">Its SHA-256.</param>
     /// <param name="steps">Steps done.</param>
     /// <returns>True where the job still belongs to this epoch.</returns>
-    public bool SaveCheckpoint(string id, long epoch, string file, string hash, int steps)
-    {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
-        return connection.Execute(
+    public bool SaveCheckpoint(string id, long epoch, string file, string hash, int steps) =>
+        Write(connection => connection.Execute(
             $"""
             UPDATE jobs SET
                 stalls = CASE WHEN @steps > checkpoint_steps THEN 0 ELSE stalls END,
                 checkpoint = @file, checkpoint_hash = @hash, checkpoint_steps = @steps
             WHERE {Held}
             """,
-            new { id, epoch, file, hash, steps }) == 1;
-    }
+            new { id, epoch, file, hash, steps }) == 1);
 
     /// <summary>Running to succeeded; not where it was asked to stop.</summary>
     /// <param name="id">The job.</param>
     /// <param name="epoch">Its epoch.</param>
     /// <param name="result">A <see cref="JobResult"/> as JSON.</param>
     /// <param name="warnings">The warnings, a list of sentences as JSON.</param>
-    public bool Succeed(string id, long epoch, string result, string warnings = "[]") =>
+    /// <param name="bytes">Bytes of its artefacts.</param>
+    public bool Succeed(string id, long epoch, string result, string warnings = "[]", long bytes = 0) =>
         Finish(
-            "state = 'succeeded', result = @text, warnings = @warnings", Held + " AND NOT cancel_requested", id, epoch, result, warnings);
+            "state = 'succeeded', result = @text, warnings = @warnings, bytes = bytes + @bytes", Held + " AND NOT cancel_requested", id, epoch, result, warnings,
+            bytes);
 
     /// <summary>Running to failed.</summary>
     public bool Fail(string id, long epoch, string error) =>
@@ -213,55 +202,147 @@ internal sealed class JobStore(JobDatabase database)
         Finish("state = 'cancelled'", Held + " AND cancel_requested", id, epoch, null);
 
     /// <summary>Running back to queued, as if it had not started, with its progress; to cancelled where that was requested.</summary>
-    public bool Release(string id, long epoch)
-    {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
-        return connection.Execute(
+    /// <param name="id">The job.</param>
+    /// <param name="epoch">Its epoch.</param>
+    /// <param name="isBlamed">True where the start counts as one without progress.</param>
+    public bool Release(string id, long epoch, bool isBlamed = false) =>
+        Write(connection => connection.Execute(
             $"""
             UPDATE jobs SET
                 state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
-                finished = CASE WHEN cancel_requested THEN {Now} END,
-                attempts = attempts - 1, stalls = MAX(stalls - 1, 0), version = version + 1, lease_owner = NULL, lease_until = NULL
+                finished = CASE WHEN cancel_requested THEN {Now} END, expires = CASE WHEN cancel_requested THEN {_expiry} END,
+                attempts = attempts - 1, stalls = MAX(stalls - @pardon, 0), version = version + 1, lease_owner = NULL, lease_until = NULL
             WHERE {Held}
             """,
-            new { id, epoch }) == 1;
-    }
+            new { id, epoch, pardon = isBlamed ? 0 : 1 }) == 1);
 
     /// <summary>Cancels a waiting job at once, or asks for a running one to stop.</summary>
     /// <returns>The job; null when it is final or unknown.</returns>
-    public JobRow? Cancel(string id)
-    {
-        using Lock.Scope turn = _writing.EnterScope();
-        using SqliteConnection connection = database.Open();
-        return connection.QuerySingleOrDefault<JobRow>(
+    public JobRow? Cancel(string id) =>
+        Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
             UPDATE jobs SET
                 cancel_requested = 1, version = version + 1,
-                finished = CASE WHEN state = 'queued' THEN {Now} END,
+                finished = CASE WHEN state = 'queued' THEN {Now} END, expires = CASE WHEN state = 'queued' THEN {_expiry} END,
                 state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END
             WHERE id = @id AND state IN ('queued', 'running')
             RETURNING *
             """,
-            new { id });
-    }
+            new { id }));
 
     /// <summary>Deletes a final job.</summary>
     /// <returns>True where it existed and was final.</returns>
-    public bool Delete(string id)
+    public bool Delete(string id) =>
+        Write(connection => connection.Execute(
+            $"DELETE FROM jobs WHERE id = @id AND {IsFinal}", new { id }) == 1);
+
+    /// <summary>Changes for how long a job is kept.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="days">Days from now, or from its end where it is not final.</param>
+    /// <returns>The job; null where it is unknown.</returns>
+    public JobRow? Retain(string id, int days) =>
+        Write(connection => connection.QuerySingleOrDefault<JobRow>(
+            $"""
+            UPDATE jobs SET
+                retain = @days, expiry_warned = 0, version = version + 1, expires = CASE WHEN {IsFinal} THEN {Now} + @days * 86400000 END
+            WHERE id = @id
+            RETURNING *
+            """,
+            new { id, days }));
+
+    /// <summary>Final jobs whose time is over. Those of before retention are given theirs first.</summary>
+    public IReadOnlyList<JobRow> Expired() => Write(connection =>
     {
-        using Lock.Scope turn = _writing.EnterScope();
+        connection.Execute($"UPDATE jobs SET expires = {_expiry} WHERE expires IS NULL AND {IsFinal}");
+        return connection.Query<JobRow>($"SELECT * FROM jobs WHERE expires < {Now} ORDER BY expires LIMIT 1000").AsList();
+    });
+
+    /// <summary>Final jobs, the oldest first, that must go so that all final jobs together have at most so many bytes.</summary>
+    public IReadOnlyList<string> Beyond(long bytes)
+    {
         using SqliteConnection connection = database.Open();
-        return connection.Execute(
-            "DELETE FROM jobs WHERE id = @id AND state IN ('succeeded', 'failed', 'cancelled')", new { id }) == 1;
+        return connection.Query<string>(
+            $"""
+            SELECT id FROM (SELECT id, finished, SUM(bytes) OVER (ORDER BY finished DESC, id DESC) AS newer FROM jobs WHERE {IsFinal})
+            WHERE newer > @bytes ORDER BY finished LIMIT 1000
+            """,
+            new { bytes }).AsList();
     }
 
-    private bool Finish(string change, string condition, string id, long epoch, string? text, string? warnings = null)
+    /// <summary>Final jobs whose inputs have been kept long enough.</summary>
+    public IReadOnlyList<string> InputsDue(TimeSpan kept)
+    {
+        using SqliteConnection connection = database.Open();
+        return connection.Query<string>(
+            $"SELECT id FROM jobs WHERE NOT inputs_deleted AND {IsFinal} AND finished < {Now} - @kept LIMIT 1000",
+            new { kept = (long)kept.TotalMilliseconds }).AsList();
+    }
+
+    /// <summary>Stores that a job's inputs were deleted.</summary>
+    public void ForgetInputs(string id) =>
+        Write(connection => connection.Execute("UPDATE jobs SET inputs_deleted = 1 WHERE id = @id", new { id }));
+
+    /// <summary>Marks the jobs that expire within a time and were not yet warned of, which is a change of each that its listeners get.</summary>
+    /// <returns>Their ids.</returns>
+    public IReadOnlyList<string> WarnOfExpiry(TimeSpan ahead) =>
+        Write(connection => connection.Query<string>(
+            $"UPDATE jobs SET expiry_warned = 1, version = version + 1 WHERE NOT expiry_warned AND expires < {Now} + @ahead RETURNING id",
+            new { ahead = (long)ahead.TotalMilliseconds }).AsList());
+
+    /// <summary>Stores a job whose files were in the quarantine.</summary>
+    /// <param name="job">The submission.</param>
+    /// <param name="created">When it was accepted, unix milliseconds.</param>
+    /// <param name="finished">When it succeeded; null: it is to wait in the queue.</param>
+    /// <param name="epoch">The newest epoch of its files.</param>
+    /// <param name="result">A <see cref="JobResult"/> as JSON, where it succeeded.</param>
+    /// <param name="warnings">The warnings, a list of sentences as JSON.</param>
+    /// <returns>False where a job of this id is stored.</returns>
+    public bool Adopt(NewJob job, long created, long? finished, long epoch, string? result, string? warnings) =>
+        Write(connection => connection.Execute(
+            $"""
+            INSERT INTO jobs (id, state, created, started, finished, expires, epoch, request, result, idempotency_key, body_hash, sharing, warnings, retain, bytes)
+            SELECT
+                @Id, @state, @created, @finished, @finished,
+                CASE WHEN @finished IS NOT NULL THEN {Now} + COALESCE(@Retain * 86400000, {(long)options.Value.KeepResults.TotalMilliseconds}) END,
+                @epoch, @Request, @result,
+                CASE WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE idempotency_key = @IdempotencyKey) THEN @IdempotencyKey END,
+                @BodyHash, @Sharing, @warnings, @Retain, @Bytes
+            WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = @Id)
+            """,
+            new
+            {
+                job.Id,
+                state = result is null ? "queued" : "succeeded",
+                created,
+                finished,
+                epoch,
+                job.Request,
+                result,
+                job.IdempotencyKey,
+                job.BodyHash,
+                job.Sharing,
+                warnings,
+                job.Retain,
+                job.Bytes,
+            }) == 1);
+
+    // The reserve of the disk is for statements that fail because it is full: a job can still be finished, cancelled and deleted.
+    private T Write<T>(Func<SqliteConnection, T> act)
     {
         using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
-        return connection.Execute(
-            $"UPDATE jobs SET {change}, finished = {Now}, version = version + 1, lease_owner = NULL, lease_until = NULL WHERE {condition}",
-            new { id, epoch, text, warnings }) == 1;
+        try
+        {
+            return act(connection);
+        }
+        catch (SqliteException error) when (error.SqliteErrorCode == Full && disk.SpendReserve())
+        {
+            return act(connection);
+        }
     }
+
+    private bool Finish(string change, string condition, string id, long epoch, string? text, string? warnings = null, long bytes = 0) =>
+        Write(connection => connection.Execute(
+            $"UPDATE jobs SET {change}, finished = {Now}, expires = {_expiry}, version = version + 1, lease_owner = NULL, lease_until = NULL WHERE {condition}",
+            new { id, epoch, text, warnings, bytes }) == 1);
 }

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using InverseSolver.Service.Access;
+using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Storage;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Cli;
+
+/// <summary><c>inverse store</c>: compares the database of a service's data folder with its files, and takes jobs of the quarantine in again.</summary>
+internal static class StoreCommand
+{
+    internal static Command Create() => new("store", "Checks the data folder of a service that is stopped, and adopts jobs whose rows were lost.")
+    {
+        Check(), Adopt(),
+    };
+
+    private static Command Check()
+    {
+        Option<DirectoryInfo> data = Data();
+        var command = new Command("check", "Reads every file of every job: lists missing and changed files, and files without a row.") { data };
+        command.SetAction(arguments => With(arguments.GetValue(data)!, inventory =>
+        {
+            IReadOnlyList<StoreFinding> findings = inventory.Check();
+            Print(findings);
+            Console.WriteLine(findings.Count == 0 ? "Every row has its files, and every file its row." : $"{findings.Count} findings.");
+            return findings.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+        }));
+        return command;
+    }
+
+    private static Command Adopt()
+    {
+        Option<DirectoryInfo> data = Data();
+        var ids = new Argument<string[]>("id") { Description = "Jobs of the quarantine; none: all of them.", Arity = ArgumentArity.ZeroOrMore };
+        var command = new Command("adopt", "Takes jobs of the quarantine into the database: with their results, or into the queue.") { ids, data };
+        command.SetAction(arguments => With(arguments.GetValue(data)!, inventory =>
+        {
+            IReadOnlyList<StoreFinding> outcomes = inventory.Adopt(arguments.GetValue(ids)!);
+            Print(outcomes);
+            if (outcomes.Count == 0) Console.WriteLine("The quarantine is empty.");
+            return outcomes.All(outcome => outcome.Text.StartsWith("Adopted", StringComparison.Ordinal)) ? ExitCode.Done : ExitCode.Failed;
+        }));
+        return command;
+    }
+
+    private static Option<DirectoryInfo> Data() => new Option<DirectoryInfo>("--data")
+    {
+        Description = "The data folder (Jobs:DataFolder of the service).",
+        DefaultValueFactory = static _ => new DirectoryInfo("data"),
+    }.AcceptExistingOnly();
+
+    private static int With(DirectoryInfo data, Func<StoreInventory, int> act)
+    {
+        IOptions<JobOptions> options = Options.Create(new JobOptions { DataFolder = data.FullName });
+        try
+        {
+            using var database = new JobDatabase(options);
+            return act(new StoreInventory(new JobStore(database, new DiskSpace(options), options), new JobFolder(options)));
+        }
+        catch (StartRefusedException refused)
+        {
+            throw new CommandException(refused.Message);
+        }
+        catch (SqliteException error)
+        {
+            throw new CommandException(StartCheck.SentenceOf(error));
+        }
+    }
+
+    private static void Print(IEnumerable<StoreFinding> findings)
+    {
+        foreach (StoreFinding finding in findings) Console.WriteLine($"{finding.Id}  {finding.Text}");
+    }
+}

@@ -1,0 +1,70 @@
+using InverseSolver.Service.Jobs;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Storage;
+
+/// <summary>Deletes what has been kept long enough, warns a day before, and watches the disk.</summary>
+internal sealed partial class Retention(
+    JobStore store, JobFolder folder, DiskSpace disk, JobSignals signals, IOptions<JobOptions> options, ILogger<Retention> log) : BackgroundService
+{
+    private static readonly TimeSpan Warning = TimeSpan.FromDays(1);
+
+    private bool _wasLow;
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        TimeSpan shortest = options.Value.KeepResults < options.Value.KeepInputs ? options.Value.KeepResults : options.Value.KeepInputs;
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(Math.Clamp(shortest.TotalSeconds / 4, 0.5, 60)));
+        do
+        {
+            try
+            {
+                Pass();
+            }
+            catch (Exception error)
+            {
+                PassFailed(error);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken).AsTask().ContinueWith(static tick => tick.IsCompletedSuccessfully && tick.Result, TaskScheduler.Default));
+    }
+
+    private void Pass()
+    {
+        bool low = disk.IsLow;
+        if (low && !_wasLow) DiskIsLow(disk.Free >> 20);
+        _wasLow = low;
+        foreach (JobRow job in store.Expired()) Delete(job.Id);
+        if (options.Value.KeepBytes > 0)
+        {
+            foreach (string id in store.Beyond(options.Value.KeepBytes)) Delete(id);
+        }
+
+        foreach (string id in store.InputsDue(options.Value.KeepInputs))
+        {
+            folder.DeleteInputs(id);
+            store.ForgetInputs(id);
+        }
+
+        foreach (string id in store.WarnOfExpiry(Warning)) signals.Changed(id);
+        disk.TakeReserve();
+    }
+
+    // Files first: they are what takes the space, and what is left of a job without them is deleted in the next pass.
+    private void Delete(string id)
+    {
+        folder.Delete(id);
+        if (store.Delete(id)) Deleted(id);
+        signals.Changed(id);
+    }
+
+    [LoggerMessage(4001, LogLevel.Information, "Job {JobId} was deleted: its time was over, or newer jobs needed its space (Jobs:KeepResults, Jobs:KeepBytes)")]
+    private partial void Deleted(string jobId);
+
+    [LoggerMessage(4002, LogLevel.Error, "Old jobs could not be deleted; the next pass tries again")]
+    private partial void PassFailed(Exception error);
+
+    [LoggerMessage(4003, LogLevel.Warning, "{Megabytes} MiB are left on the disk of the data folder (Jobs:WarnFreeBytes)")]
+    private partial void DiskIsLow(long megabytes);
+}

@@ -1,0 +1,15 @@
+using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Storage;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.ServiceTests;
+
+/// <summary>The parts of a store on a folder.</summary>
+internal static class StoreOptions
+{
+    public static IOptions<JobOptions> Of(string folder) => Options.Create(new JobOptions { DataFolder = folder });
+
+    public static JobStore Store(JobDatabase database, string folder) => new(database, new DiskSpace(Of(folder)), Of(folder));
+
+    public static StoreInventory Inventory(JobDatabase database, string folder) => new(Store(database, folder), new JobFolder(Of(folder)));
+}
