@@ -2,6 +2,7 @@ using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
+using InverseSolver.Service.Webhooks;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
@@ -12,7 +13,7 @@ namespace InverseSolver.Service.Health;
 /// <param name="Status"><c>live</c>, <c>ready</c> or <c>notReady</c>.</param>
 /// <param name="Checks">
 /// The results of the checks: <c>ok</c> or <c>failed</c>; the log has the cause. <c>arithmetic</c> is <c>ok</c>, <c>mended</c> (a fault of oneDNN was
-/// corrected) or a warning: results are right, but slow.
+/// corrected) or a warning: results are right, but slow. <c>webhooks</c> counts the messages that are to be sent and those that were given up.
 /// </param>
 internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Checks);
 
@@ -35,7 +36,7 @@ internal static partial class HealthEndpoints
     /// <response code="200">Jobs can be accepted and solved.</response>
     /// <response code="503">They cannot; the checks name the part that failed.</response>
     private static Results<Ok<HealthReport>, JsonHttpResult<HealthReport>> Ready(
-        [FromServices] JobStore store, [FromServices] ModelCatalog catalog, [FromServices] ILogger<HealthReport> log)
+        [FromServices] JobStore store, [FromServices] WebhookStore webhooks, [FromServices] ModelCatalog catalog, [FromServices] ILogger<HealthReport> log)
     {
         var checks = new Dictionary<string, string>
         {
@@ -48,6 +49,12 @@ internal static partial class HealthEndpoints
 
         // A slow service is ready: jobs are solved.
         checks["arithmetic"] = Arithmetic.Warning ?? (Arithmetic.Verify() == ArithmeticOutcome.Mended ? "mended" : "ok");
+        if (checks["store"] == "ok")
+        {
+            (long pending, long dead) = webhooks.Count();
+            checks["webhooks"] = $"{pending} pending, {dead} dead";
+        }
+
         return ready
             ? TypedResults.Ok(new HealthReport("ready", checks))
             : TypedResults.Json(new HealthReport("notReady", checks), statusCode: StatusCodes.Status503ServiceUnavailable);

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using InverseSolver.Service.Events;
+using InverseSolver.Service.Webhooks;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
@@ -17,8 +19,9 @@ internal static class JobEndpoints
         services.AddOptions<JobOptions>().BindConfiguration(JobOptions.Section).ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<JobOptions>, JobOptionsValidator>();
         services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<JobSignals>();
-        services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>();
+        services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>().AddSingleton<JobEventFeed>();
         services.AddSingleton<JobRun>().AddSingleton<JobPerformer>().AddSingleton<SharedJobs>().AddHostedService<JobWorker>();
+        WebhookSender.Add(services);
         return services;
     }
 

@@ -40,7 +40,7 @@ internal sealed class JobOptions
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan PreviewInterval { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>The least time between two stored progress reports.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Time between heartbeats in event streams.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")] public TimeSpan EventHeartbeat { get; init; } = TimeSpan.FromSeconds(15);

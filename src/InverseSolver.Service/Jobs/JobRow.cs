@@ -1,5 +1,6 @@
 using System.Text.Json;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Webhooks;
 
 namespace InverseSolver.Service.Jobs;
 
@@ -54,6 +55,12 @@ internal sealed record JobRow
     /// <summary>The model and version whose network calls it may share with other jobs; null where it may not.</summary>
     public string? Sharing { get; init; }
 
+    /// <summary>A <see cref="WebhookTarget"/> as JSON.</summary>
+    public string? Webhook { get; init; }
+
+    /// <summary>The fate of the webhook's newest message as JSON.</summary>
+    public string? WebhookDelivery { get; init; }
+
     /// <summary>True where the state is final.</summary>
     public bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 
@@ -74,7 +81,8 @@ internal sealed record JobRow
             Read<JobResult>(Result),
             Read<JobError>(Error),
             Read<string[]>(Warnings) ?? [],
-            new JobLinks(self, self + "/events", self + "/artefacts", IsFinal ? null : self + "/cancel"));
+            new JobLinks(self, self + "/events", self + "/artefacts", IsFinal ? null : self + "/cancel"),
+            JobWebhook.Of(Webhook, WebhookDelivery));
     }
 
     private static T? Read<T>(string? json) where T : class =>

@@ -11,7 +11,9 @@ namespace InverseSolver.Service.Jobs;
 /// <param name="BodyHash">The hash of the request.</param>
 /// <param name="Sharing">The model and version whose network calls it may share with other jobs; null where it may not.</param>
 /// <param name="Warnings">The warnings on its files, a list of sentences as JSON.</param>
-internal sealed record NewJob(string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null, string? Warnings = null);
+/// <param name="Webhook">The receiver of its messages as JSON; null where it has none.</param>
+internal sealed record NewJob(
+    string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null, string? Warnings = null, string? Webhook = null);
 
 /// <summary>
 /// The jobs and the queue, which are one table. A claim raises the epoch, and a worker's later writes succeed only while the job is running in that epoch.
@@ -36,13 +38,13 @@ internal sealed class JobStore(JobDatabase database)
         using SqliteConnection connection = database.Open();
         return connection.QuerySingleOrDefault<JobRow>(
             $"""
-            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings)
-            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings
+            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings, webhook)
+            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings, @Webhook
             WHERE (SELECT COUNT(*) FROM jobs WHERE state = 'queued') < @capacity
             ON CONFLICT (idempotency_key) DO NOTHING
             RETURNING *
             """,
-            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, job.Sharing, job.Warnings, capacity });
+            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, job.Sharing, job.Warnings, job.Webhook, capacity });
     }
 
     /// <summary>One job.</summary>

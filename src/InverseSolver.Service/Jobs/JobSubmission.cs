@@ -9,6 +9,7 @@ using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
+using InverseSolver.Service.Webhooks;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -25,7 +26,8 @@ internal sealed class JobSubmission(
     JobSignals signals,
     IOptions<JobOptions> options,
     IOptions<LimitOptions> limits,
-    IOptions<OperatorOptions> operators)
+    IOptions<OperatorOptions> operators,
+    IOptions<WebhookOptions> webhooks)
 {
     /// <summary>Accepts a job.</summary>
     /// <param name="http">The HTTP request.</param>
@@ -49,6 +51,7 @@ internal sealed class JobSubmission(
             return earlier;
         }
 
+        string? webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
         (StoredRequest stored, IReadOnlyList<string> warnings) = Check(upload, hashes);
         string id = Guid.CreateVersion7().ToString();
         try
@@ -56,7 +59,7 @@ internal sealed class JobSubmission(
             folder.WriteInputs(id, upload.Files);
             string json = JsonSerializer.Serialize(stored, ApiJson.Options);
             string? sharing = stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}";
-            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options));
+            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options), webhook);
             if (store.Add(job, options.Value.QueueCapacity) is { } added)
             {
                 signals.Doorbell.Set();

@@ -1,0 +1,2 @@
+-- Keeps the number for another script.
+SELECT 1;
