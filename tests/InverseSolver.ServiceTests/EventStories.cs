@@ -63,7 +63,7 @@ public sealed class EventStories(Service service) : IClassFixture<Service>, IDis
         using (var first = new ServiceProcess(_folder))
         {
             using HttpClient client = await first.ClientAsync();
-            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(Requests.Png(64), steps: 30));
+            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(steps: 30));
             id = Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!);
             await ListenAsync(client, id, "0", seen, until: 6);
             first.Kill();
@@ -127,7 +127,7 @@ public sealed class EventStories(Service service) : IClassFixture<Service>, IDis
     public async Task Progress_comes_once_a_second_at_most_whatever_the_stages_and_previews()
     {
         using var slow = new Service(null, ("Jobs:ProgressInterval", "00:00:01"), ("Jobs:PreviewInterval", "00:00:00"));
-        JsonObject request = Requests.Job(Requests.Png(64));
+        JsonObject request = Requests.Job();
         request["solver"] = new JsonObject { ["type"] = "daps", ["preset"] = "fast" };
         string id = Service.Id(await slow.SubmitAsync(request));
         double[] times = [.. (await AllAsync(slow, id, "0")).Where(happened => happened.Job!["progress"] is not null && happened.Type == "progress")

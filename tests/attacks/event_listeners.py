@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Many listeners on one running job, and the time that requests of others take meanwhile.
 
-    python3 tests/attacks/event_listeners.py http://127.0.0.1:8080 [--listeners 500] [--seconds 20] [--pid PID]
+    python3 tests/attacks/event_listeners.py http://127.0.0.1:8080 [--listeners 500] [--seconds 20] [--pid PID] [--after ID] [--warm SECONDS]
 
-Prints one line of JSON. --pid is the service's, for its processor time. The job that it submits is cancelled in the end.
+Prints one line of JSON. --pid is the service's, for its processor time; --after is the listeners' Last-Event-ID, 0 for a replay. The job
+that it submits is cancelled in the end.
 """
 import argparse
 import asyncio
@@ -42,10 +43,11 @@ def ask(url, path, body=None):
         return json.load(answer)
 
 
-async def listen(host, port, path, counts, i):
+async def listen(host, port, path, after, counts, i):
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n\r\n".encode())
+        resume = "" if after is None else f"Last-Event-ID: {after}\r\n"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n{resume}\r\n".encode())
         while block := await reader.read(65536):
             counts[i][0] += block.count(b"id: ")
             counts[i][1] += len(block)
@@ -77,14 +79,19 @@ async def main():
     parser.add_argument("--listeners", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--pid", type=int)
+    parser.add_argument("--after", type=int)
+    parser.add_argument("--warm", type=float, default=0, help="seconds for which the job runs before anyone listens")
     options = parser.parse_args()
     address = urllib.parse.urlsplit(options.url)
     id = ask(options.url, "/v1/jobs", job())["id"]
     while ask(options.url, f"/v1/jobs/{id}")["progress"] is None:
         await asyncio.sleep(0.2)
+    await asyncio.sleep(options.warm)
     counts = [[0, 0] for _ in range(options.listeners)]
-    tasks = [asyncio.create_task(listen(address.hostname, address.port, f"/v1/jobs/{id}/events", counts, i)) for i in range(options.listeners)]
-    await asyncio.sleep(3)
+    path = f"/v1/jobs/{id}/events"
+    tasks = [asyncio.create_task(listen(address.hostname, address.port, path, options.after, counts, i)) for i in range(options.listeners)]
+    if options.after is None:
+        await asyncio.sleep(3)
     spent, start = (processor_seconds(options.pid) if options.pid else 0), time.monotonic()
     first, times = [list(count) for count in counts], []
     await others(options.url, f"/v1/jobs/{id}", start + options.seconds, times)

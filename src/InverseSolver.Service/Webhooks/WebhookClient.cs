@@ -36,6 +36,8 @@ internal sealed class WebhookClient : IDisposable
             ActivityHeadersPropagator = null,
             MaxResponseHeadersLength = 16,
             MaxResponseDrainSize = 0,
+            // Of attempts to connect, which go on without their message.
+            ConnectTimeout = TimeLimit,
             // No connection outlives the attempt whose check it passed.
             PooledConnectionLifetime = TimeSpan.Zero,
             ConnectCallback = ConnectAsync,
