@@ -63,7 +63,7 @@ public sealed class EventStories(Service service) : IClassFixture<Service>, IDis
         using (var first = new ServiceProcess(_folder))
         {
             using HttpClient client = await first.ClientAsync();
-            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(steps: 30));
+            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(steps: 14));
             id = Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!);
             await ListenAsync(client, id, "0", seen, until: 6);
             first.Kill();
@@ -101,7 +101,7 @@ public sealed class EventStories(Service service) : IClassFixture<Service>, IDis
         JobReading reading = feed.Read(id, TimeSpan.FromMinutes(1));
         Assert.Equal([(1010L, "snapshot")], Told(reading, 9));
         Assert.Equal((11L, "progress"), Told(reading, 10)[0]);
-        Assert.Equal(100, Told(reading, 10).Length);
+        Assert.Equal((90, 100, 10), (Told(reading, 10).Length, Told(reading, 100).Length, Told(reading, 1000).Length));
         Assert.Contains("\"step\":11,", Text(reading.Since(10)[0]));
         Assert.Equal([(1009L, "progress"), (1010L, "progress")], Told(reading, 1008));
         Assert.Empty(Told(reading, 1010));

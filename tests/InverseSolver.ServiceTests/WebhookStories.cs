@@ -126,7 +126,9 @@ public sealed class WebhookStories : IDisposable
         using (var first = new ServiceProcess(_folder, settings: settings))
         {
             using HttpClient client = await first.ClientAsync();
-            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", With(Requests.Job(), receiver.Url));
+            JsonObject request = With(Requests.Job(), receiver.Url);
+            request["solver"] = new JsonObject { ["type"] = "adjoint", ["preset"] = "fast" };
+            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", request);
             id = Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!);
             before = await receiver.NextAsync();
             first.Kill();

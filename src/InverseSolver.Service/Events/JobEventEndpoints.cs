@@ -93,6 +93,11 @@ internal static class JobEventEndpoints
                         await body.WriteAsync(": heartbeat\n\n"u8.ToArray(), end.Token);
                     }
                 }
+                else
+                {
+                    // Between pages of a replay, others have their turn.
+                    await Task.Yield();
+                }
             }
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)

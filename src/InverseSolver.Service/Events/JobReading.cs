@@ -25,11 +25,12 @@ internal sealed class JobReading(string id, Task change, JobDatabase database, J
 {
     private const int Page = 100;
 
-    // Listeners further behind read for themselves, so that their pages are not kept.
-    private const int Shared = 16;
+    // A listener that is nearer to the newest event reads from where it is, one further behind a page that others share.
+    private const int Near = 16;
 
     private readonly Lazy<JobRow?> _row = new(() => store.Get(id));
-    private readonly ConcurrentDictionary<long, Lazy<IReadOnlyList<JobEventFrame>>> _since = new();
+    private readonly ConcurrentDictionary<long, Lazy<IReadOnlyList<JobEventFrame>>> _after = new();
+    private readonly ConcurrentDictionary<string, Lazy<IReadOnlyList<JobEventFrame>>> _current = new();
 
     /// <summary>The change that makes this reading old.</summary>
     public Task Change { get; } = change;
@@ -47,33 +48,47 @@ internal sealed class JobReading(string id, Task change, JobDatabase database, J
     /// <param name="seen">The number of the last event that the listener has; null: it has none, and gets the current state.</param>
     public IReadOnlyList<JobEventFrame> Since(long? seen)
     {
-        long behind = Row!.Version - seen ?? 1;
-        return behind == 0 ? []
-            : behind is > 0 and <= Shared ? _since.GetOrAdd(seen ?? -1, _ => new(() => Frames(seen))).Value
-            : Frames(seen);
+        JobRow row = Row!;
+        if (seen is not { } known)
+        {
+            return Current("progress");
+        }
+
+        if (known == row.Version)
+        {
+            return [];
+        }
+
+        if (known > row.Version)
+        {
+            return Current("snapshot");
+        }
+
+        long from = row.Version - known <= Near ? known : known / Page * Page;
+        IReadOnlyList<JobEventFrame> frames = _after.GetOrAdd(from, _ => new(() => After(from))).Value;
+        frames = from == known ? frames : [.. frames.SkipWhile(frame => frame.Seq <= known)];
+        return frames is [{ Seq: var first }, ..] && first == known + 1 ? frames : Current("snapshot");
     }
 
-    private IReadOnlyList<JobEventFrame> Frames(long? seen)
+    private IReadOnlyList<JobEventFrame> Current(string type) => _current.GetOrAdd(type, _ => new(() =>
+    {
+        JobRow row = Row!;
+        (Job job, string? preview) = (row.ToJob(), signals.PreviewSince(id, 0));
+        JobEventFrame[] last = row.IsFinal ? [Frame("finished", row.Version, job, preview, isLast: true)] : [];
+        return type == "snapshot" || !row.IsFinal ? [Frame(type, row.Version, job, preview), .. last] : last;
+    })).Value;
+
+    private IReadOnlyList<JobEventFrame> After(long from)
     {
         JobRow row = Row!;
         Job job = row.ToJob();
-        JobEventFrame newest = Frame(row.IsFinal ? "finished" : "progress", row.Version, job, signals.PreviewSince(id, seen ?? 0), row.IsFinal);
-        if (seen is not { } known)
-        {
-            return [newest];
-        }
-
         using SqliteConnection connection = database.Open();
-        List<Moment> moments = connection.Query<Moment>(
-            "SELECT * FROM job_events WHERE job_id = @id AND seq > @known AND seq <= @Version ORDER BY seq LIMIT @Page",
-            new { id, known, row.Version, Page }).AsList();
-        if (moments is [] || moments[0].Seq != known + 1)
-        {
-            JobEventFrame snapshot = Frame("snapshot", row.Version, job, signals.PreviewSince(id, 0));
-            return row.IsFinal ? [snapshot, newest] : [snapshot];
-        }
-
-        return [.. moments.Select(moment => moment.Seq == row.Version ? newest : Frame("progress", moment.Seq, moment.Of(job), null))];
+        IEnumerable<Moment> moments = connection.Query<Moment>(
+            "SELECT * FROM job_events WHERE job_id = @id AND seq > @from AND seq <= @from + @Page AND seq <= @Version ORDER BY seq",
+            new { id, from, row.Version, Page });
+        return [.. moments.Select(moment => moment.Seq == row.Version
+            ? Frame(row.IsFinal ? "finished" : "progress", row.Version, job, signals.PreviewSince(id, from), row.IsFinal)
+            : Frame("progress", moment.Seq, moment.Of(job), null))];
     }
 
     private static JobEventFrame Frame(string type, long seq, Job job, string? preview, bool isLast = false)
