@@ -38,8 +38,10 @@ public sealed class EventStories(Service service) : IClassFixture<Service>, IDis
         Assert.NotNull(all[^1].Job!["result"]);
 
         // From the middle the same again; without an id the current state alone.
-        Assert.Equal(all[3..].Select(happened => happened.Data.ToJsonString()), (await AllAsync(service, id, "3")).Select(happened => happened.Data.ToJsonString()));
-        Assert.Equal(all[^1].Data.ToJsonString(), Assert.Single(await AllAsync(service, id, null)).Data.ToJsonString());
+        Assert.Equal(all[3..].Select(Data), (await AllAsync(service, id, "3")).Select(Data));
+        Assert.Equal(Data(all[^1]), Data(Assert.Single(await AllAsync(service, id, null))));
+
+        static string Data(ServerEvent happened) => happened.Data.ToJsonString();
     }
 
     [Fact]
@@ -89,7 +91,9 @@ public sealed class EventStories(Service service) : IClassFixture<Service>, IDis
         var store = new JobStore(database);
         using var signals = new JobSignals();
         var feed = new JobEventFeed(database, store, signals);
-        string request = """{"model":"m","problem":{"type":"denoising"},"solver":{"type":"t","preset":"p","parameters":{}},"seed":0,"previews":false,"files":{}}""";
+        string request = """
+            {"model":"m","problem":{"type":"denoising"},"solver":{"type":"t","preset":"p","parameters":{}},"seed":0,"previews":false,"files":{}}
+            """;
         string id = store.Add(new NewJob(Guid.CreateVersion7().ToString(), request, null, "hash"), 9)!.Id;
         JobRow job = store.Claim("me", TimeSpan.FromMinutes(1))!;
         feed.Enter(id);

@@ -149,6 +149,33 @@ public sealed class WebhookStories : IDisposable
         Assert.Equal("job.succeeded", (string?)JsonNode.Parse(after.Body)!["type"]);
     }
 
+    // The answer's body never ends, and is not waited for.
+    [Fact]
+    public async Task Nothing_of_an_answer_is_read_but_its_headers()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(IPAddress.IPv6Loopback, 0);
+        listener.Start();
+        using var service = new Service(_folder, [.. Settings, ("Webhooks:AllowedHosts:1", "::1")]);
+        string id = Service.Id(await service.SubmitAsync(With(Cancelled(), $"http://[::1]:{((IPEndPoint)listener.LocalEndpoint).Port}/")));
+        using HttpResponseMessage answer = await service.Client.PostAsync($"/v1/jobs/{id}/cancel", null);
+        using System.Net.Sockets.TcpClient receiver = await listener.AcceptTcpClientAsync();
+        await receiver.GetStream().WriteAsync("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nabc"u8.ToArray());
+        Assert.Equal(1, (int)(await UntilAsync(service.Client, id, "delivered"))["attempts"]!);
+
+        // The connection is closed, or reset because of what was not read.
+        byte[] rest = new byte[10_000];
+        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        try
+        {
+            while (await receiver.GetStream().ReadAsync(rest, late.Token) > 0)
+            {
+            }
+        }
+        catch (IOException)
+        {
+        }
+    }
+
     // localhost is not allowed by name, although 127.0.0.1, to which it resolves, is.
     [Fact]
     public async Task A_name_that_resolves_to_a_private_address_is_not_called()

@@ -33,7 +33,7 @@ internal sealed record WebhookTarget(string Url, string Host)
         if (options.Secrets is [])
         {
             throw RequestChecks.Unprocessable(
-                "webhooksOff", "webhook", "This service sends no webhooks, because it has no secret to sign them: leave 'webhook' out, or set Webhooks:Secrets.");
+                "webhooksOff", "webhook", "This service has no secret to sign webhooks with: leave 'webhook' out, or set the option Webhooks:Secrets.");
         }
 
         if (choice.Url.Length > MaxLength || !Uri.TryCreate(choice.Url, UriKind.Absolute, out Uri? uri))
