@@ -452,24 +452,6 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     }
 
     [Fact]
-    public async Task A_stream_in_which_nothing_happens_has_heartbeats()
-    {
-        using var quick = new Service(null, ("Jobs:EventHeartbeat", "00:00:00.1"));
-        await quick.SubmitAsync(Requests.LongJob());
-        string waiting = Service.Id(await quick.SubmitAsync(Requests.Job()));
-        await foreach (ServerEvent happened in quick.EventsAsync(waiting))
-        {
-            if (happened.Type == "heartbeat")
-            {
-                Assert.Null(happened.Id);
-                return;
-            }
-        }
-
-        Assert.Fail("The stream ended without a heartbeat.");
-    }
-
-    [Fact]
     public async Task The_root_leads_to_the_documentation()
     {
         using HttpResponseMessage page = await service.Client.GetAsync("/");

@@ -177,6 +177,13 @@ public sealed class StorageStories : IDisposable
         Assert.Equal(finished + TimeSpan.FromSeconds(6), Time(await service.GetAsync($"/v1/jobs/{brief}"), "expires"));
         JsonObject longer = (await (await service.Client.PostAsync($"/v1/jobs/{retained}/retain?days=9", null)).Content.ReadFromJsonAsync<JsonObject>())!;
         Assert.InRange(Time(longer, "expires") - DateTimeOffset.UtcNow, TimeSpan.FromDays(8.9), TimeSpan.FromDays(9.1));
+        var events = new List<ServerEvent>();
+        while (events.Count == 0 || events[^1].Type == "finished")
+        {
+            await foreach (ServerEvent happened in service.EventsAsync(brief, events is [.., { Id: { } last }] ? last : "0")) events.Add(happened);
+        }
+
+        Assert.Equal(["finished", "expiring"], events.Select(happened => happened.Type).Where(type => type != "progress"));
 
         while ((await service.Client.GetAsync($"/v1/jobs/{brief}")).StatusCode == HttpStatusCode.OK) await Task.Delay(50);
         Assert.True(DateTimeOffset.UtcNow - finished >= TimeSpan.FromSeconds(6));

@@ -13,7 +13,7 @@ internal sealed class DocumentDetails : IDocumentFilter
         if (document.Components?.Schemas is { } schemas)
         {
             document.Components.Schemas = schemas
-                .Where(schema => !IsBase(schema.Value) && !schema.Key.EndsWith("SseItem", StringComparison.Ordinal))
+                .Where(schema => !IsBase(schema.Value))
                 .OrderBy(schema => schema.Key, StringComparer.Ordinal)
                 .ToDictionary();
         }

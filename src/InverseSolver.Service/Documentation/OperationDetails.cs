@@ -26,15 +26,6 @@ internal sealed class OperationDetails : IOperationFilter
                 }
 
                 break;
-            case "listenToJob":
-                // The generator describes a stream as a single object.
-                if (operation.Responses?["200"] is OpenApiResponse response)
-                {
-                    IOpenApiSchema item = context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository);
-                    response.Content = new Dictionary<string, IOpenApiMediaType> { ["text/event-stream"] = new OpenApiMediaType { Schema = item } };
-                }
-
-                break;
         }
     }
 

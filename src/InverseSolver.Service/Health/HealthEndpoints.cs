@@ -3,6 +3,7 @@ using InverseSolver.Imaging;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Storage;
+using InverseSolver.Service.Webhooks;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
@@ -16,7 +17,8 @@ namespace InverseSolver.Service.Health;
 /// corrected) or a warning: results are right, but slow. <c>disk</c> is <c>ok</c>, <c>low</c> or <c>failed</c>: so little is left that no job is accepted.
 /// </param>
 /// <param name="Figures">
-/// Counts: <c>queued</c> and <c>running</c> jobs, jobs in <c>quarantine</c> (files without a row in the database), and <c>freeBytes</c> of the disk.
+/// Counts: <c>queued</c> and <c>running</c> jobs, jobs in <c>quarantine</c> (files without a row in the database), <c>freeBytes</c> of the
+/// disk, and messages to webhooks that are to be sent (<c>webhooksPending</c>) or were given up (<c>webhooksDead</c>).
 /// </param>
 internal sealed record HealthReport(string Status, IReadOnlyDictionary<string, string> Checks, IReadOnlyDictionary<string, long> Figures);
 
@@ -40,7 +42,7 @@ internal static partial class HealthEndpoints
     /// <response code="503">They cannot; the checks name the part that failed.</response>
     private static Results<Ok<HealthReport>, JsonHttpResult<HealthReport>> Ready(
         [FromServices] JobStore store, [FromServices] JobFolder folder, [FromServices] DiskSpace disk, [FromServices] ModelCatalog catalog,
-        [FromServices] ILogger<HealthReport> log)
+        [FromServices] WebhookStore webhooks, [FromServices] ILogger<HealthReport> log)
     {
         var figures = new Dictionary<string, long>();
         var checks = new Dictionary<string, string>
@@ -48,6 +50,7 @@ internal static partial class HealthEndpoints
             ["store"] = Check(() =>
             {
                 (figures["queued"], figures["running"], figures["quarantine"]) = (store.Count("queued"), store.Count("running"), folder.Quarantined().Count);
+                (figures["webhooksPending"], figures["webhooksDead"]) = webhooks.Count();
                 return 0;
             }),
             ["disk"] = Check(() =>

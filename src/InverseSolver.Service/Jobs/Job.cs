@@ -2,6 +2,7 @@ using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Solvers;
+using InverseSolver.Service.Webhooks;
 
 namespace InverseSolver.Service.Jobs;
 
@@ -43,6 +44,7 @@ internal enum JobState
 /// succeeded, the warnings are those of the report.
 /// </param>
 /// <param name="Links">Related addresses.</param>
+/// <param name="Webhook">Its webhook, where it has one.</param>
 internal sealed record Job(
     string Id,
     JobState State,
@@ -57,7 +59,8 @@ internal sealed record Job(
     JobResult? Result,
     JobError? Error,
     IReadOnlyList<string> Warnings,
-    JobLinks Links);
+    JobLinks Links,
+    JobWebhook? Webhook = null);
 
 /// <summary>The progress of a job.</summary>
 /// <param name="Stage">The solver's current stage.</param>
@@ -118,6 +121,6 @@ internal sealed record JobPage(IReadOnlyList<Job> Items, string? Next);
 internal sealed record ArtefactList(IReadOnlyList<Artefact> Items);
 
 /// <summary>One event of a job's stream.</summary>
-/// <param name="Job">The current state of the job; null in a heartbeat.</param>
+/// <param name="Job">The job with the state and progress of the moment.</param>
 /// <param name="Preview">The current estimate as a PNG data URI, where there is a new one.</param>
-internal sealed record JobEvent(Job? Job, string? Preview);
+internal sealed record JobEvent(Job Job, string? Preview);

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using InverseSolver.Service.Events;
 using InverseSolver.Service.Storage;
+using InverseSolver.Service.Webhooks;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
@@ -17,11 +19,13 @@ internal static class JobEndpoints
     {
         services.AddOptions<JobOptions>().BindConfiguration(JobOptions.Section).ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<JobOptions>, JobOptionsValidator>();
-        services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<DiskSpace>().AddSingleton<JobSignals>();
+        services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<DiskSpace>().AddHostedService<Retention>();
+        services.AddSingleton<JobSignals>().AddSingleton<JobEventFeed>();
+        services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>().AddSingleton<JobCheckpoints>();
+        services.AddSingleton<JobRun>().AddSingleton<JobPerformer>().AddSingleton<SharedJobs>().AddHostedService<JobWorker>();
         // The worker bounds its own stop.
         services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>();
-        services.AddSingleton<JobCheckpoints>().AddSingleton<JobRun>().AddSingleton<JobPerformer>().AddSingleton<SharedJobs>().AddHostedService<JobWorker>().AddHostedService<Retention>();
+        WebhookSender.Add(services);
         return services;
     }
 

@@ -5,6 +5,7 @@ using InverseSolver.Imaging;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Service.Requests;
+using InverseSolver.Service.Webhooks;
 
 namespace InverseSolver.Service.Jobs;
 
@@ -90,6 +91,10 @@ internal sealed record JobRequest : IRequestWithFiles
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ReferenceRule? Reference { get; init; }
+
+    /// <summary>The receiver of a signed message once the job is final; absent, none is sent.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public WebhookChoice? Webhook { get; init; }
 
     /// <summary>The files as data URIs, where they are not sent as parts.</summary>
     public JobFiles? Files { get; init; }

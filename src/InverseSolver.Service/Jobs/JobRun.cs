@@ -95,16 +95,15 @@ internal sealed class JobRun(
     private Action<SolverProgress> Reporter(JobRow job, bool previews, CancellationTokenSource cancel)
     {
         long lastReport = 0, lastPreview = 0;
-        string? stage = null;
         return progress =>
         {
-            bool show = previews && progress.Preview is not null && Since(lastPreview) >= options.Value.PreviewInterval;
-            if (!show && progress.Stage == stage && Since(lastReport) < options.Value.ProgressInterval)
+            if (Since(lastReport) < options.Value.ProgressInterval)
             {
                 return;
             }
 
-            (stage, lastReport) = (progress.Stage, Stopwatch.GetTimestamp());
+            lastReport = Stopwatch.GetTimestamp();
+            bool show = previews && progress.Preview is not null && Since(lastPreview) >= options.Value.PreviewInterval;
             var report = new JobProgress(
                 progress.Stage, progress.Step, progress.Of, progress.Residual is { } residual && double.IsFinite(residual) ? residual : null,
                 progress.Elapsed.TotalSeconds, progress.Eta?.TotalSeconds, progress.Frames);

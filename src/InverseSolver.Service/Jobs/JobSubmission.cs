@@ -10,6 +10,7 @@ using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Service.Storage;
+using InverseSolver.Service.Webhooks;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
@@ -27,7 +28,8 @@ internal sealed class JobSubmission(
     JobSignals signals,
     IOptions<JobOptions> options,
     IOptions<LimitOptions> limits,
-    IOptions<OperatorOptions> operators)
+    IOptions<OperatorOptions> operators,
+    IOptions<WebhookOptions> webhooks)
 {
     /// <summary>Accepts a job.</summary>
     /// <param name="http">The HTTP request.</param>
@@ -52,6 +54,7 @@ internal sealed class JobSubmission(
             return earlier;
         }
 
+        string? webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
         (StoredRequest stored, IReadOnlyList<string> warnings) = Check(upload, hashes);
         long bytes = upload.Files.Values.Sum(file => (long)file.Length);
         disk.CheckRoom(bytes);
@@ -60,7 +63,10 @@ internal sealed class JobSubmission(
         {
             string json = JsonSerializer.Serialize(stored, ApiJson.Options);
             string? sharing = stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}";
-            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options), upload.Request.Retain, bytes);
+            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options), upload.Request.Retain, bytes)
+            {
+                Webhook = webhook,
+            };
             folder.WriteInputs(job, upload.Files);
             if (store.Add(job, options.Value.QueueCapacity) is { } added)
             {

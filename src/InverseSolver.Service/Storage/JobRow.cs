@@ -1,6 +1,7 @@
 using System.Text.Json;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Webhooks;
 
 namespace InverseSolver.Service.Storage;
 
@@ -46,6 +47,9 @@ internal sealed record JobRow
     /// <summary>When it and its files are deleted, unix milliseconds; null while it is not final.</summary>
     public long? Expires { get; init; }
 
+    /// <summary>True once its listeners were told that it expires.</summary>
+    public bool ExpiryWarned { get; init; }
+
     /// <summary>True once its input files were deleted.</summary>
     public bool InputsDeleted { get; init; }
 
@@ -73,6 +77,12 @@ internal sealed record JobRow
     /// <summary>The model and version whose network calls it may share with other jobs; null where it may not.</summary>
     public string? Sharing { get; init; }
 
+    /// <summary>A <see cref="WebhookTarget"/> as JSON.</summary>
+    public string? Webhook { get; init; }
+
+    /// <summary>The fate of the webhook's newest message as JSON.</summary>
+    public string? WebhookDelivery { get; init; }
+
     /// <summary>True where the state is final.</summary>
     public bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 
@@ -94,7 +104,8 @@ internal sealed record JobRow
             Read<JobResult>(Result),
             Read<JobError>(Error),
             Read<string[]>(Warnings) ?? [],
-            new JobLinks(self, self + "/events", self + "/artefacts", IsFinal ? null : self + "/cancel"));
+            new JobLinks(self, self + "/events", self + "/artefacts", IsFinal ? null : self + "/cancel"),
+            JobWebhook.Of(Webhook, WebhookDelivery));
     }
 
     private static T? Read<T>(string? json) where T : class =>

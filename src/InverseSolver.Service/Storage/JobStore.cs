@@ -16,7 +16,11 @@ namespace InverseSolver.Service.Storage;
 /// <param name="Retain">Days for which it is kept once it is final; null: as the service is configured.</param>
 /// <param name="Bytes">Bytes of its files.</param>
 internal sealed record NewJob(
-    string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null, string? Warnings = null, int? Retain = null, long Bytes = 0);
+    string Id, string Request, string? IdempotencyKey, string BodyHash, string? Sharing = null, string? Warnings = null, int? Retain = null, long Bytes = 0)
+{
+    /// <summary>The receiver of its messages as JSON; null where it has none.</summary>
+    public string? Webhook { get; init; }
+}
 
 /// <summary>
 /// The jobs and the queue, which are one table. A claim raises the epoch, and a worker's later writes succeed only while the job is running in that epoch.
@@ -46,13 +50,25 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     public JobRow? Add(NewJob job, int capacity) =>
         Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
-            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings, retain, bytes)
-            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings, @Retain, @Bytes
+            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook)
+            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings, @Retain, @Bytes, @Webhook
             WHERE (SELECT COUNT(*) FROM jobs WHERE state = 'queued') < @capacity
             ON CONFLICT (idempotency_key) DO NOTHING
             RETURNING *
             """,
-            new { job.Id, job.Request, job.IdempotencyKey, job.BodyHash, job.Sharing, job.Warnings, job.Retain, job.Bytes, capacity }));
+            new
+            {
+                job.Id,
+                job.Request,
+                job.IdempotencyKey,
+                job.BodyHash,
+                job.Sharing,
+                job.Warnings,
+                job.Retain,
+                job.Bytes,
+                job.Webhook,
+                capacity,
+            }));
 
     /// <summary>One job.</summary>
     public JobRow? Get(string id)
@@ -282,12 +298,18 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     public void ForgetInputs(string id) =>
         Write(connection => connection.Execute("UPDATE jobs SET inputs_deleted = 1 WHERE id = @id", new { id }));
 
-    /// <summary>Marks the jobs that expire within a time and were not yet warned of, which is a change of each that its listeners get.</summary>
+    /// <summary>Warns of the jobs that expire within a time, once each: an event for their listeners and a message to their webhooks.</summary>
     /// <returns>Their ids.</returns>
-    public IReadOnlyList<string> WarnOfExpiry(TimeSpan ahead) =>
-        Write(connection => connection.Query<string>(
+    public IReadOnlyList<string> WarnOfExpiry(TimeSpan ahead) => Write(connection =>
+    {
+        using SqliteTransaction transaction = connection.BeginTransaction();
+        List<string> ids = connection.Query<string>(
             $"UPDATE jobs SET expiry_warned = 1, version = version + 1 WHERE NOT expiry_warned AND expires < {Now} + @ahead RETURNING id",
-            new { ahead = (long)ahead.TotalMilliseconds }).AsList());
+            new { ahead = (long)ahead.TotalMilliseconds }, transaction).AsList();
+        connection.Execute("INSERT INTO webhook_messages (job_id, type) VALUES (@id, 'job.expiring')", ids.Select(id => new { id }), transaction);
+        transaction.Commit();
+        return ids;
+    });
 
     /// <summary>Stores a job whose files were in the quarantine.</summary>
     /// <param name="job">The submission.</param>
@@ -300,13 +322,13 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     public bool Adopt(NewJob job, long created, long? finished, long epoch, string? result, string? warnings) =>
         Write(connection => connection.Execute(
             $"""
-            INSERT INTO jobs (id, state, created, started, finished, expires, epoch, request, result, idempotency_key, body_hash, sharing, warnings, retain, bytes)
+            INSERT INTO jobs (id, state, created, started, finished, expires, epoch, request, result, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook)
             SELECT
                 @Id, @state, @created, @finished, @finished,
                 CASE WHEN @finished IS NOT NULL THEN {Now} + COALESCE(@Retain * 86400000, {(long)options.Value.KeepResults.TotalMilliseconds}) END,
                 @epoch, @Request, @result,
                 CASE WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE idempotency_key = @IdempotencyKey) THEN @IdempotencyKey END,
-                @BodyHash, @Sharing, @warnings, @Retain, @Bytes
+                @BodyHash, @Sharing, @warnings, @Retain, @Bytes, @Webhook
             WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = @Id)
             """,
             new
@@ -324,6 +346,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
                 warnings,
                 job.Retain,
                 job.Bytes,
+                job.Webhook,
             }) == 1);
 
     // The reserve of the disk is for statements that fail because it is full: a job can still be finished, cancelled and deleted.
