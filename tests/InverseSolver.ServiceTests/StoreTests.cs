@@ -1,5 +1,7 @@
+using Dapper;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Storage;
+using Microsoft.Data.Sqlite;
 
 namespace InverseSolver.ServiceTests;
 
@@ -9,6 +11,7 @@ public sealed class StoreTests : IDisposable
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1), Over = TimeSpan.FromSeconds(-1);
     private readonly string _folder = Directory.CreateTempSubdirectory("inverse-store-").FullName;
     private readonly JobDatabase _database;
+    private int _added;
     private readonly JobStore _store;
 
     public StoreTests()
@@ -26,8 +29,7 @@ public sealed class StoreTests : IDisposable
     [Fact]
     public void Jobs_are_claimed_once_each_and_oldest_first()
     {
-        // Of the same millisecond, the order is that of the ids, which is any.
-        string[] ids = [.. new[] { Add(), Add(), Add() }.OrderBy(id => _store.Get(id)!.Created).ThenBy(id => id, StringComparer.Ordinal)];
+        string[] ids = [Add(), Add(), Add()];
         Assert.Equal(ids, Enumerable.Range(0, 3).Select(_ => _store.Claim("me", Minute)!.Id));
         Assert.Null(_store.Claim("me", Minute));
     }
@@ -160,6 +162,70 @@ public sealed class StoreTests : IDisposable
     }
 
     [Fact]
+    public void Callers_share_the_worker_by_what_they_used_and_their_weights()
+    {
+        for (int i = 0; i < 6; i++)
+        {
+            Add(caller: "greedy");
+            if (i < 2) Add(caller: "modest");
+        }
+
+        // While all runs are short, a running job counts a minute: they take turns, and then the rest is the greedy one's.
+        string[] order = [.. Enumerable.Range(0, 8).Select(_ => _store.Claim("me", Minute)!.Caller)];
+        Assert.Equal(["greedy", "modest", "greedy", "modest", "greedy", "greedy", "greedy", "greedy"], order);
+
+        for (int i = 0; i < 6; i++)
+        {
+            Add(caller: "light");
+            Add(caller: "heavy");
+        }
+
+        order = [.. Enumerable.Range(0, 9).Select(_ => _store.Claim("me", Minute, weights: """{"heavy": 2}""")!.Caller)];
+        Assert.Equal((3, 6), (order.Count(caller => caller == "light"), order.Count(caller => caller == "heavy")));
+        Assert.Null(_store.Claim("me", Minute, ofCaller: 3));
+    }
+
+    [Fact]
+    public void Seconds_of_solving_count_for_their_caller_and_less_than_others_go_first()
+    {
+        string used = Add(caller: "used");
+        JobRow job = _store.Claim("me", Minute)!;
+        using (SqliteConnection connection = _database.Open())
+        {
+            connection.Execute("UPDATE jobs SET claimed = claimed - 90000 WHERE id = @used", new { used });
+        }
+
+        Assert.True(_store.Succeed(used, job.Epoch, "{}"));
+        Assert.InRange(_store.Use("used").Seconds, 89, 95);
+        (string second, string first) = (Add(caller: "used"), Add(caller: "fresh"));
+        Assert.Equal([first, second], new[] { _store.Claim("me", Minute)!.Id, _store.Claim("me", Minute)!.Id });
+    }
+
+    [Fact]
+    public void Priority_is_worth_ten_minutes_of_waiting()
+    {
+        (string low, string normal, string high, string old) = (Add(priority: -1), Add(), Add(priority: 1), Add());
+        using (SqliteConnection connection = _database.Open())
+        {
+            connection.Execute("UPDATE jobs SET created = created - 660000 WHERE id = @old", new { old });
+        }
+
+        Assert.Equal([old, high, normal, low], Enumerable.Range(0, 4).Select(_ => _store.Claim("me", Minute)!.Id));
+    }
+
+    [Fact]
+    public void A_caller_has_at_most_its_number_of_waiting_jobs_and_is_told_its_place()
+    {
+        Add(caller: "other");
+        string mine = Add(caller: "mine");
+        Assert.Null(_store.Add(New(null) with { Caller = "mine" }, 100, 1));
+        Assert.NotNull(_store.Add(New(null) with { Caller = "another" }, 100, 1));
+        Assert.Equal(new CallerUse(1, 7, 0, 2), _store.Use("mine"));
+        _store.Cancel(mine);
+        Assert.Equal((0L, 0L), (_store.Use("mine").Waiting, _store.Use("mine").Position));
+    }
+
+    [Fact]
     public void A_job_that_was_asked_to_stop_does_not_succeed()
     {
         string id = Add();
@@ -249,7 +315,14 @@ public sealed class StoreTests : IDisposable
 
     private JobStore StoreOf(JobDatabase database) => StoreOptions.Store(database, _folder);
 
-    private string Add(string? key = null) => _store.Add(New(key), 100)!.Id;
+    // A second apart: of the same millisecond, the order would be that of the ids, which is any.
+    private string Add(string? key = null, string caller = "", int priority = 0)
+    {
+        string id = _store.Add(New(key) with { Caller = caller, Priority = priority }, 100)!.Id;
+        using SqliteConnection connection = _database.Open();
+        connection.Execute("UPDATE jobs SET created = created - 100000 + @later WHERE id = @id", new { id, later = _added++ * 1000 });
+        return id;
+    }
 
-    private static NewJob New(string? key) => new(Guid.CreateVersion7().ToString(), "{}", key, "hash");
+    private static NewJob New(string? key) => new(Guid.CreateVersion7().ToString(), "{}", key, "hash", Bytes: 7);
 }

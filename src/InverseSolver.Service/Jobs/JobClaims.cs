@@ -1,11 +1,12 @@
 using System.Text.Json;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>Claims waiting jobs for this process, and ends those that were lost with their processes too often.</summary>
-internal sealed class JobClaims(JobStore store, JobFolder folder, JobSignals signals, IOptions<JobOptions> options)
+internal sealed class JobClaims(JobStore store, JobFolder folder, JobSignals signals, Callers callers, IOptions<JobOptions> options, IOptions<CallerOptions> quotas)
 {
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
 
@@ -23,12 +24,15 @@ internal sealed class JobClaims(JobStore store, JobFolder folder, JobSignals sig
             signals.Changed(id);
         }
 
-        return store.Claim(_owner, options.Value.Lease);
+        return Claim(sharing: null);
     }
 
     /// <summary>Claims the next job in the queue, where it may share the network calls of a group; else null.</summary>
     /// <param name="sharing">The group's key.</param>
-    public JobRow? NextOf(string? sharing) => store.Claim(_owner, options.Value.Lease, sharing);
+    public JobRow? NextOf(string? sharing) => Claim(sharing);
+
+    private JobRow? Claim(string? sharing) => store.Claim(
+        _owner, options.Value.Lease, sharing, quotas.Value.Running is > 0 and var most ? most : int.MaxValue, callers.Weights);
 
     private static string Lost(JobRow job)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Events;
 using InverseSolver.Service.Storage;
 using InverseSolver.Service.Webhooks;
@@ -19,6 +20,8 @@ internal static class JobEndpoints
     {
         services.AddOptions<JobOptions>().BindConfiguration(JobOptions.Section).ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<JobOptions>, JobOptionsValidator>();
+        services.AddOptions<CallerOptions>().BindConfiguration(CallerOptions.Section).ValidateOnStart();
+        services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<CallerOptions>, CallerOptionsValidator>().AddSingleton<Callers>();
         services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<DiskSpace>().AddHostedService<Retention>();
         services.AddSingleton<JobSignals>().AddSingleton<JobEventFeed>();
         services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>().AddSingleton<JobCheckpoints>();
@@ -35,7 +38,7 @@ internal static class JobEndpoints
         RouteGroupBuilder jobs = app.MapGroup("/v1/jobs").WithTags("Jobs");
         jobs.MapPost("", Submit).WithName("submitJob")
             .Accepts<JobRequest>("application/json", "multipart/form-data")
-            .ProducesErrors(400, 409, 413, 415, 422, 429);
+            .ProducesErrors(400, 401, 409, 413, 415, 422, 429, 507);
         jobs.MapGet("", List).WithName("listJobs").ProducesErrors(400);
         jobs.MapGet("{id}", Get).WithName("getJob").ProducesErrors(404);
         jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").ProducesErrors(404, 409);

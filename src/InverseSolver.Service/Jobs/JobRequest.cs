@@ -72,6 +72,10 @@ internal sealed record JobRequest : IRequestWithFiles
     /// <summary>A label from the caller. It must not contain patient data: it is stored and listed unchanged, and never logged.</summary>
     [MaxLength(200, ErrorMessage = "The name must have at most 200 characters.")] public string? Name { get; init; }
 
+    /// <summary>Its place among the waiting jobs of its caller: `high` goes before jobs that have waited up to ten minutes longer, `low` behind.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public JobPriority Priority { get; init; }
+
     /// <summary>Days for which the job and its results are kept once it is finished; absent: as the service is configured.</summary>
     [Range(1, MaxRetain, ErrorMessage = "A job is kept for 1 to 36500 days.")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -187,4 +191,17 @@ internal sealed record JobFiles
 
     /// <summary>The true image, if known; the report then has PSNR, SSIM and NMSE. A stack for a sequence.</summary>
     public string? Truth { get; init; }
+}
+
+/// <summary>The place of a job among the waiting jobs of its caller.</summary>
+internal enum JobPriority
+{
+    /// <summary>By its age.</summary>
+    Normal = 0,
+
+    /// <summary>Behind jobs that came up to ten minutes later.</summary>
+    Low = -1,
+
+    /// <summary>Before jobs that came up to ten minutes earlier.</summary>
+    High = 1,
 }

@@ -6,6 +6,7 @@ using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
@@ -25,8 +26,10 @@ internal sealed class JobSubmission(
     JobStore store,
     JobFolder folder,
     DiskSpace disk,
+    Callers callers,
     JobSignals signals,
     IOptions<JobOptions> options,
+    IOptions<CallerOptions> quotas,
     IOptions<LimitOptions> limits,
     IOptions<OperatorOptions> operators,
     IOptions<WebhookOptions> webhooks)
@@ -39,9 +42,11 @@ internal sealed class JobSubmission(
     public async Task<JobRow> SubmitAsync(HttpRequest http, string? key, CancellationToken cancellation)
     {
         CheckKey(key);
-        if ((key is null || store.FindByKey(key) is null) && store.Count("queued") >= options.Value.QueueCapacity)
+        string caller = callers.Of(http.HttpContext);
+        if (key is null || store.FindByKey(key) is null)
         {
-            throw QueueFull();
+            CheckQuotas(caller);
+            if (store.Count("queued") >= options.Value.QueueCapacity) throw QueueFull(caller);
         }
 
         disk.CheckRoom(bytes: 0);
@@ -66,9 +71,11 @@ internal sealed class JobSubmission(
             var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options), upload.Request.Retain, bytes)
             {
                 Webhook = webhook,
+                Caller = caller,
+                Priority = (int)upload.Request.Priority,
             };
             folder.WriteInputs(job, upload.Files);
-            if (store.Add(job, options.Value.QueueCapacity) is { } added)
+            if (store.Add(job, options.Value.QueueCapacity, quotas.Value.Waiting is > 0 and var most ? most : int.MaxValue) is { } added)
             {
                 signals.Doorbell.Set();
                 return added;
@@ -81,7 +88,9 @@ internal sealed class JobSubmission(
         }
 
         folder.Delete(id);
-        return Earlier(key, bodyHash) ?? throw QueueFull();
+        if (Earlier(key, bodyHash) is { } meanwhile) return meanwhile;
+        CheckQuotas(caller);
+        throw QueueFull(caller);
     }
 
     private (StoredRequest Request, IReadOnlyList<string> Warnings) Check(Upload<JobRequest> upload, Dictionary<string, string> hashes)
@@ -168,6 +177,35 @@ internal sealed class JobSubmission(
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    private static RequestException QueueFull() =>
-        new(StatusCodes.Status429TooManyRequests, "queueFull", null, "The queue is full.") { RetryAfter = TimeSpan.FromSeconds(30) };
+    private void CheckQuotas(string caller)
+    {
+        (CallerOptions most, CallerUse use) = (quotas.Value, store.Use(caller));
+        if (most.Waiting > 0 && use.Waiting >= most.Waiting)
+        {
+            throw TooMany("quotaWaiting", $"You have {use.Waiting} waiting jobs, and at most {most.Waiting} may wait.", TimeSpan.FromSeconds(30));
+        }
+
+        if (most.SolverSecondsPerDay > 0 && use.Seconds >= most.SolverSecondsPerDay)
+        {
+            throw TooMany(
+                "quotaSeconds", $"Your jobs ran {use.Seconds:0} s within 24 hours, and {most.SolverSecondsPerDay:0} s are allowed.", TimeSpan.FromHours(1));
+        }
+
+        if (most.Bytes > 0 && use.Bytes >= most.Bytes)
+        {
+            throw TooMany(
+                "quotaBytes", $"Your jobs take {use.Bytes} bytes, and {most.Bytes} are allowed: delete some, or wait until they expire.", TimeSpan.FromHours(1));
+        }
+
+        RequestException TooMany(string code, string text, TimeSpan retryAfter) =>
+            new(StatusCodes.Status429TooManyRequests, code, null, text + Place(use)) { RetryAfter = retryAfter };
+    }
+
+    private RequestException QueueFull(string caller) =>
+        new(StatusCodes.Status429TooManyRequests, "queueFull", null, "The queue is full." + Place(store.Use(caller)))
+        {
+            RetryAfter = TimeSpan.FromSeconds(30),
+        };
+
+    private static string Place(CallerUse use) => use.Position > 0 ? $" Your first waiting job is number {use.Position} in the queue." : "";
 }

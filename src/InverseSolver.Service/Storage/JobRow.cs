@@ -83,6 +83,9 @@ internal sealed record JobRow
     /// <summary>The fate of the webhook's newest message as JSON.</summary>
     public string? WebhookDelivery { get; init; }
 
+    /// <summary>Who sent it.</summary>
+    public string Caller { get; init; } = "";
+
     /// <summary>True where the state is final.</summary>
     public bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 

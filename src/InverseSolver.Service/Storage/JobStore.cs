@@ -20,7 +20,20 @@ internal sealed record NewJob(
 {
     /// <summary>The receiver of its messages as JSON; null where it has none.</summary>
     public string? Webhook { get; init; }
+
+    /// <summary>Who sent it.</summary>
+    public string Caller { get; init; } = "";
+
+    /// <summary>Its place among the jobs of its caller: -1 behind, 0, 1 before those that are not much older.</summary>
+    public int Priority { get; init; }
 }
+
+/// <summary>What a caller has and has used.</summary>
+/// <param name="Waiting">Jobs that wait.</param>
+/// <param name="Bytes">Bytes of all its jobs.</param>
+/// <param name="Seconds">Seconds of solving within 24 hours.</param>
+/// <param name="Position">The place of its first waiting job among all that wait, by age; 0 where none waits.</param>
+internal sealed record CallerUse(long Waiting, long Bytes, double Seconds, long Position);
 
 /// <summary>
 /// The jobs and the queue, which are one table. A claim raises the epoch, and a worker's later writes succeed only while the job is running in that epoch.
@@ -34,6 +47,8 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
 
     private const string IsFinal = "state IN ('succeeded', 'failed', 'cancelled')";
 
+    private const string IsAlive = $"state = 'running' AND lease_until >= {Now}";
+
     // SQLITE_FULL
     private const int Full = 13;
 
@@ -46,13 +61,15 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <summary>Stores a job.</summary>
     /// <param name="job">The job.</param>
     /// <param name="capacity">The most jobs that may wait.</param>
+    /// <param name="ofCaller">The most jobs of its caller that may wait.</param>
     /// <returns>The job; null when the queue is full or the key is taken.</returns>
-    public JobRow? Add(NewJob job, int capacity) =>
+    public JobRow? Add(NewJob job, int capacity, int ofCaller = int.MaxValue) =>
         Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
-            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook)
-            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings, @Retain, @Bytes, @Webhook
+            INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook, caller, priority)
+            SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings, @Retain, @Bytes, @Webhook, @Caller, @Priority
             WHERE (SELECT COUNT(*) FROM jobs WHERE state = 'queued') < @capacity
+                AND (SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND caller = @Caller) < @ofCaller
             ON CONFLICT (idempotency_key) DO NOTHING
             RETURNING *
             """,
@@ -67,8 +84,27 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
                 job.Retain,
                 job.Bytes,
                 job.Webhook,
+                job.Caller,
+                job.Priority,
                 capacity,
+                ofCaller,
             }));
+
+    /// <summary>What a caller has and has used.</summary>
+    public CallerUse Use(string caller)
+    {
+        using SqliteConnection connection = database.Open();
+        return connection.QuerySingle<CallerUse>(
+            $"""
+            SELECT
+                (SELECT COUNT(*) FROM jobs WHERE caller = @caller AND state = 'queued') AS waiting,
+                (SELECT COALESCE(SUM(bytes), 0) FROM jobs WHERE caller = @caller) AS bytes,
+                (SELECT COALESCE(SUM(seconds), 0.0) FROM usage WHERE caller = @caller AND hour > {Now} / 3600000 - 24) AS seconds,
+                (SELECT COUNT(*) FROM jobs WHERE state = 'queued'
+                    AND created <= (SELECT MIN(created) FROM jobs WHERE caller = @caller AND state = 'queued')) AS position
+            """,
+            new { caller });
+    }
 
     /// <summary>One job.</summary>
     public JobRow? Get(string id)
@@ -148,25 +184,41 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// Claims the next job: a waiting one, or a running one whose lease ended. One that a process died of before it advanced runs alone, so that no other job
     /// is blamed should it happen again.
     /// </summary>
+    /// <remarks>
+    /// Of callers with waiting jobs the one goes first that has used least: seconds of solving, each hour of the last day counting less than the next, and a
+    /// minute for each job that runs, over its weight. Of a caller's jobs the oldest goes first; each step of priority is worth ten minutes of waiting.
+    /// </remarks>
     /// <param name="owner">The claiming worker.</param>
     /// <param name="lease">The duration of the lease.</param>
     /// <param name="sharing">Claims it only if it may share the calls of this model and version; any other job keeps its place in the queue.</param>
-    public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null) =>
+    /// <param name="ofCaller">The most jobs of one caller that run at once.</param>
+    /// <param name="weights">Weights of callers, a JSON object; 1 for others.</param>
+    public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null, int ofCaller = int.MaxValue, string weights = "{}") =>
         Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
             UPDATE jobs SET
                 state = 'running', started = COALESCE(started, {Now}), epoch = epoch + 1, attempts = attempts + 1, stalls = stalls + 1,
-                version = version + 1, lease_owner = @owner, lease_until = {Now} + @lease
+                version = version + 1, lease_owner = @owner, lease_until = {Now} + @lease, claimed = {Now}
             WHERE id = (
-                SELECT id FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease_until < {Now})
-                ORDER BY priority DESC, created, id LIMIT 1)
+                SELECT jobs.id FROM jobs
+                LEFT JOIN (SELECT caller, COUNT(*) AS jobs, SUM({Now} - claimed) / 1000.0 AS seconds FROM jobs WHERE {IsAlive} GROUP BY caller) AS now
+                    ON now.caller = jobs.caller
+                LEFT JOIN (
+                    SELECT caller, SUM(seconds * (24 - {Now} / 3600000 + hour) / 24.0) AS seconds FROM usage WHERE hour > {Now} / 3600000 - 24 GROUP BY caller)
+                    AS before ON before.caller = jobs.caller
+                LEFT JOIN json_each(@weights) AS weight ON weight.key = jobs.caller
+                WHERE (state = 'queued' OR (state = 'running' AND lease_until < {Now})) AND COALESCE(now.jobs, 0) < @ofCaller
+                ORDER BY
+                    (COALESCE(before.seconds, 0) + COALESCE(now.seconds, 0) + 60 * COALESCE(now.jobs, 0)) / COALESCE(weight.value, 1),
+                    created - priority * 600000, created, jobs.id
+                LIMIT 1)
                 AND (@sharing IS NULL OR (sharing = @sharing AND state = 'queued' AND stalls = 0))
                 AND NOT EXISTS (
                     SELECT 1 FROM jobs AS other
                     WHERE other.state = 'running' AND other.lease_until >= {Now} AND (jobs.stalls > 0 OR other.stalls > 1))
             RETURNING *
             """,
-            new { owner, lease = (long)lease.TotalMilliseconds, sharing }));
+            new { owner, lease = (long)lease.TotalMilliseconds, sharing, ofCaller, weights }));
 
     /// <summary>Prolongs a lease.</summary>
     /// <returns>True where the job still belongs to this epoch and was not asked to stop.</returns>
