@@ -41,13 +41,16 @@ internal sealed class ReaderProcess : IDisposable
 
     internal int Id => _process.Id;
 
+    /// <summary>True where it was ended because its time was over.</summary>
+    internal bool IsLate { get; private set; }
+
     internal bool HasEnded => _process.HasExited;
 
     /// <summary>Sends a request and waits for its answer; the process is ended when that takes too long.</summary>
     /// <exception cref="IOException">The process ended, was too late or does not keep to the protocol. It is of no more use.</exception>
     internal (uint Status, ReaderAnswer Answer) Exchange(ReadOnlySpan<byte> json, IReadOnlyList<ReadOnlyMemory<byte>> blob, TimeSpan time)
     {
-        using var late = new Timer(_ => Kill(), null, time, Timeout.InfiniteTimeSpan);
+        using var late = new Timer(_ => EndLate(), null, time, Timeout.InfiniteTimeSpan);
         Send(json, blob);
         return Receive();
     }
@@ -57,6 +60,12 @@ internal sealed class ReaderProcess : IDisposable
         Kill();
         _process.WaitForExit();
         _process.Dispose();
+    }
+
+    private void EndLate()
+    {
+        IsLate = true;
+        Kill();
     }
 
     private void Kill()
