@@ -4,6 +4,7 @@ using InverseSolver.Service.Documentation;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service;
@@ -26,18 +27,23 @@ internal static class ApiDefaults
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
         services.AddOptions<FormatOptions>().BindConfiguration(FormatOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<FormatOptions>, FormatOptionsValidator>();
-        services.AddSingleton(static provider => new FormatReader(provider.GetRequiredService<IOptions<FormatOptions>>().Value.Limits));
+        services.AddSingleton(static provider =>
+        {
+            FormatOptions formats = provider.GetRequiredService<IOptions<FormatOptions>>().Value;
+            return new FormatReader(formats.Limits, formats.Processes > 0 ? formats.Processes : Math.Clamp(Environment.ProcessorCount, 2, 4));
+        });
         services.AddOptions<OperatorOptions>().BindConfiguration(OperatorOptions.Section);
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddExceptionHandler<ErrorMap>();
-        services.AddSingleton<UploadReader>().AddSingleton<UploadGate>();
+        services.AddSingleton<UploadMemory>().AddSingleton<UploadReader>().AddSingleton<UploadGate>();
         services.AddApiDocumentation();
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {
             LimitOptions limits = context.Configuration.GetSection(LimitOptions.Section).Get<LimitOptions>() ?? new LimitOptions();
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = Math.Max(limits.RequestBytes, limits.JsonBytes) + 64 * 1024;
+            kestrel.Limits.MinRequestBodyDataRate = limits.BodyBytesPerSecond > 0 ? new MinDataRate(limits.BodyBytesPerSecond, TimeSpan.FromSeconds(10)) : null;
             kestrel.Limits.MaxConcurrentConnections = 1000;
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 64;

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
@@ -17,7 +18,6 @@ namespace InverseSolver.Service.Jobs;
 internal sealed class JobSubmission(
     UploadReader reader,
     UploadGate gate,
-    FormatReader formats,
     ModelCatalog models,
     DeviceSlots slots,
     JobStore store,
@@ -40,8 +40,7 @@ internal sealed class JobSubmission(
             throw QueueFull();
         }
 
-        using IDisposable place = await gate.EnterAsync(cancellation);
-        Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
+        using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
         Dictionary<string, string> hashes = StoredRequest.HashesOf(upload.Files);
         string bodyHash = HashOf(upload.Request, hashes);
         if (Earlier(key, bodyHash) is { } earlier)
@@ -49,14 +48,25 @@ internal sealed class JobSubmission(
             return earlier;
         }
 
-        (StoredRequest stored, IReadOnlyList<string> warnings) = Check(upload, hashes);
+        (StoredRequest resolved, ModelInfo model) = Resolve(upload, hashes);
+        JobPlan plan = await gate.RunAsync(
+            upload.Files,
+            formats => JobPlan.Of(
+                resolved, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
+                new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels)),
+            cancellation);
+
+        // Last, because the files of a model whose card has no hashes are read for it, once.
+        string hash = models.FindVersion(resolved.Model, slots.Distinct)?.Hash ?? throw UnknownModel(
+            "The model was removed while the job was submitted; /v1/models lists the available models.");
+        StoredRequest stored = plan.Request with { ModelHash = hash };
         string id = Guid.CreateVersion7().ToString();
         try
         {
             folder.WriteInputs(id, upload.Files);
             string json = JsonSerializer.Serialize(stored, ApiJson.Options);
             string? sharing = stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}";
-            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options));
+            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(plan.Warnings, ApiJson.Options));
             if (store.Add(job, options.Value.QueueCapacity) is { } added)
             {
                 signals.Doorbell.Set();
@@ -73,7 +83,8 @@ internal sealed class JobSubmission(
         return Earlier(key, bodyHash) ?? throw QueueFull();
     }
 
-    private (StoredRequest Request, IReadOnlyList<string> Warnings) Check(Upload<JobRequest> upload, Dictionary<string, string> hashes)
+    // Everything that can be checked without decoding a file.
+    private (StoredRequest Request, ModelInfo Model) Resolve(Upload<JobRequest> upload, Dictionary<string, string> hashes)
     {
         JobRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
@@ -92,7 +103,7 @@ internal sealed class JobSubmission(
 
         if (models.Find(request.Model) is not { } model)
         {
-            throw RequestChecks.Unprocessable("unknownModel", "model", "The model is unknown; /v1/models lists the available models.");
+            throw UnknownModel("The model is unknown; /v1/models lists the available models.");
         }
 
         var stored = new StoredRequest
@@ -119,15 +130,7 @@ internal sealed class JobSubmission(
                 "\"reference\": \"force\" applies to the file 'reference', which is missing: send the file, or leave \"reference\" out.");
         }
 
-        JobPlan plan = JobPlan.Of(
-            stored, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
-            new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels));
-
-        // Last, because the files of a model whose card has no hashes are read for it, once.
-        string hash = models.FindVersion(request.Model, slots.Distinct)?.Hash
-            ?? throw RequestChecks.Unprocessable(
-                "unknownModel", "model", "The model was removed while the job was submitted; /v1/models lists the available models.");
-        return (plan.Request with { ModelHash = hash }, plan.Warnings);
+        return (stored, model);
     }
 
     /// <summary>The job that was stored under the key, if the request is the same.</summary>
@@ -156,6 +159,8 @@ internal sealed class JobSubmission(
 
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
+
+    private static RequestException UnknownModel(string text) => RequestChecks.Unprocessable("unknownModel", "model", text);
 
     private static RequestException QueueFull() =>
         new(StatusCodes.Status429TooManyRequests, "queueFull", null, "The queue is full.") { RetryAfter = TimeSpan.FromSeconds(30) };
