@@ -12,6 +12,9 @@ namespace InverseSolver.Service;
 /// <summary>The common setup of all endpoints.</summary>
 internal static class ApiDefaults
 {
+    // Each listens to events, sends a body or gets an answer.
+    private const int MaxBusyConnections = 4096;
+
     /// <summary>Adds JSON, limits, errors, access rules and Swagger.</summary>
     public static void AddApiDefaults(this WebApplicationBuilder builder)
     {
@@ -37,6 +40,13 @@ internal static class ApiDefaults
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddExceptionHandler<ErrorMap>();
         services.AddSingleton<UploadMemory>().AddSingleton<UploadReader>().AddSingleton<UploadGate>();
+        services.AddSingleton<ConnectionGuard>();
+        services.AddResponseCompression(static compression =>
+        {
+            // No answer holds a secret that its length could give away.
+            compression.EnableForHttps = true;
+            compression.MimeTypes = ["application/json", ApiError.ContentType, "text/plain", "text/html", "text/css", "text/javascript"];
+        });
         services.AddApiDocumentation();
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {
@@ -44,7 +54,11 @@ internal static class ApiDefaults
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = Math.Max(limits.RequestBytes, limits.JsonBytes) + 64 * 1024;
             kestrel.Limits.MinRequestBodyDataRate = limits.BodyBytesPerSecond > 0 ? new MinDataRate(limits.BodyBytesPerSecond, TimeSpan.FromSeconds(10)) : null;
-            kestrel.Limits.MaxConcurrentConnections = 1000;
+            kestrel.Limits.MaxConcurrentConnections = limits.SilentConnections + MaxBusyConnections;
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 32;
+            kestrel.ConfigureEndpointDefaults(endpoint =>
+                endpoint.Use(next => connection => kestrel.ApplicationServices.GetRequiredService<ConnectionGuard>().ServeAsync(connection, next)));
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 64;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
@@ -54,10 +68,14 @@ internal static class ApiDefaults
     /// <summary>Puts the common parts of the pipeline in order.</summary>
     public static void UseApiDefaults(this WebApplication app)
     {
+        app.Use(app.Services.GetRequiredService<ConnectionGuard>().AnswerAsync);
         app.UseExceptionHandler(static _ => { });
         app.UseStatusCodePages(ErrorMap.WriteBareAsync);
         app.Use(app.Services.GetRequiredService<HostRule>().Check);
         app.Use(AnswerHead);
+        // Artefacts are served in ranges of bytes that never change, most of them compressed already.
+        app.UseWhen(
+            static http => http.Request.Path.Value?.Contains("/artefacts/", StringComparison.Ordinal) != true, static branch => branch.UseResponseCompression());
         app.UseRouting();
         app.Use(CrossSiteRule.Check);
         app.UseApiDocumentation();

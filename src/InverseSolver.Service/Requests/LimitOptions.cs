@@ -47,6 +47,9 @@ internal sealed class LimitOptions
 
     /// <summary>Seconds in which a body must have arrived.</summary>
     [Range(1, 86_400)] public int BodySeconds { get; init; } = 300;
+
+    /// <summary>Connections on which no request is in progress; one more ends the one that has been silent for longest.</summary>
+    [Range(1, 100_000)] public int SilentConnections { get; init; } = 512;
 }
 
 /// <summary>Checks the limits at start-up.</summary>
