@@ -69,7 +69,7 @@ public sealed class FormatReader : IDisposable
         long bytes = blob.Sum(part => (long)part.Length);
         if (bytes > Limits.MemoryBytes / 2) throw new InvalidMeasurementException($"The file has {bytes} bytes; at most {Limits.MemoryBytes / 2} are read.");
         byte[] json = ReaderLane.Request(operation, arguments, Limits);
-        (uint status, ReaderAnswer answer) = (_ofResults ? _lanes.Results.TryExchange(json, blob, Limits.Time) : Read(json, blob, bytes)) ?? throw Unreadable();
+        (uint status, ReaderAnswer answer) = (_ofResults ? _lanes.Results.TryExchange(json, blob) : Read(json, blob, bytes)) ?? throw Unreadable();
         return status switch
         {
             0 => answer,
@@ -81,7 +81,7 @@ public sealed class FormatReader : IDisposable
 
     private (uint Status, ReaderAnswer Answer)? Read(byte[] json, IReadOnlyList<ReadOnlyMemory<byte>> blob, long bytes)
     {
-        if (ReaderLane.ShortTime(bytes) is var little && little >= Limits.Time) return _lanes.Quick.TryExchange(json, blob, Limits.Time);
+        if (ReaderLane.ShortTime(bytes) is var little && little >= Limits.Time) return _lanes.Quick.TryExchange(json, blob);
 
         // Copies of a file that was slow do not get the short time again.
         Func<bool> isKnown = () => _lanes.Slow.Contains(blob);
@@ -89,7 +89,7 @@ public sealed class FormatReader : IDisposable
         if (!late) return null;
         _lanes.Slow.Add(blob);
         using IDisposable? aside = _aside?.Invoke();
-        return _lanes.Patient.TryExchange(json, blob, Limits.Time);
+        return _lanes.Patient.TryExchange(json, blob);
     }
 
     private static string Message(ReaderAnswer answer) =>
@@ -106,7 +106,7 @@ public sealed class FormatReader : IDisposable
 
         internal ReaderLane Quick { get; } = new(limits, processes);
 
-        internal ReaderLane Patient { get; } = new(limits, 1);
+        internal ReaderLane Patient { get; } = new(limits, 1, yields: true);
 
         internal ReaderLane Results { get; } = new(limits, 1);
 

@@ -6,13 +6,21 @@ namespace InverseSolver.Imaging;
 /// <summary>A number of reader processes and the calls that wait for one of them, the first of which gets the next that is free.</summary>
 /// <param name="limits">The limits for one file.</param>
 /// <param name="processes">The processes, at most.</param>
-internal sealed class ReaderLane(ReaderLimits limits, int processes) : IDisposable
+/// <param name="yields">True where its processes leave the processor to others.</param>
+internal sealed class ReaderLane(ReaderLimits limits, int processes, bool yields = false) : IDisposable
 {
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
 
-    // Of honest files none took more than 0.35 s and a second for each 46 MiB.
+    // Of honest files none took more than 0.35 s and a second for each 46 MiB, and small ones some hundredths.
     private static readonly TimeSpan ShortFloor = TimeSpan.FromSeconds(0.3), ShortMost = TimeSpan.FromSeconds(2);
     private const double ShortBytesPerSecond = 16 << 20;
+
+    // On the clock a file gets more than of a processor, which it shares with others.
+    private const int Sharing = 5;
+
+    // While calls wait and files were late within this time, the short time is shorter still.
+    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(1);
+    private const int Pressed = 3;
 
     private readonly Lock _lock = new();
     private readonly Stack<ReaderProcess> _idle = [];
@@ -20,6 +28,7 @@ internal sealed class ReaderLane(ReaderLimits limits, int processes) : IDisposab
     private int _free = processes;
     private bool _disposed;
     private long _restarts;
+    private long _lastLate = long.MinValue / 2;
 
     /// <summary>The number of processes that were replaced.</summary>
     internal long Restarts => Interlocked.Read(ref _restarts);
@@ -33,7 +42,7 @@ internal sealed class ReaderLane(ReaderLimits limits, int processes) : IDisposab
         }
     }
 
-    /// <summary>The time within which files of a size are read, unless they are slow.</summary>
+    /// <summary>The processor time within which files of a size are read, unless they are slow.</summary>
     /// <param name="bytes">The file's size.</param>
     internal static TimeSpan ShortTime(long bytes) =>
         TimeSpan.FromSeconds(Math.Min(ShortMost.TotalSeconds, ShortFloor.TotalSeconds + (bytes / ShortBytesPerSecond)));
@@ -63,17 +72,21 @@ internal sealed class ReaderLane(ReaderLimits limits, int processes) : IDisposab
     }
 
     /// <summary>Has a process do one thing; null: it did not survive that, or not in time.</summary>
-    internal (uint Status, ReaderAnswer Answer)? TryExchange(byte[] json, IReadOnlyList<ReadOnlyMemory<byte>> blob, TimeSpan time) =>
-        TryExchange(json, blob, time, static () => false, out _);
+    internal (uint Status, ReaderAnswer Answer)? TryExchange(byte[] json, IReadOnlyList<ReadOnlyMemory<byte>> blob) =>
+        TryExchange(process => process.Exchange(json, blob, limits.Time), static () => false, out _);
 
-    /// <summary>Has a process do one thing; null: it did not survive that, or not in time, or it was not asked.</summary>
+    /// <summary>Has a process do one thing within a short time; null: it did not survive that, or not in time, or it was not asked.</summary>
     /// <param name="json">The request.</param>
     /// <param name="blob">The file.</param>
-    /// <param name="time">The most time.</param>
+    /// <param name="time">The most processor time.</param>
     /// <param name="isSlow">Asked once a process is free; where it is true none is used.</param>
     /// <param name="late">True where the time was over, or the file is known to be slow.</param>
     internal (uint Status, ReaderAnswer Answer)? TryExchange(
-        byte[] json, IReadOnlyList<ReadOnlyMemory<byte>> blob, TimeSpan time, Func<bool> isSlow, out bool late)
+        byte[] json, IReadOnlyList<ReadOnlyMemory<byte>> blob, TimeSpan time, Func<bool> isSlow, out bool late) =>
+        TryExchange(process => process.Exchange(json, blob, Sharing * time, () => IsPressed ? time / Pressed : time), isSlow, out late);
+
+    private (uint Status, ReaderAnswer Answer)? TryExchange(
+        Func<ReaderProcess, (uint Status, ReaderAnswer Answer)> exchange, Func<bool> isSlow, out bool late)
     {
         Enter();
         ReaderProcess? process = null;
@@ -81,11 +94,11 @@ internal sealed class ReaderLane(ReaderLimits limits, int processes) : IDisposab
         {
             if (late = isSlow()) return null;
             process = Running();
-            return process.Exchange(json, blob, time);
+            return exchange(process);
         }
         catch (IOException)
         {
-            late = process!.IsLate;
+            if (late = process!.IsLate) Interlocked.Exchange(ref _lastLate, Environment.TickCount64);
             process.Dispose();
             process = null;
             Interlocked.Increment(ref _restarts);
@@ -104,6 +117,14 @@ internal sealed class ReaderLane(ReaderLimits limits, int processes) : IDisposab
         {
             _disposed = true;
             while (_idle.TryPop(out ReaderProcess? process)) process.Dispose();
+        }
+    }
+
+    private bool IsPressed
+    {
+        get
+        {
+            lock (_lock) return _waiting.Count > 0 && Environment.TickCount64 - Interlocked.Read(ref _lastLate) < Memory.TotalMilliseconds;
         }
     }
 
@@ -154,7 +175,7 @@ internal sealed class ReaderLane(ReaderLimits limits, int processes) : IDisposab
             Interlocked.Increment(ref _restarts);
         }
 
-        var process = new ReaderProcess(limits.MemoryBytes);
+        var process = new ReaderProcess(limits.MemoryBytes, yields);
         try
         {
             process.Exchange(Request("hello", null, limits), [], StartTime);

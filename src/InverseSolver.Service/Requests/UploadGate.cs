@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace InverseSolver.Service.Requests;
 
 /// <summary>
-/// Bounds the decoding of uploads by their number and by the memory that their files state to need. An upload with a file that waits among the slow ones of
-/// <see cref="FormatReader"/> steps aside for the others.
+/// Bounds the decoding of uploads by their number and by the memory that their files state to need. Uploads with files for the processes of
+/// <see cref="FormatReader"/> have places of their own, so that nobody else waits for those, and one whose file is slow steps aside for the others.
 /// </summary>
 internal sealed partial class UploadGate : IDisposable
 {
@@ -19,9 +19,9 @@ internal sealed partial class UploadGate : IDisposable
     private static readonly TimeSpan Calm = TimeSpan.FromSeconds(3);
 
     private readonly FormatReader _formats;
-    private readonly ConcurrencyLimiter _number, _memory, _aside;
+    private readonly Kind _parsed, _others;
+    private readonly ConcurrencyLimiter _aside;
     private readonly long _most;
-    private readonly int _waiting;
     private readonly Timer _giveBack;
     private long _decoded;
 
@@ -33,9 +33,8 @@ internal sealed partial class UploadGate : IDisposable
         LimitOptions limits = options.Value;
         _formats = formats;
         _most = limits.DecodeBytes / 2;
-        _waiting = limits.WaitingUploads;
-        _number = Limiter(limits.Uploads);
-        _memory = Limiter((int)(limits.DecodeBytes >> Unit));
+        _parsed = new Kind(limits);
+        _others = new Kind(limits);
         _aside = Limiter((int)(_most >> Unit));
         _giveBack = new Timer(_ => GiveBack());
     }
@@ -47,7 +46,8 @@ internal sealed partial class UploadGate : IDisposable
     /// <exception cref="RequestException">The files are too large together once they are decoded, or too many uploads wait.</exception>
     public async Task<T> RunAsync<T>(IReadOnlyDictionary<string, byte[]> files, Func<FormatReader, T> decode, CancellationToken cancellation)
     {
-        var place = new Place(this, Claim(files));
+        (long stated, long possible) = Claim(files);
+        var place = new Place(this, possible > 0 ? _parsed : _others, stated, Math.Min(_most, stated + possible));
         await place.EnterAsync(cancellation);
         try
         {
@@ -67,8 +67,8 @@ internal sealed partial class UploadGate : IDisposable
     {
         _giveBack.Dispose();
         _aside.Dispose();
-        _memory.Dispose();
-        _number.Dispose();
+        _parsed.Dispose();
+        _others.Dispose();
     }
 
     private static ConcurrencyLimiter Limiter(int permits) =>
@@ -77,7 +77,7 @@ internal sealed partial class UploadGate : IDisposable
     private static int Units(long bytes) => (int)Math.Max(1, (bytes + (1 << Unit) - 1) >> Unit);
 
     /// <summary>The memory that the files state to need; formats that do not state it are taken to need what may be left.</summary>
-    private (long Stated, long Most) Claim(IReadOnlyDictionary<string, byte[]> files)
+    private (long Stated, long Possible) Claim(IReadOnlyDictionary<string, byte[]> files)
     {
         long stated = 0, possible = 0;
         foreach ((string name, byte[] file) in files)
@@ -104,7 +104,7 @@ internal sealed partial class UploadGate : IDisposable
             possible += size.Possible;
         }
 
-        return (stated, Math.Min(_most, stated + possible));
+        return (stated, possible);
     }
 
     private static RequestException Busy() => new(StatusCodes.Status429TooManyRequests, "busy", null, "Too many uploads at once.")
@@ -131,29 +131,45 @@ internal sealed partial class UploadGate : IDisposable
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int MallocTrim(nuint pad);
 
+    /// <summary>The places and the memory of one kind of uploads.</summary>
+    private sealed class Kind(LimitOptions limits) : IDisposable
+    {
+        private readonly ConcurrencyLimiter _number = Limiter(limits.Uploads), _memory = Limiter((int)(limits.DecodeBytes / 2 >> Unit));
+
+        internal RateLimitLease TryEnter()
+        {
+            RateLimitLease place = _number.AttemptAcquire();
+            return place.IsAcquired || _number.GetStatistics()!.CurrentQueuedCount < limits.WaitingUploads ? place : throw Busy();
+        }
+
+        internal ValueTask<RateLimitLease> EnterAsync(CancellationToken cancellation) => _number.AcquireAsync(1, cancellation);
+
+        internal ValueTask<RateLimitLease> TakeAsync(long bytes, CancellationToken cancellation) => _memory.AcquireAsync(Units(bytes), cancellation);
+
+        public void Dispose()
+        {
+            _number.Dispose();
+            _memory.Dispose();
+        }
+    }
+
     /// <summary>The place and the memory of one upload.</summary>
-    private sealed class Place(UploadGate gate, (long Stated, long Most) claim) : IDisposable
+    private sealed class Place(UploadGate gate, Kind kind, long stated, long bytes) : IDisposable
     {
         // Each that steps aside holds a thread.
         private const int MostAside = 32;
 
         private RateLimitLease? _place, _memory;
 
-        internal long Bytes => claim.Most;
+        internal long Bytes => bytes;
 
         internal async Task EnterAsync(CancellationToken cancellation)
         {
-            RateLimitLease place = gate._number.AttemptAcquire();
-            if (!place.IsAcquired)
-            {
-                place.Dispose();
-                if (gate._number.GetStatistics()!.CurrentQueuedCount >= gate._waiting) throw Busy();
-            }
-
-            _place = place.IsAcquired ? place : await gate._number.AcquireAsync(1, cancellation);
+            RateLimitLease place = kind.TryEnter();
+            _place = place.IsAcquired ? place : await kind.EnterAsync(cancellation);
             try
             {
-                _memory = await gate._memory.AcquireAsync(Units(claim.Most), cancellation);
+                _memory = await kind.TakeAsync(bytes, cancellation);
             }
             catch
             {
@@ -165,7 +181,7 @@ internal sealed partial class UploadGate : IDisposable
         /// <summary>Leaves the place until the result is disposed. What is decoded already counts among those that stepped aside.</summary>
         internal IDisposable StepAside()
         {
-            RateLimitLease aside = gate._aside.AttemptAcquire(Math.Max(Units(claim.Stated), Units(gate._most / MostAside)));
+            RateLimitLease aside = gate._aside.AttemptAcquire(Math.Max(Units(stated), Units(gate._most / MostAside)));
             if (!aside.IsAcquired)
             {
                 aside.Dispose();
@@ -178,8 +194,8 @@ internal sealed partial class UploadGate : IDisposable
 
         private async Task ReturnAsync()
         {
-            _place = await gate._number.AcquireAsync();
-            _memory = await gate._memory.AcquireAsync(Units(claim.Most));
+            _place = await kind.EnterAsync(CancellationToken.None);
+            _memory = await kind.TakeAsync(bytes, CancellationToken.None);
         }
 
         public void Dispose()
