@@ -45,7 +45,7 @@ internal static class ApiDefaults
         {
             // No answer holds a secret that its length could give away.
             compression.EnableForHttps = true;
-            compression.MimeTypes = ["application/json", ApiError.ContentType, "text/plain", "text/html", "text/css", "text/javascript"];
+            compression.MimeTypes = ["application/json", "text/plain", "text/html", "text/css", "text/javascript"];
         });
         services.AddApiDocumentation();
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
@@ -75,7 +75,8 @@ internal static class ApiDefaults
         app.Use(AnswerHead);
         // Artefacts are served in ranges of bytes that never change, most of them compressed already.
         app.UseWhen(
-            static http => http.Request.Path.Value?.Contains("/artefacts/", StringComparison.Ordinal) != true, static branch => branch.UseResponseCompression());
+            static http => http.Request.Path.Value?.Contains("/artefacts/", StringComparison.Ordinal) != true,
+            static branch => branch.UseResponseCompression());
         app.UseRouting();
         app.Use(CrossSiteRule.Check);
         app.UseApiDocumentation();

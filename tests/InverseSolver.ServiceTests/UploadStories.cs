@@ -40,10 +40,15 @@ public sealed class UploadStories
         const int mebibyte = 1 << 20;
         using var service = new Service(
             folder: null, ("Limits:RequestBytes", $"{mebibyte}"), ("Limits:JsonBytes", $"{mebibyte}"), ("Limits:UploadBytes", $"{mebibyte}"));
+        using (await SimulateAsync(service.Client, Requests.Png()))
+        {
+            // The first takes long, and a body that has been arriving for long gives way.
+        }
+
         using (RawCall half = await RawCall.StallAsync(service.Client.BaseAddress!, sent: 600_000, announced: mebibyte))
         {
             using HttpResponseMessage refused = await UntilAsync(HttpStatusCode.ServiceUnavailable);
-            Assert.True(refused.StatusCode == HttpStatusCode.ServiceUnavailable, await refused.Content.ReadAsStringAsync());
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
             Assert.Equal(TimeSpan.FromSeconds(5), refused.Headers.RetryAfter!.Delta);
             Assert.Equal("busy", (string?)JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["code"]);
         }
@@ -109,7 +114,7 @@ public sealed class UploadStories
             {
             }
 
-            long before = ResidentMebibytes(process.Id);
+            long before = Mebibytes(process.Id, "VmRSS:");
             byte[] large = Npy.Write(new ArrayData([12, 1, 1024, 1024], new float[12 << 20]));
             for (int i = 0; i < 3; i++)
             {
@@ -117,9 +122,16 @@ public sealed class UploadStories
                 Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             }
 
-            long after = 0;
-            for (int i = 0; i < 100 && (after = ResidentMebibytes(process.Id)) > before + 100; i++) await Task.Delay(200);
-            Assert.InRange(after, 1, before + 100);
+            // Code that ran for the first time stays.
+            long most = Mebibytes(process.Id, "VmHWM:"), after = most;
+            Assert.True(most > before + 250, $"{before} MiB became {most}.");
+            for (int i = 0; i < 60 && after > before + 200; i++)
+            {
+                await Task.Delay(200);
+                after = Mebibytes(process.Id, "VmRSS:");
+            }
+
+            Assert.InRange(after, 1, before + 200);
         }
 
         Directory.Delete(folder, recursive: true);
@@ -174,8 +186,11 @@ public sealed class UploadStories
 
     private static IEnumerable<string> Names => ["measurement", .. FileImport.Names];
 
-    private static long ResidentMebibytes(int id) =>
-        long.Parse(File.ReadLines($"/proc/{id}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal)).Split()[^2]) / 1024;
+    private static long Mebibytes(int id, string name)
+    {
+        string line = File.ReadLines($"/proc/{id}/status").Single(line => line.StartsWith(name, StringComparison.Ordinal));
+        return long.Parse(line.Split()[^2], CultureInfo.InvariantCulture) / 1024;
+    }
 
     private static byte[] Zip((string Name, byte[] Bytes)[] files)
     {

@@ -14,8 +14,9 @@ public readonly record struct DecodedSize(long Stated, long Possible)
     /// <summary>The size of one file. A damaged one counts as its bytes, because its decoder refuses it before it takes memory.</summary>
     /// <param name="file">The whole file.</param>
     /// <param name="limits">The limits of the reader process.</param>
+    /// <param name="maxPixels">As for <see cref="FileImport"/>, which refuses larger ones.</param>
     /// <exception cref="InvalidMeasurementException">An archive is damaged: its other entries would be unpacked before that is found.</exception>
-    public static DecodedSize Of(byte[] file, ReaderLimits limits)
+    public static DecodedSize Of(byte[] file, ReaderLimits limits, long maxPixels)
     {
         if (Npz.IsZip(file))
         {
@@ -25,12 +26,18 @@ public readonly record struct DecodedSize(long Stated, long Possible)
         try
         {
             if (RawMriFile.IsHdf5(file) || DicomFile.IsDicom(file)) return Parsed(file.Length, limits);
-            if (Npy.IsNpy(file)) return new DecodedSize(Copies * Npy.ReadHeader(file).DecodedBytes, 0);
-            if (Nifti.IsNifti(file)) return new DecodedSize(Nifti.DecodedBytes(file, Copies + 1), 0);
+            if (Npy.IsNpy(file))
+            {
+                NpyHeader array = Npy.ReadHeader(file);
+                return new DecodedSize(array.Count * array.ElementBytes == file.Length - array.DataOffset ? Copies * array.DecodedBytes : file.Length, 0);
+            }
+
+            if (Nifti.IsNifti(file)) return new DecodedSize(Nifti.DecodedBytes(file, Copies + 1, FileImport.MaxElements(limits, maxPixels)), 0);
             if (ImageFile.IsImage(file))
             {
                 ImageHeader header = ImageFile.ReadHeader(file);
-                return new DecodedSize(Copies * sizeof(float) * (long)header.Channels * header.Height * header.Width, 0);
+                long pixels = (long)header.Height * header.Width;
+                return new DecodedSize(pixels <= maxPixels ? Copies * sizeof(float) * header.Channels * pixels : file.Length, 0);
             }
         }
         catch (InvalidMeasurementException)

@@ -12,7 +12,7 @@ internal static class ZipGuard
     private const int MaxSignatures = DicomArchive.MaxFiles + 1024;
 
     /// <summary>Opens an archive.</summary>
-    /// <exception cref="InvalidDataException">The archive is damaged, or has more entries than any archive that is read; no object is made for them.</exception>
+    /// <exception cref="InvalidDataException">The archive is damaged, or has more entries than are read; no object is made for them.</exception>
     internal static ZipArchive Open(byte[] file) =>
         MemoryExtensions.Count(file, "PK\x01\x02"u8) <= MaxSignatures
             ? new ZipArchive(new MemoryStream(file, writable: false), ZipArchiveMode.Read)

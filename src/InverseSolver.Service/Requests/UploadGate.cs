@@ -21,7 +21,7 @@ internal sealed partial class UploadGate : IDisposable
     private readonly FormatReader _formats;
     private readonly Kind _parsed, _others;
     private readonly ConcurrencyLimiter _aside;
-    private readonly long _most;
+    private readonly long _most, _pixels;
     private readonly Timer _giveBack;
     private long _decoded;
 
@@ -33,6 +33,7 @@ internal sealed partial class UploadGate : IDisposable
         LimitOptions limits = options.Value;
         _formats = formats;
         _most = limits.DecodeBytes / 2;
+        _pixels = limits.Pixels;
         _parsed = new Kind(limits);
         _others = new Kind(limits);
         _aside = Limiter((int)(_most >> Unit));
@@ -85,7 +86,7 @@ internal sealed partial class UploadGate : IDisposable
             DecodedSize size;
             try
             {
-                size = DecodedSize.Of(file, _formats.Limits);
+                size = DecodedSize.Of(file, _formats.Limits, _pixels);
             }
             catch (InvalidMeasurementException error)
             {
