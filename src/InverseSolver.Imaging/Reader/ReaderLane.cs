@@ -18,7 +18,7 @@ internal sealed class ReaderLane(ReaderLimits limits, int processes, bool yields
     // On the clock a file gets more than of a processor, which it shares with others.
     private const int Sharing = 5;
 
-    // While calls wait and files were late within this time, the short time is shorter still.
+    // Where a file was late within this time, the short time is shorter still.
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(1);
     private const int Pressed = 3;
 
@@ -120,13 +120,7 @@ internal sealed class ReaderLane(ReaderLimits limits, int processes, bool yields
         }
     }
 
-    private bool IsPressed
-    {
-        get
-        {
-            lock (_lock) return _waiting.Count > 0 && Environment.TickCount64 - Interlocked.Read(ref _lastLate) < Memory.TotalMilliseconds;
-        }
-    }
+    private bool IsPressed => Environment.TickCount64 - Interlocked.Read(ref _lastLate) < Memory.TotalMilliseconds;
 
     private void Enter()
     {
