@@ -4,6 +4,7 @@ using InverseSolver.Service.Documentation;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service;
@@ -11,6 +12,9 @@ namespace InverseSolver.Service;
 /// <summary>The common setup of all endpoints.</summary>
 internal static class ApiDefaults
 {
+    // Each listens to events, sends a body or gets an answer.
+    private const int MaxBusyConnections = 4096;
+
     /// <summary>Adds JSON, limits, errors, access rules and Swagger.</summary>
     public static void AddApiDefaults(this WebApplicationBuilder builder)
     {
@@ -26,19 +30,35 @@ internal static class ApiDefaults
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
         services.AddOptions<FormatOptions>().BindConfiguration(FormatOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<FormatOptions>, FormatOptionsValidator>();
-        services.AddSingleton(static provider => new FormatReader(provider.GetRequiredService<IOptions<FormatOptions>>().Value.Limits));
+        services.AddSingleton(static provider =>
+        {
+            FormatOptions formats = provider.GetRequiredService<IOptions<FormatOptions>>().Value;
+            return new FormatReader(formats.Limits, formats.Processes > 0 ? formats.Processes : Math.Clamp(Environment.ProcessorCount, 2, 4));
+        });
         services.AddOptions<OperatorOptions>().BindConfiguration(OperatorOptions.Section);
         services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddExceptionHandler<ErrorMap>();
-        services.AddSingleton<UploadReader>().AddSingleton<UploadGate>();
+        services.AddSingleton<UploadMemory>().AddSingleton<UploadReader>().AddSingleton<UploadGate>();
+        services.AddSingleton<ConnectionGuard>();
+        services.AddResponseCompression(static compression =>
+        {
+            // No answer holds a secret that its length could give away.
+            compression.EnableForHttps = true;
+            compression.MimeTypes = ["application/json", "text/plain", "text/html", "text/css", "text/javascript"];
+        });
         services.AddApiDocumentation();
         builder.WebHost.ConfigureKestrel((context, kestrel) =>
         {
             LimitOptions limits = context.Configuration.GetSection(LimitOptions.Section).Get<LimitOptions>() ?? new LimitOptions();
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = Math.Max(limits.RequestBytes, limits.JsonBytes) + 64 * 1024;
-            kestrel.Limits.MaxConcurrentConnections = 1000;
+            kestrel.Limits.MinRequestBodyDataRate = limits.BodyBytesPerSecond > 0 ? new MinDataRate(limits.BodyBytesPerSecond, TimeSpan.FromSeconds(10)) : null;
+            kestrel.Limits.MaxConcurrentConnections = limits.SilentConnections + MaxBusyConnections;
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 32;
+            kestrel.ConfigureEndpointDefaults(endpoint =>
+                endpoint.Use(next => connection => kestrel.ApplicationServices.GetRequiredService<ConnectionGuard>().ServeAsync(connection, next)));
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 64;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
@@ -48,10 +68,15 @@ internal static class ApiDefaults
     /// <summary>Puts the common parts of the pipeline in order.</summary>
     public static void UseApiDefaults(this WebApplication app)
     {
+        app.Use(app.Services.GetRequiredService<ConnectionGuard>().AnswerAsync);
         app.UseExceptionHandler(static _ => { });
         app.UseStatusCodePages(ErrorMap.WriteBareAsync);
         app.Use(app.Services.GetRequiredService<HostRule>().Check);
         app.Use(AnswerHead);
+        // Artefacts are served in ranges of bytes that never change, most of them compressed already.
+        app.UseWhen(
+            static http => http.Request.Path.Value?.Contains("/artefacts/", StringComparison.Ordinal) != true,
+            static branch => branch.UseResponseCompression());
         app.UseRouting();
         app.Use(CrossSiteRule.Check);
         app.UseApiDocumentation();

@@ -23,7 +23,8 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         }
 
         RequestException error = Explain(exception);
-        if (error.Status >= StatusCodes.Status500InternalServerError)
+        // A refusal is no fault of the service, whatever its status.
+        if (error.Status >= StatusCodes.Status500InternalServerError && exception is not RequestException)
         {
             RequestFailed(exception, http.Request.Method, http.GetEndpoint()?.DisplayName ?? "none");
         }
@@ -65,6 +66,8 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
             new(StatusCodes.Status413PayloadTooLarge, "tooLarge", null, "The request is larger than this service accepts."),
         BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } =>
             new(StatusCodes.Status415UnsupportedMediaType, "unsupportedMediaType", null, "Send application/json or multipart/form-data."),
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } =>
+            new(StatusCodes.Status408RequestTimeout, "tooSlow", null, "The body arrived too slowly (Limits:BodyBytesPerSecond)."),
         BadHttpRequestException { InnerException: JsonException json } => JsonErrors.Explain(json),
         BadHttpRequestException error => JsonErrors.ExplainBinding(error),
         InvalidModelException error => new(StatusCodes.Status422UnprocessableEntity, "invalidModel", "model", error.Message),

@@ -13,7 +13,7 @@ public sealed class ConfigurationKeyTests
     [InlineData("Models:Folders", "/models", "Models:Folders is not a single value: Models:Folders:0 is the first of its list.")]
     [InlineData("Models:Precisions", "float16", "Models:Precisions is not a single value: Models:Precisions:NAME ")]
     [InlineData("Jobs:Lease:Seconds", "60", "Jobs:Lease:Seconds is not an option of the service; Jobs:Lease is a single value.")]
-    [InlineData("Formats:Limits", "1", "Formats:Limits is not an option of the service; those of Formats are MemoryBytes, Seconds, Elements.")]
+    [InlineData("Formats:Limits", "1", "Formats:Limits is not an option of the service; those of Formats are MemoryBytes, Seconds, Elements, Processes.")]
     [InlineData("Limts:FileBytes", "1000000", "Limts:FileBytes is not an option of the service: the section is called Limits.")]
     [InlineData("Modles:Device", "cpu", "Modles:Device is not an option of the service: the section is called Models.")]
     [InlineData("job:Nice", "1", "job:Nice is not an option of the service: the section is called Jobs.")]

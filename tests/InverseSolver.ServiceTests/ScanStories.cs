@@ -329,7 +329,7 @@ public sealed class ScanStories(Service service) : IClassFixture<Service>
     };
 
     // One slice of somebody: x to the left along rows, first pixel at 10 mm.
-    private static byte[] Dicom(int side = 32)
+    internal static byte[] Dicom(int side = 32)
     {
         using var reader = new FormatReader(ReaderLimits.Default);
         return DicomSeries.Write(reader, new DerivedSeries

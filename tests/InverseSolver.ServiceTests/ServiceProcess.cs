@@ -40,6 +40,8 @@ internal sealed class ServiceProcess : IDisposable
         _process.BeginOutputReadLine();
     }
 
+    public int Id => _process.Id;
+
     public async Task<HttpClient> ClientAsync() =>
         new() { BaseAddress = new Uri(await _listening.Task.WaitAsync(TimeSpan.FromSeconds(60))) };
 

@@ -11,6 +11,7 @@ public static class DerivedFiles
     /// <returns>The files and their report. A series that cannot be written is left out, and the remarks state why; the result does not depend on it.</returns>
     public static (IReadOnlyList<DerivedFile> Files, DerivedReport Report) Write(FormatReader reader, DerivedImages images)
     {
+        reader = reader.ForResults();
         var files = new List<DerivedFile>();
         var remarks = new List<string>();
         byte[] sent = images.Reference.ToArray();

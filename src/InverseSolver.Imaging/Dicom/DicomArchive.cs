@@ -10,15 +10,13 @@ public static class DicomArchive
     /// <summary>Files of a series, at most.</summary>
     public const int MaxFiles = 2048;
 
-    // Deflate cannot do better than 1032 to 1.
-    private const long MaxCompression = 1032;
-
     /// <summary>Makes one archive of files.</summary>
     /// <param name="files">Complete files.</param>
     /// <returns>The same bytes for the same files in the same order.</returns>
     public static byte[] Pack(IReadOnlyList<byte[]> files)
     {
-        using var packed = new MemoryStream();
+        const int headers = 128;
+        using var packed = new MemoryStream(checked((int)files.Sum(file => (long)file.Length + headers)) + headers);
         using (var archive = new ZipArchive(packed, ZipArchiveMode.Create, leaveOpen: true))
         {
             foreach ((int i, byte[] file) in files.Index())
@@ -38,7 +36,7 @@ public static class DicomArchive
     {
         try
         {
-            using var archive = new ZipArchive(new MemoryStream(zip, writable: false), ZipArchiveMode.Read);
+            using ZipArchive archive = ZipGuard.Open(zip);
             return archive.Entries.Any(IsFile) && !archive.Entries.Any(entry => entry.FullName.EndsWith(".npy", StringComparison.Ordinal));
         }
         catch (Exception e) when (IsDamage(e))
@@ -47,23 +45,25 @@ public static class DicomArchive
         }
     }
 
+    /// <summary>Bytes of all files together.</summary>
+    /// <exception cref="InvalidMeasurementException">The archive's entries lie about their lengths.</exception>
+    internal static long UnpackedBytes(byte[] zip)
+    {
+        using ZipArchive archive = ZipGuard.Open(zip);
+        return ZipGuard.UnpackedBytes(archive.Entries.Where(IsFile), zip.Length);
+    }
+
     /// <summary>Unpacks the files one after the other.</summary>
     /// <param name="zip">The archive.</param>
     /// <param name="maxBytes">The most bytes that all files may have together.</param>
     /// <exception cref="InvalidMeasurementException">There are too many files or bytes, or the archive is damaged or encrypted.</exception>
     internal static IEnumerable<byte[]> Files(byte[] zip, long maxBytes)
     {
-        using var archive = new ZipArchive(new MemoryStream(zip, writable: false), ZipArchiveMode.Read);
+        using ZipArchive archive = ZipGuard.Open(zip);
         ZipArchiveEntry[] entries = [.. archive.Entries.Where(IsFile)];
         if (entries.Length > MaxFiles) throw new InvalidMeasurementException($"The ZIP archive holds {entries.Length} files; at most {MaxFiles} are read.");
         // Both lengths are the archive's claims: no more is unpacked than they state, and no more than deflate can yield.
-        long bytes = 0;
-        foreach (ZipArchiveEntry entry in entries)
-        {
-            if (entry.Length < 0 || entry.Length > (entry.CompressedLength * MaxCompression) + 64) throw Damaged();
-            bytes += Math.Min(entry.Length, long.MaxValue / MaxFiles);
-        }
-
+        long bytes = ZipGuard.UnpackedBytes(entries, zip.Length);
         if (bytes > maxBytes || bytes > Array.MaxLength)
         {
             throw new InvalidMeasurementException($"The ZIP archive's files have {bytes} bytes; at most {Math.Min(maxBytes, Array.MaxLength)} are read.");

@@ -11,7 +11,7 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
     // Rounding to steps of 1/255 spreads evenly over one step.
     private static readonly double EightBit = 1.0 / 255 / Math.Sqrt(12);
 
-    private readonly long _maxElements = Math.Max(3 * maxPixels, reader.Limits.Elements);
+    private readonly long _maxElements = MaxElements(reader.Limits, maxPixels);
 
     /// <summary>Bytes of the files of a series, at most.</summary>
     public long MaxSeriesBytes => DicomStack.MaxBytes(reader.Limits);
@@ -60,6 +60,9 @@ public sealed class FileImport(FormatReader reader, long maxPixels)
     /// A file is damaged, they are too many or too large, not one series with one image at each place, or not for this problem.
     /// </exception>
     public ImportedMeasurement ReadSeries(MeasurementKind kind, IEnumerable<byte[]> files) => DicomImport.ImportSeries(reader, files, kind);
+
+    /// <summary>Elements of one array, at most.</summary>
+    internal static long MaxElements(ReaderLimits limits, long maxPixels) => Math.Max(3 * maxPixels, limits.Elements);
 
     /// <summary>Reads one of the other files: an image or .npy; a truth may be DICOM or NIfTI.</summary>
     /// <param name="name">Its name: masks, kernels and phases have no channels.</param>

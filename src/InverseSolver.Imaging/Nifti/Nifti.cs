@@ -75,6 +75,18 @@ public static class Nifti
         }
     }
 
+    /// <summary>Bytes that decoding takes: the stored voxels, and as many copies of them in single precision; a volume with too many is not decoded.</summary>
+    /// <exception cref="InvalidMeasurementException">The header is not one of a volume that is read.</exception>
+    internal static long DecodedBytes(byte[] file, int copies, long maxVoxels)
+    {
+        byte[] start = new byte[NiftiHeader.Length];
+        using Stream memory = new MemoryStream(file, writable: false);
+        using Stream stream = IsGzip(file) ? new GZipStream(memory, CompressionMode.Decompress) : memory;
+        Fill(stream, start);
+        NiftiHeader header = NiftiHeader.Parse(start);
+        return header.Voxels > maxVoxels ? file.Length : header.Voxels * (header.Bytes + (copies * sizeof(float)));
+    }
+
     private static bool IsGzip(ReadOnlySpan<byte> file) => file.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]);
 
     private static float[] Values(NiftiHeader header, byte[] data)

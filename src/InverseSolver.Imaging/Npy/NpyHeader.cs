@@ -14,4 +14,7 @@ public sealed record NpyHeader(int[] Shape, char Kind, int ElementBytes, bool Is
 
     /// <summary>The number of elements in the shape.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+
+    /// <summary>Bytes of the elements in single precision.</summary>
+    public long DecodedBytes => Math.Min(Count, long.MaxValue / 64) * sizeof(float) * (IsComplex ? 2 : 1);
 }

@@ -11,6 +11,10 @@ internal ref struct NpyHeaderParser
 {
     private const int MaxRank = 8;
     private const int MaxHeaderBytes = 64 * 1024;
+
+    /// <summary>Bytes of the longest header that is read, with what stands before it.</summary>
+    internal const int MaxBytes = MaxHeaderBytes + 12;
+
     private readonly string _text;
     private int _at;
 

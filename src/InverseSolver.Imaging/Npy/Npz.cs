@@ -21,6 +21,18 @@ public static class Npz
         return [.. Arrays(archive).Keys];
     }
 
+    /// <summary>Bytes that decoding all arrays takes: each in single precision, and the stored form of the largest.</summary>
+    /// <param name="file">The whole file.</param>
+    /// <param name="copies">Counts each array so often.</param>
+    /// <exception cref="InvalidMeasurementException">The file is not such an archive, or its entries lie about their lengths.</exception>
+    internal static long DecodedBytes(byte[] file, int copies)
+    {
+        using ZipArchive archive = Open(file);
+        ZipArchiveEntry[] arrays = [.. Arrays(archive).Values];
+        ZipGuard.UnpackedBytes(arrays, file.Length);
+        return arrays.Select(array => array.Length).DefaultIfEmpty().Max() + arrays.Sum(array => copies * HeaderOf(array).DecodedBytes);
+    }
+
     /// <summary>Reads one array.</summary>
     /// <param name="file">The whole file.</param>
     /// <param name="name">The array's name, without .npy.</param>
@@ -73,10 +85,26 @@ public static class Npz
     {
         try
         {
-            var archive = new ZipArchive(new MemoryStream(file, writable: false), ZipArchiveMode.Read);
+            ZipArchive archive = ZipGuard.Open(file);
             if (archive.Entries.Count <= MaxEntries) return archive;
             archive.Dispose();
             throw new InvalidMeasurementException($"The .npz file holds more than {MaxEntries} arrays.");
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            throw Damaged();
+        }
+    }
+
+    // No more is unpacked than the longest header has.
+    private static NpyHeader HeaderOf(ZipArchiveEntry entry)
+    {
+        try
+        {
+            byte[] start = new byte[Math.Min(entry.Length, NpyHeaderParser.MaxBytes)];
+            using Stream stream = entry.Open();
+            int read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+            return Npy.ReadHeader(start.AsSpan(0, read));
         }
         catch (Exception e) when (IsDamage(e))
         {

@@ -1,52 +1,60 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace InverseSolver.Imaging;
 
 /// <summary>
-/// The process that parses strangers' HDF5 and DICOM files, apart from this one. It starts with the first file, serves one file at a time,
-/// and where a file ends it or holds it up, the next file gets a new one.
+/// The processes that parse strangers' HDF5 and DICOM files, apart from this one. Each starts with its first file and serves one at a time; where a file ends
+/// it or holds it up, the next file gets a new one. A file first gets a short time. One that needs longer is read anew with its full time by a process that
+/// reads no others, so that slow files delay only each other. Results are written by a process of their own.
 /// </summary>
-/// <param name="limits">The limits for one file.</param>
-public sealed class FormatReader(ReaderLimits limits) : IDisposable
+public sealed class FormatReader : IDisposable
 {
-    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
-    private readonly Lock _oneAtATime = new();
-    private ReaderProcess? _process;
-    private bool _disposed;
-    private long _restarts;
+    private readonly Lanes _lanes;
+    private readonly bool _ofResults;
+    private readonly Func<IDisposable>? _aside;
+
+    /// <summary>Makes a reader.</summary>
+    /// <param name="limits">The limits for one file.</param>
+    /// <param name="processes">The processes for files that need little time.</param>
+    public FormatReader(ReaderLimits limits, int processes = 1)
+        : this(new Lanes(limits, processes), ofResults: false, aside: null)
+    {
+    }
+
+    private FormatReader(Lanes lanes, bool ofResults, Func<IDisposable>? aside) => (_lanes, _ofResults, _aside) = (lanes, ofResults, aside);
 
     /// <summary>True where the reader program is installed. Without it HDF5 and DICOM files are neither read nor written.</summary>
     public static bool IsInstalled { get; } = File.Exists(ReaderProcess.Program);
 
     /// <summary>The limits for one file.</summary>
-    public ReaderLimits Limits => limits;
+    public ReaderLimits Limits => _lanes.Limits;
 
-    /// <summary>The number of times that the process was replaced, because a file ended or blocked it, or because it was ended from outside.</summary>
-    public long Restarts => Interlocked.Read(ref _restarts);
+    /// <summary>The number of times that a process was replaced, because a file ended or blocked it, or because it was ended from outside.</summary>
+    public long Restarts => _lanes.All.Sum(lane => lane.Restarts);
 
-    /// <summary>The process's id; null where none runs.</summary>
-    public int? ProcessId => _process?.Id;
+    /// <summary>The id of the process that gets the next file; null where none runs.</summary>
+    public int? ProcessId => _lanes.Quick.ProcessId;
 
-    /// <summary>Starts the process unless it runs, and has it answer.</summary>
+    /// <summary>Starts a process unless one runs, and has it answer.</summary>
     /// <exception cref="InvalidOperationException">It cannot be started: it, or a library that it needs, is missing.</exception>
-    public void Start()
-    {
-        lock (_oneAtATime) Running();
-    }
+    public void Start() => _lanes.Quick.Start();
 
-    /// <summary>Ends the process; later calls fail.</summary>
+    /// <summary>Ends the processes; later calls fail.</summary>
     public void Dispose()
     {
-        lock (_oneAtATime)
-        {
-            _disposed = true;
-            _process?.Dispose();
-            _process = null;
-        }
+        foreach (ReaderLane lane in _lanes.All) lane.Dispose();
     }
 
-    /// <summary>Has the process do one thing.</summary>
+    /// <summary>The same reader for writing results: it does not wait for files that others sent.</summary>
+    internal FormatReader ForResults() => new(_lanes, ofResults: true, _aside);
+
+    /// <summary>The same reader for a caller that steps aside while one of its files waits among the slow ones.</summary>
+    /// <param name="aside">Called when a file needs more than the short time; its result is disposed once the file was read or refused.</param>
+    public FormatReader SteppingAside(Func<IDisposable> aside) => new(_lanes, _ofResults, aside);
+
+    /// <summary>Has a process do one thing.</summary>
     /// <param name="operation">Its name.</param>
     /// <param name="blob">The file, in parts that follow each other.</param>
     /// <param name="arguments">What else the request's JSON holds.</param>
@@ -59,63 +67,29 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
             throw new InvalidMeasurementException("It is an HDF5 or DICOM file, and the program that reads those is not installed here; .npy files are read.");
         }
         long bytes = blob.Sum(part => (long)part.Length);
-        if (bytes > limits.MemoryBytes / 2) throw new InvalidMeasurementException($"The file has {bytes} bytes; at most {limits.MemoryBytes / 2} are read.");
-        byte[] json = Request(operation, arguments);
-        lock (_oneAtATime)
+        if (bytes > Limits.MemoryBytes / 2) throw new InvalidMeasurementException($"The file has {bytes} bytes; at most {Limits.MemoryBytes / 2} are read.");
+        byte[] json = ReaderLane.Request(operation, arguments, Limits);
+        (uint status, ReaderAnswer answer) = (_ofResults ? _lanes.Results.TryExchange(json, blob) : Read(json, blob, bytes)) ?? throw Unreadable();
+        return status switch
         {
-            ReaderProcess process = Running();
-            try
-            {
-                (uint status, ReaderAnswer answer) = process.Exchange(json, blob, limits.Time);
-                return status switch
-                {
-                    0 => answer,
-                    1 => throw new InvalidMeasurementException(Message(answer)),
-                    2 => throw new InvalidOperationException($"inverse_reader, {operation}: {Message(answer)}"),
-                    _ => throw Unreadable(),
-                };
-            }
-            catch (IOException)
-            {
-                process.Dispose();
-                _process = null;
-                Interlocked.Increment(ref _restarts);
-                throw Unreadable();
-            }
-        }
+            0 => answer,
+            1 => throw new InvalidMeasurementException(Message(answer)),
+            2 => throw new InvalidOperationException($"inverse_reader, {operation}: {Message(answer)}"),
+            _ => throw Unreadable(),
+        };
     }
 
-    private ReaderProcess Running()
+    private (uint Status, ReaderAnswer Answer)? Read(byte[] json, IReadOnlyList<ReadOnlyMemory<byte>> blob, long bytes)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_process is { HasEnded: false }) return _process;
-        if (_process is not null)
-        {
-            // It ended between two files, so neither is to blame.
-            _process.Dispose();
-            _process = null;
-            Interlocked.Increment(ref _restarts);
-        }
+        if (ReaderLane.ShortTime(bytes) is var little && little >= Limits.Time) return _lanes.Quick.TryExchange(json, blob);
 
-        var process = new ReaderProcess(limits.MemoryBytes);
-        try
-        {
-            process.Exchange(Request("hello", null), [], StartTime);
-        }
-        catch (IOException e)
-        {
-            process.Dispose();
-            throw new InvalidOperationException("inverse_reader does not run: a library that it needs is missing (scripts/install-packages.sh run).", e);
-        }
-        return _process = process;
-    }
-
-    private byte[] Request(string operation, JsonObject? arguments)
-    {
-        JsonObject request = arguments?.DeepClone().AsObject() ?? [];
-        request["op"] = operation;
-        request["limits"] = new JsonObject { ["elements"] = limits.Elements, ["seconds"] = (long)Math.Ceiling(limits.Time.TotalSeconds) };
-        return JsonSerializer.SerializeToUtf8Bytes(request);
+        // Copies of a file that was slow do not get the short time again.
+        Func<bool> isKnown = () => _lanes.Slow.Contains(blob);
+        if (_lanes.Quick.TryExchange(json, blob, little, isKnown, out bool late) is { } answer) return answer;
+        if (!late) return null;
+        _lanes.Slow.Add(blob);
+        using IDisposable? aside = _aside?.Invoke();
+        return _lanes.Patient.TryExchange(json, blob);
     }
 
     private static string Message(ReaderAnswer answer) =>
@@ -124,6 +98,59 @@ public sealed class FormatReader(ReaderLimits limits) : IDisposable
             : "";
 
     private static InvalidMeasurementException Unreadable() => new("The file could not be read: its reader ran out of time or memory, or crashed on it.");
+
+    /// <summary>The processes, which all views of a reader share.</summary>
+    private sealed class Lanes(ReaderLimits limits, int processes)
+    {
+        internal ReaderLimits Limits => limits;
+
+        internal ReaderLane Quick { get; } = new(limits, processes);
+
+        internal ReaderLane Patient { get; } = new(limits, 1, yields: true);
+
+        internal ReaderLane Results { get; } = new(limits, 1);
+
+        internal IReadOnlyList<ReaderLane> All => [Quick, Patient, Results];
+
+        internal SlowFiles Slow { get; } = new();
+    }
+
+    /// <summary>The last files that needed more than the short time.</summary>
+    private sealed class SlowFiles
+    {
+        private const int Most = 256;
+        private readonly Queue<string> _order = [];
+        private readonly HashSet<string> _known = [];
+
+        internal bool Contains(IReadOnlyList<ReadOnlyMemory<byte>> blob)
+        {
+            lock (_known)
+            {
+                if (_known.Count == 0) return false;
+            }
+
+            string hash = Hash(blob);
+            lock (_known) return _known.Contains(hash);
+        }
+
+        internal void Add(IReadOnlyList<ReadOnlyMemory<byte>> blob)
+        {
+            string hash = Hash(blob);
+            lock (_known)
+            {
+                if (!_known.Add(hash)) return;
+                _order.Enqueue(hash);
+                if (_order.Count > Most) _known.Remove(_order.Dequeue());
+            }
+        }
+
+        private static string Hash(IReadOnlyList<ReadOnlyMemory<byte>> blob)
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            foreach (ReadOnlyMemory<byte> part in blob) hash.AppendData(part.Span);
+            return Convert.ToHexString(hash.GetHashAndReset());
+        }
+    }
 }
 
 /// <summary>Limits of memory, time and size for the process that reads a file.</summary>

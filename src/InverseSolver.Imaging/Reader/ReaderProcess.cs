@@ -12,10 +12,14 @@ internal sealed class ReaderProcess : IDisposable
     private const uint Version = 1;
     private const int FrameBytes = 24;
     private const int MaxJsonBytes = 64 << 20;
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(20);
     private readonly Process _process;
     private readonly long _memoryBytes;
 
-    internal ReaderProcess(long memoryBytes)
+    /// <summary>Starts a process.</summary>
+    /// <param name="memoryBytes">Its address space.</param>
+    /// <param name="yields">True where it leaves the processor to others.</param>
+    internal ReaderProcess(long memoryBytes, bool yields)
     {
         _memoryBytes = memoryBytes;
         var start = new ProcessStartInfo(Program, [memoryBytes.ToString(CultureInfo.InvariantCulture)])
@@ -35,19 +39,36 @@ internal sealed class ReaderProcess : IDisposable
         {
             throw new InvalidOperationException("inverse_reader, which lies beside this assembly, cannot be started.", e);
         }
+
+        if (yields) Try(() => _process.PriorityClass = ProcessPriorityClass.BelowNormal);
     }
 
     internal static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "inverse_reader");
 
     internal int Id => _process.Id;
 
+    /// <summary>True where it was ended because its time was over.</summary>
+    internal bool IsLate { get; private set; }
+
     internal bool HasEnded => _process.HasExited;
 
     /// <summary>Sends a request and waits for its answer; the process is ended when that takes too long.</summary>
     /// <exception cref="IOException">The process ended, was too late or does not keep to the protocol. It is of no more use.</exception>
-    internal (uint Status, ReaderAnswer Answer) Exchange(ReadOnlySpan<byte> json, IReadOnlyList<ReadOnlyMemory<byte>> blob, TimeSpan time)
+    /// <param name="json">The request.</param>
+    /// <param name="blob">The file.</param>
+    /// <param name="time">The most time on the clock.</param>
+    /// <param name="processorTime">The most time of a processor, asked again and again; null: no limit.</param>
+    internal (uint Status, ReaderAnswer Answer) Exchange(
+        ReadOnlySpan<byte> json, IReadOnlyList<ReadOnlyMemory<byte>> blob, TimeSpan time, Func<TimeSpan>? processorTime = null)
     {
-        using var late = new Timer(_ => Kill(), null, time, Timeout.InfiniteTimeSpan);
+        TimeSpan before = ProcessorTime();
+        using Timer? busy = processorTime is null ? null : new Timer(
+            _ =>
+            {
+                if (ProcessorTime() - before > processorTime()) EndLate();
+            },
+            null, Tick, Tick);
+        using var late = new Timer(_ => EndLate(), null, time, Timeout.InfiniteTimeSpan);
         Send(json, blob);
         return Receive();
     }
@@ -59,11 +80,26 @@ internal sealed class ReaderProcess : IDisposable
         _process.Dispose();
     }
 
-    private void Kill()
+    private void EndLate()
+    {
+        IsLate = true;
+        Kill();
+    }
+
+    private TimeSpan ProcessorTime()
+    {
+        TimeSpan used = TimeSpan.Zero;
+        Try(() => used = _process.TotalProcessorTime);
+        return used;
+    }
+
+    private void Kill() => Try(_process.Kill);
+
+    private static void Try(Action action)
     {
         try
         {
-            _process.Kill();
+            action();
         }
         catch (Exception e) when (e is InvalidOperationException or Win32Exception)
         {

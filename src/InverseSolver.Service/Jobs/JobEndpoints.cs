@@ -38,7 +38,7 @@ internal static class JobEndpoints
         RouteGroupBuilder jobs = app.MapGroup("/v1/jobs").WithTags("Jobs");
         jobs.MapPost("", Submit).WithName("submitJob")
             .Accepts<JobRequest>("application/json", "multipart/form-data")
-            .ProducesErrors(400, 401, 409, 413, 415, 422, 429, 507);
+            .ProducesErrors(400, 401, 408, 409, 413, 415, 422, 429, 503, 507);
         jobs.MapGet("", List).WithName("listJobs").ProducesErrors(400);
         jobs.MapGet("{id}", Get).WithName("getJob").ProducesErrors(404);
         jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").ProducesErrors(404, 409);

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
@@ -20,7 +21,6 @@ namespace InverseSolver.Service.Jobs;
 internal sealed class JobSubmission(
     UploadReader reader,
     UploadGate gate,
-    FormatReader formats,
     ModelCatalog models,
     DeviceSlots slots,
     JobStore store,
@@ -50,8 +50,7 @@ internal sealed class JobSubmission(
         }
 
         disk.CheckRoom(bytes: 0);
-        using IDisposable place = await gate.EnterAsync(cancellation);
-        Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
+        using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
         Dictionary<string, string> hashes = StoredRequest.HashesOf(upload.Files);
         string bodyHash = HashOf(upload.Request, hashes);
         if (Earlier(key, bodyHash) is { } earlier)
@@ -60,15 +59,26 @@ internal sealed class JobSubmission(
         }
 
         string? webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
-        (StoredRequest stored, IReadOnlyList<string> warnings) = Check(upload, hashes);
         long bytes = upload.Files.Values.Sum(file => (long)file.Length);
         disk.CheckRoom(bytes);
+        (StoredRequest resolved, ModelInfo model) = Resolve(upload, hashes);
+        JobPlan plan = await gate.RunAsync(
+            upload.Files,
+            formats => JobPlan.Of(
+                resolved, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
+                new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels)),
+            cancellation);
+
+        // Last, because the files of a model whose card has no hashes are read for it, once.
+        string hash = models.FindVersion(resolved.Model, slots.Distinct)?.Hash ?? throw UnknownModel(
+            "The model was removed while the job was submitted; /v1/models lists the available models.");
+        StoredRequest stored = plan.Request with { ModelHash = hash };
         string id = Guid.CreateVersion7().ToString();
         try
         {
             string json = JsonSerializer.Serialize(stored, ApiJson.Options);
             string? sharing = stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}";
-            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(warnings, ApiJson.Options), upload.Request.Retain, bytes)
+            var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(plan.Warnings, ApiJson.Options), upload.Request.Retain, bytes)
             {
                 Webhook = webhook,
                 Caller = caller,
@@ -83,7 +93,8 @@ internal sealed class JobSubmission(
         }
         catch
         {
-            folder.Delete(id);
+            // Where the row was stored before the error, the files belong to it.
+            if (store.Get(id) is null) folder.Delete(id);
             throw;
         }
 
@@ -93,7 +104,8 @@ internal sealed class JobSubmission(
         throw QueueFull(caller);
     }
 
-    private (StoredRequest Request, IReadOnlyList<string> Warnings) Check(Upload<JobRequest> upload, Dictionary<string, string> hashes)
+    // Everything that can be checked without decoding a file.
+    private (StoredRequest Request, ModelInfo Model) Resolve(Upload<JobRequest> upload, Dictionary<string, string> hashes)
     {
         JobRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
@@ -112,7 +124,7 @@ internal sealed class JobSubmission(
 
         if (models.Find(request.Model) is not { } model)
         {
-            throw RequestChecks.Unprocessable("unknownModel", "model", "The model is unknown; /v1/models lists the available models.");
+            throw UnknownModel("The model is unknown; /v1/models lists the available models.");
         }
 
         var stored = new StoredRequest
@@ -139,15 +151,7 @@ internal sealed class JobSubmission(
                 "\"reference\": \"force\" applies to the file 'reference', which is missing: send the file, or leave \"reference\" out.");
         }
 
-        JobPlan plan = JobPlan.Of(
-            stored, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
-            new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels));
-
-        // Last, because the files of a model whose card has no hashes are read for it, once.
-        string hash = models.FindVersion(request.Model, slots.Distinct)?.Hash
-            ?? throw RequestChecks.Unprocessable(
-                "unknownModel", "model", "The model was removed while the job was submitted; /v1/models lists the available models.");
-        return (plan.Request with { ModelHash = hash }, plan.Warnings);
+        return (stored, model);
     }
 
     /// <summary>The job that was stored under the key, if the request is the same.</summary>
@@ -208,4 +212,6 @@ internal sealed class JobSubmission(
         };
 
     private static string Place(CallerUse use) => use.Position > 0 ? $" Your first waiting job is number {use.Position} in the queue." : "";
+
+    private static RequestException UnknownModel(string text) => RequestChecks.Unprocessable("unknownModel", "model", text);
 }

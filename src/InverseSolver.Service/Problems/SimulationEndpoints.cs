@@ -17,7 +17,7 @@ internal static class SimulationEndpoints
         group.MapPost("measurements/simulate", Simulate).WithName("simulateMeasurement")
             .Accepts<SimulationRequest>("application/json", "multipart/form-data")
             .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/zip"])
-            .ProducesErrors(400, 413, 415, 422, 429);
+            .ProducesErrors(400, 408, 413, 415, 422, 429, 503);
 
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <remarks>
@@ -29,12 +29,11 @@ internal static class SimulationEndpoints
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(
-        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] FormatReader formats,
+        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate,
         [FromServices] IOptions<OperatorOptions> operators,
         [FromServices] IOptions<LimitOptions> limits)
     {
-        using IDisposable place = await gate.EnterAsync(http.RequestAborted);
-        Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, SimulationRequest.FileNames, http.RequestAborted);
+        using Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, SimulationRequest.FileNames, http.RequestAborted);
         SimulationRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
         if (!upload.Files.ContainsKey("image"))
@@ -42,7 +41,14 @@ internal static class SimulationEndpoints
             throw RequestChecks.Unprocessable("missingFile", "files.image", "The image is required, as a part or as a data URI.");
         }
 
-        JobInputs files = JobInputs.Read(formats, limits.Value.Pixels, request.Problem, upload.Files, "image");
+        return await gate.RunAsync(upload.Files, formats => Measure(http, upload, formats, operators.Value, limits.Value), http.RequestAborted);
+    }
+
+    private static FileContentHttpResult Measure(
+        HttpContext http, Upload<SimulationRequest> upload, FormatReader formats, OperatorOptions operators, LimitOptions limits)
+    {
+        SimulationRequest request = upload.Request;
+        JobInputs files = JobInputs.Read(formats, limits.Pixels, request.Problem, upload.Files, "image");
         ImportedFile image = files["image"];
         if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] or [_, 1 or 3, _, _] })
         {
@@ -50,10 +56,10 @@ internal static class SimulationEndpoints
                 "invalidInput", "files.image", "The image must be real with one or three channels; a stack of frames is (frames, channels, height, width).");
         }
 
-        if (image.Array.Shape is [var frames, _, _, _] && frames > limits.Value.Frames)
+        if (image.Array.Shape is [var frames, _, _, _] && frames > limits.Frames)
         {
             throw RequestChecks.Unprocessable(
-                "limitExceeded", "files.image", $"The stack has {frames} frames; at most {limits.Value.Frames} are allowed.");
+                "limitExceeded", "files.image", $"The stack has {frames} frames; at most {limits.Frames} are allowed.");
         }
 
         SimulatedMeasurement simulated = Reconstructor.Simulate(
@@ -62,7 +68,7 @@ internal static class SimulationEndpoints
             files.OfProblem,
             request.Sigma,
             request.Seed,
-            operators.Value.Folder,
+            operators.Folder,
             request.Photons,
             request.Coils);
         ArrayData measurement = simulated.Measurement;

@@ -19,6 +19,9 @@ internal sealed class FormatOptions
     /// <summary>Numbers that are read from one file; a complex one counts once.</summary>
     [Range(1024, 1L << 30)] public long Elements { get; init; } = ReaderLimits.Default.Elements;
 
+    /// <summary>Processes for files that need little time; 0: as many as there are cores, two to four. Two more read slow files and write results.</summary>
+    [Range(0, 64)] public int Processes { get; init; }
+
     /// <summary>The limits in the reader's form.</summary>
     public ReaderLimits Limits => new(MemoryBytes, TimeSpan.FromSeconds(Seconds), Elements);
 }

@@ -30,11 +30,26 @@ internal sealed class LimitOptions
     /// <summary>The solver's parameter <c>steps</c>.</summary>
     [Range(1, 100_000)] public int SolverSteps { get; init; } = 1000;
 
-    /// <summary>Uploads that are read and decoded at the same time.</summary>
+    /// <summary>Uploads that are decoded and checked at the same time.</summary>
     [Range(1, 1000)] public int Uploads { get; init; } = 4;
 
-    /// <summary>Uploads that wait for their turn; one more is refused with 429.</summary>
+    /// <summary>Uploads that were read and wait for their turn; one more is refused with 429.</summary>
     [Range(0, 10_000)] public int WaitingUploads { get; init; } = 64;
+
+    /// <summary>Bytes of memory that the uploads being decoded may take together; one of them half of it at most.</summary>
+    [Range(64L << 20, 1L << 42)] public long DecodeBytes { get; init; } = 2L << 30;
+
+    /// <summary>Bytes of all bodies together that are held in memory.</summary>
+    [Range(1L << 20, 1L << 42)] public long UploadBytes { get; init; } = 1L << 30;
+
+    /// <summary>Bytes a second at which a body must arrive, after the first ten seconds; 0: any.</summary>
+    [Range(0, 1 << 30)] public int BodyBytesPerSecond { get; init; } = 4096;
+
+    /// <summary>Seconds in which a body must have arrived.</summary>
+    [Range(1, 86_400)] public int BodySeconds { get; init; } = 300;
+
+    /// <summary>Connections on which no request is in progress; one more ends the one that has been silent for longest.</summary>
+    [Range(1, 100_000)] public int SilentConnections { get; init; } = 512;
 }
 
 /// <summary>Checks the limits at start-up.</summary>

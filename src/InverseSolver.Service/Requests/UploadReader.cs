@@ -9,7 +9,12 @@ namespace InverseSolver.Service.Requests;
 /// <summary>A request and its files, from JSON or multipart.</summary>
 /// <param name="Request">The JSON.</param>
 /// <param name="Files">The files by name.</param>
-internal sealed record Upload<T>(T Request, IReadOnlyDictionary<string, byte[]> Files);
+/// <param name="Memory">The memory that they take.</param>
+internal sealed record Upload<T>(T Request, IReadOnlyDictionary<string, byte[]> Files, UploadBytes Memory) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose() => Memory.Dispose();
+}
 
 /// <summary>A request that may contain its files as data URIs.</summary>
 internal interface IRequestWithFiles
@@ -19,20 +24,58 @@ internal interface IRequestWithFiles
 }
 
 /// <summary>Reads a request with files, as JSON with data URIs or as multipart/form-data, within the limits.</summary>
-internal sealed class UploadReader(IOptions<LimitOptions> options)
+internal sealed class UploadReader(IOptions<LimitOptions> options, UploadMemory memory)
 {
+    private const int BufferBytes = 64 * 1024;
+
+    // Text in JSON is kept in two bytes a letter, beside the body and the file that is made of it.
+    private const int TextCopies = 3;
+
+    // A request without files has some dozens. A node of a JSON tree takes a hundred bytes for two in the body.
+    private const int MaxTokens = 100_000;
+
     private const string RequestPart = "request";
 
     // The only file that may be sent as several parts, the files of a DICOM series, which become one archive.
     private const string Series = "measurement";
 
+    // The files of a series, and each other part once.
+    private const int MaxParts = DicomArchive.MaxFiles + 32;
+
     private readonly LimitOptions _limits = options.Value;
 
-    /// <summary>Reads a body.</summary>
+    /// <summary>Reads a body, within the limits of time and of the memory of all bodies.</summary>
     /// <param name="http">The HTTP request.</param>
     /// <param name="names">The files that it may have.</param>
     /// <param name="cancellation">Stops reading.</param>
+    /// <returns>The upload, whose memory counts until it is disposed.</returns>
     public async Task<Upload<T>> ReadAsync<T>(HttpRequest http, IReadOnlyCollection<string> names, CancellationToken cancellation)
+        where T : IRequestWithFiles
+    {
+        UploadBytes held = memory.Open(cancellation);
+        try
+        {
+            // A read that its token ends leaves the body in a state that Kestrel reports as an error of ours.
+            await using CancellationTokenRegistration ending = held.End.Register(http.BodyReader.CancelPendingRead);
+            Upload<T> upload = await ReadAsync<T>(http, names, held);
+            held.Arrived();
+            return upload;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            bool gaveWay = held.HasGivenWay;
+            held.Dispose();
+            throw gaveWay ? UploadMemory.Busy() : new RequestException(
+                StatusCodes.Status408RequestTimeout, "tooSlow", null, $"The body did not arrive within {_limits.BodySeconds} seconds (Limits:BodySeconds).");
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<Upload<T>> ReadAsync<T>(HttpRequest http, IReadOnlyCollection<string> names, UploadBytes held)
         where T : IRequestWithFiles
     {
         if (!MediaTypeHeaderValue.TryParse(http.ContentType, out MediaTypeHeaderValue? type))
@@ -44,11 +87,15 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
         T request;
         if (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
-            request = Parse<T>(await ReadToEndAsync(http.Body, _limits.JsonBytes, null, cancellation), null);
+            held.Take(BufferBytes);
+            byte[] json = await ReadToEndAsync(http.Body, new byte[BufferBytes], _limits.JsonBytes, null, held);
+            held.Take(TextCopies * (long)json.Length);
+            request = Parse<T>(json, null);
         }
         else if (type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase))
         {
-            byte[] json = await ReadPartsAsync(http, type, names, files, cancellation);
+            byte[] json = await ReadPartsAsync(http, type, names, files, held);
+            held.Take(TextCopies * (long)json.Length);
             request = Parse<T>(json, RequestPart);
         }
         else
@@ -64,7 +111,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
             }
         }
 
-        return new Upload<T>(request, files);
+        return new Upload<T>(request, files, held);
     }
 
     /// <summary>The error for a file over the limit.</summary>
@@ -74,7 +121,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
         new(StatusCodes.Status413PayloadTooLarge, "tooLarge", field, $"At most {limit} bytes are allowed.");
 
     private async Task<byte[]> ReadPartsAsync(
-        HttpRequest http, MediaTypeHeaderValue type, IReadOnlyCollection<string> names, Dictionary<string, byte[]> files, CancellationToken cancellation)
+        HttpRequest http, MediaTypeHeaderValue type, IReadOnlyCollection<string> names, Dictionary<string, byte[]> files, UploadBytes held)
     {
         string boundary = HeaderUtilities.RemoveQuotes(type.Boundary).ToString();
         if (boundary.Length is 0 or > 70)
@@ -82,14 +129,22 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
             throw Malformed("malformedMultipart", null, "The boundary of the multipart body is missing or too long.");
         }
 
+        held.Take(BufferBytes);
+        byte[] buffer = new byte[BufferBytes];
         byte[]? json = null;
+        int parts = 0;
         var series = new List<byte[]>();
         long total = 0;
         try
         {
             var reader = new MultipartReader(boundary, http.Body) { HeadersCountLimit = 8, HeadersLengthLimit = 4096 };
-            while (await reader.ReadNextSectionAsync(cancellation) is { } section)
+            while (await reader.ReadNextSectionAsync(CancellationToken.None) is { } section)
             {
+                if (++parts > MaxParts)
+                {
+                    throw Malformed("tooManyParts", null, $"At most {MaxParts} parts are read.");
+                }
+
                 string name = PartName(section);
                 string field = name == RequestPart ? RequestPart : $"files.{name}";
                 if (name != RequestPart && !names.Contains(name))
@@ -104,7 +159,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
                     throw Malformed("duplicateFile", field, "The part was sent twice: send it once.");
                 }
 
-                byte[] bytes = await ReadToEndAsync(section.Body, name == RequestPart ? _limits.JsonBytes : _limits.FileBytes, field, cancellation);
+                byte[] bytes = await ReadToEndAsync(section.Body, buffer, name == RequestPart ? _limits.JsonBytes : _limits.FileBytes, field, held);
                 if ((total += bytes.Length) > _limits.RequestBytes)
                 {
                     throw FileTooLarge(null, _limits.RequestBytes);
@@ -137,6 +192,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
 
         if (series.Count > 0)
         {
+            held.Take(series.Count == 1 ? 0 : 2 * series.Sum(file => (long)file.Length));
             files.Add(Series, series.Count == 1 ? series[0] : DicomArchive.Pack(series));
         }
 
@@ -150,6 +206,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
 
     private static T Parse<T>(byte[] json, string? root)
     {
+        CheckTokens(json, root);
         try
         {
             return JsonSerializer.Deserialize<T>(json, ApiJson.Requests)
@@ -162,22 +219,59 @@ internal sealed class UploadReader(IOptions<LimitOptions> options)
         }
     }
 
-    private static async Task<byte[]> ReadToEndAsync(Stream body, int limit, string? field, CancellationToken cancellation)
+    // What is not JSON is described by the parser, which stops there too.
+    private static void CheckTokens(byte[] json, string? root)
     {
-        using var bytes = new MemoryStream();
-        byte[] buffer = new byte[64 * 1024];
-        int read;
-        while ((read = await body.ReadAsync(buffer, cancellation)) > 0)
+        int tokens = 0;
+        try
         {
-            if (bytes.Length + read > limit)
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = ApiJson.Requests.MaxDepth });
+            while (reader.Read())
+            {
+                if (++tokens > MaxTokens)
+                {
+                    throw new RequestException(
+                        StatusCodes.Status413PayloadTooLarge, "tooLarge", root, $"The JSON has more than {MaxTokens} names and values.");
+                }
+            }
+        }
+        catch (JsonException)
+        {
+        }
+    }
+
+    // Memory is taken as bytes arrive, not as they are announced.
+    private static async Task<byte[]> ReadToEndAsync(Stream body, byte[] buffer, int limit, string? field, UploadBytes held)
+    {
+        var full = new List<byte[]>();
+        int read;
+        while ((read = await body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false)) == buffer.Length)
+        {
+            if ((full.Count + 1L) * buffer.Length > limit)
             {
                 throw FileTooLarge(field, limit);
             }
 
-            bytes.Write(buffer, 0, read);
+            held.Take(buffer.Length);
+            full.Add([.. buffer]);
         }
 
-        return bytes.ToArray();
+        long length = ((long)full.Count * buffer.Length) + read;
+        if (length > limit)
+        {
+            throw FileTooLarge(field, limit);
+        }
+
+        // The file counts once; the parts that it is made of are garbage in a moment.
+        held.Take(read);
+        byte[] bytes = new byte[length];
+        for (int i = 0; i < full.Count; i++)
+        {
+            full[i].CopyTo(bytes, i * buffer.Length);
+        }
+
+        buffer.AsSpan(0, read).CopyTo(bytes.AsSpan(full.Count * buffer.Length));
+        return bytes;
     }
 
     private static RequestException WrongType() =>
