@@ -1,5 +1,6 @@
 extern alias cli;
 
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Runtime.Versioning;
@@ -84,7 +85,10 @@ public sealed class StorageStories : IDisposable
         using var database = new JobDatabase(StoreOptions.Of(_folder));
         StoreFinding[] findings = [.. StoreOptions.Inventory(database, _folder).Check()];
         Assert.Equal(
-            [new StoreFinding(id, "The artefact result.npy changed since it was written."), new StoreFinding(id, "The artefact result.png is missing.")], findings);
+            [
+                new StoreFinding(id, "The artefact result.npy changed since it was written."), new StoreFinding(id, "The artefact result.png is missing."),
+            ],
+            findings);
     }
 
     [Fact]
@@ -124,7 +128,8 @@ public sealed class StorageStories : IDisposable
         using (var connection = new SqliteConnection($"Data Source={old};Pooling=False"))
         {
             connection.Open();
-            connection.Execute("CREATE TABLE migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
+            connection.Execute(
+                "CREATE TABLE migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)");
             foreach ((int version, string name) in new[] { (1, "0001-jobs.sql"), (2, "0002-sharing.sql"), (3, "0003-warnings.sql") })
             {
                 using var script = new StreamReader(typeof(JobDatabase).Assembly.GetManifestResourceStream(name)!);
@@ -134,7 +139,9 @@ public sealed class StorageStories : IDisposable
 
             connection.Execute("ATTACH @Database AS now", new { Database });
             connection.Execute($"INSERT INTO jobs ({string.Join(", ", columns)}) SELECT {string.Join(", ", columns)} FROM now.jobs");
-            connection.Execute("UPDATE jobs SET state = 'queued', started = NULL, finished = NULL, result = NULL, epoch = 0, attempts = 0 WHERE id = @waiting", new { waiting });
+            connection.Execute(
+                "UPDATE jobs SET state = 'queued', started = NULL, finished = NULL, result = NULL, epoch = 0, attempts = 0 WHERE id = @waiting",
+                new { waiting });
         }
 
         foreach (string file in Directory.GetFiles(_folder, "jobs.db*")) File.Delete(file);
@@ -157,8 +164,8 @@ public sealed class StorageStories : IDisposable
         const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         foreach (string path in Directory.EnumerateFileSystemEntries(service.Folder, "*", SearchOption.AllDirectories).Append(service.Folder))
         {
-            bool lockFile = Path.GetFileName(path) == "lock";
-            Assert.True(lockFile || File.GetUnixFileMode(path) == (Directory.Exists(path) ? owner | UnixFileMode.UserExecute : owner), $"{path}: {File.GetUnixFileMode(path)}");
+            UnixFileMode expected = Directory.Exists(path) ? owner | UnixFileMode.UserExecute : owner, found = File.GetUnixFileMode(path);
+            Assert.True(found == expected || Path.GetFileName(path) == "lock", $"{path}: {found}");
         }
     }
 
@@ -213,6 +220,70 @@ public sealed class StorageStories : IDisposable
     }
 
     [Fact]
+    public async Task A_damaged_row_hides_no_other_and_lists_leave_out_what_is_bulky()
+    {
+        using var service = new Service(_folder);
+        string[] ids = [Service.Id(await service.SubmitAsync(Requests.Job())), Service.Id(await service.SubmitAsync(Requests.Job()))];
+        foreach (string id in ids) await service.UntilAsync(id);
+        using (var connection = new SqliteConnection($"Data Source={Database};Pooling=False"))
+        {
+            connection.Open();
+            connection.Execute("UPDATE jobs SET request = '{', result = '[1' WHERE id = @id", new { id = ids[0] });
+        }
+
+        JsonArray brief = (await service.GetAsync("/v1/jobs"))["items"]!.AsArray();
+        JsonArray whole = (await service.GetAsync("/v1/jobs?expand=result,request"))["items"]!.AsArray();
+        Assert.Equal([ids[1], ids[0]], brief.Select(job => (string?)job!["id"]));
+        Assert.All(brief, job => Assert.True(job!["request"] is null && job["result"] is null));
+        Assert.NotNull(whole[0]!["request"]!["seed"]);
+        Assert.NotNull(whole[0]!["result"]!["consistency"]);
+        Assert.Contains("damaged", (string)whole[1]!["warnings"]!.AsArray().Last()!);
+        Assert.Contains("damaged", (string)(await service.GetAsync($"/v1/jobs/{ids[0]}"))["warnings"]!.AsArray().Last()!);
+        Assert.Equal(HttpStatusCode.BadRequest, (await service.Client.GetAsync("/v1/jobs?expand=all")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_job_has_a_tag_and_is_not_stored_by_caches()
+    {
+        using var service = new Service(_folder);
+        string id = Service.Id(await service.SubmitAsync(Requests.Job()));
+        await service.UntilAsync(id);
+        using HttpResponseMessage first = await service.Client.GetAsync($"/v1/jobs/{id}");
+        Assert.True(first.Headers.CacheControl!.NoStore);
+        using var again = new HttpRequestMessage(HttpMethod.Get, $"/v1/jobs/{id}") { Headers = { IfNoneMatch = { first.Headers.ETag! } } };
+        Assert.Equal(HttpStatusCode.NotModified, (await service.Client.SendAsync(again)).StatusCode);
+        await service.Client.PostAsync($"/v1/jobs/{id}/retain?days=2", null);
+        using var changed = new HttpRequestMessage(HttpMethod.Get, $"/v1/jobs/{id}") { Headers = { IfNoneMatch = { first.Headers.ETag! } } };
+        Assert.Equal(HttpStatusCode.OK, (await service.Client.SendAsync(changed)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Callers_have_quotas_and_keys_tell_them_apart()
+    {
+        using var service = new Service(
+            _folder, ("Callers:Waiting", "1"), ("Callers:Bytes", "100000"), ("Callers:Keys:ward", "a key of the ward"), ("Callers:Keys:lab", "another key"));
+        string running = Service.Id(await service.SubmitAsync(Requests.LongJob()));
+        await service.UntilAsync(running, job => job["progress"] is not null);
+        Assert.Equal(HttpStatusCode.Accepted, (await SendAsync(null)).Status);
+        (HttpStatusCode status, JsonObject body, HttpResponseMessage answer) = await SendAsync(null);
+        Assert.Equal((HttpStatusCode.TooManyRequests, "quotaWaiting"), (status, (string?)body["code"]));
+        Assert.Contains("number 1 in the queue", (string)body["detail"]!);
+        Assert.NotNull(answer.Headers.RetryAfter);
+        Assert.Equal(HttpStatusCode.Accepted, (await SendAsync("a key of the ward")).Status);
+        Assert.Equal("number 2 in the queue", ((string)(await SendAsync("a key of the ward")).Body["detail"]!).Split("is ")[^1].TrimEnd('.'));
+        (status, body, _) = await SendAsync("a wrong key");
+        Assert.Equal((HttpStatusCode.Unauthorized, "unknownKey"), (status, (string?)body["code"]));
+
+        async Task<(HttpStatusCode Status, JsonObject Body, HttpResponseMessage Answer)> SendAsync(string? key)
+        {
+            using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs") { Content = JsonContent.Create(Requests.Job()) };
+            if (key is not null) message.Headers.Add("X-API-Key", key);
+            HttpResponseMessage response = await service.Client.SendAsync(message);
+            return (response.StatusCode, (await response.Content.ReadFromJsonAsync<JsonObject>())!, response);
+        }
+    }
+
+    [Fact]
     public async Task A_disk_that_is_nearly_full_refuses_jobs_says_so_and_lets_delete()
     {
         string id;
@@ -236,7 +307,7 @@ public sealed class StorageStories : IDisposable
         Assert.Equal("low", (string?)(await low.GetAsync("/health/ready"))["checks"]!["disk"]);
     }
 
-    private static DateTimeOffset Time(JsonObject job, string name) => DateTimeOffset.Parse((string)job[name]!, System.Globalization.CultureInfo.InvariantCulture);
+    private static DateTimeOffset Time(JsonObject job, string name) => DateTimeOffset.Parse((string)job[name]!, CultureInfo.InvariantCulture);
 
     private static Task<int> Cli(params string[] arguments) => StoreCommand.Create().Parse(arguments[1..]).InvokeAsync();
 }

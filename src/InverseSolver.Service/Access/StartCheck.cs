@@ -63,9 +63,11 @@ internal static partial class StartCheck
                 "The database jobs.db in the data folder (Jobs:DataFolder) cannot be opened for writing: give the service's user access to it and its folder.",
             // SQLITE_IOERR, SQLITE_FULL
             10 or 13 =>
-                $"The data folder (Jobs:DataFolder) cannot be read or written ({reason}): check whether its disk is full or damaged. The database was not changed.",
+                $"The data folder (Jobs:DataFolder) cannot be read or written ({reason}): check whether its disk is full or damaged. "
+                    + "The database was not changed.",
             _ => $"The database jobs.db in the data folder (Jobs:DataFolder) cannot be used ({reason}): "
-                + "restore it, or move it away to start without jobs; their files then go to quarantine/, from where `inverse store adopt` takes them in again.",
+                + "restore it, or move it away to start without jobs; "
+                + "their files then go to quarantine/, from where `inverse store adopt` takes them in again.",
         };
     }
 

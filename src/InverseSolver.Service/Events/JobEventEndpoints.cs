@@ -20,10 +20,10 @@ internal static class JobEventEndpoints
     /// <summary>Streams a job's changes until it is finished.</summary>
     /// <remarks>
     /// Each change has a number, the event's id, which is stored with it; each event carries the job with the state and progress of that moment. `progress`: a
-    /// change, sometimes with a preview. `finished`: the job is final, and the stream ends. `expiring`: the job is deleted within a day. Without Last-Event-ID the current state comes first. With Last-Event-ID every later event
-    /// comes in order, also after a restart of the service, without previews; `0` gives all. `snapshot`: the current job in place of events that are no longer
-    /// stored (the newest 1000 are), or after an id that this job never had. Lines that begin with a colon are heartbeats, which clients of server-sent events
-    /// pass over.
+    /// change, sometimes with a preview. `finished`: the job is final, and the stream ends. `expiring`: the job is deleted within a day. Without Last-Event-ID
+    /// the current state comes first. With Last-Event-ID every later event comes in order, also after a restart of the service, without previews; `0` gives
+    /// all. `snapshot`: the current job in place of events that are no longer stored (the newest 1000 are), or after an id that this job never had. Lines that
+    /// begin with a colon are heartbeats, which clients of server-sent events pass over.
     /// </remarks>
     /// <param name="id">The job's id.</param>
     /// <param name="lastEventId">The last event that was received.</param>

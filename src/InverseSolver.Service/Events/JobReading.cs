@@ -99,7 +99,7 @@ internal sealed class JobReading(string id, Task change, JobDatabase database, J
             seq, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"id: {seq}\nevent: {type}\ndata: {data}\n\n")), isLast);
     }
 
-    /// <summary>What an event stores of a job.</summary>
+    /// <summary>The part of a job that an event stores.</summary>
     private sealed record Moment
     {
         public long Seq { get; init; }

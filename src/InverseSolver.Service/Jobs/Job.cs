@@ -34,9 +34,9 @@ internal enum JobState
 /// <param name="Finished">When it became final.</param>
 /// <param name="Expires">When it and its files are deleted (<c>Jobs:KeepResults</c>, or its <c>retain</c>); null while it is not final.</param>
 /// <param name="Attempts">The number of starts; more than one where the service failed meanwhile. It then goes on from its last checkpoint.</param>
-/// <param name="Request">The request, with all solver parameters.</param>
+/// <param name="Request">The request, with all solver parameters; null in lists without <c>expand</c>.</param>
 /// <param name="Progress">Its progress, while it runs.</param>
-/// <param name="Result">The figures, once it succeeded.</param>
+/// <param name="Result">The figures, once it succeeded; null in lists without <c>expand</c>.</param>
 /// <param name="Error">The error, where it failed.</param>
 /// <param name="Warnings">
 /// Sentences on possible faults of the result or the files, and on assumptions, to be shown with the result. Processing that every file of a kind undergoes
@@ -54,7 +54,7 @@ internal sealed record Job(
     DateTimeOffset? Finished,
     DateTimeOffset? Expires,
     int Attempts,
-    StoredRequest Request,
+    StoredRequest? Request,
     JobProgress? Progress,
     JobResult? Result,
     JobError? Error,

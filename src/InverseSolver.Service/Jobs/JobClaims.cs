@@ -6,7 +6,8 @@ using Microsoft.Extensions.Options;
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>Claims waiting jobs for this process, and ends those that were lost with their processes too often.</summary>
-internal sealed class JobClaims(JobStore store, JobFolder folder, JobSignals signals, Callers callers, IOptions<JobOptions> options, IOptions<CallerOptions> quotas)
+internal sealed class JobClaims(
+    JobStore store, JobFolder folder, JobSignals signals, Callers callers, IOptions<JobOptions> options, IOptions<CallerOptions> quotas)
 {
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
 

@@ -6,6 +6,7 @@ using InverseSolver.Service.Storage;
 using InverseSolver.Service.Webhooks;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Net.Http.Headers;
 
 namespace InverseSolver.Service.Jobs;
 
@@ -40,7 +41,7 @@ internal static class JobEndpoints
             .Accepts<JobRequest>("application/json", "multipart/form-data")
             .ProducesErrors(400, 401, 408, 409, 413, 415, 422, 429, 503, 507);
         jobs.MapGet("", List).WithName("listJobs").ProducesErrors(400);
-        jobs.MapGet("{id}", Get).WithName("getJob").ProducesErrors(404);
+        jobs.MapGet("{id}", Get).WithName("getJob").Produces(StatusCodes.Status304NotModified).ProducesErrors(404);
         jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").ProducesErrors(404, 409);
         jobs.MapPost("{id}/retain", Retain).WithName("retainJob").ProducesErrors(400, 404);
         jobs.MapDelete("{id}", Delete).WithName("deleteJob").ProducesErrors(404, 409);
@@ -86,9 +87,17 @@ internal static class JobEndpoints
     /// <param name="state">Only jobs in this state.</param>
     /// <param name="limit">Jobs a page, 1 to 200.</param>
     /// <param name="cursor">The `next` of the page before.</param>
+    /// <param name="expand">`request`, `result` or both with a comma: the parts of jobs that lists leave out.</param>
     /// <response code="200">A page of jobs.</response>
-    private static Ok<JobPage> List([FromServices] JobStore store, string? state = null, int limit = 50, string? cursor = null)
+    private static Ok<JobPage> List(
+        HttpContext http, [FromServices] JobStore store, string? state = null, int limit = 50, string? cursor = null, string? expand = null)
     {
+        string[] parts = (expand ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (parts.Except(["request", "result"]).Any())
+        {
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "expand", "The parts are request and result.");
+        }
+
         if (limit is < 1 or > 200)
         {
             throw new RequestException(StatusCodes.Status400BadRequest, "outOfRange", "limit", "The limit must be from 1 to 200 jobs.");
@@ -104,17 +113,28 @@ internal static class JobEndpoints
             throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "cursor", "The cursor is invalid: send the 'next' of a page.");
         }
 
+        http.Response.Headers.CacheControl = "private, no-store";
         IReadOnlyList<JobRow> rows = store.List(state, cursor, limit + 1);
         return TypedResults.Ok(new JobPage(
-            [.. rows.Take(limit).Select(row => row.ToJob())], rows.Count > limit ? rows[limit - 1].Id : null));
+            [.. rows.Take(limit).Select(row => row.ToJob(parts.Contains("request"), parts.Contains("result")))],
+            rows.Count > limit ? rows[limit - 1].Id : null));
     }
 
     /// <summary>Shows a job.</summary>
     /// <param name="id">The job's id.</param>
     /// <response code="200">The job; while it is not final, Retry-After states the time to poll again.</response>
-    private static Ok<Job> Get(string id, HttpContext http, [FromServices] JobStore store)
+    /// <response code="304">It is the version that If-None-Match names.</response>
+    private static Results<Ok<Job>, StatusCodeHttpResult> Get(string id, HttpContext http, [FromServices] JobStore store)
     {
         JobRow job = store.Find(id);
+        var version = new EntityTagHeaderValue($"\"{job.Version}\"");
+        http.Response.Headers.ETag = version.ToString();
+        http.Response.Headers.CacheControl = "private, no-store";
+        if (http.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Compare(version, useStrongComparison: false)))
+        {
+            return TypedResults.StatusCode(StatusCodes.Status304NotModified);
+        }
+
         if (!job.IsFinal)
         {
             http.Response.Headers.RetryAfter = "2";

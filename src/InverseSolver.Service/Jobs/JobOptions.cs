@@ -39,7 +39,9 @@ internal sealed class JobOptions
     /// <summary>The time between two checkpoints of a running job. 0: after every step.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The time that running jobs have to reach their next step when the service ends; then they are stopped, and go on from their last checkpoint.</summary>
+    /// <summary>
+    /// The time that running jobs have to reach their next step when the service ends; then they are stopped, and go on from their last checkpoint.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>The longest run of a job; then it fails, so that it does not occupy the worker for ever.</summary>

@@ -198,7 +198,8 @@ internal sealed class JobSubmission(
         if (most.Bytes > 0 && use.Bytes >= most.Bytes)
         {
             throw TooMany(
-                "quotaBytes", $"Your jobs take {use.Bytes} bytes, and {most.Bytes} are allowed: delete some, or wait until they expire.", TimeSpan.FromHours(1));
+                "quotaBytes", $"Your jobs take {use.Bytes} bytes, and {most.Bytes} are allowed: delete some, or wait until they expire.",
+                TimeSpan.FromHours(1));
         }
 
         RequestException TooMany(string code, string text, TimeSpan retryAfter) =>

@@ -9,7 +9,8 @@ namespace InverseSolver.Service.Jobs;
 /// thread that calls it, so all jobs of a slot run on the same thread.
 /// </summary>
 internal sealed partial class JobWorker(
-    JobClaims claims, JobPerformer performer, SharedJobs shared, JobSignals signals, DeviceSlots slots, DiskSpace disk, IOptions<JobOptions> options, ILogger<JobWorker> log)
+    JobClaims claims, JobPerformer performer, SharedJobs shared, JobSignals signals, DeviceSlots slots, DiskSpace disk,
+    IOptions<JobOptions> options, ILogger<JobWorker> log)
     : BackgroundService
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);

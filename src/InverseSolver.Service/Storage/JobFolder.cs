@@ -85,8 +85,10 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
 
     /// <summary>The epochs of which a job has artefacts, the newest first.</summary>
     public IReadOnlyList<long> Epochs(string id) =>
-        [.. Directory.GetDirectories(Path.Combine(_root, id)).Select(Path.GetFileName).Where(name => long.TryParse(name, out _)).Select(name => long.Parse(name!))
-            .OrderDescending()];
+    [
+        .. Directory.GetDirectories(Path.Combine(_root, id)).Select(path => long.TryParse(Path.GetFileName(path), out long epoch) ? epoch : -1)
+            .Where(epoch => epoch >= 0).OrderDescending(),
+    ];
 
     /// <summary>Stores a file of a checkpoint.</summary>
     public void WriteCheckpoint(string id, string name, byte[] bytes) => Write(CheckpointFolder(id), name, bytes);
@@ -126,7 +128,9 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     /// <summary>Removes all of a job's files.</summary>
     public void Delete(string id) => Delete(() => Directory.Delete(Path.Combine(_root, id), recursive: true));
 
-    /// <summary>Moves the files of jobs that are not stored into the quarantine: of submissions that a crash interrupted, or of a database that was lost.</summary>
+    /// <summary>
+    /// Moves the files of jobs that are not stored into the quarantine: of submissions that a crash interrupted, or of a database that was lost.
+    /// </summary>
     /// <param name="ids">The jobs that are stored.</param>
     /// <returns>The ids of those that were moved.</returns>
     public IReadOnlyList<string> Quarantine(IReadOnlySet<string> ids)

@@ -89,11 +89,15 @@ internal sealed record JobRow
     /// <summary>True where the state is final.</summary>
     public bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 
-    /// <summary>The job in the API's form.</summary>
-    public Job ToJob()
+    /// <summary>The job in the API's form. What cannot be read of a damaged row is null, and a warning says so.</summary>
+    /// <param name="withRequest">False to leave the request out.</param>
+    /// <param name="withResult">False to leave the result out.</param>
+    public Job ToJob(bool withRequest = true, bool withResult = true)
     {
         string self = $"/v1/jobs/{Id}";
-        return new Job(
+        bool damaged = false;
+        string[] warnings = Read<string[]>(Warnings) ?? [];
+        var job = new Job(
             Id,
             Enum.Parse<JobState>(State, ignoreCase: true),
             CancelRequested,
@@ -102,15 +106,26 @@ internal sealed record JobRow
             Finished is { } finished ? DateTimeOffset.FromUnixTimeMilliseconds(finished) : null,
             Expires is { } expires ? DateTimeOffset.FromUnixTimeMilliseconds(expires) : null,
             (int)Attempts,
-            JsonSerializer.Deserialize<StoredRequest>(Request, ApiJson.Options)!,
+            withRequest ? Read<StoredRequest>(Request) : null,
             Read<JobProgress>(Progress),
-            Read<JobResult>(Result),
+            withResult ? Read<JobResult>(Result) : null,
             Read<JobError>(Error),
-            Read<string[]>(Warnings) ?? [],
+            warnings,
             new JobLinks(self, self + "/events", self + "/artefacts", IsFinal ? null : self + "/cancel"),
             JobWebhook.Of(Webhook, WebhookDelivery));
-    }
+        return damaged ? job with { Warnings = [.. warnings, "The stored record of this job is damaged: what is null here may have been lost."] } : job;
 
-    private static T? Read<T>(string? json) where T : class =>
-        json is null ? null : JsonSerializer.Deserialize<T>(json, ApiJson.Options);
+        T? Read<T>(string? json) where T : class
+        {
+            try
+            {
+                return json is null ? null : JsonSerializer.Deserialize<T>(json, ApiJson.Options);
+            }
+            catch (Exception error) when (error is JsonException or NotSupportedException)
+            {
+                damaged = true;
+                return null;
+            }
+        }
+    }
 }

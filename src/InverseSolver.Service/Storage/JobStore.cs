@@ -28,7 +28,7 @@ internal sealed record NewJob(
     public int Priority { get; init; }
 }
 
-/// <summary>What a caller has and has used.</summary>
+/// <summary>The jobs of a caller, and what they used.</summary>
 /// <param name="Waiting">Jobs that wait.</param>
 /// <param name="Bytes">Bytes of all its jobs.</param>
 /// <param name="Seconds">Seconds of solving within 24 hours.</param>
@@ -90,7 +90,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
                 ofCaller,
             }));
 
-    /// <summary>What a caller has and has used.</summary>
+    /// <summary>The jobs of a caller, and what they used.</summary>
     public CallerUse Use(string caller)
     {
         using SqliteConnection connection = database.Open();
@@ -258,8 +258,8 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <param name="bytes">Bytes of its artefacts.</param>
     public bool Succeed(string id, long epoch, string result, string warnings = "[]", long bytes = 0) =>
         Finish(
-            "state = 'succeeded', result = @text, warnings = @warnings, bytes = bytes + @bytes", Held + " AND NOT cancel_requested", id, epoch, result, warnings,
-            bytes);
+            "state = 'succeeded', result = @text, warnings = @warnings, bytes = bytes + @bytes", Held + " AND NOT cancel_requested",
+            id, epoch, result, warnings, bytes);
 
     /// <summary>Running to failed.</summary>
     public bool Fail(string id, long epoch, string error) =>
@@ -374,7 +374,8 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     public bool Adopt(NewJob job, long created, long? finished, long epoch, string? result, string? warnings) =>
         Write(connection => connection.Execute(
             $"""
-            INSERT INTO jobs (id, state, created, started, finished, expires, epoch, request, result, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook)
+            INSERT INTO jobs (
+                id, state, created, started, finished, expires, epoch, request, result, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook)
             SELECT
                 @Id, @state, @created, @finished, @finished,
                 CASE WHEN @finished IS NOT NULL THEN {Now} + COALESCE(@Retain * 86400000, {(long)options.Value.KeepResults.TotalMilliseconds}) END,

@@ -28,28 +28,31 @@ internal sealed class StoreInventory(JobStore store, JobFolder folder)
         foreach (string id in store.Ids())
         {
             JobRow row = store.Get(id)!;
-            try
-            {
-                Job job = row.ToJob();
-                foreach (Artefact artefact in job.Result?.Artefacts ?? [])
-                {
-                    if (Fault(folder.PathOf(id, row.Epoch, artefact.Name), artefact.Sha256) is { } fault) Add(id, $"The artefact {artefact.Name} {fault}.");
-                }
-
-                if (row.InputsDeleted) continue;
-                foreach ((string name, string hash) in job.Request.Files)
-                {
-                    if (Fault(folder.InputPath(id, name), hash) is { } fault) Add(id, $"The input {name} {fault}.");
-                }
-            }
-            catch (JsonException)
+            Job job = row.ToJob();
+            if (job.Request is null || (row.Result is not null && job.Result is null))
             {
                 Add(id, "The row is damaged: its JSON cannot be read.");
+                continue;
+            }
+
+            foreach (Artefact artefact in job.Result?.Artefacts ?? [])
+            {
+                if (Fault(folder.PathOf(id, row.Epoch, artefact.Name), artefact.Sha256) is { } fault) Add(id, $"The artefact {artefact.Name} {fault}.");
+            }
+
+            if (row.InputsDeleted) continue;
+            foreach ((string name, string hash) in job.Request.Files)
+            {
+                if (Fault(folder.InputPath(id, name), hash) is { } fault) Add(id, $"The input {name} {fault}.");
             }
         }
 
         HashSet<string> known = store.Ids();
-        foreach (string id in folder.Ids().Where(id => !known.Contains(id))) Add(id, "The files have no row; the next start of the service moves them to the quarantine.");
+        foreach (string id in folder.Ids().Where(id => !known.Contains(id)))
+        {
+            Add(id, "The files have no row; the next start of the service moves them to the quarantine.");
+        }
+
         foreach (string id in folder.Quarantined()) Add(id, "It is in the quarantine: files without a row. `inverse store adopt` takes it in again.");
         return findings;
 
@@ -82,12 +85,17 @@ internal sealed class StoreInventory(JobStore store, JobFolder folder)
                 foreach (long epoch in folder.Epochs(id))
                 {
                     if (ResultOf(id, epoch) is not { } found) continue;
-                    return store.Adopt(job, Created(id), found.Finished, epoch, found.Result, found.Warnings) ? "Adopted with its result." : Rejected("It is stored already.");
+                    return store.Adopt(job, Created(id), found.Finished, epoch, found.Result, found.Warnings) ? "Adopted with its result."
+                        : Rejected("It is stored already.");
                 }
 
-                return request.Files.Any(file => Fault(folder.InputPath(id, file.Key), file.Value) is not null)
-                    ? Rejected("It stays in the quarantine: neither a complete result nor unchanged inputs are there.")
-                    : store.Adopt(job, Created(id), finished: null, folder.Epochs(id) is [var newest, ..] ? newest : 0, result: null, job.Warnings) ? "Adopted into the queue."
+                if (request.Files.Any(file => Fault(folder.InputPath(id, file.Key), file.Value) is not null))
+                {
+                    return Rejected("It stays in the quarantine: neither a complete result nor unchanged inputs are there.");
+                }
+
+                long last = folder.Epochs(id) is [var newest, ..] ? newest : 0;
+                return store.Adopt(job, Created(id), finished: null, last, result: null, job.Warnings) ? "Adopted into the queue."
                     : Rejected("It is stored already.");
             }
         }
