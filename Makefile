@@ -11,7 +11,7 @@ DEMO ?=
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help build test quick demo run bench gpu-check gpu-bundle format openapi prove-image bundle clean
+.PHONY: help build test quick demo run bench chaos soak gpu-check gpu-bundle format openapi prove-image bundle clean
 
 help:
 	@echo "make demo       solve inverse problems on slices of a brain scan through the service; pictures in out/"
@@ -20,6 +20,8 @@ help:
 	@echo "make quick      the tests that a change is tried with: laws, formulas, references, formats"
 	@echo "make build      build everything"
 	@echo "make bench      times of operators, networks, solvers and transforms"
+	@echo "make chaos      kill, freeze and starve a service of disk while it solves 1000 jobs, half an hour"
+	@echo "make soak       submissions beside a solving job, then an hour of light load: memory and handles"
 	@echo "make gpu-check  check and time everything on a GPU, or say that there is none; STAGES=\"parity memory\" takes some stages"
 	@echo "make gpu-bundle pack service and CLI into artifacts/gpu-check.tar.xz, for make gpu-check with LIBTORCH on a machine without a .NET SDK"
 	@echo "make format     check the formatting"
@@ -54,6 +56,13 @@ bench: build
 	$(INVERSE) bench networks
 	$(INVERSE) bench solvers
 	$(INVERSE) bench nufft
+
+chaos: build
+	python3 tests/chaos/chaos.py --service $(SERVICE) --jobs 1000 --disturbances 200
+
+soak: build
+	python3 tests/attacks/load.py p99 --service $(SERVICE)
+	python3 tests/attacks/load.py soak --service $(SERVICE)
 
 gpu-check:
 	@scripts/gpu-check.sh $(STAGES)

@@ -21,8 +21,10 @@ public sealed class StorageStories : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    [Fact]
-    public async Task A_lost_database_loses_no_file_and_its_jobs_can_be_adopted()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_lost_or_emptied_database_loses_no_file_and_its_jobs_can_be_adopted(bool emptied)
     {
         string done, waiting;
         byte[] result;
@@ -37,6 +39,7 @@ public sealed class StorageStories : IDisposable
         }
 
         foreach (string file in Directory.GetFiles(_folder, "jobs.db*")) File.Delete(file);
+        if (emptied) File.WriteAllBytes(Database, []);
         using (var second = new Service(_folder))
         {
             Assert.Equal(3, (long)(await second.GetAsync("/health/ready"))["figures"]!["quarantine"]!);

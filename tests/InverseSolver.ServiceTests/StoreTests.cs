@@ -1,7 +1,9 @@
 using Dapper;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Storage;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Options;
 
 namespace InverseSolver.ServiceTests;
 
@@ -142,6 +144,32 @@ public sealed class StoreTests : IDisposable
         }
 
         Assert.Equal([id], _store.FinishLost(3, _ => "lost"));
+    }
+
+    [Fact]
+    public void A_job_that_was_lost_too_often_is_quarantined_with_its_reason()
+    {
+        IOptions<CallerOptions> quotas = Options.Create(new CallerOptions());
+        using var signals = new JobSignals();
+        var claims = new JobClaims(_store, new JobFolder(StoreOptions.Of(_folder)), signals, new Callers(quotas), StoreOptions.Of(_folder), quotas);
+        foreach ((string? progress, string place) in new (string?, string)[]
+        {
+            (null, "before its first step"),
+            ("""{"stage":"pixel","step":4,"of":20,"residual":null,"elapsedSeconds":1,"etaSeconds":null}""", "after step 4 of 20 (pixel)"),
+        })
+        {
+            string id = Add();
+            for (int start = 0; start < 3; start++)
+            {
+                JobRow job = _store.Claim("lost", Over)!;
+                if (progress is not null) _store.Report(id, job.Epoch, progress);
+            }
+
+            Assert.Null(claims.Next());
+            JobError error = _store.Get(id)!.ToJob().Error!;
+            Assert.Equal("quarantined", error.Code);
+            Assert.Contains($"ended 3 times while it ran this job, each time {place}", error.Detail);
+        }
     }
 
     [Fact]
