@@ -72,7 +72,7 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         BadHttpRequestException error => JsonErrors.ExplainBinding(error),
         InvalidModelException error => new(StatusCodes.Status422UnprocessableEntity, "invalidModel", "model", error.Message),
         ModelUnavailableException error => Explain(error),
-        IOException when Storage.DiskSpace.IsFull(exception) => new(
+        _ when Storage.DiskSpace.IsFull(exception) => new(
             StatusCodes.Status507InsufficientStorage, "insufficientStorage", null,
             "The disk of the service is full: delete jobs that are no longer needed, or try again later.")
         {

@@ -77,6 +77,34 @@ public sealed class RestartStories : IDisposable
     }
 
     [Fact]
+    public async Task A_job_that_goes_on_with_another_number_of_threads_says_so()
+    {
+        string id;
+        using (var first = new ServiceProcess(_folder, settings: [("Jobs__CheckpointInterval", "00:00:00"), ("Models__Threads", "1")]))
+        {
+            using HttpClient client = await first.ClientAsync();
+            using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(Requests.Png(64), steps: 60));
+            id = Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!);
+            while ((int?)(await client.GetFromJsonAsync<JsonObject>($"/v1/jobs/{id}"))!["progress"]?["step"] is not > 2)
+            {
+            }
+
+            first.Kill();
+        }
+
+        using var second = new ServiceProcess(_folder, settings: ("Models__Threads", "2"));
+        using HttpClient other = await second.ClientAsync();
+        JsonObject job;
+        while (!Service.IsFinal(job = (await other.GetFromJsonAsync<JsonObject>($"/v1/jobs/{id}"))!)) await Task.Delay(50);
+        Assert.Equal("succeeded", Service.State(job));
+        Assert.Contains(job["warnings"]!.AsArray(), warning => ((string)warning!).Contains("went on with another device", StringComparison.Ordinal));
+        JsonObject report = (await other.GetFromJsonAsync<JsonObject>($"/v1/jobs/{id}/artefacts/report.json"))!;
+        JsonNode resumption = report["resumptions"]!.AsArray().Single()!;
+        Assert.False((bool)resumption["sameFingerprint"]!);
+        Assert.Equal((1, 2), ((int)resumption["fingerprint"]!["threads"]!, (int)report["fingerprint"]!["threads"]!));
+    }
+
+    [Fact]
     public async Task A_job_that_runs_too_long_fails_and_makes_way_for_the_next()
     {
         using var service = new Service(_folder, ("Jobs:TimeLimit", "00:00:02"));

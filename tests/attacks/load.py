@@ -24,8 +24,8 @@ from chaos import request  # noqa: E402
 class Service:
     def __init__(self, program, models, data):
         environment = dict(
-            os.environ, OMP_NUM_THREADS="1", Jobs__DataFolder=data, Models__Folders__0=os.path.abspath(models), Jobs__QueueCapacity="100000", Callers__Waiting="0",
-            Jobs__KeepResults="00:05:00", Jobs__KeepInputs="00:02:00", Logging__LogLevel__Default="Warning",
+            os.environ, OMP_NUM_THREADS="1", Jobs__DataFolder=data, Models__Folders__0=os.path.abspath(models), Jobs__QueueCapacity="100000",
+            Callers__Waiting="0", Jobs__KeepResults="00:05:00", Jobs__KeepInputs="00:02:00", Logging__LogLevel__Default="Warning",
             Logging__LogLevel__Microsoft="Information")
         self.process = subprocess.Popen([program, "--urls", "http://127.0.0.1:0"], env=environment, cwd=data, stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:

@@ -99,10 +99,16 @@ class Service:
         with urllib.request.urlopen(message, timeout=timeout) as answer:
             return answer.read()
 
-    def jobs(self):
+    def figures(self):
+        try:
+            return json.loads(self.call("GET", "/health/ready"))["figures"]
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())["figures"]
+
+    def jobs(self, state=""):
         found, cursor = [], ""
         while cursor is not None:
-            page = json.loads(self.call("GET", f"/v1/jobs?limit=200{cursor and '&cursor=' + cursor}"))
+            page = json.loads(self.call("GET", f"/v1/jobs?limit=200{state and '&state=' + state}{cursor and '&cursor=' + cursor}"))
             found += page["items"]
             cursor = page["next"]
         return found
@@ -190,7 +196,7 @@ def run(o, rng, service, work, data, tmpfs, program, models, log):
     # As many jobs are let finish between two disturbances as there are jobs for each.
     for n in range(o.disturbances):
         floor = (n + 1) * o.jobs / (o.disturbances + 1)
-        patiently(lambda: wait_for(service, floor, rng))
+        patiently(lambda: wait_for(service, floor, rng, lambda: len(ids)))
         if n == fill_at:
             done["disk filled"] += 1
             with open(os.path.join(data, "filler"), "wb", buffering=0) as filler:
@@ -205,7 +211,7 @@ def run(o, rng, service, work, data, tmpfs, program, models, log):
             os.remove(os.path.join(data, "filler"))
         if n % 10 not in (3, 6, 9):
             time.sleep(rng.random() * 0.4)
-            running = [job for job in patiently(service.jobs) if job["state"] == "running"]
+            running = patiently(lambda: service.jobs("running"))
             service.kill()
             done["kills"] += 1
             done["kills of a running job"] += bool(running)
@@ -247,11 +253,12 @@ def run(o, rng, service, work, data, tmpfs, program, models, log):
     return 1 if lost or doubled or different else 0
 
 
-def wait_for(service, floor, rng):
+def wait_for(service, floor, rng, accepted):
     """Waits until so many jobs are final, or half of that at random: so disturbances fall anywhere."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        if sum(job["state"] not in ("queued", "running") for job in service.jobs()) >= floor:
+        figures = service.figures()
+        if accepted() - figures["queued"] - figures["running"] >= floor:
             return
         time.sleep(0.05 + 0.1 * rng.random())
     raise OSError("no progress")

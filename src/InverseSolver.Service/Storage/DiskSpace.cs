@@ -1,4 +1,5 @@
 using InverseSolver.Service.Jobs;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Storage;
@@ -8,6 +9,9 @@ internal sealed class DiskSpace(IOptions<JobOptions> options)
 {
     // The system's errors of a full disk and of a quota that is used up.
     private const int NoSpace = 28, OverQuota = 122;
+
+    // SQLITE_FULL
+    private const int Full = 13;
 
     private const long ReserveBytes = 2 << 20;
 
@@ -28,7 +32,7 @@ internal sealed class DiskSpace(IOptions<JobOptions> options)
     public bool AllowsWork => Free >= options.Value.RefuseFreeBytes / 2;
 
     /// <summary>True for the error of a disk that is full.</summary>
-    public static bool IsFull(Exception error) => error is IOException { HResult: NoSpace or OverQuota };
+    public static bool IsFull(Exception error) => error is IOException { HResult: NoSpace or OverQuota } or SqliteException { SqliteErrorCode: Full };
 
     /// <summary>Refuses a submission that would leave too little.</summary>
     /// <param name="bytes">The bytes that it would take.</param>

@@ -49,9 +49,6 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
 
     private const string IsAlive = $"state = 'running' AND lease_until >= {Now}";
 
-    // SQLITE_FULL
-    private const int Full = 13;
-
     // When a job expires that becomes final now.
     private readonly string _expiry = $"{Now} + COALESCE(retain * 86400000, {(long)options.Value.KeepResults.TotalMilliseconds})";
 
@@ -411,7 +408,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
         {
             return act(connection);
         }
-        catch (SqliteException error) when (error.SqliteErrorCode == Full && disk.SpendReserve())
+        catch (SqliteException error) when (DiskSpace.IsFull(error) && disk.SpendReserve())
         {
             return act(connection);
         }
