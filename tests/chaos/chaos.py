@@ -3,7 +3,7 @@
 
     chaos.py --jobs 1000 --disturbances 200 --service src/InverseSolver.Service/bin/Release/net10.0/InverseSolver.Service
 
-Needs python3 alone; as root the data folder is a tmpfs of 64 MiB, which is filled once. Exit code 0: no job was lost or doubled, and every result has the bits
+Needs python3 alone; as root the data folder is a tmpfs of 64 MiB or more, which is filled once. Exit code 0: no job was lost or doubled, and every result has the bits
 of its twin.
 """
 
@@ -122,7 +122,8 @@ def patiently(act, patience=120):
             return act()
         except urllib.error.HTTPError as error:
             if error.code not in (429, 503, 507) or time.monotonic() > end:
-                raise SystemExit(f"{error.code}: {error.read().decode()}")
+                failures.append(f"{error.code}: {error.read().decode()}")
+                raise SystemExit(failures[-1])
             refusals[error.code] += 1
         except OSError:
             if time.monotonic() > end:
@@ -145,7 +146,9 @@ def main():
     work = tempfile.mkdtemp(prefix="inverse-chaos-")
     data = os.path.join(work, "data")
     os.mkdir(data)
-    tmpfs = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs", data], stderr=subprocess.DEVNULL).returncode == 0
+    # A job takes about 100 kB, its share of the database included.
+    size = f"size={max(64, o.jobs // 5)}m,mode=0700"
+    tmpfs = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", data], stderr=subprocess.DEVNULL).returncode == 0
     log = open(os.path.join(work, "service.log"), "w")
     service = Service(program, data, models, log)
     code = 1
@@ -261,7 +264,7 @@ def wait_for(service, floor, rng, accepted):
         if accepted() - figures["queued"] - figures["running"] >= floor:
             return
         time.sleep(0.05 + 0.1 * rng.random())
-    raise OSError("no progress")
+    raise SystemExit(f"There was no progress for a minute. {failures}")
 
 
 def status(service):
@@ -273,5 +276,6 @@ def status(service):
 
 
 refusals = collections.Counter()
+failures = []
 if __name__ == "__main__":
     sys.exit(main())
