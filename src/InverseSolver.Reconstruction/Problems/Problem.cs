@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using InverseSolver.Imaging;
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
 
@@ -147,6 +148,13 @@ public abstract record Problem
 
     /// <summary>A of a checked problem.</summary>
     internal abstract ForwardOperator Operator(long[] image, OperatorArrays arrays, Device device);
+
+    /// <summary>The memory of the operator, of its preparation, and of its intermediate images, at most.</summary>
+    /// <param name="image">(channels, height, width).</param>
+    /// <param name="y">One frame's measurement.</param>
+    /// <param name="frames">Frames that are prepared together.</param>
+    internal virtual OperatorBytes Bytes(long[] image, ArrayData y, int frames) => new(
+        8.0 * sizeof(float) * y.Values.LongLength, 12.0 * sizeof(float) * y.Values.LongLength);
 
     /// <summary>The noise level of a measurement, estimated from the measurement itself.</summary>
     /// <exception cref="InvalidInputException">It cannot be estimated; names <c>sigma</c>.</exception>
