@@ -110,7 +110,7 @@ internal sealed class DryRun
             _seconds += batches * (kind.Key == default ? InOrder(solver, state, kind.Count()) : Sampled(limited, state, kind.Key, [.. kind]));
         }
 
-        return state.Image ?? torch.full([items, .. _valid.ImageShape], 0.5, device: _model.Device);
+        return state.Image?.clone() ?? torch.full([items, .. _valid.ImageShape], 0.5, device: _model.Device);
     }
 
     // Seconds of all steps of one kind, from some of them.

@@ -83,6 +83,15 @@ public sealed record ParallelMri(
         return frames.Skip(1).All(frame => first is null || first.AsSpan().SequenceEqual(frame.Arrays.Mask));
     }
 
+    internal override void CheckPreparation(IReadOnlyList<CheckedFrame> frames)
+    {
+        IEnumerable<IReadOnlyList<CheckedFrame>> groups = CanPrepareTogether(frames) ? [frames] : frames.Select(frame => new[] { frame });
+        foreach (IReadOnlyList<CheckedFrame> group in groups)
+        {
+            ParallelMriChecks.CheckPreparation(this, [.. group.Select(frame => frame.Request)], group[0].Arrays.Mask);
+        }
+    }
+
     // Solvers with a network see a real image with a phase, those without a complex one.
     internal override Acquisition Prepare(
         CheckedReconstruction reconstruction, IReadOnlyList<CheckedFrame> frames, Device device, CancellationToken cancellation) =>

@@ -133,6 +133,12 @@ public abstract record Problem
         return WithMeasurement(arrays, y);
     }
 
+    /// <summary>Checks what <see cref="Prepare"/> would refuse, as far as it is known from the request and its files without much computing.</summary>
+    /// <param name="frames">The frames, each checked alone.</param>
+    internal virtual void CheckPreparation(IReadOnlyList<CheckedFrame> frames)
+    {
+    }
+
     /// <summary>The arrays of the operator that come from files and generators, checked.</summary>
     internal virtual OperatorArrays Arrays(ProblemInputs inputs) => new();
 

@@ -2,10 +2,12 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Estimates;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
@@ -26,6 +28,7 @@ internal sealed class JobSubmission(
     JobFolder folder,
     DiskSpace disk,
     JobSignals signals,
+    JobEstimates estimates,
     IOptions<JobOptions> options,
     IOptions<LimitOptions> limits,
     IOptions<OperatorOptions> operators,
@@ -55,7 +58,8 @@ internal sealed class JobSubmission(
         }
 
         string? webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
-        (StoredRequest stored, IReadOnlyList<string> warnings) = Check(upload, hashes);
+        JobPlan plan = Check(upload, hashes).Plan;
+        (StoredRequest stored, IReadOnlyList<string> warnings) = (plan.Request, plan.Warnings);
         long bytes = upload.Files.Values.Sum(file => (long)file.Length);
         disk.CheckRoom(bytes);
         string id = Guid.CreateVersion7().ToString();
@@ -84,7 +88,19 @@ internal sealed class JobSubmission(
         return Earlier(key, bodyHash) ?? throw QueueFull();
     }
 
-    private (StoredRequest Request, IReadOnlyList<string> Warnings) Check(Upload<JobRequest> upload, Dictionary<string, string> hashes)
+    /// <summary>Estimates a job that is checked as if it were submitted, and stores nothing.</summary>
+    /// <param name="http">The HTTP request.</param>
+    /// <param name="cancellation">Stops the estimate.</param>
+    public async Task<JobEstimate> EstimateAsync(HttpRequest http, CancellationToken cancellation)
+    {
+        using IDisposable place = await gate.EnterAsync(cancellation);
+        Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
+        WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
+        (JobPlan plan, ModelInfo model) = Check(upload, StoredRequest.HashesOf(upload.Files));
+        return await estimates.OfAsync(plan, model, cancellation);
+    }
+
+    private (JobPlan Plan, ModelInfo Model) Check(Upload<JobRequest> upload, Dictionary<string, string> hashes)
     {
         JobRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
@@ -133,12 +149,13 @@ internal sealed class JobSubmission(
         JobPlan plan = JobPlan.Of(
             stored, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
             new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels));
+        estimates.CheckMemory(plan, model);
 
         // Last, because the files of a model whose card has no hashes are read for it, once.
         string hash = models.FindVersion(request.Model, slots.Distinct)?.Hash
             ?? throw RequestChecks.Unprocessable(
                 "unknownModel", "model", "The model was removed while the job was submitted; /v1/models lists the available models.");
-        return (plan.Request with { ModelHash = hash }, plan.Warnings);
+        return (plan with { Request = plan.Request with { ModelHash = hash } }, model);
     }
 
     /// <summary>The job that was stored under the key, if the request is the same.</summary>
