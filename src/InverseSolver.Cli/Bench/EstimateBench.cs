@@ -71,7 +71,6 @@ internal static class EstimateBench
 
             // A job of one pixel block: what a process takes before a job.
             long empty = (long)InChild(new Job("inpainting", 16, 1, "adjoint", "fast"))["peak"]!;
-            var times = new CallTimes([]);
             Console.WriteLine($"Before a job a process takes {empty >> 20} MiB, which the peaks below leave out.\n");
             Console.WriteLine("| problem | size | frames | solver | preset | estimated s | s | ratio | estimated MiB | peak MiB | estimate took s | same calls |");
             Console.WriteLine("|---|---:|---:|---|---|---:|---:|---:|---:|---:|---:|---|");
@@ -79,6 +78,8 @@ internal static class EstimateBench
             {
                 if (job.Check(model.Info) is not { } valid) continue;
                 var watch = Stopwatch.StartNew();
+                // Anew for each job, because other programs may slow a machine down for a while.
+                var times = new CallTimes([]);
                 RunEstimate estimate = RunEstimate.Of(valid, [], model.Info, model.Device, cancellation);
                 foreach (PlannedCalls calls in estimate.Calls.Where(calls => !times.Knows(calls.Kind, calls.Items, estimate.Height, estimate.Width)))
                 {
