@@ -54,6 +54,7 @@ bench: build
 	$(INVERSE) bench networks
 	$(INVERSE) bench solvers
 	$(INVERSE) bench nufft
+	$(INVERSE) bench estimate
 
 gpu-check:
 	@scripts/gpu-check.sh $(STAGES)

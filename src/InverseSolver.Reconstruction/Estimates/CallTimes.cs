@@ -13,7 +13,7 @@ public sealed class CallTimes(IReadOnlyList<CallTime> known)
     // Images are calibrated up to this size, so that a calibration takes seconds.
     private const int LargestSide = 256;
 
-    // One image says too little of the time of eight.
+    // One image says too little of the time of eight. Batches have at most four times the pixels of a calibration.
     private const double FarthestItems = 4;
 
     /// <summary>The time of a call, from the nearest one that was measured, in proportion to its images and their pixels; null where none was.</summary>
@@ -44,13 +44,14 @@ public sealed class CallTimes(IReadOnlyList<CallTime> known)
     /// <summary>Times one call of a kind, the second of two unless the first takes long.</summary>
     /// <param name="model">The model.</param>
     /// <param name="kind">The kind.</param>
-    /// <param name="items">Images in the call; two at most are timed.</param>
+    /// <param name="items">Images in the call; as many are timed as have 256 x 256 pixels together.</param>
     /// <param name="height">Height of the images; 256 at most is timed.</param>
     /// <param name="width">Width of the images; 256 at most is timed.</param>
     public static CallTime Measure(LatentModel model, CallKind kind, int items, int height, int width)
     {
         _ = Backend.Threads;
-        (items, height, width) = (Math.Min(items, 2), Math.Min(height, LargestSide), Math.Min(width, LargestSide));
+        (height, width) = (Math.Min(height, LargestSide), Math.Min(width, LargestSide));
+        items = Math.Clamp(LargestSide * LargestSide / (height * width), 1, items);
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable grad = torch.no_grad();
         using var generator = new Generator(1);

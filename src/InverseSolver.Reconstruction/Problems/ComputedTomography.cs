@@ -72,7 +72,7 @@ public sealed record ComputedTomography(
     internal override OperatorBytes Bytes(long[] image, ArrayData y, int frames)
     {
         OperatorBytes images = base.Bytes(image, y, frames);
-        return images with { Fixed = images.Fixed + 130.0 * image[1] * image[2] * Angles };
+        return images with { Fixed = images.Fixed + 220.0 * image[1] * image[2] * Angles };
     }
 
     internal override NoiseLevel EstimateNoise(OperatorArrays arrays, ArrayData y) => NoiseEstimate.OfSinogram(y);
