@@ -14,10 +14,11 @@ public sealed class EstimateStories(Service service) : IClassFixture<Service>
     {
         JsonObject request = Requests.Job(steps: 6);
         request["baselines"] = new JsonArray("totalVariation");
+        string[] before = Files();
         (HttpStatusCode status, JsonObject first) = await EstimateAsync(service, JsonContent.Create(request));
         Assert.Equal(HttpStatusCode.OK, status);
         Assert.Empty((await service.GetAsync("/v1/jobs"))["items"]!.AsArray());
-        Assert.False(Directory.Exists(Path.Combine(service.Folder, "inputs")) && Directory.EnumerateFileSystemEntries(Path.Combine(service.Folder, "inputs")).Any());
+        Assert.Equal(before, Files());
         Assert.Contains("timed just now", (string)first["basis"]!);
         Assert.Equal((0, 0.0), ((int)first["wait"]!["jobs"]!, (double)first["wait"]!["seconds"]!));
         Assert.InRange((double)first["seconds"]!, 0.01, 100);
@@ -39,6 +40,9 @@ public sealed class EstimateStories(Service service) : IClassFixture<Service>
         Assert.Equal(6, (int)second["calls"]!["networkCalls"]!);
         (_, JsonObject third) = await EstimateAsync(service, JsonContent.Create(request));
         Assert.NotEqual((double)second["seconds"]!, (double)third["seconds"]!);
+
+        string[] Files() =>
+            [.. Directory.EnumerateFileSystemEntries(service.Folder, "*", SearchOption.AllDirectories).Where(path => !path.Contains("jobs.db")).Order()];
     }
 
     /// <summary>Requests that are wrong in JSON, in a parameter, in a file and in what the model takes.</summary>

@@ -64,7 +64,8 @@ internal static class EstimateBench
             if (arguments.GetValue(run))
             {
                 CostReport cost = Reconstructor.Run(model, jobs[0].Check(model.Info)!, static _ => { }, cancellation).Cost;
-                rows.Add(new JsonObject { ["seconds"] = cost.Seconds, ["peak"] = Process.GetCurrentProcess().PeakWorkingSet64, ["calls"] = Calls(cost) });
+                long peak = Process.GetCurrentProcess().PeakWorkingSet64;
+                rows.Add(new JsonObject { ["seconds"] = cost.Seconds, ["peak"] = peak, ["calls"] = Calls(cost) });
                 CliJson.Write(arguments.GetValue(json), rows);
                 return Task.FromResult(ExitCode.Done);
             }
@@ -72,7 +73,8 @@ internal static class EstimateBench
             // A job of one pixel block: what a process takes before a job.
             long empty = (long)InChild(new Job("inpainting", 16, 1, "adjoint", "fast"))["peak"]!;
             Console.WriteLine($"Before a job a process takes {empty >> 20} MiB, which the peaks below leave out.\n");
-            Console.WriteLine("| problem | size | frames | solver | preset | estimated s | s | ratio | estimated MiB | peak MiB | estimate took s | same calls |");
+            Console.WriteLine(
+                "| problem | size | frames | solver | preset | estimated s | s | ratio | estimated MiB | peak MiB | estimate took s | same calls |");
             Console.WriteLine("|---|---:|---:|---|---|---:|---:|---:|---:|---:|---:|---|");
             foreach (Job job in jobs)
             {

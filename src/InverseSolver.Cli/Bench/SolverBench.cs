@@ -50,7 +50,11 @@ internal static class SolverBench
             {
                 JsonNode row = jobs.Length == 1
                     ? Run(folder, model, on, solver, preset, side, cancellation)
-                    : BenchChild.Run(["solvers", "--models", folder, "--model", model, "--device", on, "--solvers", solver, "--presets", preset, "--sizes", side], cancellation);
+                    : BenchChild.Run(
+                        [
+                            "solvers", "--models", folder, "--model", model, "--device", on, "--solvers", solver, "--presets", preset, "--sizes", side,
+                        ],
+                        cancellation);
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
                     $"| {solver} | {preset} | {row["size"]} | {(double)row["seconds"]!:F1} | {row["networkCalls"]} "

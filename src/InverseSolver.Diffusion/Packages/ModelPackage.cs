@@ -237,8 +237,8 @@ public static class ModelPackage
     {
         int? denoiser = unetConfig?.Ints("block_out_channels", [224]).FirstOrDefault() / (downsampling * downsampling);
         if (layout.OwnAutoencoder is not { } vae) return downsampling == 1 ? denoiser : null;
-        string name = $"{vae}/{Network.ConfigName}";
-        return Math.Max(denoiser ?? 0, NetworkConfig.Read(Path.Combine(folder, vae, Network.ConfigName), name).Ints("block_out_channels", [64]).FirstOrDefault());
+        NetworkConfig config = NetworkConfig.Read(Path.Combine(folder, vae, Network.ConfigName), $"{vae}/{Network.ConfigName}");
+        return Math.Max(denoiser ?? 0, config.Ints("block_out_channels", [64]).FirstOrDefault());
     }
 
     // The size of images that some file fixes, in pixels.

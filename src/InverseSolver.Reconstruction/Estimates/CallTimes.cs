@@ -3,7 +3,7 @@ using InverseSolver.Diffusion;
 
 namespace InverseSolver.Reconstruction.Estimates;
 
-/// <summary>What is known of the times of a model's calls on one device.</summary>
+/// <summary>The known times of a model's calls on one device.</summary>
 /// <param name="known">The measured times.</param>
 public sealed class CallTimes(IReadOnlyList<CallTime> known)
 {

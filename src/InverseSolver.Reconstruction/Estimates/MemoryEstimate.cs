@@ -54,7 +54,8 @@ public sealed record MemoryEstimate(long Bytes, long LeastBytes)
     {
         double images = ImagesOfStep * pixels * sizeof(float);
         if (valid.Request.Solver is not DiffusionParameters) return images;
-        long height = ImagePadding.Padded((int)valid.ImageShape[1], model.SizeMultiple), width = ImagePadding.Padded((int)valid.ImageShape[2], model.SizeMultiple);
+        long height = ImagePadding.Padded((int)valid.ImageShape[1], model.SizeMultiple);
+        long width = ImagePadding.Padded((int)valid.ImageShape[2], model.SizeMultiple);
         double area = (double)height * width, latents = area / ((double)model.LatentDownsampling * model.LatentDownsampling);
         ModelGradients gradients = valid.Request.Solver.Gradients;
         bool any = gradients != ModelGradients.None, all = gradients.Denoiser || gradients.Encoder;

@@ -8,7 +8,7 @@ namespace InverseSolver.Reconstruction.Estimates;
 /// <param name="Count">The number of calls, at most.</param>
 public sealed record PlannedCalls(CallKind Kind, int Items, int Count);
 
-/// <summary>What a job costs, before it runs: the model's calls, which follow from its parameters, and the time of all else, from a few steps of it.</summary>
+/// <summary>The cost of a job before it runs: the model's calls, which follow from its parameters, and the time of all else, from a few steps of it.</summary>
 /// <param name="Height">Height of the image.</param>
 /// <param name="Width">Width of the image.</param>
 /// <param name="Calls">The model's calls, those that are not of a solver's steps included.</param>

@@ -13,7 +13,7 @@ namespace InverseSolver.Reconstruction.Solvers;
 /// <param name="EncoderGradient">Calls of the encoder with gradient.</param>
 internal readonly record struct ModelCalls(int Network, int NetworkGradient, int Decoder, int DecoderGradient, int Encoder, int EncoderGradient = 0)
 {
-    /// <summary>What they cost in network calls, a gradient as two; a step without calls counts as one.</summary>
+    /// <summary>Their cost in network calls, a gradient as two; a step without calls counts as one.</summary>
     internal double Cost => Math.Max(1, Network + Decoder + Encoder + 2.0 * (NetworkGradient + DecoderGradient + EncoderGradient));
 
     /// <summary>Both together.</summary>

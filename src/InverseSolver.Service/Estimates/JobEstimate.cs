@@ -1,6 +1,6 @@
 namespace InverseSolver.Service.Estimates;
 
-/// <summary>What a job would cost.</summary>
+/// <summary>The cost that a job would have.</summary>
 /// <param name="Seconds">
 /// Time of its run, alone on its device, without the wait before it; null where the model could not be timed, because other models hold its memory.
 /// </param>
