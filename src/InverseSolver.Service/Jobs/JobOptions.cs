@@ -36,7 +36,7 @@ internal sealed class JobOptions
     /// <summary>The space on the disk of the data folder below which no job is accepted, in bytes.</summary>
     [Range(0, long.MaxValue)] public long RefuseFreeBytes { get; init; } = 256L << 20;
 
-    /// <summary>The most memory of one job in bytes, as it is estimated; a job that takes more is refused. 0: half of the machine's, or a container's.</summary>
+    /// <summary>The most memory of one job in bytes, by its estimate; a job above it is refused. 0: half of the machine's, or a container's.</summary>
     [Range(0, long.MaxValue)] public long MemoryBytes { get; init; }
 
     /// <summary>The time between two checkpoints of a running job. 0: after every step.</summary>
