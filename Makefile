@@ -56,6 +56,7 @@ bench: build
 	$(INVERSE) bench networks
 	$(INVERSE) bench solvers
 	$(INVERSE) bench nufft
+	$(INVERSE) bench estimate
 
 chaos: build
 	python3 tests/chaos/chaos.py --service $(SERVICE) --jobs 1000 --disturbances 200

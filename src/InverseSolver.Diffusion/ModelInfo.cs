@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using InverseSolver.Diffusion.Schedules;
 
 namespace InverseSolver.Diffusion;
@@ -73,6 +74,12 @@ public sealed record ModelInfo
 
     /// <summary>τ: root mean square error of encode and decode on [0,1], where it was measured.</summary>
     public double? RoundTripRmse { get; init; }
+
+    /// <summary>The noise of each training timestep; null where only a loaded model knows it.</summary>
+    [JsonIgnore] public NoiseSchedule? Noise { get; init; }
+
+    /// <summary>Channels of the feature maps that are as large as the image, where a config says it: what a call's memory grows with.</summary>
+    [JsonIgnore] public int? FeatureChannels { get; init; }
 
     /// <summary>True where it has a consistency network.</summary>
     public bool HasConsistencyNetwork { get; init; }

@@ -73,6 +73,7 @@ public sealed record CheckedReconstruction
         }
 
         CheckedFrame[] all = [.. frames.Zip(arrays, (frame, found) => new CheckedFrame(frame, found))];
+        request.Problem.CheckPreparation(all);
         UsedMask?[] masks = [.. all.Select(frame => request.Problem.UsedMask(shape, frame.Arrays))];
         NoiseReport? noise = NoiseOf(request, all);
         return new CheckedReconstruction

@@ -1,3 +1,4 @@
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Problems;
 
@@ -49,6 +50,9 @@ public sealed record ReconstructionResult(
     /// sigma is 0.
     /// </summary>
     public IReadOnlyList<double?> Residuals { get; init; } = [];
+
+    /// <summary>Times of the model's calls, by kind and size, without those of earlier processes.</summary>
+    public IReadOnlyList<CallTime> CallTimes { get; init; } = [];
 
     /// <summary>Of multi-coil MRI, the complex image and what it was made of; null else.</summary>
     public MriArrays? MriArrays { get; init; }

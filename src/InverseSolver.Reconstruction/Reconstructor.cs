@@ -62,19 +62,13 @@ public static class Reconstructor
     {
         using RunPosition? own = saved is null ? new RunPosition() : null;
         RunPosition position = saved ?? own!;
-        (ReconstructionRequest request, IReadOnlyList<CheckedFrame> frames) = (valid.Request, valid.Frames);
+        ReconstructionRequest request = valid.Request;
         // OpenMP counts threads for each thread that calls it: asking makes libtorch tell it.
         _ = Backend.Threads;
         using IDisposable grad = torch.no_grad();
-        int samples = request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
-        bool share = FrameStack.ShareOperator(request) || request.Problem.CanPrepareTogether(frames);
-        IReadOnlyList<CheckedFrame>[] sharing = share ? [frames] : [.. frames.Select(frame => new[] { frame })];
-        if (position.Batch == 0)
-        {
-            position.Batch = request.Solver.JointFrames
-                ? frames.Count
-                : (int)Math.Clamp(BatchPixels / (valid.ImageShape[1] * valid.ImageShape[2]), 1, sharing[0].Count * samples);
-        }
+        int samples = SamplesOf(valid);
+        IReadOnlyList<CheckedFrame>[] sharing = Sharing(valid);
+        if (position.Batch == 0) position.Batch = BatchOf(valid, sharing[0].Count);
 
         while (true)
         {
@@ -91,6 +85,23 @@ public static class Reconstructor
             }
         }
     }
+
+    /// <summary>Samples of each frame.</summary>
+    internal static int SamplesOf(CheckedReconstruction valid) => valid.Request.Solver is DiffusionParameters { Samples: var several } ? several : 1;
+
+    /// <summary>The frames, in groups that share their operator.</summary>
+    internal static IReadOnlyList<CheckedFrame>[] Sharing(CheckedReconstruction valid)
+    {
+        bool share = FrameStack.ShareOperator(valid.Request) || valid.Request.Problem.CanPrepareTogether(valid.Frames);
+        return share ? [valid.Frames] : [.. valid.Frames.Select(frame => new[] { frame })];
+    }
+
+    /// <summary>Samples that are solved together where memory is not short.</summary>
+    /// <param name="valid">The problem.</param>
+    /// <param name="frames">Frames of the first group.</param>
+    internal static int BatchOf(CheckedReconstruction valid, int frames) => valid.Request.Solver.JointFrames
+        ? valid.Frames.Count
+        : (int)Math.Clamp(BatchPixels / (valid.ImageShape[1] * valid.ImageShape[2]), 1, frames * SamplesOf(valid));
 
     private static ReconstructionResult RunInBatches(
         LatentModel model, CheckedReconstruction valid, IReadOnlyList<CheckedFrame>[] sharing, int samples, RunPosition position,
@@ -152,7 +163,11 @@ public static class Reconstructor
         }
 
         noise ??= noises[0] with { Sigma = Math.Sqrt(noises.Average(level => level.Sigma * level.Sigma)) };
-        return Result(solved, position.Cost, batch, noise, valid) with { Residuals = [.. position.Residuals] };
+        return Result(solved, position.Cost, batch, noise, valid) with
+        {
+            Residuals = [.. position.Residuals],
+            CallTimes = [.. position.CallTimes],
+        };
     }
 
     private static ReconstructionResult Result(List<FrameResult> solved, CostReport cost, int batch, NoiseReport noise, CheckedReconstruction valid)

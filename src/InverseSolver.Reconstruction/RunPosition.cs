@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Reconstruction;
@@ -44,9 +45,12 @@ internal sealed class RunPosition : IDisposable
         NetworkCalls = Before.NetworkCalls + _solver.Calls.Network,
         DecoderCalls = Before.DecoderCalls + _solver.Calls.Decoder,
         DecoderGradients = Before.DecoderGradients + _solver.Calls.DecoderGradient,
-        EncoderCalls = Before.EncoderCalls + _solver.Calls.Encoder,
+        EncoderCalls = Before.EncoderCalls + _solver.Calls.Encoder + _solver.Calls.EncoderGradient,
         NetworkGradients = Before.NetworkGradients + _solver.Calls.NetworkGradient,
     };
+
+    /// <summary>Times of the model's calls in this process, of the batches that are done.</summary>
+    internal List<CallTime> CallTimes { get; } = [];
 
     /// <summary>Residual over its expectation after each step, of the first item of its batch; null where a step has no estimate.</summary>
     internal List<double?> Residuals { get; } = [];
@@ -90,6 +94,7 @@ internal sealed class RunPosition : IDisposable
         }
 
         Before = Calls;
+        CallTimes.AddRange(solver.Model.Clock.Times);
         End();
         Done++;
         AfterStep?.Invoke();

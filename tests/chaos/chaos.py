@@ -3,8 +3,8 @@
 
     chaos.py --jobs 1000 --disturbances 200 --service src/InverseSolver.Service/bin/Release/net10.0/InverseSolver.Service
 
-Needs python3 alone; as root the data folder is a tmpfs of 64 MiB or more, which is filled once. Exit code 0: no job was lost or doubled, and every result has the bits
-of its twin.
+Needs python3 alone; as root the data folder is a tmpfs of 64 MiB or more, which is filled once. Exit code 0: no job was lost or doubled, and every result has
+the bits of its twin.
 """
 
 import argparse

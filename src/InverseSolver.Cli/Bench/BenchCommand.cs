@@ -23,9 +23,9 @@ internal static class BenchCommand
             print(best(a.add), best(a.add_), torch.__version__)
         """;
 
-    internal static Command Create() => new("bench", "Times operators, networks, solvers, non-Cartesian transforms and the jobs of a service.")
+    internal static Command Create() => new("bench", "Times operators, networks, solvers, non-Cartesian transforms, the jobs of a service and estimates.")
     {
-        Ops(), Networks(), SolverBench.Create(), NufftBench.Create(), JobBench.Create(),
+        Ops(), Networks(), SolverBench.Create(), NufftBench.Create(), JobBench.Create(), EstimateBench.Create(),
     };
 
     private static Command Ops()

@@ -50,7 +50,11 @@ internal static class SolverBench
             {
                 JsonNode row = jobs.Length == 1
                     ? Run(folder, model, on, solver, preset, side, cancellation)
-                    : InChild(["--models", folder, "--model", model, "--device", on, "--solvers", solver, "--presets", preset, "--sizes", side], cancellation);
+                    : BenchChild.Run(
+                        [
+                            "solvers", "--models", folder, "--model", model, "--device", on, "--solvers", solver, "--presets", preset, "--sizes", side,
+                        ],
+                        cancellation);
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
                     $"| {solver} | {preset} | {row["size"]} | {(double)row["seconds"]!:F1} | {row["networkCalls"]} "
@@ -110,33 +114,6 @@ internal static class SolverBench
             Solver = parameters,
             Seed = 1,
         };
-    }
-
-    // The same command for one job, by the program that runs.
-    private static JsonNode InChild(string[] arguments, CancellationToken cancellation)
-    {
-        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        try
-        {
-            var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
-            foreach (string argument in (string[])["bench", "solvers", .. arguments, "--json", file])
-            {
-                start.ArgumentList.Add(argument);
-            }
-
-            using Process child = Process.Start(start)!;
-            using CancellationTokenRegistration stopped = cancellation.Register(child.Kill);
-            child.StandardOutput.ReadToEnd();
-            child.WaitForExit();
-            cancellation.ThrowIfCancellationRequested();
-            return File.Exists(file)
-                ? JsonNode.Parse(File.ReadAllText(file))![0]!.DeepClone()
-                : throw new CommandException($"The run of {string.Join(' ', arguments)} ended with {child.ExitCode}.");
-        }
-        finally
-        {
-            File.Delete(file);
-        }
     }
 
     private static string[] List(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

@@ -54,6 +54,8 @@ public static class ModelPackage
             PredictionType = scheduler.PredictionType,
             TrainTimesteps = scheduler.Noise.TrainTimesteps,
             RoundTripRmse = card.RoundTripRmse,
+            Noise = scheduler.Noise,
+            FeatureChannels = FeatureChannels(folder, layout, unetConfig, shape.Downsampling),
             HasConsistencyNetwork = card.Consistency is not null,
             ContextChannels = denoiser.ContextChannels,
             NeedsClassLabels = denoiser.NeedsClassLabels,
@@ -228,6 +230,15 @@ public static class ModelPackage
         AutoencoderShape? shape = AutoencoderShape.Read(folder, card, layout);
         DenoiserShape denoiser = DenoiserShape.Read(folder, card, layout.Denoiser, unetConfig, shape);
         return (denoiser, shape ?? AutoencoderShape.OfPixels(denoiser, unetConfig?.ClassName));
+    }
+
+    // A UNet's own count for as much less as its latent is smaller than the image.
+    private static int? FeatureChannels(string folder, PackageLayout layout, NetworkConfig? unetConfig, int downsampling)
+    {
+        int? denoiser = unetConfig?.Ints("block_out_channels", [224]).FirstOrDefault() / (downsampling * downsampling);
+        if (layout.OwnAutoencoder is not { } vae) return downsampling == 1 ? denoiser : null;
+        NetworkConfig config = NetworkConfig.Read(Path.Combine(folder, vae, Network.ConfigName), $"{vae}/{Network.ConfigName}");
+        return Math.Max(denoiser ?? 0, config.Ints("block_out_channels", [64]).FirstOrDefault());
     }
 
     // The size of images that some file fixes, in pixels.

@@ -80,6 +80,56 @@ internal static class ParallelMriChecks
         return null;
     }
 
+    /// <summary>Checks what is known of noise and calibration before the frames, which share their mask, are prepared.</summary>
+    /// <exception cref="InvalidInputException">Names the field that is wrong.</exception>
+    public static void CheckPreparation(ParallelMri problem, IReadOnlyList<ReconstructionRequest> frames, bool[]? mask)
+    {
+        ReconstructionRequest first = frames[0];
+        if (first.Sigma is null && !first.Files.ContainsKey("covariance") && mask is null) throw NoNoiseAlongTrajectory();
+        if (first.Sigma is null && first.Files.TryGetValue("covariance", out ArrayData? covariance))
+        {
+            try
+            {
+                using DisposeScope scope = torch.NewDisposeScope();
+                Prewhitening.Matrix(covariance.ToTensor(torch.CPU).squeeze(0));
+            }
+            catch (ArgumentException error) when (error is not ArgumentOutOfRangeException)
+            {
+                throw new InvalidInputException("files.covariance", error.Message.Split(" (Parameter", 2)[0]);
+            }
+        }
+
+        ArrayData? calibration = first.Files.GetValueOrDefault("calibration");
+        bool[]? measured = calibration is null ? mask : NotZero(calibration);
+        int rows = (calibration ?? first.Measurement).Shape[^2], columns = (calibration ?? first.Measurement).Shape[^1];
+        if (measured is null) return;
+        CalibrationRegion region = ScanPreparation.CheckedRegion(problem, measured, rows, columns);
+        if (first.Files.ContainsKey("maps")) return;
+        if (frames.Any(frame => IsZero(calibration is null ? frame.Measurement : frame.Files["calibration"], region)))
+        {
+            throw ScanPreparation.EmptyCentre(calibration is not null);
+        }
+    }
+
+    /// <summary>The refusal of a scan along a trajectory whose noise nothing says.</summary>
+    public static InvalidInputException NoNoiseAlongTrajectory() =>
+        new("sigma", "Along a trajectory the noise is not estimated. Give sigma, or the file 'covariance'.");
+
+    private static bool IsZero(ArrayData kSpace, CalibrationRegion region)
+    {
+        int rows = kSpace.Shape[^2], columns = kSpace.Shape[^1];
+        for (int coil = 0; coil < kSpace.Shape[0]; coil++)
+        {
+            for (long row = region.Top; row < region.Top + region.Rows; row++)
+            {
+                int start = (int)(2 * ((((long)coil * rows) + row) * columns + region.Left));
+                if (kSpace.Values.AsSpan(start, (int)(2 * region.Columns)).ContainsAnyExcept(0f)) return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Positions that an image of these sizes can be measured at.</summary>
     /// <exception cref="InvalidInputException">Says what is wrong with the file or with its unit.</exception>
     public static void CheckTrajectory(ArrayData path, long rows, long columns, TrajectoryUnit? unit)

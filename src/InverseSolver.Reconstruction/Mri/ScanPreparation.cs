@@ -100,6 +100,33 @@ internal static class ScanPreparation
         }
     }
 
+    /// <summary>The centre of k-space that sensitivities are estimated from.</summary>
+    /// <exception cref="InvalidInputException">There is none, or too little of it.</exception>
+    internal static CalibrationRegion CheckedRegion(ParallelMri problem, bool[] mask, long rows, long columns)
+    {
+        CalibrationRegion region = CalibrationRegion.Find(mask, rows, columns).Limited(problem.CalibrationLines, problem.CalibrationLines);
+        if (region.Rows < 1 || region.Columns < 1)
+        {
+            throw new InvalidInputException(
+                "files.measurement",
+                "The centre of k-space is not measured, so no sensitivities can be estimated. "
+                    + "Send the file 'maps' or 'calibration'.");
+        }
+
+        if (problem.Maps == MapSource.Espirit && !IsEnough(region))
+        {
+            throw new InvalidInputException(
+                "problem.maps",
+                $"ESPIRiT needs {FewestLines} fully measured lines and rows in the centre of k-space; there are {region.Columns} and {region.Rows}.");
+        }
+
+        return region;
+    }
+
+    /// <summary>The refusal of a scan whose centre holds nothing.</summary>
+    internal static InvalidInputException EmptyCentre(bool calibrated) => new(
+        calibrated ? "files.calibration" : "files.measurement", "The centre of k-space is 0 in a frame, so no sensitivities can be estimated.");
+
     // W with noise of σ per real component after it, σ, where it comes from, and how many samples it was estimated from.
     private static (Tensor? Whitening, double Sigma, string Source, long? Samples) Noise(ReconstructionRequest request, Tensor y, bool[]? mask)
     {
@@ -118,7 +145,7 @@ internal static class ScanPreparation
             }
             else
             {
-                throw new InvalidInputException("sigma", "Along a trajectory the noise is not estimated. Give sigma, or the file 'covariance'.");
+                throw ParallelMriChecks.NoNoiseAlongTrajectory();
             }
 
             Tensor whitening = Prewhitening.Matrix(covariance);
@@ -156,34 +183,17 @@ internal static class ScanPreparation
             Array.Fill(mask, true);
         }
 
-        CalibrationRegion found = CalibrationRegion.Find(mask, rows, columns);
-        CalibrationRegion region = found.Limited(problem.CalibrationLines, problem.CalibrationLines);
-        bool enough = Math.Min(region.Rows, region.Columns) >= FewestLines;
-        if (region.Rows < 1 || region.Columns < 1)
-        {
-            throw new InvalidInputException(
-                "files.measurement",
-                "The centre of k-space is not measured, so no sensitivities can be estimated. "
-                    + "Send the file 'maps' or 'calibration'.");
-        }
-
-        if (problem.Maps == MapSource.Espirit && !enough)
-        {
-            throw new InvalidInputException(
-                "problem.maps",
-                $"ESPIRiT needs {FewestLines} fully measured lines and rows in the centre of k-space; there are {region.Columns} and {region.Rows}.");
-        }
-
+        CalibrationRegion region = CheckedRegion(problem, mask, rows, columns);
         Tensor data = region.Of(kSpace);
         if (!frames[0].Files.ContainsKey("maps") && data.abs().sum([-3, -2, -1]).ToFloats().Any(sum => sum == 0))
         {
-            throw new InvalidInputException(
-                calibrated ? "files.calibration" : "files.measurement",
-                "The centre of k-space is 0 in a frame, so no sensitivities can be estimated.");
+            throw EmptyCentre(calibrated);
         }
 
-        return (data, enough && problem.Maps != MapSource.LowResolution);
+        return (data, IsEnough(region) && problem.Maps != MapSource.LowResolution);
     }
+
+    private static bool IsEnough(CalibrationRegion region) => Math.Min(region.Rows, region.Columns) >= FewestLines;
 
     // Squared residual over what noise explains, 1 where there is no noise, and the shares of the measurement's energy that lie beyond the noise and that
     // are noise. What the first image leaves because its iteration stops early is no error of the model, so it goes on where that could matter.

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
 
@@ -35,6 +36,9 @@ public sealed record CodedDiffraction([property: Range(2, 16)] int Masks = 4, lo
         throw new InvalidInputException(
             "files.measurement", $"It has {measurement[0]} planes; {Masks} masks give one for each of them and each channel.");
     }
+
+    internal override OperatorBytes Bytes(long[] image, ArrayData y, int frames) => new(
+        48.0 * Masks * image[1] * image[2], 20.0 * 2 * sizeof(float) * y.Values.LongLength);
 
     internal override ForwardOperator Operator(long[] image, OperatorArrays arrays, Device device) =>
         new CodedDiffractionOperator(image[0], image[1], image[2], Masks, Seed, device);

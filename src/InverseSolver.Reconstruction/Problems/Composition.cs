@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
 
@@ -27,6 +28,19 @@ public sealed record Composition([property: Required, Length(1, 8)] IReadOnlyLis
     internal override string? PhotonRefusal => Parts[^1].PhotonRefusal;
 
     internal override string? NoiseRefusal => Parts[^1].NoiseRefusal;
+
+    internal override OperatorBytes Bytes(long[] image, ArrayData y, int frames)
+    {
+        OperatorBytes sum = base.Bytes(image, y, frames);
+        foreach (Problem part in Parts)
+        {
+            OperatorBytes of = part.Bytes(image, y, frames);
+            sum = new OperatorBytes(sum.Fixed + of.Fixed, sum.PerItem + of.PerItem);
+            image = part.MeasurementShape(image);
+        }
+
+        return sum;
+    }
 
     internal override IReadOnlyList<string> Files => [.. Parts.SelectMany(part => part.Files)];
 

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
 
@@ -65,6 +66,13 @@ public sealed record ComputedTomography(
                 $"{problemField}.angles",
                 $"Pixels times angles are at most {Most}; with {rows} x {columns} pixels that is {Most / (rows * columns)} angles.");
         }
+    }
+
+    // The lists of entries that the matrix is built from, and the matrix and its transpose.
+    internal override OperatorBytes Bytes(long[] image, ArrayData y, int frames)
+    {
+        OperatorBytes images = base.Bytes(image, y, frames);
+        return images with { Fixed = images.Fixed + 220.0 * image[1] * image[2] * Angles };
     }
 
     internal override NoiseLevel EstimateNoise(OperatorArrays arrays, ArrayData y) => NoiseEstimate.OfSinogram(y);

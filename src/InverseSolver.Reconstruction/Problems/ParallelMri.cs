@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using InverseSolver.Imaging;
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Mri;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
@@ -82,6 +83,15 @@ public sealed record ParallelMri(
         return frames.Skip(1).All(frame => first is null || first.AsSpan().SequenceEqual(frame.Arrays.Mask));
     }
 
+    internal override void CheckPreparation(IReadOnlyList<CheckedFrame> frames)
+    {
+        IEnumerable<IReadOnlyList<CheckedFrame>> groups = CanPrepareTogether(frames) ? [frames] : frames.Select(frame => new[] { frame });
+        foreach (IReadOnlyList<CheckedFrame> group in groups)
+        {
+            ParallelMriChecks.CheckPreparation(this, [.. group.Select(frame => frame.Request)], group[0].Arrays.Mask);
+        }
+    }
+
     // Solvers with a network see a real image with a phase, those without a complex one.
     internal override Acquisition Prepare(
         CheckedReconstruction reconstruction, IReadOnlyList<CheckedFrame> frames, Device device, CancellationToken cancellation) =>
@@ -92,6 +102,20 @@ public sealed record ParallelMri(
     internal override SolvedFrames Combine(IReadOnlyList<FrameResult> frames, bool isStack) => ParallelReconstruction.Combine(frames, isStack);
 
     internal override SimulatedMeasurement Simulate(Simulation simulation, OperatorArrays arrays) => ParallelSimulation.Run(this, simulation);
+
+    // Coil images and maps of all frames while they are prepared, at worst of as many coils as there are; of a trajectory the sparse matrix and its lists of
+    // entries, and coil images of twice the image's sides.
+    internal override OperatorBytes Bytes(long[] image, ArrayData y, int frames)
+    {
+        double measured = sizeof(float) * (double)y.Values.LongLength * frames, pixels = (double)image[1] * image[2];
+        int coils = y.Shape[0], most = Math.Min(coils, VirtualCoils ?? coils);
+        double coilImage = 2 * sizeof(float) * pixels, coilImages = coilImage * most;
+        bool trajectory = Rows is not null;
+        double prepared = (7 * measured) + (7 * coilImages * MapSets * frames) + (24 * coilImage * frames)
+            + (10 * 2 * sizeof(float) * Math.Min(1 << 23, pixels * most * most));
+        double path = trajectory ? (4000.0 * y.Shape[^1]) + (12 * coilImages * frames) : 0;
+        return new OperatorBytes(prepared + path, coilImages * MapSets * (trajectory ? 24 : 10));
+    }
 
     internal override ForwardOperator Operator(long[] image, OperatorArrays arrays, Device device) =>
         throw new InvalidInputException("problem.type", "The operator of multi-coil MRI comes from its measurement: it is there only while a solver runs.");

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
 
@@ -21,6 +22,9 @@ public sealed record PhaseRetrieval([property: AllowedValues(1.5, 2.0, 3.0, 4.0)
     };
 
     internal override bool IsLinear => false;
+
+    // Restarts without a prior and Gauss and Newton's steps from them, as measured.
+    internal override OperatorBytes Bytes(long[] image, ArrayData y, int frames) => new(7000.0 * y.Values.LongLength, 100.0 * y.Values.LongLength);
 
     internal override long[] MeasurementShape(long[] image) => [image[0], (long)(image[1] * Oversampling), (long)(image[2] * Oversampling)];
 

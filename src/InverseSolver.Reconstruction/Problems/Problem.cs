@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using InverseSolver.Imaging;
+using InverseSolver.Reconstruction.Estimates;
 using InverseSolver.Reconstruction.Operators;
 using InverseSolver.Reconstruction.Solvers;
 
@@ -132,6 +133,12 @@ public abstract record Problem
         return WithMeasurement(arrays, y);
     }
 
+    /// <summary>Checks what <see cref="Prepare"/> would refuse, as far as it is known from the request and its files without much computing.</summary>
+    /// <param name="frames">The frames, each checked alone.</param>
+    internal virtual void CheckPreparation(IReadOnlyList<CheckedFrame> frames)
+    {
+    }
+
     /// <summary>The arrays of the operator that come from files and generators, checked.</summary>
     internal virtual OperatorArrays Arrays(ProblemInputs inputs) => new();
 
@@ -147,6 +154,13 @@ public abstract record Problem
 
     /// <summary>A of a checked problem.</summary>
     internal abstract ForwardOperator Operator(long[] image, OperatorArrays arrays, Device device);
+
+    /// <summary>The memory of the operator, of its preparation, and of its intermediate images, at most.</summary>
+    /// <param name="image">(channels, height, width).</param>
+    /// <param name="y">One frame's measurement.</param>
+    /// <param name="frames">Frames that are prepared together.</param>
+    internal virtual OperatorBytes Bytes(long[] image, ArrayData y, int frames) => new(
+        8.0 * sizeof(float) * y.Values.LongLength, 12.0 * sizeof(float) * y.Values.LongLength);
 
     /// <summary>The noise level of a measurement, estimated from the measurement itself.</summary>
     /// <exception cref="InvalidInputException">It cannot be estimated; names <c>sigma</c>.</exception>

@@ -159,8 +159,13 @@ public sealed class ConstrainedAdmm : DiffusionSolver
 
     private static Tensor Dot(Tensor a, Tensor b) => (a * b).reshape(a.size(0), -1).sum([1]);
 
-    // A decoder gradient counts as two.
-    private protected override IEnumerable<double> Cost() => [.. Schedule.From(0).Select(t => IsInPixels(t) ? 4.0 : 1 + 3 * _p.LatentIterations), 1];
+    internal override IEnumerable<ModelCalls> StepCalls() =>
+    [
+        .. Schedule.From(0).Select(t => IsInPixels(t)
+            ? new ModelCalls(1, 0, 1, 0, 1)
+            : new ModelCalls(1, 0, _p.LatentIterations, _p.LatentIterations, 0)),
+        new ModelCalls(0, 0, 1, 0, 0),
+    ];
 }
 
 /// <summary>Parameters of <see cref="ConstrainedAdmm"/>. The defaults are the preset <c>balanced</c>.</summary>

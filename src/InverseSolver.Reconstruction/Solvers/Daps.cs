@@ -126,8 +126,12 @@ public sealed class Daps : DiffusionSolver
 
     private double SigmaAt(int t) => new DiffusionLevel(Model.AlphasCumprod[t]).Sigma;
 
-    private protected override IEnumerable<double> Cost() =>
-        [.. Enumerable.Repeat(_p.OdeSteps + (_p.DataStep == DataStep.Proximal ? 3.0 : 2 * _p.HmcSteps), _levels.Length), 1];
+    internal override IEnumerable<ModelCalls> StepCalls() =>
+    [
+        .. Enumerable.Repeat(
+            _p.DataStep == DataStep.Proximal ? new ModelCalls(_p.OdeSteps, 0, 1, 0, 1) : new ModelCalls(_p.OdeSteps, 0, 0, _p.HmcSteps, 0), _levels.Length),
+        new ModelCalls(0, 0, 1, 0, 0),
+    ];
 }
 
 /// <summary>Parameters of <see cref="Daps"/>. The defaults are the preset <c>balanced</c>. Noise levels σ are noise over signal in the latent.</summary>

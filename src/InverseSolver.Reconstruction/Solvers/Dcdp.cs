@@ -177,9 +177,15 @@ public sealed class Dcdp : DiffusionSolver
         return (z0, t.Level.Epsilon(z, z0));
     }
 
-    // A decoder gradient counts as two, a step on the image as next to nothing.
-    private protected override IEnumerable<double> Cost() => _times.Select(time =>
-        2.0 + Math.Min(_p.Purifier == Purifier.Ddim ? _p.DdimSteps : 1, time) + (IsLatent ? 2 * _p.Iterations : 0));
+    internal override IEnumerable<ModelCalls> StepCalls() => _times.Select((time, k) =>
+    {
+        // The decode of the data step, and that of the purified latent, which the last round leaves out where it returns the consistent image.
+        bool last = k == _times.Length - 1, purifies = !last || !ReturnsConsistent;
+        int decodes = IsLatent ? 1 + (last && purifies ? 1 : 0) : purifies ? 1 : 0;
+        int time2 = _isPixelSpace ? Math.Max(2, time) : time;
+        int network = _p.Purifier == Purifier.Ddim ? Math.Min(_p.DdimSteps, time2) : 1;
+        return new ModelCalls(purifies ? network : 0, 0, decodes, IsLatent ? _p.Iterations : 0, purifies ? 1 : 0);
+    });
 }
 
 /// <summary>Parameters of <see cref="Dcdp"/>. The defaults are the preset <c>balanced</c>.</summary>

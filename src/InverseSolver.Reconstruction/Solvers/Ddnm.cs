@@ -55,6 +55,9 @@ public sealed class Ddnm : DiffusionSolver
         yield return new SolverStep("final", state.Image);
     }
 
+    internal override IEnumerable<ModelCalls> StepCalls() =>
+        [.. Enumerable.Repeat(new ModelCalls(1, 0, 1, 0, 1), Steps - 1), new ModelCalls(1, 0, 1, 0, 0)];
+
     /// <summary>
     /// The indices that the network is called at, in order: down from steps - 1 to 0, and from every multiple of the length that lies at least one
     /// length below the start back up by it, repeat - 1 times.

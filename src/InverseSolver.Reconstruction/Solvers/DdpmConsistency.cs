@@ -44,6 +44,9 @@ public sealed class DdpmConsistency : DiffusionSolver
         yield return new SolverStep("final", state.Image);
     }
 
+    internal override IEnumerable<ModelCalls> StepCalls() =>
+        [.. Enumerable.Repeat(new ModelCalls(1, 0, 1, 0, 1), Steps - 1), new ModelCalls(1, 0, 1, 0, 0)];
+
     private Tensor Denoise(Tensor z, DdimStep t) => Model.Decode(t.X0(z, Model.PredictNoise(z, t.Timestep)));
 
     // Of a real image the measured lines and their mirror images are replaced.

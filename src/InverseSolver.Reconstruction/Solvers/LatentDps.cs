@@ -66,8 +66,11 @@ public sealed class LatentDps : DiffusionSolver
         return _p.Squared ? gradient * 4 : gradient * 2 / A.Residual2(x, Y).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
     });
 
-    // A gradient counts as two calls.
-    private protected override IEnumerable<double> Cost() => [.. Enumerable.Repeat(_p.ThroughNetwork ? 5.0 : 3, Schedule.Steps), 1];
+    internal override IEnumerable<ModelCalls> StepCalls() =>
+    [
+        .. Enumerable.Repeat(_p.ThroughNetwork ? new ModelCalls(0, 1, 0, 1, 0) : new ModelCalls(1, 0, 0, 1, 0), Schedule.Steps),
+        new ModelCalls(0, 0, 1, 0, 0),
+    ];
 }
 
 /// <summary>Parameters of <see cref="LatentDps"/>. The defaults are the preset <c>balanced</c>.</summary>

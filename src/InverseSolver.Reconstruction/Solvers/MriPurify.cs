@@ -68,6 +68,11 @@ public sealed class MriPurify : DiffusionSolver
         }
     }
 
+    internal override ModelCalls StartCalls => new(0, 0, 0, 0, 1);
+
+    internal override IEnumerable<ModelCalls> StepCalls() => Enumerable.Range(1, Steps).Select(step =>
+        step % _p.StepsPerRound != 0 ? new ModelCalls(1, 0, 0, 0, 0) : new ModelCalls(1, 0, 1, 0, step < Steps ? 1 : 0));
+
     // A round's first step adds the noise that its steps take away.
     private (Tensor Z0, Tensor Epsilon) Denoise(SolverState state, DdimStep t)
     {

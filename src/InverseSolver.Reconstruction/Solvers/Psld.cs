@@ -73,8 +73,8 @@ public sealed class Psld : DiffusionSolver
 
     private static Tensor Norm(Tensor t) => ForwardOperator.SquaresPerItem(t).sqrt().clamp(min: 1e-12).reshape(-1, 1, 1, 1);
 
-    // A gradient counts as two calls.
-    private protected override IEnumerable<double> Cost() => [.. Enumerable.Repeat(6.0, Schedule.Steps), 1];
+    internal override IEnumerable<ModelCalls> StepCalls() =>
+        [.. Enumerable.Repeat(new ModelCalls(0, 1, 0, 1, 0, 1), Schedule.Steps), new ModelCalls(0, 0, 1, 0, 0)];
 }
 
 /// <summary>Parameters of <see cref="Psld"/>. The defaults are the preset <c>balanced</c>.</summary>

@@ -207,12 +207,16 @@ public sealed class ReSample : DiffusionSolver
     // Steps of the run in a fraction; the reference rounds down.
     private int StepsIn(double fraction) => (int)Math.Floor(Schedule.Steps * fraction + 1e-9);
 
-    // A decoder gradient counts as two.
-    private protected override IEnumerable<double> Cost() =>
+    internal override IEnumerable<ModelCalls> StepCalls() =>
     [
-        .. Schedule.From(0).Select(t => (_p.LdpsScale > 0 ? 3 : 1)
-            + (IsPixelEvent(t.Index) ? _p.TravelSteps + 2.0 : IsLatentEvent(t.Index) ? _p.TravelSteps + 2.0 * _p.LatentIterations : 0)),
-        (_p.DataStep == DataStep.Paper ? 2 * _p.FinalLatentIterations : 0) + 1,
+        .. Schedule.From(0).Select(t =>
+        {
+            bool pixel = IsPixelEvent(t.Index), latent = IsLatentEvent(t.Index);
+            return new ModelCalls(
+                1 + (pixel || latent ? Math.Min(_p.TravelSteps, t.Index) : 0), 0, pixel ? 1 : 0,
+                (_p.LdpsScale > 0 ? 1 : 0) + (latent ? _p.LatentIterations : 0), pixel ? 1 : 0);
+        }),
+        new ModelCalls(0, 0, 1, _p.DataStep == DataStep.Paper ? _p.FinalLatentIterations : 0, 0),
     ];
 }
 

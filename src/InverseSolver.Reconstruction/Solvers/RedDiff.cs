@@ -94,8 +94,10 @@ public sealed class RedDiff : DiffusionSolver
         return state.Latent - mean / denominator * (_p.LearningRate / (1 - Math.Pow(Beta1, k)));
     }
 
-    // A decoder gradient counts as two.
-    private protected override IEnumerable<double> Cost() => [.. Enumerable.Repeat(3.0, Schedule.Steps), 1];
+    internal override ModelCalls StartCalls => new(0, 0, 0, 0, 1);
+
+    internal override IEnumerable<ModelCalls> StepCalls() =>
+        [.. Enumerable.Repeat(new ModelCalls(1, 0, 0, 1, 0), Schedule.Steps), new ModelCalls(0, 0, 1, 0, 0)];
 }
 
 /// <summary>Parameters of <see cref="RedDiff"/>. The defaults are the preset <c>balanced</c>.</summary>

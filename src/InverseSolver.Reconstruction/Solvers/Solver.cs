@@ -85,7 +85,7 @@ public abstract class Solver
     /// <returns>Steps done, after each of them.</returns>
     internal IEnumerable<int> Checkpoints(SolverState state)
     {
-        double[] cost = [.. Cost()];
+        double[] cost = [.. StepCalls().Select(calls => calls.Cost)];
         var clock = new SolverClock(cost[state.Step..].Sum());
         using IEnumerator<SolverStep> steps = Algorithm(state).GetEnumerator();
         while (state.Step < Steps)
@@ -102,8 +102,11 @@ public abstract class Solver
     /// </summary>
     private protected abstract IEnumerable<SolverStep> Algorithm(SolverState state);
 
-    /// <summary>The cost of each step at most, in network calls.</summary>
-    private protected virtual IEnumerable<double> Cost() => Enumerable.Repeat(1.0, Steps);
+    /// <summary>The calls of the model in each step, at most: optimisers that stop early make fewer. They follow from the parameters alone.</summary>
+    internal virtual IEnumerable<ModelCalls> StepCalls() => Enumerable.Repeat(default(ModelCalls), Steps);
+
+    /// <summary>Those of <see cref="Start"/>.</summary>
+    internal virtual ModelCalls StartCalls => default;
 
     private void Advance(IEnumerator<SolverStep> steps, SolverState state, SolverClock clock, double[] cost)
     {

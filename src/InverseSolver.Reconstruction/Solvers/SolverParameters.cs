@@ -28,6 +28,11 @@ public abstract record SolverParameters
     /// </summary>
     internal virtual bool JointFrames => false;
 
+    /// <summary>Memory beside that of images and of the model's calls.</summary>
+    /// <param name="image">(channels, height, width).</param>
+    /// <param name="frames">Frames of the measurement.</param>
+    internal virtual double Bytes(long[] image, long frames) => 0;
+
     /// <summary>Properties that change nothing beside the values of the others.</summary>
     internal virtual IEnumerable<string> WithoutEffect() => [];
 }

@@ -77,7 +77,11 @@ public sealed class TReg : DiffusionSolver
             d => _a.Adjoint(_a.Apply(d)) + d * _p.Weight, _a.Adjoint(residual), tolerance: 1e-7, _p.ConjugateGradients);
     }
 
-    private protected override IEnumerable<double> Cost() => [.. Schedule.From(0).Select(t => IsEvent(t.Step) ? 4.0 : 1), 1];
+    internal override IEnumerable<ModelCalls> StepCalls() =>
+    [
+        .. Schedule.From(0).Select(t => IsEvent(t.Step) ? new ModelCalls(1, 0, 1, 0, 1) : new ModelCalls(1, 0, 0, 0, 0)),
+        new ModelCalls(0, 0, 1, 0, 0),
+    ];
 }
 
 /// <summary>Parameters of <see cref="TReg"/>. The defaults are the preset <c>balanced</c>.</summary>

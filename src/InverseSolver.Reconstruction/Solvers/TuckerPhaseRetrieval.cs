@@ -220,6 +220,10 @@ public sealed record TuckerPhaseRetrievalParameters : SolverParameters
     /// <inheritdoc/>
     internal override bool JointFrames => true;
 
+    // Its contractions.
+    internal override double Bytes(long[] image, long frames) =>
+        6.0 * sizeof(float) * image[1] * image[2] * RowRank * ColumnRank * Math.Min(FrameRank, frames);
+
     /// <inheritdoc/>
     internal override Solver Create(SolverInput input) => new TuckerPhaseRetrieval(input, this);
 

@@ -12,7 +12,7 @@ internal sealed class OperationDetails : IOperationFilter
     {
         switch (operation.OperationId)
         {
-            case "submitJob":
+            case "submitJob" or "estimateJob":
                 Describe(operation, Jobs.JobRequest.FileNames, Examples.Job("inpainting", withFiles: true), Examples.Job("inpainting", withFiles: false));
                 break;
             case "simulateMeasurement":

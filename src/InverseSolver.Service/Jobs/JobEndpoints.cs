@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Estimates;
 using InverseSolver.Service.Events;
 using InverseSolver.Service.Storage;
 using InverseSolver.Service.Webhooks;
@@ -30,6 +31,7 @@ internal static class JobEndpoints
         // The worker bounds its own stop.
         services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         WebhookSender.Add(services);
+        services.AddSingleton<CallTimeStore>().AddSingleton<JobEstimates>();
         return services;
     }
 
@@ -40,6 +42,7 @@ internal static class JobEndpoints
         jobs.MapPost("", Submit).WithName("submitJob")
             .Accepts<JobRequest>("application/json", "multipart/form-data")
             .ProducesErrors(400, 401, 408, 409, 413, 415, 422, 429, 503, 507);
+        jobs.MapEstimates();
         jobs.MapGet("", List).WithName("listJobs").ProducesErrors(400);
         jobs.MapGet("{id}", Get).WithName("getJob").Produces(StatusCodes.Status304NotModified).ProducesErrors(404);
         jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").ProducesErrors(404, 409);

@@ -36,6 +36,9 @@ internal sealed class JobOptions
     /// <summary>The space on the disk of the data folder below which no job is accepted, in bytes.</summary>
     [Range(0, long.MaxValue)] public long RefuseFreeBytes { get; init; } = 256L << 20;
 
+    /// <summary>The most memory of one job in bytes, by its estimate; a job above it is refused. 0: half of the machine's, or a container's.</summary>
+    [Range(0, long.MaxValue)] public long MemoryBytes { get; init; }
+
     /// <summary>The time between two checkpoints of a running job. 0: after every step.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")] public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(10);
 

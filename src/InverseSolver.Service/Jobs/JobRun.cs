@@ -7,6 +7,7 @@ using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Reconstruction.Solvers;
+using InverseSolver.Service.Estimates;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
 using InverseSolver.Service.Storage;
@@ -16,8 +17,8 @@ namespace InverseSolver.Service.Jobs;
 
 /// <summary>Runs one job: files to arrays, solve, arrays to artefacts.</summary>
 internal sealed class JobRun(
-    JobStore store, JobFolder folder, JobSignals signals, FormatReader reader, ModelCatalog models, JobCheckpoints checkpoints, IOptions<JobOptions> options,
-    IOptions<LimitOptions> limits, IOptions<OperatorOptions> operators)
+    JobStore store, JobFolder folder, JobSignals signals, FormatReader reader, ModelCatalog models, JobCheckpoints checkpoints, JobEstimates estimates,
+    IOptions<JobOptions> options, IOptions<LimitOptions> limits, IOptions<OperatorOptions> operators)
 {
     /// <summary>Runs a job on the calling thread.</summary>
     /// <param name="job">The job, claimed.</param>
@@ -51,6 +52,7 @@ internal sealed class JobRun(
 
         cancel.Token.ThrowIfCancellationRequested();
         ReconstructionResult result = solved.Result;
+        if (shared is null && stored.Reproducible) estimates.Learn(stored, device, result);
         var run = new JobCircumstances(
             "service", DateTimeOffset.FromUnixTimeMilliseconds(job.Created), DateTimeOffset.FromUnixTimeMilliseconds(job.Started ?? job.Created))
         {

@@ -8,6 +8,7 @@ using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Estimates;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
@@ -28,6 +29,7 @@ internal sealed class JobSubmission(
     DiskSpace disk,
     Callers callers,
     JobSignals signals,
+    JobEstimates estimates,
     IOptions<JobOptions> options,
     IOptions<CallerOptions> quotas,
     IOptions<LimitOptions> limits,
@@ -61,18 +63,8 @@ internal sealed class JobSubmission(
         string? webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
         long bytes = upload.Files.Values.Sum(file => (long)file.Length);
         disk.CheckRoom(bytes);
-        (StoredRequest resolved, ModelInfo model) = Resolve(upload, hashes);
-        JobPlan plan = await gate.RunAsync(
-            upload.Files,
-            formats => JobPlan.Of(
-                resolved, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
-                new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels)),
-            cancellation);
-
-        // Last, because the files of a model whose card has no hashes are read for it, once.
-        string hash = models.FindVersion(resolved.Model, slots.Distinct)?.Hash ?? throw UnknownModel(
-            "The model was removed while the job was submitted; /v1/models lists the available models.");
-        StoredRequest stored = plan.Request with { ModelHash = hash };
+        (JobPlan plan, _) = await CheckAsync(upload, hashes, cancellation);
+        StoredRequest stored = plan.Request;
         string id = Guid.CreateVersion7().ToString();
         try
         {
@@ -102,6 +94,36 @@ internal sealed class JobSubmission(
         if (Earlier(key, bodyHash) is { } meanwhile) return meanwhile;
         CheckQuotas(caller);
         throw QueueFull(caller);
+    }
+
+    /// <summary>Estimates a job that is checked as if it were submitted, and stores nothing.</summary>
+    /// <param name="http">The HTTP request.</param>
+    /// <param name="cancellation">Stops the estimate.</param>
+    public async Task<JobEstimate> EstimateAsync(HttpRequest http, CancellationToken cancellation)
+    {
+        callers.Of(http.HttpContext);
+        using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
+        WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
+        (JobPlan plan, ModelInfo model) = await CheckAsync(upload, StoredRequest.HashesOf(upload.Files), cancellation);
+        return await estimates.OfAsync(plan, model, cancellation);
+    }
+
+    private async Task<(JobPlan Plan, ModelInfo Model)> CheckAsync(
+        Upload<JobRequest> upload, Dictionary<string, string> hashes, CancellationToken cancellation)
+    {
+        (StoredRequest resolved, ModelInfo model) = Resolve(upload, hashes);
+        JobPlan plan = await gate.RunAsync(
+            upload.Files,
+            formats => JobPlan.Of(
+                resolved, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
+                new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels)),
+            cancellation);
+        estimates.CheckMemory(plan, model);
+
+        // Last, because the files of a model whose card has no hashes are read for it, once.
+        string hash = models.FindVersion(resolved.Model, slots.Distinct)?.Hash ?? throw UnknownModel(
+            "The model was removed while the job was submitted; /v1/models lists the available models.");
+        return (plan with { Request = plan.Request with { ModelHash = hash } }, model);
     }
 
     // Everything that can be checked without decoding a file.

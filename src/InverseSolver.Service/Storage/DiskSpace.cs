@@ -13,7 +13,7 @@ internal sealed class DiskSpace(IOptions<JobOptions> options)
     // SQLITE_FULL
     private const int Full = 13;
 
-    private const long ReserveBytes = 2 << 20;
+    private const int ReserveBytes = 2 << 20;
 
     private readonly string _folder = Path.GetFullPath(options.Value.DataFolder);
 
@@ -55,8 +55,8 @@ internal sealed class DiskSpace(IOptions<JobOptions> options)
         lock (_reserving)
         {
             if (File.Exists(Reserve) || IsShort) return;
-            using var file = new FileStream(Reserve, JobFolder.NewFile(ReserveBytes));
-            file.SetLength(ReserveBytes);
+            using var file = new FileStream(Reserve, JobFolder.NewFile());
+            file.Write(new byte[ReserveBytes]);
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed class JobDatabase : IDisposable
 
         // SQLite gives its other files the access that this one has.
         string file = Path.Combine(folder, "jobs.db");
-        if (!File.Exists(file)) new FileStream(file, JobFolder.NewFile(0)).Dispose();
+        if (!File.Exists(file)) new FileStream(file, JobFolder.NewFile()).Dispose();
 
         _connectionString = new SqliteConnectionStringBuilder
         {
@@ -105,7 +105,7 @@ internal sealed class JobDatabase : IDisposable
         // What an older version wrote stays beside it, so that this upgrade can be undone.
         if (known > 0 && known < scripts.Length && $"{file}.schema-{known}" is var copy && !File.Exists(copy))
         {
-            new FileStream(copy, JobFolder.NewFile(0)).Dispose();
+            new FileStream(copy, JobFolder.NewFile()).Dispose();
             connection.Execute("VACUUM INTO @copy", new { copy });
         }
 

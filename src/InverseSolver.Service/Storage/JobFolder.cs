@@ -29,10 +29,10 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     }
 
     /// <summary>The options of a new file for the service's user alone.</summary>
-    /// <param name="bytes">Its size.</param>
-    public static FileStreamOptions NewFile(long bytes)
+    /// <remarks>Its size is not allocated at once: .NET's error of a disk that is full then has no number by which it could be told from others.</remarks>
+    public static FileStreamOptions NewFile()
     {
-        var file = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, PreallocationSize = bytes };
+        var file = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None };
         if (!OperatingSystem.IsWindows()) file.UnixCreateMode = OwnerFile;
         return file;
     }
@@ -192,7 +192,7 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
         string temporary = Path.Combine(folder, $".{name}.{Guid.NewGuid():N}");
         try
         {
-            using (var file = new FileStream(temporary, NewFile(bytes.Length)))
+            using (var file = new FileStream(temporary, NewFile()))
             {
                 file.Write(bytes);
                 file.Flush(flushToDisk: true);
