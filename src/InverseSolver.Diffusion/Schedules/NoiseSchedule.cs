@@ -37,8 +37,8 @@ public enum TimestepSpacing
     Trailing,
 }
 
-/// <summary>The noise of each training timestep, z_t = √ᾱ_t x₀ + √(1−ᾱ_t) ε, in float64.</summary>
-public sealed class NoiseSchedule
+/// <summary>The noise of each training timestep, z_t = √ᾱ_t x₀ + √(1−ᾱ_t) ε, in float64. Schedules of the same values are equal.</summary>
+public sealed class NoiseSchedule : IEquatable<NoiseSchedule>
 {
     private readonly double[] _alphasCumprod;
 
@@ -49,6 +49,15 @@ public sealed class NoiseSchedule
 
     /// <summary>ᾱ of each training timestep.</summary>
     public ReadOnlySpan<double> AlphasCumprod => _alphasCumprod;
+
+    /// <inheritdoc/>
+    public bool Equals(NoiseSchedule? other) => other is not null && AlphasCumprod.SequenceEqual(other.AlphasCumprod);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as NoiseSchedule);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(TrainTimesteps, _alphasCumprod[^1]);
 
     /// <summary>The schedule of given betas: ᾱ_t is the product of 1 − β up to t.</summary>
     /// <param name="betas">β of each timestep, in (0, 1].</param>
