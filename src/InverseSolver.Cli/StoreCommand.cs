@@ -55,8 +55,8 @@ internal static class StoreCommand
         IOptions<JobOptions> options = Options.Create(new JobOptions { DataFolder = data.FullName });
         try
         {
-            using var database = new JobDatabase(options);
-            return act(new StoreInventory(new JobStore(database, new DiskSpace(options), options), new JobFolder(options)));
+            using var database = new JobDatabase(options, new DiskSpace(options));
+            return act(new StoreInventory(new JobStore(database, options), new JobFolder(options)));
         }
         catch (StartRefusedException refused)
         {

@@ -13,7 +13,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
             "python3",
             [
                 Path.Combine(Repository.Root, "tests", "chaos", "chaos.py"), "--service", program, "--models", Path.Combine(Repository.Root, "models"),
-                "--jobs", "50", "--disturbances", "20",
+                "--jobs", "50", "--disturbances", "28",
             ])
         {
             RedirectStandardOutput = true,
@@ -25,7 +25,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
         await script.WaitForExitAsync();
         output.WriteLine(said);
         Assert.True(script.ExitCode == 0, said + await errors);
-        Assert.Contains("50 jobs, 20 disturbances", said);
+        Assert.Contains("\nkills: 20\n", said);
+        Assert.Contains("50 jobs, 28 disturbances", said);
         Assert.Contains(": 0 lost, 0 doubled, 0 different", said);
     }
 }

@@ -88,7 +88,7 @@ public sealed class EventStories(Service service) : IClassFixture<Service>, IDis
     [Fact]
     public void The_newest_thousand_events_are_kept_and_go_with_their_job()
     {
-        using var database = new JobDatabase(StoreOptions.Of(_folder));
+        using var database = StoreOptions.Database(_folder);
         JobStore store = StoreOptions.Store(database, _folder);
         using var signals = new JobSignals();
         var feed = new JobEventFeed(database, store, signals);

@@ -85,7 +85,7 @@ public sealed class StorageStories : IDisposable
             Assert.Equal(HttpStatusCode.OK, (await service.Client.GetAsync($"/v1/jobs/{id}/artefacts/report.json")).StatusCode);
         }
 
-        using var database = new JobDatabase(StoreOptions.Of(_folder));
+        using var database = StoreOptions.Database(_folder);
         StoreFinding[] findings = [.. StoreOptions.Inventory(database, _folder).Check()];
         Assert.Equal(
             [
@@ -97,7 +97,7 @@ public sealed class StorageStories : IDisposable
     [Fact]
     public async Task A_database_that_another_program_holds_is_said_to_be_locked()
     {
-        new JobDatabase(StoreOptions.Of(_folder)).Dispose();
+        StoreOptions.Database(_folder).Dispose();
         using var connection = new SqliteConnection($"Data Source={Database}");
         connection.Open();
         connection.Execute("BEGIN EXCLUSIVE");

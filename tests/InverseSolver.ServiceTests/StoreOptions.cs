@@ -9,7 +9,9 @@ internal static class StoreOptions
 {
     public static IOptions<JobOptions> Of(string folder) => Options.Create(new JobOptions { DataFolder = folder });
 
-    public static JobStore Store(JobDatabase database, string folder) => new(database, new DiskSpace(Of(folder)), Of(folder));
+    public static JobDatabase Database(string folder) => new(Of(folder), new DiskSpace(Of(folder)));
+
+    public static JobStore Store(JobDatabase database, string folder) => new(database, Of(folder));
 
     public static StoreInventory Inventory(JobDatabase database, string folder) => new(Store(database, folder), new JobFolder(Of(folder)));
 }

@@ -226,7 +226,7 @@ public sealed class StoreTests : IDisposable
         }
 
         Assert.True(_store.Succeed(used, job.Epoch, "{}"));
-        Assert.InRange(_store.Use("used").Seconds, 89, 95);
+        Assert.InRange(_store.SecondsOf("used"), 89, 95);
         (string second, string first) = (Add(caller: "used"), Add(caller: "fresh"));
         Assert.Equal([first, second], new[] { _store.Claim("me", Minute)!.Id, _store.Claim("me", Minute)!.Id });
     }
@@ -250,9 +250,9 @@ public sealed class StoreTests : IDisposable
         string mine = Add(caller: "mine");
         Assert.Null(_store.Add(New(null) with { Caller = "mine" }, 100, 1));
         Assert.NotNull(_store.Add(New(null) with { Caller = "another" }, 100, 1));
-        Assert.Equal(new CallerUse(1, 7, 0, 2), _store.Use("mine"));
+        Assert.Equal((1L, 7L, 0.0, 2L), (_store.WaitingOf("mine"), _store.BytesOf("mine"), _store.SecondsOf("mine"), _store.PositionOf("mine")));
         _store.Cancel(mine);
-        Assert.Equal((0L, 0L), (_store.Use("mine").Waiting, _store.Use("mine").Position));
+        Assert.Equal((0L, 0L), (_store.WaitingOf("mine"), _store.PositionOf("mine")));
     }
 
     [Fact]
@@ -341,7 +341,7 @@ public sealed class StoreTests : IDisposable
         Open().Dispose();
     }
 
-    private JobDatabase Open() => new(StoreOptions.Of(_folder));
+    private JobDatabase Open() => StoreOptions.Database(_folder);
 
     private JobStore StoreOf(JobDatabase database) => StoreOptions.Store(database, _folder);
 

@@ -5,6 +5,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using InverseSolver.Imaging;
+using InverseSolver.Service.Requests;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace InverseSolver.ServiceTests;
@@ -47,6 +48,10 @@ public sealed class UploadStories
 
         using (RawCall half = await RawCall.StallAsync(service.Client.BaseAddress!, sent: 600_000, announced: mebibyte))
         {
+            // Whoever comes second is refused, so the half body must have arrived.
+            var memory = service.Services.GetRequiredService<UploadMemory>();
+            for (int i = 0; i < 200 && memory.Held < 600_000; i++) await Task.Delay(20);
+            Assert.InRange(memory.Held, 600_000, mebibyte);
             using HttpResponseMessage refused = await UntilAsync(HttpStatusCode.ServiceUnavailable);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
             Assert.Equal(TimeSpan.FromSeconds(5), refused.Headers.RetryAfter!.Delta);

@@ -11,30 +11,22 @@ import argparse
 import http.client
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "chaos"))
-from chaos import request  # noqa: E402
+from chaos import Service, request  # noqa: E402
 
 
-class Service:
+class LoadedService(Service):
     def __init__(self, program, models, data):
-        environment = dict(
-            os.environ, OMP_NUM_THREADS="1", Jobs__DataFolder=data, Models__Folders__0=os.path.abspath(models), Jobs__QueueCapacity="100000",
-            Callers__Waiting="0", Jobs__KeepResults="00:05:00", Jobs__KeepInputs="00:02:00", Logging__LogLevel__Default="Warning",
-            Logging__LogLevel__Microsoft="Information")
-        self.process = subprocess.Popen([program, "--urls", "http://127.0.0.1:0"], env=environment, cwd=data, stdout=subprocess.PIPE, text=True)
-        for line in self.process.stdout:
-            if "Now listening on: " in line:
-                self.host = line.split("http://")[1].strip()
-                break
-        threading.Thread(target=lambda: [None for _ in self.process.stdout], daemon=True).start()
+        super().__init__(
+            program, data, os.path.abspath(models), open(os.devnull, "w"), Callers__Waiting="0", Jobs__KeepResults="00:05:00", Jobs__KeepInputs="00:02:00",
+            Logging__LogLevel__Default="Warning", Logging__LogLevel__Microsoft="Information")
+        self.start()
 
-    def call(self, connection, method, path, body=None, headers=None):
+    def exchange(self, connection, method, path, body=None, headers=None):
         connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
         answer = connection.getresponse()
         content = answer.read()
@@ -43,7 +35,7 @@ class Service:
         return content
 
     def connect(self):
-        return http.client.HTTPConnection(self.host, timeout=120)
+        return http.client.HTTPConnection(self.url.split("//")[1], timeout=120)
 
     def memory(self):
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -61,9 +53,9 @@ def p99(service, seconds):
         times, end = [], time.monotonic() + length
         while time.monotonic() < end:
             begin = time.monotonic()
-            job = json.loads(service.call(connection, "POST", "/v1/jobs", body))
+            job = json.loads(service.exchange(connection, "POST", "/v1/jobs", body))
             times.append(time.monotonic() - begin)
-            service.call(connection, "GET", f"/v1/jobs/{job['id']}")
+            service.exchange(connection, "GET", f"/v1/jobs/{job['id']}")
             connection.request("POST", f"/v1/jobs/{job['id']}/cancel")
             connection.getresponse().read()
         return sorted(times)
@@ -78,12 +70,12 @@ def p99(service, seconds):
     idle, busy = [], []
     for _ in range(3):
         idle += submissions(seconds / 3)
-        job = json.loads(service.call(connection, "POST", "/v1/jobs", json.dumps(long).encode()))
-        while json.loads(service.call(connection, "GET", f"/v1/jobs/{job['id']}"))["progress"] is None:
+        job = json.loads(service.exchange(connection, "POST", "/v1/jobs", json.dumps(long).encode()))
+        while json.loads(service.exchange(connection, "GET", f"/v1/jobs/{job['id']}"))["progress"] is None:
             time.sleep(0.1)
         busy += submissions(seconds / 3)
-        service.call(connection, "POST", f"/v1/jobs/{job['id']}/cancel")
-        while json.loads(service.call(connection, "GET", f"/v1/jobs/{job['id']}"))["state"] == "running":
+        service.exchange(connection, "POST", f"/v1/jobs/{job['id']}/cancel")
+        while json.loads(service.exchange(connection, "GET", f"/v1/jobs/{job['id']}"))["state"] == "running":
             time.sleep(0.1)
     first, second = show("idle", sorted(idle), seconds), show("while a job solves", sorted(busy), seconds)
     print(f"ratio of the 99th percentiles {second / first:.2f}")
@@ -92,13 +84,13 @@ def p99(service, seconds):
 def soak(service, minutes):
     connection, begun, samples, jobs = service.connect(), time.monotonic(), [], 0
     while time.monotonic() - begun < 60 * minutes:
-        job = json.loads(service.call(connection, "POST", "/v1/jobs", json.dumps(dict(request(jobs % 20), previews=True)).encode(), {"Prefer": "wait=60"}))
+        job = json.loads(service.exchange(connection, "POST", "/v1/jobs", json.dumps(dict(request(jobs % 20), previews=True)).encode(), {"Prefer": "wait=60"}))
         jobs += 1
-        names = [file["name"] for file in json.loads(service.call(connection, "GET", f"/v1/jobs/{job['id']}/artefacts"))["items"]]
+        names = [file["name"] for file in json.loads(service.exchange(connection, "GET", f"/v1/jobs/{job['id']}/artefacts"))["items"]]
         for name in names[:3]:
-            service.call(connection, "GET", f"/v1/jobs/{job['id']}/artefacts/{name}")
-        service.call(connection, "GET", f"/v1/jobs/{job['id']}/events")
-        service.call(connection, "GET", "/v1/jobs?limit=50")
+            service.exchange(connection, "GET", f"/v1/jobs/{job['id']}/artefacts/{name}")
+        service.exchange(connection, "GET", f"/v1/jobs/{job['id']}/events")
+        service.exchange(connection, "GET", "/v1/jobs?limit=50")
         samples.append((time.monotonic() - begun, *service.memory()))
         if jobs % 100 == 0:
             print(f"{samples[-1][0] / 60:5.1f} min: {jobs} jobs, {samples[-1][1]:.0f} MiB, {samples[-1][2]} handles", flush=True)
@@ -124,12 +116,11 @@ def main():
     options.add_argument("--minutes", type=float, default=60)
     o = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="inverse-load-") as data:
-        service = Service(os.path.abspath(o.service), o.models, data)
+        service = LoadedService(os.path.abspath(o.service), o.models, data)
         try:
             p99(service, o.seconds) if o.what == "p99" else soak(service, o.minutes)
         finally:
-            service.process.kill()
-            service.process.wait()
+            service.kill()
 
 
 if __name__ == "__main__":

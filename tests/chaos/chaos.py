@@ -10,6 +10,7 @@ the bits of its twin.
 import argparse
 import base64
 import collections
+import glob
 import hashlib
 import json
 import os
@@ -26,6 +27,11 @@ import urllib.error
 import urllib.request
 
 LEASE = 5
+INTERVAL = 0.15
+DISTURBED = {
+    "Jobs__Lease": f"00:00:{LEASE:02}", "Jobs__CheckpointInterval": f"00:00:{INTERVAL:05.2f}", "Jobs__RefuseFreeBytes": str(6 << 20),
+    "Jobs__WarnFreeBytes": str(12 << 20),
+}
 
 
 def npy(seed):
@@ -64,18 +70,20 @@ def request(index):
 
 
 class Service:
-    def __init__(self, program, data, models, log):
-        self.program, self.data, self.models, self.log = program, data, models, log
+    """A service of its own folder, with these options beside those that every one has."""
+
+    def __init__(self, program, data, models, log, **options):
+        self.program, self.log = program, log
+        self.environment = dict(
+            os.environ, OMP_NUM_THREADS="1", Jobs__DataFolder=data, Models__Folders__0=models, Jobs__QueueCapacity="100000", **options)
         self.process = self.url = None
-        self.starts = 0
+        self.starts = self.started = 0
 
     def start(self):
         self.starts += 1
-        environment = dict(
-            os.environ, OMP_NUM_THREADS="1", Jobs__DataFolder=self.data, Models__Folders__0=self.models, Jobs__QueueCapacity="100000",
-            Jobs__Lease=f"00:00:0{LEASE}", Jobs__CheckpointInterval="00:00:00.15", Jobs__RefuseFreeBytes=str(6 << 20), Jobs__WarnFreeBytes=str(12 << 20))
+        self.started = time.time()
         self.process = subprocess.Popen(
-            [self.program, "--urls", "http://127.0.0.1:0"], env=environment, cwd=tempfile.gettempdir(), stdout=subprocess.PIPE, stderr=self.log, text=True)
+            [self.program, "--urls", "http://127.0.0.1:0"], env=self.environment, cwd=tempfile.gettempdir(), stdout=subprocess.PIPE, stderr=self.log, text=True)
         for line in self.process.stdout:
             self.log.write(line)
             if "Now listening on: " in line:
@@ -150,7 +158,7 @@ def main():
     size = f"size={max(64, o.jobs // 5)}m,mode=0700"
     tmpfs = os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", data], stderr=subprocess.DEVNULL).returncode == 0
     log = open(os.path.join(work, "service.log"), "w")
-    service = Service(program, data, models, log)
+    service = Service(program, data, models, log, **DISTURBED)
     code = 1
     try:
         code = run(o, rng, service, work, data, tmpfs, program, models, log)
@@ -212,9 +220,13 @@ def run(o, rng, service, work, data, tmpfs, program, models, log):
             health = status(service)
             done[f"health on the full disk: {health}"] += 1
             os.remove(os.path.join(data, "filler"))
+        # Half of the disturbances come at any time, half of them between two checkpoints of a job.
+        if n % 2:
+            wait_for_checkpoint(service, data)
+        time.sleep(rng.random() * (INTERVAL if n % 2 else 0.4))
+        running = patiently(lambda: service.jobs("running"))
+        done["disturbances while a job has a checkpoint of this run"] += has_checkpoint(service, data)
         if n % 10 not in (3, 6, 9):
-            time.sleep(rng.random() * 0.4)
-            running = patiently(lambda: service.jobs("running"))
             service.kill()
             done["kills"] += 1
             done["kills of a running job"] += bool(running)
@@ -265,6 +277,23 @@ def wait_for(service, floor, accepted):
             return
         time.sleep(0.1)
     raise SystemExit(f"There was no progress for a minute. {failures}")
+
+
+def has_checkpoint(service, data):
+    """True where the service saved a checkpoint of a job that has not ended, since it was started."""
+    for path in glob.iglob(os.path.join(data, "artefacts", "*", "checkpoint", "*.state")):
+        try:
+            if os.stat(path).st_mtime >= service.started:
+                return True
+        except FileNotFoundError:
+            pass
+    return False
+
+
+def wait_for_checkpoint(service, data):
+    end = time.monotonic() + 20
+    while time.monotonic() < end and not has_checkpoint(service, data):
+        time.sleep(0.005)
 
 
 def status(service):

@@ -8,8 +8,6 @@ namespace InverseSolver.Service.Estimates;
 /// <summary>The stored times of models' calls.</summary>
 internal sealed class CallTimeStore(JobDatabase database)
 {
-    private readonly Lock _writing = new();
-
     /// <summary>The times of a model on a device.</summary>
     /// <param name="model">Its id and hash.</param>
     /// <param name="device">The device and its threads.</param>
@@ -24,23 +22,20 @@ internal sealed class CallTimeStore(JobDatabase database)
     /// <param name="model">The model's id and hash.</param>
     /// <param name="device">The device and its threads.</param>
     /// <param name="times">The times.</param>
-    public void Add(string model, string device, IEnumerable<CallTime> times)
+    public void Add(string model, string device, IReadOnlyList<CallTime> times) => database.Write(connection =>
     {
-        lock (_writing)
-        {
-            using SqliteConnection connection = database.Open();
-            using SqliteTransaction transaction = connection.BeginTransaction();
-            connection.Execute(
-                """
-                INSERT INTO call_times (model, device, kind, items, height, width, seconds, calls)
-                VALUES (@model, @device, @kind, @Items, @Height, @Width, @Seconds, @Calls)
-                ON CONFLICT DO UPDATE SET seconds = (seconds + excluded.seconds) / 2, calls = calls + excluded.calls
-                """,
-                times.Select(time => new { model, device, kind = time.Kind.ToString(), time.Items, time.Height, time.Width, time.Seconds, time.Calls }),
-                transaction);
-            transaction.Commit();
-        }
-    }
+        using SqliteTransaction transaction = connection.BeginTransaction();
+        int added = connection.Execute(
+            """
+            INSERT INTO call_times (model, device, kind, items, height, width, seconds, calls)
+            VALUES (@model, @device, @kind, @Items, @Height, @Width, @Seconds, @Calls)
+            ON CONFLICT DO UPDATE SET seconds = (seconds + excluded.seconds) / 2, calls = calls + excluded.calls
+            """,
+            times.Select(time => new { model, device, kind = time.Kind.ToString(), time.Items, time.Height, time.Width, time.Seconds, time.Calls }),
+            transaction);
+        transaction.Commit();
+        return added;
+    });
 
     private sealed record Row
     {

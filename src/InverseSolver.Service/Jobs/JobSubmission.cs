@@ -205,36 +205,36 @@ internal sealed class JobSubmission(
 
     private void CheckQuotas(string caller)
     {
-        (CallerOptions most, CallerUse use) = (quotas.Value, store.Use(caller));
-        if (most.Waiting > 0 && use.Waiting >= most.Waiting)
+        CallerOptions most = quotas.Value;
+        if (most.Waiting > 0 && store.WaitingOf(caller) is var waiting && waiting >= most.Waiting)
         {
-            throw TooMany("quotaWaiting", $"You have {use.Waiting} waiting jobs, and at most {most.Waiting} may wait.", TimeSpan.FromSeconds(30));
+            throw TooMany("quotaWaiting", $"You have {waiting} waiting jobs, and at most {most.Waiting} may wait.", TimeSpan.FromSeconds(30));
         }
 
-        if (most.SolverSecondsPerDay > 0 && use.Seconds >= most.SolverSecondsPerDay)
+        if (most.SolverSecondsPerDay > 0 && store.SecondsOf(caller) is var seconds && seconds >= most.SolverSecondsPerDay)
         {
             throw TooMany(
-                "quotaSeconds", $"Your jobs ran {use.Seconds:0} s within 24 hours, and {most.SolverSecondsPerDay:0} s are allowed.", TimeSpan.FromHours(1));
+                "quotaSeconds", $"Your jobs ran {seconds:0} s within 24 hours, and {most.SolverSecondsPerDay:0} s are allowed.", TimeSpan.FromHours(1));
         }
 
-        if (most.Bytes > 0 && use.Bytes >= most.Bytes)
+        if (most.Bytes > 0 && store.BytesOf(caller) is var bytes && bytes >= most.Bytes)
         {
             throw TooMany(
-                "quotaBytes", $"Your jobs take {use.Bytes} bytes, and {most.Bytes} are allowed: delete some, or wait until they expire.",
+                "quotaBytes", $"Your jobs take {bytes} bytes, and {most.Bytes} are allowed: delete some, or wait until they expire.",
                 TimeSpan.FromHours(1));
         }
 
         RequestException TooMany(string code, string text, TimeSpan retryAfter) =>
-            new(StatusCodes.Status429TooManyRequests, code, null, text + Place(use)) { RetryAfter = retryAfter };
+            new(StatusCodes.Status429TooManyRequests, code, null, text + Place(caller)) { RetryAfter = retryAfter };
     }
 
     private RequestException QueueFull(string caller) =>
-        new(StatusCodes.Status429TooManyRequests, "queueFull", null, "The queue is full." + Place(store.Use(caller)))
+        new(StatusCodes.Status429TooManyRequests, "queueFull", null, "The queue is full." + Place(caller))
         {
             RetryAfter = TimeSpan.FromSeconds(30),
         };
 
-    private static string Place(CallerUse use) => use.Position > 0 ? $" Your first waiting job is number {use.Position} in the queue." : "";
+    private string Place(string caller) => store.PositionOf(caller) is > 0 and var place ? $" Your first waiting job is number {place} in the queue." : "";
 
     private static RequestException UnknownModel(string text) => RequestChecks.Unprocessable("unknownModel", "model", text);
 }

@@ -17,6 +17,10 @@ internal sealed class JobDatabase : IDisposable
 
     private readonly string _connectionString;
     private readonly FileStream _folderLock;
+    private readonly DiskSpace _disk;
+
+    // SQLite allows one writer at a time; others would sleep, retry, and might fail at the busy timeout. There is no other process.
+    private readonly Lock _writing = new();
 
     static JobDatabase()
     {
@@ -25,8 +29,10 @@ internal sealed class JobDatabase : IDisposable
 
     /// <summary>Opens the database, and creates it or brings its schema up to date.</summary>
     /// <param name="options">The data folder.</param>
-    public JobDatabase(IOptions<JobOptions> options)
+    /// <param name="disk">The reserve of its disk.</param>
+    public JobDatabase(IOptions<JobOptions> options, DiskSpace disk)
     {
+        _disk = disk;
         string folder = Path.GetFullPath(options.Value.DataFolder);
         JobFolder.Create(folder);
         try
@@ -75,6 +81,22 @@ internal sealed class JobDatabase : IDisposable
         connection.Open();
         connection.Execute("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
         return connection;
+    }
+
+    /// <summary>Changes the database, one caller after the other. On a full disk the change is tried again with the reserve.</summary>
+    /// <param name="act">Does it, in one statement or one transaction.</param>
+    public T Write<T>(Func<SqliteConnection, T> act)
+    {
+        using Lock.Scope turn = _writing.EnterScope();
+        using SqliteConnection connection = Open();
+        try
+        {
+            return act(connection);
+        }
+        catch (SqliteException error) when (DiskSpace.IsFull(error) && _disk.SpendReserve())
+        {
+            return act(connection);
+        }
     }
 
     /// <inheritdoc/>

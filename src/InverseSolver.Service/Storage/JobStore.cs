@@ -28,18 +28,11 @@ internal sealed record NewJob(
     public int Priority { get; init; }
 }
 
-/// <summary>The jobs of a caller, and what they used.</summary>
-/// <param name="Waiting">Jobs that wait.</param>
-/// <param name="Bytes">Bytes of all its jobs.</param>
-/// <param name="Seconds">Seconds of solving within 24 hours.</param>
-/// <param name="Position">The place of its first waiting job among all that wait, by age; 0 where none waits.</param>
-internal sealed record CallerUse(long Waiting, long Bytes, double Seconds, long Position);
-
 /// <summary>
 /// The jobs and the queue, which are one table. A claim raises the epoch, and a worker's later writes succeed only while the job is running in that epoch.
 /// Times are the database's.
 /// </summary>
-internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<JobOptions> options)
+internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> options)
 {
     private const string Now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
 
@@ -50,10 +43,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     private const string IsAlive = $"state = 'running' AND lease_until >= {Now}";
 
     // When a job expires that becomes final now.
-    private readonly string _expiry = $"{Now} + COALESCE(retain * 86400000, {(long)options.Value.KeepResults.TotalMilliseconds})";
-
-    // SQLite allows one writer at a time; others would sleep, retry, and might fail at the busy timeout. There is no other process.
-    private readonly Lock _writing = new();
+    private readonly string _expiry = ExpiryOf("retain", options.Value);
 
     /// <summary>Stores a job.</summary>
     /// <param name="job">The job.</param>
@@ -61,7 +51,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <param name="ofCaller">The most jobs of its caller that may wait.</param>
     /// <returns>The job; null when the queue is full or the key is taken.</returns>
     public JobRow? Add(NewJob job, int capacity, int ofCaller = int.MaxValue) =>
-        Write(connection => connection.QuerySingleOrDefault<JobRow>(
+        database.Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
             INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook, caller, priority)
             SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings, @Retain, @Bytes, @Webhook, @Caller, @Priority
@@ -87,21 +77,23 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
                 ofCaller,
             }));
 
-    /// <summary>The jobs of a caller, and what they used.</summary>
-    public CallerUse Use(string caller)
-    {
-        using SqliteConnection connection = database.Open();
-        return connection.QuerySingle<CallerUse>(
-            $"""
-            SELECT
-                (SELECT COUNT(*) FROM jobs WHERE caller = @caller AND state = 'queued') AS waiting,
-                (SELECT COALESCE(SUM(bytes), 0) FROM jobs WHERE caller = @caller) AS bytes,
-                (SELECT COALESCE(SUM(seconds), 0.0) FROM usage WHERE caller = @caller AND hour > {Now} / 3600000 - 24) AS seconds,
-                (SELECT COUNT(*) FROM jobs WHERE state = 'queued'
-                    AND created <= (SELECT MIN(created) FROM jobs WHERE caller = @caller AND state = 'queued')) AS position
-            """,
-            new { caller });
-    }
+    /// <summary>The number of a caller's jobs that wait.</summary>
+    public long WaitingOf(string caller) => Ask<long>("SELECT COUNT(*) FROM jobs WHERE caller = @caller AND state = 'queued'", new { caller });
+
+    /// <summary>The bytes of all jobs of a caller.</summary>
+    public long BytesOf(string caller) => Ask<long>("SELECT COALESCE(SUM(bytes), 0) FROM jobs WHERE caller = @caller", new { caller });
+
+    /// <summary>The seconds for which a caller's jobs ran within 24 hours.</summary>
+    public double SecondsOf(string caller) =>
+        Ask<double>($"SELECT COALESCE(SUM(seconds), 0.0) FROM usage WHERE caller = @caller AND hour > {Now} / 3600000 - 24", new { caller });
+
+    /// <summary>The place of a caller's first waiting job among all that wait, by age; 0 where none waits.</summary>
+    public long PositionOf(string caller) => Ask<long>(
+        """
+        SELECT COUNT(*) FROM jobs
+        WHERE state = 'queued' AND created <= (SELECT MIN(created) FROM jobs WHERE caller = @caller AND state = 'queued')
+        """,
+        new { caller });
 
     /// <summary>One job.</summary>
     public JobRow? Get(string id)
@@ -130,11 +122,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     }
 
     /// <summary>The number of jobs in a state.</summary>
-    public int Count(string state)
-    {
-        using SqliteConnection connection = database.Open();
-        return connection.ExecuteScalar<int>("SELECT COUNT(*) FROM jobs WHERE state = @state", new { state });
-    }
+    public int Count(string state) => Ask<int>("SELECT COUNT(*) FROM jobs WHERE state = @state", new { state });
 
     /// <summary>The ids of all jobs.</summary>
     public HashSet<string> Ids()
@@ -146,13 +134,13 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <summary>Ends the leases of all other workers. Correct only where no other process works on this store.</summary>
     /// <param name="owner">This worker.</param>
     public int ExpireOthers(string owner) =>
-        Write(connection => connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner }));
+        database.Write(connection => connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner }));
 
     /// <summary>Finishes running jobs whose lease ended and that must not run again: cancelled ones, and those lost too often without progress.</summary>
     /// <param name="starts">The most starts of a job without progress.</param>
     /// <param name="error">The error of a lost one, a <see cref="JobError"/> as JSON.</param>
     /// <returns>Their ids.</returns>
-    public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error) => Write(connection =>
+    public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error) => database.Write(connection =>
     {
         List<JobRow> lost = connection.Query<JobRow>(
             $"SELECT * FROM jobs WHERE state = 'running' AND lease_until < {Now} AND (cancel_requested OR stalls >= @starts)", new { starts }).AsList();
@@ -191,7 +179,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <param name="ofCaller">The most jobs of one caller that run at once.</param>
     /// <param name="weights">Weights of callers, a JSON object; 1 for others.</param>
     public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null, int ofCaller = int.MaxValue, string weights = "{}") =>
-        Write(connection => connection.QuerySingleOrDefault<JobRow>(
+        database.Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
             UPDATE jobs SET
                 state = 'running', started = COALESCE(started, {Now}), epoch = epoch + 1, attempts = attempts + 1, stalls = stalls + 1,
@@ -220,14 +208,14 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <summary>Prolongs a lease.</summary>
     /// <returns>True where the job still belongs to this epoch and was not asked to stop.</returns>
     public bool Renew(string id, long epoch, TimeSpan lease) =>
-        Write(connection => connection.QuerySingleOrDefault<bool?>(
+        database.Write(connection => connection.QuerySingleOrDefault<bool?>(
             $"UPDATE jobs SET lease_until = {Now} + @lease WHERE {Held} RETURNING cancel_requested",
             new { id, epoch, lease = (long)lease.TotalMilliseconds }) == false);
 
     /// <summary>Stores a job's progress.</summary>
     /// <returns>The job's new version; null where it no longer belongs to this epoch.</returns>
     public long? Report(string id, long epoch, string progress) =>
-        Write(connection => connection.QuerySingleOrDefault<long?>(
+        database.Write(connection => connection.QuerySingleOrDefault<long?>(
             $"UPDATE jobs SET progress = @progress, version = version + 1 WHERE {Held} RETURNING version", new { id, epoch, progress }));
 
     /// <summary>Stores the newest checkpoint of a job. One that is further than the last clears the job of the starts that were lost before.</summary>
@@ -238,7 +226,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <param name="steps">Steps done.</param>
     /// <returns>True where the job still belongs to this epoch.</returns>
     public bool SaveCheckpoint(string id, long epoch, string file, string hash, int steps) =>
-        Write(connection => connection.Execute(
+        database.Write(connection => connection.Execute(
             $"""
             UPDATE jobs SET
                 stalls = CASE WHEN @steps > checkpoint_steps THEN 0 ELSE stalls END,
@@ -271,7 +259,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <param name="epoch">Its epoch.</param>
     /// <param name="isBlamed">True where the start counts as one without progress.</param>
     public bool Release(string id, long epoch, bool isBlamed = false) =>
-        Write(connection => connection.Execute(
+        database.Write(connection => connection.Execute(
             $"""
             UPDATE jobs SET
                 state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
@@ -284,7 +272,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <summary>Cancels a waiting job at once, or asks for a running one to stop.</summary>
     /// <returns>The job; null when it is final or unknown.</returns>
     public JobRow? Cancel(string id) =>
-        Write(connection => connection.QuerySingleOrDefault<JobRow>(
+        database.Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
             UPDATE jobs SET
                 cancel_requested = 1, version = version + 1,
@@ -298,7 +286,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <summary>Deletes a final job.</summary>
     /// <returns>True where it existed and was final.</returns>
     public bool Delete(string id) =>
-        Write(connection => connection.Execute(
+        database.Write(connection => connection.Execute(
             $"DELETE FROM jobs WHERE id = @id AND {IsFinal}", new { id }) == 1);
 
     /// <summary>Changes for how long a job is kept.</summary>
@@ -306,7 +294,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <param name="days">Days from now, or from its end where it is not final.</param>
     /// <returns>The job; null where it is unknown.</returns>
     public JobRow? Retain(string id, int days) =>
-        Write(connection => connection.QuerySingleOrDefault<JobRow>(
+        database.Write(connection => connection.QuerySingleOrDefault<JobRow>(
             $"""
             UPDATE jobs SET
                 retain = @days, expiry_warned = 0, version = version + 1, expires = CASE WHEN {IsFinal} THEN {Now} + @days * 86400000 END
@@ -316,7 +304,7 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
             new { id, days }));
 
     /// <summary>Final jobs whose time is over. Those of before retention are given theirs first.</summary>
-    public IReadOnlyList<JobRow> Expired() => Write(connection =>
+    public IReadOnlyList<JobRow> Expired() => database.Write(connection =>
     {
         connection.Execute($"UPDATE jobs SET expires = {_expiry} WHERE expires IS NULL AND {IsFinal}");
         return connection.Query<JobRow>($"SELECT * FROM jobs WHERE expires < {Now} ORDER BY expires LIMIT 1000").AsList();
@@ -345,11 +333,11 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
 
     /// <summary>Stores that a job's inputs were deleted.</summary>
     public void ForgetInputs(string id) =>
-        Write(connection => connection.Execute("UPDATE jobs SET inputs_deleted = 1 WHERE id = @id", new { id }));
+        database.Write(connection => connection.Execute("UPDATE jobs SET inputs_deleted = 1 WHERE id = @id", new { id }));
 
     /// <summary>Warns of the jobs that expire within a time, once each: an event for their listeners and a message to their webhooks.</summary>
     /// <returns>Their ids.</returns>
-    public IReadOnlyList<string> WarnOfExpiry(TimeSpan ahead) => Write(connection =>
+    public IReadOnlyList<string> WarnOfExpiry(TimeSpan ahead) => database.Write(connection =>
     {
         using SqliteTransaction transaction = connection.BeginTransaction();
         List<string> ids = connection.Query<string>(
@@ -369,13 +357,13 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
     /// <param name="warnings">The warnings, a list of sentences as JSON.</param>
     /// <returns>False where a job of this id is stored.</returns>
     public bool Adopt(NewJob job, long created, long? finished, long epoch, string? result, string? warnings) =>
-        Write(connection => connection.Execute(
+        database.Write(connection => connection.Execute(
             $"""
             INSERT INTO jobs (
                 id, state, created, started, finished, expires, epoch, request, result, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook)
             SELECT
                 @Id, @state, @created, @finished, @finished,
-                CASE WHEN @finished IS NOT NULL THEN {Now} + COALESCE(@Retain * 86400000, {(long)options.Value.KeepResults.TotalMilliseconds}) END,
+                CASE WHEN @finished IS NOT NULL THEN {ExpiryOf("@Retain", options.Value)} END,
                 @epoch, @Request, @result,
                 CASE WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE idempotency_key = @IdempotencyKey) THEN @IdempotencyKey END,
                 @BodyHash, @Sharing, @warnings, @Retain, @Bytes, @Webhook
@@ -399,23 +387,16 @@ internal sealed class JobStore(JobDatabase database, DiskSpace disk, IOptions<Jo
                 job.Webhook,
             }) == 1);
 
-    // The reserve of the disk is for statements that fail because it is full: a job can still be finished, cancelled and deleted.
-    private T Write<T>(Func<SqliteConnection, T> act)
+    private static string ExpiryOf(string days, JobOptions options) => $"{Now} + COALESCE({days} * 86400000, {(long)options.KeepResults.TotalMilliseconds})";
+
+    private T Ask<T>(string sql, object parameters)
     {
-        using Lock.Scope turn = _writing.EnterScope();
         using SqliteConnection connection = database.Open();
-        try
-        {
-            return act(connection);
-        }
-        catch (SqliteException error) when (DiskSpace.IsFull(error) && disk.SpendReserve())
-        {
-            return act(connection);
-        }
+        return connection.QuerySingle<T>(sql, parameters);
     }
 
     private bool Finish(string change, string condition, string id, long epoch, string? text, string? warnings = null, long bytes = 0) =>
-        Write(connection => connection.Execute(
+        database.Write(connection => connection.Execute(
             $"UPDATE jobs SET {change}, finished = {Now}, expires = {_expiry}, version = version + 1, lease_owner = NULL, lease_until = NULL WHERE {condition}",
             new { id, epoch, text, warnings, bytes }) == 1);
 }

@@ -53,16 +53,13 @@ internal sealed class WebhookStore(JobDatabase database)
     /// <param name="state">What became of it.</param>
     /// <param name="error">The reason why the attempt failed; null where it did not.</param>
     /// <param name="delay">The time until the next attempt.</param>
-    public void Attempted(string id, WebhookState state, string? error, TimeSpan delay)
-    {
-        using SqliteConnection connection = database.Open();
-        connection.Execute(
+    public void Attempted(string id, WebhookState state, string? error, TimeSpan delay) =>
+        database.Write(connection => connection.Execute(
             $"""
             UPDATE webhook_deliveries SET state = @state, attempts = attempts + 1, last_error = @error, next_attempt = {Now} + @delay
             WHERE id = @id AND state = 'pending'
             """,
-            new { id, state = state.ToString().ToLowerInvariant(), error, delay = (long)delay.TotalMilliseconds });
-    }
+            new { id, state = state.ToString().ToLowerInvariant(), error, delay = (long)delay.TotalMilliseconds }));
 
     /// <summary>The number of messages that are to be sent, and of those that were given up.</summary>
     public (long Pending, long Dead) Count()
