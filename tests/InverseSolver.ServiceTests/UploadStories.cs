@@ -5,8 +5,10 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using InverseSolver.Imaging;
+using InverseSolver.Service;
 using InverseSolver.Service.Requests;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace InverseSolver.ServiceTests;
 
@@ -70,6 +72,46 @@ public sealed class UploadStories
                 await Task.Delay(50);
             }
         }
+    }
+
+    [Fact]
+    public void One_caller_holds_half_of_the_memory_and_its_own_stalled_bodies_give_way_first()
+    {
+        const int most = 1 << 20;
+        var memory = new UploadMemory(Options.Create(new LimitOptions { RequestBytes = 1 << 16, JsonBytes = 1 << 16, UploadBytes = most }));
+        using UploadBytes first = memory.Open("one", CancellationToken.None), second = memory.Open("one", CancellationToken.None);
+        using UploadBytes other = memory.Open("other", CancellationToken.None), third = memory.Open("third", CancellationToken.None);
+        first.Take(most / 4);
+        second.Take(most / 4);
+        RequestException refused = Assert.Throws<RequestException>(() => second.Take(1));
+        Assert.Equal((429, "busy"), (refused.Status, refused.Code));
+        other.Take(most / 2);
+        Assert.Equal(503, Assert.Throws<RequestException>(() => third.Take(1)).Status);
+        first.Dispose();
+        Assert.Equal(3 * most / 4, memory.Held);
+        second.Take(most / 4);
+        Assert.Equal(503, Assert.Throws<RequestException>(() => second.Take(1)).Status);
+        second.Dispose();
+        other.Dispose();
+        Assert.Equal(0, memory.Held);
+    }
+
+    [Fact]
+    public async Task One_caller_waits_behind_itself_and_leaves_a_place_of_the_decoders()
+    {
+        using var service = new Service(folder: null, ("Limits:Uploads", "2"), ("Limits:WaitingUploads", "1"));
+        var gate = service.Services.GetRequiredService<UploadGate>();
+        var files = new Dictionary<string, byte[]> { ["image"] = Requests.Png() };
+        using var held = new ManualResetEventSlim();
+        Task<int> first = Decode("one", () => held.Wait(TimeSpan.FromSeconds(60))), second = Decode("one", () => true);
+        RequestException refused = await Assert.ThrowsAsync<RequestException>(() => Decode("one", () => true));
+        Assert.Equal((429, "busy"), (refused.Status, refused.Code));
+        Assert.Equal(1, await Decode("other", () => true));
+        Assert.False(first.IsCompleted || second.IsCompleted);
+        held.Set();
+        Assert.Equal((1, 1), (await first, await second));
+
+        Task<int> Decode(string caller, Func<bool> work) => gate.RunAsync(caller, files, _ => work() ? 1 : 0, CancellationToken.None);
     }
 
     [Fact]

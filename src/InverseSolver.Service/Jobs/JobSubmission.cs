@@ -52,7 +52,7 @@ internal sealed class JobSubmission(
         }
 
         disk.CheckRoom(bytes: 0);
-        using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
+        using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, caller, JobRequest.FileNames, cancellation);
         Dictionary<string, string> hashes = StoredRequest.HashesOf(upload.Files);
         string bodyHash = HashOf(upload.Request, hashes);
         if (Earlier(key, bodyHash) is { } earlier)
@@ -63,7 +63,7 @@ internal sealed class JobSubmission(
         string? webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
         long bytes = upload.Files.Values.Sum(file => (long)file.Length);
         disk.CheckRoom(bytes);
-        (JobPlan plan, _) = await CheckAsync(upload, hashes, cancellation);
+        (JobPlan plan, _) = await CheckAsync(caller, upload, hashes, cancellation);
         StoredRequest stored = plan.Request;
         string id = Guid.CreateVersion7().ToString();
         try
@@ -101,19 +101,19 @@ internal sealed class JobSubmission(
     /// <param name="cancellation">Stops the estimate.</param>
     public async Task<JobEstimate> EstimateAsync(HttpRequest http, CancellationToken cancellation)
     {
-        callers.Of(http.HttpContext);
-        using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, JobRequest.FileNames, cancellation);
+        string caller = callers.Of(http.HttpContext);
+        using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, caller, JobRequest.FileNames, cancellation);
         WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
-        (JobPlan plan, ModelInfo model) = await CheckAsync(upload, StoredRequest.HashesOf(upload.Files), cancellation);
+        (JobPlan plan, ModelInfo model) = await CheckAsync(caller, upload, StoredRequest.HashesOf(upload.Files), cancellation);
         return await estimates.OfAsync(plan, model, cancellation);
     }
 
     private async Task<(JobPlan Plan, ModelInfo Model)> CheckAsync(
-        Upload<JobRequest> upload, Dictionary<string, string> hashes, CancellationToken cancellation)
+        string caller, Upload<JobRequest> upload, Dictionary<string, string> hashes, CancellationToken cancellation)
     {
         (StoredRequest resolved, ModelInfo model) = Resolve(upload, hashes);
         JobPlan plan = await gate.RunAsync(
-            upload.Files,
+            caller, upload.Files,
             formats => JobPlan.Of(
                 resolved, upload.Files, formats, limits.Value.Pixels, model, operators.Value.Folder,
                 new ReconstructionLimits(limits.Value.Frames, limits.Value.ImagePixels)),

@@ -2,6 +2,7 @@ using System.Globalization;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -17,7 +18,7 @@ internal static class SimulationEndpoints
         group.MapPost("measurements/simulate", Simulate).WithName("simulateMeasurement")
             .Accepts<SimulationRequest>("application/json", "multipart/form-data")
             .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/zip"])
-            .ProducesErrors(400, 408, 413, 415, 422, 429, 503);
+            .ProducesErrors(400, 401, 408, 413, 415, 422, 429, 503);
 
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <remarks>
@@ -29,11 +30,12 @@ internal static class SimulationEndpoints
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(
-        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate,
+        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] Callers callers,
         [FromServices] IOptions<OperatorOptions> operators,
         [FromServices] IOptions<LimitOptions> limits)
     {
-        using Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, SimulationRequest.FileNames, http.RequestAborted);
+        string caller = callers.Of(http);
+        using Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, caller, SimulationRequest.FileNames, http.RequestAborted);
         SimulationRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
         if (!upload.Files.ContainsKey("image"))
@@ -41,7 +43,8 @@ internal static class SimulationEndpoints
             throw RequestChecks.Unprocessable("missingFile", "files.image", "The image is required, as a part or as a data URI.");
         }
 
-        return await gate.RunAsync(upload.Files, formats => Measure(http, upload, formats, operators.Value, limits.Value), http.RequestAborted);
+        return await gate.RunAsync(
+            caller, upload.Files, formats => Measure(http, upload, formats, operators.Value, limits.Value), http.RequestAborted);
     }
 
     private static FileContentHttpResult Measure(

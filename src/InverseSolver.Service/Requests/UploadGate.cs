@@ -7,7 +7,8 @@ namespace InverseSolver.Service.Requests;
 
 /// <summary>
 /// Bounds the decoding of uploads by their number and by the memory that their files state to need. Uploads with files for the processes of
-/// <see cref="FormatReader"/> have places of their own, so that nobody else waits for those, and one whose file is slow steps aside for the others.
+/// <see cref="FormatReader"/> have places of their own, so that nobody else waits for those, and one whose file is slow steps aside for the others. One
+/// caller has all places but one at most, and waits in a queue of its own.
 /// </summary>
 internal sealed partial class UploadGate : IDisposable
 {
@@ -41,15 +42,17 @@ internal sealed partial class UploadGate : IDisposable
     }
 
     /// <summary>Decodes and checks an upload on a thread of its own, once there is a place and memory for it.</summary>
+    /// <param name="caller">Who sent it.</param>
     /// <param name="files">The files by name.</param>
     /// <param name="decode">Does it.</param>
     /// <param name="cancellation">Stops waiting.</param>
     /// <exception cref="RequestException">The files are too large together once they are decoded, or too many uploads wait.</exception>
-    public async Task<T> RunAsync<T>(IReadOnlyDictionary<string, byte[]> files, Func<FormatReader, T> decode, CancellationToken cancellation)
+    public async Task<T> RunAsync<T>(
+        string caller, IReadOnlyDictionary<string, byte[]> files, Func<FormatReader, T> decode, CancellationToken cancellation)
     {
         (long stated, long possible) = Claim(files);
         var place = new Place(this, possible > 0 ? _parsed : _others, stated, Math.Min(_most, stated + possible));
-        await place.EnterAsync(cancellation);
+        await place.EnterAsync(caller, cancellation);
         try
         {
             // The pool's threads are for those who only wait.
@@ -108,7 +111,7 @@ internal sealed partial class UploadGate : IDisposable
         return (stated, possible);
     }
 
-    private static RequestException Busy() => new(StatusCodes.Status429TooManyRequests, "busy", null, "Too many uploads at once.")
+    private static RequestException Busy() => new(StatusCodes.Status429TooManyRequests, "busy", null, "Too many uploads wait to be decoded: send the request again.")
     {
         RetryAfter = TimeSpan.FromSeconds(2),
     };
@@ -137,6 +140,17 @@ internal sealed partial class UploadGate : IDisposable
     {
         private readonly ConcurrencyLimiter _number = Limiter(limits.Uploads), _memory = Limiter((int)(limits.DecodeBytes / 2 >> Unit));
 
+        private readonly PartitionedRateLimiter<string> _ofCaller = PartitionedRateLimiter.Create<string, string>(
+            caller => RateLimitPartition.GetConcurrencyLimiter(caller, _ => new ConcurrencyLimiterOptions
+            {
+                PermitLimit = Math.Max(1, limits.Uploads - 1),
+                QueueLimit = limits.WaitingUploads,
+                QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+            }));
+
+        internal async Task<RateLimitLease> EnterAsync(string caller, CancellationToken cancellation) =>
+            await _ofCaller.AcquireAsync(caller, 1, cancellation) is { IsAcquired: true } turn ? turn : throw Busy();
+
         internal RateLimitLease TryEnter()
         {
             RateLimitLease place = _number.AttemptAcquire();
@@ -149,6 +163,7 @@ internal sealed partial class UploadGate : IDisposable
 
         public void Dispose()
         {
+            _ofCaller.Dispose();
             _number.Dispose();
             _memory.Dispose();
         }
@@ -160,16 +175,17 @@ internal sealed partial class UploadGate : IDisposable
         // Each that steps aside holds a thread.
         private const int MostAside = 32;
 
-        private RateLimitLease? _place, _memory;
+        private RateLimitLease? _turn, _place, _memory;
 
         internal long Bytes => bytes;
 
-        internal async Task EnterAsync(CancellationToken cancellation)
+        internal async Task EnterAsync(string caller, CancellationToken cancellation)
         {
-            RateLimitLease place = kind.TryEnter();
-            _place = place.IsAcquired ? place : await kind.EnterAsync(cancellation);
+            _turn = await kind.EnterAsync(caller, cancellation);
             try
             {
+                RateLimitLease place = kind.TryEnter();
+                _place = place.IsAcquired ? place : await kind.EnterAsync(cancellation);
                 _memory = await kind.TakeAsync(bytes, cancellation);
             }
             catch
@@ -203,7 +219,8 @@ internal sealed partial class UploadGate : IDisposable
         {
             _memory?.Dispose();
             _place?.Dispose();
-            (_memory, _place) = (null, null);
+            _turn?.Dispose();
+            (_memory, _place, _turn) = (null, null, null);
         }
 
         private sealed class Aside(Place place, RateLimitLease aside) : IDisposable

@@ -2,25 +2,31 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Requests;
 
-/// <summary>Bounds the memory of all bodies together, as their bytes arrive, and the time of each.</summary>
+/// <summary>Bounds the memory of all bodies together and of each caller's, as their bytes arrive, and the time of each.</summary>
 internal sealed class UploadMemory(IOptions<LimitOptions> options)
 {
     // A body that has been arriving for longer gives way to others when memory is short: those of honest callers have arrived by then.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    // A series of DICOM files is held three times while it is packed.
+    private const int Copies = 3;
+
     private readonly Lock _lock = new();
     private readonly LinkedList<UploadBytes> _arriving = [];
-    private readonly long _most = Math.Max(options.Value.UploadBytes, Math.Max(options.Value.RequestBytes, options.Value.JsonBytes));
+    private readonly Dictionary<string, long> _ofCallers = [];
+    private readonly long _most = Math.Max(options.Value.UploadBytes, LargestBody(options.Value));
+    private readonly long _mostOfCaller = Math.Max(options.Value.UploadBytes / 2, Copies * LargestBody(options.Value));
     private long _held;
 
     /// <summary>Bytes that are held now.</summary>
     public long Held => Interlocked.Read(ref _held);
 
     /// <summary>Begins a body, whose memory is held until the result is disposed.</summary>
+    /// <param name="caller">Whose body it is.</param>
     /// <param name="aborted">The caller went away.</param>
-    public UploadBytes Open(CancellationToken aborted)
+    public UploadBytes Open(string caller, CancellationToken aborted)
     {
-        var body = new UploadBytes(this, TimeSpan.FromSeconds(options.Value.BodySeconds), aborted);
+        var body = new UploadBytes(this, caller, TimeSpan.FromSeconds(options.Value.BodySeconds), aborted);
         lock (_lock) body.Place = _arriving.AddLast(body);
         return body;
     }
@@ -31,16 +37,20 @@ internal sealed class UploadMemory(IOptions<LimitOptions> options)
     {
         lock (_lock)
         {
-            while (_held + bytes > _most)
+            while (_held + bytes > _most || OfCaller(body) + bytes > _mostOfCaller)
             {
-                if (_arriving.First?.Value is not { } oldest || oldest == body || oldest.Age < Patience) throw Busy();
+                bool isOwn = _held + bytes <= _most;
+                if (_arriving.FirstOrDefault(one => !isOwn || one.Caller == body.Caller) is not { } oldest || oldest == body || oldest.Age < Patience)
+                {
+                    throw isOwn ? CallerBusy() : Busy();
+                }
+
                 oldest.GiveWay();
                 Leave(oldest);
             }
 
             if (body.HasGivenWay) throw Busy();
-            body.Bytes += bytes;
-            _held += bytes;
+            Count(body, bytes);
         }
     }
 
@@ -56,8 +66,7 @@ internal sealed class UploadMemory(IOptions<LimitOptions> options)
         lock (_lock)
         {
             Remove(body);
-            _held -= body.Bytes;
-            body.Bytes = 0;
+            Count(body, -body.Bytes);
         }
     }
 
@@ -67,6 +76,25 @@ internal sealed class UploadMemory(IOptions<LimitOptions> options)
     {
         RetryAfter = TimeSpan.FromSeconds(5),
     };
+
+    private static RequestException CallerBusy() => new(
+        StatusCodes.Status429TooManyRequests, "busy", null,
+        "Your uploads together take as much memory as one caller is allowed: send the request again once others are done.")
+    {
+        RetryAfter = TimeSpan.FromSeconds(5),
+    };
+
+    private static long LargestBody(LimitOptions limits) => Math.Max(limits.RequestBytes, limits.JsonBytes);
+
+    private long OfCaller(UploadBytes body) => _ofCallers.GetValueOrDefault(body.Caller);
+
+    private void Count(UploadBytes body, long bytes)
+    {
+        body.Bytes += bytes;
+        _held += bytes;
+        if (OfCaller(body) + bytes is not 0 and var all) _ofCallers[body.Caller] = all;
+        else _ofCallers.Remove(body.Caller);
+    }
 
     private void Remove(UploadBytes body)
     {
@@ -82,9 +110,10 @@ internal sealed class UploadBytes : IDisposable
     private readonly CancellationTokenSource _end;
     private readonly long _began = Environment.TickCount64;
 
-    internal UploadBytes(UploadMemory memory, TimeSpan time, CancellationToken aborted)
+    internal UploadBytes(UploadMemory memory, string caller, TimeSpan time, CancellationToken aborted)
     {
         _memory = memory;
+        Caller = caller;
         _end = CancellationTokenSource.CreateLinkedTokenSource(aborted);
         _end.CancelAfter(time);
     }
@@ -94,6 +123,9 @@ internal sealed class UploadBytes : IDisposable
 
     /// <summary>True where the body was ended because others needed its memory.</summary>
     public bool HasGivenWay { get; private set; }
+
+    /// <summary>Whose body it is.</summary>
+    internal string Caller { get; }
 
     /// <summary>The time since the body began.</summary>
     internal TimeSpan Age => TimeSpan.FromMilliseconds(Environment.TickCount64 - _began);

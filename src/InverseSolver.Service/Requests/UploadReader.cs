@@ -46,13 +46,15 @@ internal sealed class UploadReader(IOptions<LimitOptions> options, UploadMemory 
 
     /// <summary>Reads a body, within the limits of time and of the memory of all bodies.</summary>
     /// <param name="http">The HTTP request.</param>
+    /// <param name="caller">Who sent it.</param>
     /// <param name="names">The files that it may have.</param>
     /// <param name="cancellation">Stops reading.</param>
     /// <returns>The upload, whose memory counts until it is disposed.</returns>
-    public async Task<Upload<T>> ReadAsync<T>(HttpRequest http, IReadOnlyCollection<string> names, CancellationToken cancellation)
+    public async Task<Upload<T>> ReadAsync<T>(
+        HttpRequest http, string caller, IReadOnlyCollection<string> names, CancellationToken cancellation)
         where T : IRequestWithFiles
     {
-        UploadBytes held = memory.Open(cancellation);
+        UploadBytes held = memory.Open(caller, cancellation);
         try
         {
             // A read that its token ends leaves the body in a state that Kestrel reports as an error of ours.
