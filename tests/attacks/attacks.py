@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Attacks on a running service, and what another caller notices of them.
 
-    attacks.py URL slow | archive PID | readers FOLDER | silent N
+    attacks.py URL slow | archive PID | readers FOLDER [KEY] | silent N
 
 Needs nothing but Python's standard library. It attacks the address that it is given: use it on a service of your own.
 """
@@ -47,10 +47,11 @@ def form(request, **files):
     return body + b"--b--\r\n"
 
 
-def send(path, body=None, timeout=120):
-    """Status (0: none) and seconds."""
+def send(path, body=None, timeout=120, key=None):
+    """Status (0: none) and seconds; with a caller's key, if any."""
     began = time.monotonic()
-    request = urllib.request.Request(URL + path, body, {"Content-Type": "multipart/form-data; boundary=b"} if body else {})
+    headers = {**({"Content-Type": "multipart/form-data; boundary=b"} if body else {}), **({"X-API-Key": key} if key else {})}
+    request = urllib.request.Request(URL + path, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             answer.read()
@@ -66,9 +67,9 @@ def simulate(image=None):
     return send("/v1/measurements/simulate", form({"problem": {"type": "denoising"}, "sigma": 0.1}, image=image or png()))
 
 
-def job(measurement, problem="denoising"):
+def job(measurement, problem="denoising", key=None):
     request = {"model": "brain-mri-128", "problem": {"type": problem}, "sigma": 0.01, "solver": {"type": "adjoint", "preset": "fast"}, "seed": 1}
-    return send("/v1/jobs", form(request, measurement=measurement))
+    return send("/v1/jobs", form(request, measurement=measurement), key=key)
 
 
 def slow():
@@ -141,8 +142,9 @@ def varied(file, i):
     return file + bytes([i]) * 8 if i else file
 
 
-def readers(folder):
-    """Many hostile files for the reader in flight; a good file beside them. FOLDER has hang.h5, dicom-length.dcm and good.h5 (raw data of one coil)."""
+def readers(folder, key=None):
+    """Many hostile files for the reader in flight; a good file beside them, of another caller where KEY is one of Callers:Keys. FOLDER has hang.h5,
+    dicom-length.dcm and good.h5 (raw data of one coil)."""
     read = {name: open(os.path.join(folder, name), "rb").read() for name in ("hang.h5", "dicom-length.dcm", "good.h5")}
     print("good file alone: %d after %.2f s %s" % job(read["good.h5"], "parallelMri"))
     print("hang.h5 alone: %d after %.2f s %s" % job(read["hang.h5"], "parallelMri"))
@@ -155,7 +157,7 @@ def readers(folder):
         time.sleep(0.5)
         beside = {}
         good = [threading.Thread(target=lambda name=name, call=call: beside.update({name: call()})) for name, call in
-                (("good.h5", lambda: job(read["good.h5"], "parallelMri")), ("a PNG", lambda: job(png())))]
+                (("good.h5", lambda: job(read["good.h5"], "parallelMri", key)), ("a PNG", lambda: job(png(), key=key)))]
         for one in good:
             one.start()
         for one in good + threads:
@@ -185,5 +187,5 @@ def silent(count):
 
 
 if __name__ == "__main__":
-    actions = {"slow": slow, "archive": lambda: archive(sys.argv[3]), "readers": lambda: readers(sys.argv[3]), "silent": lambda: silent(int(sys.argv[3]))}
+    actions = {"slow": slow, "archive": lambda: archive(sys.argv[3]), "readers": lambda: readers(*sys.argv[3:5]), "silent": lambda: silent(int(sys.argv[3]))}
     actions[sys.argv[2]]()
