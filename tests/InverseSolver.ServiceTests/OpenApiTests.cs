@@ -23,7 +23,8 @@ public sealed class OpenApiTests(Service service) : IClassFixture<Service>
     public async Task The_OpenApi_document_is_complete()
     {
         JsonObject document = await service.GetAsync("/swagger/v1/swagger.json");
-        Assert.Null(document["servers"]);
+        Assert.Equal("3.1", ((string)document["openapi"]!)[..3]);
+        Assert.Equal("/", (string?)document["servers"]![0]!["url"]);
         JsonObject schemas = document["components"]!["schemas"]!.AsObject();
         var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()).Select(operation => operation.Value!.AsObject()).ToList();
         Assert.Equal(20, operations.Count);
@@ -32,18 +33,31 @@ public sealed class OpenApiTests(Service service) : IClassFixture<Service>
         Assert.All(References(document), reference => Assert.Contains(reference.Split('/')[^1], schemas));
         Assert.All(schemas.Select(schema => schema.Key), name => Assert.Contains($"#/components/schemas/{name}", References(document)));
 
-        JsonNode problem = schemas["JobRequest"]!["properties"]!["problem"]!;
+        JsonNode problem = schemas["Problem"]!;
         Assert.Equal("type", (string?)problem["discriminator"]!["propertyName"]);
-        Assert.Equal(20, problem["discriminator"]!["mapping"]!.AsObject().Count);
-        Assert.All(problem["discriminator"]!["mapping"]!.AsObject(), kind =>
-            Assert.Equal(kind.Key, (string?)schemas[((string)kind.Value!).Split('/')[^1]]!["properties"]!["type"]!["enum"]![0]));
+        JsonObject kinds = problem["discriminator"]!["mapping"]!.AsObject();
+        Assert.Equal(20, kinds.Count);
+        Assert.Equal(kinds.Select(kind => kind.Key), problem["properties"]!["type"]!["enum"]!.AsArray().Select(kind => (string)kind!));
+        Assert.All(kinds, kind => Assert.Equal("#/components/schemas/Problem", (string?)Named(kind.Value)["allOf"]![0]!["$ref"]));
+        JsonObject solvers = schemas["SolverChoice"]!["discriminator"]!["mapping"]!.AsObject();
+        Assert.Equal(17, solvers.Count);
+        Assert.All(solvers, solver => Assert.EndsWith("Parameters", (string?)Named(solver.Value)["allOf"]![1]!["properties"]!["parameters"]!["$ref"]));
+        Assert.Equal(0.7, (double)schemas["RandomMask"]!["allOf"]![1]!["properties"]!["fraction"]!["default"]!);
+
+        // What a parameter is without a value, the preset decides.
+        Assert.Null(schemas["DcdpParameters"]!["properties"]!["samples"]!["default"]);
+        Assert.Contains("null", schemas["DcdpParameters"]!["properties"]!["samples"]!["type"]!.AsArray().Select(type => (string)type!));
+        Assert.Equal("null", (string?)schemas["Job"]!["properties"]!["progress"]!["oneOf"]![0]!["type"]);
         Assert.Equal(["model", "problem"], schemas["JobRequest"]!["required"]!.AsArray().Select(name => (string)name!).Order());
+
+        JsonNode Named(JsonNode? reference) => schemas[((string)reference!).Split('/')[^1]]!;
     }
 
     private static IEnumerable<string> References(JsonNode? node) => node switch
     {
-        JsonObject item => item.SelectMany(member => member.Key == "$ref" ? [(string)member.Value!] : References(member.Value)),
+        JsonObject item => item.SelectMany(member => References(member.Value)),
         JsonArray list => list.SelectMany(References),
+        JsonValue value when value.TryGetValue(out string? text) && text.StartsWith("#/components/schemas/", StringComparison.Ordinal) => [text],
         _ => [],
     };
 }

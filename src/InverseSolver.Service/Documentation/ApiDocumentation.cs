@@ -10,6 +10,9 @@ namespace InverseSolver.Service.Documentation;
 /// <summary>The OpenAPI document and Swagger UI, generated from the code.</summary>
 internal static class ApiDocumentation
 {
+    /// <summary>The name of the security scheme.</summary>
+    public const string CallerKey = "callerKey";
+
     /// <summary>Adds the generator.</summary>
     public static void AddApiDocumentation(this IServiceCollection services)
     {
@@ -20,9 +23,17 @@ internal static class ApiDocumentation
             {
                 Title = "InverseSolver",
                 Version = "v1",
+                License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
                 Description =
                     "Solves imaging inverse problems with pretrained latent diffusion models, as asynchronous jobs. "
                     + "Every error that the service itself answers is problem+json with a stable `code` and, where one is to blame, the `field`.",
+            });
+            swagger.AddSecurityDefinition(CallerKey, new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.ApiKey,
+                In = ParameterLocation.Header,
+                Name = Access.Callers.Header,
+                Description = "The caller's key (`Callers:Keys`), where the service has any; without it jobs belong to the address that they come from.",
             });
             foreach (string file in XmlDocs.Files)
             {
@@ -32,7 +43,7 @@ internal static class ApiDocumentation
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
             swagger.MapType<JsonObject>(() => new OpenApiSchema { Type = JsonSchemaType.Object });
-            swagger.UseOneOfForPolymorphism();
+            swagger.UseAllOfForInheritance();
             swagger.SelectSubTypesUsing(type => Kinds(type).Select(kind => kind.Type));
             swagger.SelectDiscriminatorNameUsing(type => type.GetCustomAttribute<JsonPolymorphicAttribute>(inherit: false)?.TypeDiscriminatorPropertyName);
             swagger.SelectDiscriminatorValueUsing(Discriminator);
@@ -45,7 +56,7 @@ internal static class ApiDocumentation
     /// <summary>Serves the document and the UI, to which the root redirects.</summary>
     public static void UseApiDocumentation(this WebApplication app)
     {
-        app.UseSwagger(swagger => swagger.OpenApiVersion = OpenApiSpecVersion.OpenApi3_0);
+        app.UseSwagger(swagger => swagger.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
         app.UseSwaggerUI(ui =>
         {
             ui.DocumentTitle = "InverseSolver";

@@ -1,24 +1,46 @@
+using System.Text.RegularExpressions;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>Puts the document in an order that does not depend on the order of registration, and leaves out the server's address.</summary>
-internal sealed class DocumentDetails : IDocumentFilter
+/// <summary>Puts the document in an order that does not depend on the order of registration, and cleans the words of its schemas.</summary>
+internal sealed partial class DocumentDetails : IDocumentFilter
 {
     /// <inheritdoc/>
     public void Apply(OpenApiDocument document, DocumentFilterContext context)
     {
-        document.Servers = null;
-        if (document.Components?.Schemas is { } schemas)
-        {
-            document.Components.Schemas = schemas
-                .Where(schema => !IsBase(schema.Value))
-                .OrderBy(schema => schema.Key, StringComparer.Ordinal)
-                .ToDictionary();
-        }
+        // Whatever the address is: the document is true for each instance.
+        document.Servers = [new OpenApiServer { Url = "/" }];
+        document.Security =
+        [
+            new OpenApiSecurityRequirement(),
+            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocumentation.CallerKey, document)] = [] },
+        ];
+        if (document.Components?.Schemas is not { } schemas) return;
+        document.Components.Schemas = schemas.OrderBy(schema => schema.Key, StringComparer.Ordinal).ToDictionary();
+        foreach (IOpenApiSchema schema in schemas.Values) Clean(schema);
     }
 
-    /// <summary>Bases of polymorphic records: every use lists the derived ones, so nothing refers to them.</summary>
-    private static bool IsBase(IOpenApiSchema schema) => schema is { Discriminator: not null, OneOf: null or { Count: 0 } };
+    private static void Clean(IOpenApiSchema? schema)
+    {
+        if (schema?.Description is { } text)
+        {
+            string clean = LineBreak().Replace(QualifiedName().Replace(text, "$1"), " ");
+            if (schema is OpenApiSchema inline) inline.Description = clean;
+            else if (schema is OpenApiSchemaReference reference) reference.Description = clean;
+        }
+
+        if (schema is not OpenApiSchema details) return;
+        Clean(details.Items);
+        foreach (IOpenApiSchema part in (details.Properties?.Values ?? []).Concat(details.AllOf ?? []).Concat(details.OneOf ?? [])) Clean(part);
+    }
+
+    // Where a comment's lines end says nothing to a caller.
+    [GeneratedRegex(@"\s*\n\s*")]
+    private static partial Regex LineBreak();
+
+    // References to types come with their namespace, which says nothing to a caller either.
+    [GeneratedRegex(@"\bInverseSolver\.(?:\w+\.)+(\w+)")]
+    private static partial Regex QualifiedName();
 }

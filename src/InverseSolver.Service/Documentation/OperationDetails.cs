@@ -17,6 +17,7 @@ internal sealed class OperationDetails : IOperationFilter
                 break;
             case "simulateMeasurement":
                 Describe(operation, Problems.SimulationRequest.FileNames, Examples.Simulation(withFiles: true), Examples.Simulation(withFiles: false));
+                Answer(operation, null);
                 break;
             case "listJobs":
                 // Read as text, because the binder knows only the enumerations' names in the code.
@@ -26,6 +27,28 @@ internal sealed class OperationDetails : IOperationFilter
                 }
 
                 break;
+            case "listenToJob":
+                Answer(operation, context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository));
+                break;
+            case "getArtefact":
+                Answer(operation, null);
+                break;
+        }
+    }
+
+    /// <summary>Answers in bytes, whatever their media type; of a stream of events with the schema of each event's data.</summary>
+    private static void Answer(OpenApiOperation operation, IOpenApiSchema? data)
+    {
+        foreach (IOpenApiMediaType media in operation.Responses?["200"].Content?.Values ?? [])
+        {
+            var bytes = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
+            if (data is not null)
+            {
+                bytes.Description = "Server-sent events; `data` of each is the JSON of `contentSchema`.";
+                bytes.ContentSchema = data;
+            }
+
+            ((OpenApiMediaType)media).Schema = bytes;
         }
     }
 

@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using System.Text.RegularExpressions;
 using InverseSolver.Reconstruction.Solvers;
 using InverseSolver.Service.Jobs;
 using Microsoft.OpenApi;
@@ -10,74 +10,130 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>Adds to schemas the discriminators, strictness and solver parameters, which the generator does not know.</summary>
-internal sealed partial class SchemaDetails : ISchemaFilter
+/// <summary>Adds to schemas what the generator does not know: required members, null, defaults, discriminators and the parameters of each solver.</summary>
+internal sealed class SchemaDetails : ISchemaFilter
 {
+    private static readonly NullabilityInfoContext Nullability = new();
+
     /// <inheritdoc/>
     public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
     {
-        if (schema is not OpenApiSchema details)
+        if (schema is not OpenApiSchema details) return;
+        if (details.Format == "int64") details.Maximum = null;
+        if (context.MemberInfo is not null || context.ParameterInfo is not null) return;
+        if (context.Type == typeof(SolverChoice))
         {
-            return;
+            Describe(details, context);
         }
-
-        if (details.Description is { } text)
+        else if (context.Type.IsDefined(typeof(JsonPolymorphicAttribute), inherit: false))
         {
-            details.Description = LineBreak().Replace(QualifiedName().Replace(text, "$1"), " ");
+            MakeBase(details, ApiDocumentation.Kinds(context.Type).Select(kind => kind.Name));
         }
-
-        if (details.Format == "int64")
+        else if (details.AllOf is [_, OpenApiSchema own])
         {
-            details.Maximum = null;
+            // Members that a schema does not name are forbidden to its base as well, which knows none of them.
+            own.AdditionalPropertiesAllowed = true;
+            own.AdditionalProperties = null;
+            Complete(own, context.Type);
         }
-
-        if (details.OneOf is { Count: > 0 } && context.Type.IsDefined(typeof(JsonPolymorphicAttribute), inherit: false))
+        else
         {
-            details.Discriminator = new OpenApiDiscriminator
+            Complete(details, context.Type);
+        }
+    }
+
+    private static void Describe(OpenApiSchema choice, SchemaFilterContext context)
+    {
+        choice.Properties!.Remove("parameters");
+        MakeBase(choice, SolverCatalog.All.Select(solver => solver.Type));
+        choice.Properties!["preset"] = new OpenApiSchema
+        {
+            Type = JsonSchemaType.String,
+            Description = "The preset to start from.",
+            Default = "balanced",
+            Enum = [.. SolverCatalog.All.SelectMany(solver => solver.Presets.Keys).Distinct()],
+        };
+        choice.Discriminator = new OpenApiDiscriminator { PropertyName = "type", Mapping = new Dictionary<string, OpenApiSchemaReference>() };
+        foreach (SolverDescription solver in SolverCatalog.All)
+        {
+            Type parameters = solver.Presets.Values.First().GetType();
+            string name = parameters.Name.Replace("Parameters", "Solver", StringComparison.Ordinal);
+            context.SchemaRepository.AddDefinition(name, new OpenApiSchema
             {
-                PropertyName = "type",
-                Mapping = details.OneOf.OfType<OpenApiSchemaReference>().Zip(ApiDocumentation.Kinds(context.Type))
-                    .ToDictionary(pair => pair.Second.Name, pair => pair.First),
-            };
+                Description = solver.Title,
+                AllOf =
+                [
+                    new OpenApiSchemaReference(nameof(SolverChoice)),
+                    new OpenApiSchema
+                    {
+                        Type = JsonSchemaType.Object,
+                        Properties = new Dictionary<string, IOpenApiSchema>
+                        {
+                            ["parameters"] = context.SchemaGenerator.GenerateSchema(parameters, context.SchemaRepository),
+                        },
+                    },
+                ],
+            });
+            choice.Discriminator.Mapping.Add(solver.Type, new OpenApiSchemaReference(name));
         }
+    }
 
-        if (context.MemberInfo is null && context.ParameterInfo is null && details.Properties is { Count: > 0 } properties)
+    /// <summary>A base names the kinds and leaves each of them its own members.</summary>
+    private static void MakeBase(OpenApiSchema schema, IEnumerable<string> kinds)
+    {
+        schema.AdditionalPropertiesAllowed = true;
+        schema.AdditionalProperties = null;
+        schema.Required = new HashSet<string> { "type" };
+        schema.Properties ??= new Dictionary<string, IOpenApiSchema>();
+        schema.Properties["type"] = new OpenApiSchema
         {
-            details.Required = new SortedSet<string>(context.Type.GetProperties().Where(IsRequired)
-                .Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)).Where(properties.ContainsKey), StringComparer.Ordinal);
-        }
+            Type = JsonSchemaType.String,
+            Description = "The kind, which decides the other members.",
+            Enum = [.. kinds],
+        };
+    }
 
-        if (context.MemberInfo is null && ApiDocumentation.Discriminator(context.Type) is { } kind)
+    private static void Complete(OpenApiSchema schema, Type type)
+    {
+        if (schema.Properties is not { Count: > 0 } properties) return;
+        object? sample = Sample(type);
+        schema.Required = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (PropertyInfo property in type.GetProperties())
         {
-            // The generator lets it inherit from its base, which allows no further members.
-            details.AllOf = null;
-            details.Properties ??= new Dictionary<string, IOpenApiSchema>();
-            details.Properties["type"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [kind] };
-            (details.Required ??= new SortedSet<string>(StringComparer.Ordinal)).Add("type");
+            string name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
+            if (!properties.TryGetValue(name, out IOpenApiSchema? member)) continue;
+            bool required = IsRequired(property);
+            if (required) schema.Required.Add(name);
+            // What a solver's parameter is where it is absent or null, the preset decides.
+            bool ofPreset = typeof(SolverParameters).IsAssignableFrom(type);
+            if (ofPreset && member is OpenApiSchema value) value.Type |= JsonSchemaType.Null;
+            bool mayBeNull = ofPreset || Nullable.GetUnderlyingType(property.PropertyType) is not null
+                || Nullability.Create(property).ReadState == NullabilityState.Nullable;
+            if (member is OpenApiSchemaReference reference && mayBeNull)
+            {
+                properties[name] = new OpenApiSchema
+                {
+                    Description = reference.Description,
+                    OneOf = [new OpenApiSchema { Type = JsonSchemaType.Null }, new OpenApiSchemaReference(reference.Reference.Id!)],
+                };
+            }
+            else if (!required && !mayBeNull && sample is not null && DefaultOf(property.GetValue(sample)) is { } standard)
+            {
+                if (member is OpenApiSchema inline) inline.Default = standard;
+                else if (member is OpenApiSchemaReference named) named.Default = standard;
+            }
         }
+    }
 
-        if (context.MemberInfo is null && context.Type == typeof(SolverChoice) && details.Properties is { } choice)
-        {
-            choice["type"] = new OpenApiSchema
-            {
-                Type = JsonSchemaType.String,
-                Description = "The solver's name.",
-                Enum = [.. SolverCatalog.All.Select(solver => solver.Type)],
-            };
-            choice["preset"] = new OpenApiSchema
-            {
-                Type = JsonSchemaType.String,
-                Description = "The preset to start from.",
-                Default = "balanced",
-                Enum = [.. SolverCatalog.All.SelectMany(solver => solver.Presets.Keys).Distinct()],
-            };
-            choice["parameters"] = new OpenApiSchema
-            {
-                Description = "Parameters that replace the preset's; all are optional.",
-                OneOf = [.. SolverCatalog.All.Select(solver =>
-                    context.SchemaGenerator.GenerateSchema(solver.Presets.Values.First().GetType(), context.SchemaRepository))],
-            };
-        }
+    private static JsonNode? DefaultOf(object? value) =>
+        value is string or bool or Enum or int or long or double ? JsonSerializer.SerializeToNode(value, ApiJson.Options) : null;
+
+    /// <summary>An object whose members have their defaults.</summary>
+    private static object? Sample(Type type)
+    {
+        if (type.IsAbstract || type.GetConstructors().OrderBy(one => one.GetParameters().Length).FirstOrDefault() is not { } constructor) return null;
+        return constructor.Invoke([.. constructor.GetParameters().Select(parameter => parameter.HasDefaultValue ? parameter.DefaultValue
+            : parameter.ParameterType.IsValueType ? Activator.CreateInstance(parameter.ParameterType) : null)]);
     }
 
     /// <summary>The members that the serializer requires: <c>required</c> properties, and constructor parameters without a default.</summary>
@@ -87,12 +143,4 @@ internal sealed partial class SchemaDetails : ISchemaFilter
             .SelectMany(constructor => constructor.GetParameters()).FirstOrDefault(candidate => candidate.Name == property.Name);
         return parameter is null ? property.IsDefined(typeof(RequiredMemberAttribute)) : !parameter.HasDefaultValue;
     }
-
-    // Where a comment's lines end says nothing to a caller either.
-    [GeneratedRegex(@"\s*\n\s*")]
-    private static partial Regex LineBreak();
-
-    // References to types come with their namespace, which says nothing to a caller.
-    [GeneratedRegex(@"\bInverseSolver\.(?:\w+\.)+(\w+)")]
-    private static partial Regex QualifiedName();
 }

@@ -35,7 +35,8 @@ internal static class SimulationEndpoints
         [FromServices] IOptions<LimitOptions> limits)
     {
         string caller = callers.Of(http);
-        using Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(http.Request, caller, SimulationRequest.FileNames, http.RequestAborted);
+        using Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(
+            http.Request, caller, SimulationRequest.FileNames, http.RequestAborted);
         SimulationRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
         if (!upload.Files.ContainsKey("image"))

@@ -111,7 +111,8 @@ internal sealed partial class UploadGate : IDisposable
         return (stated, possible);
     }
 
-    private static RequestException Busy() => new(StatusCodes.Status429TooManyRequests, "busy", null, "Too many uploads wait to be decoded: send the request again.")
+    private static RequestException Busy() => new(
+        StatusCodes.Status429TooManyRequests, "busy", null, "Too many uploads wait to be decoded: send the request again.")
     {
         RetryAfter = TimeSpan.FromSeconds(2),
     };
