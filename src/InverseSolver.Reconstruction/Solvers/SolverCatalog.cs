@@ -76,7 +76,7 @@ public static class SolverCatalog
     /// <summary>A preset with some parameters replaced.</summary>
     /// <param name="type">The solver's name.</param>
     /// <param name="preset">The preset's name.</param>
-    /// <param name="overrides">Parameters to replace, by their JSON names. Null keeps the preset's, unless null is a value of the parameter.</param>
+    /// <param name="overrides">Parameters to replace, by their JSON names. Null keeps the preset's, as clients send it for what they leave out.</param>
     /// <exception cref="InvalidInputException">Unknown solver, preset or parameter, or a value out of range; names the field under <c>solver</c>.</exception>
     public static SolverParameters Resolve(string type, string preset, JsonObject? overrides)
     {
@@ -96,15 +96,11 @@ public static class SolverCatalog
                 throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{name}'. It has {known}.");
             }
 
-            JsonNode? kept = merged[name];
-            merged[name] = value?.DeepClone();
+            if (value is null) continue;
+            merged[name] = value.DeepClone();
             try
             {
                 parameters = (SolverParameters)merged.Deserialize(parameters.GetType(), Json)!;
-            }
-            catch (JsonException) when (value is null)
-            {
-                merged[name] = kept;
             }
             catch (JsonException)
             {
