@@ -12,9 +12,6 @@ namespace InverseSolver.Service;
 /// <summary>The common setup of all endpoints.</summary>
 internal static class ApiDefaults
 {
-    // Each listens to events, sends a body or gets an answer.
-    private const int MaxBusyConnections = 4096;
-
     /// <summary>Adds JSON, limits, errors, access rules and Swagger.</summary>
     public static void AddApiDefaults(this WebApplicationBuilder builder)
     {
@@ -54,7 +51,8 @@ internal static class ApiDefaults
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = Math.Max(limits.RequestBytes, limits.JsonBytes) + 64 * 1024;
             kestrel.Limits.MinRequestBodyDataRate = limits.BodyBytesPerSecond > 0 ? new MinDataRate(limits.BodyBytesPerSecond, TimeSpan.FromSeconds(10)) : null;
-            kestrel.Limits.MaxConcurrentConnections = limits.SilentConnections + MaxBusyConnections;
+            // Connections are bounded by the guard, which knows whose they are.
+            kestrel.Limits.MaxConcurrentConnections = null;
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
             kestrel.Limits.Http2.MaxStreamsPerConnection = 32;
             kestrel.ConfigureEndpointDefaults(endpoint =>
@@ -68,8 +66,8 @@ internal static class ApiDefaults
     /// <summary>Puts the common parts of the pipeline in order.</summary>
     public static void UseApiDefaults(this WebApplication app)
     {
-        app.Use(app.Services.GetRequiredService<ConnectionGuard>().AnswerAsync);
         app.UseExceptionHandler(static _ => { });
+        app.Use(app.Services.GetRequiredService<ConnectionGuard>().AnswerAsync);
         app.UseStatusCodePages(ErrorMap.WriteBareAsync);
         app.Use(app.Services.GetRequiredService<HostRule>().Check);
         app.Use(AnswerHead);

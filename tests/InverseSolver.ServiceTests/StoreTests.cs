@@ -173,20 +173,96 @@ public sealed class StoreTests : IDisposable
     }
 
     [Fact]
-    public void A_job_that_a_process_died_of_runs_alone_until_it_advances()
+    public void Of_jobs_that_a_process_died_of_one_runs_at_a_time_and_keeps_no_other()
     {
-        (string first, string suspect) = (Add(), Add());
+        (string first, string suspect, string second) = (Add(), Add(), Add());
         string other = Add();
         Assert.Equal(first, _store.Claim("me", Minute)!.Id);
-        Assert.Equal(suspect, _store.Claim("me", Over)!.Id);
-        // It is the next one, but another job runs.
-        Assert.Null(_store.Claim("me", Minute));
-        _store.Succeed(first, _store.Get(first)!.Epoch, "{}");
+        Assert.Equal((suspect, second), (_store.Claim("me", Minute)!.Id, _store.Claim("me", Minute)!.Id));
+        Change($"UPDATE jobs SET lease_until = 0 WHERE id <> '{first}'");
         JobRow again = _store.Claim("me", Minute)!;
         Assert.Equal((suspect, 2), (again.Id, (int)again.Stalls));
+
+        // The second is next in the queue, and waits until the first has advanced; the other does not wait for it.
+        Assert.Equal(other, _store.Claim("me", Minute)!.Id);
         Assert.Null(_store.Claim("me", Minute));
         Assert.True(_store.SaveCheckpoint(suspect, again.Epoch, "file", "hash", 1));
-        Assert.Equal(other, _store.Claim("me", Minute)!.Id);
+        Assert.Equal(second, _store.Claim("me", Minute)!.Id);
+    }
+
+    [Fact]
+    public void A_caller_without_a_waiting_job_has_a_place_where_others_fill_the_queue()
+    {
+        Assert.NotNull(_store.Add(New(null) with { Caller = "many" }, 2));
+        Assert.NotNull(_store.Add(New(null) with { Caller = "many" }, 2));
+        Assert.Null(_store.Add(New(null) with { Caller = "many" }, 2));
+        Assert.NotNull(_store.Add(New(null) with { Caller = "one" }, 2));
+        Assert.Null(_store.Add(New(null) with { Caller = "one" }, 2));
+        Assert.NotNull(_store.Add(New(null) with { Caller = "another" }, 2));
+        Assert.Null(_store.Add(New(null) with { Caller = "last" }, 2));
+    }
+
+    [Fact]
+    public void Jobs_of_a_caller_that_used_its_seconds_wait_until_they_are_a_day_old()
+    {
+        string used = Add(caller: "used");
+        JobRow job = _store.Claim("me", Minute)!;
+        string next = Add(caller: "used"), other = Add(caller: "other");
+        Change($"UPDATE jobs SET claimed = claimed - 90000 WHERE id = '{used}'");
+
+        // What runs counts.
+        Assert.Equal(other, _store.Claim("me", Minute, seconds: 60)!.Id);
+        Assert.Null(_store.Claim("me", Minute, seconds: 60));
+        Assert.True(_store.Succeed(used, job.Epoch, "{}"));
+        Assert.Null(_store.Claim("me", Minute, seconds: 60));
+        Change("UPDATE usage SET hour = hour - 24");
+        Assert.Equal(next, _store.Claim("me", Minute, seconds: 60)!.Id);
+    }
+
+    [Fact]
+    public void Space_is_made_by_the_oldest_jobs_of_the_caller_that_has_most_and_by_those_with_a_time_of_their_own_last()
+    {
+        string[] ids = [.. new[] { "large", "large", "small", "large" }.Select(caller => Add(caller: caller))];
+        foreach (string id in ids) _store.Cancel(id);
+        for (int i = 0; i < ids.Length; i++) Change($"UPDATE jobs SET bytes = 100, finished = {i + 1} WHERE id = '{ids[i]}'");
+        Change($"UPDATE jobs SET retain = 9 WHERE id = '{ids[0]}'");
+        Assert.Empty(_store.Beyond(400));
+        Assert.Equal([ids[1]], _store.Beyond(399));
+        Assert.Equal([ids[1], ids[2], ids[3], ids[0]], _store.Beyond(0).Order(Comparer<string>.Create(
+            (one, two) => Place(one).CompareTo(Place(two)))));
+        Assert.Equal(ids[0], _store.Beyond(0)[^1]);
+        _store.ForgetInputs(ids[2], 60);
+        Assert.Equal(40, _store.BytesOf("small"));
+
+        int Place(string id) => Array.IndexOf([ids[1], ids[2], ids[3], ids[0]], id);
+    }
+
+    [Theory]
+    [InlineData("created = 'abc'")]
+    [InlineData("created = 900000000000000000")]
+    [InlineData("created = 1.5")]
+    [InlineData("request = '{x'")]
+    [InlineData("request = x'00ff'")]
+    [InlineData("request = 'null'")]
+    [InlineData("progress = x'00ff'")]
+    [InlineData("webhook = '{x'")]
+    [InlineData("webhook = 'null'")]
+    [InlineData("webhook = '{\"url\": \"odd\", \"host\": \"odd\"}'")]
+    [InlineData("webhook = x'00ff'")]
+    [InlineData("warnings = '7', expires = 9000000000000000000")]
+    public void A_damaged_row_is_listed_claimed_and_ended_like_any_other(string damage)
+    {
+        string id = _store.Add(New(null) with { Webhook = """{"url": "https://example.org/", "host": "example.org"}""" }, 100)!.Id, next = Add();
+        Change($"UPDATE jobs SET {damage} WHERE id = '{id}'");
+        Assert.Equal(new[] { id, next }.Order(), _store.List(null, null, 10).Select(row => row.ToJob().Id).Order());
+        string[] claimed = [_store.Claim("me", Minute)!.Id, _store.Claim("me", Minute)!.Id];
+        Assert.Equal(new[] { id, next }.Order(), claimed.Order());
+        Assert.True(_store.Fail(next, _store.Get(next)!.Epoch, "{}"));
+        _store.Cancel(id);
+        Change("UPDATE jobs SET lease_until = 0");
+        Assert.Equal([id], _store.FinishLost(3, _ => "lost"));
+        Assert.Equal("cancelled", _store.Get(id)!.State);
+        Assert.True(_store.Delete(id));
     }
 
     [Fact]
@@ -339,6 +415,12 @@ public sealed class StoreTests : IDisposable
         // And the folder is free again.
         File.Delete(file);
         Open().Dispose();
+    }
+
+    private void Change(string sql)
+    {
+        using SqliteConnection connection = _database.Open();
+        connection.Execute(sql);
     }
 
     private JobDatabase Open() => StoreOptions.Database(_folder);

@@ -17,23 +17,25 @@ internal sealed class Callers(IOptions<CallerOptions> options)
     /// <summary>The weights of callers as a JSON object.</summary>
     public string Weights { get; } = JsonSerializer.Serialize(options.Value.Weights);
 
-    /// <summary>The caller of a request: the name of its key, else its address; of IPv6 the first 64 bits, which one network has.</summary>
+    /// <summary>The caller of a request: the name of its key, else its address.</summary>
     /// <exception cref="RequestException">The key is not one of <c>Callers:Keys</c>.</exception>
-    public string Of(HttpContext http)
-    {
-        if (http.Request.Headers[Header].ToString() is { Length: > 0 } key)
-        {
-            byte[] given = Encoding.UTF8.GetBytes(key);
-            return options.Value.Keys.FirstOrDefault(one => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(one.Value), given)).Key
-                ?? throw new RequestException(
-                    StatusCodes.Status401Unauthorized, "unknownKey", Header, "The key is unknown: send one of the service's keys, or leave the header out.");
-        }
+    public string Of(HttpContext http) => http.Request.Headers[Header].ToString() is { Length: 0 } ? AddressOf(http)
+        : NameOf(http) ?? throw new RequestException(
+            StatusCodes.Status401Unauthorized, "unknownKey", Header, "The key is unknown: send one of the service's keys, or leave the header out.");
 
-        return http.Connection.RemoteIpAddress is not { } address ? "local"
-            : address.IsIPv4MappedToIPv6 ? $"{address.MapToIPv4()}"
-            : address.AddressFamily == AddressFamily.InterNetworkV6 ? $"{new IPAddress([.. address.GetAddressBytes()[..8], .. new byte[8]])}/64"
-            : $"{address}";
+    /// <summary>The name of a request's key; null where it has none, or an unknown one.</summary>
+    public string? NameOf(HttpContext http)
+    {
+        if (http.Request.Headers[Header].ToString() is not { Length: > 0 } key) return null;
+        byte[] given = Encoding.UTF8.GetBytes(key);
+        return options.Value.Keys.FirstOrDefault(one => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(one.Value), given)).Key;
     }
+
+    /// <summary>The address that a request comes from; of IPv6 the first 64 bits, which one network has.</summary>
+    public static string AddressOf(HttpContext http) => http.Connection.RemoteIpAddress is not { } address ? "local"
+        : address.IsIPv4MappedToIPv6 ? $"{address.MapToIPv4()}"
+        : address.AddressFamily == AddressFamily.InterNetworkV6 ? $"{new IPAddress([.. address.GetAddressBytes()[..8], .. new byte[8]])}/64"
+        : $"{address}";
 }
 
 /// <summary>Callers and what each may take.</summary>

@@ -1,3 +1,4 @@
+using System.Threading.RateLimiting;
 using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Packages;
 using InverseSolver.Reconstruction;
@@ -22,8 +23,19 @@ internal sealed class JobEstimates(
     // Runs lie nearer to an estimate than by this factor: docs/performance.md.
     private const double Spread = 1.6;
 
-    // One after the other, because each takes a core.
+    // Reading, checking and writing, beside the calls and the steps.
+    private const double Rest = 0.07;
+
+    // One after the other, because each takes a core; of one caller one waits for it at a time, and a few behind that one.
+    private const int WaitingOfCaller = 4;
     private readonly SemaphoreSlim _place = new(1);
+    private readonly PartitionedRateLimiter<string> _ofCaller = PartitionedRateLimiter.Create<string, string>(
+        static caller => RateLimitPartition.GetConcurrencyLimiter(caller, static _ => new ConcurrencyLimiterOptions
+        {
+            PermitLimit = 1,
+            QueueLimit = WaitingOfCaller,
+            QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+        }));
 
     /// <summary>The most memory of a job.</summary>
     public long MemoryLimit => options.Value.MemoryBytes > 0 ? options.Value.MemoryBytes : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
@@ -53,12 +65,25 @@ internal sealed class JobEstimates(
     }
 
     /// <summary>Estimates a checked job.</summary>
+    /// <param name="caller">Who asks.</param>
     /// <param name="plan">The job.</param>
     /// <param name="model">Its model.</param>
     /// <param name="cancellation">The caller has gone.</param>
-    public async Task<JobEstimate> OfAsync(JobPlan plan, ModelInfo model, CancellationToken cancellation)
+    /// <exception cref="RequestException">Too many estimates of this caller wait.</exception>
+    public async Task<JobEstimate> OfAsync(string caller, JobPlan plan, ModelInfo model, CancellationToken cancellation)
     {
         MemoryEstimate memory = CheckMemory(plan, model);
+        using RateLimitLease turn = await _ofCaller.AcquireAsync(caller, 1, cancellation);
+        if (!turn.IsAcquired)
+        {
+            throw new RequestException(
+                StatusCodes.Status429TooManyRequests, "busy", null,
+                $"You have {WaitingOfCaller + 1} estimates that are not done: ask again once one of them is.")
+            {
+                RetryAfter = TimeSpan.FromSeconds(5),
+            };
+        }
+
         await _place.WaitAsync(cancellation);
         try
         {
@@ -76,7 +101,11 @@ internal sealed class JobEstimates(
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _place.Dispose();
+    public void Dispose()
+    {
+        _ofCaller.Dispose();
+        _place.Dispose();
+    }
 
     private (RunEstimate Run, double? Seconds, string Basis) Estimate(JobPlan plan, ModelInfo model, CancellationToken cancellation)
     {
@@ -108,7 +137,7 @@ internal sealed class JobEstimates(
             }
         }
 
-        double? seconds = run.Seconds(known);
+        double? seconds = run.Seconds(known) + Rest;
         string source = run.Calls is [] ? "The solver calls no network"
             : !timed ? "The model's calls of this size were never timed, and it could not be loaded for it, because other models use the memory"
             : unknown is [] ? "The model's calls have the times of earlier jobs and calibrations on this device"

@@ -41,9 +41,11 @@ internal static class JobEventEndpoints
         long? seen = null;
         if (!string.IsNullOrEmpty(lastEventId))
         {
-            seen = long.TryParse(lastEventId, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : throw new RequestException(
-                StatusCodes.Status400BadRequest, "invalidValue", "Last-Event-ID",
-                "The id is not that of an event of this job: send the id of the last event received, or leave the header out.");
+            seen = long.TryParse(lastEventId, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number
+                : lastEventId.All(char.IsAsciiDigit) ? long.MaxValue
+                : throw new RequestException(
+                    StatusCodes.Status400BadRequest, "invalidValue", "Last-Event-ID",
+                    "The id is not that of an event of this job: send the id of the last event received, or leave the header out.");
         }
 
         JobRow job = store.Find(id);

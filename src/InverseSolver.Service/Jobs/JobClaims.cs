@@ -33,7 +33,8 @@ internal sealed class JobClaims(
     public JobRow? NextOf(string? sharing) => Claim(sharing);
 
     private JobRow? Claim(string? sharing) => store.Claim(
-        _owner, options.Value.Lease, sharing, quotas.Value.Running is > 0 and var most ? most : int.MaxValue, callers.Weights);
+        _owner, options.Value.Lease, sharing, quotas.Value.Running is > 0 and var most ? most : int.MaxValue, callers.Weights,
+        quotas.Value.SolverSecondsPerDay is > 0 and var seconds ? seconds : double.MaxValue);
 
     private static string Lost(JobRow job)
     {

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Globalization;
 using System.Text.Json;
 using InverseSolver.Service.Access;
@@ -130,10 +132,12 @@ internal static class JobEndpoints
     private static Results<Ok<Job>, StatusCodeHttpResult> Get(string id, HttpContext http, [FromServices] JobStore store)
     {
         JobRow job = store.Find(id);
-        var version = new EntityTagHeaderValue($"\"{job.Version}\"");
+        // The fate of its webhook is no change of the job, so that it has no event.
+        string webhook = job.WebhookDelivery is { } delivery ? $"-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(delivery)))[..8]}" : "";
+        var version = new EntityTagHeaderValue($"\"{job.Version}{webhook}\"");
         http.Response.Headers.ETag = version.ToString();
         http.Response.Headers.CacheControl = "private, no-store";
-        if (http.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Compare(version, useStrongComparison: false)))
+        if (http.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag == EntityTagHeaderValue.Any || tag.Compare(version, useStrongComparison: false)))
         {
             return TypedResults.StatusCode(StatusCodes.Status304NotModified);
         }

@@ -83,12 +83,12 @@ internal sealed partial class JobPerformer(
                 Environment.ExitCode = DeviceLostExitCode;
                 lifetime.StopApplication();
             }
-            catch (Exception error) when (DiskSpace.IsFull(error) && job.Stalls < options.Value.Attempts)
+            catch (Exception error) when (DiskSpace.IsFull(error))
             {
-                // The worker waits for space before it starts a job again.
+                // The worker waits for space before it starts a job again, which is not to blame.
                 NoSpace(job.Id);
                 folder.DeleteEpochs(job.Id, epoch => epoch == job.Epoch);
-                store.Release(job.Id, job.Epoch, isBlamed: true);
+                store.Release(job.Id, job.Epoch);
             }
             catch (Exception error)
             {
@@ -124,7 +124,7 @@ internal sealed partial class JobPerformer(
     [LoggerMessage(1004, LogLevel.Error, "Job {JobId} failed with {Code}")]
     private partial void JobFailed(Exception error, string jobId, string code);
 
-    [LoggerMessage(1015, LogLevel.Error, "The disk is full: job {JobId} could not store its result and waits for space")]
+    [LoggerMessage(1015, LogLevel.Error, "The disk is full: job {JobId} could not go on and waits for space")]
     private partial void NoSpace(string jobId);
 
     [LoggerMessage(1008, LogLevel.Critical, "The device {Device} was lost while it solved job {JobId}; the service ends and must be restarted")]

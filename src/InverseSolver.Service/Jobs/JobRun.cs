@@ -16,10 +16,13 @@ using Microsoft.Extensions.Options;
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>Runs one job: files to arrays, solve, arrays to artefacts.</summary>
-internal sealed class JobRun(
+internal sealed partial class JobRun(
     JobStore store, JobFolder folder, JobSignals signals, FormatReader reader, ModelCatalog models, JobCheckpoints checkpoints, JobEstimates estimates,
-    IOptions<JobOptions> options, IOptions<LimitOptions> limits, IOptions<OperatorOptions> operators)
+    IOptions<JobOptions> options, IOptions<LimitOptions> limits, IOptions<OperatorOptions> operators, ILogger<JobRun> log)
 {
+    // On a full disk, between two attempts to store a file.
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
     /// <summary>Runs a job on the calling thread.</summary>
     /// <param name="job">The job, claimed.</param>
     /// <param name="device">The device to solve it on.</param>
@@ -30,7 +33,7 @@ internal sealed class JobRun(
     public (JobResult Result, IReadOnlyList<string> Warnings) Execute(
         JobRow job, Device device, CancellationTokenSource cancel, CancellationToken stopping, SharedModel? shared = null)
     {
-        StoredRequest stored = JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!;
+        StoredRequest stored = RequestOf(job);
         Dictionary<string, byte[]> inputs = stored.Files.Keys.ToDictionary(name => name, name => folder.ReadInput(job.Id, name));
         using ModelLease? lease = shared is null ? Acquire(stored, device, cancel.Token) : null;
         LatentModel model = shared ?? lease!.Model;
@@ -62,11 +65,29 @@ internal sealed class JobRun(
             Sharing = shared is { Calls: > 0 and var calls, Items: var items } ? new SharingReport((double)items / calls, shared.Largest, calls) : null,
         };
         (JobReport report, IReadOnlyList<Artefact> artefacts) = JobOutputs.Write(
-            solved, run, reader, (name, bytes) => folder.WriteArtefact(job.Id, job.Epoch, name, bytes));
+            solved, run, reader, (name, bytes) => Write(job, name, bytes, cancel.Token));
         return (new JobResult(
             result.Noise.Sigma, result.Consistency, result.Quality, result.Frames, result.Cost, artefacts, report.Baselines,
             result.Noise.SigmaEstimated, result.Noise.SigmaMethod, result.Mri, device.ToString(), run.Sharing,
             result.Residuals), report.Warnings);
+    }
+
+    // A solved job waits for space with its result in memory: solving it again would need the same space.
+    private void Write(JobRow job, string name, byte[] bytes, CancellationToken cancel)
+    {
+        for (bool told = false; ; told = true)
+        {
+            try
+            {
+                folder.WriteArtefact(job.Id, job.Epoch, name, bytes);
+                return;
+            }
+            catch (IOException error) when (DiskSpace.IsFull(error))
+            {
+                if (!told) WaitsForSpace(job.Id);
+                if (cancel.WaitHandle.WaitOne(RetryInterval)) cancel.ThrowIfCancellationRequested();
+            }
+        }
     }
 
     /// <summary>True while a job waits for the memory of models in use.</summary>
@@ -76,7 +97,23 @@ internal sealed class JobRun(
     /// <exception cref="InvalidModelException">Its files cannot be used.</exception>
     /// <exception cref="ModelUnavailableException">It no longer exists in the job's version, or there is no memory for it.</exception>
     public ModelLease Acquire(JobRow job, Device device, CancellationToken cancellation) =>
-        Acquire(JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options)!, device, cancellation);
+        Acquire(RequestOf(job), device, cancellation);
+
+    private static StoredRequest RequestOf(JobRow job)
+    {
+        try
+        {
+            if (JsonSerializer.Deserialize<StoredRequest>(job.Request, ApiJson.Options) is { } stored) return stored;
+        }
+        catch (JsonException)
+        {
+            // Said below.
+        }
+
+        throw new RequestException(
+            StatusCodes.Status500InternalServerError, "damagedRecord", null,
+            "The stored record of this job is damaged, so that it cannot be solved: send the job again.");
+    }
 
     private ModelLease Acquire(StoredRequest stored, Device device, CancellationToken cancellation) =>
         WithRoom(device, () => models.Acquire(stored.Model, device, stored.ModelHash, cancellation: cancellation));
@@ -124,6 +161,9 @@ internal sealed class JobRun(
             signals.Changed(job.Id);
         };
     }
+
+    [LoggerMessage(1016, LogLevel.Error, "The disk is full: job {JobId} is solved, and waits for space for its result")]
+    private partial void WaitsForSpace(string jobId);
 
     private static TimeSpan Since(long timestamp) => timestamp == 0 ? TimeSpan.MaxValue : Stopwatch.GetElapsedTime(timestamp);
 }

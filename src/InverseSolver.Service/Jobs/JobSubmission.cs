@@ -45,10 +45,11 @@ internal sealed class JobSubmission(
     {
         CheckKey(key);
         string caller = callers.Of(http.HttpContext);
+        if (key is not null) key = JobStore.KeyOf(caller, key);
         if (key is null || store.FindByKey(key) is null)
         {
-            CheckQuotas(caller);
-            if (store.Count("queued") >= options.Value.QueueCapacity) throw QueueFull(caller);
+            CheckQuotas(caller, bytes: 0);
+            if (store.Count("queued") >= options.Value.QueueCapacity * (store.WaitingOf(caller) > 0 ? 1 : 2)) throw QueueFull(caller);
         }
 
         disk.CheckRoom(bytes: 0);
@@ -63,6 +64,7 @@ internal sealed class JobSubmission(
         string? webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
         long bytes = upload.Files.Values.Sum(file => (long)file.Length);
         disk.CheckRoom(bytes);
+        CheckQuotas(caller, bytes);
         (JobPlan plan, _) = await CheckAsync(caller, upload, hashes, cancellation);
         StoredRequest stored = plan.Request;
         string id = Guid.CreateVersion7().ToString();
@@ -92,7 +94,7 @@ internal sealed class JobSubmission(
 
         folder.Delete(id);
         if (Earlier(key, bodyHash) is { } meanwhile) return meanwhile;
-        CheckQuotas(caller);
+        CheckQuotas(caller, bytes);
         throw QueueFull(caller);
     }
 
@@ -105,7 +107,7 @@ internal sealed class JobSubmission(
         using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, caller, JobRequest.FileNames, cancellation);
         WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
         (JobPlan plan, ModelInfo model) = await CheckAsync(caller, upload, StoredRequest.HashesOf(upload.Files), cancellation);
-        return await estimates.OfAsync(plan, model, cancellation);
+        return await estimates.OfAsync(caller, plan, model, cancellation);
     }
 
     private async Task<(JobPlan Plan, ModelInfo Model)> CheckAsync(
@@ -203,7 +205,7 @@ internal sealed class JobSubmission(
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    private void CheckQuotas(string caller)
+    private void CheckQuotas(string caller, long bytes)
     {
         CallerOptions most = quotas.Value;
         if (most.Waiting > 0 && store.WaitingOf(caller) is var waiting && waiting >= most.Waiting)
@@ -217,10 +219,10 @@ internal sealed class JobSubmission(
                 "quotaSeconds", $"Your jobs ran {seconds:0} s within 24 hours, and {most.SolverSecondsPerDay:0} s are allowed.", TimeSpan.FromHours(1));
         }
 
-        if (most.Bytes > 0 && store.BytesOf(caller) is var bytes && bytes >= most.Bytes)
+        if (most.Bytes > 0 && store.BytesOf(caller) is var used && used + Math.Max(bytes, 1) > most.Bytes)
         {
             throw TooMany(
-                "quotaBytes", $"Your jobs take {bytes} bytes, and {most.Bytes} are allowed: delete some, or wait until they expire.",
+                "quotaBytes", $"Your jobs take {used} bytes, and {most.Bytes} are allowed: delete some, or wait until they expire.",
                 TimeSpan.FromHours(1));
         }
 

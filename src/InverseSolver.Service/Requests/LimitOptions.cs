@@ -48,6 +48,9 @@ internal sealed class LimitOptions
     /// <summary>Seconds in which a body must have arrived.</summary>
     [Range(1, 86_400)] public int BodySeconds { get; init; } = 300;
 
+    /// <summary>Requests that are answered at the same time, event streams among them; where there are more, the caller with most of them gives way.</summary>
+    [Range(16, 1_000_000)] public int OpenRequests { get; init; } = 4096;
+
     /// <summary>Connections on which no request is in progress; one more ends the one that has been silent for longest.</summary>
     [Range(1, 100_000)] public int SilentConnections { get; init; } = 512;
 }

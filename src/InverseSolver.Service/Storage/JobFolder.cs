@@ -75,7 +75,14 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     public byte[] ReadInput(string id, string name) => File.ReadAllBytes(InputPath(id, name));
 
     /// <summary>Removes the input files of a job.</summary>
-    public void DeleteInputs(string id) => Delete(() => Directory.Delete(InputFolder(id), recursive: true));
+    /// <returns>Their bytes.</returns>
+    public long DeleteInputs(string id)
+    {
+        var inputs = new DirectoryInfo(InputFolder(id));
+        long bytes = inputs.Exists ? inputs.EnumerateFiles().Sum(file => file.Length) : 0;
+        Delete(() => inputs.Delete(recursive: true));
+        return bytes;
+    }
 
     /// <summary>Stores an artefact.</summary>
     public void WriteArtefact(string id, long epoch, string name, byte[] bytes) => Write(Path.Combine(_root, id, $"{epoch}"), name, bytes);

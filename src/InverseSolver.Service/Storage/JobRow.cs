@@ -89,22 +89,74 @@ internal sealed record JobRow
     /// <summary>True where the state is final.</summary>
     public bool IsFinal => State is "succeeded" or "failed" or "cancelled";
 
+    /// <summary>True where the row holds something else than was stored.</summary>
+    public bool IsDamaged { get; init; }
+
+    /// <summary>The job of a row. What is of another type than was stored is left out, and the job is damaged.</summary>
+    /// <param name="row">The row's columns.</param>
+    public static JobRow Of(IDictionary<string, object?> row)
+    {
+        bool damaged = false;
+        var job = new JobRow
+        {
+            Id = Text("id") ?? "",
+            State = Text("state") ?? "",
+            Version = Number("version") ?? 0,
+            Created = Number("created") ?? 0,
+            Started = Number("started"),
+            Finished = Number("finished"),
+            Epoch = Number("epoch") ?? 0,
+            Attempts = Number("attempts") ?? 0,
+            Stalls = Number("stalls") ?? 0,
+            Checkpoint = Text("checkpoint"),
+            CheckpointHash = Text("checkpoint_hash"),
+            CheckpointSteps = Number("checkpoint_steps") ?? 0,
+            Expires = Number("expires"),
+            ExpiryWarned = Number("expiry_warned") is not (null or 0),
+            InputsDeleted = Number("inputs_deleted") is not (null or 0),
+            CancelRequested = Number("cancel_requested") is not (null or 0),
+            Request = Text("request") ?? "",
+            Progress = Text("progress"),
+            Result = Text("result"),
+            Error = Text("error"),
+            Warnings = Text("warnings"),
+            BodyHash = Text("body_hash") ?? "",
+            Sharing = Text("sharing"),
+            Webhook = Text("webhook"),
+            WebhookDelivery = Text("webhook_delivery"),
+            Caller = Text("caller") ?? "",
+        };
+        return job with { IsDamaged = damaged };
+
+        long? Number(string column) => Value<long>(column) is long number ? number : null;
+
+        string? Text(string column) => Value<string>(column) as string;
+
+        object? Value<T>(string column)
+        {
+            object? value = row.TryGetValue(column, out object? found) ? found : null;
+            if (value is null or T) return value;
+            damaged = true;
+            return null;
+        }
+    }
+
     /// <summary>The job in the API's form. What cannot be read of a damaged row is null, and a warning says so.</summary>
     /// <param name="withRequest">False to leave the request out.</param>
     /// <param name="withResult">False to leave the result out.</param>
     public Job ToJob(bool withRequest = true, bool withResult = true)
     {
         string self = $"/v1/jobs/{Id}";
-        bool damaged = false;
+        bool damaged = IsDamaged;
         string[] warnings = Read<string[]>(Warnings) ?? [];
         var job = new Job(
             Id,
             Enum.Parse<JobState>(State, ignoreCase: true),
             CancelRequested,
-            DateTimeOffset.FromUnixTimeMilliseconds(Created),
-            Started is { } started ? DateTimeOffset.FromUnixTimeMilliseconds(started) : null,
-            Finished is { } finished ? DateTimeOffset.FromUnixTimeMilliseconds(finished) : null,
-            Expires is { } expires ? DateTimeOffset.FromUnixTimeMilliseconds(expires) : null,
+            Time(Created) ?? DateTimeOffset.UnixEpoch,
+            Time(Started),
+            Time(Finished),
+            Time(Expires),
             (int)Attempts,
             withRequest ? Read<StoredRequest>(Request) : null,
             Read<JobProgress>(Progress),
@@ -112,8 +164,19 @@ internal sealed record JobRow
             Read<JobError>(Error),
             warnings,
             new JobLinks(self, self + "/events", self + "/artefacts", IsFinal ? null : self + "/cancel"),
-            JobWebhook.Of(Webhook, WebhookDelivery));
+            JobWebhook.Of(Read<WebhookTarget>(Webhook), Read<JobWebhook>(WebhookDelivery)));
         return damaged ? job with { Warnings = [.. warnings, "The stored record of this job is damaged: what is null here may have been lost."] } : job;
+
+        DateTimeOffset? Time(long? milliseconds)
+        {
+            if (milliseconds is null || (milliseconds >= 0 && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()))
+            {
+                return milliseconds is { } value ? DateTimeOffset.FromUnixTimeMilliseconds(value) : null;
+            }
+
+            damaged = true;
+            return null;
+        }
 
         T? Read<T>(string? json) where T : class
         {

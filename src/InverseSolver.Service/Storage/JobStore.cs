@@ -47,15 +47,17 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
 
     /// <summary>Stores a job.</summary>
     /// <param name="job">The job.</param>
-    /// <param name="capacity">The most jobs that may wait.</param>
+    /// <param name="capacity">The most jobs that may wait; twice as many where the caller has none that waits, so that others cannot take its place.</param>
     /// <param name="ofCaller">The most jobs of its caller that may wait.</param>
     /// <returns>The job; null when the queue is full or the key is taken.</returns>
     public JobRow? Add(NewJob job, int capacity, int ofCaller = int.MaxValue) =>
-        database.Write(connection => connection.QuerySingleOrDefault<JobRow>(
+        database.Write(connection => Row(
+            connection,
             $"""
             INSERT INTO jobs (id, state, created, request, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook, caller, priority)
             SELECT @Id, 'queued', {Now}, @Request, @IdempotencyKey, @BodyHash, @Sharing, @Warnings, @Retain, @Bytes, @Webhook, @Caller, @Priority
-            WHERE (SELECT COUNT(*) FROM jobs WHERE state = 'queued') < @capacity
+            WHERE (SELECT COUNT(*) FROM jobs WHERE state = 'queued')
+                    < @capacity * CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND caller = @Caller) THEN 1 ELSE 2 END
                 AND (SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND caller = @Caller) < @ofCaller
             ON CONFLICT (idempotency_key) DO NOTHING
             RETURNING *
@@ -76,6 +78,9 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
                 capacity,
                 ofCaller,
             }));
+
+    /// <summary>The form in which a caller's idempotency key is stored.</summary>
+    public static string KeyOf(string caller, string key) => $"{caller} {key}";
 
     /// <summary>The number of a caller's jobs that wait.</summary>
     public long WaitingOf(string caller) => Ask<long>("SELECT COUNT(*) FROM jobs WHERE caller = @caller AND state = 'queued'", new { caller });
@@ -99,14 +104,15 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     public JobRow? Get(string id)
     {
         using SqliteConnection connection = database.Open();
-        return connection.QuerySingleOrDefault<JobRow>("SELECT * FROM jobs WHERE id = @id", new { id });
+        return Row(connection, "SELECT * FROM jobs WHERE id = @id", new { id });
     }
 
-    /// <summary>The job that was stored under an idempotency key.</summary>
+    /// <summary>The job that a caller stored under an idempotency key.</summary>
+    /// <param name="key">The key as it is stored, <see cref="KeyOf"/>.</param>
     public JobRow? FindByKey(string key)
     {
         using SqliteConnection connection = database.Open();
-        return connection.QuerySingleOrDefault<JobRow>("SELECT * FROM jobs WHERE idempotency_key = @key", new { key });
+        return Row(connection, "SELECT * FROM jobs WHERE idempotency_key = @key", new { key });
     }
 
     /// <summary>Jobs, newest first.</summary>
@@ -116,9 +122,10 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     public IReadOnlyList<JobRow> List(string? state, string? before, int limit)
     {
         using SqliteConnection connection = database.Open();
-        return connection.Query<JobRow>(
+        return Rows(
+            connection,
             "SELECT * FROM jobs WHERE (@state IS NULL OR state = @state) AND (@before IS NULL OR id < @before) ORDER BY id DESC LIMIT @limit",
-            new { state, before, limit }).AsList();
+            new { state, before, limit });
     }
 
     /// <summary>The number of jobs in a state.</summary>
@@ -142,8 +149,9 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <returns>Their ids.</returns>
     public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error) => database.Write(connection =>
     {
-        List<JobRow> lost = connection.Query<JobRow>(
-            $"SELECT * FROM jobs WHERE state = 'running' AND lease_until < {Now} AND (cancel_requested OR stalls >= @starts)", new { starts }).AsList();
+        IReadOnlyList<JobRow> lost = Rows(
+            connection,
+            $"SELECT * FROM jobs WHERE state = 'running' AND lease_until < {Now} AND (cancel_requested OR stalls >= @starts)", new { starts });
         foreach (JobRow job in lost)
         {
             connection.Execute(
@@ -166,8 +174,8 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     });
 
     /// <summary>
-    /// Claims the next job: a waiting one, or a running one whose lease ended. One that a process died of before it advanced runs alone, so that no other job
-    /// is blamed should it happen again.
+    /// Claims the next job: a waiting one, or a running one whose lease ended. Of those that a process died of before they advanced one runs at a time, so
+    /// that no two are blamed for each other; jobs beside it lose their steps since their last checkpoint should it happen again.
     /// </summary>
     /// <remarks>
     /// Of callers with waiting jobs the one goes first that has used least: seconds of solving, each hour of the last day counting less than the next, and a
@@ -178,8 +186,11 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <param name="sharing">Claims it only if it may share the calls of this model and version; any other job keeps its place in the queue.</param>
     /// <param name="ofCaller">The most jobs of one caller that run at once.</param>
     /// <param name="weights">Weights of callers, a JSON object; 1 for others.</param>
-    public JobRow? Claim(string owner, TimeSpan lease, string? sharing = null, int ofCaller = int.MaxValue, string weights = "{}") =>
-        database.Write(connection => connection.QuerySingleOrDefault<JobRow>(
+    /// <param name="seconds">The most seconds of solving for one caller in 24 hours, those of its running jobs included.</param>
+    public JobRow? Claim(
+        string owner, TimeSpan lease, string? sharing = null, int ofCaller = int.MaxValue, string weights = "{}", double seconds = double.MaxValue) =>
+        database.Write(connection => Row(
+            connection,
             $"""
             UPDATE jobs SET
                 state = 'running', started = COALESCE(started, {Now}), epoch = epoch + 1, attempts = attempts + 1, stalls = stalls + 1,
@@ -189,21 +200,22 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
                 LEFT JOIN (SELECT caller, COUNT(*) AS jobs, SUM({Now} - claimed) / 1000.0 AS seconds FROM jobs WHERE {IsAlive} GROUP BY caller) AS now
                     ON now.caller = jobs.caller
                 LEFT JOIN (
-                    SELECT caller, SUM(seconds * (24 - {Now} / 3600000 + hour) / 24.0) AS seconds FROM usage WHERE hour > {Now} / 3600000 - 24 GROUP BY caller)
+                    SELECT caller, SUM(seconds) AS whole, SUM(seconds * (24 - {Now} / 3600000 + hour) / 24.0) AS seconds
+                    FROM usage WHERE hour > {Now} / 3600000 - 24 GROUP BY caller)
                     AS before ON before.caller = jobs.caller
                 LEFT JOIN json_each(@weights) AS weight ON weight.key = jobs.caller
-                WHERE (state = 'queued' OR (state = 'running' AND lease_until < {Now})) AND COALESCE(now.jobs, 0) < @ofCaller
+                WHERE (state = 'queued' OR (state = 'running' AND lease_until < {Now}))
+                    AND COALESCE(now.jobs, 0) < @ofCaller AND COALESCE(before.whole, 0) + COALESCE(now.seconds, 0) < @seconds
+                    AND (stalls = 0 OR NOT EXISTS (
+                        SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.lease_until >= {Now} AND other.stalls > 1))
                 ORDER BY
                     (COALESCE(before.seconds, 0) + COALESCE(now.seconds, 0) + 60 * COALESCE(now.jobs, 0)) / COALESCE(weight.value, 1),
                     created - priority * 600000, created, jobs.id
                 LIMIT 1)
                 AND (@sharing IS NULL OR (sharing = @sharing AND state = 'queued' AND stalls = 0))
-                AND NOT EXISTS (
-                    SELECT 1 FROM jobs AS other
-                    WHERE other.state = 'running' AND other.lease_until >= {Now} AND (jobs.stalls > 0 OR other.stalls > 1))
             RETURNING *
             """,
-            new { owner, lease = (long)lease.TotalMilliseconds, sharing, ofCaller, weights }));
+            new { owner, lease = (long)lease.TotalMilliseconds, sharing, ofCaller, weights, seconds }));
 
     /// <summary>Prolongs a lease.</summary>
     /// <returns>True where the job still belongs to this epoch and was not asked to stop.</returns>
@@ -257,22 +269,22 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <summary>Running back to queued, as if it had not started, with its progress; to cancelled where that was requested.</summary>
     /// <param name="id">The job.</param>
     /// <param name="epoch">Its epoch.</param>
-    /// <param name="isBlamed">True where the start counts as one without progress.</param>
-    public bool Release(string id, long epoch, bool isBlamed = false) =>
+    public bool Release(string id, long epoch) =>
         database.Write(connection => connection.Execute(
             $"""
             UPDATE jobs SET
                 state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
                 finished = CASE WHEN cancel_requested THEN {Now} END, expires = CASE WHEN cancel_requested THEN {_expiry} END,
-                attempts = attempts - 1, stalls = MAX(stalls - @pardon, 0), version = version + 1, lease_owner = NULL, lease_until = NULL
+                attempts = attempts - 1, stalls = MAX(stalls - 1, 0), version = version + 1, lease_owner = NULL, lease_until = NULL
             WHERE {Held}
             """,
-            new { id, epoch, pardon = isBlamed ? 0 : 1 }) == 1);
+            new { id, epoch }) == 1);
 
     /// <summary>Cancels a waiting job at once, or asks for a running one to stop.</summary>
     /// <returns>The job; null when it is final or unknown.</returns>
     public JobRow? Cancel(string id) =>
-        database.Write(connection => connection.QuerySingleOrDefault<JobRow>(
+        database.Write(connection => Row(
+            connection,
             $"""
             UPDATE jobs SET
                 cancel_requested = 1, version = version + 1,
@@ -294,7 +306,8 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <param name="days">Days from now, or from its end where it is not final.</param>
     /// <returns>The job; null where it is unknown.</returns>
     public JobRow? Retain(string id, int days) =>
-        database.Write(connection => connection.QuerySingleOrDefault<JobRow>(
+        database.Write(connection => Row(
+            connection,
             $"""
             UPDATE jobs SET
                 retain = @days, expiry_warned = 0, version = version + 1, expires = CASE WHEN {IsFinal} THEN {Now} + @days * 86400000 END
@@ -307,19 +320,37 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     public IReadOnlyList<JobRow> Expired() => database.Write(connection =>
     {
         connection.Execute($"UPDATE jobs SET expires = {_expiry} WHERE expires IS NULL AND {IsFinal}");
-        return connection.Query<JobRow>($"SELECT * FROM jobs WHERE expires < {Now} ORDER BY expires LIMIT 1000").AsList();
+        return Rows(connection, $"SELECT * FROM jobs WHERE expires < {Now} ORDER BY expires LIMIT 1000", new { });
     });
 
-    /// <summary>Final jobs, the oldest first, that must go so that all final jobs together have at most so many bytes.</summary>
+    /// <summary>
+    /// Final jobs that must go so that all final jobs together have at most so many bytes: each the oldest of the caller that has most. Those with a time of
+    /// their own (<c>retain</c>) go last.
+    /// </summary>
     public IReadOnlyList<string> Beyond(long bytes)
     {
         using SqliteConnection connection = database.Open();
-        return connection.Query<string>(
-            $"""
-            SELECT id FROM (SELECT id, finished, SUM(bytes) OVER (ORDER BY finished DESC, id DESC) AS newer FROM jobs WHERE {IsFinal})
-            WHERE newer > @bytes ORDER BY finished LIMIT 1000
-            """,
-            new { bytes }).AsList();
+        List<(string Id, string Caller, long Bytes, bool Retained)> jobs = connection.Query<(string, string, long, bool)>(
+            $"SELECT id, caller, bytes, retain IS NOT NULL FROM jobs WHERE {IsFinal} AND typeof(bytes) = 'integer' ORDER BY finished, id").AsList();
+        long all = jobs.Sum(job => job.Bytes);
+        var going = new List<string>();
+        foreach (bool retained in new[] { false, true })
+        {
+            Dictionary<string, Queue<(string Id, string Caller, long Bytes, bool Retained)>> byCaller = jobs
+                .Where(job => job.Retained == retained).GroupBy(job => job.Caller).ToDictionary(group => group.Key, group => new Queue<(string, string, long, bool)>(group));
+            Dictionary<string, long> left = byCaller.ToDictionary(group => group.Key, group => group.Value.Sum(job => job.Bytes));
+            while (all > bytes && left.Count > 0)
+            {
+                string most = left.MaxBy(caller => caller.Value).Key;
+                (string id, _, long size, _) = byCaller[most].Dequeue();
+                going.Add(id);
+                all -= size;
+                left[most] -= size;
+                if (byCaller[most].Count == 0) left.Remove(most);
+            }
+        }
+
+        return going;
     }
 
     /// <summary>Final jobs whose inputs have been kept long enough.</summary>
@@ -332,8 +363,10 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     }
 
     /// <summary>Stores that a job's inputs were deleted.</summary>
-    public void ForgetInputs(string id) =>
-        database.Write(connection => connection.Execute("UPDATE jobs SET inputs_deleted = 1 WHERE id = @id", new { id }));
+    /// <param name="id">The job.</param>
+    /// <param name="bytes">Their bytes, which its caller no longer uses.</param>
+    public void ForgetInputs(string id, long bytes) => database.Write(connection => connection.Execute(
+        "UPDATE jobs SET inputs_deleted = 1, bytes = MAX(bytes - @bytes, 0) WHERE id = @id", new { id, bytes }));
 
     /// <summary>Warns of the jobs that expire within a time, once each: an event for their listeners and a message to their webhooks.</summary>
     /// <returns>Their ids.</returns>
@@ -388,6 +421,12 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
             }) == 1);
 
     private static string ExpiryOf(string days, JobOptions options) => $"{Now} + COALESCE({days} * 86400000, {(long)options.KeepResults.TotalMilliseconds})";
+
+    private static JobRow? Row(SqliteConnection connection, string sql, object parameters) =>
+        Rows(connection, sql, parameters) is [var row, ..] ? row : null;
+
+    private static IReadOnlyList<JobRow> Rows(SqliteConnection connection, string sql, object parameters) =>
+        [.. connection.Query(sql, parameters).Select(row => JobRow.Of((IDictionary<string, object?>)row))];
 
     private T Ask<T>(string sql, object parameters)
     {

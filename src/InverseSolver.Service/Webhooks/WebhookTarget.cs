@@ -80,18 +80,8 @@ internal enum WebhookState
 internal sealed record JobWebhook(string Url, WebhookState State, int Attempts, string? LastError)
 {
     /// <summary>A job's webhook from the database.</summary>
-    /// <param name="webhook">A <see cref="WebhookTarget"/> as JSON.</param>
-    /// <param name="delivery">The other members as JSON; null before the first attempt.</param>
-    public static JobWebhook? Of(string? webhook, string? delivery)
-    {
-        if (webhook is null)
-        {
-            return null;
-        }
-
-        string url = new Uri(JsonSerializer.Deserialize<WebhookTarget>(webhook, ApiJson.Options)!.Url).GetLeftPart(UriPartial.Path);
-        return delivery is null
-            ? new JobWebhook(url, WebhookState.Pending, 0, null)
-            : JsonSerializer.Deserialize<JobWebhook>(delivery, ApiJson.Options)! with { Url = url };
-    }
+    /// <param name="target">The receiver; null where the job has none.</param>
+    /// <param name="delivery">The other members; null before the first attempt.</param>
+    public static JobWebhook? Of(WebhookTarget? target, JobWebhook? delivery) => !Uri.TryCreate(target?.Url, UriKind.Absolute, out Uri? uri) ? null
+        : (delivery ?? new JobWebhook("", WebhookState.Pending, 0, null)) with { Url = uri.GetLeftPart(UriPartial.Path) };
 }
