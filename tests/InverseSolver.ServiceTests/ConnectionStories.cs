@@ -54,6 +54,38 @@ public sealed class ConnectionStories
     }
 
     [Fact]
+    public async Task Of_too_many_requests_in_progress_those_of_the_caller_that_has_most_give_way_and_health_answers()
+    {
+        const int most = 16;
+        using var service = new Service(folder: null, ("Limits:OpenRequests", $"{most}"), ("Callers:Keys:other", "secret"));
+        JsonObject job = await service.SubmitAsync(Requests.LongJob());
+        var streams = new List<RawCall>();
+        byte[] buffer = new byte[64 * 1024];
+        for (int i = 0; i < most; i++)
+        {
+            streams.Add(await RawCall.ConnectAsync(
+                service.Client.BaseAddress!, $"GET /v1/jobs/{Service.Id(job)}/events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+            Assert.NotEqual(0, await streams[i].Stream.ReadAsync(buffer));
+        }
+
+        using HttpResponseMessage own = await service.Client.GetAsync("/v1/jobs");
+        Assert.Equal((HttpStatusCode)503, own.StatusCode);
+        Assert.Equal("busy", (string?)JsonNode.Parse(await own.Content.ReadAsStringAsync())!["code"]);
+        using HttpResponseMessage health = await service.Client.GetAsync("/health/live");
+        Assert.Equal(HttpStatusCode.OK, health.StatusCode);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/jobs") { Headers = { { "X-API-Key", "secret" } } };
+        using HttpResponseMessage other = await service.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, other.StatusCode);
+
+        // The oldest made room, and its place is free.
+        await streams[0].ReadAsync();
+        using HttpResponseMessage cancel = await service.Client.PostAsync($"/v1/jobs/{Service.Id(job)}/cancel", null);
+        Assert.Equal(HttpStatusCode.Accepted, cancel.StatusCode);
+        Assert.Contains("\"cancelled\"", await streams[^1].ReadAsync(), StringComparison.Ordinal);
+        streams.ForEach(call => call.Dispose());
+    }
+
+    [Fact]
     public async Task Json_is_compressed_for_those_who_accept_it_and_artefacts_and_events_are_not()
     {
         using var service = new Service();

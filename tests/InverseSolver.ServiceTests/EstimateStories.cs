@@ -45,6 +45,28 @@ public sealed class EstimateStories(Service service) : IClassFixture<Service>
             [.. Directory.EnumerateFileSystemEntries(service.Folder, "*", SearchOption.AllDirectories).Where(path => !path.Contains("jobs.db")).Order()];
     }
 
+    [Fact]
+    public async Task Estimates_of_one_caller_wait_for_each_other_and_not_for_ever()
+    {
+        using var own = new Service(folder: null, ("Callers:Keys:other", "secret"));
+        JsonObject request = Requests.Job(steps: 6);
+        Task<HttpResponseMessage>[] many = [.. Enumerable.Range(0, 24).Select(_ => own.Client.PostAsync("/v1/jobs/estimate", JsonContent.Create(request)))];
+        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs/estimate")
+        {
+            Content = JsonContent.Create(request),
+            Headers = { { "X-API-Key", "secret" } },
+        };
+        using HttpResponseMessage other = await own.Client.SendAsync(message);
+        Assert.Equal(HttpStatusCode.OK, other.StatusCode);
+        HttpResponseMessage[] answers = await Task.WhenAll(many);
+        HttpResponseMessage[] refused = [.. answers.Where(answer => answer.StatusCode == HttpStatusCode.TooManyRequests)];
+        Assert.InRange(answers.Count(answer => answer.StatusCode == HttpStatusCode.OK), 5, 23);
+        Assert.Equal(answers.Length, refused.Length + answers.Count(answer => answer.StatusCode == HttpStatusCode.OK));
+        Assert.Contains("estimates that are not done", await refused[0].Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.All(refused, answer => Assert.NotNull(answer.Headers.RetryAfter));
+        foreach (HttpResponseMessage answer in answers) answer.Dispose();
+    }
+
     /// <summary>Requests that are wrong in JSON, in a parameter, in a file and in what the model takes.</summary>
     [Fact]
     public async Task An_estimate_refuses_what_a_job_refuses_in_the_same_words()
