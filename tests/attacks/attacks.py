@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Attacks on a running service, and what another caller notices of them.
 
-    attacks.py URL slow | archive PID | readers FOLDER [KEY] | silent N
+    attacks.py URL slow | archive PID | readers FOLDER [KEY] | silent N | bodies N
 
 Needs nothing but Python's standard library. It attacks the address that it is given: use it on a service of your own.
 """
@@ -186,6 +186,24 @@ def silent(count):
     print("a simulation: %d after %.2f s" % simulate()[:2])
 
 
+def bodies(count):
+    """Bodies that were begun, all of one caller; health, and another request of the same caller."""
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n{"
+    held = []
+    for _ in range(count):
+        one = socket.create_connection(ADDRESS, timeout=5)
+        one.sendall(head)
+        held.append(one)
+    for path in ("/health/live", "/health/ready", "/v1/jobs"):
+        print("beside %d begun bodies: %s %d after %.2f s %s" % ((count, path) + send(path, timeout=10)))
+
+
 if __name__ == "__main__":
-    actions = {"slow": slow, "archive": lambda: archive(sys.argv[3]), "readers": lambda: readers(*sys.argv[3:5]), "silent": lambda: silent(int(sys.argv[3]))}
+    actions = {
+        "slow": slow,
+        "archive": lambda: archive(sys.argv[3]),
+        "readers": lambda: readers(*sys.argv[3:5]),
+        "silent": lambda: silent(int(sys.argv[3])),
+        "bodies": lambda: bodies(int(sys.argv[3])),
+    }
     actions[sys.argv[2]]()
