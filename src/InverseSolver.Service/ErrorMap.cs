@@ -34,7 +34,9 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
             http.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString();
         }
 
-        await WriteAsync(http, error.Status, error.Code, error.Field, error.Message);
+        FieldError[] faults = [.. error.All.Where(fault => fault.Field is not null)
+            .Select(fault => new FieldError(fault.Field!, fault.Code, Cut(fault.Message, 1000)))];
+        await WriteAsync(http, error.Status, error.Code, error.Field, error.Message, faults);
         return true;
     }
 
@@ -52,7 +54,7 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
             StatusCodes.Status429TooManyRequests => ("busy", "Too many uploads at once."),
             _ => ("invalidRequest", "The request cannot be answered."),
         };
-        return WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, code, null, detail);
+        return WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, code, null, detail, []);
     }
 
     /// <summary>The error that a caller sees for an exception.</summary>
@@ -95,11 +97,11 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
 
     private static string Cut(string text, int length) => text.Length <= length ? text : text[..length];
 
-    private static Task WriteAsync(HttpContext http, int status, string code, string? field, string detail)
+    private static Task WriteAsync(HttpContext http, int status, string code, string? field, string detail, IReadOnlyList<FieldError> faults)
     {
         http.Response.StatusCode = status;
         var error = new ApiError(
-            $"urn:inverse-solver:{code}", ReasonPhrases.GetReasonPhrase(status), status, code, Cut(detail, 1000), field, TraceId);
+            $"urn:inverse-solver:{code}", ReasonPhrases.GetReasonPhrase(status), status, code, Cut(detail, 1000), field, TraceId, faults);
         return http.Response.WriteAsJsonAsync(error, ApiJson.Options, ApiError.ContentType, http.RequestAborted);
     }
 

@@ -19,6 +19,32 @@ internal sealed class RequestException(int status, string code, string? field, s
     /// <summary>The time after which a retry may succeed, for the Retry-After header.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>All faults of the request, this one first.</summary>
+    public IReadOnlyList<RequestException> All => Faults is [] ? [this] : Faults;
+
+    private IReadOnlyList<RequestException> Faults { get; init; } = [];
+
+    /// <summary>Runs checks that do not depend on each other, and refuses the request with all faults that they find.</summary>
+    /// <param name="checks">The checks, which throw <see cref="RequestException"/> or <see cref="InverseSolver.Reconstruction.InvalidInputException"/>.</param>
+    /// <exception cref="RequestException">The first fault, with the others.</exception>
+    public static void ThrowAll(params IEnumerable<Action> checks)
+    {
+        var found = new List<RequestException>();
+        foreach (Action check in checks)
+        {
+            try
+            {
+                check();
+            }
+            catch (Exception error) when (error is RequestException or InverseSolver.Reconstruction.InvalidInputException)
+            {
+                found.AddRange(ErrorMap.Explain(error).All);
+            }
+        }
+
+        if (found is [var first, ..]) throw new RequestException(first.Status, first.Code, first.Field, first.Message) { Faults = found };
+    }
+
     /// <summary>There is nothing under this address.</summary>
     /// <param name="what">The name of the missing thing.</param>
     public static RequestException NotFound(string what) =>

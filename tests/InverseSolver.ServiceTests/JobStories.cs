@@ -267,7 +267,7 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
         Assert.Equal(id, await IdAsync(second));
         Assert.Equal(id, await IdAsync(form));
         request["seed"] = 2;
-        await ProblemAsync(await SendAsync(JsonContent(request)), HttpStatusCode.Conflict, "idempotencyConflict", "Idempotency-Key");
+        await ProblemAsync(await SendAsync(JsonContent(request)), HttpStatusCode.UnprocessableEntity, "idempotencyConflict", "Idempotency-Key");
 
         Task<HttpResponseMessage> SendAsync(HttpContent content) => service.Client.SendAsync(
             new HttpRequestMessage(HttpMethod.Post, "/v1/jobs") { Content = content, Headers = { { "Idempotency-Key", key } } });

@@ -17,7 +17,7 @@ internal sealed class OperationDetails : IOperationFilter
                 break;
             case "simulateMeasurement":
                 Describe(operation, Problems.SimulationRequest.FileNames, Examples.Simulation(withFiles: true), Examples.Simulation(withFiles: false));
-                Answer(operation, null);
+                Answer(operation, ["application/octet-stream", "image/png", "application/zip"]);
                 break;
             case "listJobs":
                 // Read as text, because the binder knows only the enumerations' names in the code.
@@ -28,28 +28,29 @@ internal sealed class OperationDetails : IOperationFilter
 
                 break;
             case "listenToJob":
-                Answer(operation, context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository));
+                Answer(
+                    operation, ["text/event-stream"], context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository));
                 break;
             case "getArtefact":
-                Answer(operation, null);
+                Answer(operation, ["application/octet-stream", "image/png", "application/json", "application/dicom"]);
                 break;
         }
     }
 
-    /// <summary>Answers in bytes, whatever their media type; of a stream of events with the schema of each event's data.</summary>
-    private static void Answer(OpenApiOperation operation, IOpenApiSchema? data)
+    /// <summary>Answers in bytes of these media types; of a stream of events with the schema of each event's data.</summary>
+    private static void Answer(OpenApiOperation operation, IEnumerable<string> types, IOpenApiSchema? data = null)
     {
-        foreach (IOpenApiMediaType media in operation.Responses?["200"].Content?.Values ?? [])
+        if (operation.Responses?["200"] is not OpenApiResponse answer) return;
+        answer.Content = types.ToDictionary(type => type, _ => (IOpenApiMediaType)new OpenApiMediaType
         {
-            var bytes = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
-            if (data is not null)
+            Schema = new OpenApiSchema
             {
-                bytes.Description = "Server-sent events; `data` of each is the JSON of `contentSchema`.";
-                bytes.ContentSchema = data;
-            }
-
-            ((OpenApiMediaType)media).Schema = bytes;
-        }
+                Type = JsonSchemaType.String,
+                Format = "binary",
+                ContentSchema = data,
+                Description = data is null ? null : "Server-sent events; `data` of each is the JSON of `contentSchema`.",
+            },
+        });
     }
 
     private static void Describe(OpenApiOperation operation, IReadOnlyList<string> files, JsonObject json, JsonObject part)

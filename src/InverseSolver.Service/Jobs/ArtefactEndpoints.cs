@@ -51,7 +51,7 @@ internal static class ArtefactEndpoints
                 "The stored file is missing, or is not the one that was written: it is not sent. Solve the job again.");
         }
 
-        bool inline = artefact.ContentType == "image/png";
+        bool inline = artefact.ContentType is "image/png" or "application/json";
         http.Response.Headers.ContentDisposition = $"{(inline ? "inline" : "attachment")}; filename=\"{id}-{artefact.Name}\"";
         http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
         return TypedResults.PhysicalFile(

@@ -43,7 +43,7 @@ internal static class JobEndpoints
         RouteGroupBuilder jobs = app.MapGroup("/v1/jobs").WithTags("Jobs");
         jobs.MapPost("", Submit).WithName("submitJob")
             .Accepts<JobRequest>("application/json", "multipart/form-data")
-            .ProducesErrors(400, 401, 408, 409, 413, 415, 422, 429, 503, 507);
+            .ProducesErrors(400, 401, 408, 413, 415, 422, 429, 503, 507);
         jobs.MapEstimates();
         jobs.MapGet("", List).WithName("listJobs").ProducesErrors(400);
         jobs.MapGet("{id}", Get).WithName("getJob").Produces(StatusCodes.Status304NotModified).ProducesErrors(404);
@@ -79,6 +79,7 @@ internal static class JobEndpoints
             job = await WaitAsync(job, wait, store, signals, http.RequestAborted, lifetime.ApplicationStopping);
         }
 
+        http.Response.Headers.Location = $"/v1/jobs/{job.Id}";
         if (job.IsFinal)
         {
             return TypedResults.Ok(job.ToJob());

@@ -61,7 +61,6 @@ internal sealed class JobSubmission(
             return earlier;
         }
 
-        string? webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
         long bytes = upload.Files.Values.Sum(file => (long)file.Length);
         disk.CheckRoom(bytes);
         CheckQuotas(caller, bytes);
@@ -74,7 +73,7 @@ internal sealed class JobSubmission(
             string? sharing = stored.Reproducible ? null : $"{stored.Model}@{stored.ModelHash}";
             var job = new NewJob(id, json, key, bodyHash, sharing, JsonSerializer.Serialize(plan.Warnings, ApiJson.Options), upload.Request.Retain, bytes)
             {
-                Webhook = webhook,
+                Webhook = WebhookTarget.Of(upload.Request.Webhook, webhooks.Value),
                 Caller = caller,
                 Priority = (int)upload.Request.Priority,
             };
@@ -105,7 +104,6 @@ internal sealed class JobSubmission(
     {
         string caller = callers.Of(http.HttpContext);
         using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, caller, JobRequest.FileNames, cancellation);
-        WebhookTarget.Of(upload.Request.Webhook, webhooks.Value);
         (JobPlan plan, ModelInfo model) = await CheckAsync(caller, upload, StoredRequest.HashesOf(upload.Files), cancellation);
         return await estimates.OfAsync(caller, plan, model, cancellation);
     }
@@ -128,36 +126,51 @@ internal sealed class JobSubmission(
         return (plan with { Request = plan.Request with { ModelHash = hash } }, model);
     }
 
-    // Everything that can be checked without decoding a file.
+    // Everything that can be checked without decoding a file: all faults are told at once.
     private (StoredRequest Request, ModelInfo Model) Resolve(Upload<JobRequest> upload, Dictionary<string, string> hashes)
     {
         JobRequest request = upload.Request;
-        RequestChecks.CheckRanges(request);
         SolverChoice choice = request.Solver ?? new SolverChoice();
-        ResolvedSolver solver = ResolvedSolver.Of(request.Problem, choice.Type, choice.Preset, choice.Parameters);
-        IReadOnlyList<ResolvedSolver>? baselines = ResolvedSolver.Baselines(request.Baselines ?? []);
-        if (solver.Parameters["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
-        {
-            throw RequestChecks.Unprocessable("limitExceeded", "solver.parameters.steps", $"At most {limits.Value.SolverSteps} steps are allowed.");
-        }
-
-        if (!upload.Files.ContainsKey("measurement"))
-        {
-            throw RequestChecks.Unprocessable("missingFile", "files.measurement", "The measurement is required, as a part or as a data URI.");
-        }
-
-        if (models.Find(request.Model) is not { } model)
-        {
-            throw UnknownModel("The model is unknown; /v1/models lists the available models.");
-        }
-
-        var stored = new StoredRequest
+        ResolvedSolver? solver = null;
+        IReadOnlyList<ResolvedSolver>? baselines = null;
+        ModelInfo? model = null;
+        RequestException.ThrowAll(
+            () => RequestChecks.CheckRanges(request),
+            () => model = models.Find(request.Model) ?? throw UnknownModel("The model is unknown; /v1/models lists the available models."),
+            () =>
+            {
+                solver = ResolvedSolver.Of(request.Problem, choice.Type, choice.Preset, choice.Parameters);
+                if (solver.Parameters["steps"] is JsonValue steps && steps.TryGetValue(out int count) && count > limits.Value.SolverSteps)
+                {
+                    throw RequestChecks.Unprocessable(
+                        "limitExceeded", "solver.parameters.steps", $"At most {limits.Value.SolverSteps} steps are allowed.");
+                }
+            },
+            () => baselines = ResolvedSolver.Baselines(request.Baselines ?? []),
+            () =>
+            {
+                if (!upload.Files.ContainsKey("measurement"))
+                {
+                    throw RequestChecks.Unprocessable("missingFile", "files.measurement", "The measurement is required, as a part or as a data URI.");
+                }
+            },
+            () =>
+            {
+                if (request.Reference == ReferenceRule.Force && !upload.Files.ContainsKey("reference"))
+                {
+                    throw RequestChecks.Unprocessable(
+                        "missingFile", "files.reference",
+                        "\"reference\": \"force\" applies to the file 'reference', which is missing: send the file, or leave \"reference\" out.");
+                }
+            },
+            () => WebhookTarget.Of(request.Webhook, webhooks.Value));
+        return (new StoredRequest
         {
             Model = request.Model,
             Problem = request.Problem,
             Sigma = request.Sigma,
             Photons = request.Photons,
-            Solver = solver,
+            Solver = solver!,
             Baselines = baselines,
             Seed = request.Seed,
             Reproducible = request.Reproducible,
@@ -167,22 +180,14 @@ internal sealed class JobSubmission(
             VendorConvention = request.VendorConvention,
             Reference = request.Reference,
             Files = hashes,
-        };
-        if (request.Reference == ReferenceRule.Force && !upload.Files.ContainsKey("reference"))
-        {
-            throw RequestChecks.Unprocessable(
-                "missingFile", "files.reference",
-                "\"reference\": \"force\" applies to the file 'reference', which is missing: send the file, or leave \"reference\" out.");
-        }
-
-        return (stored, model);
+        }, model!);
     }
 
     /// <summary>The job that was stored under the key, if the request is the same.</summary>
     private JobRow? Earlier(string? key, string bodyHash) => key is null || store.FindByKey(key) is not { } job ? null
         : job.BodyHash == bodyHash ? job
         : throw new RequestException(
-            StatusCodes.Status409Conflict, "idempotencyConflict", "Idempotency-Key", "This key was used for another request: send a new key.");
+            StatusCodes.Status422UnprocessableEntity, "idempotencyConflict", "Idempotency-Key", "This key was used for another request: send a new key.");
 
     private static void CheckKey(string? key)
     {

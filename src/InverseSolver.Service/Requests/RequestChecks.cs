@@ -8,14 +8,13 @@ internal static class RequestChecks
 {
     /// <summary>Checks the range attributes of a record's properties.</summary>
     /// <param name="request">The record.</param>
+    /// <exception cref="RequestException">All that are out of range.</exception>
     public static void CheckRanges(object request)
     {
         var errors = new List<ValidationResult>();
-        if (!Validator.TryValidateObject(request, new ValidationContext(request), errors, validateAllProperties: true))
-        {
-            string member = errors[0].MemberNames.FirstOrDefault() ?? "";
-            throw Unprocessable("outOfRange", JsonNamingPolicy.CamelCase.ConvertName(member), errors[0].ErrorMessage!);
-        }
+        Validator.TryValidateObject(request, new ValidationContext(request), errors, validateAllProperties: true);
+        RequestException.ThrowAll(errors.Select(error => (Action)(() => throw Unprocessable(
+            "outOfRange", JsonNamingPolicy.CamelCase.ConvertName(error.MemberNames.FirstOrDefault() ?? ""), error.ErrorMessage!))));
     }
 
     /// <summary>An error of a field's content.</summary>
