@@ -77,6 +77,7 @@ internal static class ApiDefaults
             static branch => branch.UseResponseCompression());
         app.UseRouting();
         app.Use(CrossSiteRule.Check);
+        app.Use(QueryRule.Check);
         app.UseApiDocumentation();
     }
 

@@ -31,6 +31,9 @@ internal sealed class OperationDetails : IOperationFilter
                 Answer(
                     operation, ["text/event-stream"], context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository));
                 break;
+            case "getArtefactsZip":
+                Answer(operation, ["application/zip"]);
+                break;
             case "getArtefact":
                 Answer(operation, ["application/octet-stream", "image/png", "application/json", "application/dicom"]);
                 break;

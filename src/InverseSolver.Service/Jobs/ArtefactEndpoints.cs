@@ -1,5 +1,7 @@
+using System.IO.Compression;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Service.Storage;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Net.Http.Headers;
@@ -13,11 +15,47 @@ internal static class ArtefactEndpoints
     public static void MapArtefacts(this RouteGroupBuilder jobs)
     {
         jobs.MapGet("{id}/artefacts", List).WithName("listArtefacts").ProducesErrors(404);
+        jobs.MapGet("{id}/artefacts.zip", DownloadAll).WithName("getArtefactsZip")
+            .Produces(StatusCodes.Status200OK, contentType: "application/zip").ProducesErrors(404, 500);
         jobs.MapGet("{id}/artefacts/{name}", Download).WithName("getArtefact")
             .Produces(
                 StatusCodes.Status200OK, contentType: "application/octet-stream",
                 additionalContentTypes: ["image/png", "application/json", "application/dicom"])
             .ProducesErrors(404, 500);
+    }
+
+    /// <summary>Downloads all of a job's files as one ZIP archive.</summary>
+    /// <param name="id">The job's id.</param>
+    /// <response code="200">The archive, in a folder of the job's id.</response>
+    private static PushStreamHttpResult DownloadAll(string id, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder)
+    {
+        JobRow job = store.Find(id);
+        IReadOnlyList<Artefact> artefacts = job.ToJob().Result?.Artefacts ?? throw RequestException.NotFound("result of this job yet");
+        foreach (Artefact artefact in artefacts) CheckedPath(job, artefact, folder);
+        http.Response.Headers.CacheControl = "private, no-store";
+
+        // The archive writes a few bytes after each entry synchronously (.NET 10).
+        if (http.Features.Get<IHttpBodyControlFeature>() is { } control) control.AllowSynchronousIO = true;
+        return TypedResults.Stream(
+            async body =>
+            {
+                // Most files are compressed already.
+                await using ZipArchive archive = await ZipArchive.CreateAsync(body, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null);
+                foreach (Artefact artefact in artefacts)
+                {
+                    await archive.CreateEntryFromFileAsync(
+                        folder.PathOf(id, job.Epoch, artefact.Name), $"{id}/{artefact.Name}", CompressionLevel.NoCompression, http.RequestAborted);
+                }
+            },
+            "application/zip", $"{id}.zip");
+    }
+
+    private static string CheckedPath(JobRow job, Artefact artefact, JobFolder folder)
+    {
+        string path = folder.PathOf(job.Id, job.Epoch, artefact.Name);
+        return JobFolder.HashOf(path) == artefact.Sha256 ? path : throw new RequestException(
+            StatusCodes.Status500InternalServerError, "artefactChanged", null,
+            "The stored file is missing, or is not the one that was written: it is not sent. Solve the job again.");
     }
 
     /// <summary>Lists a job's files.</summary>
@@ -43,14 +81,7 @@ internal static class ArtefactEndpoints
     {
         JobRow job = store.Find(id);
         Artefact artefact = job.ToJob().Result?.Artefacts.FirstOrDefault(file => file.Name == name) ?? throw RequestException.NotFound("file of this job");
-        string path = folder.PathOf(id, job.Epoch, artefact.Name);
-        if (JobFolder.HashOf(path) != artefact.Sha256)
-        {
-            throw new RequestException(
-                StatusCodes.Status500InternalServerError, "artefactChanged", null,
-                "The stored file is missing, or is not the one that was written: it is not sent. Solve the job again.");
-        }
-
+        string path = CheckedPath(job, artefact, folder);
         bool inline = artefact.ContentType is "image/png" or "application/json";
         http.Response.Headers.ContentDisposition = $"{(inline ? "inline" : "attachment")}; filename=\"{id}-{artefact.Name}\"";
         http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";

@@ -1,3 +1,4 @@
+using InverseSolver.Reconstruction.Problems;
 using System.Security.Cryptography;
 using System.Text;
 using System.Globalization;
@@ -93,10 +94,15 @@ internal static class JobEndpoints
     /// <param name="state">Only jobs in this state.</param>
     /// <param name="limit">Jobs a page, 1 to 200.</param>
     /// <param name="cursor">The `next` of the page before.</param>
+    /// <param name="model">Only jobs of this model.</param>
+    /// <param name="problem">Only jobs of this kind of problem, for example `inpainting`.</param>
+    /// <param name="createdFrom">Only jobs that were accepted at this time or later, for example `2026-11-30T08:00:00Z`.</param>
+    /// <param name="createdTo">Only jobs that were accepted before this time.</param>
     /// <param name="expand">`request`, `result` or both with a comma: the parts of jobs that lists leave out.</param>
     /// <response code="200">A page of jobs.</response>
     private static Ok<JobPage> List(
-        HttpContext http, [FromServices] JobStore store, string? state = null, int limit = 50, string? cursor = null, string? expand = null)
+        HttpContext http, [FromServices] JobStore store, string? state = null, int limit = 50, string? cursor = null, string? model = null,
+        string? problem = null, DateTimeOffset? createdFrom = null, DateTimeOffset? createdTo = null, string? expand = null)
     {
         string[] parts = (expand ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         if (parts.Except(["request", "result"]).Any())
@@ -114,13 +120,21 @@ internal static class JobEndpoints
             throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", $"The states are {string.Join(", ", States)}.");
         }
 
+        if (problem is not null && Problem.Kinds.All(kind => kind.Name != problem))
+        {
+            throw new RequestException(
+                StatusCodes.Status400BadRequest, "invalidValue", "problem",
+                $"The kinds of problems are {string.Join(", ", Problem.Kinds.Select(kind => kind.Name))}.");
+        }
+
         if (cursor is not null && !Guid.TryParseExact(cursor, "D", out _))
         {
             throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "cursor", "The cursor is invalid: send the 'next' of a page.");
         }
 
         http.Response.Headers.CacheControl = "private, no-store";
-        IReadOnlyList<JobRow> rows = store.List(state, cursor, limit + 1);
+        IReadOnlyList<JobRow> rows = store.List(
+            state, cursor, limit + 1, model, problem, createdFrom?.ToUnixTimeMilliseconds(), createdTo?.ToUnixTimeMilliseconds());
         return TypedResults.Ok(new JobPage(
             [.. rows.Take(limit).Select(row => row.ToJob(parts.Contains("request"), parts.Contains("result")))],
             rows.Count > limit ? rows[limit - 1].Id : null));

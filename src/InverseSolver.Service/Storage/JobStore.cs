@@ -119,13 +119,25 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <param name="state">Only those in this state.</param>
     /// <param name="before">Only those with a lesser id.</param>
     /// <param name="limit">The most jobs.</param>
-    public IReadOnlyList<JobRow> List(string? state, string? before, int limit)
+    /// <param name="model">Only those of this model.</param>
+    /// <param name="problem">Only those of this kind of problem.</param>
+    /// <param name="from">Only those created at this time or later, unix milliseconds.</param>
+    /// <param name="to">Only those created before this time, unix milliseconds.</param>
+    public IReadOnlyList<JobRow> List(
+        string? state, string? before, int limit, string? model = null, string? problem = null, long? from = null, long? to = null)
     {
         using SqliteConnection connection = database.Open();
         return Rows(
             connection,
-            "SELECT * FROM jobs WHERE (@state IS NULL OR state = @state) AND (@before IS NULL OR id < @before) ORDER BY id DESC LIMIT @limit",
-            new { state, before, limit });
+            """
+            SELECT * FROM jobs
+            WHERE (@state IS NULL OR state = @state) AND (@before IS NULL OR id < @before)
+                AND (@from IS NULL OR created >= @from) AND (@to IS NULL OR created < @to)
+                AND (@model IS NULL OR CASE WHEN json_valid(request) THEN json_extract(request, '$.model') = @model END)
+                AND (@problem IS NULL OR CASE WHEN json_valid(request) THEN json_extract(request, '$.problem.type') = @problem END)
+            ORDER BY id DESC LIMIT @limit
+            """,
+            new { state, before, limit, model, problem, from, to });
     }
 
     /// <summary>The number of jobs in a state.</summary>
