@@ -82,7 +82,7 @@ internal sealed class SchemaDetails : ISchemaFilter
     private static void MakeBase(OpenApiSchema schema, IEnumerable<string> kinds)
     {
         schema.AdditionalPropertiesAllowed = true;
-        schema.AdditionalProperties = null;
+        schema.AdditionalProperties = new OpenApiSchema();
         schema.Required = new HashSet<string> { "type" };
         schema.Properties ??= new Dictionary<string, IOpenApiSchema>();
         schema.Properties["type"] = new OpenApiSchema
