@@ -167,7 +167,7 @@ internal sealed class JobDatabase : IDisposable
 
     private string[] Copies() => Directory.GetFiles(Path.GetDirectoryName(_file)!, Path.GetFileName(_file) + ".schema-*");
 
-    // Waits for nobody: where a reader is busy, it is tried again.
+    // Writers wait meanwhile, so it waits for readers for a moment only. Where one is busy for longer, it is tried again.
     private void Truncate()
     {
         lock (_writing)
@@ -177,7 +177,7 @@ internal sealed class JobDatabase : IDisposable
             try
             {
                 using SqliteConnection connection = Open();
-                connection.Execute("PRAGMA busy_timeout = 0");
+                connection.Execute("PRAGMA busy_timeout = 20");
                 if (connection.ExecuteScalar<long>("PRAGMA wal_checkpoint(TRUNCATE)") != 0) TruncateSoon();
             }
             catch (SqliteException)
