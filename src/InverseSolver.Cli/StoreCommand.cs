@@ -2,7 +2,6 @@ using System.CommandLine;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Storage;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Cli;
@@ -36,6 +35,11 @@ internal static class StoreCommand
         var command = new Command("adopt", "Takes jobs of the quarantine into the database: with their results, or into the queue.") { ids, data };
         command.SetAction(arguments => With(arguments.GetValue(data)!, inventory =>
         {
+            foreach (string id in inventory.Quarantine())
+            {
+                Console.WriteLine($"{id}  The files had no row, and were moved to the quarantine, as a start of the service does.");
+            }
+
             IReadOnlyList<StoreFinding> outcomes = inventory.Adopt(arguments.GetValue(ids)!);
             Print(outcomes);
             if (outcomes.Count == 0) Console.WriteLine("The quarantine is empty.");
@@ -62,9 +66,9 @@ internal static class StoreCommand
         {
             throw new CommandException(refused.Message);
         }
-        catch (SqliteException error)
+        catch (Exception error) when (StartCheck.SentenceOf(error) is { } sentence)
         {
-            throw new CommandException(StartCheck.SentenceOf(error));
+            throw new CommandException(sentence);
         }
     }
 

@@ -151,7 +151,8 @@ public sealed class StoreTests : IDisposable
     {
         IOptions<CallerOptions> quotas = Options.Create(new CallerOptions());
         using var signals = new JobSignals();
-        var claims = new JobClaims(_store, new JobFolder(StoreOptions.Of(_folder)), signals, new Callers(quotas), StoreOptions.Of(_folder), quotas);
+        var folder = new JobFolder(StoreOptions.Of(_folder));
+        var claims = new JobClaims(_store, folder, signals, new Callers(quotas), StoreOptions.Of(_folder), quotas);
         foreach ((string? progress, string place) in new (string?, string)[]
         {
             (null, "before its first step"),
@@ -159,6 +160,7 @@ public sealed class StoreTests : IDisposable
         })
         {
             string id = Add();
+            folder.WriteInputs(New(null) with { Id = id }, new Dictionary<string, byte[]>());
             for (int start = 0; start < 3; start++)
             {
                 JobRow job = _store.Claim("lost", Over)!;
@@ -169,6 +171,14 @@ public sealed class StoreTests : IDisposable
             JobError error = _store.Get(id)!.ToJob().Error!;
             Assert.Equal("quarantined", error.Code);
             Assert.Contains($"ended 3 times while it ran this job, each time {place}", error.Detail);
+
+            // Its files tell it too, and a job that was deleted gets none again.
+            JobRow row = _store.Get(id)!;
+            JobEnd expected = new() { Id = id, State = "failed", Error = row.Error, Finished = row.Finished!.Value };
+            Assert.Equal(expected, folder.ReadEnd(id));
+            folder.Delete(id);
+            folder.WriteEnds(_store.Ends());
+            Assert.DoesNotContain(id, folder.Ids());
         }
     }
 

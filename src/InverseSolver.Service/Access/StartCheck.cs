@@ -34,23 +34,30 @@ internal static partial class StartCheck
         {
             services.GetRequiredService<JobDatabase>();
             // Before any submission, because the files of a job are written before its row.
-            IReadOnlyList<string> strangers = services.GetRequiredService<JobFolder>().Quarantine(services.GetRequiredService<JobStore>().Ids());
+            JobFolder folder = services.GetRequiredService<JobFolder>();
+            JobStore store = services.GetRequiredService<JobStore>();
+            IReadOnlyList<string> strangers = folder.Quarantine(store.Ids());
             if (strangers.Count > 0) Quarantined(services.GetRequiredService<ILoggerFactory>().CreateLogger<JobFolder>(), strangers.Count);
+            // Those that ended just before the process did, or under a version that did not store it.
+            folder.WriteEnds(store.Ends());
             services.GetRequiredService<DiskSpace>().TakeReserve();
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (SentenceOf(error) is { } sentence)
         {
-            throw new StartRefusedException($"The data folder (Jobs:DataFolder) cannot be used: {error.Message}", InvalidOption);
-        }
-        catch (SqliteException error)
-        {
-            throw new StartRefusedException(SentenceOf(error), InvalidOption);
+            throw new StartRefusedException(sentence, InvalidOption);
         }
     }
 
-    /// <summary>The sentence for a database that cannot be used.</summary>
-    /// <param name="error">SQLite's error.</param>
-    public static string SentenceOf(SqliteException error)
+    /// <summary>The sentence for a data folder or a database that cannot be used; null for any other error.</summary>
+    /// <param name="error">The error of the system or of SQLite.</param>
+    public static string? SentenceOf(Exception error) => error switch
+    {
+        SqliteException sqlite => SentenceOf(sqlite),
+        IOException or UnauthorizedAccessException => $"The data folder (Jobs:DataFolder) cannot be used: {error.Message}",
+        _ => null,
+    };
+
+    private static string SentenceOf(SqliteException error)
     {
         string reason = error.Message.TrimEnd('.');
         return error.SqliteErrorCode switch

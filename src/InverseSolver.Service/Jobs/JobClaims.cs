@@ -22,6 +22,7 @@ internal sealed class JobClaims(
         {
             folder.DeleteEpochs(id, _ => true);
             folder.DeleteCheckpoints(id);
+            folder.WriteEnds(store.Ends(id));
             signals.Changed(id);
         }
 

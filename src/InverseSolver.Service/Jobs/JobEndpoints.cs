@@ -170,7 +170,8 @@ internal static class JobEndpoints
     /// <param name="id">The job's id.</param>
     /// <response code="200">Cancelled.</response>
     /// <response code="202">Asked to stop.</response>
-    private static Results<Ok<Job>, Accepted<Job>> Cancel(string id, [FromServices] JobStore store, [FromServices] JobSignals signals)
+    private static Results<Ok<Job>, Accepted<Job>> Cancel(
+        string id, [FromServices] JobStore store, [FromServices] JobFolder folder, [FromServices] JobSignals signals)
     {
         if (store.Cancel(id) is not { } job)
         {
@@ -180,6 +181,7 @@ internal static class JobEndpoints
 
         signals.Stop(id);
         signals.Changed(id);
+        folder.WriteEnds(store.Ends(id));
         return job.IsFinal ? TypedResults.Ok(job.ToJob()) : TypedResults.Accepted($"/v1/jobs/{id}", job.ToJob());
     }
 

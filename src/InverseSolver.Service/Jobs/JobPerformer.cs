@@ -108,6 +108,7 @@ internal sealed partial class JobPerformer(
 
         folder.DeleteEpochs(job.Id, epoch => succeeded ? epoch < job.Epoch : epoch == job.Epoch);
         if (store.Get(job.Id) is not { IsFinal: false }) folder.DeleteCheckpoints(job.Id);
+        folder.WriteEnds(store.Ends(job.Id));
     }
 
     private static string ToJson<T>(T value) => JsonSerializer.Serialize(value, ApiJson.Options);

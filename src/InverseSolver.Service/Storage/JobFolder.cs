@@ -6,20 +6,32 @@ using Microsoft.Extensions.Options;
 namespace InverseSolver.Service.Storage;
 
 /// <summary>
-/// Files of jobs under artefacts/{id}: the submission in job.json, inputs in input/, artefacts in {epoch}/, checkpoints in checkpoint/. A file appears complete
-/// or not at all, and is never changed. Ids and names come from the service, never from a caller. Only the service's user may read them.
+/// Files of jobs under artefacts/{id}: the submission in job.json, inputs in input/, artefacts in {epoch}/, checkpoints in checkpoint/, and in end.json the end
+/// of a job that did not succeed. A file appears complete or not at all, and is never changed. Ids and names come from the service, never from a caller. Only
+/// the service's user may read them.
 /// </summary>
-internal sealed class JobFolder(IOptions<JobOptions> options)
+/// <param name="options">The data folder.</param>
+/// <param name="root">The name of the folder in it that has a folder for each job.</param>
+internal sealed class JobFolder(IOptions<JobOptions> options, string root = JobFolder.Artefacts)
 {
+    private const string Artefacts = "artefacts", SetAside = "quarantine";
+
+    /// <summary>The folders of the data folder that have folders of jobs.</summary>
+    public static readonly IReadOnlyList<string> Roots = [Artefacts, SetAside];
+
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private const int IdLength = 36;
 
     private const UnixFileMode OwnerFolder = OwnerFile | UnixFileMode.UserExecute;
 
-    private const string Record = "job.json";
+    private const string Record = "job.json", End = "end.json";
 
-    private readonly string _root = Path.Combine(Path.GetFullPath(options.Value.DataFolder), "artefacts");
+    private readonly string _root = Path.Combine(Path.GetFullPath(options.Value.DataFolder), root);
 
-    private readonly string _quarantine = Path.Combine(Path.GetFullPath(options.Value.DataFolder), "quarantine");
+    private readonly string _quarantine = Path.Combine(Path.GetFullPath(options.Value.DataFolder), SetAside);
+
+    private readonly Lock _ending = new();
 
     /// <summary>Creates a folder for the service's user alone, unless it exists.</summary>
     public static void Create(string folder)
@@ -59,20 +71,41 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     }
 
     /// <summary>Reads the submission of a job; null where it is missing or damaged.</summary>
-    public NewJob? ReadSubmission(string id)
+    public NewJob? ReadSubmission(string id) => ReadRecord<NewJob>(id, Record);
+
+    /// <summary>Stores how jobs ended that did not succeed, so that their files alone tell it, unless that is stored.</summary>
+    /// <remarks>A job that is deleted meanwhile stays deleted. Where the disk is full, the next start of the service stores it.</remarks>
+    public void WriteEnds(IEnumerable<JobEnd> ends)
     {
-        try
+        foreach (JobEnd end in ends.Where(end => IsId(end.Id)))
         {
-            return JsonSerializer.Deserialize<NewJob>(File.ReadAllBytes(Path.Combine(_root, id, Record)));
-        }
-        catch (Exception error) when (error is IOException or JsonException)
-        {
-            return null;
+            string folder = Path.Combine(_root, end.Id), file = Path.Combine(folder, End);
+            byte[] bytes = JsonSerializer.SerializeToUtf8Bytes(end);
+            lock (_ending)
+            {
+                try
+                {
+                    if (Directory.Exists(folder) && !(File.Exists(file) && File.ReadAllBytes(file).AsSpan().SequenceEqual(bytes))) Write(folder, End, bytes);
+                }
+                catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+                {
+                    // The job has ended all the same.
+                }
+            }
         }
     }
 
+    /// <summary>True where a job's files tell that it ended and did not succeed.</summary>
+    public bool HasEnd(string id) => File.Exists(Path.Combine(_root, id, End));
+
+    /// <summary>Reads how a job ended that did not succeed; null where that is missing or damaged.</summary>
+    public JobEnd? ReadEnd(string id) => ReadRecord<JobEnd>(id, End);
+
     /// <summary>Reads an input file of a job.</summary>
     public byte[] ReadInput(string id, string name) => File.ReadAllBytes(InputPath(id, name));
+
+    /// <summary>True where a job has a folder of input files.</summary>
+    public bool HasInputs(string id) => Directory.Exists(InputFolder(id));
 
     /// <summary>Removes the input files of a job.</summary>
     /// <returns>Their bytes.</returns>
@@ -133,7 +166,10 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
     });
 
     /// <summary>Removes all of a job's files.</summary>
-    public void Delete(string id) => Delete(() => Directory.Delete(Path.Combine(_root, id), recursive: true));
+    public void Delete(string id)
+    {
+        lock (_ending) Delete(() => Directory.Delete(Path.Combine(_root, id), recursive: true));
+    }
 
     /// <summary>
     /// Moves the files of jobs that are not stored into the quarantine: of submissions that a crash interrupted, or of a database that was lost.
@@ -153,24 +189,56 @@ internal sealed class JobFolder(IOptions<JobOptions> options)
         return strangers;
     }
 
-    /// <summary>The ids of the jobs in the quarantine.</summary>
-    public IReadOnlyList<string> Quarantined() => [.. Ids(_quarantine)];
+    /// <summary>The names of the folders in the quarantine: the id of a job each, and a number behind a dot where that id is there already.</summary>
+    public IReadOnlyList<string> Quarantined() => [.. Names(_quarantine).Where(IsNameInQuarantine).Order(StringComparer.Ordinal)];
+
+    /// <summary>The id of the job whose files are in a folder of the quarantine.</summary>
+    public static string IdOf(string name) => name[..IdLength];
+
+    /// <summary>The folders of the quarantine, by their names instead of ids.</summary>
+    public JobFolder InQuarantine() => new(options, SetAside);
 
     /// <summary>Moves the files of a job out of the quarantine.</summary>
-    public void Readmit(string id)
+    /// <param name="name">The name of their folder there.</param>
+    /// <returns>False where a job of this id has files.</returns>
+    public bool Readmit(string name)
     {
+        string target = Path.Combine(_root, IdOf(name));
+        if (Directory.Exists(target)) return false;
         Create(_root);
-        Directory.Move(Path.Combine(_quarantine, id), Path.Combine(_root, id));
+        Directory.Move(Path.Combine(_quarantine, name), target);
+        return true;
     }
 
-    /// <summary>Moves the files of a job into the quarantine.</summary>
-    public void Reject(string id) => Directory.Move(Path.Combine(_root, id), Path.Combine(_quarantine, id));
+    /// <summary>Moves the files of a job back into the quarantine.</summary>
+    /// <param name="name">The name of their folder there.</param>
+    public void Reject(string name) => Directory.Move(Path.Combine(_root, IdOf(name)), Path.Combine(_quarantine, name));
+
+    /// <summary>True for what can be the id of a job, and so the name of its folder.</summary>
+    public static bool IsId(string text) => Guid.TryParseExact(text, "D", out _);
 
     /// <summary>The ids of the jobs that have files.</summary>
     public IReadOnlyList<string> Ids() => [.. Ids(_root)];
 
-    private static IEnumerable<string> Ids(string folder) => !Directory.Exists(folder) ? []
-        : Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Where(name => Guid.TryParseExact(name, "D", out _));
+    private static IEnumerable<string> Ids(string folder) => Names(folder).Where(IsId);
+
+    private static IEnumerable<string> Names(string folder) =>
+        !Directory.Exists(folder) ? [] : Directory.GetDirectories(folder).Select(path => Path.GetFileName(path));
+
+    private static bool IsNameInQuarantine(string name) => name.Length >= IdLength && IsId(IdOf(name))
+        && (name.Length == IdLength || (name[IdLength] == '.' && Guid.TryParseExact(name[(IdLength + 1)..], "N", out _)));
+
+    private T? ReadRecord<T>(string id, string name) where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(File.ReadAllBytes(Path.Combine(_root, id, name)));
+        }
+        catch (Exception error) when (error is FileNotFoundException or JsonException)
+        {
+            return null;
+        }
+    }
 
     private static void Delete(Action delete)
     {

@@ -28,6 +28,22 @@ internal sealed record NewJob(
     public int Priority { get; init; }
 }
 
+/// <summary>The end of a job that did not succeed.</summary>
+internal sealed record JobEnd
+{
+    /// <summary>Its id.</summary>
+    public string Id { get; init; } = "";
+
+    /// <summary>Its state: failed or cancelled.</summary>
+    public string State { get; init; } = "";
+
+    /// <summary>A <see cref="JobError"/> as JSON, where it failed.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>Unix milliseconds.</summary>
+    public long Finished { get; init; }
+}
+
 /// <summary>
 /// The jobs and the queue, which are one table. A claim raises the epoch, and a worker's later writes succeed only while the job is running in that epoch.
 /// Times are the database's.
@@ -147,7 +163,20 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     public HashSet<string> Ids()
     {
         using SqliteConnection connection = database.Open();
-        return [.. connection.Query<string>("SELECT id FROM jobs")];
+        return [.. connection.Query<string>("SELECT CAST(id AS TEXT) FROM jobs")];
+    }
+
+    /// <summary>The ends of jobs that did not succeed.</summary>
+    /// <param name="id">The end of this job, where it has one; null: of all.</param>
+    public IReadOnlyList<JobEnd> Ends(string? id = null)
+    {
+        using SqliteConnection connection = database.Open();
+        return connection.Query<JobEnd>(
+            """
+            SELECT CAST(id AS TEXT) AS id, state, CAST(error AS TEXT) AS error, CAST(finished AS INTEGER) AS finished FROM jobs
+            WHERE state IN ('failed', 'cancelled') AND finished IS NOT NULL AND (@id IS NULL OR id = @id)
+            """,
+            new { id }).AsList();
     }
 
     /// <summary>Ends the leases of all other workers. Correct only where no other process works on this store.</summary>
@@ -309,9 +338,12 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
 
     /// <summary>Deletes a final job.</summary>
     /// <returns>True where it existed and was final.</returns>
-    public bool Delete(string id) =>
-        database.Write(connection => connection.Execute(
-            $"DELETE FROM jobs WHERE id = @id AND {IsFinal}", new { id }) == 1);
+    public bool Delete(string id)
+    {
+        bool deleted = database.Write(connection => connection.Execute($"DELETE FROM jobs WHERE id = @id AND {IsFinal}", new { id }) == 1);
+        if (deleted) database.TruncateSoon();
+        return deleted;
+    }
 
     /// <summary>Changes for how long a job is kept.</summary>
     /// <param name="id">The job.</param>
@@ -328,12 +360,16 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
             """,
             new { id, days }));
 
-    /// <summary>Final jobs whose time is over. Those of before retention are given theirs first.</summary>
-    public IReadOnlyList<JobRow> Expired() => database.Write(connection =>
+    /// <summary>Final jobs whose time is over. Those of before retention are given theirs first. Copies of older schemas that are as old go at once.</summary>
+    public IReadOnlyList<JobRow> Expired()
     {
-        connection.Execute($"UPDATE jobs SET expires = {_expiry} WHERE expires IS NULL AND {IsFinal}");
-        return Rows(connection, $"SELECT * FROM jobs WHERE expires < {Now} ORDER BY expires LIMIT 1000", new { });
-    });
+        database.DeleteCopies(options.Value.KeepResults);
+        return database.Write(connection =>
+        {
+            connection.Execute($"UPDATE jobs SET expires = {_expiry} WHERE expires IS NULL AND {IsFinal}");
+            return Rows(connection, $"SELECT * FROM jobs WHERE expires < {Now} ORDER BY expires LIMIT 1000", new { });
+        });
+    }
 
     /// <summary>
     /// Final jobs that must go so that all final jobs together have at most so many bytes: each the oldest of the caller that has most. Those with a time of
@@ -394,42 +430,45 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     });
 
     /// <summary>Stores a job whose files were in the quarantine.</summary>
-    /// <param name="job">The submission.</param>
-    /// <param name="created">When it was accepted, unix milliseconds.</param>
-    /// <param name="finished">When it succeeded; null: it is to wait in the queue.</param>
-    /// <param name="epoch">The newest epoch of its files.</param>
-    /// <param name="result">A <see cref="JobResult"/> as JSON, where it succeeded.</param>
-    /// <param name="warnings">The warnings, a list of sentences as JSON.</param>
+    /// <param name="row">The row that it is to have.</param>
+    /// <param name="job">The submission, with what the row does not show.</param>
     /// <returns>False where a job of this id is stored.</returns>
-    public bool Adopt(NewJob job, long created, long? finished, long epoch, string? result, string? warnings) =>
+    public bool Adopt(JobRow row, NewJob job) =>
         database.Write(connection => connection.Execute(
             $"""
             INSERT INTO jobs (
-                id, state, created, started, finished, expires, epoch, request, result, idempotency_key, body_hash, sharing, warnings, retain, bytes, webhook)
+                id, state, created, started, finished, expires, epoch, cancel_requested, request, result, error, idempotency_key, body_hash, sharing,
+                warnings, retain, bytes, webhook, caller, priority, inputs_deleted)
             SELECT
-                @Id, @state, @created, @finished, @finished,
-                CASE WHEN @finished IS NOT NULL THEN {ExpiryOf("@Retain", options.Value)} END,
-                @epoch, @Request, @result,
+                @Id, @State, @Created, @Started, @Finished,
+                CASE WHEN @Finished IS NOT NULL THEN {ExpiryOf("@Retain", options.Value)} END,
+                @Epoch, @CancelRequested, @Request, @Result, @Error,
                 CASE WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE idempotency_key = @IdempotencyKey) THEN @IdempotencyKey END,
-                @BodyHash, @Sharing, @warnings, @Retain, @Bytes, @Webhook
+                @BodyHash, @Sharing, @Warnings, @Retain, @Bytes, @Webhook, @Caller, @Priority, @InputsDeleted
             WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE id = @Id)
             """,
             new
             {
-                job.Id,
-                state = result is null ? "queued" : "succeeded",
-                created,
-                finished,
-                epoch,
-                job.Request,
-                result,
+                row.Id,
+                row.State,
+                row.Created,
+                row.Started,
+                row.Finished,
+                row.Epoch,
+                row.CancelRequested,
+                row.Request,
+                row.Result,
+                row.Error,
                 job.IdempotencyKey,
-                job.BodyHash,
-                job.Sharing,
-                warnings,
+                row.BodyHash,
+                row.Sharing,
+                row.Warnings,
                 job.Retain,
                 job.Bytes,
-                job.Webhook,
+                row.Webhook,
+                row.Caller,
+                job.Priority,
+                row.InputsDeleted,
             }) == 1);
 
     private static string ExpiryOf(string days, JobOptions options) => $"{Now} + COALESCE({days} * 86400000, {(long)options.KeepResults.TotalMilliseconds})";
