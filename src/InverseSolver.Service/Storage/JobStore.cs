@@ -384,17 +384,17 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
         var going = new List<string>();
         foreach (bool retained in new[] { false, true })
         {
-            Dictionary<string, Queue<(string Id, string Caller, long Bytes, bool Retained)>> byCaller = jobs
-                .Where(job => job.Retained == retained).GroupBy(job => job.Caller).ToDictionary(group => group.Key, group => new Queue<(string, string, long, bool)>(group));
-            Dictionary<string, long> left = byCaller.ToDictionary(group => group.Key, group => group.Value.Sum(job => job.Bytes));
+            Dictionary<string, Queue<(string Id, long Bytes)>> oldest = jobs.Where(job => job.Retained == retained)
+                .GroupBy(job => job.Caller, job => (job.Id, job.Bytes)).ToDictionary(group => group.Key, group => new Queue<(string, long)>(group));
+            Dictionary<string, long> left = oldest.ToDictionary(group => group.Key, group => group.Value.Sum(job => job.Bytes));
             while (all > bytes && left.Count > 0)
             {
                 string most = left.MaxBy(caller => caller.Value).Key;
-                (string id, _, long size, _) = byCaller[most].Dequeue();
+                (string id, long size) = oldest[most].Dequeue();
                 going.Add(id);
                 all -= size;
                 left[most] -= size;
-                if (byCaller[most].Count == 0) left.Remove(most);
+                if (oldest[most].Count == 0) left.Remove(most);
             }
         }
 

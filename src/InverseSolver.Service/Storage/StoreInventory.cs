@@ -21,6 +21,8 @@ internal sealed class StoreInventory(JobStore store, JobFolder folder)
 
     private const long MaxBytes = 1L << 50;
 
+    private const string OfAnotherType = "The row is damaged: one of its values is of another type.";
+
     private static readonly JsonSerializerOptions Strict = new(ApiJson.Options) { RespectNullableAnnotations = true };
 
     // Members of the report that a job's result has under the same names.
@@ -48,8 +50,8 @@ internal sealed class StoreInventory(JobStore store, JobFolder folder)
             }
             catch (Exception)
             {
-                // SQLite, Dapper and .NET's parsers have an error of their own for each kind of damage.
-                Add(id, "The row is damaged: one of its values is of another type.");
+                // .NET's parsers have an error of their own for each kind of damage.
+                Add(id, OfAnotherType);
             }
         }
 
@@ -173,6 +175,12 @@ internal sealed class StoreInventory(JobStore store, JobFolder folder)
         if (!JobFolder.IsId(id) || store.Get(id) is not { } row)
         {
             yield return "The row is damaged: its id is none of this service.";
+            yield break;
+        }
+
+        if (row.IsDamaged)
+        {
+            yield return OfAnotherType;
             yield break;
         }
 
