@@ -279,10 +279,11 @@ class ServiceTests(unittest.TestCase):
         stream.close()
 
     def test_a_preview_is_a_picture(self):
-        job = self.client.submit(MODEL, BOX, PICTURE, 0.01, solver(12))
-        previews = [event.preview for event in self.client.events(job) if event.preview]
-        self.assertTrue(previews)
-        self.assertEqual({b"\x89PNG\r\n\x1a\n"}, {preview[:8] for preview in previews})
+        job = self.client.submit(MODEL, BOX, IMAGE, 0.01, solver(1000))
+        preview = next(event.preview for event in self.client.events(job) if event.preview)
+        self.client.cancel(job)
+        self.assertEqual(b"\x89PNG\r\n\x1a\n", preview[:8])
+        self.assertTrue(preview.endswith(b"IEND\xaeB`\x82"))
 
     def test_an_error_names_field_code_and_trace(self):
         wrong = {"type": "inpainting", "mask": {"type": "random", "fraction": 7}}
