@@ -237,7 +237,10 @@ class Client:
 
 
 def _path(job: JobOrId, *rest: str) -> str:
-    return "/v1/jobs/" + "/".join(quote(part, safe="") for part in (job.id if isinstance(job, Job) else job, *rest))
+    id = job.id if isinstance(job, Job) else job
+    if not id:
+        raise ValueError("The id of the job is empty.")
+    return "/v1/jobs/" + "/".join(quote(part, safe="") for part in (id, *rest))
 
 
 def _form(request: Mapping[str, Any], main: str, first: File, others: Optional[Mapping[str, File]]) -> Tuple[bytes, Dict[str, str]]:
