@@ -128,6 +128,7 @@ internal sealed class JobReading(string id, Task change, JobDatabase database, J
                 CancelRequested = CancelRequested,
                 Progress = Progress is null ? null : JsonSerializer.Deserialize<JobProgress>(Progress, ApiJson.Options),
                 Finished = null,
+                Expires = null,
                 Result = null,
                 Error = null,
                 Links = job.Links with { Cancel = job.Links.Self + "/cancel" },
