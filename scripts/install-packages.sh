@@ -24,6 +24,9 @@ bench=(python3-torch python3-numpy)
 image=(curl)
 prove=(debootstrap podman runc)
 
+# Node.js may come from elsewhere, with its npm.
+command -v npm >/dev/null || test+=(nodejs npm)
+
 list=
 if [ "${1:-}" = --list ]; then
   list=yes

@@ -310,6 +310,8 @@ class ServiceTests(unittest.TestCase):
         key = os.urandom(8).hex()
         first = self.small(idempotency_key=key)
         self.assertEqual(first.id, self.small(idempotency_key=key).id)
+        error = self.refused(422, "unknownModel", "model", self.client.submit, "none", BOX, IMAGE, 0.01, {"type": "none"})
+        self.assertEqual(["model", "solver.type"], [fault["field"] for fault in error.errors])
         self.refused(422, "idempotencyConflict", "Idempotency-Key", self.small, IMAGE / 2, idempotency_key=key)
         self.assertNotEqual(first.id, self.small().id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 JsonObject = Dict[str, Any]
 T = TypeVar("T")
@@ -97,11 +97,18 @@ class InverseSolverError(Exception):
 
 
 class ApiError(InverseSolverError):
-    """An answer with an error: HTTP status, stable code, the fault in words, offending field, trace id; `attempts` requests were sent."""
+    """An answer with an error: HTTP status, stable code, the fault in words, offending field, trace id; `attempts` requests were sent.
 
-    def __init__(self, status: int, code: str, detail: str, field: Optional[str] = None, trace_id: Optional[str] = None, attempts: int = 1) -> None:
-        super().__init__(status, code, detail, field, trace_id, attempts)
+    `errors` has all faults that were found in the request, each a dict of field, code and detail.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, field: Optional[str] = None, trace_id: Optional[str] = None, attempts: int = 1,
+        errors: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        super().__init__(status, code, detail, field, trace_id, attempts, errors)
         self.status, self.code, self.detail, self.field, self.trace_id, self.attempts = status, code, detail, field, trace_id, attempts
+        self.errors = tuple(errors)
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}{f' ({self.field})' if self.field else ''}: {self.detail}{f' [trace {self.trace_id}]' if self.trace_id else ''}"

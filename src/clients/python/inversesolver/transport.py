@@ -41,7 +41,8 @@ class Answer:
         """The answer as an error: the service's problem+json, or what a proxy or another server said."""
         try:
             problem = json.loads(self.body)
-            return ApiError(self.status, problem["code"], problem["detail"] or "", problem["field"], problem["traceId"], self.attempts)
+            return ApiError(
+                self.status, problem["code"], problem["detail"] or "", problem["field"], problem["traceId"], self.attempts, problem.get("errors", ()))
         except (ValueError, KeyError, TypeError):
             place = self.headers.get("Location")
             said = f"a redirection to {place}" if place else repr(self.body[:200].decode("utf-8", "replace"))
