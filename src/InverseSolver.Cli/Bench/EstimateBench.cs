@@ -37,7 +37,8 @@ internal static class EstimateBench
         var presets = new Option<string>("--presets") { Description = "Comma-separated presets.", DefaultValueFactory = _ => "fast,balanced" };
         var problems = new Option<string>("--problems")
         {
-            Description = $"Comma-separated problems: {string.Join(", ", Problems.Keys)}.", DefaultValueFactory = _ => "inpainting",
+            Description = $"Comma-separated problems: {string.Join(", ", Problems.Keys)}.",
+            DefaultValueFactory = _ => "inpainting",
         };
         var sizes = new Option<string>("--sizes") { Description = "Comma-separated sides of square images.", DefaultValueFactory = _ => "128" };
         var frames = new Option<string>("--frames") { Description = "Comma-separated numbers of frames.", DefaultValueFactory = _ => "1" };

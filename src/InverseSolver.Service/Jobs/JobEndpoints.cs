@@ -1,8 +1,8 @@
-using InverseSolver.Reconstruction.Problems;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using System.Globalization;
 using System.Text.Json;
+using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Estimates;
 using InverseSolver.Service.Events;
