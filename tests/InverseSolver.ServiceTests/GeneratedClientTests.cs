@@ -1,4 +1,8 @@
+extern alias client;
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using client::InverseSolver.Client;
 
 namespace InverseSolver.ServiceTests;
 
@@ -33,12 +37,18 @@ public sealed class GeneratedClientTests(ITestOutputHelper output) : IAsyncLifet
     }
 
     [Fact]
-    public async Task A_TypeScript_client_of_openapi_typescript_works()
+    public async Task All_clients_submit_the_same_job_and_get_the_same_bytes()
     {
         await RunAsync("npx", "openapi-typescript", Document, "--default-non-nullable=false", "-o", Path.Combine("generated", "api.d.ts"));
         await RunAsync("npx", "tsc", "-p", ".");
+        await RunAsync("dotnet", "tool", "restore");
+        await RunAsync(
+            "dotnet", "kiota", "generate", "-l", "CSharp", "-d", Document, "-o", Path.Combine("generated", "kiota"), "-c", "ApiClient", "-n", "Inverse.Kiota",
+            "--clean-output", "--exclude-backward-compatible");
+        await RunAsync("dotnet", "build", "kiota", "-v", "quiet", "-nologo");
         using var service = new Service();
-        string said = await RunAsync("node", Path.Combine("generated", "typescript.js"), Address(service), Picture);
+        string url = Address(service);
+        string typescript = await RunAsync("node", Path.Combine("generated", "typescript.js"), url, Picture);
         Assert.StartsWith(
             """
             submitted queued without progress
@@ -48,7 +58,68 @@ public sealed class GeneratedClientTests(ITestOutputHelper output) : IAsyncLifet
             bytes true
             refused unknownModel model solver.type files.measurement
             result 
-            """.ReplaceLineEndings("\n"), said, StringComparison.Ordinal);
+            """.ReplaceLineEndings("\n"), typescript, StringComparison.Ordinal);
+        string kiota = await RunAsync("dotnet", Path.Combine("kiota", "bin", "Debug", "net10.0", "kiota.dll"), url, Picture);
+        Assert.StartsWith(
+            """
+            submitted Queued without progress
+            events end with event: finished
+            done Succeeded Inpainting 0.5
+            listed True
+            bytes True
+            refused unknownModel model files.measurement
+            result 
+            """.ReplaceLineEndings("\n"), kiota, StringComparison.Ordinal);
+        string csharp = await SolveAsync(url);
+        string python = await RunAsync(
+            "/usr/bin/python3", "-c",
+            "import sys, hashlib; sys.path.insert(0, sys.argv[3]); from inversesolver import Client\n"
+                + "with Client(sys.argv[1]) as client:\n"
+                + "    problem = {'type': 'inpainting', 'mask': {'type': 'random', 'fraction': 0.5, 'seed': 1}}\n"
+                + "    solver = {'type': 'dcdp', 'preset': 'fast', 'parameters': {'samples': 1}}\n"
+                + "    job = client.wait(client.submit('brain-mri-128', problem, sys.argv[2], 0.02, solver, seed=3))\n"
+                + "    print('result ' + hashlib.sha256(client.download(job, 'result.npy')).hexdigest())",
+            url, Picture, Path.Combine(Repository.Root, "src", "clients", "python"));
+        string[] results = [.. new[] { typescript, kiota, csharp, python }.Select(said => said.Trim().Split('\n')[^1])];
+        Assert.Single(results.Distinct());
+        JsonArray jobs = (await service.GetAsync("/v1/jobs?expand=request"))["items"]!.AsArray();
+        Assert.Equal(4, jobs.Count);
+        Assert.Single(jobs.Select(job => job!["request"]!.ToJsonString()).Distinct());
+    }
+
+    private static async Task<string> SolveAsync(string url)
+    {
+        using var client = new InverseClient(new Uri(url));
+        byte[] picture = await File.ReadAllBytesAsync(Picture);
+        var request = new JobRequest
+        {
+            Model = "brain-mri-128",
+            Problem = new Inpainting { Mask = new RandomMask { Fraction = 0.5, Seed = 1 } },
+            Sigma = 0.02,
+            Seed = 3,
+            Solver = new DcdpSolver { Preset = SolverChoicePreset.Fast, Parameters = new DcdpParameters { Samples = 1 } },
+        };
+        var files = new Dictionary<string, byte[]> { ["measurement"] = picture };
+        Job job = await client.SubmitAsync(request, files, "the-same");
+        Assert.Equal((JobState.Queued, null), (job.State, job.Progress));
+        Assert.Equal(job.Id, (await client.SubmitAsync(request, files, "the-same")).Id);
+        var seen = new List<Job>();
+        Job done = await client.WaitAsync(job.Id, new Listener(seen));
+        Assert.Equal(JobState.Succeeded, done.State);
+        Assert.Equal(JobState.Succeeded, seen[^1].State);
+        Assert.Equal(0.5, Assert.IsType<RandomMask>(Assert.IsType<Inpainting>(done.Request!.Problem).Mask).Fraction);
+        Assert.Equal(done.Id, Assert.Single((await client.Api.ListJobsAsync(limit: 1, problem: "inpainting")).Items).Id);
+        byte[] bytes = await client.DownloadAsync(done, "result.npy");
+        var refused = await Assert.ThrowsAsync<ApiException<ApiError>>(() => client.SubmitAsync(
+            new JobRequest { Model = "none", Problem = new Denoising(), Priority = JobPriority.High }, new Dictionary<string, byte[]>()));
+        Assert.Equal((422, "unknownModel"), (refused.StatusCode, refused.Result.Code));
+        Assert.Equal(["model", "files.measurement"], refused.Result.Errors.Select(fault => fault.Field));
+        return $"result {Convert.ToHexStringLower(SHA256.HashData(bytes))}";
+    }
+
+    private sealed class Listener(List<Job> seen) : IProgress<Job>
+    {
+        public void Report(Job value) => seen.Add(value);
     }
 
     private static string Address(Service service) => service.Client.BaseAddress!.GetLeftPart(UriPartial.Authority);

@@ -19,6 +19,7 @@ public sealed partial class ArchitectureTests
         ["Reconstruction"] = ["Diffusion", "Imaging"],
         ["Service"] = ["Reconstruction", "Imaging"],
         ["Cli"] = ["Reconstruction", "Imaging", "Service"],
+        ["Client"] = [],
     };
 
     // Those that declare native functions, whose generated code is unsafe.

@@ -83,6 +83,10 @@ public sealed record ResolvedSolver(string Type, string Preset, JsonObject Param
     public static ResolvedSolver Of(Problem problem, string? type, string preset, JsonObject? overrides)
     {
         type ??= problem.Recommendation.Best;
+
+        // Like all enumerations: generated clients write them in the case of their language.
+        IEnumerable<string> presets = SolverCatalog.All.FirstOrDefault(solver => solver.Type == type)?.Presets.Keys ?? [];
+        preset = presets.FirstOrDefault(name => name.Equals(preset, StringComparison.OrdinalIgnoreCase)) ?? preset;
         return Of(type, preset, SolverCatalog.Resolve(type, preset, overrides));
     }
 

@@ -4,11 +4,66 @@ using InverseSolver.Service.Requests;
 
 namespace InverseSolver.Service.Documentation;
 
+/// <summary>A job that runs unchanged, with a measurement of a slice of a head (docs/images/slice.png).</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Summary">The problem in words.</param>
+/// <param name="Problem">The problem as JSON.</param>
+/// <param name="Sigma">The noise of the measurement.</param>
+/// <param name="File">The resource with the measurement.</param>
+internal sealed record JobExample(string Name, string Summary, string Problem, double Sigma, string File)
+{
+    /// <summary>The problem that its measurement was simulated with, where that drew what the measurement's file then holds.</summary>
+    public string Drawn { get; init; } = Problem;
+}
+
 /// <summary>Requests that run unchanged.</summary>
 internal static class Examples
 {
+    /// <summary>One job for each family of problems: missing pixels, noise, resolution, blur, Fourier, projections, and one that is not linear.</summary>
+    public static IReadOnlyList<JobExample> Jobs { get; } =
+    [
+        new(
+            "inpainting", "Inpainting: 70 % of the pixels are missing",
+            """{"type":"inpainting","mask":{"type":"random","fraction":0.7,"seed":1}}""", 0.02, "inpainting.png"),
+        new(
+            "denoising", "Denoising",
+            """{"type":"denoising"}""", 0.1, "denoising.png"),
+        new(
+            "superResolution", "Super-resolution: four times as many rows and columns",
+            """{"type":"superResolution","factor":4}""", 0.02, "superResolution.png"),
+        new(
+            "gaussianBlur", "Deblurring",
+            """{"type":"gaussianBlur","sigma":2}""", 0.02, "gaussianBlur.png"),
+        new(
+            "mri", "MRI: a quarter of the lines of k-space, in an archive with their mask",
+            """{"type":"mri","mask":{"type":"file"}}""", 0.02, "mri.npz")
+        {
+            Drawn = """{"type":"mri","mask":{"type":"random","acceleration":4,"centreFraction":0.08,"seed":1}}""",
+        },
+        new(
+            "ct", "Tomography: 40 projections",
+            """{"type":"ct","angles":40}""", 0.1, "ct.npz"),
+        new(
+            "hdr", "High dynamic range: bright pixels are saturated",
+            """{"type":"hdr"}""", 0.02, "hdr.png"),
+    ];
+
     /// <summary>A head-like phantom of ellipses: 128 x 128, grey, 8 bits.</summary>
-    public static string Phantom { get; } = ReadPhantom();
+    public static string Phantom { get; } = DataUri.Of("image/png", Read("phantom.png"));
+
+    /// <summary>The request of an example.</summary>
+    public static JsonObject Job(JobExample example) => new()
+    {
+        ["model"] = "brain-mri-128",
+        ["problem"] = JsonNode.Parse(example.Problem),
+        ["sigma"] = example.Sigma,
+        ["solver"] = new JsonObject { ["type"] = "reSample", ["preset"] = "fast" },
+        ["seed"] = 1,
+        ["files"] = new JsonObject
+        {
+            ["measurement"] = DataUri.Of(example.File.EndsWith(".png", StringComparison.Ordinal) ? "image/png" : "application/zip", Read(example.File)),
+        },
+    };
 
     /// <summary>A problem of each kind.</summary>
     /// <param name="type">The kind.</param>
@@ -19,26 +74,16 @@ internal static class Examples
         return example;
     }
 
-    /// <summary>A job around a problem.</summary>
+    /// <summary>A job around a problem, without its files.</summary>
     /// <param name="type">The problem's kind.</param>
-    /// <param name="withFiles">True where it contains the measurement as a data URI.</param>
-    public static JsonObject Job(string type, bool withFiles)
+    public static JsonObject Job(string type) => new()
     {
-        var job = new JsonObject
-        {
-            ["model"] = "brain-mri-128",
-            ["problem"] = Problem(type),
-            ["sigma"] = 0.01,
-            ["solver"] = new JsonObject { ["type"] = "reSample", ["preset"] = "fast" },
-            ["seed"] = 1,
-        };
-        if (withFiles)
-        {
-            job["files"] = new JsonObject { ["measurement"] = Phantom };
-        }
-
-        return job;
-    }
+        ["model"] = "brain-mri-128",
+        ["problem"] = Problem(type),
+        ["sigma"] = 0.01,
+        ["solver"] = new JsonObject { ["type"] = "reSample", ["preset"] = "fast" },
+        ["seed"] = 1,
+    };
 
     /// <summary>A request for a simulated measurement.</summary>
     /// <param name="withFiles">True where it contains the image as a data URI.</param>
@@ -53,11 +98,11 @@ internal static class Examples
         return simulation;
     }
 
-    private static string ReadPhantom()
+    private static byte[] Read(string name)
     {
-        using Stream stream = typeof(Examples).Assembly.GetManifestResourceStream("phantom.png")!;
+        using Stream stream = typeof(Examples).Assembly.GetManifestResourceStream(name)!;
         using var bytes = new MemoryStream();
         stream.CopyTo(bytes);
-        return DataUri.Png(bytes.ToArray());
+        return bytes.ToArray();
     }
 }

@@ -13,10 +13,15 @@ internal sealed class OperationDetails : IOperationFilter
         switch (operation.OperationId)
         {
             case "submitJob" or "estimateJob":
-                Describe(operation, Jobs.JobRequest.FileNames, Examples.Job("inpainting", withFiles: true), Examples.Job("inpainting", withFiles: false));
+                IEnumerable<JobExample> examples = operation.OperationId == "submitJob" ? Examples.Jobs : Examples.Jobs.Take(1);
+                Describe(
+                    operation, Jobs.JobRequest.FileNames, Examples.Job("inpainting"),
+                    examples.ToDictionary(example => example.Name, example => (example.Summary, Examples.Job(example))));
                 break;
             case "simulateMeasurement":
-                Describe(operation, Problems.SimulationRequest.FileNames, Examples.Simulation(withFiles: true), Examples.Simulation(withFiles: false));
+                Describe(
+                    operation, Problems.SimulationRequest.FileNames, Examples.Simulation(withFiles: false),
+                    new() { ["mri"] = ("k-space of a phantom", Examples.Simulation(withFiles: true)) });
                 Answer(operation, ["application/octet-stream", "image/png", "application/zip"]);
                 break;
             case "listJobs":
@@ -56,7 +61,8 @@ internal sealed class OperationDetails : IOperationFilter
         });
     }
 
-    private static void Describe(OpenApiOperation operation, IReadOnlyList<string> files, JsonObject json, JsonObject part)
+    private static void Describe(
+        OpenApiOperation operation, IReadOnlyList<string> files, JsonObject part, Dictionary<string, (string Summary, JsonObject Value)> examples)
     {
         if (operation.RequestBody is not OpenApiRequestBody { Content: { } content } body)
         {
@@ -69,7 +75,8 @@ internal sealed class OperationDetails : IOperationFilter
             return;
         }
 
-        asJson.Example = json;
+        asJson.Examples = examples.ToDictionary(
+            example => example.Key, example => (IOpenApiExample)new OpenApiExample { Summary = example.Value.Summary, Value = example.Value.Value });
         var parts = new OpenApiSchema
         {
             Type = JsonSchemaType.Object,

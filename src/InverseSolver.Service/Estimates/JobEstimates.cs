@@ -23,8 +23,8 @@ internal sealed class JobEstimates(
     // Runs lie nearer to an estimate than by this factor: docs/performance.md.
     private const double Spread = 1.6;
 
-    // Reading, checking and writing, beside the calls and the steps.
-    private const double Rest = 0.07;
+    // Reading, checking and writing, beside the run.
+    private const double Rest = 0.04;
 
     // One after the other, because each takes a core; of one caller one waits for it at a time, and a few behind that one.
     private const int WaitingOfCaller = 4;

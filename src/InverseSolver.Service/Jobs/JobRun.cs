@@ -155,7 +155,7 @@ internal sealed partial class JobRun(
             if (show && Pictures.ToPng(progress.Preview!, 8) is { } png)
             {
                 lastPreview = Stopwatch.GetTimestamp();
-                signals.Show(job.Id, new Preview(version, DataUri.Png(png)));
+                signals.Show(job.Id, new Preview(version, DataUri.Of("image/png", png)));
             }
 
             signals.Changed(job.Id);

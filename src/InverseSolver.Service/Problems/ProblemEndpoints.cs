@@ -69,7 +69,7 @@ internal static class ProblemEndpoints
         var required = schema["required"] as JsonArray ?? [];
         schema["required"] = required;
         required.Insert(0, "type");
-        return new ProblemKind(kind.Name, XmlDocs.Of(kind.Type), schema, kind.Recommendation, Examples.Job(kind.Name, withFiles: false));
+        return new ProblemKind(kind.Name, XmlDocs.Of(kind.Type), schema, kind.Recommendation, Examples.Job(kind.Name));
     })]);
 
     private static SolverList DescribeSolvers() => new([.. SolverCatalog.All.Select(solver =>
@@ -77,7 +77,7 @@ internal static class ProblemEndpoints
         Type parameters = solver.Presets.Values.First().GetType();
         var presets = solver.Presets.ToDictionary(preset => preset.Key, preset => SolverCatalog.ToJson(preset.Value));
         var descriptions = solver.Presets.Keys.ToDictionary(name => name, name => DescriptionOf(parameters, name));
-        JsonObject example = Examples.Job("inpainting", withFiles: false);
+        JsonObject example = Examples.Job("inpainting");
         example["solver"]!["type"] = solver.Type;
         string[] recommendedFor = [.. Problems.Value.Items.Where(kind => kind.Recommended.Best == solver.Type).Select(kind => kind.Type)];
         return new SolverKind(

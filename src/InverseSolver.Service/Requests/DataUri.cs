@@ -50,9 +50,10 @@ internal static class DataUri
             : bytes;
     }
 
-    /// <summary>A PNG as a data URI.</summary>
-    /// <param name="png">The file.</param>
-    public static string Png(ReadOnlySpan<byte> png) => "data:image/png;base64," + Convert.ToBase64String(png);
+    /// <summary>A file as a data URI.</summary>
+    /// <param name="type">The media type.</param>
+    /// <param name="bytes">The file.</param>
+    public static string Of(string type, ReadOnlySpan<byte> bytes) => $"data:{type};base64,{Convert.ToBase64String(bytes)}";
 
     private static RequestException Invalid(string field, string text) =>
         new(StatusCodes.Status422UnprocessableEntity, "invalidDataUri", field, text);
