@@ -151,7 +151,7 @@ public sealed class InverseClient : IDisposable
 /// <summary>The settings of the generated part.</summary>
 public partial class ApiClient
 {
-    /// <summary>How JSON is written and read: what is null is left out.</summary>
+    /// <summary>The settings of JSON: what is null is left out.</summary>
     public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
     {
         DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
