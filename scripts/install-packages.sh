@@ -19,7 +19,7 @@ esac
 run=("${libraries[@]}" libseccomp2)
 build=(g++ cmake make pkg-config libhdf5-dev libismrmrd-dev libdcmtk-dev libseccomp-dev nlohmann-json3-dev)
 demo=(mricron-data)
-test=(openssl python3-h5py python3-numpy python3-torch python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
+test=(openssl chromium python3-h5py python3-numpy python3-torch python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
 bench=(python3-torch python3-numpy)
 image=(curl)
 prove=(debootstrap podman runc)

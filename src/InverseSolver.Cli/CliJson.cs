@@ -21,6 +21,40 @@ internal static partial class CliJson
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { Problem.AddKinds } },
     };
 
+    /// <summary>The problem that a caller names: JSON, a file with JSON, or the name of a kind, whose members then have their defaults.</summary>
+    /// <param name="text">The JSON, path or name.</param>
+    /// <param name="hasMask">True where a mask's file is given, which a kind by its name then uses.</param>
+    internal static Problem ProblemOf(string text, bool hasMask)
+    {
+        if (text.TrimStart().StartsWith('{')) return ReadProblem(text);
+        if (File.Exists(text)) return ReadProblem(File.ReadAllText(text));
+        if (Problem.Kinds.FirstOrDefault(kind => kind.Name == text) is not { } named)
+        {
+            throw new CommandException(
+                $"--problem {text}: there is no such file and no such kind of problem. Give JSON, a file with JSON, or one of "
+                    + $"{string.Join(", ", Problem.Kinds.Select(kind => kind.Name))}.");
+        }
+
+        JsonObject json = JsonNode.Parse(named.Example)!.AsObject();
+        string[] needed = [.. json.Select(member => member.Key)];
+        json.Insert(0, "type", text);
+        if (needed is ["mask"] && hasMask)
+        {
+            json["mask"] = new JsonObject { ["type"] = "file" };
+        }
+        else if (needed is not [])
+        {
+            // An example's members are not what was measured.
+            throw new CommandException(
+                $"--problem {text}: its members are needed, as in --problem '{json.ToJsonString()}'"
+                    + $"{(needed is ["mask"] ? "; or give the mask's file, --mask FILE" : "")}.");
+        }
+
+        Problem problem = ReadProblem(json.ToJsonString());
+        Console.Error.WriteLine($"note: the problem is {JsonSerializer.SerializeToNode(problem, Options)!.ToJsonString()}");
+        return problem;
+    }
+
     internal static Problem ReadProblem(string json)
     {
         try

@@ -17,6 +17,8 @@ using var interruption = new Interruption();
 var root = new RootCommand("Solves imaging inverse problems with latent diffusion models. Results are not for diagnosis.")
 {
     SolveCommand.Create(),
+    CatalogueCommands.Problems(),
+    CatalogueCommands.Solvers(),
     ConvertCommand.Create(),
     EvaluateCommand.Create(),
     ModelsCommand.Create(),

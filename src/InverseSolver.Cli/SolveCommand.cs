@@ -14,7 +14,11 @@ internal static class SolveCommand
 {
     internal static Command Create()
     {
-        var problem = new Option<string>("--problem") { Description = "JSON file with the problem, as the service takes it.", Required = true };
+        var problem = new Option<string>("--problem")
+        {
+            Description = "The problem as the service takes it: JSON, a file with JSON, or the name of a kind (inverse problems).",
+            Required = true,
+        };
         var inputs = new SolveInputs();
         Option<double?> sigma = CliOptions.Number<double>(
             "--sigma", "Standard deviation of the noise, images on [0,1]; without it, estimated from the measurement.");
@@ -53,7 +57,7 @@ internal static class SolveCommand
             () =>
             {
                 using var reader = new FormatReader(ReaderLimits.Default);
-                Problem what = CliJson.ReadProblem(File.ReadAllText(arguments.GetRequiredValue(problem)));
+                Problem what = CliJson.ProblemOf(arguments.GetRequiredValue(problem), inputs.HasMask(arguments));
                 (VendorConvention convention, bool force) = (inputs.Convention(arguments), inputs.ForceReference(arguments));
                 SolveFiles files = inputs.Read(arguments, reader);
                 string[] names = arguments.GetValue(baselines)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];

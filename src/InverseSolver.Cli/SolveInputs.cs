@@ -52,6 +52,9 @@ internal sealed class SolveInputs
     /// <summary>For the command.</summary>
     internal IEnumerable<Option> Options => [_measurement, _header, _reference, _forceReference, _convention, .. _others];
 
+    /// <summary>True where a mask's file is given.</summary>
+    internal bool HasMask(ParseResult arguments) => arguments.GetValue(_others[0]) is not null;
+
     /// <summary>The convention for the directions of an ISMRMRD file.</summary>
     internal VendorConvention Convention(ParseResult arguments) => arguments.GetValue(_convention) switch
     {

@@ -3,10 +3,14 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using client::InverseSolver.Client;
+using InverseSolver.Service.Documentation;
 
 namespace InverseSolver.ServiceTests;
 
-/// <summary>The OpenAPI document says what the service does, to linters, to a validator of live answers and to clients that are generated from it.</summary>
+/// <summary>
+/// The OpenAPI document says what the service does: to linters, to a validator of live answers, to people in Swagger UI and to clients that are generated from
+/// it.
+/// </summary>
 public sealed class GeneratedClientTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private static readonly string Folder = Path.Combine(Repository.Root, "tests", "clients");
@@ -37,6 +41,17 @@ public sealed class GeneratedClientTests(ITestOutputHelper output) : IAsyncLifet
     }
 
     [Fact]
+    public async Task Each_example_runs_unmodified_in_Swagger_UI_and_its_result_is_shown()
+    {
+        using var service = new Service();
+        string pictures = Path.Combine(Folder, "generated");
+        Directory.CreateDirectory(pictures);
+        string said = await RunAsync("node", "swagger.mjs", Address(service), pictures);
+        Assert.Equal(
+            [.. Examples.Jobs.Select(example => $"{example.Name} 202 succeeded"), "picture 128x128"], said.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
     public async Task All_clients_submit_the_same_job_and_get_the_same_bytes()
     {
         await RunAsync("npx", "openapi-typescript", Document, "--default-non-nullable=false", "-o", Path.Combine("generated", "api.d.ts"));
@@ -45,7 +60,7 @@ public sealed class GeneratedClientTests(ITestOutputHelper output) : IAsyncLifet
         await RunAsync(
             "dotnet", "kiota", "generate", "-l", "CSharp", "-d", Document, "-o", Path.Combine("generated", "kiota"), "-c", "ApiClient", "-n", "Inverse.Kiota",
             "--clean-output", "--exclude-backward-compatible");
-        await RunAsync("dotnet", "build", "kiota", "-v", "quiet", "-nologo");
+        await RunAsync("dotnet", "build", "kiota", "-c", "Release", "-v", "quiet", "-nologo");
         using var service = new Service();
         string url = Address(service);
         string typescript = await RunAsync("node", Path.Combine("generated", "typescript.js"), url, Picture);
@@ -59,7 +74,7 @@ public sealed class GeneratedClientTests(ITestOutputHelper output) : IAsyncLifet
             refused unknownModel model solver.type files.measurement
             result 
             """.ReplaceLineEndings("\n"), typescript, StringComparison.Ordinal);
-        string kiota = await RunAsync("dotnet", Path.Combine("kiota", "bin", "Debug", "net10.0", "kiota.dll"), url, Picture);
+        string kiota = await RunAsync("dotnet", Path.Combine("kiota", "bin", "Release", "net10.0", "kiota.dll"), url, Picture);
         Assert.StartsWith(
             """
             submitted Queued without progress

@@ -391,7 +391,9 @@ public sealed class JobStories(Service service) : IClassFixture<Service>
     public async Task The_example_of_the_documentation_runs_as_it_stands()
     {
         JsonObject document = await service.GetAsync("/swagger/v1/swagger.json");
-        JsonObject json(string path) => document["paths"]![path]!["post"]!["requestBody"]!["content"]!["application/json"]!["example"]!.DeepClone().AsObject();
+        JsonObject json(string path) =>
+            document["paths"]![path]!["post"]!["requestBody"]!["content"]!["application/json"]!["examples"]!.AsObject().First().Value!["value"]!
+                .DeepClone().AsObject();
         using HttpResponseMessage simulated = await service.Client.PostAsync("/v1/measurements/simulate", JsonContent(json("/v1/measurements/simulate")));
         Assert.Equal(HttpStatusCode.OK, simulated.StatusCode);
         Assert.Equal("succeeded", Service.State(await service.SubmitAsync(json("/v1/jobs"), "wait=60")));

@@ -43,6 +43,12 @@ internal static class ProblemEndpoints
     private static readonly Lazy<ProblemList> Problems = new(DescribeProblems);
     private static readonly Lazy<SolverList> Solvers = new(DescribeSolvers);
 
+    /// <summary>All kinds of problems.</summary>
+    public static ProblemList AllProblems => Problems.Value;
+
+    /// <summary>All solvers.</summary>
+    public static SolverList AllSolvers => Solvers.Value;
+
     /// <summary>Maps the endpoints.</summary>
     public static void MapProblems(this IEndpointRouteBuilder app)
     {
@@ -54,11 +60,11 @@ internal static class ProblemEndpoints
 
     /// <summary>Lists the kinds of problems with their parameters.</summary>
     /// <response code="200">The kinds.</response>
-    private static Ok<ProblemList> ListProblems() => TypedResults.Ok(Problems.Value);
+    private static Ok<ProblemList> ListProblems() => TypedResults.Ok(AllProblems);
 
     /// <summary>Lists the solvers with their parameters and presets.</summary>
     /// <response code="200">The solvers.</response>
-    private static Ok<SolverList> ListSolvers() => TypedResults.Ok(Solvers.Value);
+    private static Ok<SolverList> ListSolvers() => TypedResults.Ok(AllSolvers);
 
     private static ProblemList DescribeProblems() => new([.. Problem.Kinds.Select(kind =>
     {

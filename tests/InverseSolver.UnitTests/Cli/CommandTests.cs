@@ -50,8 +50,53 @@ public sealed class CommandTests : IDisposable
         (int exitCode, string output) = Inverse("--help");
         Assert.Equal(0, exitCode);
         Assert.All(
-            ["solve", "convert", "evaluate", "models", "bench", "demo", "gpu-check"],
+            ["solve", "problems", "solvers", "convert", "evaluate", "models", "bench", "demo", "gpu-check"],
             command => Assert.Contains($"  {command}", output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Problems_and_solvers_are_listed_described_and_written_as_JSON()
+    {
+        (int exitCode, string output) = Inverse("problems", "--json", PathOf("problems.json"));
+        Assert.Equal(0, exitCode);
+        Assert.Contains("inpainting         Missing pixels: y = mask * x.", output, StringComparison.Ordinal);
+        Assert.Equal(20, output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        Assert.Equal(20, JsonNode.Parse(File.ReadAllText(PathOf("problems.json")))!.AsArray().Count);
+        (exitCode, output) = Inverse("problems", "superResolution");
+        Assert.Equal(0, exitCode);
+        Assert.Contains("--problem '{\"type\":\"superResolution\"", output, StringComparison.Ordinal);
+        Assert.Contains("  factor: ", output, StringComparison.Ordinal);
+        (exitCode, output) = Inverse("solvers", "dcdp");
+        Assert.Equal(0, exitCode);
+        Assert.Contains("--preset fast: ", output, StringComparison.Ordinal);
+        Assert.Contains("  rounds: Rounds of one data step and one purification each. 2 to 1000.", output, StringComparison.Ordinal);
+        (exitCode, output) = Inverse("solvers", "none");
+        Assert.Equal((2, true), (exitCode, output.StartsWith("error: There is no 'none' among the solvers. There is: reSample, ", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_problem_is_JSON_a_file_or_the_name_of_a_kind()
+    {
+        WritePhantom("y.npy", 16);
+        File.WriteAllBytes(PathOf("mask.png"), ImageFile.WritePng(new Image(1, 16, 16, [.. Enumerable.Range(0, 256).Select(i => i % 4 == 0 ? 0f : 1f)])));
+        (int ExitCode, string Output) Solve(string problem, params string[] more) => Inverse(
+            ["solve", "--problem", problem, "--measurement", PathOf("y.npy"), "--solver", "adjoint", "--sigma", "0.01", "--out", PathOf("out"), .. more]);
+        Assert.Equal(0, Solve("""{"type": "denoising"}""").ExitCode);
+        (int exitCode, string output) = Solve("inpainting", "--mask", PathOf("mask.png"));
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("note: the problem is {\"type\":\"inpainting\",\"mask\":{\"type\":\"file\"}}", output, StringComparison.Ordinal);
+        Assert.Equal(192, (int)JsonNode.Parse(File.ReadAllText(Path.Combine(PathOf("out"), "report.json")))!["consistency"]!["measuredComponents"]!);
+        (exitCode, output) = Solve("gaussianBlur");
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("\"sigma\":3", output, StringComparison.Ordinal);
+
+        // What was measured cannot be guessed.
+        (exitCode, output) = Solve("inpainting");
+        Assert.Equal((2, true), (exitCode, output.Contains("or give the mask's file, --mask FILE", StringComparison.Ordinal)));
+        (exitCode, output) = Solve("ct");
+        Assert.Equal((2, true), (exitCode, output.Contains("--problem ct: its members are needed", StringComparison.Ordinal)));
+        (exitCode, output) = Solve("inpaintin");
+        Assert.Equal((2, true), (exitCode, output.Contains("no such file and no such kind of problem", StringComparison.Ordinal)));
     }
 
     [Fact]
