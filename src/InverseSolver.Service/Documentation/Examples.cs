@@ -52,18 +52,15 @@ internal static class Examples
     public static string Phantom { get; } = DataUri.Of("image/png", Read("phantom.png"));
 
     /// <summary>The request of an example.</summary>
-    public static JsonObject Job(JobExample example) => new()
+    public static JsonObject Job(JobExample example)
     {
-        ["model"] = "brain-mri-128",
-        ["problem"] = JsonNode.Parse(example.Problem),
-        ["sigma"] = example.Sigma,
-        ["solver"] = new JsonObject { ["type"] = "reSample", ["preset"] = "fast" },
-        ["seed"] = 1,
-        ["files"] = new JsonObject
+        JsonObject job = Job(JsonNode.Parse(example.Problem)!, example.Sigma);
+        job["files"] = new JsonObject
         {
             ["measurement"] = DataUri.Of(example.File.EndsWith(".png", StringComparison.Ordinal) ? "image/png" : "application/zip", Read(example.File)),
-        },
-    };
+        };
+        return job;
+    }
 
     /// <summary>A problem of each kind.</summary>
     /// <param name="type">The kind.</param>
@@ -76,14 +73,7 @@ internal static class Examples
 
     /// <summary>A job around a problem, without its files.</summary>
     /// <param name="type">The problem's kind.</param>
-    public static JsonObject Job(string type) => new()
-    {
-        ["model"] = "brain-mri-128",
-        ["problem"] = Problem(type),
-        ["sigma"] = 0.01,
-        ["solver"] = new JsonObject { ["type"] = "reSample", ["preset"] = "fast" },
-        ["seed"] = 1,
-    };
+    public static JsonObject Job(string type) => Job(Problem(type), sigma: 0.01);
 
     /// <summary>A request for a simulated measurement.</summary>
     /// <param name="withFiles">True where it contains the image as a data URI.</param>
@@ -97,6 +87,15 @@ internal static class Examples
 
         return simulation;
     }
+
+    private static JsonObject Job(JsonNode problem, double sigma) => new()
+    {
+        ["model"] = "brain-mri-128",
+        ["problem"] = problem,
+        ["sigma"] = sigma,
+        ["solver"] = new JsonObject { ["type"] = "reSample", ["preset"] = "fast" },
+        ["seed"] = 1,
+    };
 
     private static byte[] Read(string name)
     {

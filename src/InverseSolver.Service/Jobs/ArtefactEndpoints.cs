@@ -31,7 +31,7 @@ internal static class ArtefactEndpoints
     {
         JobRow job = store.Find(id);
         IReadOnlyList<Artefact> artefacts = job.ToJob().Result?.Artefacts ?? throw RequestException.NotFound("result of this job yet");
-        foreach (Artefact artefact in artefacts) CheckedPath(job, artefact, folder);
+        string[] paths = [.. artefacts.Select(artefact => CheckedPath(job, artefact, folder))];
         http.Response.Headers.CacheControl = "private, no-store";
 
         // The archive writes a few bytes after each entry synchronously (.NET 10).
@@ -41,10 +41,9 @@ internal static class ArtefactEndpoints
             {
                 // Most files are compressed already.
                 await using ZipArchive archive = await ZipArchive.CreateAsync(body, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null);
-                foreach (Artefact artefact in artefacts)
+                foreach ((Artefact artefact, string path) in artefacts.Zip(paths))
                 {
-                    await archive.CreateEntryFromFileAsync(
-                        folder.PathOf(id, job.Epoch, artefact.Name), $"{id}/{artefact.Name}", CompressionLevel.NoCompression, http.RequestAborted);
+                    await archive.CreateEntryFromFileAsync(path, $"{id}/{artefact.Name}", CompressionLevel.NoCompression, http.RequestAborted);
                 }
             },
             "application/zip", $"{id}.zip");
