@@ -3,6 +3,8 @@ SHELL := /bin/bash
 CONFIGURATION ?= Release
 SERVICE := src/InverseSolver.Service/bin/$(CONFIGURATION)/net10.0/InverseSolver.Service
 INVERSE := src/InverseSolver.Cli/bin/$(CONFIGURATION)/net10.0/inverse
+# Folder of `make install`: /usr/local where it can be written, else ~/.local
+PREFIX ?=
 URL ?= http://localhost:8080
 # Stages of `make gpu-check`; all where empty
 STAGES ?=
@@ -11,7 +13,7 @@ DEMO ?=
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help build test quick demo run bench chaos soak gpu-check gpu-bundle format openapi prove-image bundle clean
+.PHONY: help build test quick demo run install bench chaos soak gpu-check gpu-bundle format openapi prove-image bundle clean
 
 help:
 	@echo "make demo       solve inverse problems on slices of a brain scan through the service; pictures in out/"
@@ -19,6 +21,7 @@ help:
 	@echo "make test       all tests"
 	@echo "make quick      the tests that a change is tried with: laws, formulas, references, formats"
 	@echo "make build      build everything"
+	@echo "make install    put the command inverse on the PATH, with completion; PREFIX=folder says where"
 	@echo "make bench      times of operators, networks, solvers and transforms"
 	@echo "make chaos      kill, freeze and starve a service of disk while it solves 1000 jobs, half an hour"
 	@echo "make soak       submissions beside a solving job, then an hour of light load: memory and handles"
@@ -49,6 +52,9 @@ demo:
 run: build
 	@echo "Swagger UI: $(URL)/swagger    health: $(URL)/health/ready"
 	@$(SERVICE) --urls $(URL)
+
+install: build
+	@scripts/install.sh $(dir $(INVERSE)) $(PREFIX)
 
 bench: build
 	@scripts/install-packages.sh bench test

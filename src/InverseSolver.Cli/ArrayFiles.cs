@@ -19,6 +19,12 @@ internal static class ArrayFiles
     internal static byte[] ReadSeries(FormatReader reader, string[] paths) =>
         Named(paths[0], () => DicomArchive.Pack([.. FilesOf(paths, new FileImport(reader, MaxPixels).MaxSeriesBytes)]));
 
+    /// <summary>The bytes of a file that an option names.</summary>
+    internal static byte[] Read(string option, string path) =>
+        Directory.Exists(path) ? throw new CommandException($"{option} {path}: it is a folder: name a file.")
+        : File.Exists(path) ? File.ReadAllBytes(path)
+        : throw new CommandException($"{option} {path}: there is no such file.");
+
     /// <summary>Writes a file, which is there whole or not at all.</summary>
     internal static void Write(string path, byte[] bytes)
     {

@@ -52,11 +52,7 @@ internal static partial class CatalogueCommands
                 foreach (string line in detailsOf(item)) Console.WriteLine(line);
             }
 
-            if (arguments.GetValue(json) is { } file)
-            {
-                CliJson.WriteAtomically(file, System.Text.Json.JsonSerializer.SerializeToNode(shown, ApiJson.Options)!.ToString());
-            }
-
+            CliJson.Write(arguments.GetValue(json), System.Text.Json.JsonSerializer.SerializeToNode(shown, ApiJson.Options)!);
             return ExitCode.Done;
         });
         return command;

@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -13,6 +15,7 @@ internal static partial class CliJson
     internal static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
     {
         WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         AllowOutOfOrderMetadataProperties = true,
         RespectNullableAnnotations = true,
@@ -24,20 +27,27 @@ internal static partial class CliJson
     /// <summary>The problem that a caller names: JSON, a file with JSON, or the name of a kind, whose members then have their defaults.</summary>
     /// <param name="text">The JSON, path or name.</param>
     /// <param name="hasMask">True where a mask's file is given, which a kind by its name then uses.</param>
-    internal static Problem ProblemOf(string text, bool hasMask)
-    {
-        if (text.TrimStart().StartsWith('{')) return ReadProblem(text);
-        if (File.Exists(text)) return ReadProblem(File.ReadAllText(text));
-        if (Problem.Kinds.FirstOrDefault(kind => kind.Name == text) is not { } named)
-        {
-            throw new CommandException(
-                $"--problem {text}: there is no such file and no such kind of problem. Give JSON, a file with JSON, or one of "
-                    + $"{string.Join(", ", Problem.Kinds.Select(kind => kind.Name))}.");
-        }
+    internal static Problem ProblemOf(string text, bool hasMask) => ProblemOf(
+        "--problem", text, name => Problem.Kinds.FirstOrDefault(kind => kind.Name == name) is { } kind ? OfKind(kind, hasMask) : null,
+        Problem.Kinds.Select(kind => kind.Name));
 
+    /// <summary>The problem that a caller names: JSON, a file with JSON, or a name.</summary>
+    /// <param name="option">The option that names it.</param>
+    /// <param name="text">The JSON, path or name.</param>
+    /// <param name="byName">The problem with a name; null where there is none.</param>
+    /// <param name="names">All names.</param>
+    internal static Problem ProblemOf(string option, string text, Func<string, Problem?> byName, IEnumerable<string> names) =>
+        text.TrimStart().StartsWith('{') ? ReadProblem(option, text)
+            : byName(text) is { } named ? named
+            : File.Exists(text) ? ReadProblem($"{option} {text}", File.ReadAllText(text))
+            : throw new CommandException(
+                $"{option} {text}: there is no such file and no such problem. Give JSON, a file with JSON, or one of {string.Join(", ", names)}.");
+
+    private static Problem OfKind(ProblemDescription named, bool hasMask)
+    {
         JsonObject json = JsonNode.Parse(named.Example)!.AsObject();
         string[] needed = [.. json.Select(member => member.Key)];
-        json.Insert(0, "type", text);
+        json.Insert(0, "type", named.Name);
         if (needed is ["mask"] && hasMask)
         {
             json["mask"] = new JsonObject { ["type"] = "file" };
@@ -46,26 +56,26 @@ internal static partial class CliJson
         {
             // An example's members are not what was measured.
             throw new CommandException(
-                $"--problem {text}: its members are needed, as in --problem '{json.ToJsonString()}'"
+                $"--problem {named.Name}: its members are needed, as in --problem '{json.ToJsonString()}'"
                     + $"{(needed is ["mask"] ? "; or give the mask's file, --mask FILE" : "")}.");
         }
 
-        Problem problem = ReadProblem(json.ToJsonString());
-        Console.Error.WriteLine($"note: the problem is {JsonSerializer.SerializeToNode(problem, Options)!.ToJsonString()}");
+        Problem problem = ReadProblem($"--problem {named.Name}", json.ToJsonString());
+        Console.Error.WriteLine($"note: the problem is {Of(problem).ToJsonString()}");
         return problem;
     }
 
-    internal static Problem ReadProblem(string json)
+    private static Problem ReadProblem(string named, string json)
     {
         try
         {
-            return JsonSerializer.Deserialize<Problem>(json, Options) ?? throw new CommandException("The problem is null.");
+            return JsonSerializer.Deserialize<Problem>(json, Options) ?? throw new CommandException($"{named}: the problem is null.");
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
             throw new CommandException(
-                $"The problem cannot be read{((e as JsonException)?.Path is { Length: > 1 } path ? $" at {path}" : string.Empty)}: "
-                    + "it is not one of the kinds that `GET /v1/problems` and docs/openapi.json describe, or a member of it is unknown or of the wrong kind.");
+                $"{named}: the problem cannot be read{((e as JsonException)?.Path is { Length: > 1 } path ? $" at {path}" : string.Empty)}: "
+                    + "it is not one of the kinds that 'inverse problems' lists, or a member of it is unknown or of the wrong kind.");
         }
     }
 
@@ -103,13 +113,22 @@ internal static partial class CliJson
         return parameters;
     }
 
+    /// <summary>The standard output, for JSON that is asked for by <c>--json -</c>; everything else is then written where errors stand.</summary>
+    internal static TextWriter Output { get; } = Console.Out;
+
+    /// <summary>Writes what <c>--json</c> asks for: into a file, or for <c>-</c> to the standard output.</summary>
+    /// <param name="path">The file; null: it was not asked for.</param>
+    /// <param name="value">The value; bytes are JSON already.</param>
     internal static void Write(string? path, object value)
     {
-        if (path is not null)
-        {
-            WriteAtomically(path, JsonSerializer.Serialize(value, value.GetType(), Options));
-        }
+        if (path is null) return;
+        string json = value is byte[] bytes ? Encoding.UTF8.GetString(bytes) : JsonSerializer.Serialize(value, value.GetType(), Options);
+        if (path == "-") Output.WriteLine(json);
+        else WriteAtomically(path, json);
     }
+
+    /// <summary>A problem as requests have it.</summary>
+    internal static JsonNode Of(Problem problem) => JsonSerializer.SerializeToNode(problem, Options)!;
 
     internal static void WriteAtomically(string path, string text)
     {

@@ -10,15 +10,44 @@ namespace InverseSolver.Cli;
 /// <summary>Options that several commands have.</summary>
 internal static class CliOptions
 {
-    internal static Option<string> Model() => new("--model") { Description = "Id of the model.", DefaultValueFactory = _ => "brain-mri-128" };
+    internal static Option<string> Model()
+    {
+        var model = new Option<string>("--model") { HelpName = "ID", Description = "Id of the model.", DefaultValueFactory = _ => "brain-mri-128" };
+        model.CompletionSources.Add(_ =>
+        {
+            using var catalog = new ModelCatalog([ModelCatalog.DefaultFolder()]);
+            return [.. catalog.Models.Select(one => one.Id)];
+        });
+        return model;
+    }
+
+    /// <summary>A problem, required.</summary>
+    internal static Option<string> Problem()
+    {
+        var problem = new Option<string>("--problem")
+        {
+            Description = "The problem as the service takes it: JSON, a file with JSON, or the name of a kind (inverse problems).",
+            Required = true,
+        };
+        problem.CompletionSources.Add([.. Reconstruction.Problems.Problem.Kinds.Select(kind => kind.Name)]);
+        return problem;
+    }
+
+    /// <summary>A list with commas, without empty places.</summary>
+    internal static string[] List(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     internal static Option<string> Models() => new("--models")
     {
+        HelpName = "FOLDER",
         Description = "Folder with model packages.",
         DefaultValueFactory = _ => ModelCatalog.DefaultFolder(),
     };
 
-    internal static Option<string?> Operators() => new("--operators") { Description = "Folder with TorchScript files for problems of the type torchScript." };
+    internal static Option<string?> Operators() => new("--operators")
+    {
+        HelpName = "FOLDER",
+        Description = "Folder with TorchScript files for problems of the type torchScript.",
+    };
 
     internal static Option<string> Device() => new("--device")
     {
@@ -26,7 +55,11 @@ internal static class CliOptions
         DefaultValueFactory = _ => "auto",
     };
 
-    internal static Option<string?> Json() => new("--json") { Description = "Also write the result as JSON to this file." };
+    internal static Option<string?> Json() => new("--json")
+    {
+        HelpName = "FILE",
+        Description = "Also write the result as JSON to this file; -: to the standard output, and everything else to the standard error.",
+    };
 
     internal static Option<long> Seed()
     {
@@ -88,11 +121,12 @@ internal static class CliOptions
             return device.type != DeviceType.CUDA || Math.Max(device.index, 0) < Backend.CudaDevices
                 ? device
                 : throw new CommandException(
-                    $"There is no {text}: {(Backend.BuiltWithCuda ? $"{Backend.CudaDevices} GPUs are here" : "this build of libtorch has no CUDA")}.");
+                    $"--device {text}: there is none: "
+                        + $"{(Backend.BuiltWithCuda ? $"{Backend.CudaDevices} GPUs are here" : "this build of libtorch has no CUDA")}.");
         }
         catch (ArgumentException e)
         {
-            throw new CommandException(e.FirstLine);
+            throw new CommandException($"--device {text}: {e.FirstLine}");
         }
     }
 
@@ -107,12 +141,12 @@ internal static class CliOptions
         using ModelCatalog catalog = Catalog(folder);
         return catalog.FolderOf(id)
             ?? throw new CommandException(
-                $"There is no model '{id}' in {folder}. "
+                $"--model {id}: there is no such model in {folder}. "
                     + $"{(catalog.Models is [_, ..] all ? $"There is: {string.Join(", ", all.Select(m => m.Id))}" : "There is none")}.");
     }
 
     internal static ModelCatalog Catalog(string folder) =>
-        Directory.Exists(folder) ? new ModelCatalog([folder]) : throw new CommandException($"There is no folder {folder}.");
+        Directory.Exists(folder) ? new ModelCatalog([folder]) : throw new CommandException($"--models {folder}: there is no such folder.");
 
     /// <summary>Loads libtorch, sets its threads and tests what will compute.</summary>
     /// <returns>What is to be said of it; null: nothing.</returns>

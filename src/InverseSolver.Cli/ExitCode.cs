@@ -16,6 +16,17 @@ internal static class ExitCode
 
     /// <summary>SIGTERM ended it.</summary>
     internal const int Terminated = 143;
+
+    /// <summary>The codes as the help states them.</summary>
+    internal static string Help { get; } = $"""
+        Exit codes:
+          {Done}    done
+          {Failed}    it went wrong while it ran, or a check did not pass
+          {BadInput}    an option, a file or a model cannot be used
+          {Cancelled}  SIGINT (Ctrl+C) ended it
+          {Terminated}  SIGTERM ended it
+
+        """;
 }
 
 /// <summary>Something the caller has to change; the text says what.</summary>

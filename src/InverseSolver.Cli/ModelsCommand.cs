@@ -17,13 +17,13 @@ internal static class ModelsCommand
     private static Command List()
     {
         Option<string> models = CliOptions.Models();
-        Option<string?> json = CliOptions.Json(), server = ServerModels.Server();
+        Option<string?> json = CliOptions.Json(), server = ServerOptions.ServerIfAny();
         var command = new Command("list", "Lists the model packages of a folder, or of a running service.") { models, server, json };
         command.SetAction(async (arguments, cancellation) =>
         {
             if (arguments.GetValue(server) is { } url)
             {
-                CliJson.Write(arguments.GetValue(json), await ServerModels.ListAsync(url, cancellation));
+                await ServerModels.ListAsync(url, arguments.GetValue(json), cancellation);
                 return ExitCode.Done;
             }
 
@@ -89,7 +89,7 @@ internal static class ModelsCommand
             string path = arguments.GetRequiredValue(folder);
             if (!Directory.Exists(path))
             {
-                throw new CommandException($"There is no folder {path}.");
+                throw new CommandException($"There is no folder {path}: name one that holds a network or a model package.");
             }
 
             IReadOnlyList<GoldenResult> results = GoldenCheck.Run(path, CliOptions.ParseDevice(arguments.GetValue(device)!));

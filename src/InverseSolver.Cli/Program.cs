@@ -1,12 +1,7 @@
 using System.CommandLine;
-using System.CommandLine.Invocation;
 using System.Globalization;
 using InverseSolver.Cli;
-using InverseSolver.Cli.Bench;
-using InverseSolver.Cli.Convert;
-using InverseSolver.Cli.Demo;
-using InverseSolver.Cli.Evaluate;
-using InverseSolver.Cli.GpuCheck;
+using InverseSolver.Client;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
@@ -14,40 +9,28 @@ using InverseSolver.Reconstruction;
 // Numbers are read and written in one way, whatever the language of the machine is.
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 using var interruption = new Interruption();
-var root = new RootCommand("Solves imaging inverse problems with latent diffusion models. Results are not for diagnosis.")
-{
-    SolveCommand.Create(),
-    CatalogueCommands.Problems(),
-    CatalogueCommands.Solvers(),
-    ConvertCommand.Create(),
-    EvaluateCommand.Create(),
-    ModelsCommand.Create(),
-    DemoCommand.Create(),
-    StoreCommand.Create(),
-    BenchCommand.Create(),
-    GpuCheckCommand.Create(),
-};
-
+RootCommand root = Commands.Create();
+ParseResult parsed = root.Parse(args is [] ? ["--help"] : args);
 try
 {
-    ParseResult parsed = root.Parse(args);
+    if (parsed.Action is HelpWithExitCodes || (parsed.Errors.Count == 0 && parsed.Action != parsed.CommandResult.Command.Action))
+    {
+        return await parsed.InvokeAsync();
+    }
+
+    if (parsed.Errors.Count > 0) return Refuse(ErrorText.Of(parsed), withHelp: true);
+    if (parsed.CommandResult.Command.Options.OfType<Option<string?>>().Any(option => option.Name == "--json" && parsed.GetValue(option) == "-"))
+    {
+        _ = CliJson.Output;
+        Console.SetOut(Console.Error);
+    }
 
     // Before the first tensor, and not before help.
-    if (parsed.Errors.Count == 0 && parsed.Action == parsed.CommandResult.Command.Action && CliOptions.TestArithmetic() is { } warning)
-    {
-        Console.Error.WriteLine($"warning: {warning}");
-    }
-
-    // A command that lacks its subcommand gets help, any other error its sentence.
-    if (parsed.Action is ParseErrorAction error && parsed.CommandResult.Command.Subcommands.Count == 0)
-    {
-        error.ShowHelp = false;
-    }
-
+    if (CliOptions.TestArithmetic() is { } warning) Console.Error.WriteLine($"warning: {warning}");
     int code = await parsed.InvokeAsync(
         new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interruption.Token);
     if (interruption.Token.IsCancellationRequested) interruption.End();
-    return parsed.Errors.Count > 0 ? ExitCode.BadInput : code;
+    return code;
 }
 catch (Exception) when (interruption.Token.IsCancellationRequested)
 {
@@ -56,29 +39,48 @@ catch (Exception) when (interruption.Token.IsCancellationRequested)
 }
 catch (OperationCanceledException)
 {
-    return Fail(ExitCode.Failed, "The service did not answer in time.");
+    return Fail("The service did not answer in time.");
 }
-catch (PlatformNotSupportedException e)
+catch (HttpRequestException error) when (error.StatusCode is null)
 {
-    return Fail(ExitCode.Failed, e.Message);
+    return Fail($"The service does not answer: {error.Message}");
 }
-catch (InvalidInputException e)
+catch (ApiException error) when (error.StatusCode is not (400 or 404 or 413 or 415 or 422))
 {
-    return Fail(ExitCode.BadInput, $"{e.Field}: {e.Message}");
+    return Fail([.. ErrorText.Of(error, parsed)]);
 }
-catch (Exception e)
-    when (e is CommandException or InvalidMeasurementException or InvalidModelException
+catch (Exception error)
+    when (error is InvalidInputException or ApiException or CommandException or InvalidMeasurementException or InvalidModelException
         or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
 {
-    return Fail(ExitCode.BadInput, e.Message);
+    return Refuse(ErrorText.Of(error, parsed), withHelp: false);
 }
-catch (Exception e) when (e.IsFromTorch || e is HttpRequestException or IOException or ArithmeticException)
+catch (Exception error)
+    when (error.IsFromTorch || error is HttpRequestException or IOException or ArithmeticException or PlatformNotSupportedException)
 {
-    return Fail(ExitCode.Failed, e.IsFromTorch ? e.FirstLine : e.Message);
+    return Fail([.. ErrorText.Of(error, parsed)]);
 }
 
-static int Fail(int code, string message)
+int Refuse(IReadOnlyList<string> sentences, bool withHelp)
 {
-    Console.Error.WriteLine($"error: {message}");
-    return code;
+    Say(sentences);
+
+    // An error of an option is answered with that option's help, not with that of all.
+    if (withHelp || sentences[0].StartsWith("--", StringComparison.Ordinal))
+    {
+        foreach (string line in ErrorText.Help(parsed, sentences[0])) Console.Error.WriteLine(line);
+    }
+
+    return ExitCode.BadInput;
+}
+
+static int Fail(params string[] sentences)
+{
+    Say(sentences);
+    return ExitCode.Failed;
+}
+
+static void Say(IEnumerable<string> sentences)
+{
+    foreach (string sentence in sentences) Console.Error.WriteLine($"error: {sentence}");
 }

@@ -8,16 +8,18 @@ internal sealed class SolveInputs
 {
     private readonly Option<string[]> _measurement = new("--measurement")
     {
+        HelpName = "FILE",
         Description = "Image (PNG, JPEG, TIFF, WebP, DICOM), NIfTI volume, .npy, .npz, or raw MR data (ISMRMRD or fastMRI HDF5, BART .cfl); k-space in .npy "
             + "is complex. A DICOM series: its files, their folder or a .zip of it.",
         Required = true,
         AllowMultipleArgumentsPerToken = true,
     };
 
-    private readonly Option<string?> _header = new("--header") { Description = "The .hdr file of a .cfl, where it lies elsewhere." };
+    private readonly Option<string?> _header = new("--header") { HelpName = "FILE", Description = "The .hdr file of a .cfl, where it lies elsewhere." };
 
     private readonly Option<string?> _reference = new("--reference")
     {
+        HelpName = "FILE",
         Description = "A DICOM image of the patient and study that the result belongs to, refused where it and the measurement name different ones; "
             + "or a NIfTI volume whose place the result has.",
     };
@@ -35,18 +37,19 @@ internal sealed class SolveInputs
 
     private readonly Option<string?>[] _others =
     [
-        new("--mask") { Description = "File with the mask: white (above 0.5) is measured, black is missing." },
-        new("--psf") { Description = "File with the point-spread function." },
-        new("--phase") { Description = "File with the phase map in radians." },
-        new("--maps") { Description = "File with the coil sensitivities, complex (coils, rows, columns)." },
-        new("--covariance") { Description = "File with the noise covariance, (coils, coils)." },
-        new("--calibration") { Description = "File with k-space that the sensitivities are estimated from." },
+        new("--mask") { HelpName = "FILE", Description = "File with the mask: white (above 0.5) is measured, black is missing." },
+        new("--psf") { HelpName = "FILE", Description = "File with the point-spread function." },
+        new("--phase") { HelpName = "FILE", Description = "File with the phase map in radians." },
+        new("--maps") { HelpName = "FILE", Description = "File with the coil sensitivities, complex (coils, rows, columns)." },
+        new("--covariance") { HelpName = "FILE", Description = "File with the noise covariance, (coils, coils)." },
+        new("--calibration") { HelpName = "FILE", Description = "File with k-space that the sensitivities are estimated from." },
         new("--trajectory")
         {
+            HelpName = "FILE",
             Description = "File with the positions of the samples, (samples, 2), in cycles per field of view or in the problem's trajectoryUnit; "
                 + "of a .cfl BART's .cfl.",
         },
-        new("--truth") { Description = "The true image, to measure against." },
+        new("--truth") { HelpName = "FILE", Description = "The true image, to measure against." },
     ];
 
     /// <summary>For the command.</summary>
@@ -61,22 +64,22 @@ internal sealed class SolveInputs
         "auto" => VendorConvention.Auto,
         "none" => VendorConvention.None,
         "siemens" => VendorConvention.Siemens,
-        _ => throw new CommandException("--vendor-convention is auto, none or siemens."),
+        var other => throw new CommandException($"--vendor-convention {other}: it is auto, none or siemens."),
     };
 
     /// <summary>True where a reference is taken that does not belong to the measurement.</summary>
     internal bool ForceReference(ParseResult arguments) => !arguments.GetValue(_forceReference) ? false
         : arguments.GetValue(_reference) is not null ? true
-        : throw new CommandException("--force-reference is about a --reference, and there is none.");
+        : throw new CommandException("--force-reference: it is about a --reference, and there is none.");
 
     /// <summary>Reads the files that were named.</summary>
-    internal SolveFiles Read(ParseResult arguments, FormatReader reader)
+    internal Dictionary<string, byte[]> Read(ParseResult arguments, FormatReader reader)
     {
         string[] paths = arguments.GetRequiredValue(_measurement);
-        var read = new SolveFiles();
+        var read = new Dictionary<string, byte[]>();
         if (paths is not [var path] || Directory.Exists(path))
         {
-            read.Add("measurement", paths[0], ArrayFiles.ReadSeries(reader, paths));
+            read["measurement"] = ArrayFiles.ReadSeries(reader, paths);
         }
         else
         {
@@ -84,41 +87,25 @@ internal sealed class SolveInputs
             if (path.EndsWith(".img", StringComparison.OrdinalIgnoreCase) && File.Exists(beside))
             {
                 throw new CommandException(
-                    $"{Path.GetFileName(path)}: It is half of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
+                    $"--measurement {path}: It is half of a NIfTI or Analyze pair (.hdr and .img), which is not read: convert it to one .nii file.");
             }
 
-            read.Add("measurement", path, File.ReadAllBytes(path));
+            read["measurement"] = ArrayFiles.Read(_measurement.Name, path);
             string? named = arguments.GetValue(_header) ?? (path.EndsWith(".cfl", StringComparison.OrdinalIgnoreCase) && File.Exists(beside) ? beside : null);
-            if (named is not null) read.Add("header", named, File.ReadAllBytes(named));
+            if (named is not null) read["header"] = ArrayFiles.Read(_header.Name, named);
         }
 
         if (arguments.GetValue(_reference) is { } place && Directory.Exists(place))
         {
             throw new CommandException(
-                $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(place))}: It is a folder: name one DICOM file of the series, or a NIfTI volume.");
+                $"--reference {place}: It is a folder: name one DICOM file of the series, or a NIfTI volume.");
         }
 
         foreach (Option<string?> option in _others.Append(_reference))
         {
-            if (arguments.GetValue(option) is { } file) read.Add(option.Name[2..], file, File.ReadAllBytes(file));
+            if (arguments.GetValue(option) is { } file) read[option.Name[2..]] = ArrayFiles.Read(option.Name, file);
         }
 
         return read;
     }
-}
-
-/// <summary>Files as <see cref="SolveInputs"/> read them, and the paths that they came from.</summary>
-internal sealed class SolveFiles
-{
-    private readonly Dictionary<string, byte[]> _bytes = [];
-    private readonly Dictionary<string, string> _paths = [];
-
-    /// <summary>The files by the names that requests have for them.</summary>
-    internal IReadOnlyDictionary<string, byte[]> Bytes => _bytes;
-
-    internal void Add(string name, string path, byte[] file) => (_bytes[name], _paths[name]) = (file, path);
-
-    /// <summary>The name of the file that a field such as <c>files.mask</c> is about, as the caller knows it.</summary>
-    internal string NameOf(string field) =>
-        field.Split('.', 2) is ["files", var name] && _paths.TryGetValue(name, out string? path) ? Path.GetFileName(path) : field;
 }

@@ -17,11 +17,13 @@ internal static class StoreCommand
     private static Command Check()
     {
         Option<DirectoryInfo> data = Data();
-        var command = new Command("check", "Reads every file of every job: lists missing and changed files, and files without a row.") { data };
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("check", "Reads every file of every job: lists missing and changed files, and files without a row.") { data, json };
         command.SetAction(arguments => With(arguments.GetValue(data)!, inventory =>
         {
             IReadOnlyList<StoreFinding> findings = inventory.Check();
             Print(findings);
+            CliJson.Write(arguments.GetValue(json), findings);
             Console.WriteLine(findings.Count == 0 ? "Every row has its files, and every file its row." : $"{findings.Count} findings.");
             return findings.Count == 0 ? ExitCode.Done : ExitCode.Failed;
         }));
@@ -32,7 +34,11 @@ internal static class StoreCommand
     {
         Option<DirectoryInfo> data = Data();
         var ids = new Argument<string[]>("id") { Description = "Jobs of the quarantine; none: all of them.", Arity = ArgumentArity.ZeroOrMore };
-        var command = new Command("adopt", "Takes jobs of the quarantine into the database: with their results, or into the queue.") { ids, data };
+        Option<string?> json = CliOptions.Json();
+        var command = new Command("adopt", "Takes jobs of the quarantine into the database: with their results, or into the queue.") 
+        {
+            ids, data, json,
+        };
         command.SetAction(arguments => With(arguments.GetValue(data)!, inventory =>
         {
             foreach (string id in inventory.Quarantine())
@@ -42,6 +48,7 @@ internal static class StoreCommand
 
             IReadOnlyList<StoreFinding> outcomes = inventory.Adopt(arguments.GetValue(ids)!);
             Print(outcomes);
+            CliJson.Write(arguments.GetValue(json), outcomes);
             if (outcomes.Count == 0) Console.WriteLine("The quarantine is empty.");
             return outcomes.All(outcome => outcome.Text.StartsWith("Adopted", StringComparison.Ordinal)) ? ExitCode.Done : ExitCode.Failed;
         }));

@@ -1,8 +1,11 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace InverseSolver.Client;
 
@@ -31,14 +34,23 @@ public sealed class InverseClient : IDisposable
     /// <summary>The operations of the OpenAPI document.</summary>
     public ApiClient Api { get; }
 
+    /// <summary>The time for which <see cref="WaitAsync"/> bears a service that does not answer, as during a restart.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Submits a job with its files. It is sent once more where the connection is lost, under the same key, so that it becomes one job.</summary>
     /// <param name="request">The job.</param>
     /// <param name="files">The files by name: <c>measurement</c>, and <c>mask</c>, <c>psf</c>, ... where the problem has them.</param>
     /// <param name="idempotencyKey">The key of this submission; null: a new one.</param>
     /// <param name="cancellation">Stops waiting for the answer.</param>
     /// <exception cref="ApiException{ApiError}">The service refused it.</exception>
+    public Task<Job> SubmitAsync(
+        JobRequest request, IReadOnlyDictionary<string, byte[]> files, string? idempotencyKey = null, CancellationToken cancellation = default) =>
+        SubmitAsync(JsonSerializer.SerializeToNode(request, ApiClient.Json)!.AsObject(), files, idempotencyKey, cancellation);
+
+    /// <summary>The same of a request that is JSON already: the schema <c>JobRequest</c> of the OpenAPI document.</summary>
+    /// <inheritdoc cref="SubmitAsync(JobRequest, IReadOnlyDictionary{string, byte[]}, string?, CancellationToken)"/>
     public async Task<Job> SubmitAsync(
-        JobRequest request, IReadOnlyDictionary<string, byte[]> files, string? idempotencyKey = null, CancellationToken cancellation = default)
+        JsonObject request, IReadOnlyDictionary<string, byte[]> files, string? idempotencyKey = null, CancellationToken cancellation = default)
     {
         string key = idempotencyKey ?? Guid.NewGuid().ToString("N");
         try
@@ -53,7 +65,7 @@ public sealed class InverseClient : IDisposable
         async Task<Job> SendAsync()
         {
             using var body = new MultipartFormDataContent();
-            var json = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request, ApiClient.Json));
+            var json = new ByteArrayContent(Encoding.UTF8.GetBytes(request.ToJsonString()));
             json.Headers.ContentType = new MediaTypeHeaderValue("application/json");
             body.Add(json, "request");
             foreach ((string name, byte[] file) in files) body.Add(new ByteArrayContent(file), name, name);
@@ -69,9 +81,11 @@ public sealed class InverseClient : IDisposable
     /// <param name="progress">Gets the job with each event.</param>
     /// <param name="cancellation">Stops waiting; the job goes on.</param>
     /// <returns>The job: succeeded, failed or cancelled.</returns>
+    /// <exception cref="HttpRequestException">The service has not answered for <see cref="Patience"/>. The job goes on there.</exception>
     public async Task<Job> WaitAsync(string id, IProgress<Job>? progress = null, CancellationToken cancellation = default)
     {
         string? seen = null;
+        var silent = new Stopwatch();
         while (true)
         {
             try
@@ -90,10 +104,11 @@ public sealed class InverseClient : IDisposable
             try
             {
                 if (await Api.GetJobAsync(id, cancellation) is { State: not (JobState.Queued or JobState.Running) } job) return job;
+                silent.Reset();
             }
-            catch (HttpRequestException)
+            catch (HttpRequestException) when (silent.Elapsed < Patience)
             {
-                // As above.
+                silent.Start();
             }
 
             await Task.Delay(Poll, cancellation);
@@ -115,6 +130,33 @@ public sealed class InverseClient : IDisposable
         await answer.Stream.CopyToAsync(bytes, cancellation);
         return Convert.ToHexStringLower(SHA256.HashData(bytes.ToArray())) == artefact.Sha256 ? bytes.ToArray()
             : throw new InvalidDataException($"The file {name} of the job {job.Id} is not the one that the service wrote: download it again.");
+    }
+
+    /// <summary>Downloads all files of a job into a folder, which is made where there is none.</summary>
+    /// <param name="job">The job, succeeded.</param>
+    /// <param name="folder">The folder.</param>
+    /// <param name="cancellation">Stops the downloads.</param>
+    public async Task SaveAsync(Job job, string folder, CancellationToken cancellation = default)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (Artefact artefact in job.Result?.Artefacts ?? [])
+        {
+            // A file's name is never a way to another folder.
+            string path = Path.Combine(folder, Path.GetFileName(artefact.Name));
+            await File.WriteAllBytesAsync(path + ".new", await DownloadAsync(job, artefact.Name, cancellation), cancellation);
+            File.Move(path + ".new", path, overwrite: true);
+        }
+    }
+
+    /// <summary>An answer as it came, for what has no type of its own here.</summary>
+    /// <param name="path">The address below the service's, for example <c>v1/models</c>.</param>
+    /// <param name="cancellation">Stops waiting for the answer.</param>
+    /// <exception cref="ApiException">The service refused it.</exception>
+    public async Task<JsonObject> GetJsonAsync(string path, CancellationToken cancellation = default)
+    {
+        using HttpResponseMessage answer = await _http.GetAsync(path, cancellation);
+        string text = await answer.Content.ReadAsStringAsync(cancellation);
+        return answer.IsSuccessStatusCode ? JsonNode.Parse(text)!.AsObject() : throw ErrorOf(answer.StatusCode, text);
     }
 
     /// <inheritdoc/>

@@ -51,8 +51,8 @@ public sealed class DemoTests : IDisposable
     public async Task The_demonstration_tells_what_the_service_refused()
     {
         (int exitCode, string text) = await RunAsync(Path.Combine(_folder.FullName, "out"), "--preset", "best");
-        Assert.Equal(1, exitCode);
-        Assert.Contains("solver.preset", text, StringComparison.Ordinal);
+        Assert.Equal(2, exitCode);
+        Assert.Contains("error: --preset best: ", text, StringComparison.Ordinal);
     }
 
     private async Task<(int ExitCode, string Text)> RunAsync(params string[] arguments)

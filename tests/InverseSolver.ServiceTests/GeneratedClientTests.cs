@@ -95,10 +95,16 @@ public sealed class GeneratedClientTests(ITestOutputHelper output) : IAsyncLifet
                 + "    job = client.wait(client.submit('brain-mri-128', problem, sys.argv[2], 0.02, solver, seed=3))\n"
                 + "    print('result ' + hashlib.sha256(client.download(job, 'result.npy')).hexdigest())",
             url, Picture, Path.Combine(Repository.Root, "src", "clients", "python"));
-        string[] results = [.. new[] { typescript, kiota, csharp, python }.Select(said => said.Trim().Split('\n')[^1])];
+        string folder = Path.Combine(Folder, "generated", "inverse");
+        string inverse = Path.Combine(Repository.Root, "src", "InverseSolver.Cli", "bin", Repository.Configuration, "net10.0", "inverse");
+        await RunAsync(
+            inverse, "submit", "--server", url, "--problem", """{"type":"inpainting","mask":{"type":"random","fraction":0.5,"seed":1}}""",
+            "--measurement", Picture, "--sigma", "0.02", "--solver", "dcdp", "--preset", "fast", "--set", "samples=1", "--seed", "3", "--out", folder);
+        string command = $"result {Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(folder, "result.npy"))))}";
+        string[] results = [.. new[] { typescript, kiota, csharp, python, command }.Select(said => said.Trim().Split('\n')[^1])];
         Assert.Single(results.Distinct());
         JsonArray jobs = (await service.GetAsync("/v1/jobs?expand=request"))["items"]!.AsArray();
-        Assert.Equal(4, jobs.Count);
+        Assert.Equal(5, jobs.Count);
         Assert.Single(jobs.Select(job => job!["request"]!.ToJsonString()).Distinct());
     }
 

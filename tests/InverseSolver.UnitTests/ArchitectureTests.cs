@@ -18,7 +18,7 @@ public sealed partial class ArchitectureTests
         ["Diffusion"] = ["ModuleCheck", "Torch"],
         ["Reconstruction"] = ["Diffusion", "Imaging"],
         ["Service"] = ["Reconstruction", "Imaging"],
-        ["Cli"] = ["Reconstruction", "Imaging", "Service"],
+        ["Cli"] = ["Client", "Reconstruction", "Imaging", "Service"],
         ["Client"] = [],
     };
 

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using InverseSolver.Cli.GpuCheck;
 using InverseSolver.Cli.Server;
+using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Problems;
 
@@ -16,7 +18,7 @@ internal static class JobBench
 {
     internal static Command Create()
     {
-        var server = new Option<string>("--server") { Description = "URL of a running service.", Required = true };
+        Option<string> server = ServerOptions.Server();
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models();
         var solver = new Option<string>("--solver") { Description = "The solver.", DefaultValueFactory = _ => "redDiff" };
         var preset = new Option<string>("--preset") { Description = "Its preset.", DefaultValueFactory = _ => "fast" };
@@ -33,11 +35,12 @@ internal static class JobBench
         };
         command.SetAction(async (arguments, cancellation) =>
         {
-            using var client = new ServiceClient(arguments.GetValue(server)!);
+            using Client.InverseClient client = ServerOptions.Client(arguments.GetValue(server)!);
             string model = arguments.GetValue(modelId)!;
             ArrayData truth = GoldenImage.Read(CliOptions.FolderOf(arguments.GetValue(models)!, model));
             Problem problem = new Inpainting(new RandomMask(0.7, 1));
             ArrayData measurement = Reconstructor.Simulate(problem, truth, new Dictionary<string, ArrayData>(), 0.01, 1).Measurement;
+            var files = new Dictionary<string, byte[]> { ["measurement"] = Npy.Write(measurement) };
             var rows = new List<object>();
             Console.WriteLine("| jobs at once | jobs/min, reproducible | jobs/min, shared calls | gain | images in a call |");
             Console.WriteLine("|---:|---:|---:|---:|---:|");
@@ -71,18 +74,29 @@ internal static class JobBench
 
             async Task<double> OneAsync(int seed, bool reproducible)
             {
-                var submission = new SubmittedJob(
-                    model, problem, 0.01, new SubmittedSolver(arguments.GetValue(solver)!, arguments.GetValue(preset)!, []),
-                    seed, "bench", Reproducible: reproducible);
-                ServiceJob job = await client.SubmitAsync(submission, measurement, null, cancellation);
-                await foreach (ServiceJob state in client.FollowAsync(job.Id, cancellation))
+                var request = new JsonObject
                 {
-                    job = state;
+                    ["model"] = model,
+                    ["problem"] = CliJson.Of(problem),
+                    ["sigma"] = 0.01,
+                    ["solver"] = new JsonObject { ["type"] = arguments.GetValue(solver), ["preset"] = arguments.GetValue(preset) },
+                    ["seed"] = seed,
+                    ["name"] = "bench",
+                    ["previews"] = false,
+                    ["reproducible"] = reproducible,
+                };
+                Client.Job job = await client.SubmitAsync(request, files, cancellation: cancellation);
+                try
+                {
+                    job = await client.WaitAsync(job.Id, cancellation: cancellation);
+                }
+                catch (OperationCanceledException)
+                {
+                    await ServerOptions.CancelAsync(client, [job.Id]);
+                    throw;
                 }
 
-                return job.State == "succeeded"
-                    ? job.Result?.Sharing?.MeanItems ?? 0
-                    : throw new CommandException($"Job {job.Id} is {job.State}: {job.Error?.Detail}");
+                return job.State == Client.JobState.Succeeded ? job.Result?.Sharing?.MeanItems ?? 0 : throw new CommandException(ServerOptions.EndOf(job));
             }
         });
         return command;

@@ -16,23 +16,26 @@ internal static class ConvertCommand
         var input = new Argument<string>("in") { Description = "A .npy or .cfl file (its .hdr beside it)." };
         var output = new Argument<string>("out") { Description = "The file to write: .cfl (and .hdr) or .npy." };
         var asIs = new Option<bool>("--as-is") { Description = "Moves no dimension: for volumes of images, and whatever is neither k-space nor maps." };
+        Option<string?> json = CliOptions.Json();
         var command = new Command(
             "convert",
             "Converts .npy to BART's .cfl and back. "
                 + "An array's last dimension is BART's first one; "
                 + "complex ([slices,] coils, rows, columns) becomes BART's dimensions ([13,] 3, 1, 0) and comes back as it was.")
         {
-            input, output, asIs,
+            input, output, asIs, json,
         };
         command.SetAction(arguments =>
         {
-            Convert(arguments.GetRequiredValue(input), arguments.GetRequiredValue(output), arguments.GetValue(asIs));
+            (int[] shape, int[] bart) = Convert(arguments.GetRequiredValue(input), arguments.GetRequiredValue(output), arguments.GetValue(asIs));
+            CliJson.Write(arguments.GetValue(json), new { shape, bart });
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static void Convert(string from, string to, bool asIs)
+    // The shape of the .npy and BART's dimensions, columns first.
+    private static (int[] Shape, int[] Bart) Convert(string from, string to, bool asIs)
     {
         try
         {
@@ -47,13 +50,13 @@ internal static class ConvertCommand
                     Console.WriteLine(
                         $"({string.Join(", ", array.Shape)}) is BART's {string.Join(' ', shape.Reverse())}"
                             + $"{(shape == array.Shape ? "" : ", columns first: inverse solve takes BART's first dimension for rows, so solve the .npy")}");
-                    break;
+                    return (array.Shape, [.. shape.Reverse()]);
                 case (".cfl", ".npy"):
                     (int[] sizes, ArrayData read) = BartFile.Read(File.ReadAllBytes(Path.ChangeExtension(from, ".hdr")), File.ReadAllBytes(from), MaxElements);
                     ArrayData turned = asIs ? read : read with { Shape = FromBart(sizes) };
                     File.WriteAllBytes(to, Npy.Write(turned));
                     Console.WriteLine($"BART's {string.Join(' ', sizes)} is ({string.Join(", ", turned.Shape)})");
-                    break;
+                    return (turned.Shape, sizes);
                 default:
                     throw new CommandException("One of the two files is .npy, the other one .cfl.");
             }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using InverseSolver.Cli.Server;
+using InverseSolver.Client;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Solvers;
@@ -12,12 +13,9 @@ internal static class DemoCommand
 {
     private const long MaxVoxels = 512L * 512 * 512;
 
-    // Of what is left when the user has asked to stop.
-    private static readonly TimeSpan CancelWithin = TimeSpan.FromSeconds(1);
-
     internal static Command Create()
     {
-        var server = new Option<string>("--server") { Description = "URL of the service.", Required = true };
+        Option<string> server = ServerOptions.Server();
         var volume = new Option<string>("--volume") { Description = "NIfTI file with a magnitude volume of a head.", Required = true };
         var output = new Option<string>("--out") { Description = "Folder for sheet.png, report.md and a folder for each job.", Required = true };
         var slices = new Option<string>("--slices")
@@ -53,26 +51,29 @@ internal static class DemoCommand
             string folder = Directory.CreateDirectory(arguments.GetRequiredValue(output)).FullName;
             string modelId = arguments.GetValue(model)!, presetName = arguments.GetValue(preset)!;
             double noise = arguments.GetValue(sigma);
-            var solver = new SubmittedSolver("reSample", presetName, CliJson.ReadSettings(arguments.GetValue(set) ?? []));
-
-            using var client = new ServiceClient(arguments.GetRequiredValue(server));
+            var solver = new JsonObject
+            {
+                ["type"] = "reSample",
+                ["preset"] = presetName,
+                ["parameters"] = CliJson.ReadSettings(arguments.GetValue(set) ?? []),
+            };
+            using InverseClient client = ServerOptions.Client(arguments.GetValue(server)!);
             var run = new DemoRun(client, folder);
             IReadOnlyList<DemoResult> results;
             try
             {
-                Console.WriteLine($"{jobs.Length} jobs on {arguments.GetValue(server)}: model {modelId}, {solver.Type}, preset {presetName}, noise {noise}");
+                Console.WriteLine($"{jobs.Length} jobs on {arguments.GetValue(server)}: model {modelId}, {solver["type"]}, preset {presetName}, noise {noise}");
                 foreach (DemoJob job in jobs)
                 {
                     await run.SubmitAsync(job, modelId, noise, solver, cancellation);
                 }
 
-                await DemoProgress.ShowAsync(jobs, (job, report) => run.FollowAsync(job, report, cancellation));
+                await ProgressBars.ShowAsync([.. jobs.Select(job => job.Name)], (i, report) => run.WaitAsync(jobs[i], report, cancellation));
                 results = await run.CollectAsync(jobs, cancellation);
             }
             catch
             {
-                using var soon = new CancellationTokenSource(CancelWithin);
-                await run.CancelAsync(soon.Token);
+                await run.CancelAsync();
                 throw;
             }
 
@@ -92,9 +93,5 @@ internal static class DemoCommand
         return command;
     }
 
-    private static string[] List(string text)
-    {
-        string[] list = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        return list.Length > 0 ? list : throw new CommandException("A list is empty.");
-    }
+    private static string[] List(string text) => CliOptions.List(text) is [_, ..] list ? list : throw new CommandException("A list is empty.");
 }

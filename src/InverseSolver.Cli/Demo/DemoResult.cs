@@ -1,4 +1,3 @@
-using InverseSolver.Cli.Server;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Metrics;
 using InverseSolver.Reconstruction.Operators;
@@ -20,7 +19,7 @@ internal sealed record DemoResult(DemoJob Job, ArrayData Measurement, ArrayData 
     /// <param name="y">The measurement.</param>
     /// <param name="image">The service's result.</param>
     /// <param name="result">The service's figures.</param>
-    internal static DemoResult Of(DemoJob job, ArrayData y, ArrayData image, ServiceResult result)
+    internal static DemoResult Of(DemoJob job, ArrayData y, ArrayData image, Client.JobResult result)
     {
         using DisposeScope scope = torch.NewDisposeScope();
         using IDisposable grad = torch.no_grad();
@@ -29,7 +28,8 @@ internal sealed record DemoResult(DemoJob Job, ArrayData Measurement, ArrayData 
         Tensor measured = y.ToTensor(torch.CPU), truth = job.Truth.ToTensor(torch.CPU);
         ArrayData picture = y.IsComplex ? a.Adjoint(measured).abs().ToArrayData() : Enlarge(y, job.Truth.Shape);
         ArrayData leastSquares = Reconstruction.Optimisation.LeastSquares.BestOf9(a, measured, truth).Images.clamp(0, 1).ToArrayData();
-        QualityReport quality = result.Quality ?? throw new HttpRequestException($"The service's report on {job.Name} has no figures against the truth.");
+        Client.QualityReport quality = result.Quality
+            ?? throw new HttpRequestException($"The service's report on {job.Name} has no figures against the truth.");
         var row = new DemoRow(
             job.ProblemName, job.Slice, quality.PsnrDb, quality.Ssim, quality.Nmse,
             result.Consistency.Ratio, result.Consistency.PriorShare, result.Cost.Seconds,

@@ -1,40 +1,46 @@
+using System.Text.Json.Nodes;
 using InverseSolver.Cli.Server;
+using InverseSolver.Client;
+using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
+using InverseSolver.Reconstruction.Solvers;
 
 namespace InverseSolver.Cli.Demo;
 
 /// <summary>The demonstration's jobs on their way through a service, and their files.</summary>
 /// <param name="client">The service.</param>
 /// <param name="folder">Where each job gets a folder of its name.</param>
-internal sealed class DemoRun(ServiceClient client, string folder)
+internal sealed class DemoRun(InverseClient client, string folder)
 {
-    private static readonly string[] Artefacts = ["result.npy", "result.png", "report.json"];
-
-    private readonly Dictionary<DemoJob, ServiceJob> _states = [];
+    private readonly Dictionary<DemoJob, Job> _states = [];
     private readonly Dictionary<DemoJob, ArrayData> _measurements = [];
 
-    /// <summary>Has the slice measured, and queues the job.</summary>
-    internal async Task SubmitAsync(DemoJob job, string model, double sigma, SubmittedSolver solver, CancellationToken cancellation)
+    /// <summary>Measures the slice, and queues the job.</summary>
+    internal async Task SubmitAsync(DemoJob job, string model, double sigma, JsonObject solver, CancellationToken cancellation)
     {
-        ArrayData y = await client.SimulateAsync(job.Problem, job.Truth, sigma, job.Seed, cancellation);
-        ServiceJob state = await client.SubmitAsync(new SubmittedJob(model, job.Problem, sigma, solver, job.Seed, job.Name), y, job.Truth, cancellation);
-        lock (_states)
+        ArrayData y = Reconstructor.Simulate(job.Problem, job.Truth, new Dictionary<string, ArrayData>(), sigma, job.Seed).Measurement;
+        var request = new JsonObject
         {
-            (_states[job], _measurements[job]) = (state, y);
-        }
+            ["model"] = model,
+            ["problem"] = CliJson.Of(job.Problem),
+            ["sigma"] = sigma,
+            ["solver"] = solver.DeepClone(),
+            ["seed"] = job.Seed,
+            ["name"] = job.Name,
+            ["previews"] = false,
+        };
+        var files = new Dictionary<string, byte[]> { ["measurement"] = Npy.Write(y), ["truth"] = Npy.Write(job.Truth) };
+        Job state = await client.SubmitAsync(request, files, cancellation: cancellation);
+        (_states[job], _measurements[job]) = (state, y);
     }
 
-    /// <summary>Reports a job's states until it is final.</summary>
-    internal async Task FollowAsync(DemoJob job, Action<ServiceJob> report, CancellationToken cancellation)
+    /// <summary>Waits for a job.</summary>
+    internal async Task WaitAsync(DemoJob job, Action<SolverProgress> report, CancellationToken cancellation)
     {
-        await foreach (ServiceJob state in client.FollowAsync(_states[job].Id, cancellation))
+        Job end = await client.WaitAsync(_states[job].Id, new Reporter<Job>(ServerOptions.Progress(report)), cancellation);
+        lock (_states)
         {
-            lock (_states)
-            {
-                _states[job] = state;
-            }
-
-            report(state);
+            _states[job] = end;
         }
     }
 
@@ -44,24 +50,17 @@ internal sealed class DemoRun(ServiceClient client, string folder)
         var results = new List<DemoResult>();
         foreach (DemoJob job in jobs)
         {
-            ServiceJob state = _states[job];
-            if (state.Result is null)
+            Job state = _states[job];
+            if (state.Result is not { } found)
             {
-                Console.Error.WriteLine(
-                    $"error: {job.Name}: {state.State}"
-                        + $"{(state.Error is { } error ? $": {(error.Field is null ? string.Empty : error.Field + ": ")}{error.Detail}" : string.Empty)}");
+                Console.Error.WriteLine($"error: {job.Name}: {ServerOptions.EndOf(state)}");
                 continue;
             }
 
-            string own = Directory.CreateDirectory(Path.Combine(folder, job.Name)).FullName;
-            foreach (string name in Artefacts)
-            {
-                await File.WriteAllBytesAsync(Path.Combine(own, name), await client.DownloadAsync(state.Id, name, cancellation), cancellation);
-            }
-
-            ArrayData image = ArrayFiles.ReadImage(Path.Combine(own, "result.npy"));
-            DemoResult result = DemoResult.Of(job, _measurements[job], image, state.Result);
-            ArrayFiles.WriteNpy(Path.Combine(own, "measurement.npy"), _measurements[job]);
+            Console.WriteLine($"{job.Name}: succeeded after {found.Cost.Seconds:F1} s");
+            string own = Path.Combine(folder, job.Name);
+            await client.SaveAsync(state, own, cancellation);
+            DemoResult result = DemoResult.Of(job, _measurements[job], ArrayFiles.ReadImage(Path.Combine(own, "result.npy")), found);
             ArrayFiles.WritePng(Path.Combine(own, "measurement.png"), result.Measurement);
             ArrayFiles.WritePng(Path.Combine(own, "leastSquares.png"), result.LeastSquares);
             ArrayFiles.WritePng(Path.Combine(own, "truth.png"), job.Truth);
@@ -72,18 +71,6 @@ internal sealed class DemoRun(ServiceClient client, string folder)
     }
 
     /// <summary>Stops what is not finished, as far as that is possible.</summary>
-    internal async Task CancelAsync(CancellationToken cancellation)
-    {
-        foreach (ServiceJob state in _states.Values.Where(state => !state.IsFinal))
-        {
-            try
-            {
-                await client.CancelAsync(state.Id, cancellation);
-            }
-            catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
-            {
-                Console.Error.WriteLine($"job {state.Id} could not be cancelled: {e.Message}");
-            }
-        }
-    }
+    internal Task CancelAsync() => ServerOptions.CancelAsync(
+        client, _states.Values.Where(state => state.State is JobState.Queued or JobState.Running).Select(state => state.Id));
 }

@@ -52,9 +52,9 @@ internal static class EvaluateCommand
             () =>
             {
                 IEnumerable<EvaluationRun> runs = Runs(
-                    List(arguments.GetRequiredValue(problems)),
-                    List(arguments.GetValue(solvers)!),
-                    List(arguments.GetValue(presets)!),
+                    CliOptions.List(arguments.GetRequiredValue(problems)),
+                    CliOptions.List(arguments.GetValue(solvers)!),
+                    CliOptions.List(arguments.GetValue(presets)!),
                     CliJson.ReadSettings(arguments.GetValue(set) ?? []));
                 if (arguments.GetValue(bestOf) is { } earlier)
                 {
@@ -95,8 +95,6 @@ internal static class EvaluateCommand
         return command;
     }
 
-    private static string[] List(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-
     private static IEnumerable<EvaluationRun> Runs(string[] problems, string[] solvers, string[] presets, JsonObject settings)
     {
         foreach (string problem in problems)
@@ -132,17 +130,18 @@ internal static class EvaluateCommand
 
     private static string[] ImagesIn(string folder, int limit)
     {
+        if (!Directory.Exists(folder)) throw new CommandException($"--images {folder}: there is no such folder.");
         string[] files = [.. Directory.EnumerateFiles(folder)
             .Where(file => Path.GetExtension(file).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".tif" or ".tiff" or ".webp" or ".npy")
             .Order(StringComparer.Ordinal)];
         if (limit < 1)
         {
-            throw new CommandException("--limit is 1 or more.");
+            throw new CommandException("--limit: it is 1 or more.");
         }
 
         if (files.Length == 0)
         {
-            throw new CommandException($"There are no images in {folder}.");
+            throw new CommandException($"--images {folder}: there are no images.");
         }
 
         int count = Math.Min(limit, files.Length);

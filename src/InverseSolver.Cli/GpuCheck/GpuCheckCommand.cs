@@ -32,17 +32,18 @@ internal static class GpuCheckCommand
             DefaultValueFactory = _ => string.Join(',', Stages.Keys),
         };
         var report = new Option<string?>("--report") { Description = "Append the report to this file, too." };
+        Option<string?> json = CliOptions.Json();
         Option<string> modelId = CliOptions.Model(), models = CliOptions.Models(), device = CliOptions.Device();
         var command = new Command("gpu-check", "Checks and times networks and solvers on a GPU, or, saying so, on the CPU.")
         {
-            folders, stages, report, modelId, models, device,
+            folders, stages, report, modelId, models, device, json,
         };
         command.SetAction(arguments =>
         {
             string[] wanted = arguments.GetValue(stages)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             if (wanted.FirstOrDefault(stage => !Stages.ContainsKey(stage)) is { } unknown)
             {
-                throw new CommandException($"'{unknown}' is no stage: {string.Join(", ", Stages.Keys)}.");
+                throw new CommandException($"--stages {unknown}: it is no stage: {string.Join(", ", Stages.Keys)}.");
             }
 
             Device where = CliOptions.ParseDevice(arguments.GetValue(device)!);
@@ -57,6 +58,7 @@ internal static class GpuCheckCommand
             string folder = CliOptions.FolderOf(arguments.GetValue(models)!, arguments.GetValue(modelId)!);
             var check = new GpuCheckStages(folder, [.. arguments.GetValue(folders) ?? []], where, Line);
             var failed = new List<string>();
+            var done = new List<object>();
             foreach (string stage in wanted)
             {
                 var watch = Stopwatch.StartNew();
@@ -67,6 +69,7 @@ internal static class GpuCheckCommand
                 }
 
                 Line(string.Create(CultureInfo.InvariantCulture, $"\n{(failed.Contains(stage) ? "FAILED" : "ok")}, {watch.Elapsed.TotalSeconds:F0} s"));
+                done.Add(new { stage, passed = !failed.Contains(stage), seconds = watch.Elapsed.TotalSeconds });
             }
 
             if (arguments.GetValue(report) is { } file)
@@ -74,6 +77,7 @@ internal static class GpuCheckCommand
                 File.AppendAllText(file, text.ToString());
             }
 
+            CliJson.Write(arguments.GetValue(json), new { device = where.ToString(), stages = done });
             Line(failed.Count == 0 ? "\nAll stages passed." : $"\nFAILED: {string.Join(", ", failed)}");
             return failed.Count == 0 ? ExitCode.Done : ExitCode.Failed;
         });

@@ -52,33 +52,11 @@ internal static class SimulationEndpoints
         HttpContext http, Upload<SimulationRequest> upload, FormatReader formats, OperatorOptions operators, LimitOptions limits)
     {
         SimulationRequest request = upload.Request;
-        JobInputs files = JobInputs.Read(formats, limits.Pixels, request.Problem, upload.Files, "image");
-        ImportedFile image = files["image"];
-        if (image.Array is not { IsComplex: false, Shape: [1 or 3, _, _] or [_, 1 or 3, _, _] })
-        {
-            throw RequestChecks.Unprocessable(
-                "invalidInput", "files.image", "The image must be real with one or three channels; a stack of frames is (frames, channels, height, width).");
-        }
-
-        if (image.Array.Shape is [var frames, _, _, _] && frames > limits.Frames)
-        {
-            throw RequestChecks.Unprocessable(
-                "limitExceeded", "files.image", $"The stack has {frames} frames; at most {limits.Frames} are allowed.");
-        }
-
-        SimulatedMeasurement simulated = Reconstructor.Simulate(
-            request.Problem,
-            image.Array,
-            files.OfProblem,
-            request.Sigma,
-            request.Seed,
-            operators.Folder,
-            request.Photons,
-            request.Coils);
+        var simulation = new FileSimulation(request.Problem, request.Sigma, request.Seed, request.Photons, request.Coils);
+        (SimulatedMeasurement simulated, double effective) = simulation.Run(formats, upload.Files, limits.Pixels, limits.Frames, operators.Folder);
         ArrayData measurement = simulated.Measurement;
         http.Response.Headers["Measurement-Sigma"] = request.Sigma.ToString("R", CultureInfo.InvariantCulture);
-        http.Response.Headers["Measurement-Effective-Sigma"] =
-            files.EffectiveSigma(request.Sigma, "image").ToString("R", CultureInfo.InvariantCulture);
+        http.Response.Headers["Measurement-Effective-Sigma"] = effective.ToString("R", CultureInfo.InvariantCulture);
         if (simulated.Warnings.Count > 0)
         {
             http.Response.Headers["Measurement-Warnings"] = string.Join(' ', simulated.Warnings);

@@ -1,0 +1,18 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace InverseSolver.Cli;
+
+/// <summary>The help of a command, with the exit codes below it.</summary>
+internal sealed class HelpWithExitCodes(HelpAction help) : SynchronousCommandLineAction
+{
+    public override int Invoke(ParseResult parseResult)
+    {
+        int code = help.Invoke(parseResult);
+        Console.WriteLine(ExitCode.Help);
+        return code;
+    }
+
+    public override bool ClearsParseErrors => true;
+}
