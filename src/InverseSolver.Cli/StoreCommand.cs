@@ -35,7 +35,7 @@ internal static class StoreCommand
         Option<DirectoryInfo> data = Data();
         var ids = new Argument<string[]>("id") { Description = "Jobs of the quarantine; none: all of them.", Arity = ArgumentArity.ZeroOrMore };
         Option<string?> json = CliOptions.Json();
-        var command = new Command("adopt", "Takes jobs of the quarantine into the database: with their results, or into the queue.") 
+        var command = new Command("adopt", "Takes jobs of the quarantine into the database: with their results, or into the queue.")
         {
             ids, data, json,
         };
