@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Estimates;
@@ -17,6 +18,7 @@ namespace InverseSolver.Service.Jobs;
 /// <summary>Jobs over HTTP.</summary>
 internal static class JobEndpoints
 {
+    private static readonly string[] Parts = ["request", "result"];
     private static readonly string[] States = [.. Enum.GetNames<JobState>().Select(JsonNamingPolicy.CamelCase.ConvertName)];
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
@@ -105,9 +107,9 @@ internal static class JobEndpoints
         string? problem = null, DateTimeOffset? createdFrom = null, DateTimeOffset? createdTo = null, string? expand = null)
     {
         string[] parts = (expand ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Except(["request", "result"]).Any())
+        if (parts.Except(Parts).FirstOrDefault() is { } part)
         {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "expand", "The parts are request and result.");
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "expand", Words.NoneOf(part, Parts));
         }
 
         if (limit is < 1 or > 200)
@@ -117,14 +119,13 @@ internal static class JobEndpoints
 
         if (state is not null && !States.Contains(state))
         {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", $"The states are {string.Join(", ", States)}.");
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", Words.NoneOf(state, States));
         }
 
         if (problem is not null && Problem.Kinds.All(kind => kind.Name != problem))
         {
             throw new RequestException(
-                StatusCodes.Status400BadRequest, "invalidValue", "problem",
-                $"The kinds of problems are {string.Join(", ", Problem.Kinds.Select(kind => kind.Name))}.");
+                StatusCodes.Status400BadRequest, "invalidValue", "problem", Words.NoneOf(problem, Problem.Kinds.Select(kind => kind.Name)));
         }
 
         if (cursor is not null && !Guid.TryParseExact(cursor, "D", out _))
