@@ -48,7 +48,7 @@ demo:
 
 run: build
 	@echo "Swagger UI: $(URL)/swagger    health: $(URL)/health/ready"
-	@$(SERVICE) --urls $(URL)
+	@$(SERVICE) --urls $(URL) --Jobs:Examples true
 
 bench: build
 	@scripts/install-packages.sh bench test
