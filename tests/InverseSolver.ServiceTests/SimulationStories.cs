@@ -69,8 +69,8 @@ public sealed class SimulationStories : IDisposable
         string use = file == "mask" ? "\"mask\": {\"type\": \"file\"}" : "\"type\": \"pointSpread\"";
         Assert.Equal(
             ("invalidInput", $"files.{file}",
-                $"It is not the {file} of shape {shape} that the problem draws by its own parameters. Send the problem that the measurement was simulated with, "
-                    + $"or one that uses the file: {use}."),
+                $"It is not the {file} of shape {shape} that the problem draws by its own parameters. "
+                    + $"Send the problem that the measurement was simulated with, or one that uses the file: {use}."),
             ((string)refused["code"]!, (string)refused["field"]!, (string)refused["detail"]!));
 
         // The remedy.

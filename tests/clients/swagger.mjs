@@ -5,7 +5,8 @@ import { chromium } from 'playwright-core';
 const [url, folder] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+    '--disable-sync'],
 });
 const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
 const faults = [];

@@ -13,7 +13,7 @@ internal static class ApiDocumentation
     /// <summary>The name of the security scheme.</summary>
     public const string CallerKey = "callerKey";
 
-    // Of several media types of an answer, Swagger UI shows application/json as chosen, wherever it stands in the list; the first one is what is sent.
+    // Of several media types of an answer, Swagger UI shows application/json as chosen, wherever it stands in the list; the first one is the default.
     private const string FirstMediaType = """
         function FirstMediaType() {
           return { statePlugins: { spec: { wrapSelectors: { currentProducesFor: (original, system) => (state, operation) =>

@@ -29,6 +29,10 @@ internal sealed partial class DocumentDetails : IDocumentFilter
         foreach (OpenApiOperation operation in document.Paths.Values.SelectMany(path => path.Operations?.Values ?? Enumerable.Empty<OpenApiOperation>()))
         {
             if (operation.Description is { } text) operation.Description = LineBreak().Replace(text, " ");
+            foreach (IOpenApiResponse answer in operation.Responses?.Values ?? Enumerable.Empty<IOpenApiResponse>())
+            {
+                if (answer.Description is { } words) answer.Description = LineBreak().Replace(words, " ");
+            }
         }
 
         if (document.Components?.Schemas is not { } schemas) return;

@@ -29,7 +29,8 @@ internal sealed partial class ExampleJobs(JobSubmission submission, JobStore sto
                 job["name"] = example.Summary;
                 job["priority"] = "low";
                 job["retain"] = JobRequest.MaxRetain;
-                var http = new DefaultHttpContext { Request = { ContentType = "application/json", Body = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(job)) } };
+                var body = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(job));
+                var http = new DefaultHttpContext { Request = { ContentType = "application/json", Body = body } };
                 await submission.SubmitAsync(http.Request, Caller, key: null, example.Id, cancellationToken);
                 await File.AppendAllLinesAsync(_list, [example.Id], cancellationToken);
             }
