@@ -51,7 +51,7 @@ demo:
 
 run: build
 	@echo "Swagger UI: $(URL)/swagger    health: $(URL)/health/ready"
-	@$(SERVICE) --urls $(URL)
+	@$(SERVICE) --urls $(URL) --Jobs:Examples true
 
 install: build
 	@scripts/install.sh $(dir $(INVERSE)) $(PREFIX)

@@ -29,7 +29,7 @@ public sealed record Baseline(string Solver, SolverParameters Parameters)
             string[] known = [.. SolverCatalog.All.Where(solver => solver.IsBaseline).Select(solver => solver.Type)];
             if (!known.Contains(name))
             {
-                throw new InvalidInputException($"baselines[{i}]", $"It is no solver without a network. There is: {string.Join(", ", known)}.");
+                throw new InvalidInputException($"baselines[{i}]", Words.NoneOf(name, known));
             }
 
             return names.Take(i).Contains(name)

@@ -104,10 +104,10 @@ internal static class ApiDefaults
         }
     }
 
-    /// <summary>Documents the errors that a handler answers with.</summary>
+    /// <summary>Documents the errors that a handler answers with; 400 to an unknown host or query parameter is every handler's.</summary>
     public static RouteHandlerBuilder ProducesErrors(this RouteHandlerBuilder route, params ReadOnlySpan<int> statuses)
     {
-        foreach (int status in statuses)
+        foreach (int status in (int[])[StatusCodes.Status400BadRequest, .. statuses])
         {
             route.Produces<ApiError>(status, ApiError.ContentType);
         }

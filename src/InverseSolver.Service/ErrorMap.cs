@@ -70,7 +70,6 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
             new(StatusCodes.Status415UnsupportedMediaType, "unsupportedMediaType", null, "Send application/json or multipart/form-data."),
         BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } =>
             new(StatusCodes.Status408RequestTimeout, "tooSlow", null, "The body arrived too slowly (Limits:BodyBytesPerSecond)."),
-        BadHttpRequestException { InnerException: JsonException json } => JsonErrors.Explain(json),
         BadHttpRequestException error => JsonErrors.ExplainBinding(error),
         InvalidModelException error => new(StatusCodes.Status422UnprocessableEntity, "invalidModel", "model", error.Message),
         ModelUnavailableException error => Explain(error),

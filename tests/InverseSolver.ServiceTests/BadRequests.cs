@@ -201,6 +201,72 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
         Assert.Contains("2, 3, 4 or 8", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    /// <summary>Member and its value, field and the whole sentence.</summary>
+    public static TheoryData<string, string, string> WrongWords => new()
+    {
+        { """{"priority":"urgent"}""", "priority", "'urgent' is none of: low, normal, high." },
+        { """{"priority":1}""", "priority", "'1' is none of: low, normal, high." },
+        { """{"priority":["low"]}""", "priority", "The value is none of: low, normal, high." },
+        { """{"vendorConvention":"ge"}""", "vendorConvention", "'ge' is none of: auto, none, siemens." },
+        { """{"reference":"<b>\u001b[31m'\""}""", "reference", "'?b???31m??' is none of: check, force." },
+        { $$"""{"reference":"{{new string('x', 300)}}"}""", "reference", $"'{new string('x', 40)}...' is none of: check, force." },
+        { """{"problem":{"type":"gaussianBlur","boundary":"mirror"}}""", "problem.boundary", "'mirror' is none of: reflect, circular." },
+        { """{"problem":{"boundary":"mirror","type":"gaussianBlur"}}""", "problem.boundary", "'mirror' is none of: reflect, circular." },
+        { """{"problem":{"type":"gaussianBlur","boundary":null}}""", "problem.boundary", "'null' is none of: reflect, circular." },
+        {
+            """{"problem":{"type":"composition","parts":[{"type":"denoising"},{"type":"motionBlur","boundary":"zero"}]}}""", "problem.parts[1].boundary",
+            "'zero' is none of: reflect, circular."
+        },
+        {
+            """{"problem":{"type":"parallelMri","trajectoryUnit":"metres"}}""", "problem.trajectoryUnit",
+            "'metres' is none of: cyclesPerPixel, cyclesPerFieldOfView, cyclesPerEncodedFieldOfView."
+        },
+        { """{"problem":{"type":"Inpainting"}}""", "problem.type", $"'Inpainting' is none of: {Kinds}." },
+        { """{"problem":{"type":7}}""", "problem.type", $"'7' is none of: {Kinds}." },
+        { """{"problem":{}}""", "problem.type", $"The member 'type', which names the kind of the object, is required: one of {Kinds}." },
+        { """{"problem":{"type":"inpainting","mask":{"type":"disc"}}}""", "problem.mask.type", "'disc' is none of: file, box, random." },
+        { """{"problem":{"mask":{"radius":3,"type":"disc"},"type":"inpainting"}}""", "problem.mask.type", "'disc' is none of: file, box, random." },
+        { """{"problem":{"type":"mri","mask":{"type":"box"}}}""", "problem.mask.type", "'box' is none of: file, random, equispaced, poissonDisc." },
+        {
+            """{"problem":{"type":"mri","mask":{}}}""", "problem.mask.type",
+            "The member 'type', which names the kind of the object, is required: one of file, random, equispaced, poissonDisc."
+        },
+        {
+            """{"problem":{"type":"composition","parts":[{"type":"denoising"},{"type":"fog"}]}}""", "problem.parts[1].type", $"'fog' is none of: {Kinds}."
+        },
+        {
+            """{"solver":{"type":"magic"}}""", "solver.type",
+            $"'magic' is none of: {string.Join(", ", InverseSolver.Reconstruction.Solvers.SolverCatalog.All.Select(solver => solver.Type))}."
+        },
+        { """{"solver":{"type":"wavelet","preset":"slow"}}""", "solver.preset", "Wavelet thresholding: 'slow' is none of: paper, balanced, fast." },
+        {
+            """{"solver":{"type":"diffPir","parameters":{"dataStep":"quick"}}}""", "solver.parameters.dataStep", "'quick' is none of: paper, proximal."
+        },
+        { """{"baselines":["magic"]}""", "baselines[0]", "'magic' is none of: adjoint, leastSquares, totalVariation, wavelet, tspr." },
+    };
+
+    private static string Kinds => string.Join(", ", InverseSolver.Reconstruction.Problems.Problem.Kinds.Select(kind => kind.Name));
+
+    [Theory, MemberData(nameof(WrongWords))]
+    public async Task A_word_that_is_none_is_told_which_there_are(string members, string field, string text)
+    {
+        JsonObject job = Requests.Job();
+        foreach ((string name, JsonNode? value) in JsonNode.Parse(members)!.AsObject()) job[name] = value?.DeepClone();
+        using HttpResponseMessage response = await service.Client.PostAsync("/v1/jobs", Json(job));
+        JsonNode problem = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+        Assert.Equal((field, text), ((string?)problem["field"], (string?)problem["detail"]));
+        Assert.Contains((string?)problem["code"], (string[])["invalidValue", "unknownType", "missingType", "invalidInput"]);
+    }
+
+    [Theory]
+    [InlineData("state=odd", "'odd' is none of: queued, running, succeeded, failed, cancelled.")]
+    [InlineData("expand=result,files", "'files' is none of: request, result.")]
+    public async Task A_word_of_the_address_that_is_none_is_told_which_there_are(string query, string text)
+    {
+        using HttpResponseMessage response = await service.Client.GetAsync($"/v1/jobs?{query}");
+        Assert.Equal(text, (string?)JsonNode.Parse(await response.Content.ReadAsStringAsync())!["detail"]);
+    }
+
     [Fact]
     public async Task A_foreign_host_name_is_refused()
     {

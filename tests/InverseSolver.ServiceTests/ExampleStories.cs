@@ -54,6 +54,59 @@ public sealed class ExampleStories(ITestOutputHelper output)
         }
     }
 
+    [Fact]
+    public async Task The_ids_that_Swagger_UI_shows_exist_once_in_a_service_that_is_asked_for_them()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("inverse-examples-");
+        string[] ids = [.. Examples.Jobs.Select(example => example.Id)];
+        try
+        {
+            using (var service = new Service(folder.FullName, ("Jobs:Examples", "true")))
+            {
+                JsonObject document = await service.GetAsync("/swagger/v1/swagger.json");
+                string[] shown =
+                [
+                    .. document["paths"]!.AsObject().Where(path => path.Key.StartsWith("/v1/jobs/{id}", StringComparison.Ordinal))
+                        .SelectMany(path => path.Value!.AsObject())
+                        .Select(operation => (string)operation.Value!["parameters"]!.AsArray().Single(one => (string?)one!["name"] == "id")!["example"]!),
+                ];
+                Assert.Equal(8, shown.Length);
+                foreach (string id in shown.Distinct()) Assert.Equal("succeeded", Service.State(await service.UntilAsync(id)));
+                JsonNode first = (await service.GetAsync("/v1/jobs?expand=request"))["items"]!.AsArray().Single(job => (string?)job!["id"] == ids[0])!;
+                Assert.Equal(("inpainting", Examples.Jobs[0].Summary), ((string?)first["request"]!["problem"]!["type"], (string?)first["request"]!["name"]));
+                using HttpResponseMessage deleted = await service.Client.DeleteAsync($"/v1/jobs/{ids[^1]}");
+                Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+
+                // One that is submitted is newer than all examples.
+                string own = Service.Id(await service.SubmitAsync(Requests.Job()));
+                Assert.Equal([own, .. ids[..^1].Reverse()], await IdsAsync(service));
+            }
+
+            using var second = new Service(folder.FullName, ("Jobs:Examples", "true"));
+            Assert.Equal(ids[..^1].Reverse(), (await IdsAsync(second)).Skip(1));
+            using var without = new Service();
+            Assert.Empty(await IdsAsync(without));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_service_without_the_model_of_the_examples_starts_and_says_that_it_has_none()
+    {
+        DirectoryInfo models = Directory.CreateTempSubdirectory("inverse-no-models-");
+        using var service = new Service(null, ("Jobs:Examples", "true"), ("Models:Folders:0", models.FullName));
+        Assert.Empty(await IdsAsync(service));
+        Assert.Contains(
+            service.Log, line => line.Contains("The example job mri was not submitted (Jobs:Examples): The model is unknown", StringComparison.Ordinal));
+        models.Delete();
+    }
+
+    private static async Task<IEnumerable<string>> IdsAsync(Service service) =>
+        (await service.GetAsync("/v1/jobs"))["items"]!.AsArray().Select(job => (string)job!["id"]!);
+
     /// <summary>Writes the measurements of the examples anew.</summary>
     private static async Task MeasureAsync(Service service)
     {

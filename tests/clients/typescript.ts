@@ -30,8 +30,9 @@ console.log(`events end with ${last.job.state}`);
 const done = need(await client.GET('/v1/jobs/{id}', { params: { path: { id: job.id } } }));
 const problem = done.request?.problem;
 console.log(`done ${done.state} ${problem?.type} ${JSON.stringify((problem as components['schemas']['Inpainting']).mask)}`);
-const listed = need(await client.GET('/v1/jobs', { params: { query: { limit: 1, state: 'succeeded', problem: 'inpainting' } } }));
-console.log(`listed ${listed.items[0].id === job.id}`);
+const expand: components['schemas']['JobPart'][] = ['request', 'result'];
+const listed = need(await client.GET('/v1/jobs', { params: { query: { limit: 1, state: 'succeeded', problem: 'inpainting', expand } } }));
+console.log(`listed ${listed.items[0].id === job.id && listed.items[0].request !== null && listed.items[0].result !== null}`);
 const bytes: Blob = need(await client.GET(
   '/v1/jobs/{id}/artefacts/{name}', { params: { path: { id: job.id, name: 'result.npy' } }, parseAs: 'blob' }));
 const expected = done.result!.artefacts.find(file => file.name === 'result.npy')!;

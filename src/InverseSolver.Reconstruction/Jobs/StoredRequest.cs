@@ -77,17 +77,14 @@ public sealed record ResolvedSolver(string Type, string Preset, JsonObject Param
     /// <summary>Resolves a solver as a caller names it.</summary>
     /// <param name="problem">The problem to be solved.</param>
     /// <param name="type">The solver's name; null: the one that is recommended for the problem.</param>
-    /// <param name="preset">The preset to start from.</param>
+    /// <param name="preset">The preset to start from, in any case.</param>
     /// <param name="overrides">Parameters that replace the preset's, by their JSON names.</param>
     /// <exception cref="InvalidInputException">Unknown solver, preset or parameter, or a value out of range; names the field under <c>solver</c>.</exception>
     public static ResolvedSolver Of(Problem problem, string? type, string preset, JsonObject? overrides)
     {
         type ??= problem.Recommendation.Best;
-
-        // Like all enumerations: generated clients write them in the case of their language.
-        IEnumerable<string> presets = SolverCatalog.All.FirstOrDefault(solver => solver.Type == type)?.Presets.Keys ?? [];
-        preset = presets.FirstOrDefault(name => name.Equals(preset, StringComparison.OrdinalIgnoreCase)) ?? preset;
-        return Of(type, preset, SolverCatalog.Resolve(type, preset, overrides));
+        SolverParameters parameters = SolverCatalog.Resolve(type, ref preset, overrides);
+        return Of(type, preset, parameters);
     }
 
     /// <summary>Resolves the baselines that a caller names; null where there are none.</summary>

@@ -203,6 +203,19 @@ internal static class ParallelMriChecks
         return twice;
     }
 
+    /// <summary>The mask that the problem asks for, drawn or from the file, row-major; a file beside a drawn one is the same.</summary>
+    /// <exception cref="InvalidInputException">Says what is wrong with the mask.</exception>
+    public static bool[] WantedMask(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files)
+    {
+        bool[] mask = KSpaceMasks.Of(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem.mask");
+        if (problem.Mask is not (null or UploadedKSpaceMask) && files.TryGetValue("mask", out ArrayData? file))
+        {
+            ProblemChecks.CheckDrawn(file, "mask", ProblemChecks.MaskImage([1, rows, columns], mask));
+        }
+
+        return mask;
+    }
+
     private static bool[] Mask(ParallelMri problem, long rows, long columns, IReadOnlyDictionary<string, ArrayData> files, ArrayData measurement)
     {
         if (problem.Mask is UploadedKSpaceMask && !files.ContainsKey("mask"))
@@ -213,7 +226,7 @@ internal static class ParallelMriChecks
         bool[] measured = NotZero(measurement);
         bool[] mask = problem.Mask is null && !files.ContainsKey("mask")
             ? measured
-            : KSpaceMasks.Of(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem.mask");
+            : WantedMask(problem, rows, columns, files);
         bool[] used = [.. mask.Zip(measured, (wanted, there) => wanted && there)];
         return used.Contains(true)
             ? used

@@ -54,7 +54,7 @@ internal static class ParallelSimulation
 
         bool[] mask = problem.Mask is null && !files.ContainsKey("mask")
             ? [.. Enumerable.Repeat(true, (int)(rows * columns))]
-            : KSpaceMasks.Of(problem.Mask ?? new UploadedKSpaceMask(), rows, columns, files, "problem.mask");
+            : ParallelMriChecks.WantedMask(problem, rows, columns, files);
         return new CartesianSampling(rows, columns, ProblemChecks.SomethingMeasured(mask, "problem.mask"), torch.CPU);
     }
 

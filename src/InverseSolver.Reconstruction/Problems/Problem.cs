@@ -128,6 +128,7 @@ public abstract record Problem
     {
         ProblemChecks.CheckFiles(this, inputs.Files);
         OperatorArrays arrays = Arrays(inputs);
+        ProblemChecks.CheckOtherFiles(this, inputs, arrays);
         if (inputs.Measurement is not { } y) return arrays;
         ProblemChecks.CheckMeasurement(this, inputs.Image, y, UsedMask(inputs.Image, arrays)?.OfEntries);
         return WithMeasurement(arrays, y);
@@ -149,7 +150,7 @@ public abstract record Problem
     internal virtual UsedMask? UsedMask(long[] image, OperatorArrays arrays) =>
         arrays.Mask is { } mask ? new((int)image[1], (int)image[2], mask, OfMeasurement: true) : null;
 
-    /// <summary>The arrays that a generator drew, by the names of files, to be looked at.</summary>
+    /// <summary>The arrays that a generator drew, by the names of the files that would hold them.</summary>
     internal virtual IEnumerable<(string Name, ArrayData Array)> Drawn(long[] image, OperatorArrays arrays) => [];
 
     /// <summary>A of a checked problem.</summary>

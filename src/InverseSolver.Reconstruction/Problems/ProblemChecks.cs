@@ -56,7 +56,7 @@ internal static class ProblemChecks
         problem.CheckImage(shape, field, problemField);
     }
 
-    /// <summary>Checks that the problem's files are there, real and finite, and that there are no others.</summary>
+    /// <summary>Checks that the problem's files are there, real and finite.</summary>
     public static void CheckFiles(Problem problem, IReadOnlyDictionary<string, ArrayData> files)
     {
         foreach (string name in problem.Files)
@@ -66,11 +66,37 @@ internal static class ProblemChecks
             if (file.IsComplex) throw new InvalidInputException($"files.{name}", "Its values must be real.");
             if (!file.Values.All(float.IsFinite)) throw new InvalidInputException($"files.{name}", "It holds a value that is not a finite number.");
         }
+    }
 
-        if (files.Keys.Except(problem.Files).FirstOrDefault() is { } unused)
+    /// <summary>Checks that there are no files but those that the problem needs, and those that it draws itself, as a simulation's archive has them.</summary>
+    public static void CheckOtherFiles(Problem problem, ProblemInputs inputs, OperatorArrays arrays)
+    {
+        foreach (string name in inputs.Files.Keys.Except(problem.Files))
         {
-            throw new InvalidInputException($"files.{unused}", "This problem uses no such file.");
+            ArrayData drawn = problem.Drawn(inputs.Image, arrays).FirstOrDefault(one => one.Name == name).Array
+                ?? throw new InvalidInputException($"files.{name}", "This problem uses no such file.");
+            CheckDrawn(inputs.Files[name], name, drawn);
         }
+    }
+
+    /// <summary>Checks that a file is the array that the problem draws.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">Its name: <c>mask</c>, of which values above 0.5 are equal, or <c>psf</c>.</param>
+    /// <param name="drawn">The drawn array.</param>
+    /// <exception cref="InvalidInputException">They differ.</exception>
+    public static void CheckDrawn(ArrayData file, string name, ArrayData drawn)
+    {
+        bool isMask = name == "mask";
+        if (!file.IsComplex && file.Shape.SequenceEqual(drawn.Shape)
+            && file.Values.Zip(drawn.Values).All(pair => isMask ? pair.First > 0.5f == pair.Second > 0.5f : pair.First == pair.Second))
+        {
+            return;
+        }
+
+        throw new InvalidInputException(
+            $"files.{name}",
+            $"It is not the {name} of shape {Text(drawn.Shape)} that the problem draws by its own parameters. Send the problem that the measurement was "
+                + $"simulated with, or one that uses the file: {(isMask ? "\"mask\": {\"type\": \"file\"}" : "\"type\": \"pointSpread\"")}.");
     }
 
     /// <summary>Checks a measurement of the right number of dimensions.</summary>

@@ -75,17 +75,20 @@ public static class SolverCatalog
 
     /// <summary>A preset with some parameters replaced.</summary>
     /// <param name="type">The solver's name.</param>
-    /// <param name="preset">The preset's name.</param>
+    /// <param name="preset">The preset's name, in any case: generated clients write it in the case of their language.</param>
     /// <param name="overrides">Parameters to replace, by their JSON names. Null keeps the preset's, as clients send it for what they leave out.</param>
     /// <exception cref="InvalidInputException">Unknown solver, preset or parameter, or a value out of range; names the field under <c>solver</c>.</exception>
-    public static SolverParameters Resolve(string type, string preset, JsonObject? overrides)
+    public static SolverParameters Resolve(string type, string preset, JsonObject? overrides) => Resolve(type, ref preset, overrides);
+
+    /// <summary>The same, with the preset's name as the solver has it.</summary>
+    internal static SolverParameters Resolve(string type, ref string preset, JsonObject? overrides)
     {
         SolverDescription solver = All.FirstOrDefault(s => s.Type == type)
-            ?? throw new InvalidInputException("solver.type", $"There is no solver '{type}'. There is: {string.Join(", ", All.Select(s => s.Type))}.");
-        if (!solver.Presets.TryGetValue(preset, out SolverParameters? parameters))
-        {
-            throw new InvalidInputException("solver.preset", $"{solver.Title} has no preset '{preset}'. It has: {string.Join(", ", solver.Presets.Keys)}.");
-        }
+            ?? throw new InvalidInputException("solver.type", Words.NoneOf(type, All.Select(s => s.Type)));
+        string asked = preset;
+        preset = solver.Presets.Keys.FirstOrDefault(name => name.Equals(asked, StringComparison.OrdinalIgnoreCase))
+            ?? throw new InvalidInputException("solver.preset", $"{solver.Title}: {Words.NoneOf(asked, solver.Presets.Keys)}");
+        SolverParameters parameters = solver.Presets[preset];
 
         JsonObject merged = ToJson(parameters);
         foreach ((string name, JsonNode? value) in overrides ?? [])
@@ -93,7 +96,7 @@ public static class SolverCatalog
             if (!merged.ContainsKey(name))
             {
                 string known = merged.Count == 0 ? "none" : string.Join(", ", merged.Select(p => p.Key));
-                throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{name}'. It has {known}.");
+                throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{Words.Short(name)}'. It has {known}.");
             }
 
             if (value is null) continue;
@@ -104,7 +107,11 @@ public static class SolverCatalog
             }
             catch (JsonException)
             {
-                throw new InvalidInputException($"solver.parameters.{name}", "The value has the wrong type.");
+                Type kind = parameters.GetType().GetProperties().First(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name).PropertyType;
+                kind = Nullable.GetUnderlyingType(kind) ?? kind;
+                throw new InvalidInputException(
+                    $"solver.parameters.{name}",
+                    kind.IsEnum ? Words.NoneOf(value is JsonValue ? value.ToString() : null, Words.Of(kind, Json)) : "The value has the wrong type.");
             }
         }
 

@@ -13,6 +13,16 @@ internal static class ApiDocumentation
     /// <summary>The name of the security scheme.</summary>
     public const string CallerKey = "callerKey";
 
+    // Of several media types of an answer, Swagger UI shows application/json as chosen, wherever it stands in the list; the first one is the default.
+    private const string FirstMediaType = """
+        function FirstMediaType() {
+          return { statePlugins: { spec: { wrapSelectors: { currentProducesFor: (original, system) => (state, operation) =>
+            state.getIn(['meta', 'paths', ...operation, 'produces_value'])
+              || system.specSelectors.specJson().getIn(['paths', ...operation, 'responses', '200', 'content'])?.keySeq().first()
+              || original(state, operation) } } } };
+        }
+        """;
+
     /// <summary>Adds the generator.</summary>
     public static void AddApiDocumentation(this IServiceCollection services)
     {
@@ -23,6 +33,7 @@ internal static class ApiDocumentation
             {
                 Title = "InverseSolver",
                 Version = "v1",
+                Contact = new OpenApiContact { Name = "The contributors of InverseSolver" },
                 License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
                 Description =
                     "Solves imaging inverse problems with pretrained latent diffusion models, as asynchronous jobs. "
@@ -61,6 +72,8 @@ internal static class ApiDocumentation
         {
             ui.DocumentTitle = "InverseSolver";
             ui.DisplayRequestDuration();
+            ui.HeadContent = $"<script>{FirstMediaType}</script>";
+            ui.ConfigObject.Plugins = [nameof(FirstMediaType)];
         });
         app.MapGet("/", static () => TypedResults.LocalRedirect("/swagger")).ExcludeFromDescription();
     }

@@ -7,6 +7,14 @@ namespace InverseSolver.Service.Documentation;
 /// <summary>Puts the document in an order that does not depend on the order of registration, and cleans the words of its schemas.</summary>
 internal sealed partial class DocumentDetails : IDocumentFilter
 {
+    private static readonly Dictionary<string, string> Tags = new()
+    {
+        ["Jobs"] = "Reconstructions: submit, follow, fetch the result.",
+        ["Problems and solvers"] = "Forward models and the solvers for them, and simulated measurements.",
+        ["Models"] = "Pretrained models of images: what there is, and what is loaded.",
+        ["Health"] = "For whatever starts and watches the service.",
+    };
+
     /// <inheritdoc/>
     public void Apply(OpenApiDocument document, DocumentFilterContext context)
     {
@@ -17,6 +25,16 @@ internal sealed partial class DocumentDetails : IDocumentFilter
             new OpenApiSecurityRequirement(),
             new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocumentation.CallerKey, document)] = [] },
         ];
+        document.Tags = Tags.Select(tag => new OpenApiTag { Name = tag.Key, Description = tag.Value }).ToHashSet();
+        foreach (OpenApiOperation operation in document.Paths.Values.SelectMany(path => path.Operations?.Values ?? Enumerable.Empty<OpenApiOperation>()))
+        {
+            if (operation.Description is { } text) operation.Description = LineBreak().Replace(text, " ");
+            foreach (IOpenApiResponse answer in operation.Responses?.Values ?? Enumerable.Empty<IOpenApiResponse>())
+            {
+                if (answer.Description is { } words) answer.Description = LineBreak().Replace(words, " ");
+            }
+        }
+
         if (document.Components?.Schemas is not { } schemas) return;
         document.Components.Schemas = schemas.OrderBy(schema => schema.Key, StringComparer.Ordinal).ToDictionary();
         foreach (IOpenApiSchema schema in schemas.Values) Clean(schema);

@@ -5,13 +5,17 @@ using InverseSolver.Service.Requests;
 namespace InverseSolver.Service.Documentation;
 
 /// <summary>A job that runs unchanged, with a measurement of a slice of a head (docs/images/slice.png).</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Summary">The problem in words.</param>
+/// <param name="Number">The number in its id.</param>
+/// <param name="Name">The problem's <c>type</c>.</param>
+/// <param name="Summary">The problem in words, after its <c>type</c>.</param>
 /// <param name="Problem">The problem as JSON.</param>
 /// <param name="Sigma">The noise of the measurement.</param>
 /// <param name="File">The resource with the measurement.</param>
-internal sealed record JobExample(string Name, string Summary, string Problem, double Sigma, string File)
+internal sealed record JobExample(int Number, string Name, string Summary, string Problem, double Sigma, string File)
 {
+    /// <summary>The id of the job that a service with <c>Jobs:Examples</c> has of it: older than all others.</summary>
+    public string Id => $"01900000-0000-7000-8000-{Number:D12}";
+
     /// <summary>The problem that its measurement was simulated with, where that drew what the measurement's file then holds.</summary>
     public string Drawn { get; init; } = Problem;
 }
@@ -23,28 +27,28 @@ internal static class Examples
     public static IReadOnlyList<JobExample> Jobs { get; } =
     [
         new(
-            "inpainting", "Inpainting: 70 % of the pixels are missing",
+            1, "inpainting", "inpainting: 70 % of the pixels are missing",
             """{"type":"inpainting","mask":{"type":"random","fraction":0.7,"seed":1}}""", 0.02, "inpainting.png"),
         new(
-            "denoising", "Denoising",
+            2, "denoising", "denoising: noise of a tenth of the white level",
             """{"type":"denoising"}""", 0.1, "denoising.png"),
         new(
-            "superResolution", "Super-resolution: four times as many rows and columns",
+            3, "superResolution", "superResolution: four times as many rows and columns",
             """{"type":"superResolution","factor":4}""", 0.02, "superResolution.png"),
         new(
-            "gaussianBlur", "Deblurring",
+            4, "gaussianBlur", "gaussianBlur: two pixels of standard deviation",
             """{"type":"gaussianBlur","sigma":2}""", 0.02, "gaussianBlur.png"),
         new(
-            "mri", "MRI: a quarter of the lines of k-space, in an archive with their mask",
+            5, "mri", "mri: a quarter of the lines of k-space, in an archive with their mask",
             """{"type":"mri","mask":{"type":"file"}}""", 0.02, "mri.npz")
         {
             Drawn = """{"type":"mri","mask":{"type":"random","acceleration":4,"centreFraction":0.08,"seed":1}}""",
         },
         new(
-            "ct", "Tomography: 40 projections",
+            6, "ct", "ct: 40 projections",
             """{"type":"ct","angles":40}""", 0.1, "ct.npz"),
         new(
-            "hdr", "High dynamic range: bright pixels are saturated",
+            7, "hdr", "hdr: bright pixels are saturated",
             """{"type":"hdr"}""", 0.02, "hdr.png"),
     ];
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using InverseSolver.Reconstruction.Problems;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -10,6 +11,8 @@ internal sealed class OperationDetails : IOperationFilter
     /// <inheritdoc/>
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
+        bool ofJobs = context.ApiDescription.RelativePath?.StartsWith("v1/jobs/", StringComparison.Ordinal) == true;
+        foreach (OpenApiParameter parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? []) Describe(parameter, operation.OperationId, ofJobs);
         switch (operation.OperationId)
         {
             case "submitJob" or "estimateJob":
@@ -20,15 +23,34 @@ internal sealed class OperationDetails : IOperationFilter
                 break;
             case "simulateMeasurement":
                 Describe(
-                    operation, Problems.SimulationRequest.FileNames, Examples.Simulation(withFiles: false),
-                    new() { ["mri"] = ("k-space of a phantom", Examples.Simulation(withFiles: true)) });
+                    operation, Service.Problems.SimulationRequest.FileNames, Examples.Simulation(withFiles: false),
+                    new() { ["mri"] = ("mri: k-space of a phantom", Examples.Simulation(withFiles: true)) });
                 Answer(operation, ["application/octet-stream", "image/png", "application/zip"]);
                 break;
             case "listJobs":
                 // Read as text, because the binder knows only the enumerations' names in the code.
-                if (operation.Parameters?.FirstOrDefault(parameter => parameter.Name == "state") is OpenApiParameter state)
+                context.SchemaRepository.AddDefinition("ProblemType", new OpenApiSchema
                 {
-                    state.Schema = context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobState), context.SchemaRepository);
+                    Type = JsonSchemaType.String,
+                    Description = "A kind of problem: its `type`.",
+                    Enum = [.. Problem.Kinds.Select(kind => kind.Name)],
+                });
+                context.SchemaRepository.AddDefinition("JobPart", new OpenApiSchema
+                {
+                    Type = JsonSchemaType.String,
+                    Description = "A part of a job that lists leave out.",
+                    Enum = [.. Jobs.JobEndpoints.Parts],
+                });
+                foreach (OpenApiParameter parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
+                {
+                    parameter.Schema = parameter.Name switch
+                    {
+                        "state" => context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobState), context.SchemaRepository),
+                        "problem" => new OpenApiSchemaReference("ProblemType"),
+                        "expand" => new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchemaReference("JobPart") },
+                        _ => parameter.Schema,
+                    };
+                    if (parameter.Name == "expand") (parameter.Style, parameter.Explode) = (ParameterStyle.Form, false);
                 }
 
                 break;
@@ -43,6 +65,27 @@ internal sealed class OperationDetails : IOperationFilter
                 Answer(operation, ["application/octet-stream", "image/png", "application/json", "application/dicom"]);
                 break;
         }
+    }
+
+    // Swagger UI fills the fields with these. What is deleted is another one than what is shown.
+    private static void Describe(OpenApiParameter parameter, string? operation, bool ofJobs)
+    {
+        if (ofJobs && parameter.Name == "id")
+        {
+            parameter.Description =
+                "The job's id. The one shown is that of an example, which a service has that was started with the option `Jobs:Examples` (as by `make run`); "
+                + "`GET /v1/jobs` lists the ids of all jobs.";
+        }
+
+        parameter.Example = (parameter.Name, ofJobs) switch
+        {
+            ("id", true) => Examples.Jobs[operation == "deleteJob" ? ^1 : 0].Id,
+            ("id", false) => "brain-mri-128",
+            ("name", true) => "result.png",
+            ("days", true) => 365,
+            ("Last-Event-ID", true) => "0",
+            _ => null,
+        };
     }
 
     /// <summary>Answers in bytes of these media types; of a stream of events with the schema of each event's data.</summary>

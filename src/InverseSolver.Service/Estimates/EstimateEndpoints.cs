@@ -10,7 +10,7 @@ internal static class EstimateEndpoints
     /// <summary>Maps the endpoint.</summary>
     public static void MapEstimates(this IEndpointRouteBuilder jobs) => jobs.MapPost("estimate", Estimate).WithName("estimateJob")
         .Accepts<JobRequest>("application/json", "multipart/form-data")
-        .ProducesErrors(400, 401, 408, 413, 415, 422, 429, 503);
+        .ProducesErrors(401, 408, 413, 415, 422, 429, 503);
 
     /// <summary>Estimates a reconstruction.</summary>
     /// <remarks>

@@ -15,7 +15,7 @@ internal static class JobEventEndpoints
     /// <summary>Maps the endpoint.</summary>
     public static void MapJobEvents(this RouteGroupBuilder jobs) =>
         jobs.MapGet("{id}/events", Events).WithName("listenToJob")
-            .Produces<JobEvent>(StatusCodes.Status200OK, ContentType).Produces(StatusCodes.Status204NoContent).ProducesErrors(400, 404);
+            .Produces<JobEvent>(StatusCodes.Status200OK, ContentType).Produces(StatusCodes.Status204NoContent).ProducesErrors(404);
 
     /// <summary>Streams a job's changes until it is finished.</summary>
     /// <remarks>

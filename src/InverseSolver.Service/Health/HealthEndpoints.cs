@@ -29,15 +29,19 @@ internal static partial class HealthEndpoints
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder health = app.MapGroup("/health").WithTags("Health");
-        health.MapGet("live", Live).WithName("live");
-        health.MapGet("ready", Ready).WithName("ready").Produces<HealthReport>(StatusCodes.Status503ServiceUnavailable);
+        health.MapGet("live", Live).WithName("live").ProducesErrors();
+        health.MapGet("ready", Ready).WithName("ready").Produces<HealthReport>(StatusCodes.Status503ServiceUnavailable).ProducesErrors();
     }
 
     /// <summary>Answers while the process runs.</summary>
+    /// <remarks>It checks nothing: a process that does not answer is to be started again.</remarks>
     /// <response code="200">The process runs.</response>
     private static Ok<HealthReport> Live() => TypedResults.Ok(new HealthReport("live", new Dictionary<string, string>(), new Dictionary<string, long>()));
 
     /// <summary>Reports whether jobs can be accepted and solved.</summary>
+    /// <remarks>
+    /// It checks the database, the disk, the models, the codecs and libtorch, and counts jobs. A service that is not ready is to get no requests meanwhile.
+    /// </remarks>
     /// <response code="200">Jobs can be accepted and solved.</response>
     /// <response code="503">They cannot; the checks name the part that failed.</response>
     private static Results<Ok<HealthReport>, JsonHttpResult<HealthReport>> Ready(

@@ -25,6 +25,7 @@ internal static class ArtefactEndpoints
     }
 
     /// <summary>Downloads all of a job's files as one ZIP archive.</summary>
+    /// <remarks>The files are in a folder of the job's id, uncompressed, under the names that `/v1/jobs/{id}/artefacts` lists.</remarks>
     /// <param name="id">The job's id.</param>
     /// <response code="200">The archive, in a folder of the job's id.</response>
     private static PushStreamHttpResult DownloadAll(string id, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder)
@@ -58,6 +59,7 @@ internal static class ArtefactEndpoints
     }
 
     /// <summary>Lists a job's files.</summary>
+    /// <remarks>Each with its name, media type, size and SHA-256; `GET /v1/jobs/{id}/artefacts/{name}` sends one.</remarks>
     /// <param name="id">The job's id.</param>
     /// <response code="200">The files; none before the job has succeeded.</response>
     private static Ok<ArtefactList> List(string id, [FromServices] JobStore store) =>

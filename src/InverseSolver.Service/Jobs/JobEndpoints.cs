@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Estimates;
@@ -20,6 +21,9 @@ internal static class JobEndpoints
     private static readonly string[] States = [.. Enum.GetNames<JobState>().Select(JsonNamingPolicy.CamelCase.ConvertName)];
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
 
+    /// <summary>The parts of jobs that lists leave out.</summary>
+    public static IReadOnlyList<string> Parts { get; } = ["request", "result"];
+
     /// <summary>Adds the store, the queue and the worker.</summary>
     public static IServiceCollection AddJobs(this IServiceCollection services)
     {
@@ -31,6 +35,7 @@ internal static class JobEndpoints
         services.AddSingleton<JobSignals>().AddSingleton<JobEventFeed>();
         services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>().AddSingleton<JobCheckpoints>();
         services.AddSingleton<JobRun>().AddSingleton<JobPerformer>().AddSingleton<SharedJobs>().AddHostedService<JobWorker>();
+        services.AddHostedService<ExampleJobs>();
         // The worker bounds its own stop.
         services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         WebhookSender.Add(services);
@@ -44,12 +49,12 @@ internal static class JobEndpoints
         RouteGroupBuilder jobs = app.MapGroup("/v1/jobs").WithTags("Jobs");
         jobs.MapPost("", Submit).WithName("submitJob")
             .Accepts<JobRequest>("application/json", "multipart/form-data")
-            .ProducesErrors(400, 401, 408, 413, 415, 422, 429, 503, 507);
+            .ProducesErrors(401, 408, 413, 415, 422, 429, 503, 507);
         jobs.MapEstimates();
-        jobs.MapGet("", List).WithName("listJobs").ProducesErrors(400);
+        jobs.MapGet("", List).WithName("listJobs").ProducesErrors();
         jobs.MapGet("{id}", Get).WithName("getJob").Produces(StatusCodes.Status304NotModified).ProducesErrors(404);
         jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").ProducesErrors(404, 409);
-        jobs.MapPost("{id}/retain", Retain).WithName("retainJob").ProducesErrors(400, 404);
+        jobs.MapPost("{id}/retain", Retain).WithName("retainJob").ProducesErrors(404);
         jobs.MapDelete("{id}", Delete).WithName("deleteJob").ProducesErrors(404, 409);
         jobs.MapJobEvents();
         jobs.MapArtefacts();
@@ -91,6 +96,10 @@ internal static class JobEndpoints
     }
 
     /// <summary>Lists jobs, newest first.</summary>
+    /// <remarks>
+    /// Filters narrow the list together. `next` of a page is the `cursor` of the following one; it is null on the last. Requests and results of jobs are left
+    /// out unless `expand` names them.
+    /// </remarks>
     /// <param name="state">Only jobs in this state.</param>
     /// <param name="limit">Jobs a page, 1 to 200.</param>
     /// <param name="cursor">The `next` of the page before.</param>
@@ -105,9 +114,9 @@ internal static class JobEndpoints
         string? problem = null, DateTimeOffset? createdFrom = null, DateTimeOffset? createdTo = null, string? expand = null)
     {
         string[] parts = (expand ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Except(["request", "result"]).Any())
+        if (parts.Except(Parts).FirstOrDefault() is { } part)
         {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "expand", "The parts are request and result.");
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "expand", Words.NoneOf(part, Parts));
         }
 
         if (limit is < 1 or > 200)
@@ -117,14 +126,13 @@ internal static class JobEndpoints
 
         if (state is not null && !States.Contains(state))
         {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", $"The states are {string.Join(", ", States)}.");
+            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", Words.NoneOf(state, States));
         }
 
         if (problem is not null && Problem.Kinds.All(kind => kind.Name != problem))
         {
             throw new RequestException(
-                StatusCodes.Status400BadRequest, "invalidValue", "problem",
-                $"The kinds of problems are {string.Join(", ", Problem.Kinds.Select(kind => kind.Name))}.");
+                StatusCodes.Status400BadRequest, "invalidValue", "problem", Words.NoneOf(problem, Problem.Kinds.Select(kind => kind.Name)));
         }
 
         if (cursor is not null && !Guid.TryParseExact(cursor, "D", out _))
@@ -141,6 +149,10 @@ internal static class JobEndpoints
     }
 
     /// <summary>Shows a job.</summary>
+    /// <remarks>
+    /// State, progress, and once it succeeded the result with the names of its artefacts. Poll with `If-None-Match`, or listen to `/v1/jobs/{id}/events`
+    /// instead.
+    /// </remarks>
     /// <param name="id">The job's id.</param>
     /// <response code="200">The job; while it is not final, Retry-After states the time to poll again.</response>
     /// <response code="304">It is the version that If-None-Match names.</response>
@@ -186,6 +198,7 @@ internal static class JobEndpoints
     }
 
     /// <summary>Changes for how long a job is kept.</summary>
+    /// <remarks>It replaces what the request (`retain`) or the service's option `Jobs:KeepResults` says; the last call counts.</remarks>
     /// <param name="id">The job's id.</param>
     /// <param name="days">Days from now, or from its end where it is not finished: 1 to 36500.</param>
     /// <response code="200">The job; `expires` is the time at which it and its files are deleted.</response>
@@ -202,6 +215,7 @@ internal static class JobEndpoints
     }
 
     /// <summary>Deletes a finished job and its files.</summary>
+    /// <remarks>A job that waits or runs is refused with 409: cancel it first. What was deleted cannot be brought back.</remarks>
     /// <param name="id">The job's id.</param>
     /// <response code="204">Deleted.</response>
     private static NoContent Delete(string id, [FromServices] JobStore store, [FromServices] JobFolder folder)

@@ -59,6 +59,9 @@ internal sealed class JobOptions
     /// <summary>The time that a network call waits for those of other jobs that are busy elsewhere.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:01")] public TimeSpan SharedWindow { get; init; } = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>True where the examples of Swagger UI are submitted at the first start, so that the ids that it shows exist.</summary>
+    public bool Examples { get; init; }
+
     /// <summary>Nice value of the threads that solve: 0 none, 19 the most.</summary>
     [Range(0, 19)] public int Nice { get; init; } = 10;
 

@@ -154,11 +154,11 @@ internal sealed record JobFiles
     /// The measured pixels or k-space positions, where the problem's mask is <c>file</c>: white, values above 0.5, was measured, black is missing. Where a file
     /// has only the value 0 and one value up to 0.5 (0 and 1 of 255), the latter was measured. (height, width), with leading dimensions of size 1 too; of
     /// k-space also (width). The artefact `mask.png` shows the mask that was used. For a sequence a .npy (frames, height, width) has one for each frame;
-    /// likewise <c>psf</c> and <c>phase</c>.
+    /// likewise <c>psf</c> and <c>phase</c>. Of a problem that draws its mask, this file is the same mask, as the archive of a simulation has it.
     /// </summary>
     public string? Mask { get; init; }
 
-    /// <summary>The blur kernel of <c>pointSpread</c>.</summary>
+    /// <summary>The blur kernel of <c>pointSpread</c>; of <c>motionBlur</c> the same kernel as it draws.</summary>
     public string? Psf { get; init; }
 
     /// <summary>The phase map of <c>mri</c> in radians, as .npy.</summary>

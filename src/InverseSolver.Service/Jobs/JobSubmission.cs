@@ -41,10 +41,15 @@ internal sealed class JobSubmission(
     /// <param name="key">The Idempotency-Key.</param>
     /// <param name="cancellation">Stops before anything is stored.</param>
     /// <returns>The stored job, or the one that was stored under the same key before.</returns>
-    public async Task<JobRow> SubmitAsync(HttpRequest http, string? key, CancellationToken cancellation)
+    public Task<JobRow> SubmitAsync(HttpRequest http, string? key, CancellationToken cancellation)
     {
         CheckKey(key);
-        string caller = callers.Of(http.HttpContext);
+        return SubmitAsync(http, callers.Of(http.HttpContext), key, Guid.CreateVersion7().ToString(), cancellation);
+    }
+
+    /// <summary>Accepts a job of a caller that is known, under an id that is given.</summary>
+    public async Task<JobRow> SubmitAsync(HttpRequest http, string caller, string? key, string id, CancellationToken cancellation)
+    {
         if (key is not null) key = JobStore.KeyOf(caller, key);
         if (key is null || store.FindByKey(key) is null)
         {
@@ -66,7 +71,6 @@ internal sealed class JobSubmission(
         CheckQuotas(caller, bytes);
         (JobPlan plan, _) = await CheckAsync(caller, upload, hashes, cancellation);
         StoredRequest stored = plan.Request;
-        string id = Guid.CreateVersion7().ToString();
         try
         {
             string json = JsonSerializer.Serialize(stored, ApiJson.Options);

@@ -25,7 +25,7 @@ internal static partial class ModelEndpoints
     public static void MapModels(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder models = app.MapGroup("/v1/models").WithTags("Models");
-        models.MapGet("", List).WithName("listModels");
+        models.MapGet("", List).WithName("listModels").ProducesErrors();
         models.MapGet("{id}", Get).WithName("getModel").ProducesErrors(404, 422);
         models.MapPost("{id}/load", Load).WithName("loadModel").ProducesErrors(404, 409, 422, 503);
         models.MapPost("{id}/warm", Warm).WithName("warmModel").ProducesErrors(404, 409, 422, 503);
@@ -110,6 +110,7 @@ internal static partial class ModelEndpoints
         LoadAsync(id, device, warm: false, http, catalog, loads, slots);
 
     /// <summary>Loads a model and calls each of its networks once, so that the first job need not wait.</summary>
+    /// <remarks>Loads as `POST /v1/models/{id}/load` does, and answers with the time of one call of each network besides.</remarks>
     /// <param name="id">The model's id.</param>
     /// <param name="device">Where to, <c>cpu</c> or <c>cuda:N</c>; absent: to every device that solves jobs.</param>
     /// <response code="200">It is loaded, and its networks were called.</response> <response code="404">There is no such model.</response> <response

@@ -53,16 +53,22 @@ internal static class ProblemEndpoints
     public static void MapProblems(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder group = app.MapGroup("/v1").WithTags("Problems and solvers");
-        group.MapGet("problems", ListProblems).WithName("listProblems");
-        group.MapGet("solvers", ListSolvers).WithName("listSolvers");
+        group.MapGet("problems", ListProblems).WithName("listProblems").ProducesErrors();
+        group.MapGet("solvers", ListSolvers).WithName("listSolvers").ProducesErrors();
         group.MapSimulation();
     }
 
     /// <summary>Lists the kinds of problems with their parameters.</summary>
+    /// <remarks>
+    /// Each kind is named by the `type` that requests send, with the JSON Schema of its parameters, the recommended solver, and a job as an example.
+    /// </remarks>
     /// <response code="200">The kinds.</response>
     private static Ok<ProblemList> ListProblems() => TypedResults.Ok(AllProblems);
 
     /// <summary>Lists the solvers with their parameters and presets.</summary>
+    /// <remarks>
+    /// Each solver is named by the `type` that requests send, with its publication, the JSON Schema of its parameters, its presets, and a job as an example.
+    /// </remarks>
     /// <response code="200">The solvers.</response>
     private static Ok<SolverList> ListSolvers() => TypedResults.Ok(AllSolvers);
 

@@ -18,15 +18,16 @@ internal static class SimulationEndpoints
         group.MapPost("measurements/simulate", Simulate).WithName("simulateMeasurement")
             .Accepts<SimulationRequest>("application/json", "multipart/form-data")
             .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/zip"])
-            .ProducesErrors(400, 401, 408, 413, 415, 422, 429, 503);
+            .ProducesErrors(401, 408, 413, 415, 422, 429, 503);
 
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <remarks>
     /// Answers with a .npy file (float32, or complex64 for k-space) that can be submitted as a measurement; with `Accept: image/png`, with a picture of it;
-    /// with `Accept: application/zip`, with an .npz of it and of the arrays drawn for it (mask, kernel; for `parallelMri` mask and maps), which can be
-    /// submitted as a measurement as well. An image that is not on [0,1] is measured unchanged; the header `Measurement-Warnings` states this and other
-    /// warnings on the files. The header `Measurement-Sigma` has the added noise, `Measurement-Effective-Sigma` that with the quantisation of an 8-bit image;
-    /// `Measurement-Photons` the photons per unit, where photons are counted.
+    /// with `Accept: application/zip`, with an .npz of it and of the arrays drawn for it (mask of `inpainting` and `mri`, psf of `motionBlur`; for
+    /// `parallelMri` mask and maps). The archive can be submitted as a measurement as well: with the same problem, which then draws the same arrays, or with
+    /// one that uses those of the archive (`"mask": {"type": "file"}`, `pointSpread`). An image that is not on [0,1] is measured unchanged; the header
+    /// `Measurement-Warnings` states this and other warnings on the files. The header `Measurement-Sigma` has the added noise, `Measurement-Effective-Sigma`
+    /// that with the quantisation of an 8-bit image; `Measurement-Photons` the photons per unit, where photons are counted.
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(

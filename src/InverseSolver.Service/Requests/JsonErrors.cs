@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using InverseSolver.Reconstruction;
 
 namespace InverseSolver.Service.Requests;
 
@@ -8,11 +9,12 @@ internal static partial class JsonErrors
 {
     /// <summary>Describes the fault of a body.</summary>
     /// <param name="error">A <see cref="JsonException"/>, or the <see cref="NotSupportedException"/> that a missing discriminator throws.</param>
-    /// <param name="root">The field that the document was read from; null when it is the whole request.</param>
-    public static RequestException Explain(Exception error, string? root = null)
+    /// <param name="json">The body.</param>
+    /// <param name="type">The type that it was read as.</param>
+    public static RequestException Explain(Exception error, byte[] json, Type type)
     {
         string message = error.Message;
-        string? path = Field(root, (error as JsonException)?.Path ?? PathInText().Match(message) switch
+        string? path = Field((error as JsonException)?.Path ?? PathInText().Match(message) switch
         {
             { Success: true } match => match.Groups[1].Value,
             _ => null,
@@ -30,14 +32,17 @@ internal static partial class JsonErrors
             return Bad("missingMember", Join(path, member), $"The member '{member}' is required.");
         }
 
-        if (message.Contains("unrecognized type discriminator", StringComparison.Ordinal))
-        {
-            return Bad("unknownType", Join(Trim(path, "type"), "type"), "The type is unknown; /v1/problems and /v1/solvers list the known types.");
-        }
-
         if (error is NotSupportedException || message.Contains("type discriminator", StringComparison.Ordinal))
         {
-            return Bad("missingType", Join(Trim(path, "type"), "type"), "The member 'type', which names the kind of the object, is required.");
+            string? of = Trim(path, "type");
+            SentWord? kind = SentWord.Find(json, type, of);
+            bool isUnknown = message.Contains("unrecognized type discriminator", StringComparison.Ordinal);
+            return isUnknown
+                ? Bad("unknownType", Join(of, "type"), kind is null ? "The type is unknown." : Words.NoneOf(kind.Sent, kind.Known))
+                : Bad(
+                    "missingType", Join(of, "type"),
+                    "The member 'type', which names the kind of the object, is required"
+                        + (kind is null ? "." : $": one of {string.Join(", ", kind.Known)}."));
         }
 
         if (message.Contains("Duplicate property", StringComparison.Ordinal))
@@ -52,9 +57,11 @@ internal static partial class JsonErrors
 
         // Errors of the text have the reader's exception inside; the serializer's errors on well-formed text have none.
         bool malformed = error is JsonException && (error.InnerException is JsonException || error.GetType() != typeof(JsonException));
-        return malformed
-            ? Bad("malformedJson", path, $"The text is not valid JSON (RFC 8259), line {((JsonException)error).LineNumber + 1}.")
-            : Bad("invalidValue", path, "The value has the wrong type; the schema under /swagger states the right one.");
+        return malformed ? Bad("malformedJson", path, $"The text is not valid JSON (RFC 8259), line {((JsonException)error).LineNumber + 1}.")
+            : Bad(
+                "invalidValue", path,
+                SentWord.Find(json, type, path) is { } word ? Words.NoneOf(word.Sent, word.Known)
+                    : "The value has the wrong type; the schema under /swagger states the right one.");
     }
 
     /// <summary>Describes the fault of a parameter of the address or of the body as a whole.</summary>
@@ -69,11 +76,8 @@ internal static partial class JsonErrors
     private static RequestException Bad(string code, string? field, string text) =>
         new(StatusCodes.Status400BadRequest, code, field is null ? null : Cut(field), text);
 
-    private static string? Field(string? root, string? path)
-    {
-        string? inner = path is null or "$" ? null : path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : path.TrimStart('$');
-        return root is null ? inner : inner is null ? root : $"{root}.{inner}";
-    }
+    private static string? Field(string? path) =>
+        path is null or "$" ? null : path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : path.TrimStart('$');
 
     private static string Join(string? path, string member) => string.IsNullOrEmpty(path) ? member : $"{path}.{member}";
 

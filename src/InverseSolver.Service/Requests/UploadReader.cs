@@ -217,7 +217,7 @@ internal sealed class UploadReader(IOptions<LimitOptions> options, UploadMemory 
         catch (Exception error) when (error is JsonException or NotSupportedException)
         {
             // Fields are named from the root of the JSON, for both kinds of body.
-            throw JsonErrors.Explain(error);
+            throw JsonErrors.Explain(error, json, typeof(T));
         }
     }
 

@@ -38,8 +38,12 @@ using (var lines = new StreamReader(stream))
 
 Job done = (await client.V1.Jobs[job.Id!].GetAsync())!;
 Console.WriteLine($"done {done.State} {done.Request!.Problem!.Type} {((RandomMask)((Inpainting)done.Request.Problem).Mask!).Fraction}");
-JobPage page = (await client.V1.Jobs.GetAsync(query => (query.QueryParameters.Limit, query.QueryParameters.Problem) = (1, "inpainting")))!;
-Console.WriteLine($"listed {page.Items![0].Id == job.Id}");
+JobPage page = (await client.V1.Jobs.GetAsync(query =>
+{
+    (query.QueryParameters.Limit, query.QueryParameters.Problem) = (1, ProblemType.Inpainting);
+    query.QueryParameters.Expand = [JobPart.Request, JobPart.Result];
+}))!;
+Console.WriteLine($"listed {page.Items![0].Id == job.Id && page.Items[0].Request is not null && page.Items[0].Result is not null}");
 using var bytes = new MemoryStream();
 await (await client.V1.Jobs[job.Id!].Artefacts["result.npy"].GetAsync())!.CopyToAsync(bytes);
 string sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes.ToArray()));
