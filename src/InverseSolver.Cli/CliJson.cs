@@ -6,6 +6,8 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using InverseSolver.Reconstruction.Problems;
+using InverseSolver.Service;
+using InverseSolver.Service.Requests;
 
 namespace InverseSolver.Cli;
 
@@ -67,15 +69,15 @@ internal static partial class CliJson
 
     private static Problem ReadProblem(string named, string json)
     {
+        byte[] text = Encoding.UTF8.GetBytes(json);
         try
         {
-            return JsonSerializer.Deserialize<Problem>(json, Options) ?? throw new CommandException($"{named}: the problem is null.");
+            return JsonSerializer.Deserialize<Problem>(text, ApiJson.Requests) ?? throw new CommandException($"{named}: the problem is null.");
         }
-        catch (Exception e) when (e is JsonException or NotSupportedException)
+        catch (Exception error) when (error is JsonException or NotSupportedException)
         {
-            throw new CommandException(
-                $"{named}: the problem cannot be read{((e as JsonException)?.Path is { Length: > 1 } path ? $" at {path}" : string.Empty)}: "
-                    + "it is not one of the kinds that 'inverse problems' lists, or a member of it is unknown or of the wrong kind.");
+            RequestException fault = JsonErrors.Explain(error, text, typeof(Problem));
+            throw new CommandException($"{named}: {(fault.Field is { } field ? $"{field}: " : "")}{fault.Message}");
         }
     }
 
