@@ -18,6 +18,7 @@ internal static class ApiDefaults
         ConfigurationKeys.Check(builder.Configuration);
         ConfigurationKeys.CheckEnvironment(Environment.GetEnvironmentVariables().Keys.OfType<string>());
         ListenRule.Check(builder.Configuration);
+        builder.AddAccess();
         IServiceCollection services = builder.Services;
         services.AddSingleton(static provider =>
             new HostRule(HostRule.Names(provider.GetRequiredService<IConfiguration>()), provider.GetRequiredService<ILogger<HostRule>>()));
@@ -78,6 +79,8 @@ internal static class ApiDefaults
         app.UseRouting();
         app.Use(CrossSiteRule.Check);
         app.Use(QueryRule.Check);
+        app.UseAuthentication();
+        app.UseAuthorization();
         app.UseApiDocumentation();
     }
 

@@ -18,6 +18,7 @@ try
     app.MapJobs();
     app.MapModels();
     app.MapProblems();
+    app.MapKeys();
     app.MapHealth();
     StartCheck.Listen(app);
     app.WaitForShutdown();

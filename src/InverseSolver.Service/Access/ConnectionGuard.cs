@@ -9,7 +9,7 @@ namespace InverseSolver.Service.Access;
 /// one that has been silent for longest, so that whoever connects and asks is answered. Bounds the requests in progress too: one too many ends the oldest of
 /// the caller that has most, or is refused where that is its own. The health is always answered.
 /// </summary>
-internal sealed class ConnectionGuard(IOptions<LimitOptions> options, Callers callers)
+internal sealed class ConnectionGuard(IOptions<LimitOptions> options, ApiKeys keys)
 {
     private readonly Lock _lock = new();
     private readonly LinkedList<Guarded> _silent = [];
@@ -52,7 +52,7 @@ internal sealed class ConnectionGuard(IOptions<LimitOptions> options, Callers ca
             Remove(guarded);
         }
 
-        string caller = callers.NameOf(http) ?? Callers.AddressOf(http);
+        string caller = keys.CallerOf(http) ?? Account.AddressOf(http);
         LinkedListNode<HttpContext>? place = null;
         try
         {

@@ -22,11 +22,11 @@ internal sealed partial class HostRule
             : [.. names.Select(name => new StringSegment(new HostString(name).ToUriComponent()))];
     }
 
-    /// <summary>The names of a configuration: <c>AllowedHosts</c>, separated by semicolons, else what <c>Access:AllowAnonymous</c> implies.</summary>
+    /// <summary>The names of a configuration: <c>AllowedHosts</c>, separated by semicolons, else those of this machine, and any where a request says who sends it.</summary>
     public static string[] Names(IConfiguration configuration)
     {
         string[] names = (configuration["AllowedHosts"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return names.Length > 0 ? names : ListenRule.AllowsAnonymous(configuration) ? ["*"] : ["localhost", "127.0.0.1", "[::1]"];
+        return names.Length > 0 ? names : Authentication.IsConfigured(configuration) ? ["*"] : ["localhost", "127.0.0.1", "[::1]"];
     }
 
     /// <summary>Refuses requests for another host. A request of HTTP/1.0 may have none.</summary>

@@ -14,16 +14,26 @@ internal static class ListenRule
             throw new StartRefusedException($"{nonsense} is not an address to listen on; http://localhost:8080 is one.", 2);
         }
 
-        if (AllowsAnonymous(configuration))
-        {
-            return;
-        }
-
-        if (Addresses(configuration).FirstOrDefault(address => !IsLoopback(address)) is { } open)
+        bool isConfigured = Authentication.IsConfigured(configuration);
+        if (AllowsAnonymous(configuration) && isConfigured)
         {
             throw new StartRefusedException(
-                $"Refusing to listen on {open}: it is beyond loopback and there is no authentication; "
-                    + "set Access:AllowAnonymous=true to let anyone who reaches it use this service.");
+                "Access:AllowAnonymous contradicts the authentication that is configured (Access:Keys, Oidc, ClientCertificates): leave one of them out.", 2);
+        }
+
+        if (isConfigured || Addresses(configuration).FirstOrDefault(address => !IsLoopback(address)) is not { } open) return;
+        if (!AllowsAnonymous(configuration))
+        {
+            throw new StartRefusedException(
+                $"Refusing to listen on {open}: it is beyond loopback and there is no authentication; set Access:Keys=true to ask for keys "
+                    + "(or Oidc, ClientCertificates), or Access:AllowAnonymous=true to let anyone who reaches it use this service.");
+        }
+
+        if (string.IsNullOrWhiteSpace(configuration["AllowedHosts"]))
+        {
+            throw new StartRefusedException(
+                $"Refusing to listen on {open}: with Access:AllowAnonymous, AllowedHosts must list the names by which the service is reached "
+                    + "(or * for any), because a page of another site could reach it under a name of its own.", 2);
         }
     }
 
@@ -74,4 +84,7 @@ internal sealed class AccessOptions
 
     /// <summary>True where the service may listen beyond loopback, open to anyone who can reach it.</summary>
     public bool AllowAnonymous { get; init; }
+
+    /// <summary>True where every request needs a key, if it has no other proof of its sender (`Oidc`, `ClientCertificates`).</summary>
+    public bool Keys { get; init; }
 }

@@ -10,8 +10,11 @@ namespace InverseSolver.Service.Documentation;
 /// <summary>The OpenAPI document and Swagger UI, generated from the code.</summary>
 internal static class ApiDocumentation
 {
-    /// <summary>The name of the security scheme.</summary>
+    /// <summary>The name of the security scheme of keys.</summary>
     public const string CallerKey = "callerKey";
+
+    /// <summary>The name of the security scheme of bearer tokens.</summary>
+    public const string BearerToken = "bearerToken";
 
     // Of several media types of an answer, Swagger UI shows application/json as chosen, wherever it stands in the list; the first one is the default.
     private const string FirstMediaType = """
@@ -43,8 +46,15 @@ internal static class ApiDocumentation
             {
                 Type = SecuritySchemeType.ApiKey,
                 In = ParameterLocation.Header,
-                Name = Access.Callers.Header,
-                Description = "The caller's key (`Callers:Keys`), where the service has any; without it jobs belong to the address that they come from.",
+                Name = Access.ApiKeys.Header,
+                Description = "A key of this service; `Authorization: Bearer` takes it too.",
+            });
+            swagger.AddSecurityDefinition(BearerToken, new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.Http,
+                Scheme = "bearer",
+                BearerFormat = "JWT",
+                Description = "A token of the issuer that the service trusts (`Oidc`), or a key of this service.",
             });
             foreach (string file in XmlDocs.Files)
             {

@@ -1,3 +1,4 @@
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -10,7 +11,7 @@ internal static class EstimateEndpoints
     /// <summary>Maps the endpoint.</summary>
     public static void MapEstimates(this IEndpointRouteBuilder jobs) => jobs.MapPost("estimate", Estimate).WithName("estimateJob")
         .Accepts<JobRequest>("application/json", "multipart/form-data")
-        .ProducesErrors(401, 408, 413, 415, 422, 429, 503);
+        .Needs(Scope.Submit).ProducesErrors(408, 413, 415, 422, 429, 503);
 
     /// <summary>Estimates a reconstruction.</summary>
     /// <remarks>

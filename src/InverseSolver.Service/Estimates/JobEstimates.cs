@@ -151,7 +151,7 @@ internal sealed class JobEstimates(
     private QueueWait Wait()
     {
         int queued = store.Count("queued");
-        IReadOnlyList<JobRow> running = store.List("running", null, slots.Devices.Count + 1);
+        IReadOnlyList<JobRow> running = store.List(account: null, "running", null, slots.Devices.Count + 1);
         double?[] left = [.. running.Select(job => job.ToJob().Progress?.EtaSeconds)];
         return new QueueWait(queued, queued > 0 ? null : running.Count < slots.Devices.Count ? 0 : left.Contains(null) ? null : left.Min());
     }

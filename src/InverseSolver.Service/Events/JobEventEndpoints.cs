@@ -1,4 +1,5 @@
 using System.Globalization;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -14,7 +15,7 @@ internal static class JobEventEndpoints
 
     /// <summary>Maps the endpoint.</summary>
     public static void MapJobEvents(this RouteGroupBuilder jobs) =>
-        jobs.MapGet("{id}/events", Events).WithName("listenToJob")
+        jobs.MapGet("{id}/events", Events).WithName("listenToJob").Needs(Scope.Read)
             .Produces<JobEvent>(StatusCodes.Status200OK, ContentType).Produces(StatusCodes.Status204NoContent).ProducesErrors(404);
 
     /// <summary>Streams a job's changes until it is finished.</summary>
@@ -48,7 +49,7 @@ internal static class JobEventEndpoints
                     "The id is not that of an event of this job: send the id of the last event received, or leave the header out.");
         }
 
-        JobRow job = store.Find(id);
+        JobRow job = store.Find(id, http.Account().Manages);
         if (job.IsFinal && job.Version == seen)
         {
             return TypedResults.NoContent();

@@ -28,7 +28,7 @@ internal static partial class HealthEndpoints
     /// <summary>Maps the endpoints.</summary>
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
-        RouteGroupBuilder health = app.MapGroup("/health").WithTags("Health");
+        RouteGroupBuilder health = app.MapGroup("/health").WithTags("Health").AllowAnonymous();
         health.MapGet("live", Live).WithName("live").ProducesErrors();
         health.MapGet("ready", Ready).WithName("ready").Produces<HealthReport>(StatusCodes.Status503ServiceUnavailable).ProducesErrors();
     }

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Storage;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -14,10 +15,10 @@ internal static class ArtefactEndpoints
     /// <summary>Maps the endpoints.</summary>
     public static void MapArtefacts(this RouteGroupBuilder jobs)
     {
-        jobs.MapGet("{id}/artefacts", List).WithName("listArtefacts").ProducesErrors(404);
-        jobs.MapGet("{id}/artefacts.zip", DownloadAll).WithName("getArtefactsZip")
+        jobs.MapGet("{id}/artefacts", List).WithName("listArtefacts").Needs(Scope.Read).ProducesErrors(404);
+        jobs.MapGet("{id}/artefacts.zip", DownloadAll).WithName("getArtefactsZip").Needs(Scope.Read)
             .Produces(StatusCodes.Status200OK, contentType: "application/zip").ProducesErrors(404, 500);
-        jobs.MapGet("{id}/artefacts/{name}", Download).WithName("getArtefact")
+        jobs.MapGet("{id}/artefacts/{name}", Download).WithName("getArtefact").Needs(Scope.Read)
             .Produces(
                 StatusCodes.Status200OK, contentType: "application/octet-stream",
                 additionalContentTypes: ["image/png", "application/json", "application/dicom"])
@@ -30,7 +31,7 @@ internal static class ArtefactEndpoints
     /// <response code="200">The archive, in a folder of the job's id.</response>
     private static PushStreamHttpResult DownloadAll(string id, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder)
     {
-        JobRow job = store.Find(id);
+        JobRow job = store.Find(id, http.Account().Owns);
         IReadOnlyList<Artefact> artefacts = job.ToJob().Result?.Artefacts ?? throw RequestException.NotFound("result of this job yet");
         string[] paths = [.. artefacts.Select(artefact => CheckedPath(job, artefact, folder))];
         http.Response.Headers.CacheControl = "private, no-store";
@@ -62,8 +63,8 @@ internal static class ArtefactEndpoints
     /// <remarks>Each with its name, media type, size and SHA-256; `GET /v1/jobs/{id}/artefacts/{name}` sends one.</remarks>
     /// <param name="id">The job's id.</param>
     /// <response code="200">The files; none before the job has succeeded.</response>
-    private static Ok<ArtefactList> List(string id, [FromServices] JobStore store) =>
-        TypedResults.Ok(new ArtefactList(store.Find(id).ToJob().Result?.Artefacts ?? []));
+    private static Ok<ArtefactList> List(string id, HttpContext http, [FromServices] JobStore store) =>
+        TypedResults.Ok(new ArtefactList(store.Find(id, http.Account().Owns).ToJob().Result?.Artefacts ?? []));
 
     /// <summary>Downloads one of a job's files.</summary>
     /// <remarks>
@@ -80,7 +81,7 @@ internal static class ArtefactEndpoints
     private static PhysicalFileHttpResult Download(
         string id, string name, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder)
     {
-        JobRow job = store.Find(id);
+        JobRow job = store.Find(id, http.Account().Owns);
         Artefact artefact = job.ToJob().Result?.Artefacts.FirstOrDefault(file => file.Name == name) ?? throw RequestException.NotFound("file of this job");
         string path = CheckedPath(job, artefact, folder);
         bool inline = artefact.ContentType is "image/png" or "application/json";

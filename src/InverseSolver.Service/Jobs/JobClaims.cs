@@ -7,8 +7,9 @@ namespace InverseSolver.Service.Jobs;
 
 /// <summary>Claims waiting jobs for this process, and ends those that were lost with their processes too often.</summary>
 internal sealed class JobClaims(
-    JobStore store, JobFolder folder, JobSignals signals, Callers callers, IOptions<JobOptions> options, IOptions<CallerOptions> quotas)
+    JobStore store, JobFolder folder, JobSignals signals, IOptions<JobOptions> options, IOptions<CallerOptions> quotas)
 {
+    private readonly string _weights = JsonSerializer.Serialize(quotas.Value.Weights);
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
 
     /// <summary>Returns jobs of another process on this data folder to the queue; that process has ended, because this one holds the folder's lock.</summary>
@@ -34,7 +35,7 @@ internal sealed class JobClaims(
     public JobRow? NextOf(string? sharing) => Claim(sharing);
 
     private JobRow? Claim(string? sharing) => store.Claim(
-        _owner, options.Value.Lease, sharing, quotas.Value.Running is > 0 and var most ? most : int.MaxValue, callers.Weights,
+        _owner, options.Value.Lease, sharing, quotas.Value.Running is > 0 and var most ? most : int.MaxValue, _weights,
         quotas.Value.SolverSecondsPerDay is > 0 and var seconds ? seconds : double.MaxValue);
 
     private static string Lost(JobRow job)

@@ -30,7 +30,7 @@ internal static class JobEndpoints
         services.AddOptions<JobOptions>().BindConfiguration(JobOptions.Section).ValidateOnStart();
         services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<JobOptions>, JobOptionsValidator>();
         services.AddOptions<CallerOptions>().BindConfiguration(CallerOptions.Section).ValidateOnStart();
-        services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<CallerOptions>, CallerOptionsValidator>().AddSingleton<Callers>();
+        services.AddSingleton<Microsoft.Extensions.Options.IValidateOptions<CallerOptions>, CallerOptionsValidator>();
         services.AddSingleton<JobDatabase>().AddSingleton<JobStore>().AddSingleton<JobFolder>().AddSingleton<DiskSpace>().AddHostedService<Retention>();
         services.AddSingleton<JobSignals>().AddSingleton<JobEventFeed>();
         services.AddSingleton<JobSubmission>().AddSingleton<JobClaims>().AddSingleton<JobHeartbeat>().AddSingleton<JobCheckpoints>();
@@ -49,13 +49,13 @@ internal static class JobEndpoints
         RouteGroupBuilder jobs = app.MapGroup("/v1/jobs").WithTags("Jobs");
         jobs.MapPost("", Submit).WithName("submitJob")
             .Accepts<JobRequest>("application/json", "multipart/form-data")
-            .ProducesErrors(401, 408, 413, 415, 422, 429, 503, 507);
+            .Needs(Scope.Submit).ProducesErrors(408, 413, 415, 422, 429, 503, 507);
         jobs.MapEstimates();
-        jobs.MapGet("", List).WithName("listJobs").ProducesErrors();
-        jobs.MapGet("{id}", Get).WithName("getJob").Produces(StatusCodes.Status304NotModified).ProducesErrors(404);
-        jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").ProducesErrors(404, 409);
-        jobs.MapPost("{id}/retain", Retain).WithName("retainJob").ProducesErrors(404);
-        jobs.MapDelete("{id}", Delete).WithName("deleteJob").ProducesErrors(404, 409);
+        jobs.MapGet("", List).WithName("listJobs").Needs(Scope.Read).ProducesErrors();
+        jobs.MapGet("{id}", Get).WithName("getJob").Needs(Scope.Read).Produces(StatusCodes.Status304NotModified).ProducesErrors(404);
+        jobs.MapPost("{id}/cancel", Cancel).WithName("cancelJob").Needs(Scope.Submit).ProducesErrors(404, 409);
+        jobs.MapPost("{id}/retain", Retain).WithName("retainJob").Needs(Scope.Submit).ProducesErrors(404);
+        jobs.MapDelete("{id}", Delete).WithName("deleteJob").Needs(Scope.Submit).ProducesErrors(404, 409);
         jobs.MapJobEvents();
         jobs.MapArtefacts();
     }
@@ -142,7 +142,7 @@ internal static class JobEndpoints
 
         http.Response.Headers.CacheControl = "private, no-store";
         IReadOnlyList<JobRow> rows = store.List(
-            state, cursor, limit + 1, model, problem, createdFrom?.ToUnixTimeMilliseconds(), createdTo?.ToUnixTimeMilliseconds());
+            http.Account(), state, cursor, limit + 1, model, problem, createdFrom?.ToUnixTimeMilliseconds(), createdTo?.ToUnixTimeMilliseconds());
         return TypedResults.Ok(new JobPage(
             [.. rows.Take(limit).Select(row => row.ToJob(parts.Contains("request"), parts.Contains("result")))],
             rows.Count > limit ? rows[limit - 1].Id : null));
@@ -158,7 +158,7 @@ internal static class JobEndpoints
     /// <response code="304">It is the version that If-None-Match names.</response>
     private static Results<Ok<Job>, StatusCodeHttpResult> Get(string id, HttpContext http, [FromServices] JobStore store)
     {
-        JobRow job = store.Find(id);
+        JobRow job = store.Find(id, http.Account().Manages);
         // The fate of its webhook is no change of the job, so that it has no event.
         string webhook = job.WebhookDelivery is { } delivery ? $"-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(delivery)))[..8]}" : "";
         var version = new EntityTagHeaderValue($"\"{job.Version}{webhook}\"");
@@ -183,11 +183,11 @@ internal static class JobEndpoints
     /// <response code="200">Cancelled.</response>
     /// <response code="202">Asked to stop.</response>
     private static Results<Ok<Job>, Accepted<Job>> Cancel(
-        string id, [FromServices] JobStore store, [FromServices] JobFolder folder, [FromServices] JobSignals signals)
+        string id, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder, [FromServices] JobSignals signals)
     {
+        store.Find(id, http.Account().Manages);
         if (store.Cancel(id) is not { } job)
         {
-            store.Find(id);
             throw new RequestException(StatusCodes.Status409Conflict, "alreadyFinal", null, "The job is already finished.");
         }
 
@@ -202,13 +202,14 @@ internal static class JobEndpoints
     /// <param name="id">The job's id.</param>
     /// <param name="days">Days from now, or from its end where it is not finished: 1 to 36500.</param>
     /// <response code="200">The job; `expires` is the time at which it and its files are deleted.</response>
-    private static Ok<Job> Retain(string id, int days, [FromServices] JobStore store, [FromServices] JobSignals signals)
+    private static Ok<Job> Retain(string id, int days, HttpContext http, [FromServices] JobStore store, [FromServices] JobSignals signals)
     {
         if (days is < 1 or > JobRequest.MaxRetain)
         {
             throw new RequestException(StatusCodes.Status400BadRequest, "outOfRange", "days", $"A job is kept for 1 to {JobRequest.MaxRetain} days.");
         }
 
+        store.Find(id, http.Account().Manages);
         JobRow job = store.Retain(id, days) ?? throw RequestException.NotFound("job");
         signals.Changed(id);
         return TypedResults.Ok(job.ToJob());
@@ -218,9 +219,9 @@ internal static class JobEndpoints
     /// <remarks>A job that waits or runs is refused with 409: cancel it first. What was deleted cannot be brought back.</remarks>
     /// <param name="id">The job's id.</param>
     /// <response code="204">Deleted.</response>
-    private static NoContent Delete(string id, [FromServices] JobStore store, [FromServices] JobFolder folder)
+    private static NoContent Delete(string id, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder)
     {
-        if (!store.Find(id).IsFinal)
+        if (!store.Find(id, http.Account().Manages).IsFinal)
         {
             throw new RequestException(StatusCodes.Status409Conflict, "notFinal", null, "The job is not finished; cancel it first.");
         }
@@ -232,7 +233,11 @@ internal static class JobEndpoints
     }
 
     /// <summary>The job of an id from a caller.</summary>
-    public static JobRow Find(this JobStore store, string id) => store.Get(id) ?? throw RequestException.NotFound("job");
+    /// <param name="store">The jobs.</param>
+    /// <param name="id">The id.</param>
+    /// <param name="may">True where the account has to do with the job; another's job is as if there were none.</param>
+    public static JobRow Find(this JobStore store, string id, Func<JobRow, bool> may) =>
+        store.Get(id) is { } job && may(job) ? job : throw RequestException.NotFound("job");
 
     /// <summary>The wait preference of RFC 7240.</summary>
     private static TimeSpan? Wait(string? prefer)

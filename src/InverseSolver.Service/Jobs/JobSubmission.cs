@@ -27,7 +27,6 @@ internal sealed class JobSubmission(
     JobStore store,
     JobFolder folder,
     DiskSpace disk,
-    Callers callers,
     JobSignals signals,
     JobEstimates estimates,
     IOptions<JobOptions> options,
@@ -44,7 +43,7 @@ internal sealed class JobSubmission(
     public Task<JobRow> SubmitAsync(HttpRequest http, string? key, CancellationToken cancellation)
     {
         CheckKey(key);
-        return SubmitAsync(http, callers.Of(http.HttpContext), key, Guid.CreateVersion7().ToString(), cancellation);
+        return SubmitAsync(http, http.HttpContext.Account().Caller, key, Guid.CreateVersion7().ToString(), cancellation);
     }
 
     /// <summary>Accepts a job of a caller that is known, under an id that is given.</summary>
@@ -106,7 +105,7 @@ internal sealed class JobSubmission(
     /// <param name="cancellation">Stops the estimate.</param>
     public async Task<JobEstimate> EstimateAsync(HttpRequest http, CancellationToken cancellation)
     {
-        string caller = callers.Of(http.HttpContext);
+        string caller = http.HttpContext.Account().Caller;
         using Upload<JobRequest> upload = await reader.ReadAsync<JobRequest>(http, caller, JobRequest.FileNames, cancellation);
         (JobPlan plan, ModelInfo model) = await CheckAsync(caller, upload, StoredRequest.HashesOf(upload.Files), cancellation);
         return await estimates.OfAsync(caller, plan, model, cancellation);

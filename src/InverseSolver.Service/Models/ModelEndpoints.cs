@@ -25,11 +25,11 @@ internal static partial class ModelEndpoints
     public static void MapModels(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder models = app.MapGroup("/v1/models").WithTags("Models");
-        models.MapGet("", List).WithName("listModels").ProducesErrors();
-        models.MapGet("{id}", Get).WithName("getModel").ProducesErrors(404, 422);
-        models.MapPost("{id}/load", Load).WithName("loadModel").ProducesErrors(404, 409, 422, 503);
-        models.MapPost("{id}/warm", Warm).WithName("warmModel").ProducesErrors(404, 409, 422, 503);
-        models.MapPost("{id}/unload", Unload).WithName("unloadModel").ProducesErrors(404);
+        models.MapGet("", List).WithName("listModels").Needs(Scope.Read).ProducesErrors();
+        models.MapGet("{id}", Get).WithName("getModel").Needs(Scope.Read).ProducesErrors(404, 422);
+        models.MapPost("{id}/load", Load).WithName("loadModel").Needs(Scope.Admin).ProducesErrors(404, 409, 422, 503);
+        models.MapPost("{id}/warm", Warm).WithName("warmModel").Needs(Scope.Admin).ProducesErrors(404, 409, 422, 503);
+        models.MapPost("{id}/unload", Unload).WithName("unloadModel").Needs(Scope.Admin).ProducesErrors(404);
     }
 
     private static ModelCatalog Open(IServiceProvider provider)

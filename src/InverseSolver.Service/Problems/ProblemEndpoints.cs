@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json.Nodes;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Documentation;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -53,8 +54,8 @@ internal static class ProblemEndpoints
     public static void MapProblems(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder group = app.MapGroup("/v1").WithTags("Problems and solvers");
-        group.MapGet("problems", ListProblems).WithName("listProblems").ProducesErrors();
-        group.MapGet("solvers", ListSolvers).WithName("listSolvers").ProducesErrors();
+        group.MapGet("problems", ListProblems).WithName("listProblems").Needs(Scope.Read).ProducesErrors();
+        group.MapGet("solvers", ListSolvers).WithName("listSolvers").Needs(Scope.Read).ProducesErrors();
         group.MapSimulation();
     }
 

@@ -18,7 +18,7 @@ internal static class SimulationEndpoints
         group.MapPost("measurements/simulate", Simulate).WithName("simulateMeasurement")
             .Accepts<SimulationRequest>("application/json", "multipart/form-data")
             .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream", additionalContentTypes: ["image/png", "application/zip"])
-            .ProducesErrors(401, 408, 413, 415, 422, 429, 503);
+            .Needs(Scope.Submit).ProducesErrors(408, 413, 415, 422, 429, 503);
 
     /// <summary>Makes a measurement from a clean image.</summary>
     /// <remarks>
@@ -31,11 +31,11 @@ internal static class SimulationEndpoints
     /// </remarks>
     /// <response code="200">The measurement.</response>
     private static async Task<FileContentHttpResult> Simulate(
-        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate, [FromServices] Callers callers,
+        HttpContext http, [FromServices] UploadReader reader, [FromServices] UploadGate gate,
         [FromServices] IOptions<OperatorOptions> operators,
         [FromServices] IOptions<LimitOptions> limits)
     {
-        string caller = callers.Of(http);
+        string caller = http.Account().Caller;
         using Upload<SimulationRequest> upload = await reader.ReadAsync<SimulationRequest>(
             http.Request, caller, SimulationRequest.FileNames, http.RequestAborted);
         SimulationRequest request = upload.Request;

@@ -1,5 +1,6 @@
 using Dapper;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Jobs;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
@@ -132,6 +133,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     }
 
     /// <summary>Jobs, newest first.</summary>
+    /// <param name="account">Only those that it manages; null: those of all.</param>
     /// <param name="state">Only those in this state.</param>
     /// <param name="before">Only those with a lesser id.</param>
     /// <param name="limit">The most jobs.</param>
@@ -140,20 +142,35 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <param name="from">Only those created at this time or later, unix milliseconds.</param>
     /// <param name="to">Only those created before this time, unix milliseconds.</param>
     public IReadOnlyList<JobRow> List(
-        string? state, string? before, int limit, string? model = null, string? problem = null, long? from = null, long? to = null)
+        Account? account, string? state, string? before, int limit, string? model = null, string? problem = null, long? from = null, long? to = null)
     {
         using SqliteConnection connection = database.Open();
         return Rows(
             connection,
             """
             SELECT * FROM jobs
-            WHERE (@state IS NULL OR state = @state) AND (@before IS NULL OR id < @before)
+            WHERE (@everything OR caller = @Caller OR (@ofTenant AND CASE WHEN @Tenant = '' THEN instr(caller, '/') = 0
+                    ELSE substr(caller, 1, length(@Tenant) + 1) = @Tenant || '/' END))
+                AND (@state IS NULL OR state = @state) AND (@before IS NULL OR id < @before)
                 AND (@from IS NULL OR created >= @from) AND (@to IS NULL OR created < @to)
                 AND (@model IS NULL OR CASE WHEN json_valid(request) THEN json_extract(request, '$.model') = @model END)
                 AND (@problem IS NULL OR CASE WHEN json_valid(request) THEN json_extract(request, '$.problem.type') = @problem END)
             ORDER BY id DESC LIMIT @limit
             """,
-            new { state, before, limit, model, problem, from, to });
+            new
+            {
+                state,
+                before,
+                limit,
+                model,
+                problem,
+                from,
+                to,
+                account?.Caller,
+                account?.Tenant,
+                everything = account is null or { IsAnonymous: true } || account.Scopes.Contains(Scope.Admin),
+                ofTenant = account?.Scopes.Contains(Scope.Tenant) == true,
+            });
     }
 
     /// <summary>The number of jobs in a state.</summary>

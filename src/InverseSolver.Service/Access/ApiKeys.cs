@@ -1,0 +1,161 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Dapper;
+using InverseSolver.Service.Storage;
+using Microsoft.Data.Sqlite;
+
+namespace InverseSolver.Service.Access;
+
+/// <summary>
+/// The keys of accounts. A key is <c>isk_ID_SECRET</c>; of the secret, 256 random bits, the SHA-256 is stored, from which nobody finds it. What was read is
+/// kept for seconds, so that a request costs no query; what this process changes counts at once.
+/// </summary>
+internal sealed class ApiKeys(JobDatabase database)
+{
+    /// <summary>The header with a key.</summary>
+    public const string Header = "X-API-Key";
+
+    /// <summary>The beginning of every key.</summary>
+    public const string Prefix = "isk_";
+
+    private const int DefaultDays = 365;
+
+    private const string Columns = "id, account, tenant, scopes, hash, created, expires, revoked, last_used";
+
+    private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(5), Use = TimeSpan.FromMinutes(1);
+
+    private readonly ConcurrentDictionary<string, (Row? Row, DateTimeOffset Read)> _read = [];
+
+    /// <summary>The key that a request sends: as <c>X-API-Key</c>, or as <c>Authorization: Bearer</c>; null where it sends none.</summary>
+    public static string? Of(HttpContext http) => http.Request.Headers[Header].ToString() is { Length: > 0 } key ? key
+        : http.Request.Headers.Authorization.ToString() is var header && header.StartsWith($"Bearer {Prefix}", StringComparison.OrdinalIgnoreCase)
+            ? header["Bearer ".Length..].Trim() : null;
+
+    /// <summary>Makes a key.</summary>
+    public NewApiKey Create(ApiKeyRequest request)
+    {
+        string id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6)), secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+        long now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        var row = new Row
+        {
+            Id = id,
+            Account = request.Account,
+            Tenant = request.Tenant,
+            Scopes = string.Join(' ', Scope.All.Intersect(request.Scopes)),
+            Hash = HashOf(secret),
+            Created = now,
+            Expires = now + (long)TimeSpan.FromDays(request.Days ?? DefaultDays).TotalMilliseconds,
+        };
+        database.Write(connection => connection.Execute(
+            "INSERT INTO api_keys (id, account, tenant, scopes, hash, created, expires) "
+                + "VALUES (@Id, @Account, @Tenant, @Scopes, @Hash, @Created, @Expires)", row));
+        _read.TryRemove(id, out _);
+        return new NewApiKey($"{Prefix}{id}_{secret}", row.ToKey());
+    }
+
+    /// <summary>All keys, the newest first.</summary>
+    public IReadOnlyList<ApiKey> List()
+    {
+        using SqliteConnection connection = database.Open();
+        return [.. connection.Query<Row>($"SELECT {Columns} FROM api_keys ORDER BY created DESC, id").Select(row => row.ToKey())];
+    }
+
+    /// <summary>Revokes a key. One that was revoked before keeps its time.</summary>
+    /// <returns>The key; null where there is none.</returns>
+    public ApiKey? Revoke(string id)
+    {
+        long now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        Row? row = database.Write(connection => connection.QuerySingleOrDefault<Row>(
+            $"UPDATE api_keys SET revoked = COALESCE(revoked, @now) WHERE id = @id RETURNING {Columns}", new { id, now }));
+        _read.TryRemove(id, out _);
+        return row?.ToKey();
+    }
+
+    /// <summary>The account of a key.</summary>
+    /// <param name="key">The key as it was sent.</param>
+    /// <exception cref="RequestException">It is unknown, expired or revoked. Which of them, only who has the secret is told.</exception>
+    public Account AccountOf(string key)
+    {
+        if (key.Length > 200 || key.Split('_') is not ["isk", var id, var secret] || Find(id) is not { } row
+            || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(row.Hash), Encoding.ASCII.GetBytes(HashOf(secret))))
+        {
+            throw Refused("unknownKey", "The key is unknown: send a key of this service.");
+        }
+
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        if (row.Revoked is not null) throw Refused("revokedKey", "The key was revoked: ask who administers the service for another one.");
+        if (row.ToKey().Expires <= now) throw Refused("expiredKey", "The key has expired: ask who administers the service for another one.");
+        if (row.LastUsed is not { } last || now.ToUnixTimeMilliseconds() - last > Use.TotalMilliseconds) Used(row, now.ToUnixTimeMilliseconds());
+        return new Account(row.Account, row.Tenant, row.Scopes.Split(' ').ToHashSet());
+    }
+
+    /// <summary>The caller of a request's key; null where it has none, or one that is refused.</summary>
+    public string? CallerOf(HttpContext http)
+    {
+        try
+        {
+            return Of(http) is { } key ? AccountOf(key).Caller : null;
+        }
+        catch (RequestException)
+        {
+            return null;
+        }
+    }
+
+    private Row? Find(string id)
+    {
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        if (_read.TryGetValue(id, out (Row? Row, DateTimeOffset Read) known) && now - known.Read < Remembered) return known.Row;
+        using SqliteConnection connection = database.Open();
+        Row? row = connection.QuerySingleOrDefault<Row>($"SELECT {Columns} FROM api_keys WHERE id = @id", new { id });
+
+        // Unknown ids are not remembered: there is no end of them.
+        if (row is not null) _read[id] = (row, now);
+        return row;
+    }
+
+    private void Used(Row row, long now)
+    {
+        row.LastUsed = now;
+        try
+        {
+            database.Write(connection => connection.Execute("UPDATE api_keys SET last_used = @now WHERE id = @id", new { id = row.Id, now }));
+        }
+        catch (SqliteException)
+        {
+            // On a full disk the key works nevertheless.
+        }
+    }
+
+    private static string HashOf(string secret) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
+
+    private static RequestException Refused(string code, string text) => new(StatusCodes.Status401Unauthorized, code, Header, text);
+
+    private sealed class Row
+    {
+        public string Id { get; init; } = "";
+
+        public string Account { get; init; } = "";
+
+        public string Tenant { get; init; } = "";
+
+        public string Scopes { get; init; } = "";
+
+        public string Hash { get; init; } = "";
+
+        public long Created { get; init; }
+
+        public long? Expires { get; init; }
+
+        public long? Revoked { get; init; }
+
+        public long? LastUsed { get; set; }
+
+        public ApiKey ToKey() => new(Id, Account, Tenant, Scopes.Split(' '), Time(Created), Maybe(Expires), Maybe(Revoked), Maybe(LastUsed));
+
+        private static DateTimeOffset Time(long time) => DateTimeOffset.FromUnixTimeMilliseconds(time);
+
+        private static DateTimeOffset? Maybe(long? time) => time is { } known ? Time(known) : null;
+    }
+}

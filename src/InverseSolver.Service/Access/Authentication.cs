@@ -1,0 +1,255 @@
+using System.Security.Claims;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Encodings.Web;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Certificate;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace InverseSolver.Service.Access;
+
+/// <summary>
+/// The ways in which a request says who sends it: a key, a bearer token of an OpenID Connect issuer, a client certificate. Where none of them is configured,
+/// whoever reaches the service is an account with all scopes.
+/// </summary>
+internal static class Authentication
+{
+    private const string Chosen = "chosen", Bearer = JwtBearerDefaults.AuthenticationScheme, Certificate = CertificateAuthenticationDefaults.AuthenticationScheme;
+
+    /// <summary>Adds authentication, the scopes as policies, and the rate of each account.</summary>
+    public static void AddAccess(this WebApplicationBuilder builder)
+    {
+        IServiceCollection services = builder.Services;
+        OidcOptions oidc = Section<OidcOptions>(builder.Configuration, OidcOptions.Section);
+        ClientCertificateOptions certificates = Section<ClientCertificateOptions>(builder.Configuration, ClientCertificateOptions.Section);
+        services.AddSingleton<ApiKeys>();
+        AuthenticationBuilder authentication = services.AddAuthentication(Chosen)
+            .AddPolicyScheme(Chosen, null, chosen => chosen.ForwardDefaultSelector = SchemeOf)
+            .AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Scheme, null)
+            .AddScheme<AuthenticationSchemeOptions, OpenHandler>(OpenHandler.Scheme, null);
+        if (oidc.IsOn)
+        {
+            authentication.AddJwtBearer(Bearer, token =>
+            {
+                (token.Authority, token.Audience, token.RequireHttpsMetadata, token.MapInboundClaims) =
+                    (oidc.Authority, oidc.Audience, oidc.RequireHttps, false);
+                token.TokenValidationParameters.ValidAlgorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
+                token.TokenValidationParameters.ClockSkew = TimeSpan.FromSeconds(30);
+                token.Events = new JwtBearerEvents { OnTokenValidated = context => Named(context, oidc) };
+            });
+        }
+
+        if (certificates.Accounts.Count > 0)
+        {
+            authentication.AddCertificate(Certificate, options =>
+            {
+                (options.AllowedCertificateTypes, options.RevocationMode) = (CertificateTypes.All, X509RevocationMode.NoCheck);
+                options.ChainTrustValidationMode = X509ChainTrustMode.CustomRootTrust;
+                if (certificates.Authorities is { } authorities) options.CustomTrustStore.ImportFromPemFile(authorities);
+                options.Events = new CertificateAuthenticationEvents { OnCertificateValidated = context => Named(context, certificates) };
+            });
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
+            {
+                // The handler above decides, so that a refusal is an answer and no broken connection.
+                https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                https.AllowAnyClientCertificate();
+            }));
+        }
+
+        AuthorizationBuilder policies = services.AddAuthorizationBuilder();
+        foreach (string scope in Scope.All) policies.AddPolicy(scope, policy => policy.RequireAuthenticatedUser().RequireClaim(Account.ScopeClaim, scope));
+        // An endpoint that says nothing is for whoever may read.
+        policies.SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().RequireClaim(Account.ScopeClaim, Scope.Read).Build());
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, Refusal>();
+    }
+
+    /// <summary>True where a request must say who sends it.</summary>
+    public static bool IsConfigured(IConfiguration configuration) =>
+        Section<AccessOptions>(configuration, AccessOptions.Section).Keys || Section<OidcOptions>(configuration, OidcOptions.Section).IsOn
+            || Section<ClientCertificateOptions>(configuration, ClientCertificateOptions.Section).Accounts.Count > 0;
+
+    private static T Section<T>(IConfiguration configuration, string name)
+        where T : new() => configuration.GetSection(name).Get<T>() ?? new T();
+
+    private static string SchemeOf(HttpContext http)
+    {
+        IConfiguration configuration = http.RequestServices.GetRequiredService<IConfiguration>();
+        string authorization = http.Request.Headers.Authorization.ToString();
+        return ApiKeys.Of(http) is not null ? KeyHandler.Scheme
+            : authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) && Section<OidcOptions>(configuration, OidcOptions.Section).IsOn ? Bearer
+            : http.Connection.ClientCertificate is not null
+                && Section<ClientCertificateOptions>(configuration, ClientCertificateOptions.Section).Accounts.Count > 0 ? Certificate
+            : IsConfigured(configuration) ? KeyHandler.Scheme
+            : OpenHandler.Scheme;
+    }
+
+    private static Task Named(TokenValidatedContext context, OidcOptions oidc)
+    {
+        ClaimsPrincipal token = context.Principal!;
+        if (token.FindFirst(oidc.AccountClaim)?.Value is not { Length: > 0 and <= 200 } name)
+        {
+            context.Fail(new RequestException(401, "invalidToken", "Authorization", $"The token has no claim '{oidc.AccountClaim}'."));
+            return Task.CompletedTask;
+        }
+
+        // One claim with words, or a list of them; those of the issuer's other services are left out.
+        IEnumerable<string> words = token.FindAll(oidc.ScopeClaim).SelectMany(claim => claim.Value.Split(' '));
+        string[] scopes = [.. words.Where(word => word.StartsWith(oidc.ScopePrefix, StringComparison.Ordinal)).Select(word => word[oidc.ScopePrefix.Length..])];
+        string tenant = oidc.TenantClaim is { } claim ? token.FindFirst(claim)?.Value ?? "" : "";
+        context.Principal = new Account(Escaped(name), Escaped(tenant), Scope.All.Intersect(scopes).ToHashSet()).ToPrincipal(Bearer);
+        return Task.CompletedTask;
+    }
+
+    private static Task Named(CertificateValidatedContext context, ClientCertificateOptions certificates)
+    {
+        X509Certificate2 sent = context.ClientCertificate;
+        (string name, ClientCertificate? rule) = certificates.Accounts.FirstOrDefault(one => one.Value.Fits(sent));
+        if (rule is null)
+        {
+            context.Fail(new RequestException(
+                401, "unknownCertificate", null, "The client certificate belongs to no account: its thumbprint or issuer must be named by ClientCertificates."));
+            return Task.CompletedTask;
+        }
+
+        string account = rule.Thumbprint is null ? Escaped(sent.GetNameInfo(X509NameType.SimpleName, forIssuer: false)) : name;
+        context.Principal = new Account(account, rule.Tenant, Scope.All.Intersect(rule.Scopes.Split(' ')).ToHashSet()).ToPrincipal(Certificate);
+        context.Success();
+        return Task.CompletedTask;
+    }
+
+    // A slash stands between tenant and name.
+    private static string Escaped(string name) => name.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
+
+    /// <summary>Answers those who may not with an error of the API.</summary>
+    private sealed class Refusal : IAuthorizationMiddlewareResultHandler
+    {
+        public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+        {
+            if (authorizeResult.Succeeded) return next(context);
+            if (authorizeResult.Forbidden)
+            {
+                string scope = policy.Requirements.OfType<Microsoft.AspNetCore.Authorization.Infrastructure.ClaimsAuthorizationRequirement>()
+                    .SelectMany(claim => claim.AllowedValues ?? []).FirstOrDefault() ?? Scope.Read;
+                throw new RequestException(
+                    StatusCodes.Status403Forbidden, "missingScope", null, $"This needs the scope '{scope}', which the account does not have.");
+            }
+
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            throw context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Failure switch
+            {
+                RequestException known => known,
+                SecurityTokenExpiredException => Invalid("The token has expired: get a new one from its issuer."),
+                SecurityTokenInvalidAudienceException => Invalid("The token is for another service (its claim 'aud')."),
+                SecurityTokenInvalidIssuerException => Invalid("The token is of another issuer (its claim 'iss')."),
+                { } => Invalid("The token cannot be verified: its form, signature or issuer is wrong."),
+                null => new RequestException(
+                    StatusCodes.Status401Unauthorized, "unauthenticated", null,
+                    "The request does not say who sends it: send a key as X-API-Key, or a token as Authorization: Bearer."),
+            };
+        }
+
+        private static RequestException Invalid(string text) => new(StatusCodes.Status401Unauthorized, "invalidToken", "Authorization", text);
+    }
+
+    /// <summary>Where nobody has to say who they are.</summary>
+    private sealed class OpenHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory log, UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, log, encoder)
+    {
+        internal new const string Scheme = "open";
+
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() =>
+            Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(Account.At(Context).ToPrincipal(Scheme), Scheme)));
+    }
+
+    /// <summary>Keys of <see cref="ApiKeys"/>.</summary>
+    private sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory log, UrlEncoder encoder, ApiKeys keys)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, log, encoder)
+    {
+        internal new const string Scheme = "key";
+
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+        {
+            if (ApiKeys.Of(Context) is not { } key) return Task.FromResult(AuthenticateResult.NoResult());
+            try
+            {
+                return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(keys.AccountOf(key).ToPrincipal(Scheme), Scheme)));
+            }
+            catch (RequestException refused)
+            {
+                return Task.FromResult(AuthenticateResult.Fail(refused));
+            }
+        }
+    }
+}
+
+/// <summary>Tokens of an OpenID Connect issuer.</summary>
+internal sealed class OidcOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Oidc";
+
+    /// <summary>The issuer's address, under which its configuration and keys are; absent: no tokens are taken.</summary>
+    public string? Authority { get; init; }
+
+    /// <summary>The audience (<c>aud</c>) of tokens for this service.</summary>
+    public string Audience { get; init; } = "inverse-solver";
+
+    /// <summary>The claim with the account's name.</summary>
+    public string AccountClaim { get; init; } = JwtRegisteredClaimNames.Sub;
+
+    /// <summary>The claim with the tenant; absent: there is only one.</summary>
+    public string? TenantClaim { get; init; }
+
+    /// <summary>The claim with the scopes, words with spaces between them or a list.</summary>
+    public string ScopeClaim { get; init; } = "scope";
+
+    /// <summary>The beginning of this service's scopes among those of others, for example <c>inverse.</c></summary>
+    public string ScopePrefix { get; init; } = "";
+
+    /// <summary>True where the issuer must be reached by https.</summary>
+    public bool RequireHttps { get; init; } = true;
+
+    /// <summary>True where tokens are taken.</summary>
+    public bool IsOn => !string.IsNullOrEmpty(Authority);
+}
+
+/// <summary>Client certificates and their accounts.</summary>
+internal sealed class ClientCertificateOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "ClientCertificates";
+
+    /// <summary>A file (PEM) with the authorities whose certificates are taken; absent: none but those of themselves.</summary>
+    public string? Authorities { get; init; }
+
+    /// <summary>Accounts by name; that of an issuer's certificates is the name in the certificate (CN).</summary>
+    public IReadOnlyDictionary<string, ClientCertificate> Accounts { get; init; } = new Dictionary<string, ClientCertificate>();
+}
+
+/// <summary>The certificates of an account, or of all accounts of an issuer.</summary>
+internal sealed class ClientCertificate
+{
+    /// <summary>SHA-256 of the certificate, hexadecimal; colons are left out.</summary>
+    public string? Thumbprint { get; init; }
+
+    /// <summary>The issuer's name as it stands in the certificate, for example <c>CN=Hospital CA</c>.</summary>
+    public string? Issuer { get; init; }
+
+    /// <summary>The tenant.</summary>
+    public string Tenant { get; init; } = "";
+
+    /// <summary>The scopes, with spaces between them.</summary>
+    public string Scopes { get; init; } = "read submit";
+
+    /// <summary>True where a certificate is one of these.</summary>
+    public bool Fits(X509Certificate2 certificate) => Thumbprint is { } thumbprint
+        ? certificate.GetCertHashString(System.Security.Cryptography.HashAlgorithmName.SHA256)
+            .Equals(thumbprint.Replace(":", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase)
+        : Issuer is { } issuer && certificate.Issuer == issuer;
+}
