@@ -24,6 +24,7 @@ internal static class Commands
             ModelsCommand.Create(),
             EvaluateCommand.Create(),
             ConvertCommand.Create(),
+            KeysCommand.Create(),
             StoreCommand.Create(),
             DemoCommand.Create(),
             BenchCommand.Create(),

@@ -61,13 +61,22 @@ internal static class StoreCommand
         DefaultValueFactory = static _ => new DirectoryInfo("data"),
     }.AcceptExistingOnly();
 
-    private static int With(DirectoryInfo data, Func<StoreInventory, int> act)
+    private static int With(DirectoryInfo data, Func<StoreInventory, int> act) => WithAsync(data, database =>
     {
-        IOptions<JobOptions> options = Options.Create(new JobOptions { DataFolder = data.FullName });
+        IOptions<JobOptions> options = OptionsOf(data);
+        return Task.FromResult(act(new StoreInventory(new JobStore(database, options), new JobFolder(options))));
+    }).GetAwaiter().GetResult();
+
+    private static IOptions<JobOptions> OptionsOf(DirectoryInfo data) => Options.Create(new JobOptions { DataFolder = data.FullName });
+
+    /// <summary>Opens the database of a data folder that no service uses.</summary>
+    internal static async Task<T> WithAsync<T>(DirectoryInfo data, Func<JobDatabase, Task<T>> act)
+    {
+        IOptions<JobOptions> options = OptionsOf(data);
         try
         {
             using var database = new JobDatabase(options, new DiskSpace(options));
-            return act(new StoreInventory(new JobStore(database, options), new JobFolder(options)));
+            return await act(database);
         }
         catch (StartRefusedException refused)
         {

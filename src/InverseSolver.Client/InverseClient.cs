@@ -152,9 +152,21 @@ public sealed class InverseClient : IDisposable
     /// <param name="path">The address below the service's, for example <c>v1/models</c>.</param>
     /// <param name="cancellation">Stops waiting for the answer.</param>
     /// <exception cref="ApiException">The service refused it.</exception>
-    public async Task<JsonObject> GetJsonAsync(string path, CancellationToken cancellation = default)
+    public Task<JsonObject> GetJsonAsync(string path, CancellationToken cancellation = default) => SendJsonAsync(HttpMethod.Get, path, null, cancellation);
+
+    /// <summary>The answer to a request, as it came.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="path">The address below the service's.</param>
+    /// <param name="body">The body; null: none.</param>
+    /// <param name="cancellation">Stops waiting for the answer.</param>
+    /// <exception cref="ApiException">The service refused it.</exception>
+    public async Task<JsonObject> SendJsonAsync(HttpMethod method, string path, JsonObject? body, CancellationToken cancellation = default)
     {
-        using HttpResponseMessage answer = await _http.GetAsync(path, cancellation);
+        using var request = new HttpRequestMessage(method, path)
+        {
+            Content = body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"),
+        };
+        using HttpResponseMessage answer = await _http.SendAsync(request, cancellation);
         string text = await answer.Content.ReadAsStringAsync(cancellation);
         return answer.IsSuccessStatusCode ? JsonNode.Parse(text)!.AsObject() : throw ErrorOf(answer.StatusCode, text);
     }
