@@ -31,7 +31,7 @@ public sealed partial class PythonClientTests(ITestOutputHelper output) : IDispo
         Assert.DoesNotContain("ResourceWarning", text, StringComparison.Ordinal);
 
         string results = Path.Combine(_folder.FullName, "out");
-        (code, text) = await RunAsync(url, Example, url, results);
+        (code, text) = await RunAsync(url, Example, url, Path.Combine(Repository.Root, "docs/images/slice.png"), results);
         Assert.True(code == 0, text);
         Assert.Contains("\nrunning pixel 5/21\n", text, StringComparison.Ordinal);
         Match figures = Figures().Match(text);

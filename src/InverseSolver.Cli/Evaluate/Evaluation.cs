@@ -68,7 +68,18 @@ internal sealed class Evaluation
 
     private static string ModelName(LatentModel model) => $"{model.Info.Id} {model.Info.Hash}";
 
-    internal static EvaluationRow[] ReadRows(string file) => JsonSerializer.Deserialize<EvaluationRow[]>(File.ReadAllText(file), CliJson.Options)!;
+    /// <summary>The rows of an earlier evaluation, as <c>--resume</c> and <c>--json</c> write them.</summary>
+    internal static EvaluationRow[] ReadRows(string file)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<EvaluationRow[]>(File.ReadAllText(file), CliJson.Options)!;
+        }
+        catch (JsonException)
+        {
+            throw new CommandException($"{file}: it does not hold the rows of an evaluation: name a file that --resume or --json wrote.");
+        }
+    }
 
     internal IReadOnlyList<EvaluationRow> Execute(LatentModel model, CancellationToken cancellation)
     {

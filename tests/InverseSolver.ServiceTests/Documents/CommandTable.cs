@@ -21,9 +21,9 @@ internal static partial class CommandTable
         ["SD2"] = "sd2",
     };
 
-    // What a document measures for minutes is run with the least of everything; what has no such option is run for two seconds and must still run then.
-    private const string Briefly = "timeout --signal=KILL 2 $0 || [ $$? = 137 ]";
-    private const string BrieflyPython = "timeout --signal=INT 2 $0 || [ $$? = 124 ]";
+    // What a document measures for minutes is run with the least of everything; what has no such option is run for a while and must still run then.
+    private const string Briefly = "timeout --signal=KILL 1 $0 || [ $$? = 137 ]";
+    private const string BrieflyPython = "timeout --signal=INT 1 $0 || [ $$? = 124 ]";
 
     private static readonly (Regex Pattern, string Replacement)[] ShortForms =
     [

@@ -259,6 +259,6 @@ public sealed partial class DocumentCommandTests(Workplace workplace, ITestOutpu
     [GeneratedRegex("`((?:make|inverse) [a-z][^`]*)`")] private static partial Regex Span();
 
     // Files that options name, the second word after convert, and the last of programs that restore a picture.
-    [GeneratedRegex("(?:--(?:out|json|resume|sheet|markdown|means)|curl .*-o|convert [^ ]+) ([\\w./-]+)|restore\\.(?:py|cs) .* ([\\w./-]+)$")]
+    [GeneratedRegex("(?:--(?:out|json|resume|sheet|markdown|means)|curl .*-o|convert [^ ]+) (\\w[\\w./-]*)|restore\\.(?:py|cs) .* ([\\w./-]+)$")]
     private static partial Regex Written();
 }

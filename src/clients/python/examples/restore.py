@@ -1,12 +1,11 @@
-"""Takes 70 % of the pixels from a picture and has the service restore it: restore.py URL FOLDER"""
+"""Takes 70 % of the pixels from a picture and has the service restore it: restore.py URL PICTURE FOLDER"""
 import json
 import sys
 from pathlib import Path
 
 from inversesolver import Client
 
-url, folder = sys.argv[1:]
-picture = Path(__file__).resolve().parents[4] / "docs/images/slice.png"
+url, picture, folder = sys.argv[1:]
 problem = {"type": "inpainting", "mask": {"type": "random", "fraction": 0.7, "seed": 1}}
 with Client(url) as client:
     measurement = client.simulate(problem, picture, sigma=0.01, seed=1)
