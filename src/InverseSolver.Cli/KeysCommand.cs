@@ -84,7 +84,7 @@ internal static class KeysCommand
         string name, string description, Option[] options, Func<ParseResult, Place, CancellationToken, Task<JsonObject>> act, Argument<string>? argument = null)
     {
         Option<string> server = ServerOptions.Server();
-        Option<DirectoryInfo?> data = new Option<DirectoryInfo?>("--data")
+        Option<DirectoryInfo> data = new Option<DirectoryInfo>("--data")
         {
             HelpName = "FOLDER",
             Description = "The data folder (Jobs:DataFolder) of a service that is stopped, in place of a running one.",

@@ -79,9 +79,9 @@ internal static class ApiDefaults
         app.UseRouting();
         app.Use(CrossSiteRule.Check);
         app.Use(QueryRule.Check);
+        app.UseApiDocumentation();
         app.UseAuthentication();
         app.UseAuthorization();
-        app.UseApiDocumentation();
     }
 
     // HEAD is answered like GET, without the body (RFC 9110, section 9.3.2), except for event streams, whose body never ends.

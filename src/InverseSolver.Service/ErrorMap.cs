@@ -34,6 +34,7 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
             http.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString();
         }
 
+        if (error.Status == StatusCodes.Status401Unauthorized) http.Response.Headers.WWWAuthenticate = "Bearer";
         FieldError[] faults = [.. error.All.Where(fault => fault.Field is not null)
             .Select(fault => new FieldError(fault.Field!, fault.Code, Cut(fault.Message, 1000)))];
         await WriteAsync(http, error.Status, error.Code, error.Field, error.Message, faults);

@@ -24,9 +24,9 @@ public sealed class AdoptionStories : IDisposable
     public async Task What_became_of_a_job_its_caller_and_its_priority_are_adopted_with_it()
     {
         string done, going;
-        using (var service = new Service(_folder, ("Jobs:TimeLimit", "00:00:03"), ("Callers:Keys:ward", "a key of the ward")))
+        using (var service = new Service(_folder, ("Jobs:TimeLimit", "00:00:03")))
         {
-            service.Client.DefaultRequestHeaders.Add("X-API-Key", "a key of the ward");
+            service.Client.DefaultRequestHeaders.Add("X-API-Key", service.Key("ward"));
             done = Service.Id(await service.SubmitAsync(Requests.Job()));
             await service.UntilAsync(done);
             Assert.Equal("failed", Service.State(await service.UntilAsync(Service.Id(await service.SubmitAsync(Requests.LongJob())))));

@@ -57,7 +57,7 @@ public sealed class ConnectionStories
     public async Task Of_too_many_requests_in_progress_those_of_the_caller_that_has_most_give_way_and_health_answers()
     {
         const int most = 16;
-        using var service = new Service(folder: null, ("Limits:OpenRequests", $"{most}"), ("Callers:Keys:other", "secret"));
+        using var service = new Service(folder: null, ("Limits:OpenRequests", $"{most}"));
         JsonObject job = await service.SubmitAsync(Requests.LongJob());
         var streams = new List<RawCall>();
         byte[] buffer = new byte[64 * 1024];
@@ -73,7 +73,7 @@ public sealed class ConnectionStories
         Assert.Equal("busy", (string?)JsonNode.Parse(await own.Content.ReadAsStringAsync())!["code"]);
         using HttpResponseMessage health = await service.Client.GetAsync("/health/live");
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/jobs") { Headers = { { "X-API-Key", "secret" } } };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/jobs") { Headers = { { "X-API-Key", service.Key("other") } } };
         using HttpResponseMessage other = await service.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.OK, other.StatusCode);
 

@@ -48,13 +48,13 @@ public sealed class EstimateStories(Service service) : IClassFixture<Service>
     [Fact]
     public async Task Estimates_of_one_caller_wait_for_each_other_and_not_for_ever()
     {
-        using var own = new Service(folder: null, ("Callers:Keys:other", "secret"));
+        using var own = new Service();
         JsonObject request = Requests.Job(steps: 6);
         Task<HttpResponseMessage>[] many = [.. Enumerable.Range(0, 24).Select(_ => own.Client.PostAsync("/v1/jobs/estimate", JsonContent.Create(request)))];
         using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/jobs/estimate")
         {
             Content = JsonContent.Create(request),
-            Headers = { { "X-API-Key", "secret" } },
+            Headers = { { "X-API-Key", own.Key("other") } },
         };
         using HttpResponseMessage other = await own.Client.SendAsync(message);
         Assert.Equal(HttpStatusCode.OK, other.StatusCode);

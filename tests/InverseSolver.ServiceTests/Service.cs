@@ -2,8 +2,10 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
+using InverseSolver.Service.Access;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace InverseSolver.ServiceTests;
@@ -34,6 +36,10 @@ public sealed class Service : WebApplicationFactory<Program>
     public string Folder { get; }
 
     public HttpClient Client { get; }
+
+    /// <summary>A key of an account.</summary>
+    public string Key(string account, string tenant = "", params string[] scopes) => Services.GetRequiredService<ApiKeys>().Create(
+        new ApiKeyRequest { Account = account, Tenant = tenant, Scopes = scopes is [] ? ["read", "submit"] : scopes }).Key;
 
     public async Task<JsonObject> GetAsync(string path) => (await Client.GetFromJsonAsync<JsonObject>(path))!;
 

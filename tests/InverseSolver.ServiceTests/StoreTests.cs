@@ -152,7 +152,7 @@ public sealed class StoreTests : IDisposable
         IOptions<CallerOptions> quotas = Options.Create(new CallerOptions());
         using var signals = new JobSignals();
         var folder = new JobFolder(StoreOptions.Of(_folder));
-        var claims = new JobClaims(_store, folder, signals, new Callers(quotas), StoreOptions.Of(_folder), quotas);
+        var claims = new JobClaims(_store, folder, signals, StoreOptions.Of(_folder), quotas);
         foreach ((string? progress, string place) in new (string?, string)[]
         {
             (null, "before its first step"),
@@ -264,7 +264,7 @@ public sealed class StoreTests : IDisposable
     {
         string id = _store.Add(New(null) with { Webhook = """{"url": "https://example.org/", "host": "example.org"}""" }, 100)!.Id, next = Add();
         Change($"UPDATE jobs SET {damage} WHERE id = '{id}'");
-        Assert.Equal(new[] { id, next }.Order(), _store.List(null, null, 10).Select(row => row.ToJob().Id).Order());
+        Assert.Equal(new[] { id, next }.Order(), _store.List(account: null, null, null, 10).Select(row => row.ToJob().Id).Order());
         string[] claimed = [_store.Claim("me", Minute)!.Id, _store.Claim("me", Minute)!.Id];
         Assert.Equal(new[] { id, next }.Order(), claimed.Order());
         Assert.True(_store.Fail(next, _store.Get(next)!.Epoch, "{}"));

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Authentication.Certificate;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -29,6 +30,8 @@ internal static class Authentication
         OidcOptions oidc = Section<OidcOptions>(builder.Configuration, OidcOptions.Section);
         ClientCertificateOptions certificates = Section<ClientCertificateOptions>(builder.Configuration, ClientCertificateOptions.Section);
         services.AddSingleton<ApiKeys>();
+        // Nothing is protected by it yet: no key of it is written anywhere.
+        services.AddDataProtection().UseEphemeralDataProtectionProvider();
         AuthenticationBuilder authentication = services.AddAuthentication(Chosen)
             .AddPolicyScheme(Chosen, null, chosen => chosen.ForwardDefaultSelector = SchemeOf)
             .AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Scheme, null)
@@ -40,6 +43,8 @@ internal static class Authentication
                 (token.Authority, token.Audience, token.RequireHttpsMetadata, token.MapInboundClaims) =
                     (oidc.Authority, oidc.Audience, oidc.RequireHttps, false);
                 token.TokenValidationParameters.ValidAlgorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
+                // An unknown key is looked for at the issuer, this often at most: after a change of keys for seconds tokens may be refused.
+                token.RefreshInterval = TimeSpan.FromSeconds(5);
                 token.TokenValidationParameters.ClockSkew = TimeSpan.FromSeconds(30);
                 token.Events = new JwtBearerEvents { OnTokenValidated = context => Named(context, oidc) };
             });
@@ -129,9 +134,14 @@ internal static class Authentication
     /// <summary>Answers those who may not with an error of the API.</summary>
     private sealed class Refusal : IAuthorizationMiddlewareResultHandler
     {
-        public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+        public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
         {
-            if (authorizeResult.Succeeded) return next(context);
+            if (authorizeResult.Succeeded)
+            {
+                await next(context);
+                return;
+            }
+
             if (authorizeResult.Forbidden)
             {
                 string scope = policy.Requirements.OfType<Microsoft.AspNetCore.Authorization.Infrastructure.ClaimsAuthorizationRequirement>()
@@ -140,8 +150,7 @@ internal static class Authentication
                     StatusCodes.Status403Forbidden, "missingScope", null, $"This needs the scope '{scope}', which the account does not have.");
             }
 
-            context.Response.Headers.WWWAuthenticate = "Bearer";
-            throw context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Failure switch
+            throw (await context.AuthenticateAsync(Chosen)).Failure switch
             {
                 RequestException known => known,
                 SecurityTokenExpiredException => Invalid("The token has expired: get a new one from its issuer."),
@@ -251,5 +260,7 @@ internal sealed class ClientCertificate
     public bool Fits(X509Certificate2 certificate) => Thumbprint is { } thumbprint
         ? certificate.GetCertHashString(System.Security.Cryptography.HashAlgorithmName.SHA256)
             .Equals(thumbprint.Replace(":", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase)
-        : Issuer is { } issuer && certificate.Issuer == issuer;
+        : Issuer is { } issuer && certificate.Issuer == issuer
+            // One that signed itself may call its issuer as it likes; any other was verified up to an authority.
+            && certificate.Subject != certificate.Issuer;
 }

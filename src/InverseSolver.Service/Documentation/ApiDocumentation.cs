@@ -85,7 +85,7 @@ internal static class ApiDocumentation
             ui.HeadContent = $"<script>{FirstMediaType}</script>";
             ui.ConfigObject.Plugins = [nameof(FirstMediaType)];
         });
-        app.MapGet("/", static () => TypedResults.LocalRedirect("/swagger")).ExcludeFromDescription();
+        app.MapGet("/", static () => TypedResults.LocalRedirect("/swagger")).AllowAnonymous().ExcludeFromDescription();
     }
 
     /// <summary>The type discriminator of a derived record.</summary>
