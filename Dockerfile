@@ -33,7 +33,7 @@ RUN groupadd --gid 10001 inverse && useradd --uid 10001 --gid inverse --home-dir
 WORKDIR /data
 # /data and /tmp are all that is written to: the root may be read-only.
 VOLUME /data
-# Beyond loopback the service starts only where Access__AllowAnonymous=true says so: publish the port on loopback, or put an authenticating proxy before it.
+# Beyond loopback the service starts only with authentication (Access__Keys=true, ...), or where Access__AllowAnonymous=true and AllowedHosts say so.
 ENV ASPNETCORE_URLS=http://+:8080 Jobs__DataFolder=/data Models__Folders__0=/app/models Models__Folders__1=/models
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "http://localhost:8080/health/ready"]

@@ -2,9 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Cli.Server;
-using InverseSolver.Client;
 using InverseSolver.Service.Access;
-using ApiKeyRequest = InverseSolver.Service.Access.ApiKeyRequest;
 
 namespace InverseSolver.Cli;
 
@@ -102,7 +100,7 @@ internal static class KeysCommand
             }
             else
             {
-                using InverseClient client = ServerOptions.Client(arguments.GetValue(server)!);
+                using Client.InverseClient client = ServerOptions.Client(arguments.GetValue(server)!);
                 answer = await act(arguments, new Place(null, client), cancellation);
             }
 
@@ -117,5 +115,5 @@ internal static class KeysCommand
     private static string Day(JsonNode time) => ((string)time!)[..10];
 
     // One of the two.
-    private sealed record Place(ApiKeys? Keys, InverseClient? Client);
+    private sealed record Place(ApiKeys? Keys, Client.InverseClient? Client);
 }

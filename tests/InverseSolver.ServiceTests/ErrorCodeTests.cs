@@ -6,7 +6,7 @@ namespace InverseSolver.ServiceTests;
 public sealed partial class ErrorCodeTests
 {
     // Words at the places of codes that are none: cases of switches on other words.
-    private static readonly string[] Others = ["auto", "balanced"];
+    private static readonly string[] Others = ["auto", "balanced", "scope"];
 
     [Fact]
     public void Every_code_is_documented_with_cause_and_remedy()
@@ -28,7 +28,7 @@ public sealed partial class ErrorCodeTests
 
     // Where codes stand: behind a status, in the helpers that make errors, in a switch, and as constants.
     [GeneratedRegex(
-        "(?:Status[0-9]{3}\\w+,\\s*|(?:Unprocessable|Bad|Malformed|TooMany|JobError)\\(\\s*|=>\\s*\\(|InvalidFile = |LimitExceeded = |init; } = )"
+        "(?:Status[0-9]{3}\\w+,\\s*|(?:Unprocessable|Bad|Malformed|Refused|TooMany|JobError)\\(\\s*|=>\\s*\\(|InvalidFile = |LimitExceeded = |init; } = )"
             + "\"([a-z][A-Za-z]+)\"")]
     private static partial Regex Code();
 }

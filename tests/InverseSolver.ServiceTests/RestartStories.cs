@@ -127,11 +127,14 @@ public sealed class RestartStories : IDisposable
     }
 
     [Fact]
-    public async Task Beyond_loopback_requests_may_name_any_host_and_on_loopback_none_but_its_own()
+    public async Task Where_senders_prove_themselves_requests_may_name_any_host_and_else_none_but_those_that_are_named()
     {
-        foreach ((string anonymous, int status) in new[] { ("true", 200), ("false", 400) })
+        foreach ((string option, string value, int status) in new[]
         {
-            using var service = new Service(Path.Combine(_folder, anonymous), ("Access:AllowAnonymous", anonymous));
+            ("Access:Keys", "true", 200), ("Access:AllowAnonymous", "true", 400), ("Access:Keys", "false", 400), ("AllowedHosts", "*.hospital.example", 200),
+        })
+        {
+            using var service = new Service(Path.Combine(_folder, $"{status}{option.Length}"), (option, value));
             using var message = new HttpRequestMessage(HttpMethod.Get, "/health/live") { Headers = { Host = "solver.hospital.example" } };
             using HttpResponseMessage response = await service.Client.SendAsync(message);
             Assert.Equal(status, (int)response.StatusCode);
@@ -149,6 +152,7 @@ public sealed class RestartStories : IDisposable
         (int code, string error) = await refused.ExitAsync();
         Assert.Equal(1, code);
         Assert.Contains("Access:AllowAnonymous=true", error);
+        Assert.Contains("Access:Keys=true", error);
         Assert.Single(error.Trim().Split('\n'));
     }
 
@@ -172,9 +176,32 @@ public sealed class RestartStories : IDisposable
             Assert.Equal(1, (await refused.ExitAsync()).Code);
         }
 
-        using var allowed = new ServiceProcess(_folder, "http://0.0.0.0:0", ("Access__AllowAnonymous", "true"));
-        using HttpClient client = await allowed.ClientAsync();
-        Assert.NotNull(client.BaseAddress);
+        using (var open = new ServiceProcess(_folder, "http://0.0.0.0:0", ("Access__AllowAnonymous", "true")))
+        {
+            (int code, string error) = await open.ExitAsync();
+            Assert.Equal((2, true), (code, error.Contains("AllowedHosts must list the names", StringComparison.Ordinal)));
+        }
+
+        using (var both = new ServiceProcess(_folder, "http://0.0.0.0:0", ("Access__AllowAnonymous", "true"), ("Access__Keys", "true")))
+        {
+            (int code, string error) = await both.ExitAsync();
+            Assert.Equal((2, true), (code, error.Contains("contradicts", StringComparison.Ordinal)));
+        }
+
+        foreach ((string name, string value)[] settings in new (string, string)[][]
+        {
+            [("Access__AllowAnonymous", "true"), ("AllowedHosts", "localhost;0.0.0.0")], [("Access__Keys", "true")],
+        })
+        {
+            using var allowed = new ServiceProcess(_folder, "http://0.0.0.0:0", settings);
+            using HttpClient client = await allowed.ClientAsync();
+            Assert.NotNull(client.BaseAddress);
+        }
+
+        // Keys are asked for, and there was none: the first one lies in the data folder, for its owner only.
+        string first = Path.Combine(_folder, "first-key");
+        Assert.Matches("^isk_[0-9a-f]{12}_[0-9a-f]{64}\n$", await File.ReadAllTextAsync(first));
+        if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(first));
     }
 
     [Theory]

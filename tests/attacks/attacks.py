@@ -143,7 +143,7 @@ def varied(file, i):
 
 
 def readers(folder, key=None):
-    """Many hostile files for the reader in flight; a good file beside them, of another caller where KEY is one of Callers:Keys. FOLDER has hang.h5,
+    """Many hostile files for the reader in flight; a good file beside them, of another caller where KEY is a key of the service. FOLDER has hang.h5,
     dicom-length.dcm and good.h5 (raw data of one coil)."""
     read = {name: open(os.path.join(folder, name), "rb").read() for name in ("hang.h5", "dicom-length.dcm", "good.h5")}
     print("good file alone: %d after %.2f s %s" % job(read["good.h5"], "parallelMri"))

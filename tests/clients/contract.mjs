@@ -160,6 +160,16 @@ for (const [method, path] of [
   await call(method, `/v1/jobs/${long.id}${path}`);
 }
 
+// Keys.
+const made = (await call('POST', '/v1/keys', json({ account: 'someone', scopes: ['read'], days: 1 }))).json;
+await call('POST', '/v1/keys', json({ account: 'some one', scopes: ['root'] }));
+await call('POST', '/v1/keys', json({ account: 'someone', scopes: ['read'], colour: 1 }));
+await call('GET', '/v1/keys');
+await call('GET', '/v1/keys', { headers: { 'X-API-Key': made.key } });
+await call('GET', '/v1/jobs', { headers: { 'X-API-Key': made.key } });
+await call('DELETE', `/v1/keys/${made.details.id}`);
+await call('DELETE', '/v1/keys/none');
+
 for (const item of problems) checkRequest('/v1/jobs', { ...request, problem: item.example.problem });
 for (const operations of Object.values(document.paths)) {
   for (const { operationId, responses } of Object.values(operations)) {

@@ -21,6 +21,8 @@ internal sealed class ApiKeys(JobDatabase database)
 
     private const int DefaultDays = 365;
 
+    private const string FirstKey = "first-key";
+
     private const string Columns = "id, account, tenant, scopes, hash, created, expires, revoked, last_used";
 
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(5), Use = TimeSpan.FromMinutes(1);
@@ -52,6 +54,19 @@ internal sealed class ApiKeys(JobDatabase database)
                 + "VALUES (@Id, @Account, @Tenant, @Scopes, @Hash, @Created, @Expires)", row));
         _read.TryRemove(id, out _);
         return new NewApiKey($"{Prefix}{id}_{secret}", row.ToKey());
+    }
+
+    /// <summary>Makes the first key, with all scopes, where keys are asked for and there is none, and writes it into the data folder.</summary>
+    /// <returns>The file; null where there is a key already.</returns>
+    public string? WriteFirst(string folder)
+    {
+        string file = Path.Combine(folder, FirstKey);
+        if (List() is not []) return null;
+        FileStreamOptions mine = JobFolder.NewFile();
+        mine.Mode = FileMode.Create;
+        using var writer = new StreamWriter(file, mine);
+        writer.WriteLine(Create(new ApiKeyRequest { Account = "first", Scopes = Scope.All }).Key);
+        return file;
     }
 
     /// <summary>All keys, the newest first.</summary>

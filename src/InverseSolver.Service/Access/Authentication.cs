@@ -29,6 +29,7 @@ internal static class Authentication
         IServiceCollection services = builder.Services;
         OidcOptions oidc = Section<OidcOptions>(builder.Configuration, OidcOptions.Section);
         ClientCertificateOptions certificates = Section<ClientCertificateOptions>(builder.Configuration, ClientCertificateOptions.Section);
+        services.AddOptions<AccessOptions>().BindConfiguration(AccessOptions.Section);
         services.AddSingleton<ApiKeys>();
         // Nothing is protected by it yet: no key of it is written anywhere.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
@@ -48,6 +49,9 @@ internal static class Authentication
                 token.TokenValidationParameters.ClockSkew = TimeSpan.FromSeconds(30);
                 token.Events = new JwtBearerEvents { OnTokenValidated = context => Named(context, oidc) };
             });
+            // A key that the issuer withdrew is withdrawn.
+            services.PostConfigure<JwtBearerOptions>(
+                Bearer, static token => ((BaseConfigurationManager)token.ConfigurationManager!).UseLastKnownGoodConfiguration = false);
         }
 
         if (certificates.Accounts.Count > 0)
@@ -99,7 +103,7 @@ internal static class Authentication
         ClaimsPrincipal token = context.Principal!;
         if (token.FindFirst(oidc.AccountClaim)?.Value is not { Length: > 0 and <= 200 } name)
         {
-            context.Fail(new RequestException(401, "invalidToken", "Authorization", $"The token has no claim '{oidc.AccountClaim}'."));
+            context.Fail(new RequestException(StatusCodes.Status401Unauthorized, "invalidToken", "Authorization", $"The token has no claim '{oidc.AccountClaim}'."));
             return Task.CompletedTask;
         }
 
@@ -118,7 +122,7 @@ internal static class Authentication
         if (rule is null)
         {
             context.Fail(new RequestException(
-                401, "unknownCertificate", null, "The client certificate belongs to no account: its thumbprint or issuer must be named by ClientCertificates."));
+                StatusCodes.Status401Unauthorized, "unknownCertificate", null, "The client certificate belongs to no account: its thumbprint or issuer must be named by ClientCertificates."));
             return Task.CompletedTask;
         }
 

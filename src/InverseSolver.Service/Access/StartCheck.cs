@@ -41,6 +41,11 @@ internal static partial class StartCheck
             // Those that ended just before the process did, or under a version that did not store it.
             folder.WriteEnds(store.Ends());
             services.GetRequiredService<DiskSpace>().TakeReserve();
+            if (services.GetRequiredService<IOptions<AccessOptions>>().Value.Keys
+                && services.GetRequiredService<ApiKeys>().WriteFirst(services.GetRequiredService<IOptions<JobOptions>>().Value.DataFolder) is not null)
+            {
+                FirstKeyMade(services.GetRequiredService<ILoggerFactory>().CreateLogger<ApiKeys>());
+            }
         }
         catch (Exception error) when (SentenceOf(error) is { } sentence)
         {
@@ -165,6 +170,11 @@ internal static partial class StartCheck
 
     [LoggerMessage(3001, LogLevel.Information, "The arithmetic of libtorch {Version} was tested: {Outcome}")]
     private static partial void ArithmeticIsRight(ILogger log, string version, ArithmeticOutcome outcome);
+
+    [LoggerMessage(
+        3004, LogLevel.Warning,
+        "There was no key: the first one, with all scopes, stands in the file first-key of the data folder. Make others with it, and delete the file")]
+    private static partial void FirstKeyMade(ILogger log);
 
     [LoggerMessage(3003, LogLevel.Warning, "The files of {Count} jobs have no row in the database; they lie in quarantine/ now: see `inverse store check`")]
     private static partial void Quarantined(ILogger log, int count);

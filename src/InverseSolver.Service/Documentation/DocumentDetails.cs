@@ -12,6 +12,7 @@ internal sealed partial class DocumentDetails : IDocumentFilter
         ["Jobs"] = "Reconstructions: submit, follow, fetch the result.",
         ["Problems and solvers"] = "Forward models and the solvers for them, and simulated measurements.",
         ["Models"] = "Pretrained models of images: what there is, and what is loaded.",
+        ["Keys"] = "Keys of accounts, for who administers the service.",
         ["Health"] = "For whatever starts and watches the service.",
     };
 
@@ -24,6 +25,7 @@ internal sealed partial class DocumentDetails : IDocumentFilter
         [
             new OpenApiSecurityRequirement(),
             new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocumentation.CallerKey, document)] = [] },
+            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocumentation.BearerToken, document)] = [] },
         ];
         document.Tags = Tags.Select(tag => new OpenApiTag { Name = tag.Key, Description = tag.Value }).ToHashSet();
         foreach (OpenApiOperation operation in document.Paths.Values.SelectMany(path => path.Operations?.Values ?? Enumerable.Empty<OpenApiOperation>()))
