@@ -25,6 +25,7 @@ internal static class Commands
             EvaluateCommand.Create(),
             ConvertCommand.Create(),
             KeysCommand.Create(),
+            AuditCommand.Create(),
             StoreCommand.Create(),
             DemoCommand.Create(),
             BenchCommand.Create(),

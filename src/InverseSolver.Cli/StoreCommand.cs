@@ -55,7 +55,7 @@ internal static class StoreCommand
         return command;
     }
 
-    private static Option<DirectoryInfo> Data() => new Option<DirectoryInfo>("--data")
+    internal static Option<DirectoryInfo> Data() => new Option<DirectoryInfo>("--data")
     {
         Description = "The data folder (Jobs:DataFolder of the service).",
         DefaultValueFactory = static _ => new DirectoryInfo("data"),

@@ -1,5 +1,6 @@
 using InverseSolver.Imaging;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Audit;
 using InverseSolver.Service.Documentation;
 using InverseSolver.Service.Problems;
 using InverseSolver.Service.Requests;
@@ -80,6 +81,7 @@ internal static class ApiDefaults
         app.Use(CrossSiteRule.Check);
         app.Use(QueryRule.Check);
         app.UseApiDocumentation();
+        app.Use(AuditRule.Watch);
         app.UseAuthentication();
         app.UseAuthorization();
     }

@@ -1,5 +1,6 @@
 using InverseSolver.Service;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Audit;
 using InverseSolver.Service.Health;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
@@ -19,6 +20,7 @@ try
     app.MapModels();
     app.MapProblems();
     app.MapKeys();
+    app.MapAudit();
     app.MapHealth();
     StartCheck.Listen(app);
     app.WaitForShutdown();

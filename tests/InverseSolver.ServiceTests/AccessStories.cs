@@ -16,7 +16,7 @@ public sealed class AccessStories : IDisposable
         ("simulateMeasurement", "POST", "/v1/measurements/simulate", "submit", Rule.Scope),
         ("listJobs", "GET", "/v1/jobs", "read", Rule.Scope),
         ("getJob", "GET", "/v1/jobs/JOB", "read", Rule.Managed),
-        ("listenToJob", "GET", "/v1/jobs/JOB/events", "read", Rule.Managed),
+        ("listenToJob", "GET", "/v1/jobs/JOB/events", "read", Rule.Owned),
         ("listArtefacts", "GET", "/v1/jobs/JOB/artefacts", "read", Rule.Owned),
         ("getArtefactsZip", "GET", "/v1/jobs/JOB/artefacts.zip", "read", Rule.Owned),
         ("getArtefact", "GET", "/v1/jobs/JOB/artefacts/result.png", "read", Rule.Owned),
@@ -33,6 +33,7 @@ public sealed class AccessStories : IDisposable
         ("createKey", "POST", "/v1/keys", "admin", Rule.Scope),
         ("listKeys", "GET", "/v1/keys", "admin", Rule.Scope),
         ("revokeKey", "DELETE", "/v1/keys/KEY", "admin", Rule.Scope),
+        ("readAudit", "GET", "/v1/audit", "admin", Rule.Scope),
         ("live", "GET", "/health/live", "", Rule.Anybody),
         ("ready", "GET", "/health/ready", "", Rule.Anybody),
     ];

@@ -169,6 +169,8 @@ await call('GET', '/v1/keys', { headers: { 'X-API-Key': made.key } });
 await call('GET', '/v1/jobs', { headers: { 'X-API-Key': made.key } });
 await call('DELETE', `/v1/keys/${made.details.id}`);
 await call('DELETE', '/v1/keys/none');
+await call('GET', '/v1/audit?limit=5');
+await call('GET', '/v1/audit?limit=0');
 
 for (const item of problems) checkRequest('/v1/jobs', { ...request, problem: item.example.problem });
 for (const operations of Object.values(document.paths)) {

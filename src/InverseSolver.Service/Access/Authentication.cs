@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Encodings.Web;
 using System.Threading.RateLimiting;
+using InverseSolver.Service.Audit;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Certificate;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
@@ -31,6 +32,8 @@ internal static class Authentication
         ClientCertificateOptions certificates = Section<ClientCertificateOptions>(builder.Configuration, ClientCertificateOptions.Section);
         services.AddOptions<AccessOptions>().BindConfiguration(AccessOptions.Section);
         services.AddSingleton<ApiKeys>();
+        services.AddOptions<AuditOptions>().BindConfiguration(AuditOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<AuditOptions>, AuditOptionsValidator>().AddSingleton<AuditTrail>();
         // Nothing is protected by it yet: no key of it is written anywhere.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         AuthenticationBuilder authentication = services.AddAuthentication(Chosen)

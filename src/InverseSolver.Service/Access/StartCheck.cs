@@ -41,6 +41,7 @@ internal static partial class StartCheck
             // Those that ended just before the process did, or under a version that did not store it.
             folder.WriteEnds(store.Ends());
             services.GetRequiredService<DiskSpace>().TakeReserve();
+            services.GetRequiredService<Audit.AuditTrail>();
             if (services.GetRequiredService<IOptions<AccessOptions>>().Value.Keys
                 && services.GetRequiredService<ApiKeys>().WriteFirst(services.GetRequiredService<IOptions<JobOptions>>().Value.DataFolder) is not null)
             {

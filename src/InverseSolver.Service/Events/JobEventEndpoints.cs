@@ -49,7 +49,7 @@ internal static class JobEventEndpoints
                     "The id is not that of an event of this job: send the id of the last event received, or leave the header out.");
         }
 
-        JobRow job = store.Find(id, http.Account().Manages);
+        JobRow job = store.Find(id, http.Account().Owns);
         if (job.IsFinal && job.Version == seen)
         {
             return TypedResults.NoContent();

@@ -1,3 +1,4 @@
+using InverseSolver.Service.Audit;
 using InverseSolver.Service.Jobs;
 using Microsoft.Extensions.Options;
 
@@ -5,7 +6,7 @@ namespace InverseSolver.Service.Storage;
 
 /// <summary>Deletes what has been kept long enough, warns a day before, and watches the disk.</summary>
 internal sealed partial class Retention(
-    JobStore store, JobFolder folder, DiskSpace disk, JobSignals signals, IOptions<JobOptions> options, ILogger<Retention> log) : BackgroundService
+    JobStore store, JobFolder folder, DiskSpace disk, AuditTrail audit, JobSignals signals, IOptions<JobOptions> options, ILogger<Retention> log) : BackgroundService
 {
     private static readonly TimeSpan Warning = TimeSpan.FromDays(1);
 
@@ -43,6 +44,7 @@ internal sealed partial class Retention(
 
         foreach (string id in store.InputsDue(options.Value.KeepInputs)) Try(id, one => store.ForgetInputs(one, folder.DeleteInputs(one)));
         foreach (string id in store.WarnOfExpiry(Warning)) signals.Changed(id);
+        audit.Prune();
         disk.TakeReserve();
     }
 

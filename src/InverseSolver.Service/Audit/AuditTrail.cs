@@ -1,0 +1,155 @@
+using System.ComponentModel.DataAnnotations;
+using System.Security.Cryptography;
+using Dapper;
+using InverseSolver.Service.Access;
+using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Storage;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Options;
+
+namespace InverseSolver.Service.Audit;
+
+/// <summary>
+/// The audit trail: a chain of records that are only added. Each has an HMAC over itself and the one before, so that a changed, inserted or missing record is
+/// found by whoever has the key; records that were cut off at the end are found by a head that was kept elsewhere.
+/// </summary>
+internal sealed class AuditTrail
+{
+    private const string Columns = "seq, time, account, action, object, outcome, address, trace, mac";
+
+    private readonly JobDatabase _database;
+    private readonly byte[] _key;
+    private readonly TimeSpan _keep;
+
+    /// <summary>Opens the trail.</summary>
+    /// <param name="database">Where it is.</param>
+    /// <param name="options">Its key and how long it is kept.</param>
+    /// <param name="jobs">The data folder, where the key lies that no option names.</param>
+    public AuditTrail(JobDatabase database, IOptions<AuditOptions> options, IOptions<JobOptions> jobs)
+    {
+        (_database, _keep) = (database, options.Value.Keep);
+        _key = options.Value.Key is { Length: > 0 } given ? Convert.FromBase64String(given) : OwnKey(Path.Combine(jobs.Value.DataFolder, "audit-key"));
+    }
+
+    /// <summary>Adds a record. When it returns, the record is on the disk.</summary>
+    /// <param name="record">The record, without its number and HMAC.</param>
+    public void Add(AuditRecord record) => _database.Write(connection =>
+    {
+        using SqliteTransaction transaction = connection.BeginTransaction();
+        AuditHead head = Head(connection, transaction);
+        record = record with { Seq = head.Seq + 1 };
+        connection.Execute(
+            $"INSERT INTO audit ({Columns}) VALUES (@Seq, @Time, @Account, @Action, @Object, @Outcome, @Address, @Trace, @Mac)",
+            record with { Mac = record.MacAfter(_key, head.Mac) }, transaction);
+        transaction.Commit();
+        return 0;
+    });
+
+    /// <summary>The newest record.</summary>
+    public AuditHead Head()
+    {
+        using SqliteConnection connection = _database.Open();
+        return Head(connection, null);
+    }
+
+    /// <summary>Records, the oldest first.</summary>
+    /// <param name="after">Only those with a greater number.</param>
+    /// <param name="limit">The most records.</param>
+    public IReadOnlyList<AuditRecord> Read(long after, int limit)
+    {
+        using SqliteConnection connection = _database.Open();
+        return connection.Query<AuditRecord>($"SELECT {Columns} FROM audit WHERE seq > @after ORDER BY seq LIMIT @limit", new { after, limit }).AsList();
+    }
+
+    /// <summary>Checks the chain from its beginning, or from what was deleted by age, to its end.</summary>
+    /// <param name="known">A head that was kept elsewhere: it must be in the chain. Null: none was kept.</param>
+    /// <returns>The records that were checked, and the first fault in a sentence; null where there is none.</returns>
+    public (long Records, string? Fault) Verify(AuditHead? known)
+    {
+        using SqliteConnection connection = _database.Open();
+        AuditHead before = Anchor(connection, null);
+        bool isKnown = known is null || known.Seq <= before.Seq;
+        long records = 0;
+        foreach (AuditRecord record in connection.Query<AuditRecord>($"SELECT {Columns} FROM audit ORDER BY seq", buffered: false))
+        {
+            if (record.Seq != before.Seq + 1) return (records, $"Records {before.Seq + 1} to {record.Seq - 1} are missing.");
+            if (record.MacAfter(_key, before.Mac) != record.Mac)
+            {
+                return (records, $"Record {record.Seq} is not as it was written, or the key is another one.");
+            }
+
+            if (known?.Seq == record.Seq)
+            {
+                if (known.Mac != record.Mac) return (records, $"Record {record.Seq} is not the one whose head was kept.");
+                isKnown = true;
+            }
+
+            records++;
+            before = new AuditHead(record.Seq, record.Mac);
+        }
+
+        return (records, isKnown ? null : $"The trail ends with record {before.Seq}: those up to {known!.Seq}, whose head was kept, are missing.");
+    }
+
+    /// <summary>Deletes records whose time is over; the chain goes on from the newest of them.</summary>
+    public void Prune() => _database.Write(connection =>
+    {
+        using SqliteTransaction transaction = connection.BeginTransaction();
+        long until = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - (long)_keep.TotalMilliseconds;
+        AuditHead? last = connection.QueryFirstOrDefault<AuditHead>(
+            "SELECT seq, mac FROM audit WHERE seq < (SELECT COALESCE(MIN(seq), (SELECT MAX(seq) + 1 FROM audit)) FROM audit WHERE time >= @until) "
+                + "ORDER BY seq DESC LIMIT 1",
+            new { until }, transaction);
+        if (last is not null)
+        {
+            connection.Execute("DELETE FROM audit_anchor; INSERT INTO audit_anchor (seq, mac) VALUES (@Seq, @Mac)", last, transaction);
+            connection.Execute("DELETE FROM audit WHERE seq <= @Seq", last, transaction);
+        }
+
+        transaction.Commit();
+        return 0;
+    });
+
+    private static AuditHead Head(SqliteConnection connection, SqliteTransaction? transaction) =>
+        connection.QueryFirstOrDefault<AuditHead>("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1", transaction: transaction)
+            ?? Anchor(connection, transaction);
+
+    private static AuditHead Anchor(SqliteConnection connection, SqliteTransaction? transaction) =>
+        connection.QueryFirstOrDefault<AuditHead>("SELECT seq, mac FROM audit_anchor", transaction: transaction) ?? new AuditHead(0, "");
+
+    private static byte[] OwnKey(string file)
+    {
+        if (!File.Exists(file))
+        {
+            using var stream = new FileStream(file, JobFolder.NewFile());
+            stream.Write(System.Text.Encoding.ASCII.GetBytes(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))));
+            stream.Flush(flushToDisk: true);
+        }
+
+        try
+        {
+            return Convert.FromBase64String(File.ReadAllText(file).Trim());
+        }
+        catch (FormatException)
+        {
+            throw new StartRefusedException($"{file} is not the key of the audit trail: restore it, or give the key by Audit:Key.", 2);
+        }
+    }
+}
+
+/// <summary>The audit trail.</summary>
+internal sealed class AuditOptions
+{
+    /// <summary>The configuration section.</summary>
+    public const string Section = "Audit";
+
+    /// <summary>The key of the trail's HMACs, Base64 of 32 bytes or more; absent: a random one, in the file <c>audit-key</c> of the data folder.</summary>
+    [Base64String, MinLength(44)] public string? Key { get; init; }
+
+    /// <summary>The time for which records are kept.</summary>
+    [Range(typeof(TimeSpan), "1.00:00:00", "36500.00:00:00")] public TimeSpan Keep { get; init; } = TimeSpan.FromDays(3650);
+}
+
+/// <summary>Checks the options at start-up.</summary>
+[OptionsValidator]
+internal sealed partial class AuditOptionsValidator : IValidateOptions<AuditOptions>;
