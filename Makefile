@@ -54,7 +54,7 @@ run: build
 	@$(SERVICE) --urls $(URL) --Jobs:Examples true
 
 install: build
-	@scripts/install.sh $(dir $(INVERSE)) $(PREFIX)
+	@scripts/install.sh "$(dir $(INVERSE))" "$(PREFIX)"
 
 bench: build
 	@scripts/install-packages.sh bench test

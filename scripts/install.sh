@@ -11,6 +11,7 @@ if [ -z "$prefix" ]; then
   prefix=/usr/local
   [ -w "$prefix/bin" ] && [ -w "$prefix/lib" ] || prefix=$HOME/.local
 fi
+prefix=$(realpath -m -- "$prefix")
 lib=$prefix/lib/inverse-solver
 completions=$prefix/share/bash-completion/completions
 mkdir -p "$prefix/bin" "$prefix/lib" "$completions"

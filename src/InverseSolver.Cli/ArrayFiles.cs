@@ -28,10 +28,29 @@ internal static class ArrayFiles
     /// <summary>Writes a file, which is there whole or not at all.</summary>
     internal static void Write(string path, byte[] bytes)
     {
+        // A device or a pipe is written to, and not replaced.
+        if (IsSpecial(path))
+        {
+            using FileStream stream = File.OpenWrite(path);
+            stream.Write(bytes);
+            return;
+        }
+
         string temporary = path + ".new";
-        File.WriteAllBytes(temporary, bytes);
-        File.Move(temporary, path, overwrite: true);
+        try
+        {
+            File.WriteAllBytes(temporary, bytes);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
     }
+
+    private static bool IsSpecial(string path) => Path.GetFullPath(path) is var full
+        && (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal));
 
     internal static void WriteNpy(string path, ArrayData array) => File.WriteAllBytes(path, Npy.Write(array));
 
@@ -67,7 +86,7 @@ internal static class ArrayFiles
         }
         catch (InvalidMeasurementException e)
         {
-            throw new CommandException($"{Path.GetFileName(path)}: {e.Message}");
+            throw new CommandException($"{path}: {e.Message}");
         }
     }
 }

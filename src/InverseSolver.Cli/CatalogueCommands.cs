@@ -34,6 +34,7 @@ internal static partial class CatalogueCommands
         where T : class
     {
         var one = new Argument<string?>("name") { Description = argument, Arity = ArgumentArity.ZeroOrOne };
+        one.CompletionSources.Add([.. items.Select(nameOf)]);
         Option<string?> json = CliOptions.Json();
         var command = new Command(name, description) { one, json };
         command.SetAction(arguments =>

@@ -134,9 +134,7 @@ internal static partial class CliJson
 
     internal static void WriteAtomically(string path, string text)
     {
-        string temporary = path + ".new";
-        File.WriteAllText(temporary, text + "\n");
-        File.Move(temporary, path, overwrite: true);
+        ArrayFiles.Write(path, Encoding.UTF8.GetBytes(text + "\n"));
     }
 
     // No list: those stand in brackets.

@@ -26,6 +26,7 @@ internal static class CliOptions
     {
         var problem = new Option<string>("--problem")
         {
+            HelpName = "PROBLEM",
             Description = "The problem as the service takes it: JSON, a file with JSON, or the name of a kind (inverse problems).",
             Required = true,
         };
@@ -104,6 +105,7 @@ internal static class CliOptions
 
     internal static Option<string[]> Set() => new("--set")
     {
+        HelpName = "NAME=VALUE",
         Description = "Replace one of the solver's parameters: name=value. May be given several times.",
         AllowMultipleArgumentsPerToken = true,
     };

@@ -18,6 +18,7 @@ internal static class Commands
         {
             SolveCommand.Create(),
             SubmitCommand.Create(),
+            SubmitCommand.Download(),
             SimulateCommand.Create(),
             CatalogueCommands.Problems(),
             CatalogueCommands.Solvers(),

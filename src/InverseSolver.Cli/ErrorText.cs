@@ -29,10 +29,33 @@ internal static class ErrorText
             : [.. parsed.Errors.Select(error => error.Message)];
     }
 
+    /// <summary>An option whose value cannot be written to or is empty, before anything else is done; null where there is none.</summary>
+    internal static string? OfPlaces(ParseResult parsed)
+    {
+        foreach (Option option in Options(parsed))
+        {
+            string[] typed = [.. parsed.GetResult(option) is { Implicit: false } result ? result.Tokens.Select(token => token.Value) : []];
+            foreach (string value in typed)
+            {
+                if (value.Trim().Length == 0 && option.Name != "--tenant") return $"{option.Name}: its value is empty.";
+                if (option.Name is not ("--out" or "--json" or "--sheet" or "--markdown" or "--means" or "--resume" or "--report") || value == "-") continue;
+                bool isFolder = option.HelpName == "FOLDER";
+                if (isFolder && File.Exists(value)) return $"{option.Name} {value}: it is a file, and must be a folder.";
+                if (!isFolder && option.Name != "--out" && Directory.Exists(value)) return $"{option.Name} {value}: it is a folder: name a file.";
+                if (!isFolder && Path.GetDirectoryName(Path.GetFullPath(value)) is { } above && !Directory.Exists(above))
+                {
+                    return $"{option.Name} {value}: there is no folder {above}.";
+                }
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The sentences of a request that was refused, here or by a service.</summary>
     internal static IReadOnlyList<string> Of(Exception error, ParseResult parsed) => error switch
     {
-        InvalidInputException input => [With(input.Field, input.Message, parsed)],
+        InvalidInputException input => [With(input.Field, input.Message, parsed), .. input.Others.Select(other => With(other.Field, other.Message, parsed))],
         ApiException<ApiError> { Result: { Errors: [_, ..] faults } } => [.. faults.Select(fault => With(fault.Field, fault.Detail, parsed))],
         ApiException<ApiError> refused => [refused.Result.Detail ?? $"HTTP {refused.StatusCode}"],
         ApiException other => [$"The answer is not that of this service: HTTP {other.StatusCode}. Is its address right?"],

@@ -23,14 +23,24 @@ internal sealed class JobArguments
 
     private readonly Option<string> _model = CliOptions.Model();
 
-    private readonly Option<string?> _solver = new("--solver") { Description = "The solver; absent, the one that is recommended for the problem." };
+    private readonly Option<string?> _solver = new("--solver")
+    {
+        HelpName = "NAME",
+        Description = "The solver; absent, the one that is recommended for the problem.",
+    };
 
-    private readonly Option<string> _preset = new("--preset") { Description = "paper, paperFast, balanced or fast.", DefaultValueFactory = _ => "balanced" };
+    private readonly Option<string> _preset = new("--preset")
+    {
+        HelpName = "NAME",
+        Description = "paper, paperFast, balanced or fast.",
+        DefaultValueFactory = _ => "balanced",
+    };
 
     private readonly Option<string[]> _set = CliOptions.Set();
 
     private readonly Option<string?> _baselines = new("--baselines")
     {
+        HelpName = "NAMES",
         Description = "Comma-separated solvers without a network that solve the same beside it: "
             + $"{string.Join(", ", SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type))}.",
     };
@@ -45,6 +55,7 @@ internal sealed class JobArguments
     internal JobArguments()
     {
         _solver.CompletionSources.Add([.. SolverCatalog.All.Select(one => one.Type)]);
+        _baselines.CompletionSources.Add([.. SolverCatalog.All.Where(one => one.IsBaseline).Select(one => one.Type)]);
         _preset.CompletionSources.Add("paper", "paperFast", "balanced", "fast");
     }
 

@@ -10,7 +10,8 @@ using InverseSolver.Reconstruction;
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 using var interruption = new Interruption();
 RootCommand root = Commands.Create();
-ParseResult parsed = root.Parse(args is [] ? ["--help"] : args);
+// A file's name may begin with @.
+ParseResult parsed = root.Parse(args is [] ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 try
 {
     if (parsed.Action is HelpWithExitCodes || (parsed.Errors.Count == 0 && parsed.Action != parsed.CommandResult.Command.Action))
@@ -19,6 +20,7 @@ try
     }
 
     if (parsed.Errors.Count > 0) return Refuse(ErrorText.Of(parsed), withHelp: true);
+    if (ErrorText.OfPlaces(parsed) is { } place) return Refuse([place], withHelp: true);
     if (parsed.CommandResult.Command.Options.OfType<Option<string?>>().Any(option => option.Name == "--json" && parsed.GetValue(option) == "-"))
     {
         _ = CliJson.Output;
@@ -56,9 +58,14 @@ catch (Exception error)
     return Refuse(ErrorText.Of(error, parsed), withHelp: false);
 }
 catch (Exception error)
-    when (error.IsFromTorch || error is HttpRequestException or IOException or ArithmeticException or PlatformNotSupportedException)
+    when (error.IsFromTorch || error is HttpRequestException or IOException or InvalidDataException or ArithmeticException or PlatformNotSupportedException)
 {
     return Fail([.. ErrorText.Of(error, parsed)]);
+}
+
+catch (Exception error)
+{
+    return Fail($"This is a fault of inverse ({error.GetType().Name}: {error.FirstLine})");
 }
 
 int Refuse(IReadOnlyList<string> sentences, bool withHelp)

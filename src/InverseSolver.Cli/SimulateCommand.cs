@@ -9,6 +9,9 @@ namespace InverseSolver.Cli;
 /// <summary><c>inverse simulate</c>: a measurement of a clean image, as <c>POST /v1/measurements/simulate</c> makes it.</summary>
 internal static class SimulateCommand
 {
+    // The standard deviation of rounding to 8 bits.
+    private const double Rounding = 1 / 255.0 / 3.4641016151377544;
+
     internal static Command Create()
     {
         Option<string> problem = CliOptions.Problem();
@@ -61,10 +64,10 @@ internal static class SimulateCommand
             ArrayFiles.Write(file, kind switch
             {
                 ".npz" => Npz.Write(new Dictionary<string, ArrayData>(made.Files) { ["measurement"] = made.Measurement }),
-                ".png" => Pictures.ToPng(made.Measurement, 8)
-                    ?? throw new CommandException($"--out {file}: the measurement is no picture: its name must end in .npy or .npz."),
+                ".png" => Picture(file, made.Measurement, effective),
                 _ => Npy.Write(made.Measurement),
             });
+            if (kind == ".png") effective = double.Hypot(effective, Rounding);
             int[] shape = made.Measurement.Shape;
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
@@ -73,5 +76,20 @@ internal static class SimulateCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    // A picture holds values from 0 to 1 in steps of 1/255: what that would destroy is refused.
+    private static byte[] Picture(string file, ArrayData measurement, double sigma)
+    {
+        double most = measurement.IsComplex ? double.NaN : measurement.Values.Max(value => Math.Max(value - 1.0, -value));
+        if (!(most <= (5 * sigma) + 1e-3) || sigma > 0.5 || Pictures.ToPng(measurement, 8) is not { } png)
+        {
+            throw new CommandException($"--out {file}: the measurement is {(measurement.IsComplex ? "complex" : "not within 0 and 1")}, and no picture: "
+                + "a name that ends in .npy or .npz keeps its values.");
+        }
+
+        int off = measurement.Values.Count(value => value is < 0 or > 1);
+        if (off > 0) ResultText.Warn([$"{off} of {measurement.Values.Length} values lie off 0 to 1, by noise, and are cut in the picture; .npy keeps them."]);
+        return png;
     }
 }

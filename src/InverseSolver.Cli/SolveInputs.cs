@@ -31,6 +31,7 @@ internal sealed class SolveInputs
 
     private readonly Option<string> _convention = new("--vendor-convention")
     {
+        HelpName = "WORD",
         Description = "Which way the directions of an ISMRMRD file go: auto (turned by 180 degrees where the vendor is Siemens), none or siemens.",
         DefaultValueFactory = _ => "auto",
     };
@@ -51,6 +52,8 @@ internal sealed class SolveInputs
         },
         new("--truth") { HelpName = "FILE", Description = "The true image, to measure against." },
     ];
+
+    internal SolveInputs() => _convention.CompletionSources.Add("auto", "none", "siemens");
 
     /// <summary>For the command.</summary>
     internal IEnumerable<Option> Options => [_measurement, _header, _reference, _forceReference, _convention, .. _others];
@@ -79,6 +82,11 @@ internal sealed class SolveInputs
         var read = new Dictionary<string, byte[]>();
         if (paths is not [var path] || Directory.Exists(path))
         {
+            foreach (string one in paths)
+            {
+                if (!File.Exists(one) && !Directory.Exists(one)) throw new CommandException($"{_measurement.Name} {one}: there is no such file.");
+            }
+
             read["measurement"] = ArrayFiles.ReadSeries(reader, paths);
         }
         else

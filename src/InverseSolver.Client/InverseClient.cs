@@ -12,7 +12,15 @@ namespace InverseSolver.Client;
 /// <summary>A service: jobs from their submission to their files. <see cref="Api"/> has every operation of the OpenAPI document.</summary>
 public sealed class InverseClient : IDisposable
 {
+    private const int Downloads = 4;
+
+    // Bytes a second, for which a submission is waited for longer.
+    private const double SlowestUpload = 50_000;
+
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(2);
+
+    // The service writes a heartbeat every 15 s; an answer that takes longer than a minute is none.
+    private static readonly TimeSpan Silence = TimeSpan.FromMinutes(1);
 
     private readonly HttpClient _http;
 
@@ -22,7 +30,8 @@ public sealed class InverseClient : IDisposable
     /// <param name="handler">The handler of requests; null: a new one.</param>
     public InverseClient(Uri address, string? key = null, HttpMessageHandler? handler = null)
     {
-        _http = new HttpClient(handler ?? new SocketsHttpHandler(), handler is null)
+        // A redirected submission would become a question.
+        _http = new HttpClient(handler ?? new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(15) }, handler is null)
         {
             BaseAddress = new Uri(address.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -34,7 +43,7 @@ public sealed class InverseClient : IDisposable
     /// <summary>The operations of the OpenAPI document.</summary>
     public ApiClient Api { get; }
 
-    /// <summary>The time for which <see cref="WaitAsync"/> bears a service that does not answer, as during a restart.</summary>
+    /// <summary>The time for which a submission and <see cref="WaitAsync"/> bear a service that does not answer, as during a restart.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Submits a job with its files. It is sent once more where the connection is lost, under the same key, so that it becomes one job.</summary>
@@ -43,6 +52,8 @@ public sealed class InverseClient : IDisposable
     /// <param name="idempotencyKey">The key of this submission; null: a new one.</param>
     /// <param name="cancellation">Stops waiting for the answer.</param>
     /// <exception cref="ApiException{ApiError}">The service refused it.</exception>
+    /// <exception cref="ApiException">The answer is not the service's.</exception>
+    /// <exception cref="HttpRequestException">There is no answer.</exception>
     public Task<Job> SubmitAsync(
         JobRequest request, IReadOnlyDictionary<string, byte[]> files, string? idempotencyKey = null, CancellationToken cancellation = default) =>
         SubmitAsync(JsonSerializer.SerializeToNode(request, ApiClient.Json)!.AsObject(), files, idempotencyKey, cancellation);
@@ -70,9 +81,16 @@ public sealed class InverseClient : IDisposable
             body.Add(json, "request");
             foreach ((string name, byte[] file) in files) body.Add(new ByteArrayContent(file), name, name);
             using var message = new HttpRequestMessage(HttpMethod.Post, "v1/jobs") { Content = body, Headers = { { "Idempotency-Key", key } } };
-            using HttpResponseMessage answer = await _http.SendAsync(message, cancellation);
-            string text = await answer.Content.ReadAsStringAsync(cancellation);
-            return answer.IsSuccessStatusCode ? JsonSerializer.Deserialize<Job>(text, ApiClient.Json)! : throw ErrorOf(answer.StatusCode, text);
+            TimeSpan time = Patience + TimeSpan.FromSeconds(files.Values.Sum(file => (double)file.Length) / SlowestUpload);
+            return await WithinAsync(
+                time,
+                async limit =>
+                {
+                    using HttpResponseMessage answer = await _http.SendAsync(message, limit);
+                    string text = await answer.Content.ReadAsStringAsync(limit);
+                    return answer.IsSuccessStatusCode && JobOf(text) is { } job ? job : throw ErrorOf(answer.StatusCode, text);
+                },
+                cancellation);
         }
     }
 
@@ -96,17 +114,18 @@ public sealed class InverseClient : IDisposable
                     progress?.Report(item.Data.Job);
                 }
             }
-            catch (Exception error) when (error is HttpRequestException or IOException && !cancellation.IsCancellationRequested)
+            catch (Exception error) when (IsPassing(error) && !cancellation.IsCancellationRequested)
             {
-                // The service may be restarted: its jobs go on.
+                // The service may be restarted, or a proxy before it lets no events through: the job is asked for.
             }
 
             try
             {
-                if (await Api.GetJobAsync(id, cancellation) is { State: not (JobState.Queued or JobState.Running) } job) return job;
+                Job job = await WithinAsync(Silence, limit => Api.GetJobAsync(id, limit), cancellation);
+                if (job.State is not (JobState.Queued or JobState.Running)) return job;
                 silent.Reset();
             }
-            catch (HttpRequestException) when (silent.Elapsed < Patience)
+            catch (Exception error) when (IsPassing(error) && silent.Elapsed < Patience && !cancellation.IsCancellationRequested)
             {
                 silent.Start();
             }
@@ -115,7 +134,7 @@ public sealed class InverseClient : IDisposable
         }
     }
 
-    /// <summary>Downloads a file of a job and compares it with its hash.</summary>
+    /// <summary>Downloads a file of a job and compares it with its hash; four times, where it breaks off or arrives damaged.</summary>
     /// <param name="job">The job, final.</param>
     /// <param name="name">The file's name, for example <c>result.npy</c>.</param>
     /// <param name="cancellation">Stops the download.</param>
@@ -125,11 +144,24 @@ public sealed class InverseClient : IDisposable
     {
         Artefact artefact = job.Result?.Artefacts.FirstOrDefault(file => file.Name == name)
             ?? throw new ArgumentException($"The job {job.Id} has no file '{name}'.", nameof(name));
-        using FileResponse answer = await Api.GetArtefactAsync(job.Id, name, cancellation);
-        using var bytes = new MemoryStream();
-        await answer.Stream.CopyToAsync(bytes, cancellation);
-        return Convert.ToHexStringLower(SHA256.HashData(bytes.ToArray())) == artefact.Sha256 ? bytes.ToArray()
-            : throw new InvalidDataException($"The file {name} of the job {job.Id} is not the one that the service wrote: download it again.");
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                using FileResponse answer = await WithinAsync(Silence, limit => Api.GetArtefactAsync(job.Id, name, limit), cancellation);
+                using var stream = new ImpatientStream(answer.Stream, Silence);
+                using var read = new MemoryStream();
+                await stream.CopyToAsync(read, cancellation);
+                byte[] bytes = read.ToArray();
+                if (Convert.ToHexStringLower(SHA256.HashData(bytes)) == artefact.Sha256) return bytes;
+                throw new InvalidDataException($"The file {name} of the job {job.Id} is not the one that the service wrote: download it again.");
+            }
+            catch (Exception error)
+                when (attempt < Downloads && (IsPassing(error) || error is InvalidDataException) && !cancellation.IsCancellationRequested)
+            {
+                await Task.Delay(Poll, cancellation);
+            }
+        }
     }
 
     /// <summary>Downloads all files of a job into a folder, which is made where there is none.</summary>
@@ -166,9 +198,18 @@ public sealed class InverseClient : IDisposable
         {
             Content = body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"),
         };
-        using HttpResponseMessage answer = await _http.SendAsync(request, cancellation);
+        using HttpResponseMessage answer = await WithinAsync(Silence, limit => _http.SendAsync(request, limit), cancellation);
         string text = await answer.Content.ReadAsStringAsync(cancellation);
-        return answer.IsSuccessStatusCode ? JsonNode.Parse(text)!.AsObject() : throw ErrorOf(answer.StatusCode, text);
+        try
+        {
+            if (answer.IsSuccessStatusCode && JsonNode.Parse(text) is JsonObject json) return json;
+        }
+        catch (JsonException)
+        {
+            // A page of something else.
+        }
+
+        throw ErrorOf(answer.StatusCode, text);
     }
 
     /// <inheritdoc/>
@@ -177,10 +218,42 @@ public sealed class InverseClient : IDisposable
     private async IAsyncEnumerable<SseItem<JobEvent>> EventsAsync(
         string id, string? seen, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
-        using FileResponse answer = await Api.ListenToJobAsync(id, seen, cancellation);
+        using FileResponse answer = await WithinAsync(Silence, limit => Api.ListenToJobAsync(id, seen, limit), cancellation);
         if (answer.StatusCode == (int)HttpStatusCode.NoContent) yield break;
-        SseParser<JobEvent> events = SseParser.Create(answer.Stream, static (_, data) => JsonSerializer.Deserialize<JobEvent>(data, ApiClient.Json)!);
+        using var stream = new ImpatientStream(answer.Stream, Silence);
+        SseParser<JobEvent> events = SseParser.Create(stream, static (_, data) => JsonSerializer.Deserialize<JobEvent>(data, ApiClient.Json)!);
         await foreach (SseItem<JobEvent> item in events.EnumerateAsync(cancellation)) yield return item;
+    }
+
+    /// <summary>True for what may be over in a moment: a lost connection, a service or proxy that cannot answer now.</summary>
+    private static bool IsPassing(Exception error) =>
+        error is HttpRequestException or IOException or JsonException or ApiException { StatusCode: 429 or 502 or 503 or 504 };
+
+    private static async Task<T> WithinAsync<T>(TimeSpan time, Func<CancellationToken, Task<T>> ask, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(time);
+        try
+        {
+            return await ask(limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new HttpRequestException($"The service has not answered for {time.TotalSeconds:0} s.");
+        }
+    }
+
+    // A page of something else may be JSON, too.
+    private static Job? JobOf(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Job>(text, ApiClient.Json) is { Id.Length: > 0 } job ? job : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     private static ApiException ErrorOf(HttpStatusCode status, string text)
@@ -200,6 +273,63 @@ public sealed class InverseClient : IDisposable
 
         return new ApiException($"The answer is not the service's: HTTP {(int)status}.", (int)status, text, headers, null);
     }
+}
+
+/// <summary>A stream that ends with an error where nothing arrives for a while.</summary>
+/// <param name="inner">The stream.</param>
+/// <param name="patience">The while.</param>
+internal sealed class ImpatientStream(Stream inner, TimeSpan patience) : Stream
+{
+    /// <inheritdoc/>
+    public override bool CanRead => true;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => false;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => false;
+
+    /// <inheritdoc/>
+    public override long Length => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(patience);
+        try
+        {
+            return await inner.ReadAsync(buffer, limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new IOException("Nothing has arrived for a while.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
+
+    /// <inheritdoc/>
+    public override void Flush()
+    {
+    }
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }
 
 /// <summary>The settings of the generated part.</summary>

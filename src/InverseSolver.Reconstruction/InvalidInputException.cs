@@ -16,4 +16,15 @@ public sealed class InvalidInputException(string field, string message) : Except
 
     /// <summary>A stable word for the kind of fault, which programs tell errors apart by.</summary>
     public string Code { get; init; } = "invalidInput";
+
+    /// <summary>Further faults of the same input.</summary>
+    public IReadOnlyList<InvalidInputException> Others { get; init; } = [];
+
+    /// <summary>Throws the first of several faults, with the others in it; nothing where there is none.</summary>
+    internal static void ThrowAll(IReadOnlyList<InvalidInputException> faults)
+    {
+        if (faults.Count == 0) return;
+        InvalidInputException first = faults[0];
+        throw faults.Count == 1 ? first : new InvalidInputException(first.Field, first.Message) { Code = first.Code, Others = [.. faults.Skip(1)] };
+    }
 }

@@ -16,6 +16,10 @@ public static class Reconstructor
     /// <summary>True where the problem's measurement is complex k-space.</summary>
     public static bool IsKSpace(Problem problem) => problem.IsComplex;
 
+    /// <summary>Checks a problem by itself, without its files.</summary>
+    /// <exception cref="InvalidInputException">Names all fields that are wrong, under <c>problem</c>.</exception>
+    public static void CheckProblem(Problem problem) => ProblemChecks.CheckParameters(problem, "problem");
+
     /// <summary>Names of the files that the problem cannot be solved without.</summary>
     public static IReadOnlyList<string> NeededFiles(Problem problem) => problem.Files;
 

@@ -63,6 +63,8 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
     public static RequestException Explain(Exception exception) => exception switch
     {
         RequestException error => error,
+        InvalidInputException { Others: [_, ..] others } error => RequestException.Of([
+            Explain(new InvalidInputException(error.Field, error.Message) { Code = error.Code }), .. others.Select(Explain)]),
         InvalidInputException error => new(StatusCodes.Status422UnprocessableEntity, error.Code, Cut(error.Field, 100), error.Message),
         InvalidMeasurementException error => new(StatusCodes.Status422UnprocessableEntity, "invalidFile", null, error.Message),
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>

@@ -42,8 +42,12 @@ internal sealed class RequestException(int status, string code, string? field, s
             }
         }
 
-        if (found is [var first, ..]) throw new RequestException(first.Status, first.Code, first.Field, first.Message) { Faults = found };
+        if (found is not []) throw Of(found);
     }
+
+    /// <summary>The first of several faults, with all of them in it.</summary>
+    public static RequestException Of(IReadOnlyList<RequestException> faults) =>
+        new(faults[0].Status, faults[0].Code, faults[0].Field, faults[0].Message) { RetryAfter = faults[0].RetryAfter, Faults = faults };
 
     /// <summary>There is nothing under this address.</summary>
     /// <param name="what">The name of the missing thing.</param>

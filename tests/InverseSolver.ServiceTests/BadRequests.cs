@@ -247,6 +247,45 @@ public sealed class BadRequests(Service service) : IClassFixture<Service>
 
     private static string Kinds => string.Join(", ", InverseSolver.Reconstruction.Problems.Problem.Kinds.Select(kind => kind.Name));
 
+    [Fact]
+    public async Task All_faults_of_a_request_are_told_at_once_those_inside_the_problem_and_the_solver_too()
+    {
+        JsonObject job = Requests.Job();
+        job["problem"] = JsonNode.Parse("""{"type":"gaussianBlur","sigma":-1}""");
+        job["sigma"] = -2;
+        job["model"] = "none";
+        job["solver"] = JsonNode.Parse("""{"type":"dcdp","parameters":{"foo":1,"bar":2,"rounds":0}}""");
+        Assert.Equal(
+            ["model", "problem.sigma", "sigma", "solver.parameters.bar", "solver.parameters.foo", "solver.parameters.rounds"],
+            await FieldsAsync("/v1/jobs", job));
+        job["problem"] = JsonNode.Parse("""{"type":"composition","parts":[{"type":"gaussianBlur","sigma":-1},{"type":"gaussianBlur","sigma":-2}]}""");
+        Assert.Equal(
+            ["problem.parts[0].sigma", "problem.parts[1].sigma"],
+            (await FieldsAsync("/v1/jobs", job)).Where(field => field.StartsWith("problem", StringComparison.Ordinal)));
+        Assert.Equal(["model", "problem"], await FieldsAsync("/v1/jobs", []));
+        Assert.Equal(
+            ["createdFrom", "cursor", "limit", "problem", "state"],
+            await FieldsAsync("/v1/jobs?state=x&problem=x&createdFrom=yesterday&limit=0&cursor=x", null));
+
+        async Task<IEnumerable<string>> FieldsAsync(string path, JsonObject? body)
+        {
+            using HttpResponseMessage answer = body is null ? await service.Client.GetAsync(path) : await service.Client.PostAsync(path, Json(body));
+            JsonNode error = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+            Assert.Equal((string?)error["field"], (string?)error["errors"]![0]!["field"]);
+            return error["errors"]!.AsArray().Select(fault => (string)fault!["field"]!).Order(StringComparer.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("01.12.2026"), InlineData("12/01/2026"), InlineData("01:00"), InlineData("2026-12-01"), InlineData("2026-12-01T08:00:00")]
+    [InlineData("Tue, 01 Dec 2026 08:00:00 GMT"), InlineData("2026-13-01T08:00:00Z"), InlineData("")]
+    public async Task A_time_that_has_more_than_one_reading_is_refused(string time)
+    {
+        using HttpResponseMessage answer = await service.Client.GetAsync($"/v1/jobs?createdTo={Uri.EscapeDataString(time)}");
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("createdTo", (string?)JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["field"]);
+    }
+
     [Theory, MemberData(nameof(WrongWords))]
     public async Task A_word_that_is_none_is_told_which_there_are(string members, string field, string text)
     {

@@ -60,6 +60,11 @@ public sealed class CommandLineStories(Service service) : IClassFixture<Service>
         Assert.True(code == 0, output);
         string id = output.Split('\n').Single(line => line.StartsWith("job ", StringComparison.Ordinal)).Split(' ')[^1];
         Assert.Equal("succeeded", Service.State(await service.UntilAsync(id)));
+        (code, output) = Inverse("download", id, "--out", PathOf("later"));
+        Assert.True(code == 0, output);
+        Assert.Equal(
+            await service.Client.GetByteArrayAsync($"/v1/jobs/{id}/artefacts/result.npy"), File.ReadAllBytes(Path.Combine(PathOf("later"), "result.npy")));
+        Assert.Equal((2, "error: There is no such job.\n"), Inverse("download", "none", "--out", PathOf("none")));
     }
 
     [Fact]

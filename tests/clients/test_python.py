@@ -23,6 +23,7 @@ import unittest.mock
 import urllib.parse
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +256,12 @@ class ServiceTests(unittest.TestCase):
         self.assertLessEqual(set(made), {job.id for job in done})
         self.assertEqual({"succeeded"}, {job.state for job in done})
         self.assertLessEqual({job.state for job in self.client.jobs("failed")}, {"failed"})
+        newest = next(self.client.jobs(limit=1))
+        since = [job.id for job in self.client.jobs(model=MODEL, created_from=newest.created)]
+        self.assertEqual((newest.id, True), (since[0], len(since) < len(large)))
+        self.assertEqual([], list(self.client.jobs(problem="jpeg", created_to=datetime(2020, 1, 1, tzinfo=timezone.utc))))
+        with self.assertRaises(ValueError):
+            list(self.client.jobs(created_from=datetime(2020, 1, 1)))
         self.refused(400, "invalidValue", "state", lambda: list(self.client.jobs("done")))
         self.refused(400, "outOfRange", "limit", lambda: list(self.client.jobs(limit=0)))
 

@@ -31,7 +31,13 @@ internal static class ServerOptions
             throw new CommandException($"--server {server}: it is no URL of a service, as {Default} is one.");
         }
 
-        return new InverseClient(address, Environment.GetEnvironmentVariable("INVERSESOLVER_KEY") is { Length: > 0 } key ? key : null);
+        string? key = Environment.GetEnvironmentVariable("INVERSESOLVER_KEY") is { Length: > 0 } given ? given : null;
+        if (key?.Any(letter => letter is <= ' ' or > '~') == true)
+        {
+            throw new CommandException("The key in INVERSESOLVER_KEY has a space, a line's end or another letter that no key has.");
+        }
+
+        return new InverseClient(address, key);
     }
 
     /// <summary>Reports a job's progress as a solver does here.</summary>

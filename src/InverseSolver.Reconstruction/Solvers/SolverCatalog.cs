@@ -91,15 +91,18 @@ public static class SolverCatalog
         SolverParameters parameters = solver.Presets[preset];
 
         JsonObject merged = ToJson(parameters);
+        var faults = new List<InvalidInputException>();
         foreach ((string name, JsonNode? value) in overrides ?? [])
         {
             if (!merged.ContainsKey(name))
             {
                 string known = merged.Count == 0 ? "none" : string.Join(", ", merged.Select(p => p.Key));
-                throw new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{Words.Short(name)}'. It has {known}.");
+                faults.Add(new InvalidInputException($"solver.parameters.{name}", $"{solver.Title} has no parameter '{Words.Short(name)}'. It has {known}."));
+                continue;
             }
 
             if (value is null) continue;
+            JsonNode? standard = merged[name]?.DeepClone();
             merged[name] = value.DeepClone();
             try
             {
@@ -109,18 +112,18 @@ public static class SolverCatalog
             {
                 Type kind = parameters.GetType().GetProperties().First(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name).PropertyType;
                 kind = Nullable.GetUnderlyingType(kind) ?? kind;
-                throw new InvalidInputException(
+                faults.Add(new InvalidInputException(
                     $"solver.parameters.{name}",
-                    kind.IsEnum ? Words.NoneOf(value is JsonValue ? value.ToString() : null, Words.Of(kind, Json)) : "The value has the wrong type.");
+                    kind.IsEnum ? Words.NoneOf(value is JsonValue ? value.ToString() : null, Words.Of(kind, Json)) : "The value has the wrong type."));
+                merged[name] = standard;
             }
         }
 
         var problems = new List<ValidationResult>();
-        if (!Validator.TryValidateObject(parameters, new ValidationContext(parameters), problems, validateAllProperties: true))
-        {
-            string name = JsonNamingPolicy.CamelCase.ConvertName(problems[0].MemberNames.First());
-            throw new InvalidInputException($"solver.parameters.{name}", problems[0].ErrorMessage!);
-        }
+        Validator.TryValidateObject(parameters, new ValidationContext(parameters), problems, validateAllProperties: true);
+        faults.AddRange(problems.Select(problem => new InvalidInputException(
+            $"solver.parameters.{JsonNamingPolicy.CamelCase.ConvertName(problem.MemberNames.First())}", problem.ErrorMessage!)));
+        InvalidInputException.ThrowAll(faults);
 
         JsonObject unchanged = ToJson(solver.Presets[preset]);
         foreach (string name in parameters.WithoutEffect().Select(JsonNamingPolicy.CamelCase.ConvertName))

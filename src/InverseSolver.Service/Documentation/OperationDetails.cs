@@ -47,6 +47,8 @@ internal sealed class OperationDetails : IOperationFilter
                     {
                         "state" => context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobState), context.SchemaRepository),
                         "problem" => new OpenApiSchemaReference("ProblemType"),
+                        "createdFrom" or "createdTo" => new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" },
+                        "limit" => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32", Minimum = "1", Maximum = "200", Default = 50 },
                         "expand" => new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchemaReference("JobPart") },
                         _ => parameter.Schema,
                     };

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Service.Access;
@@ -16,7 +17,7 @@ using Microsoft.Net.Http.Headers;
 namespace InverseSolver.Service.Jobs;
 
 /// <summary>Jobs over HTTP.</summary>
-internal static class JobEndpoints
+internal static partial class JobEndpoints
 {
     private static readonly string[] States = [.. Enum.GetNames<JobState>().Select(JsonNamingPolicy.CamelCase.ConvertName)];
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(60);
@@ -111,38 +112,24 @@ internal static class JobEndpoints
     /// <response code="200">A page of jobs.</response>
     private static Ok<JobPage> List(
         HttpContext http, [FromServices] JobStore store, string? state = null, int limit = 50, string? cursor = null, string? model = null,
-        string? problem = null, DateTimeOffset? createdFrom = null, DateTimeOffset? createdTo = null, string? expand = null)
+        string? problem = null, string? createdFrom = null, string? createdTo = null, string? expand = null)
     {
         string[] parts = (expand ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Except(Parts).FirstOrDefault() is { } part)
-        {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "expand", Words.NoneOf(part, Parts));
-        }
-
-        if (limit is < 1 or > 200)
-        {
-            throw new RequestException(StatusCodes.Status400BadRequest, "outOfRange", "limit", "The limit must be from 1 to 200 jobs.");
-        }
-
-        if (state is not null && !States.Contains(state))
-        {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "state", Words.NoneOf(state, States));
-        }
-
-        if (problem is not null && Problem.Kinds.All(kind => kind.Name != problem))
-        {
-            throw new RequestException(
-                StatusCodes.Status400BadRequest, "invalidValue", "problem", Words.NoneOf(problem, Problem.Kinds.Select(kind => kind.Name)));
-        }
-
-        if (cursor is not null && !Guid.TryParseExact(cursor, "D", out _))
-        {
-            throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", "cursor", "The cursor is invalid: send the 'next' of a page.");
-        }
+        long? from = null, to = null;
+        RequestException.ThrowAll(
+            () => Demand(parts.All(Parts.Contains), "expand", () => Words.NoneOf(parts.Except(Parts).First(), Parts)),
+            () => Demand(limit is >= 1 and <= 200, "limit", () => "The limit must be from 1 to 200 jobs.", "outOfRange"),
+            () => Demand(state is null || States.Contains(state), "state", () => Words.NoneOf(state, States)),
+            () => Demand(
+                problem is null || Problem.Kinds.Any(kind => kind.Name == problem), "problem",
+                () => Words.NoneOf(problem, Problem.Kinds.Select(kind => kind.Name))),
+            () => Demand(cursor is null || Guid.TryParseExact(cursor, "D", out _), "cursor", () => "The cursor is invalid: send the 'next' of a page."),
+            () => from = Time(createdFrom, "createdFrom"),
+            () => to = Time(createdTo, "createdTo"));
 
         http.Response.Headers.CacheControl = "private, no-store";
         IReadOnlyList<JobRow> rows = store.List(
-            http.Account(), state, cursor, limit + 1, model, problem, createdFrom?.ToUnixTimeMilliseconds(), createdTo?.ToUnixTimeMilliseconds());
+            http.Account(), state, cursor, limit + 1, model, problem, from, to);
         return TypedResults.Ok(new JobPage(
             [.. rows.Take(limit).Select(row => row.ToJob(parts.Contains("request"), parts.Contains("result")))],
             rows.Count > limit ? rows[limit - 1].Id : null));
@@ -238,6 +225,24 @@ internal static class JobEndpoints
     /// <param name="may">True where the account has to do with the job; another's job is as if there were none.</param>
     public static JobRow Find(this JobStore store, string id, Func<JobRow, bool> may) =>
         store.Get(id) is { } job && may(job) ? job : throw RequestException.NotFound("job");
+
+    private static void Demand(bool holds, string parameter, Func<string> text, string code = "invalidValue")
+    {
+        if (!holds) throw new RequestException(StatusCodes.Status400BadRequest, code, parameter, text());
+    }
+
+    // RFC 3339 alone: 01.12.2026 has two readings, and a time without a zone as many as there are zones.
+    private static long? Time(string? text, string parameter)
+    {
+        if (text is null) return null;
+        Demand(
+            Rfc3339().IsMatch(text) & DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset time), parameter,
+            () => "It is a time with its zone, as 2026-11-30T08:00:00Z; a + in an address is written %2B.");
+        return time.ToUnixTimeMilliseconds();
+    }
+
+    [GeneratedRegex(@"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$")]
+    private static partial Regex Rfc3339();
 
     /// <summary>The wait preference of RFC 7240.</summary>
     private static TimeSpan? Wait(string? prefer)

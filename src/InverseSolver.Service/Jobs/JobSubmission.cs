@@ -139,6 +139,7 @@ internal sealed class JobSubmission(
         ModelInfo? model = null;
         RequestException.ThrowAll(
             () => RequestChecks.CheckRanges(request),
+            () => Reconstructor.CheckProblem(request.Problem),
             () => model = models.Find(request.Model) ?? throw UnknownModel("The model is unknown; /v1/models lists the available models."),
             () =>
             {

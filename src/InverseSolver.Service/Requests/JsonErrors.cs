@@ -28,8 +28,8 @@ internal static partial class JsonErrors
 
         if (MissingMembers().Match(message) is { Success: true } missing)
         {
-            string member = QuotedName().Match(missing.Groups[1].Value).Groups[1].Value;
-            return Bad("missingMember", Join(path, member), $"The member '{member}' is required.");
+            return RequestException.Of([.. QuotedName().Matches(missing.Groups[1].Value).Select(match => match.Groups[1].Value)
+                .Select(member => Bad("missingMember", Join(path, member), $"The member '{member}' is required."))]);
         }
 
         if (error is NotSupportedException || message.Contains("type discriminator", StringComparison.Ordinal))

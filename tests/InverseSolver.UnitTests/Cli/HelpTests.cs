@@ -88,6 +88,50 @@ public sealed partial class HelpTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("--out: its value is empty", "--out", "")]
+    [InlineData("--json: its value is empty", "--json", " ")]
+    [InlineData("--json /nowhere/x.json: there is no folder /nowhere", "--json", "/nowhere/x.json")]
+    [InlineData("--json FOLDER: it is a folder", "--json", "FOLDER")]
+    [InlineData("--out FILE: it is a file", "--out", "FILE")]
+    [InlineData("--measurement none.png: there is no such file", "--measurement", "none.png")]
+    public void A_place_that_cannot_be_written_to_is_refused_before_the_work(string sentence, string option, string value)
+    {
+        File.WriteAllBytes(PathOf("x.npy"), Npy.Write(new ArrayData([16, 16], new float[256])));
+        Directory.CreateDirectory(PathOf("folder"));
+        string Real(string text) =>
+            text.Replace("FOLDER", PathOf("folder"), StringComparison.Ordinal).Replace("FILE", PathOf("x.npy"), StringComparison.Ordinal);
+        var arguments = new Dictionary<string, string>
+        {
+            ["--problem"] = "denoising", ["--measurement"] = PathOf("x.npy"), ["--solver"] = "adjoint", ["--sigma"] = "0.1", ["--out"] = PathOf("out"),
+        };
+        arguments[option] = Real(value);
+        (int code, string output) = Repository.Run(Program, ["solve", .. arguments.SelectMany(pair => (string[])[pair.Key, pair.Value])]);
+        Assert.Equal(2, code);
+        Assert.Contains($"error: {Real(sentence)}", output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(PathOf("out")));
+    }
+
+    [Fact]
+    public void A_device_is_written_to_and_a_picture_of_what_is_none_is_refused()
+    {
+        (int code, string output) = Repository.Run("/bin/sh", ["-c", "\"$0\" problems denoising --json /dev/stdout | tail -n 1", Program]);
+        Assert.Equal((0, "]\n"), (code, output));
+        Assert.NotNull(new FileInfo("/dev/stdout").LinkTarget);
+        File.WriteAllBytes(PathOf("x.npy"), Npy.Write(new ArrayData([32, 32], [.. Enumerable.Range(0, 1024).Select(i => i % 32 / 31f)])));
+        foreach ((string problem, string words) in new[]
+        {
+            ("""{"type":"mri","mask":{"type":"random","acceleration":4,"centreFraction":0.08,"seed":1}}""", "is complex"),
+            ("phaseRetrieval", "is not within 0 and 1"),
+        })
+        {
+            (code, output) = Repository.Run(Program, ["simulate", "--problem", problem, "--image", PathOf("x.npy"), "--out", PathOf("y.png")]);
+            Assert.Equal(2, code);
+            Assert.Contains(words, output, StringComparison.Ordinal);
+            Assert.False(File.Exists(PathOf("y.png")));
+        }
+    }
+
     [Fact]
     public void The_installed_command_runs_from_anywhere_and_completes_words()
     {
@@ -126,7 +170,8 @@ public sealed partial class HelpTests : IDisposable
             (int code, string output) = Repository.Run(
                 Program, ["simulate", "--problem", Problem, "--image", PathOf("x.npy"), "--sigma", "0.05", "--seed", "4", "--out", PathOf($"y.{form}")]);
             Assert.True(code == 0, output);
-            Assert.Equal("measurement   (1, 32, 32); solve it with --sigma 0.05\n", output);
+            Assert.Contains("measurement   (1, 32, 32); solve it with --sigma 0.05", output, StringComparison.Ordinal);
+            Assert.Equal(form == "png", output.Contains("are cut in the picture", StringComparison.Ordinal));
         }
 
         var problem = new Reconstruction.Problems.Inpainting(new Reconstruction.Problems.RandomMask(0.5, 3));

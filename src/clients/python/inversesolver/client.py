@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 import warnings
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Dict, Generator, Iterator, List, Mapping, Optional, Tuple, Union
 from urllib.parse import quote, urlencode
@@ -150,9 +151,18 @@ class Client:
             if not is_final:
                 self._http.rest(0.25, deadline)
 
-    def jobs(self, state: Optional[str] = None, limit: int = 100) -> Iterator[Job]:
-        """All jobs, or those in one state, newest first, without their requests and results; `limit` (1 to 200) of them are fetched at a time."""
-        query: Dict[str, Any] = {"limit": limit, **({} if state is None else {"state": state})}
+    def jobs(
+        self, state: Optional[str] = None, limit: int = 100, model: Optional[str] = None, problem: Optional[str] = None,
+        created_from: Optional[datetime] = None, created_to: Optional[datetime] = None,
+    ) -> Iterator[Job]:
+        """All jobs, or those in one state, of one model, of one kind of problem, accepted at `created_from` or later and before `created_to` (both with a
+        time zone), newest first, without their requests and results; `limit` (1 to 200) of them are fetched at a time."""
+        for moment in (created_from, created_to):
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError(f"{moment} has no time zone: pass datetime.now(timezone.utc) or the like.")
+        words = {"state": state, "model": model, "problem": problem, "createdFrom": created_from and created_from.isoformat("T", "milliseconds"),
+                 "createdTo": created_to and created_to.isoformat("T", "milliseconds")}
+        query: Dict[str, Any] = {"limit": limit, **{name: word for name, word in words.items() if word is not None}}
         while "cursor" not in query or query["cursor"] is not None:
             page = self._http.send("GET", "/v1/jobs?" + urlencode(query)).json()
             yield from (Job.parse(item) for item in page["items"])

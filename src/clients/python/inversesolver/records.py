@@ -111,7 +111,9 @@ class ApiError(InverseSolverError):
         self.errors = tuple(errors)
 
     def __str__(self) -> str:
-        return f"{self.status} {self.code}{f' ({self.field})' if self.field else ''}: {self.detail}{f' [trace {self.trace_id}]' if self.trace_id else ''}"
+        others = "".join(f"; {fault['field']}: {fault['detail']}" for fault in self.errors[1:])
+        trace = f" [trace {self.trace_id}]" if self.trace_id else ""
+        return f"{self.status} {self.code}{f' ({self.field})' if self.field else ''}: {self.detail}{others}{trace}"
 
 
 class JobFailed(InverseSolverError):
