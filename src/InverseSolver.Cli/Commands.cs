@@ -6,6 +6,7 @@ using InverseSolver.Cli.Demo;
 using InverseSolver.Cli.Evaluate;
 using InverseSolver.Cli.GpuCheck;
 using InverseSolver.Cli.Server;
+using InverseSolver.Cli.Store;
 
 namespace InverseSolver.Cli;
 

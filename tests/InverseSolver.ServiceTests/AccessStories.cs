@@ -70,7 +70,8 @@ public sealed class AccessStories : IDisposable
         {
             foreach ((string who, string? key) in senders)
             {
-                string? sent = who == "wrong scope" ? _service.Key("doctor", "east", scope switch { "read" => "submit", "submit" => "read", _ => "tenant" }) : key;
+                string another = scope switch { "read" => "submit", "submit" => "read", _ => "tenant" };
+                string? sent = who == "wrong scope" ? _service.Key("doctor", "east", another) : key;
                 int expected = (rule, who) switch
                 {
                     (Rule.Anybody, _) => 200,
@@ -86,7 +87,8 @@ public sealed class AccessStories : IDisposable
                 if (operation == "cancelJob") (await SendAsync(method, answer.RequestMessage!.RequestUri!.AbsolutePath, owner)).Dispose();
                 int status = (int)answer.StatusCode is >= 200 and < 300 ? 200 : (int)answer.StatusCode;
                 if (status != expected) faults.Add($"{operation} by {who}: {(int)answer.StatusCode}, not {expected}");
-                if (status >= 400 && answer.Content.Headers.ContentType?.MediaType != "application/problem+json") faults.Add($"{operation} by {who}: no problem");
+                string? type = answer.Content.Headers.ContentType?.MediaType;
+                if (status >= 400 && type != "application/problem+json") faults.Add($"{operation} by {who}: no problem");
                 if (status == 401 && answer.Headers.WwwAuthenticate.Count == 0) faults.Add($"{operation} by {who}: no WWW-Authenticate");
             }
         }
@@ -141,7 +143,9 @@ public sealed class AccessStories : IDisposable
 
         using HttpResponseMessage refused = await SendAsync("POST", "/v1/keys", admin, content: JsonContent.Create(new
         {
-            account = "a/b", scopes = new[] { "read", "root" }, days = 0,
+            account = "a/b",
+            scopes = new[] { "read", "root" },
+            days = 0,
         }));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
         JsonObject fault = (await refused.Content.ReadFromJsonAsync<JsonObject>())!;

@@ -61,7 +61,7 @@ internal sealed record Account(string Name, string Tenant, IReadOnlySet<string> 
         : $"{address}";
 }
 
-/// <summary>What an account may do.</summary>
+/// <summary>The scopes of accounts.</summary>
 internal static class Scope
 {
     /// <summary>Its own jobs, their events and files; models, problems and solvers.</summary>

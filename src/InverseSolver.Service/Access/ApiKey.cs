@@ -27,7 +27,9 @@ internal sealed record ApiKeyList(IReadOnlyList<ApiKey> Items);
 /// <summary>A key to be made.</summary>
 internal sealed record ApiKeyRequest : Requests.IRequestWithFiles
 {
-    /// <summary>The account that it stands for: 1 to 64 letters, digits, dots, hyphens and underscores. Keys of one account share its jobs and quotas.</summary>
+    /// <summary>
+    /// The account that it stands for: 1 to 64 letters, digits, dots, hyphens and underscores. Keys of one account share its jobs and quotas.
+    /// </summary>
     [RegularExpression("[A-Za-z0-9._-]{1,64}", ErrorMessage = "It must have 1 to 64 letters, digits, dots, hyphens and underscores.")]
     public required string Account { get; init; }
 

@@ -22,7 +22,9 @@ namespace InverseSolver.Service.Access;
 /// </summary>
 internal static class Authentication
 {
-    private const string Chosen = "chosen", Bearer = JwtBearerDefaults.AuthenticationScheme, Certificate = CertificateAuthenticationDefaults.AuthenticationScheme;
+    private const string Chosen = "chosen", Bearer = JwtBearerDefaults.AuthenticationScheme;
+
+    private const string Certificate = CertificateAuthenticationDefaults.AuthenticationScheme;
 
     /// <summary>Adds authentication, the scopes as policies, and the rate of each account.</summary>
     public static void AddAccess(this WebApplicationBuilder builder)
@@ -106,7 +108,8 @@ internal static class Authentication
         ClaimsPrincipal token = context.Principal!;
         if (token.FindFirst(oidc.AccountClaim)?.Value is not { Length: > 0 and <= 200 } name)
         {
-            context.Fail(new RequestException(StatusCodes.Status401Unauthorized, "invalidToken", "Authorization", $"The token has no claim '{oidc.AccountClaim}'."));
+            context.Fail(new RequestException(
+                StatusCodes.Status401Unauthorized, "invalidToken", "Authorization", $"The token has no claim '{oidc.AccountClaim}'."));
             return Task.CompletedTask;
         }
 
@@ -125,7 +128,8 @@ internal static class Authentication
         if (rule is null)
         {
             context.Fail(new RequestException(
-                StatusCodes.Status401Unauthorized, "unknownCertificate", null, "The client certificate belongs to no account: its thumbprint or issuer must be named by ClientCertificates."));
+                StatusCodes.Status401Unauthorized, "unknownCertificate", null,
+                "The client certificate belongs to no account: its thumbprint or issuer must be named by ClientCertificates."));
             return Task.CompletedTask;
         }
 
@@ -173,7 +177,7 @@ internal static class Authentication
         private static RequestException Invalid(string text) => new(StatusCodes.Status401Unauthorized, "invalidToken", "Authorization", text);
     }
 
-    /// <summary>Where nobody has to say who they are.</summary>
+    /// <summary>Takes everybody, where nobody has to say who they are.</summary>
     private sealed class OpenHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory log, UrlEncoder encoder)
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, log, encoder)
     {

@@ -22,7 +22,9 @@ internal sealed partial class HostRule
             : [.. names.Select(name => new StringSegment(new HostString(name).ToUriComponent()))];
     }
 
-    /// <summary>The names of a configuration: <c>AllowedHosts</c>, separated by semicolons, else those of this machine, and any where a request says who sends it.</summary>
+    /// <summary>
+    /// The names of a configuration: <c>AllowedHosts</c>, separated by semicolons, else those of this machine, and any where a request says who sends it.
+    /// </summary>
     public static string[] Names(IConfiguration configuration)
     {
         string[] names = (configuration["AllowedHosts"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

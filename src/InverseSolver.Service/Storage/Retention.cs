@@ -6,7 +6,8 @@ namespace InverseSolver.Service.Storage;
 
 /// <summary>Deletes what has been kept long enough, warns a day before, and watches the disk.</summary>
 internal sealed partial class Retention(
-    JobStore store, JobFolder folder, DiskSpace disk, AuditTrail audit, JobSignals signals, IOptions<JobOptions> options, ILogger<Retention> log) : BackgroundService
+    JobStore store, JobFolder folder, DiskSpace disk, AuditTrail audit, JobSignals signals, IOptions<JobOptions> options, ILogger<Retention> log)
+    : BackgroundService
 {
     private static readonly TimeSpan Warning = TimeSpan.FromDays(1);
 

@@ -103,7 +103,11 @@ public sealed partial class HelpTests : IDisposable
             text.Replace("FOLDER", PathOf("folder"), StringComparison.Ordinal).Replace("FILE", PathOf("x.npy"), StringComparison.Ordinal);
         var arguments = new Dictionary<string, string>
         {
-            ["--problem"] = "denoising", ["--measurement"] = PathOf("x.npy"), ["--solver"] = "adjoint", ["--sigma"] = "0.1", ["--out"] = PathOf("out"),
+            ["--problem"] = "denoising",
+            ["--measurement"] = PathOf("x.npy"),
+            ["--solver"] = "adjoint",
+            ["--sigma"] = "0.1",
+            ["--out"] = PathOf("out"),
         };
         arguments[option] = Real(value);
         (int code, string output) = Repository.Run(Program, ["solve", .. arguments.SelectMany(pair => (string[])[pair.Key, pair.Value])]);

@@ -4,7 +4,7 @@ using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
 
-namespace InverseSolver.Cli;
+namespace InverseSolver.Cli.Store;
 
 /// <summary><c>inverse store</c>: compares the database of a service's data folder with its files, and takes jobs of the quarantine in again.</summary>
 internal static class StoreCommand

@@ -5,7 +5,7 @@ using InverseSolver.Service.Audit;
 using InverseSolver.Service.Jobs;
 using Microsoft.Extensions.Options;
 
-namespace InverseSolver.Cli;
+namespace InverseSolver.Cli.Store;
 
 /// <summary><c>inverse audit</c>: the audit trail in the data folder of a service that is stopped, or in a copy of it.</summary>
 internal static class AuditCommand

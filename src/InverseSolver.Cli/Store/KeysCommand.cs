@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using InverseSolver.Cli.Server;
 using InverseSolver.Service.Access;
 
-namespace InverseSolver.Cli;
+namespace InverseSolver.Cli.Store;
 
 /// <summary><c>inverse keys</c>: the keys of a service, over HTTP, or in its data folder while it is stopped, as the first one is made.</summary>
 internal static class KeysCommand
