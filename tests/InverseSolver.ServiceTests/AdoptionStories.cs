@@ -2,6 +2,7 @@ extern alias cli;
 
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using cli::InverseSolver.Cli;
 using cli::InverseSolver.Cli.Store;
 using Dapper;
 using InverseSolver.Service.Storage;

@@ -38,8 +38,8 @@ public sealed class AuditStories : IDisposable
         foreach ((string method, string path, string? key) in new[]
         {
             ("GET", "/v1/jobs", doctor), ("GET", $"/v1/jobs/{id}", doctor), ("GET", "/health/ready", null),
-            ("GET", $"/v1/jobs/{id}/artefacts/result.png", doctor), ("GET", $"/v1/jobs/{id}/artefacts.zip", null), ("POST", "/v1/models/brain-mri-128/load", admin), ("DELETE", "/v1/jobs/Smith%20John%0A", doctor),
-            ("DELETE", $"/v1/jobs/{id}", doctor),
+            ("GET", $"/v1/jobs/{id}/artefacts/result.png", doctor), ("GET", $"/v1/jobs/{id}/artefacts.zip", null),
+            ("POST", "/v1/models/brain-mri-128/load", admin), ("DELETE", "/v1/jobs/Smith%20John%0A", doctor), ("DELETE", $"/v1/jobs/{id}", doctor),
         })
         {
             (await SendAsync(service, method, path, key)).Dispose();

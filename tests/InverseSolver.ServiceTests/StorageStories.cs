@@ -5,6 +5,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
+using cli::InverseSolver.Cli;
 using cli::InverseSolver.Cli.Store;
 using Dapper;
 using InverseSolver.Service.Storage;
