@@ -113,8 +113,11 @@ public sealed class AuditStories : IDisposable
         {
             string lines = Path.Combine(_folder, "audit.jsonl"), json = Path.Combine(_folder, "head.json");
             Assert.Equal(0, Run("export", "--out", lines, "--json", json));
-            Assert.Equal(records, File.ReadAllLines(lines).Select(line => (int)JsonNode.Parse(line)!["seq"]!).Last());
-            return JsonNode.Parse(File.ReadAllText(json))!["head"]!.AsObject();
+            JsonNode[] written = [.. File.ReadAllLines(lines).Select(line => JsonNode.Parse(line)!)];
+            Assert.Equal(Enumerable.Range(1, records), written[..^1].Select(record => (int)record["seq"]!));
+            JsonObject head = JsonNode.Parse(File.ReadAllText(json))!["head"]!.AsObject();
+            Assert.True(JsonNode.DeepEquals(head, written[^1]["head"]));
+            return head;
         }
     }
 

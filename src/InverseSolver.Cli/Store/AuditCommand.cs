@@ -32,7 +32,12 @@ internal static class AuditCommand
 
     private static Command Export()
     {
-        var output = new Option<string>("--out") { HelpName = "FILE", Description = "The file to write: a record in JSON a line.", Required = true };
+        var output = new Option<string>("--out")
+        {
+            HelpName = "FILE",
+            Description = "The file to write: a record in JSON a line, and the head in the last one.",
+            Required = true,
+        };
         return On("export", "Writes all records into a file.", [output], (arguments, trail) =>
         {
             string file = arguments.GetRequiredValue(output);
@@ -44,6 +49,8 @@ internal static class AuditCommand
                     foreach (AuditRecord record in page) writer.WriteLine(JsonSerializer.Serialize(record, Service.ApiJson.Options));
                     (records, after) = (records + page.Count, last.Seq);
                 }
+
+                writer.WriteLine(JsonSerializer.Serialize(new { head = trail.Head() }, Service.ApiJson.Options));
             }
 
             File.Move(file + ".new", file, overwrite: true);
