@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using InverseSolver.Client;
 using InverseSolver.Reconstruction;
+using InverseSolver.Service;
 
 namespace InverseSolver.Cli;
 
@@ -56,8 +57,9 @@ internal static class ErrorText
     internal static IReadOnlyList<string> Of(Exception error, ParseResult parsed) => error switch
     {
         InvalidInputException input => [With(input.Field, input.Message, parsed), .. input.Others.Select(other => With(other.Field, other.Message, parsed))],
-        ApiException<ApiError> { Result: { Errors: [_, ..] faults } } => [.. faults.Select(fault => With(fault.Field, fault.Detail, parsed))],
-        ApiException<ApiError> refused => [refused.Result.Detail ?? $"HTTP {refused.StatusCode}"],
+        RequestException request => [.. request.All.Select(one => With(one.Field ?? "", one.Message, parsed))],
+        ApiException<Client.ApiError> { Result: { Errors: [_, ..] faults } } => [.. faults.Select(fault => With(fault.Field, fault.Detail, parsed))],
+        ApiException<Client.ApiError> refused => [refused.Result.Detail ?? $"HTTP {refused.StatusCode}"],
         ApiException other => [$"The answer is not that of this service: HTTP {other.StatusCode}. Is its address right?"],
         _ => [error.IsFromTorch ? error.FirstLine : error.Message],
     };

@@ -5,6 +5,8 @@ using InverseSolver.Imaging;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Reconstruction.Problems;
 using InverseSolver.Reconstruction.Solvers;
+using InverseSolver.Service.Jobs;
+using InverseSolver.Service.Requests;
 
 namespace InverseSolver.Cli;
 
@@ -69,6 +71,14 @@ internal sealed class JobArguments
     internal StoredRequest Stored(ParseResult arguments)
     {
         Problem problem = ProblemOf(arguments);
+        RequestChecks.CheckRanges(new JobRequest
+        {
+            Model = arguments.GetValue(_model)!,
+            Problem = problem,
+            Sigma = arguments.GetValue(_sigma),
+            Photons = arguments.GetValue(_photons),
+            Seed = arguments.GetValue(_seed),
+        });
         return new StoredRequest
         {
             Model = arguments.GetValue(_model)!,

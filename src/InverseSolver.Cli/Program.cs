@@ -5,6 +5,7 @@ using InverseSolver.Client;
 using InverseSolver.Diffusion;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
+using InverseSolver.Service;
 
 // Numbers are read and written in one way, whatever the language of the machine is.
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
@@ -52,7 +53,7 @@ catch (ApiException error) when (error.StatusCode is not (400 or 404 or 413 or 4
     return Fail([.. ErrorText.Of(error, parsed)]);
 }
 catch (Exception error)
-    when (error is InvalidInputException or ApiException or CommandException or InvalidMeasurementException or InvalidModelException
+    when (error is InvalidInputException or RequestException or ApiException or CommandException or InvalidMeasurementException or InvalidModelException
         or FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
 {
     return Refuse(ErrorText.Of(error, parsed), withHelp: false);

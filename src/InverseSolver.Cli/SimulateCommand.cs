@@ -3,6 +3,8 @@ using System.Globalization;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
 using InverseSolver.Reconstruction.Jobs;
+using InverseSolver.Service.Problems;
+using InverseSolver.Service.Requests;
 
 namespace InverseSolver.Cli;
 
@@ -47,10 +49,16 @@ internal static class SimulateCommand
         {
             string file = arguments.GetRequiredValue(output), kind = Path.GetExtension(file).ToLowerInvariant();
             if (kind is not (".npy" or ".npz" or ".png")) throw new CommandException($"--out {file}: its name ends in .npy, .npz or .png.");
-            if (arguments.GetValue(coils) is < 1 or > 64) throw new CommandException($"--coils {arguments.GetValue(coils)}: 1 to 64.");
-            var simulation = new FileSimulation(
-                CliJson.ProblemOf(arguments.GetRequiredValue(problem), arguments.GetValue(files[0]) is not null),
-                arguments.GetValue(sigma), arguments.GetValue(seed), arguments.GetValue(photons), arguments.GetValue(coils));
+            var request = new SimulationRequest
+            {
+                Problem = CliJson.ProblemOf(arguments.GetRequiredValue(problem), arguments.GetValue(files[0]) is not null),
+                Sigma = arguments.GetValue(sigma),
+                Photons = arguments.GetValue(photons),
+                Coils = arguments.GetValue(coils),
+                Seed = arguments.GetValue(seed),
+            };
+            RequestChecks.CheckRanges(request);
+            var simulation = new FileSimulation(request.Problem, request.Sigma, request.Seed, request.Photons, request.Coils);
             var read = new Dictionary<string, byte[]> { ["image"] = ArrayFiles.Read(image.Name, arguments.GetRequiredValue(image)) };
             foreach (Option<string?> option in files)
             {

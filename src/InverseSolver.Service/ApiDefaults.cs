@@ -68,6 +68,7 @@ internal static class ApiDefaults
     /// <summary>Puts the common parts of the pipeline in order.</summary>
     public static void UseApiDefaults(this WebApplication app)
     {
+        app.Use(SecurityHeaders.Add);
         app.UseExceptionHandler(static _ => { });
         app.Use(app.Services.GetRequiredService<ConnectionGuard>().AnswerAsync);
         app.UseStatusCodePages(ErrorMap.WriteBareAsync);

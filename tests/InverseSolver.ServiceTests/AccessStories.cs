@@ -153,6 +153,22 @@ public sealed class AccessStories : IDisposable
     }
 
     [Fact]
+    public async Task Every_answer_keeps_pages_of_others_away_and_nothing_of_a_job_is_cached()
+    {
+        string key = _service.Key("a"), id = await JobAsync(key);
+        string[] paths = [$"/v1/jobs/{id}/artefacts/result.png", $"/v1/jobs/{id}", "/v1/jobs", "/v1/none", "/health/live", "/swagger/index.html"];
+        foreach (string path in paths)
+        {
+            using HttpResponseMessage answer = await SendAsync("GET", path, path.Contains("none", StringComparison.Ordinal) ? null : key);
+            string Header(string name) => string.Join(',', answer.Headers.TryGetValues(name, out IEnumerable<string>? values) ? values : []);
+            Assert.Equal(("nosniff", "DENY", "no-referrer"), (Header("X-Content-Type-Options"), Header("X-Frame-Options"), Header("Referrer-Policy")));
+            Assert.Contains("frame-ancestors 'none'", Header("Content-Security-Policy"), StringComparison.Ordinal);
+            Assert.Equal(!path.StartsWith("/swagger", StringComparison.Ordinal), Header("Content-Security-Policy").StartsWith("default-src 'none'; frame"));
+            if (path.StartsWith("/v1", StringComparison.Ordinal)) Assert.True(answer.Headers.CacheControl!.NoStore, path);
+        }
+    }
+
+    [Fact]
     public async Task A_key_that_has_expired_says_so()
     {
         string key = _service.Key("a");

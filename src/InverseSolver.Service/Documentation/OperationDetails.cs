@@ -56,6 +56,19 @@ internal sealed class OperationDetails : IOperationFilter
                 }
 
                 break;
+            case "retainJob":
+                foreach (OpenApiParameter parameter in operation.Parameters?.OfType<OpenApiParameter>().Where(one => one.Name == "days") ?? [])
+                {
+                    parameter.Schema = new OpenApiSchema
+                    {
+                        Type = JsonSchemaType.Integer,
+                        Format = "int32",
+                        Minimum = "1",
+                        Maximum = $"{Jobs.JobRequest.MaxRetain}",
+                    };
+                }
+
+                break;
             case "listenToJob":
                 Answer(
                     operation, ["text/event-stream"], context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository));

@@ -32,7 +32,8 @@ internal static class ArtefactEndpoints
     private static PushStreamHttpResult DownloadAll(string id, HttpContext http, [FromServices] JobStore store, [FromServices] JobFolder folder)
     {
         JobRow job = store.Find(id, http.Account().Owns);
-        IReadOnlyList<Artefact> artefacts = job.ToJob().Result?.Artefacts ?? throw RequestException.NotFound("result of this job yet");
+        IReadOnlyList<Artefact> artefacts = job.ToJob().Result?.Artefacts ?? throw new RequestException(
+            StatusCodes.Status404NotFound, "notFound", null, job.IsFinal ? "The job did not succeed: it has no files." : "The job has no files yet.");
         string[] paths = [.. artefacts.Select(artefact => CheckedPath(job, artefact, folder))];
         http.Response.Headers.CacheControl = "private, no-store";
 
@@ -86,7 +87,8 @@ internal static class ArtefactEndpoints
         string path = CheckedPath(job, artefact, folder);
         bool inline = artefact.ContentType is "image/png" or "application/json";
         http.Response.Headers.ContentDisposition = $"{(inline ? "inline" : "attachment")}; filename=\"{id}-{artefact.Name}\"";
-        http.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
+        // A patient's image stays in no browser's cache.
+        http.Response.Headers.CacheControl = "private, no-store";
         return TypedResults.PhysicalFile(
             path, artefact.ContentType, entityTag: new EntityTagHeaderValue($"\"{artefact.Sha256}\""), enableRangeProcessing: true);
     }

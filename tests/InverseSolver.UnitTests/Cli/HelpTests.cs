@@ -116,6 +116,21 @@ public sealed partial class HelpTests : IDisposable
         Assert.False(Directory.Exists(PathOf("out")));
     }
 
+    /// <remarks>A pseudo-terminal by util-linux' script.</remarks>
+    [Fact]
+    public void On_a_terminal_a_bar_shows_the_stage_and_the_residual()
+    {
+        File.WriteAllBytes(PathOf("x.npy"), Npy.Write(new ArrayData([64, 64], [.. Enumerable.Range(0, 64 * 64).Select(i => i % 64 / 63f)])));
+        string command = $"TERM=xterm COLUMNS=120 {Program} solve --problem denoising --measurement {PathOf("x.npy")} --sigma 0.1 --solver ddnm --preset fast "
+            + $"--set samples=1 steps=12 --out {PathOf("out")}";
+        (int code, string output) = Repository.Run("script", ["-qec", command, "/dev/null"]);
+        Assert.True(code == 0, output);
+        Assert.Matches(@"\w+, residual [0-9.E+-]+", output);
+        Assert.Contains("100%", output, StringComparison.Ordinal);
+        // The cursor that the bar hides is back.
+        Assert.True(output.LastIndexOf("\u001b[?25h", StringComparison.Ordinal) > output.LastIndexOf("\u001b[?25l", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_device_is_written_to_and_a_picture_of_what_is_none_is_refused()
     {
