@@ -69,14 +69,12 @@ internal static partial class CliJson
 
     private static Problem ReadProblem(string named, string json)
     {
-        byte[] text = Encoding.UTF8.GetBytes(json);
         try
         {
-            return JsonSerializer.Deserialize<Problem>(text, ApiJson.Requests) ?? throw new CommandException($"{named}: the problem is null.");
+            return JsonErrors.Read<Problem>(Encoding.UTF8.GetBytes(json)) ?? throw new CommandException($"{named}: the problem is null.");
         }
-        catch (Exception error) when (error is JsonException or NotSupportedException)
+        catch (RequestException fault)
         {
-            RequestException fault = JsonErrors.Explain(error, text, typeof(Problem));
             throw new CommandException($"{named}: {(fault.Field is { } field ? $"{field}: " : "")}{fault.Message}");
         }
     }

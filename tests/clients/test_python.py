@@ -269,7 +269,7 @@ class ServiceTests(unittest.TestCase):
         def moment(event):
             return event.id, event.type, event.job.state, event.job.progress
 
-        cutter = Cutter(4000)
+        cutter = Cutter(5000)
         self.addCleanup(cutter.close)
         job = self.client.submit(MODEL, BOX, IMAGE, 0.01, solver(12), previews=False)
         with Client(cutter.url) as cut:

@@ -32,6 +32,7 @@ internal static class Authentication
         IServiceCollection services = builder.Services;
         OidcOptions oidc = Section<OidcOptions>(builder.Configuration, OidcOptions.Section);
         ClientCertificateOptions certificates = Section<ClientCertificateOptions>(builder.Configuration, ClientCertificateOptions.Section);
+        bool isOpen = !IsConfigured(builder.Configuration);
         services.AddOptions<AccessOptions>().BindConfiguration(AccessOptions.Section);
         services.AddSingleton<ApiKeys>();
         services.AddOptions<AuditOptions>().BindConfiguration(AuditOptions.Section).ValidateOnStart();
@@ -39,7 +40,7 @@ internal static class Authentication
         // Nothing is protected by it yet: no key of it is written anywhere.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         AuthenticationBuilder authentication = services.AddAuthentication(Chosen)
-            .AddPolicyScheme(Chosen, null, chosen => chosen.ForwardDefaultSelector = SchemeOf)
+            .AddPolicyScheme(Chosen, null, chosen => chosen.ForwardDefaultSelector = http => SchemeOf(http, oidc.IsOn, certificates.Accounts.Count > 0, isOpen))
             .AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Scheme, null)
             .AddScheme<AuthenticationSchemeOptions, OpenHandler>(OpenHandler.Scheme, null);
         if (oidc.IsOn)
@@ -91,17 +92,12 @@ internal static class Authentication
     private static T Section<T>(IConfiguration configuration, string name)
         where T : new() => configuration.GetSection(name).Get<T>() ?? new T();
 
-    private static string SchemeOf(HttpContext http)
-    {
-        IConfiguration configuration = http.RequestServices.GetRequiredService<IConfiguration>();
-        string authorization = http.Request.Headers.Authorization.ToString();
-        return ApiKeys.Of(http) is not null ? KeyHandler.Scheme
-            : authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) && Section<OidcOptions>(configuration, OidcOptions.Section).IsOn ? Bearer
-            : http.Connection.ClientCertificate is not null
-                && Section<ClientCertificateOptions>(configuration, ClientCertificateOptions.Section).Accounts.Count > 0 ? Certificate
-            : IsConfigured(configuration) ? KeyHandler.Scheme
-            : OpenHandler.Scheme;
-    }
+    private static string SchemeOf(HttpContext http, bool takesTokens, bool takesCertificates, bool isOpen) =>
+        ApiKeys.Of(http) is not null ? KeyHandler.Scheme
+        : takesTokens && http.Request.Headers.Authorization.ToString().StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? Bearer
+        : takesCertificates && http.Connection.ClientCertificate is not null ? Certificate
+        : isOpen ? OpenHandler.Scheme
+        : KeyHandler.Scheme;
 
     private static Task Named(TokenValidatedContext context, OidcOptions oidc)
     {

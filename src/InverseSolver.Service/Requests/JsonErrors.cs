@@ -7,11 +7,26 @@ namespace InverseSolver.Service.Requests;
 /// <summary>Turns the serializer's messages into a code, a field and a sentence without .NET's type names.</summary>
 internal static partial class JsonErrors
 {
+    /// <summary>Reads the JSON of a request.</summary>
+    /// <returns>Null for the JSON <c>null</c>.</returns>
+    /// <exception cref="RequestException">It is not a <typeparamref name="T"/>.</exception>
+    public static T? Read<T>(byte[] json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(json, ApiJson.Requests);
+        }
+        catch (Exception error) when (error is JsonException or NotSupportedException)
+        {
+            throw Explain(error, json, typeof(T));
+        }
+    }
+
     /// <summary>Describes the fault of a body.</summary>
     /// <param name="error">A <see cref="JsonException"/>, or the <see cref="NotSupportedException"/> that a missing discriminator throws.</param>
     /// <param name="json">The body.</param>
     /// <param name="type">The type that it was read as.</param>
-    public static RequestException Explain(Exception error, byte[] json, Type type)
+    private static RequestException Explain(Exception error, byte[] json, Type type)
     {
         string message = error.Message;
         string? path = Field((error as JsonException)?.Path ?? PathInText().Match(message) switch

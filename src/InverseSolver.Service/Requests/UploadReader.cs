@@ -209,16 +209,8 @@ internal sealed class UploadReader(IOptions<LimitOptions> options, UploadMemory 
     private static T Parse<T>(byte[] json, string? root)
     {
         CheckTokens(json, root);
-        try
-        {
-            return JsonSerializer.Deserialize<T>(json, ApiJson.Requests)
-                ?? throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", root, "The request must be a JSON object.");
-        }
-        catch (Exception error) when (error is JsonException or NotSupportedException)
-        {
-            // Fields are named from the root of the JSON, for both kinds of body.
-            throw JsonErrors.Explain(error, json, typeof(T));
-        }
+        return JsonErrors.Read<T>(json)
+            ?? throw new RequestException(StatusCodes.Status400BadRequest, "invalidValue", root, "The request must be a JSON object.");
     }
 
     // What is not JSON is described by the parser, which stops there too.

@@ -123,7 +123,7 @@ class Client:
         silent, is_final = 0, False
         while not is_final:
             if silent == 2:
-                raise ConnectionError("The events of the job do not come through: two streams of them ended without a line.")
+                raise ConnectionError("The events of the job do not come through: two streams of them ended before one was whole.")
             headers = {"Accept": "text/event-stream", **({} if after is None else {"Last-Event-ID": str(after)})}
             answer = self._http.send("GET", _path(job, "events"), headers=headers, deadline=deadline)
             if answer.status == 204:
@@ -135,16 +135,17 @@ class Client:
                 with contextlib.closing(answer.lines) as lines:
                     fields: Dict[str, str] = {}
                     for line in lines:
-                        silent = 0
                         name, _, value = line.decode().rstrip("\r\n").partition(":")
-                        if name or value:
-                            # A name that is empty is that of a heartbeat.
+                        if name:
                             fields[name] = value.strip()
+                        elif value:
+                            # A heartbeat.
+                            silent = 0
                         elif "data" in fields:
                             data = json.loads(fields["data"])
                             preview = data["preview"] and base64.b64decode(data["preview"].partition(",")[2])
                             event = Event(int(fields["id"]), fields["event"], Job.parse(data["job"]), preview)
-                            after, is_final, fields = event.id, event.job.is_final, {}
+                            silent, after, is_final, fields = 0, event.id, event.job.is_final, {}
                             yield event
             except (OSError, http.client.HTTPException) as error:
                 log.info("The stream of events broke: %r", error)
