@@ -68,6 +68,7 @@ internal static class ApiDefaults
     /// <summary>Puts the common parts of the pipeline in order.</summary>
     public static void UseApiDefaults(this WebApplication app)
     {
+        app.UseForwardedHeaders();
         app.Use(SecurityHeaders.Add);
         app.UseExceptionHandler(static _ => { });
         app.Use(app.Services.GetRequiredService<ConnectionGuard>().AnswerAsync);
@@ -79,11 +80,13 @@ internal static class ApiDefaults
             static http => http.Request.Path.Value?.Contains("/artefacts/", StringComparison.Ordinal) != true,
             static branch => branch.UseResponseCompression());
         app.UseRouting();
+        app.UseCors();
         app.Use(CrossSiteRule.Check);
         app.Use(QueryRule.Check);
-        app.UseApiDocumentation();
+        if (app.Services.GetRequiredService<IOptions<AccessOptions>>().Value.Swagger) app.UseApiDocumentation();
         app.Use(AuditRule.Watch);
         app.UseAuthentication();
+        app.UseRateLimiter();
         app.UseAuthorization();
     }
 

@@ -19,7 +19,9 @@ try
     app.MapJobs();
     app.MapModels();
     app.MapProblems();
+    app.MapSessions();
     app.MapKeys();
+    Quotas.Map(app);
     app.MapAudit();
     app.MapHealth();
     StartCheck.Listen(app);

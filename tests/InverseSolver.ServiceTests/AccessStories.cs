@@ -33,6 +33,12 @@ public sealed class AccessStories : IDisposable
         ("createKey", "POST", "/v1/keys", "admin", Rule.Scope),
         ("listKeys", "GET", "/v1/keys", "admin", Rule.Scope),
         ("revokeKey", "DELETE", "/v1/keys/KEY", "admin", Rule.Scope),
+        ("listQuotas", "GET", "/v1/quotas", "admin", Rule.Scope),
+        ("setQuota", "PUT", "/v1/quotas", "admin", Rule.Scope),
+        ("createEventTicket", "POST", "/v1/jobs/JOB/events/ticket", "read", Rule.Owned),
+        ("signIn", "POST", "/v1/session", "", Rule.Account),
+        ("getSession", "GET", "/v1/session", "", Rule.Anybody),
+        ("signOut", "DELETE", "/v1/session", "", Rule.Anybody),
         ("readAudit", "GET", "/v1/audit", "admin", Rule.Scope),
         ("live", "GET", "/health/live", "", Rule.Anybody),
         ("ready", "GET", "/health/ready", "", Rule.Anybody),
@@ -43,6 +49,7 @@ public sealed class AccessStories : IDisposable
     private enum Rule
     {
         Anybody,
+        Account,
         Scope,
         Managed,
         Owned,
@@ -76,6 +83,7 @@ public sealed class AccessStories : IDisposable
                 {
                     (Rule.Anybody, _) => 200,
                     (_, "nobody") => 401,
+                    (Rule.Account, _) => 200,
                     (_, "wrong scope") => 403,
                     _ when scope == "admin" && who != "admin" => 403,
                     (Rule.Scope, _) => 200,
@@ -235,6 +243,7 @@ public sealed class AccessStories : IDisposable
                 ["sigma"] = 0.1,
                 ["files"] = new JsonObject { ["image"] = Requests.DataUri(Requests.Png()) },
             },
+            "setQuota" => new JsonObject { ["account"] = "made", ["waiting"] = 5 },
             "createKey" => new JsonObject { ["account"] = "made", ["scopes"] = new JsonArray("read") },
             _ => null,
         };

@@ -4,11 +4,6 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
-using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace InverseSolver.ServiceTests;
@@ -174,64 +169,5 @@ public sealed class IdentityStories : IDisposable
         }
 
         return request;
-    }
-
-    // An OpenID Connect issuer: its configuration, its public keys, and tokens.
-    private sealed class Issuer(WebApplication app) : IAsyncDisposable
-    {
-        private RsaSecurityKey _key = NewKey();
-
-        internal string Address => app.Urls.Single();
-
-        internal static async Task<Issuer> StartAsync()
-        {
-            WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-            builder.Logging.ClearProviders();
-            builder.WebHost.UseUrls("http://127.0.0.1:0");
-            WebApplication app = builder.Build();
-            var issuer = new Issuer(app);
-            app.MapGet("/.well-known/openid-configuration", () => Results.Json(new { issuer = issuer.Address, jwks_uri = $"{issuer.Address}/keys" }));
-            app.MapGet("/keys", () => Results.Json(new { keys = new[] { issuer.PublicKey() } }));
-            await app.StartAsync();
-            return issuer;
-        }
-
-        internal void Rotate() => _key = NewKey();
-
-        internal string Token(
-            string? name, string tenant, string scopes, TimeSpan? expires = null, string audience = "inverse-solver", string? issuer = null) =>
-            Sign(new SigningCredentials(_key, SecurityAlgorithms.RsaSha256), name, tenant, scopes, expires, audience, issuer);
-
-        internal string SignedByPublicKey(string name, string tenant, string scopes) => Sign(
-            new SigningCredentials(new SymmetricSecurityKey(_key.Rsa.ExportSubjectPublicKeyInfo()) { KeyId = _key.KeyId }, SecurityAlgorithms.HmacSha256),
-            name, tenant, scopes, null, "inverse-solver", null);
-
-        public async ValueTask DisposeAsync() => await app.DisposeAsync();
-
-        private string Sign(
-            SigningCredentials credentials, string? name, string tenant, string scopes, TimeSpan? expires, string audience, string? issuer)
-        {
-            DateTime end = DateTime.UtcNow + (expires ?? TimeSpan.FromMinutes(5));
-            var claims = new Dictionary<string, object> { ["tenant"] = tenant, ["scope"] = scopes };
-            if (name is not null) claims["sub"] = name;
-            return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
-            {
-                Issuer = issuer ?? Address,
-                Audience = audience,
-                Claims = claims,
-                NotBefore = end.AddHours(-1),
-                IssuedAt = end.AddHours(-1),
-                Expires = end,
-                SigningCredentials = credentials,
-            });
-        }
-
-        private object PublicKey()
-        {
-            RSAParameters key = _key.Rsa.ExportParameters(includePrivateParameters: false);
-            return new { kty = "RSA", use = "sig", kid = _key.KeyId, n = Base64UrlEncoder.Encode(key.Modulus), e = Base64UrlEncoder.Encode(key.Exponent) };
-        }
-
-        private static RsaSecurityKey NewKey() => new(RSA.Create(2048)) { KeyId = Guid.NewGuid().ToString("N") };
     }
 }

@@ -27,7 +27,7 @@ public sealed class OpenApiTests(Service service) : IClassFixture<Service>
         Assert.Equal("/", (string?)document["servers"]![0]!["url"]);
         JsonObject schemas = document["components"]!["schemas"]!.AsObject();
         var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()).Select(operation => operation.Value!.AsObject()).ToList();
-        Assert.Equal(25, operations.Count);
+        Assert.Equal(31, operations.Count);
         Assert.Equal(operations.Count, operations.Select(operation => (string)operation["operationId"]!).Distinct().Count());
         Assert.All(operations, operation => Assert.NotEmpty((string)operation["summary"]!));
         Assert.All(References(document), reference => Assert.Contains(reference.Split('/')[^1], schemas));

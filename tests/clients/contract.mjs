@@ -170,6 +170,15 @@ await call('GET', '/v1/jobs', { headers: { 'X-API-Key': made.key } });
 await call('DELETE', `/v1/keys/${made.details.id}`);
 await call('DELETE', '/v1/keys/none');
 await call('GET', '/v1/audit?limit=5');
+await call('GET', '/v1/session');
+await call('POST', '/v1/session');
+await call('POST', '/v1/session', { headers: { 'X-API-Key': 'isk_no_no' } });
+await call('DELETE', '/v1/session');
+await call('PUT', '/v1/quotas', json({ account: 'someone', waiting: 5 }));
+await call('PUT', '/v1/quotas', json({ account: 'some/one', waiting: -5 }));
+await call('GET', '/v1/quotas');
+await call('POST', `/v1/jobs/${job.id}/events/ticket`);
+await call('POST', '/v1/jobs/none/events/ticket');
 await call('GET', '/v1/audit?limit=0');
 
 for (const item of problems) checkRequest('/v1/jobs', { ...request, problem: item.example.problem });

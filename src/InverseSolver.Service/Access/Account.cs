@@ -51,8 +51,11 @@ internal sealed record Account(string Name, string Tenant, IReadOnlySet<string> 
     /// <summary>True where this account may see a job's state and end it: its owner, and who administers the service.</summary>
     public bool Manages(JobRow job) => Owns(job) || Scopes.Contains(Scope.Admin);
 
-    /// <summary>The tenant of a caller.</summary>
-    public static string TenantOf(string caller) => caller.Split('/') is [var tenant, _] ? tenant : "";
+    /// <summary>The name of a caller within its tenant.</summary>
+    public static string NameOf(string caller) => TenantOf(caller) is { Length: > 0 } tenant ? caller[(tenant.Length + 1)..] : caller;
+
+    /// <summary>The tenant of a caller. A network of IPv6 has a slash too.</summary>
+    public static string TenantOf(string caller) => caller.Split('/') is [var tenant, _] && !tenant.EndsWith("::", StringComparison.Ordinal) ? tenant : "";
 
     /// <summary>The address that a request comes from; of IPv6 the first 64 bits, which one network has.</summary>
     public static string AddressOf(HttpContext http) => http.Connection.RemoteIpAddress is not { } address ? "local"

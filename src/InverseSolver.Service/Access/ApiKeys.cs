@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 using Dapper;
 using InverseSolver.Service.Storage;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.Data.Sqlite;
 
 namespace InverseSolver.Service.Access;
@@ -15,6 +17,9 @@ internal sealed class ApiKeys(JobDatabase database)
 {
     /// <summary>The header with a key.</summary>
     public const string Header = "X-API-Key";
+
+    /// <summary>The claim with the id of the key that a request or session was proved by.</summary>
+    public const string IdClaim = "key";
 
     /// <summary>The beginning of every key.</summary>
     public const string Prefix = "isk_";
@@ -90,7 +95,24 @@ internal sealed class ApiKeys(JobDatabase database)
     /// <summary>The account of a key.</summary>
     /// <param name="key">The key as it was sent.</param>
     /// <exception cref="RequestException">It is unknown, expired or revoked. Which of them, only who has the secret is told.</exception>
-    public Account AccountOf(string key)
+    public Account AccountOf(string key) => Prove(key).ToAccount();
+
+    /// <summary>The account of a key as a proved sender, until the key ends.</summary>
+    /// <param name="key">The key as it was sent.</param>
+    /// <param name="scheme">The authentication scheme.</param>
+    /// <exception cref="RequestException">As with <see cref="AccountOf"/>.</exception>
+    public AuthenticationTicket TicketOf(string key, string scheme)
+    {
+        Row row = Prove(key);
+        ClaimsPrincipal sender = row.ToAccount().ToPrincipal(scheme);
+        ((ClaimsIdentity)sender.Identity!).AddClaim(new Claim(IdClaim, row.Id));
+        return new AuthenticationTicket(sender, new AuthenticationProperties { ExpiresUtc = row.ToKey().Expires }, scheme);
+    }
+
+    /// <summary>True where a key is neither revoked nor expired.</summary>
+    public bool IsValid(string id) => Find(id) is { Revoked: null } row && !(row.ToKey().Expires <= DateTimeOffset.UtcNow);
+
+    private Row Prove(string key)
     {
         if (key.Length > 200 || key.Split('_') is not ["isk", var id, var secret] || Find(id) is not { } row
             || !CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(row.Hash), Encoding.ASCII.GetBytes(HashOf(secret))))
@@ -102,7 +124,7 @@ internal sealed class ApiKeys(JobDatabase database)
         if (row.Revoked is not null) throw Refused("revokedKey", "The key was revoked: ask who administers the service for another one.");
         if (row.ToKey().Expires <= now) throw Refused("expiredKey", "The key has expired: ask who administers the service for another one.");
         if (row.LastUsed is not { } last || now.ToUnixTimeMilliseconds() - last > Use.TotalMilliseconds) Used(row, now.ToUnixTimeMilliseconds());
-        return new Account(row.Account, row.Tenant, row.Scopes.Split(' ').ToHashSet());
+        return row;
     }
 
     /// <summary>The caller of a request's key; null where it has none, or one that is refused.</summary>
@@ -166,6 +188,8 @@ internal sealed class ApiKeys(JobDatabase database)
         public long? Revoked { get; init; }
 
         public long? LastUsed { get; set; }
+
+        public Account ToAccount() => new(Account, Tenant, Scopes.Split(' ').ToHashSet());
 
         public ApiKey ToKey() => new(Id, Account, Tenant, Scopes.Split(' '), Time(Created), Maybe(Expires), Maybe(Revoked), Maybe(LastUsed));
 

@@ -1,14 +1,12 @@
 using System.Security.Claims;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Encodings.Web;
-using System.Threading.RateLimiting;
 using InverseSolver.Service.Audit;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Certificate;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
-using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -37,12 +35,17 @@ internal static class Authentication
         services.AddSingleton<ApiKeys>();
         services.AddOptions<AuditOptions>().BindConfiguration(AuditOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<AuditOptions>, AuditOptionsValidator>().AddSingleton<AuditTrail>();
-        // Nothing is protected by it yet: no key of it is written anywhere.
-        services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        services.AddOptions<OidcOptions>().BindConfiguration(OidcOptions.Section);
+        services.AddSingleton<EventTickets>().AddSingleton<Quotas>();
+        services.AddRates();
+        services.AddOrigins(builder.Configuration);
+        services.AddProxies(builder.Configuration);
         AuthenticationBuilder authentication = services.AddAuthentication(Chosen)
             .AddPolicyScheme(Chosen, null, chosen => chosen.ForwardDefaultSelector = http => SchemeOf(http, oidc.IsOn, certificates.Accounts.Count > 0, isOpen))
             .AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Scheme, null)
+            .AddScheme<AuthenticationSchemeOptions, EventTickets.Handler>(EventTickets.Scheme, null)
             .AddScheme<AuthenticationSchemeOptions, OpenHandler>(OpenHandler.Scheme, null);
+        authentication.AddSessions(oidc, isOpen);
         if (oidc.IsOn)
         {
             authentication.AddJwtBearer(Bearer, token =>
@@ -97,23 +100,38 @@ internal static class Authentication
         : takesTokens && http.Request.Headers.Authorization.ToString().StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? Bearer
         : takesCertificates && http.Connection.ClientCertificate is not null ? Certificate
         : isOpen ? OpenHandler.Scheme
+        : EventTickets.IsIn(http) ? EventTickets.Scheme
+        : Sessions.IsIn(http) ? Sessions.Scheme
         : KeyHandler.Scheme;
 
-    private static Task Named(TokenValidatedContext context, OidcOptions oidc)
+    /// <summary>The account that a token of the issuer stands for.</summary>
+    /// <exception cref="RequestException">It has no name.</exception>
+    public static Account AccountOf(ClaimsPrincipal token, OidcOptions oidc)
     {
-        ClaimsPrincipal token = context.Principal!;
         if (token.FindFirst(oidc.AccountClaim)?.Value is not { Length: > 0 and <= 200 } name)
         {
-            context.Fail(new RequestException(
-                StatusCodes.Status401Unauthorized, "invalidToken", "Authorization", $"The token has no claim '{oidc.AccountClaim}'."));
-            return Task.CompletedTask;
+            throw new RequestException(
+                StatusCodes.Status401Unauthorized, "invalidToken", "Authorization", $"The token has no claim '{oidc.AccountClaim}'.");
         }
 
         // One claim with words, or a list of them; those of the issuer's other services are left out.
         IEnumerable<string> words = token.FindAll(oidc.ScopeClaim).SelectMany(claim => claim.Value.Split(' '));
         string[] scopes = [.. words.Where(word => word.StartsWith(oidc.ScopePrefix, StringComparison.Ordinal)).Select(word => word[oidc.ScopePrefix.Length..])];
         string tenant = oidc.TenantClaim is { } claim ? token.FindFirst(claim)?.Value ?? "" : "";
-        context.Principal = new Account(Escaped(name), Escaped(tenant), Scope.All.Intersect(scopes).ToHashSet()).ToPrincipal(Bearer);
+        return new Account(Escaped(name), Escaped(tenant), Scope.All.Intersect(scopes).ToHashSet());
+    }
+
+    private static Task Named(TokenValidatedContext context, OidcOptions oidc)
+    {
+        try
+        {
+            context.Principal = AccountOf(context.Principal!, oidc).ToPrincipal(Bearer);
+        }
+        catch (RequestException refused)
+        {
+            context.Fail(refused);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -160,6 +178,8 @@ internal static class Authentication
             throw (await context.AuthenticateAsync(Chosen)).Failure switch
             {
                 RequestException known => known,
+                { } when Sessions.IsIn(context) => new RequestException(
+                    StatusCodes.Status401Unauthorized, "sessionEnded", null, "The session has ended, or its key was revoked: sign in again."),
                 SecurityTokenExpiredException => Invalid("The token has expired: get a new one from its issuer."),
                 SecurityTokenInvalidAudienceException => Invalid("The token is for another service (its claim 'aud')."),
                 SecurityTokenInvalidIssuerException => Invalid("The token is of another issuer (its claim 'iss')."),
@@ -194,7 +214,7 @@ internal static class Authentication
             if (ApiKeys.Of(Context) is not { } key) return Task.FromResult(AuthenticateResult.NoResult());
             try
             {
-                return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(keys.AccountOf(key).ToPrincipal(Scheme), Scheme)));
+                return Task.FromResult(AuthenticateResult.Success(keys.TicketOf(key, Scheme)));
             }
             catch (RequestException refused)
             {
@@ -227,6 +247,15 @@ internal sealed class OidcOptions
 
     /// <summary>The beginning of this service's scopes among those of others, for example <c>inverse.</c></summary>
     public string ScopePrefix { get; init; } = "";
+
+    /// <summary>The client that this service is at the issuer, for people who sign in with a browser; absent: they cannot.</summary>
+    public string? ClientId { get; init; }
+
+    /// <summary>The client's secret; absent where the issuer asks for none.</summary>
+    public string? ClientSecret { get; init; }
+
+    /// <summary>The scopes that a browser's sign-in asks the issuer for, with spaces between them. The ID token must have the account's claims.</summary>
+    public string SignInScopes { get; init; } = "openid";
 
     /// <summary>True where the issuer must be reached by https.</summary>
     public bool RequireHttps { get; init; } = true;

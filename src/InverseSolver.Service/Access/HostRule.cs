@@ -27,7 +27,7 @@ internal sealed partial class HostRule
     /// </summary>
     public static string[] Names(IConfiguration configuration)
     {
-        string[] names = (configuration["AllowedHosts"] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] names = AccessOptions.List(configuration["AllowedHosts"]);
         return names.Length > 0 ? names : Authentication.IsConfigured(configuration) ? ["*"] : ["localhost", "127.0.0.1", "[::1]"];
     }
 

@@ -45,14 +45,11 @@ internal static class ListenRule
     public static IEnumerable<string> Addresses(IConfiguration configuration)
     {
         IEnumerable<string?> endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"]);
-        IEnumerable<string> ports = Split(configuration["http_ports"]).Concat(Split(configuration["https_ports"])).Select(port => $"http://*:{port}");
-        IEnumerable<string> urls = Split(configuration["urls"]);
+        IEnumerable<string> ports = AccessOptions.List(configuration["http_ports"]).Concat(AccessOptions.List(configuration["https_ports"])).Select(port => $"http://*:{port}");
+        IEnumerable<string> urls = AccessOptions.List(configuration["urls"]);
         // Kestrel uses ports only without URLs, and neither with endpoints of its own; all configured addresses are checked nevertheless.
         return endpoints.OfType<string>().Concat(urls.Any() ? urls : ports);
     }
-
-    private static string[] Split(string? list) =>
-        (list ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static bool IsAddress(string address)
     {
@@ -87,4 +84,18 @@ internal sealed class AccessOptions
 
     /// <summary>True where every request needs a key, if it has no other proof of its sender (`Oidc`, `ClientCertificates`).</summary>
     public bool Keys { get; init; }
+
+    /// <summary>Origins whose pages may send requests and read answers (CORS), as <c>https://viewer.example.org</c>, separated by semicolons.</summary>
+    public string Origins { get; init; } = "";
+
+    /// <summary>
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks, as <c>10.0.0.7</c> and <c>10.1.0.0/16</c>, separated by semicolons.
+    /// </summary>
+    public string Proxies { get; init; } = "";
+
+    /// <summary>False: neither Swagger UI nor the OpenAPI document is served.</summary>
+    public bool Swagger { get; init; } = true;
+
+    /// <summary>The entries of a list with semicolons between them.</summary>
+    public static string[] List(string? list) => (list ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

@@ -13,6 +13,8 @@ internal sealed partial class DocumentDetails : IDocumentFilter
         ["Problems and solvers"] = "Forward models and the solvers for them, and simulated measurements.",
         ["Models"] = "Pretrained models of images: what there is, and what is loaded.",
         ["Keys"] = "Keys of accounts, for who administers the service.",
+        ["Session"] = "Sessions of browsers, and who a request comes from.",
+        ["Quotas"] = "Quotas of accounts, for who administers the service.",
         ["Audit"] = "Who did what, for who administers the service.",
         ["Health"] = "For whatever starts and watches the service.",
     };

@@ -15,7 +15,7 @@ internal static class JobEventEndpoints
 
     /// <summary>Maps the endpoint.</summary>
     public static void MapJobEvents(this RouteGroupBuilder jobs) =>
-        jobs.MapGet("{id}/events", Events).WithName("listenToJob").Needs(Scope.Read)
+        jobs.MapGet("{id}/events", Events).WithName(EventTickets.Operation).Needs(Scope.Read)
             .Produces<JobEvent>(StatusCodes.Status200OK, ContentType).Produces(StatusCodes.Status204NoContent).ProducesErrors(404);
 
     /// <summary>Streams a job's changes until it is finished.</summary>
@@ -28,12 +28,16 @@ internal static class JobEventEndpoints
     /// </remarks>
     /// <param name="id">The job's id.</param>
     /// <param name="lastEventId">The last event that was received.</param>
+    /// <param name="ticket">A ticket of `POST /v1/jobs/{id}/events/ticket`, for those who cannot send headers.</param>
     /// <response code="200">The events.</response>
     /// <response code="204">The job is finished and its last event was received: do not come back.</response>
     private static Results<PushStreamHttpResult, NoContent> Events(
         string id,
         HttpContext http,
         [FromHeader(Name = "Last-Event-ID")] string? lastEventId,
+#pragma warning disable IDE0060 // Authentication has read it.
+        string? ticket,
+#pragma warning restore IDE0060
         [FromServices] JobStore store,
         [FromServices] JobEventFeed feed,
         [FromServices] IOptions<JobOptions> options,

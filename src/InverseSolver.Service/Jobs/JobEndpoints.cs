@@ -58,6 +58,7 @@ internal static partial class JobEndpoints
         jobs.MapPost("{id}/retain", Retain).WithName("retainJob").Needs(Scope.Submit).ProducesErrors(404);
         jobs.MapDelete("{id}", Delete).WithName("deleteJob").Needs(Scope.Submit).ProducesErrors(404, 409);
         jobs.MapJobEvents();
+        EventTickets.Map(jobs);
         jobs.MapArtefacts();
     }
 

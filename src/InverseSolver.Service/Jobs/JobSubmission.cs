@@ -30,7 +30,7 @@ internal sealed class JobSubmission(
     JobSignals signals,
     JobEstimates estimates,
     IOptions<JobOptions> options,
-    IOptions<CallerOptions> quotas,
+    Quotas quotas,
     IOptions<LimitOptions> limits,
     IOptions<OperatorOptions> operators,
     IOptions<WebhookOptions> webhooks)
@@ -81,7 +81,7 @@ internal sealed class JobSubmission(
                 Priority = (int)upload.Request.Priority,
             };
             folder.WriteInputs(job, upload.Files);
-            if (store.Add(job, options.Value.QueueCapacity, quotas.Value.Waiting is > 0 and var most ? most : int.MaxValue) is { } added)
+            if (store.Add(job, options.Value.QueueCapacity, quotas.Of(caller).Waiting is > 0 and var most ? most : int.MaxValue) is { } added)
             {
                 signals.Doorbell.Set();
                 return added;
@@ -216,7 +216,7 @@ internal sealed class JobSubmission(
 
     private void CheckQuotas(string caller, long bytes)
     {
-        CallerOptions most = quotas.Value;
+        Quota most = quotas.Of(caller);
         if (most.Waiting > 0 && store.WaitingOf(caller) is var waiting && waiting >= most.Waiting)
         {
             throw TooMany("quotaWaiting", $"You have {waiting} waiting jobs, and at most {most.Waiting} may wait.", TimeSpan.FromSeconds(30));

@@ -36,6 +36,9 @@ internal sealed class LimitOptions
     /// <summary>Uploads that were read and wait for their turn; one more is refused with 429.</summary>
     [Range(0, 10_000)] public int WaitingUploads { get; init; } = 64;
 
+    /// <summary>Requests a second of one account, or of one address whose requests do not say who sends them; ten times as many at once. 0: no limit.</summary>
+    [Range(0, 1_000_000)] public int RequestsPerSecond { get; init; } = 200;
+
     /// <summary>Bytes of memory that the uploads being decoded may take together; one of them half of it at most.</summary>
     [Range(64L << 20, 1L << 42)] public long DecodeBytes { get; init; } = 2L << 30;
 

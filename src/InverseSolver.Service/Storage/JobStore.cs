@@ -242,9 +242,9 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <param name="owner">The claiming worker.</param>
     /// <param name="lease">The duration of the lease.</param>
     /// <param name="sharing">Claims it only if it may share the calls of this model and version; any other job keeps its place in the queue.</param>
-    /// <param name="ofCaller">The most jobs of one caller that run at once.</param>
-    /// <param name="weights">Weights of callers, a JSON object; 1 for others.</param>
-    /// <param name="seconds">The most seconds of solving for one caller in 24 hours, those of its running jobs included.</param>
+    /// <param name="ofCaller">The most jobs of one caller that run at once, where it has no quota of its own.</param>
+    /// <param name="weights">Weights of callers, a JSON object; 1 for others; both where they have no quota of their own.</param>
+    /// <param name="seconds">The most seconds of solving for one caller in 24 hours, those of its running jobs included; where it has no quota of its own.</param>
     public JobRow? Claim(
         string owner, TimeSpan lease, string? sharing = null, int ofCaller = int.MaxValue, string weights = "{}", double seconds = double.MaxValue) =>
         database.Write(connection => Row(
@@ -262,12 +262,15 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
                     FROM usage WHERE hour > {Now} / 3600000 - 24 GROUP BY caller)
                     AS before ON before.caller = jobs.caller
                 LEFT JOIN json_each(@weights) AS weight ON weight.key = jobs.caller
+                LEFT JOIN quotas AS quota ON quota.caller = jobs.caller
                 WHERE (state = 'queued' OR (state = 'running' AND lease_until < {Now}))
-                    AND COALESCE(now.jobs, 0) < @ofCaller AND COALESCE(before.whole, 0) + COALESCE(now.seconds, 0) < @seconds
+                    AND (quota.running = 0 OR COALESCE(now.jobs, 0) < COALESCE(quota.running, @ofCaller))
+                    AND (quota.seconds = 0 OR COALESCE(before.whole, 0) + COALESCE(now.seconds, 0) < COALESCE(quota.seconds, @seconds))
                     AND (stalls = 0 OR NOT EXISTS (
                         SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.lease_until >= {Now} AND other.stalls > 1))
                 ORDER BY
-                    (COALESCE(before.seconds, 0) + COALESCE(now.seconds, 0) + 60 * COALESCE(now.jobs, 0)) / COALESCE(weight.value, 1),
+                    (COALESCE(before.seconds, 0) + COALESCE(now.seconds, 0) + 60 * COALESCE(now.jobs, 0)) 
+                        / COALESCE(quota.weight, weight.value, 1),
                     created - priority * 600000, created, jobs.id
                 LIMIT 1)
                 AND (@sharing IS NULL OR (sharing = @sharing AND state = 'queued' AND stalls = 0))
