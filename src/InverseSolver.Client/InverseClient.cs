@@ -218,7 +218,7 @@ public sealed class InverseClient : IDisposable
     private async IAsyncEnumerable<SseItem<JobEvent>> EventsAsync(
         string id, string? seen, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
-        using FileResponse answer = await WithinAsync(Silence, limit => Api.ListenToJobAsync(id, seen, limit), cancellation);
+        using FileResponse answer = await WithinAsync(Silence, limit => Api.ListenToJobAsync(id, seen, ticket: null, limit), cancellation);
         if (answer.StatusCode == (int)HttpStatusCode.NoContent) yield break;
         using var stream = new ImpatientStream(answer.Stream, Silence);
         SseParser<JobEvent> events = SseParser.Create(stream, static (_, data) => JsonSerializer.Deserialize<JobEvent>(data, ApiClient.Json)!);

@@ -6,7 +6,7 @@ namespace InverseSolver.ServiceTests;
 public sealed partial class ErrorCodeTests
 {
     // Words at the places of codes that are none: cases of switches on other words.
-    private static readonly string[] Others = ["auto", "balanced", "scope"];
+    private static readonly string[] Others = ["auto", "balanced", "openid", "scope"];
 
     [Fact]
     public void Every_code_is_documented_with_cause_and_remedy()

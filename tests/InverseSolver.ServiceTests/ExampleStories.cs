@@ -70,7 +70,7 @@ public sealed class ExampleStories(ITestOutputHelper output)
                         .SelectMany(path => path.Value!.AsObject())
                         .Select(operation => (string)operation.Value!["parameters"]!.AsArray().Single(one => (string?)one!["name"] == "id")!["example"]!),
                 ];
-                Assert.Equal(8, shown.Length);
+                Assert.Equal(9, shown.Length);
                 foreach (string id in shown.Distinct()) Assert.Equal("succeeded", Service.State(await service.UntilAsync(id)));
                 JsonNode first = (await service.GetAsync("/v1/jobs?expand=request"))["items"]!.AsArray().Single(job => (string?)job!["id"] == ids[0])!;
                 Assert.Equal(("inpainting", Examples.Jobs[0].Summary), ((string?)first["request"]!["problem"]!["type"], (string?)first["request"]!["name"]));
