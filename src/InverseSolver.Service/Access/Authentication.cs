@@ -55,6 +55,7 @@ internal static class Authentication
                 token.TokenValidationParameters.ValidAlgorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
                 // An unknown key is looked for at the issuer, this often at most: after a change of keys for seconds tokens may be refused.
                 token.RefreshInterval = TimeSpan.FromSeconds(5);
+                (token.BackchannelTimeout, token.BackchannelHttpHandler) = (OidcOptions.Patience, OidcOptions.NewHandler());
                 token.TokenValidationParameters.ClockSkew = TimeSpan.FromSeconds(30);
                 token.Events = new JwtBearerEvents { OnTokenValidated = context => Named(context, oidc) };
             });
@@ -259,6 +260,12 @@ internal sealed class OidcOptions
 
     /// <summary>True where the issuer must be reached by https.</summary>
     public bool RequireHttps { get; init; } = true;
+
+    /// <summary>The time in which the issuer must have answered.</summary>
+    internal static TimeSpan Patience { get; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The connections to the issuer: only its own address is called, and no other that it names by a redirect.</summary>
+    internal static HttpMessageHandler NewHandler() => new SocketsHttpHandler { AllowAutoRedirect = false };
 
     /// <summary>True where tokens are taken.</summary>
     public bool IsOn => !string.IsNullOrEmpty(Authority);

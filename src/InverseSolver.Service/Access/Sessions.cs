@@ -68,6 +68,7 @@ internal static class Sessions
         {
             (flow.Authority, flow.RequireHttpsMetadata, flow.MapInboundClaims) = (oidc.Authority, oidc.RequireHttps, false);
             (flow.ClientId, flow.ClientSecret, flow.SignInScheme) = (client, oidc.ClientSecret, Scheme);
+            (flow.BackchannelTimeout, flow.BackchannelHttpHandler) = (OidcOptions.Patience, OidcOptions.NewHandler());
             (flow.ResponseType, flow.ResponseMode, flow.CallbackPath) = ("code", "query", "/v1/session/callback");
             // The way back is one from another site, and has no cookie that is strict.
             (flow.NonceCookie.SameSite, flow.CorrelationCookie.SameSite) = (SameSiteMode.Lax, SameSiteMode.Lax);

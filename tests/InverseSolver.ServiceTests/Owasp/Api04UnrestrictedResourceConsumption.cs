@@ -1,0 +1,56 @@
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using InverseSolver.ImagingTests;
+
+namespace InverseSolver.ServiceTests.Owasp;
+
+/// <summary>
+/// API4:2023: memory, time and disk. Floods of connections and bodies are in <see cref="ConnectionStories"/> and tests/attacks, hostile files in the tests of
+/// formats, rates in <see cref="SessionStories"/>.
+/// </summary>
+public sealed class Api04UnrestrictedResourceConsumption
+{
+    [Fact]
+    public async Task Requests_that_would_take_too_much_are_refused_before_they_take_it()
+    {
+        using var service = new Service(folder: null, ("Access:Keys", "true"), ("Limits:RequestBytes", "1000000"), ("Limits:JsonBytes", "1000000"));
+        using var sender = new Browser(service.Client.BaseAddress!);
+        (string, string) key = ("X-API-Key", service.Key("alice"));
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        JsonObject steps = Requests.Job(steps: 100_000), samples = Requests.Job(), deep = Requests.Job();
+        samples["solver"]!["parameters"]!["samples"] = 1_000_000;
+        Assert.Equal((422, "outOfRange"), await PostAsync(steps));
+        Assert.Equal(422, (await PostAsync(samples)).Status);
+        JsonNode nested = new JsonArray();
+        for (int i = 0; i < 60; i++) nested = new JsonArray(nested);
+        deep["problem"] = nested;
+        Assert.Equal((400, "tooDeep"), await PostAsync(deep));
+        Assert.Equal((413, "tooLarge"), await PostAsync(Requests.Job(new byte[900_000])));
+        Assert.Equal((400, "outOfRange"), await sender.AskAsync("GET", "/v1/jobs?limit=1000000", key));
+
+        // 30,000 by 30,000 pixels of nothing, in a few kilobytes.
+        Assert.Equal(422, (await PostAsync(Requests.Job(PngFile.Build(30_000, 30_000, 8, 0, new byte[1 << 20])))).Status);
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 64L << 20);
+
+        async Task<(int Status, string? Code)> PostAsync(JsonObject job)
+        {
+            using HttpResponseMessage answer = await sender.SendAsync("POST", "/v1/jobs", headersOnly: false, JsonContent.Create(job), key);
+            return ((int)answer.StatusCode, (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]);
+        }
+    }
+
+    [Fact]
+    public async Task A_body_of_somebody_unknown_is_not_read()
+    {
+        using var service = new Service(folder: null, ("Access:Keys", "true"));
+        using var connection = new System.Net.Sockets.TcpClient(service.Client.BaseAddress!.Host, service.Client.BaseAddress.Port);
+        System.Net.Sockets.NetworkStream stream = connection.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 30000000\r\n\r\n{"));
+        byte[] start = new byte[12];
+        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await stream.ReadExactlyAsync(start, late.Token);
+        Assert.Equal("HTTP/1.1 401", Encoding.ASCII.GetString(start));
+    }
+}
