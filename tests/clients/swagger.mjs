@@ -34,8 +34,8 @@ const key = dialog.locator('.auth-container', { hasText: 'X-API-Key' });
 await key.locator('input').fill(process.env.INVERSESOLVER_KEY);
 await page.screenshot({ path: `${folder}/swagger-authorize.png` });
 await key.locator('.btn.authorize').click();
-console.log(`Authorize: ${(await dialog.locator('.auth-container h4').allInnerTexts()).map(text => text.replace(/\s+/g, ' ').trim()).join(', ')}`);
-await dialog.locator('.btn-done').click();
+console.log(`Authorize: ${(await dialog.locator('.auth-container h4').allInnerTexts()).map(text => text.replace(/\s+/g, ' ').trim()).sort().join(', ')}`);
+await dialog.locator('.btn-done').first().click();
 const choice = operation.locator('.opblock-section-request-body .examples-select select, .opblock-section-request-body select.examples-select-element').first();
 const options = await choice.locator('option').evaluateAll(options => options.map(option => [option.value, option.innerText]));
 for (const [name, shown] of options.filter(([name]) => name !== '__MODIFIED__VALUE__')) {
