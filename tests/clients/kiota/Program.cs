@@ -5,9 +5,10 @@ using Inverse.Kiota.Models;
 using Microsoft.Kiota.Abstractions.Authentication;
 using Microsoft.Kiota.Http.HttpClientLibrary;
 
-var key = new ApiKeyAuthenticationProvider(
-    Environment.GetEnvironmentVariable("INVERSESOLVER_KEY")!, "X-API-Key", ApiKeyAuthenticationProvider.KeyLocation.Header);
-using var adapter = new HttpClientRequestAdapter(key) { BaseUrl = args[0] };
+// Kiota's own provider of keys refuses addresses without TLS.
+using HttpClient http = KiotaClientFactory.Create();
+http.DefaultRequestHeaders.Add("X-API-Key", Environment.GetEnvironmentVariable("INVERSESOLVER_KEY"));
+using var adapter = new HttpClientRequestAdapter(new AnonymousAuthenticationProvider(), httpClient: http) { BaseUrl = args[0] };
 var client = new ApiClient(adapter);
 string measurement = "data:image/png;base64," + Convert.ToBase64String(File.ReadAllBytes(args[1]));
 Job job = (await client.V1.Jobs.PostAsync(new JobRequest
