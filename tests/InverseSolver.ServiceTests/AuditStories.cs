@@ -61,6 +61,27 @@ public sealed class AuditStories : IDisposable
     }
 
     [Fact]
+    public async Task Requests_of_unknown_senders_beyond_sixty_a_minute_are_counted_and_cannot_fill_the_disk()
+    {
+        using var service = new Service(_folder, ("Access:Keys", "true"));
+        var trail = service.Services.GetRequiredService<AuditTrail>();
+        for (int i = 0; i < 2000; i++) trail.AddOfNobody(new AuditRecord { Action = "submitJob", Outcome = 401, Time = i / 1500 * 60_000 });
+        IReadOnlyList<AuditRecord> records = trail.Read(0, 1000);
+        Assert.Equal((62, 61), (records.Count(record => record.Time == 0), records.Count(record => record.Time == 60_000)));
+        Assert.Equal(
+            ["100-within-a-minute", "1000-within-a-minute", "100-within-a-minute"], records.Select(record => record.Object).Where(name => name is not null));
+
+        // The minute may change once meanwhile. An account's are recorded all.
+        for (int i = 0; i < 200; i++) (await SendAsync(service, "POST", "/v1/jobs/none/cancel", null)).Dispose();
+        string key = service.Key("doctor");
+        for (int i = 0; i < 70; i++) (await SendAsync(service, "POST", "/v1/jobs/none/cancel", key)).Dispose();
+        ILookup<string, AuditRecord> sent = trail.Read(123, 1000).ToLookup(record => record.Account);
+        Assert.InRange(sent[""].Count(), 61, 122);
+        Assert.Equal(70, sent["doctor"].Count());
+        Assert.Equal((records.Count + sent[""].Count() + 70, null), trail.Verify(null));
+    }
+
+    [Fact]
     public async Task A_record_that_was_changed_inserted_or_taken_away_is_found_and_so_is_a_cut_end()
     {
         using (var service = new Service(_folder))

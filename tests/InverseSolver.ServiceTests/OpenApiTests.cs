@@ -1,4 +1,9 @@
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Infrastructure;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace InverseSolver.ServiceTests;
 
@@ -51,6 +56,33 @@ public sealed class OpenApiTests(Service service) : IClassFixture<Service>
         Assert.Equal(["model", "problem"], schemas["JobRequest"]!["required"]!.AsArray().Select(name => (string)name!).Order());
 
         JsonNode Named(JsonNode? reference) => schemas[((string)reference!).Split('/')[^1]]!;
+    }
+
+    [Fact]
+    public async Task Each_operation_states_the_scope_that_its_endpoint_asks_for()
+    {
+        JsonObject[] operations =
+        [
+            .. (await service.GetAsync("/swagger/v1/swagger.json"))["paths"]!.AsObject()
+                .SelectMany(path => path.Value!.AsObject()).Select(operation => operation.Value!.AsObject()),
+        ];
+        var stated = operations.ToDictionary(
+            operation => (string)operation["operationId"]!,
+            operation => $"{operation["security"]?.ToJsonString()} {((string?)operation["description"])?.Split("Scope: ").ElementAtOrDefault(1)}".Trim());
+        var policies = service.Services.GetRequiredService<IAuthorizationPolicyProvider>();
+        var asked = new Dictionary<string, string>();
+        foreach (Endpoint endpoint in service.Services.GetRequiredService<EndpointDataSource>().Endpoints)
+        {
+            if (endpoint.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName is not { } name) continue;
+            AuthorizationPolicy policy = (await AuthorizationPolicy.CombineAsync(policies, endpoint.Metadata.GetOrderedMetadata<IAuthorizeData>())
+                ?? await policies.GetFallbackPolicyAsync())!;
+            string scope = policy.Requirements.OfType<ClaimsAuthorizationRequirement>().Single().AllowedValues!.Single();
+            asked[name] = endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null
+                ? "[]"
+                : $$"""[{"callerKey":[]},{"bearerToken":[]},{}] {{scope}}.""";
+        }
+
+        Assert.Equal(asked.Select(one => $"{one.Key} {one.Value}").Order(), stated.Select(one => $"{one.Key} {one.Value}").Order());
     }
 
     private static IEnumerable<string> References(JsonNode? node) => node switch

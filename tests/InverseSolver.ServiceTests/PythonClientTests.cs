@@ -13,6 +13,8 @@ public sealed partial class PythonClientTests(ITestOutputHelper output) : IDispo
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("inverse-python-");
 
+    private string? _key;
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
@@ -20,10 +22,11 @@ public sealed partial class PythonClientTests(ITestOutputHelper output) : IDispo
     {
         (int numpy, string missing) = await RunAsync("", "-c", "import numpy");
         Assert.SkipUnless(numpy == 0, $"Python's numpy is not installed (scripts/install-packages.sh test): {missing}");
-        using var service = new ServiceProcess(_folder.CreateSubdirectory("data").FullName, settings: ("OMP_NUM_THREADS", "1"));
+        using var service = new ServiceProcess(_folder.CreateSubdirectory("data").FullName, settings: [("OMP_NUM_THREADS", "1"), ("Access__Keys", "true")]);
         using HttpClient client = await service.ClientAsync();
         string url = client.BaseAddress!.GetLeftPart(UriPartial.Authority);
 
+        _key = File.ReadAllText(Path.Combine(_folder.FullName, "data", "first-key")).Trim();
         (int code, string text) = await RunAsync(url, "-X", "dev", "-m", "unittest", "discover", "-v", "-s", Path.Combine(Repository.Root, "tests/clients"));
         Assert.True(code == 0, text);
         Assert.Contains("\nRan 29 tests in ", text, StringComparison.Ordinal);
@@ -59,7 +62,7 @@ public sealed partial class PythonClientTests(ITestOutputHelper output) : IDispo
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = _folder.FullName,
-            Environment = { ["INVERSESOLVER_URL"] = url, ["PYTHONPATH"] = Package, ["PYTHONDONTWRITEBYTECODE"] = "1" },
+            Environment = { ["INVERSESOLVER_URL"] = url, ["INVERSESOLVER_KEY"] = _key, ["PYTHONPATH"] = Package, ["PYTHONDONTWRITEBYTECODE"] = "1" },
         };
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(5));

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Attacks on a running service, and what another caller notices of them.
 
-    attacks.py URL slow | archive PID | readers FOLDER [KEY] | silent N | bodies N
+    attacks.py URL slow | archive PID | readers FOLDER | silent N | bodies N | unread PID | flood
+
+INVERSESOLVER_KEY is the attacker's key, INVERSESOLVER_OTHER_KEY that of the other caller; without the first, the attacker of a service that asks for keys
+is nobody. unread and flood are attacks by nobody, whatever keys there are.
 
 Needs nothing but Python's standard library. It attacks the address that it is given: use it on a service of your own.
 """
+import collections
 import io
 import json
+import multiprocessing
 import os
 import socket
 import struct
@@ -20,6 +25,7 @@ import zipfile
 import zlib
 
 URL = sys.argv[1].rstrip("/")
+KEY, OTHER = (os.environ.get(name) for name in ("INVERSESOLVER_KEY", "INVERSESOLVER_OTHER_KEY"))
 ADDRESS = (urllib.parse.urlsplit(URL).hostname, urllib.parse.urlsplit(URL).port)
 
 
@@ -47,8 +53,8 @@ def form(request, **files):
     return body + b"--b--\r\n"
 
 
-def send(path, body=None, timeout=120, key=None):
-    """Status (0: none) and seconds; with a caller's key, if any."""
+def send(path, body=None, timeout=120, key=OTHER):
+    """Status (0: none), seconds and the text of an error; of the other caller, unless a key says whose."""
     began = time.monotonic()
     headers = {**({"Content-Type": "multipart/form-data; boundary=b"} if body else {}), **({"X-API-Key": key} if key else {})}
     request = urllib.request.Request(URL + path, body, headers)
@@ -63,11 +69,17 @@ def send(path, body=None, timeout=120, key=None):
     return status, time.monotonic() - began, text
 
 
-def simulate(image=None):
-    return send("/v1/measurements/simulate", form({"problem": {"type": "denoising"}, "sigma": 0.1}, image=image or png()))
+def simulate(image=None, key=OTHER):
+    return send("/v1/measurements/simulate", form({"problem": {"type": "denoising"}, "sigma": 0.1}, image=image or png()), key=key)
 
 
-def job(measurement, problem="denoising", key=None):
+def head(length, key=KEY):
+    """The head of an upload, and the first byte of its body."""
+    return (f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
+            + (f"X-API-Key: {key}\r\n" if key else "") + "\r\n{").encode()
+
+
+def job(measurement, problem="denoising", key=KEY):
     request = {"model": "brain-mri-128", "problem": {"type": problem}, "sigma": 0.01, "solver": {"type": "adjoint", "preset": "fast"}, "seed": 1}
     return send("/v1/jobs", form(request, measurement=measurement), key=key)
 
@@ -75,11 +87,10 @@ def job(measurement, problem="denoising", key=None):
 def slow():
     """Four uploads that announce 1 MB and stop; another caller simulates a measurement."""
     print("alone: %d after %.2f s" % simulate()[:2])
-    head = f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n".encode()
     stalled = []
     for _ in range(4):
         one = socket.create_connection(ADDRESS)
-        one.sendall(head + b" " * 1000)
+        one.sendall(head(1000000) + b" " * 1000)
         stalled.append(one)
     stop = threading.Event()
 
@@ -93,7 +104,7 @@ def slow():
 
     threading.Thread(target=trickle, daemon=True).start()
     time.sleep(1)
-    status, seconds, text = send("/v1/measurements/simulate", form({"problem": {"type": "denoising"}, "sigma": 0.1}, image=png()), timeout=60)
+    status, seconds, text = simulate()
     print(f"beside four slow uploads: {status} after {seconds:.2f} s {text[:100]}")
     began = time.monotonic()
     stalled[0].settimeout(90)
@@ -129,7 +140,7 @@ def archive(pid):
     status, seconds, text = job(data.getvalue())
     print(f"answer {status} after {seconds:.1f} s, at most {peak[0]} MiB: {text[:400]}")
     # One that is within the limits of a request.
-    status, seconds, text = simulate(npy((12, 1, 1024, 1024)))
+    status, seconds, text = simulate(npy((12, 1, 1024, 1024)), KEY)
     stop.set()
     print(f"a stack of 50 MB: {status} after {seconds:.1f} s, at most {peak[0]} MiB")
     for wait in (0, 15):
@@ -142,9 +153,9 @@ def varied(file, i):
     return file + bytes([i]) * 8 if i else file
 
 
-def readers(folder, key=None):
-    """Many hostile files for the reader in flight; a good file beside them, of another caller where KEY is a key of the service. FOLDER has hang.h5,
-    dicom-length.dcm and good.h5 (raw data of one coil)."""
+def readers(folder):
+    """Many hostile files for the reader in flight; a good file of the other caller beside them. FOLDER has hang.h5, dicom-length.dcm and good.h5 (raw data
+    of one coil)."""
     read = {name: open(os.path.join(folder, name), "rb").read() for name in ("hang.h5", "dicom-length.dcm", "good.h5")}
     print("good file alone: %d after %.2f s %s" % job(read["good.h5"], "parallelMri"))
     print("hang.h5 alone: %d after %.2f s %s" % job(read["hang.h5"], "parallelMri"))
@@ -157,7 +168,7 @@ def readers(folder, key=None):
         time.sleep(0.5)
         beside = {}
         good = [threading.Thread(target=lambda name=name, call=call: beside.update({name: call()})) for name, call in
-                (("good.h5", lambda: job(read["good.h5"], "parallelMri", key)), ("a PNG", lambda: job(png(), key=key)))]
+                (("good.h5", lambda: job(read["good.h5"], "parallelMri", OTHER)), ("a PNG", lambda: job(png(), key=OTHER)))]
         for one in good:
             one.start()
         for one in good + threads:
@@ -188,14 +199,81 @@ def silent(count):
 
 def bodies(count):
     """Bodies that were begun, all of one caller; health, and another request of the same caller."""
-    head = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n{"
     held = []
     for _ in range(count):
         one = socket.create_connection(ADDRESS, timeout=5)
-        one.sendall(head)
+        one.sendall(head(200000))
         held.append(one)
-    for path in ("/health/live", "/health/ready", "/v1/jobs"):
-        print("beside %d begun bodies: %s %d after %.2f s %s" % ((count, path) + send(path, timeout=10)))
+    for path, key in (("/health/live", None), ("/health/ready", None), ("/v1/jobs", OTHER), ("/v1/jobs", KEY)):
+        print("beside %d begun bodies: %s %d after %.2f s %s" % ((count, path) + send(path, timeout=10, key=key)))
+
+
+def unread(pid):
+    """Uploads of 150 MB by nobody, sent for as long as the service takes them; memory is that of the process."""
+    simulate()
+    before, wrong = resident(pid), "isk_000000000000_" + "0" * 64
+    for name, key, lines in (("without a key", None, b""), ("with a wrong key", wrong, b""), ("after 100 Continue", wrong, b"Expect: 100-continue\r\n")):
+        sent, peak, answer, began = 0, before, b"", time.monotonic()
+        one = socket.create_connection(ADDRESS)
+        one.sendall(head(150 << 20, key).replace(b"Content-Length", lines + b"Content-Length")[:-1 if lines else None])
+        one.settimeout(20)
+        answer = one.recv(4096)
+        answered = time.monotonic() - began
+        try:
+            while sent < 150 << 20 and not lines:
+                sent += one.send(b" " * (1 << 20))
+                peak = max(peak, resident(pid))
+        except OSError:
+            pass
+        print(f"150 MB {name}: {answer[9:12].decode()} after {answered:.3f} s; the service takes {sent / 1e6:.0f} MB more until it closes, "
+              f"{time.monotonic() - began:.1f} s; resident {before} MiB before, at most {peak} MiB")
+
+
+def ask(request, until, counts):
+    """Sends a request again and again, 32 at once, with another wrong key each time."""
+    found, i = collections.Counter(), 0
+    while time.monotonic() < until:
+        with socket.create_connection(ADDRESS) as one:
+            one.settimeout(10)
+            try:
+                while time.monotonic() < until:
+                    one.sendall(b"".join(request % (b"%012x" % (i * 1000003 + j)) for j in range(32)))
+                    i += 32
+                    answers = b""
+                    while answers.count(b"HTTP/1.1 ") < 32:
+                        if not (block := one.recv(1 << 18)):
+                            break
+                        answers += block
+                    found.update(part[:3].decode() for part in answers.split(b"HTTP/1.1 ")[1:])
+            except OSError:
+                found["closed"] += 1
+    counts.put(found)
+
+
+def flood():
+    """Four processes that are nobody, as fast as they can for 10 s; the other caller lists jobs, simulates, and cancels a job that is not there, which the
+    audit trail records."""
+    lines = b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nX-Number: %s\r\n"
+    wrong = b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nX-API-Key: isk_%s_" + b"0" * 64 + b"\r\n"
+    for name, request in (("nothing", None), ("GET without a key", b"GET /v1/jobs" + lines), ("GET with wrong keys", b"GET /v1/jobs" + wrong),
+                          ("POST with wrong keys", b"POST /v1/jobs" + wrong), ("health", b"GET /health/live" + lines)):
+        counts, end, times = multiprocessing.Queue(), time.monotonic() + 10, collections.defaultdict(list)
+        attackers = [multiprocessing.Process(target=ask, args=(request + b"\r\n", end, counts)) for _ in range(4) if request]
+        for one in attackers:
+            one.start()
+        time.sleep(1)
+        while time.monotonic() < end:
+            times["list"].append(send("/v1/jobs?limit=1")[:2])
+            times["simulation"].append(simulate()[:2])
+            times["cancel"].append(send("/v1/jobs/none/cancel", b" ")[:2])
+            time.sleep(0.05)
+        found = sum((counts.get() for _ in attackers), collections.Counter())
+        for one in attackers:
+            one.join()
+        text = ", ".join(f"{what} median {1000 * (order := sorted(seconds for _, seconds in them))[len(order) // 2]:.1f} ms, 95 % within "
+                         f"{1000 * order[int(len(order) * 0.95)]:.1f} ms, {sum(status not in (200, 404) for status, _ in them)} of {len(them)} refused"
+                         for what, them in times.items())
+        print(f"beside {name}: {sum(found.values()) / 10:.0f} a second {dict(found)}; {text}", flush=True)
 
 
 if __name__ == "__main__":
@@ -204,6 +282,8 @@ if __name__ == "__main__":
         "archive": lambda: archive(sys.argv[3]),
         "readers": lambda: readers(*sys.argv[3:5]),
         "silent": lambda: silent(int(sys.argv[3])),
+        "unread": lambda: unread(sys.argv[3]),
+        "flood": flood,
         "bodies": lambda: bodies(int(sys.argv[3])),
     }
     actions[sys.argv[2]]()

@@ -4,7 +4,7 @@
     python3 tests/attacks/event_listeners.py http://127.0.0.1:8080 [--listeners 500] [--seconds 20] [--pid PID] [--after ID] [--warm SECONDS]
 
 Prints one line of JSON. --pid is the service's, for its processor time; --after is the listeners' Last-Event-ID, 0 for a replay. The job
-that it submits is cancelled in the end.
+that it submits is cancelled in the end. INVERSESOLVER_KEY is the key of the job and of its listeners, INVERSESOLVER_OTHER_KEY that of the others.
 """
 import argparse
 import asyncio
@@ -16,6 +16,9 @@ import time
 import urllib.parse
 import urllib.request
 import zlib
+
+
+KEY, OTHER = (os.environ.get(name) for name in ("INVERSESOLVER_KEY", "INVERSESOLVER_OTHER_KEY"))
 
 
 def png(size):
@@ -36,9 +39,9 @@ def job(steps=1000):
     }
 
 
-def ask(url, path, body=None):
+def ask(url, path, body=None, key=KEY):
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(url + path, data, {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
@@ -47,7 +50,8 @@ async def listen(host, port, path, after, counts, i):
     reader, writer = await asyncio.open_connection(host, port)
     try:
         resume = "" if after is None else f"Last-Event-ID: {after}\r\n"
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n{resume}\r\n".encode())
+        key = f"X-API-Key: {KEY}\r\n" if KEY else ""
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n{key}{resume}\r\n".encode())
         while block := await reader.read(65536):
             counts[i][0] += block.count(b"id: ")
             counts[i][1] += len(block)
@@ -58,7 +62,7 @@ async def listen(host, port, path, after, counts, i):
 async def others(url, path, until, times):
     while time.monotonic() < until:
         start = time.monotonic()
-        await asyncio.to_thread(ask, url, path)
+        await asyncio.to_thread(ask, url, path, None, OTHER or KEY)
         times.append((time.monotonic() - start) * 1000)
         await asyncio.sleep(0.05)
 
@@ -84,6 +88,7 @@ async def main():
     options = parser.parse_args()
     address = urllib.parse.urlsplit(options.url)
     id = ask(options.url, "/v1/jobs", job())["id"]
+    own = ask(options.url, "/v1/jobs", job(4), OTHER)["id"] if OTHER else id
     while ask(options.url, f"/v1/jobs/{id}")["progress"] is None:
         await asyncio.sleep(0.2)
     await asyncio.sleep(options.warm)
@@ -94,7 +99,7 @@ async def main():
         await asyncio.sleep(3)
     spent, start = (processor_seconds(options.pid) if options.pid else 0), time.monotonic()
     first, times = [list(count) for count in counts], []
-    await others(options.url, f"/v1/jobs/{id}", start + options.seconds, times)
+    await others(options.url, f"/v1/jobs/{own}", start + options.seconds, times)
     seconds = time.monotonic() - start
     gained = [count[0] - before[0] for count, before in zip(counts, first)]
     result = {

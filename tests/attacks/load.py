@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Submissions beside a job that solves, and a soak, against a service of its own.
+"""Submissions beside a job that solves, and a soak, against a service of its own, which asks for keys.
 
     load.py p99 --service PROGRAM [--seconds 30]      submissions a second and their times, idle and while a job solves, taking turns
     load.py soak --service PROGRAM [--minutes 60]     resident memory and handles over time, under a light mixed load
@@ -23,11 +23,14 @@ class LoadedService(Service):
     def __init__(self, program, models, data):
         super().__init__(
             program, data, os.path.abspath(models), open(os.devnull, "w"), Callers__Waiting="0", Jobs__KeepResults="00:05:00", Jobs__KeepInputs="00:02:00",
-            Logging__LogLevel__Default="Warning", Logging__LogLevel__Microsoft="Information")
+            Logging__LogLevel__Default="Warning", Logging__LogLevel__Microsoft="Information",
+            Access__Keys="true")
         self.start()
+        with open(os.path.join(data, "first-key")) as key:
+            self.headers = {"Content-Type": "application/json", "X-API-Key": key.read().strip()}
 
     def exchange(self, connection, method, path, body=None, headers=None):
-        connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+        connection.request(method, path, body, {**self.headers, **(headers or {})})
         answer = connection.getresponse()
         content = answer.read()
         if answer.status >= 400:
@@ -56,7 +59,7 @@ def p99(service, seconds):
             job = json.loads(service.exchange(connection, "POST", "/v1/jobs", body))
             times.append(time.monotonic() - begin)
             service.exchange(connection, "GET", f"/v1/jobs/{job['id']}")
-            connection.request("POST", f"/v1/jobs/{job['id']}/cancel")
+            connection.request("POST", f"/v1/jobs/{job['id']}/cancel", headers=service.headers)
             connection.getresponse().read()
         return sorted(times)
 

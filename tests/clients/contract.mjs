@@ -1,9 +1,11 @@
 // contract.mjs URL: calls every operation of a running service, with errors, and validates each answer against the service's own OpenAPI document:
-// its status, its media type, its body, the data of each event. Fails where an answer is not as documented or an operation was not called.
+// its status, its media type, its body, the data of each event. Fails where an answer is not as documented or an operation was not called. Each call has the
+// key of INVERSESOLVER_KEY, and each operation is called once without it, too.
 import Ajv from 'ajv/dist/2020.js';
 import { readFileSync } from 'node:fs';
 
 const url = process.argv[2].replace(/\/$/, '');
+const key = { 'X-API-Key': process.env.INVERSESOLVER_KEY }; // of a service that asks for keys
 const document = await (await fetch(`${url}/swagger/v1/swagger.json`)).json();
 const ajv = new Ajv.default({ strict: false, allErrors: true, validateFormats: false });
 ajv.addSchema({ $id: 'openapi', ...document });
@@ -23,7 +25,7 @@ function check(pointer, value, what) {
 const escape = text => text.replace(/~/g, '~0').replace(/\//g, '~1');
 
 async function call(method, path, options = {}) {
-  const response = await fetch(url + path, { method, ...options });
+  const response = await fetch(url + path, { method, ...options, headers: { ...key, ...options.headers } });
   const bare = path.split('?')[0];
   const template = Object.keys(document.paths)
     .filter(one => new RegExp(`^${one.replace(/\{[^}]+\}/g, '[^/]+')}$`).test(bare))
@@ -104,14 +106,14 @@ await call('POST', '/v1/measurements/simulate', { body: 'x', headers: { 'Content
 
 // A job from its submission to its end.
 const [, request] = jobs[0];
-const key = { 'Idempotency-Key': `contract-${process.pid}` };
+const once = { 'Idempotency-Key': `contract-${process.pid}` };
 await call('POST', '/v1/jobs/estimate', json(request));
 await call('POST', '/v1/jobs/estimate', json({ ...request, sigma: 'loud' }));
 await call('POST', '/v1/jobs/estimate', json({ ...request, model: 'none' }));
-const job = (await call('POST', '/v1/jobs', json({ ...request, solver: { type: 'dcdp', preset: 'fast', parameters: { samples: 1 } } }, key))).json;
+const job = (await call('POST', '/v1/jobs', json({ ...request, solver: { type: 'dcdp', preset: 'fast', parameters: { samples: 1 } } }, once))).json;
 await call('GET', `/v1/jobs/${job.id}`);
-await call('POST', '/v1/jobs', json({ ...request, solver: { type: 'dcdp', preset: 'fast', parameters: { samples: 1 } } }, key));
-await call('POST', '/v1/jobs', json({ ...request, seed: 7 }, key));
+await call('POST', '/v1/jobs', json({ ...request, solver: { type: 'dcdp', preset: 'fast', parameters: { samples: 1 } } }, once));
+await call('POST', '/v1/jobs', json({ ...request, seed: 7 }, once));
 await call('GET', `/v1/jobs/${job.id}/events`);
 const { response: done, json: final } = await call('GET', `/v1/jobs/${job.id}`);
 if (final.state !== 'succeeded') faults.push(`the job is ${final.state}: ${JSON.stringify(final.error)}`);
@@ -180,6 +182,14 @@ await call('GET', '/v1/quotas');
 await call('POST', `/v1/jobs/${job.id}/events/ticket`);
 await call('POST', '/v1/jobs/none/events/ticket');
 await call('GET', '/v1/audit?limit=0');
+
+// Whoever is nobody gets what the document says: 401 where it states a scope, an answer elsewhere.
+for (const [path, operations] of Object.entries(document.paths)) {
+  for (const [method, { operationId, security }] of Object.entries(operations)) {
+    const { response } = await call(method.toUpperCase(), path.replace(/\{[^}]+\}/g, 'x'), { headers: { 'X-API-Key': '' } });
+    if ((response.status === 401) !== security.some(way => 'callerKey' in way)) faults.push(`${operationId} without a key: ${response.status}`);
+  }
+}
 
 for (const item of problems) checkRequest('/v1/jobs', { ...request, problem: item.example.problem });
 for (const operations of Object.values(document.paths)) {

@@ -1,5 +1,6 @@
 // swagger.mjs URL FOLDER: runs each example of a job in Swagger UI, unmodified, in Debian's Chromium, then shows the job whose id stands in the fields, which
-// a service has that was started with Jobs:Examples; pictures of the page with its answers go to FOLDER.
+// a service has that was started with Jobs:Examples; pictures of the page with its answers go to FOLDER. Until the key of INVERSESOLVER_KEY is entered under
+// Authorize, the service refuses.
 import { chromium } from 'playwright-core';
 
 const [url, folder] = process.argv.slice(2);
@@ -11,26 +12,42 @@ const browser = await chromium.launch({
 const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
 const faults = [];
 page.on('pageerror', error => faults.push(`page: ${error.message}`));
-page.on('console', message => message.type() === 'error' && faults.push(`console: ${message.text()}`));
+page.on('console', message => message.type() === 'error' && !message.text().includes('401 (Unauthorized)') && faults.push(`console: ${message.text()}`));
 await page.goto(`${url}/swagger/index.html`);
 const operation = page.locator('#operations-Jobs-submitJob');
 await operation.locator('.opblock-summary-control').click();
 await operation.locator('.try-out__btn').click();
-const choice = operation.locator('.opblock-section-request-body .examples-select select, .opblock-section-request-body select.examples-select-element').first();
-const options = await choice.locator('option').evaluateAll(options => options.map(option => [option.value, option.innerText]));
-for (const [name, shown] of options.filter(([name]) => name !== '__MODIFIED__VALUE__')) {
-  await choice.selectOption(name);
+async function answer() {
   await operation.locator('.execute').click();
   const status = operation.locator('.live-responses-table .response-col_status').last();
   await status.waitFor();
   const body = JSON.parse(await operation.locator('.live-responses-table .microlight, .live-responses-table pre code').first().innerText());
+  return [(await status.innerText()).trim().split(/\s/)[0], body];
+}
+
+const [refused, { code }] = await answer();
+console.log(`without a key ${refused} ${code}`);
+await operation.locator('.btn-clear').click();
+await page.locator('.scheme-container .btn.authorize').click();
+const dialog = page.locator('.dialog-ux');
+const key = dialog.locator('.auth-container', { hasText: 'X-API-Key' });
+await key.locator('input').fill(process.env.INVERSESOLVER_KEY);
+await page.screenshot({ path: `${folder}/swagger-authorize.png` });
+await key.locator('.btn.authorize').click();
+console.log(`Authorize: ${(await dialog.locator('.auth-container h4').allInnerTexts()).map(text => text.replace(/\s+/g, ' ').trim()).sort().join(', ')}`);
+await dialog.locator('.btn-done').first().click();
+const choice = operation.locator('.opblock-section-request-body .examples-select select, .opblock-section-request-body select.examples-select-element').first();
+const options = await choice.locator('option').evaluateAll(options => options.map(option => [option.value, option.innerText]));
+for (const [name, shown] of options.filter(([name]) => name !== '__MODIFIED__VALUE__')) {
+  await choice.selectOption(name);
+  const [status, body] = await answer();
   let job = body;
   for (let i = 0; i < 120 && !['succeeded', 'failed', 'cancelled'].includes(job.state); i++) {
     await new Promise(resolve => setTimeout(resolve, 500));
-    job = await (await fetch(`${url}/v1/jobs/${body.id}`)).json();
+    job = await (await fetch(`${url}/v1/jobs/${body.id}`, { headers: { 'X-API-Key': process.env.INVERSESOLVER_KEY } })).json();
   }
 
-  console.log(`${name} ${(await status.innerText()).trim().split(/\s/)[0]} ${job.state} ${shown}`);
+  console.log(`${name} ${status} ${job.state} ${shown}`);
   await page.screenshot({ path: `${folder}/swagger-${name}.png` });
   await operation.locator('.btn-clear').click();
 }

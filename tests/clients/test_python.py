@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Python client against a real service, whose address is INVERSESOLVER_URL, and against servers that lose answers.
+"""The Python client against a real service, whose address is INVERSESOLVER_URL and whose key INVERSESOLVER_KEY, and against servers that lose answers.
 
     INVERSESOLVER_URL=http://localhost:8080 python3 -m unittest discover -s tests/clients
 """
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "src/clients/python"))
 from inversesolver import ApiError, ChecksumError, Client, JobCancelled, JobFailed, ServiceWarning  # noqa: E402
 
-URL = os.environ["INVERSESOLVER_URL"]
+URL, KEY = os.environ["INVERSESOLVER_URL"], os.environ.get("INVERSESOLVER_KEY")
 PICTURE = ROOT / "docs/images/slice.png"
 MODEL = "brain-mri-128"
 BOX = {"type": "inpainting", "mask": {"type": "box", "height": 8, "width": 8}}
@@ -143,7 +143,7 @@ class Cutter:
 
 class ServiceTests(unittest.TestCase):
     def setUp(self):
-        self.client = Client(URL)
+        self.client = Client(URL, KEY)
         self.addCleanup(self.client.close)
 
     def small(self, measurement=IMAGE, problem=None, **options):
@@ -272,7 +272,7 @@ class ServiceTests(unittest.TestCase):
         cutter = Cutter(5000)
         self.addCleanup(cutter.close)
         job = self.client.submit(MODEL, BOX, IMAGE, 0.01, solver(12), previews=False)
-        with Client(cutter.url) as cut:
+        with Client(cutter.url, KEY) as cut:
             seen = list(cut.events(job, after=0))
         self.assertGreater(cutter.cuts, 2)
         self.assertEqual(list(range(1, len(seen) + 1)), [event.id for event in seen])
@@ -432,7 +432,7 @@ class LossTests(unittest.TestCase):
         self.assertEqual(2, len(server.requests))
 
     def test_connections_are_kept(self):
-        with Client(URL) as client:
+        with Client(URL, KEY) as client:
             client.health()
             kept = client._http._idle[0]
             client.models()

@@ -1,10 +1,10 @@
-// typescript.ts URL PNG: a client whose types openapi-typescript made uploads, waits, reads progress that is null, lists, fetches bytes and follows events.
+// typescript.ts URL PNG, key in INVERSESOLVER_KEY: a client whose types openapi-typescript made uploads, waits, reads progress that is null, lists, fetches bytes and follows events.
 import createClient from 'openapi-fetch';
 import { readFileSync } from 'node:fs';
 import type { components, paths } from './generated/api.js';
 
 const [url, picture] = process.argv.slice(2);
-const client = createClient<paths>({ baseUrl: url });
+const client = createClient<paths>({ baseUrl: url, headers: { 'X-API-Key': process.env.INVERSESOLVER_KEY } });
 const measurement = 'data:image/png;base64,' + readFileSync(picture).toString('base64');
 const mask: components['schemas']['RandomMask'] = { type: 'random', fraction: 0.5, seed: 1 };
 

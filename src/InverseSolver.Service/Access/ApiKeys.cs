@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
@@ -10,8 +9,8 @@ using Microsoft.Data.Sqlite;
 namespace InverseSolver.Service.Access;
 
 /// <summary>
-/// The keys of accounts. A key is <c>isk_ID_SECRET</c>; of the secret, 256 random bits, the SHA-256 is stored, from which nobody finds it. What was read is
-/// kept for seconds, so that a request costs no query; what this process changes counts at once.
+/// The keys of accounts. A key is <c>isk_ID_SECRET</c>; of the secret, 256 random bits, the SHA-256 is stored, from which nobody finds it. All of them are
+/// read together and kept for seconds, so that a request costs no query, a wrong key neither; what this process changes counts at once.
 /// </summary>
 internal sealed class ApiKeys(JobDatabase database)
 {
@@ -32,7 +31,9 @@ internal sealed class ApiKeys(JobDatabase database)
 
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(5), Use = TimeSpan.FromMinutes(1);
 
-    private readonly ConcurrentDictionary<string, (Row? Row, DateTimeOffset Read)> _read = [];
+    private readonly Lock _lock = new();
+
+    private (Dictionary<string, Row> Rows, DateTimeOffset Read)? _read;
 
     /// <summary>The key that a request sends: as <c>X-API-Key</c>, or as <c>Authorization: Bearer</c>; null where it sends none.</summary>
     public static string? Of(HttpContext http) => http.Request.Headers[Header].ToString() is { Length: > 0 } key ? key
@@ -57,7 +58,7 @@ internal sealed class ApiKeys(JobDatabase database)
         database.Write(connection => connection.Execute(
             "INSERT INTO api_keys (id, account, tenant, scopes, hash, created, expires) "
                 + "VALUES (@Id, @Account, @Tenant, @Scopes, @Hash, @Created, @Expires)", row));
-        _read.TryRemove(id, out _);
+        Forget();
         return new NewApiKey($"{Prefix}{id}_{secret}", row.ToKey());
     }
 
@@ -88,7 +89,7 @@ internal sealed class ApiKeys(JobDatabase database)
         long now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         Row? row = database.Write(connection => connection.QuerySingleOrDefault<Row>(
             $"UPDATE api_keys SET revoked = COALESCE(revoked, @now) WHERE id = @id RETURNING {Columns}", new { id, now }));
-        _read.TryRemove(id, out _);
+        Forget();
         return row?.ToKey();
     }
 
@@ -142,14 +143,23 @@ internal sealed class ApiKeys(JobDatabase database)
 
     private Row? Find(string id)
     {
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        if (_read.TryGetValue(id, out (Row? Row, DateTimeOffset Read) known) && now - known.Read < Remembered) return known.Row;
-        using SqliteConnection connection = database.Open();
-        Row? row = connection.QuerySingleOrDefault<Row>($"SELECT {Columns} FROM api_keys WHERE id = @id", new { id });
+        lock (_lock)
+        {
+            DateTimeOffset now = DateTimeOffset.UtcNow;
+            if (_read is not { } read || now - read.Read >= Remembered)
+            {
+                using SqliteConnection connection = database.Open();
+                read = (connection.Query<Row>($"SELECT {Columns} FROM api_keys").ToDictionary(row => row.Id), now);
+                _read = read;
+            }
 
-        // Unknown ids are not remembered: there is no end of them.
-        if (row is not null) _read[id] = (row, now);
-        return row;
+            return read.Rows.GetValueOrDefault(id);
+        }
+    }
+
+    private void Forget()
+    {
+        lock (_lock) _read = null;
     }
 
     private void Used(Row row, long now)

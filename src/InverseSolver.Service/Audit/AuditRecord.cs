@@ -19,7 +19,9 @@ internal sealed record AuditRecord
     /// <summary>The operation, as the OpenAPI document names it.</summary>
     public string Action { get; init; } = "";
 
-    /// <summary>The id of the job, model or key, with the file's name of a download; null where there is none.</summary>
+    /// <summary>
+    /// The id of the job, model or key, with the file's name of a download; null where there is none. <see cref="AuditTrail.AddOfNobody"/> has another one.
+    /// </summary>
     public string? Object { get; init; }
 
     /// <summary>The HTTP status of the answer.</summary>

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Routing;
 namespace InverseSolver.Service.Audit;
 
 /// <summary>
-/// Records every request that changes something or downloads a file, refused ones too. The record is on the disk before the answer leaves: what cannot be
-/// recorded is not answered.
+/// Records every request that changes something or downloads a file, refused ones too, those of unknown senders up to a number. The record is on the disk
+/// before the answer leaves: what cannot be recorded is not answered.
 /// </summary>
 internal static partial class AuditRule
 {
@@ -29,16 +29,20 @@ internal static partial class AuditRule
         http.Response.OnStarting(() =>
         {
             string? location = http.Response.StatusCode < 300 && http.Response.Headers.Location.ToString() is { Length: > 0 } made ? made.Split('/')[^1] : null;
-            http.RequestServices.GetRequiredService<AuditTrail>().Add(new AuditRecord
+            bool isKnown = http.User.Identity?.IsAuthenticated == true;
+            var record = new AuditRecord
             {
                 Time = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
-                Account = http.User.Identity?.IsAuthenticated == true ? http.Account().Caller : "",
+                Account = isKnown ? http.Account().Caller : "",
                 Action = action,
                 Object = Short(named ?? location),
                 Outcome = http.Response.StatusCode,
                 Address = $"{http.Connection.RemoteIpAddress}",
                 Trace = ErrorMap.TraceId,
-            });
+            };
+            var trail = http.RequestServices.GetRequiredService<AuditTrail>();
+            if (isKnown) trail.Add(record);
+            else trail.AddOfNobody(record);
             return Task.CompletedTask;
         });
         return next(http);

@@ -15,11 +15,16 @@ namespace InverseSolver.Service.Audit;
 /// </summary>
 internal sealed class AuditTrail
 {
+    // Of the requests of a minute whose sender is not known. Each record is a write, and is kept for years: nobody in particular could fill the disk with them.
+    private const int OfNobody = 60;
+
     private const string Columns = "seq, time, account, action, object, outcome, address, trace, mac";
 
     private readonly JobDatabase _database;
     private readonly byte[] _key;
     private readonly TimeSpan _keep;
+    private readonly Lock _lock = new();
+    private (long Minute, int Number) _nobody;
 
     /// <summary>Opens the trail.</summary>
     /// <param name="database">Where it is.</param>
@@ -44,6 +49,24 @@ internal sealed class AuditTrail
         transaction.Commit();
         return 0;
     });
+
+    /// <summary>
+    /// Adds the record of a request whose sender is not known. Of those within a minute the first ones are recorded, and then the hundredth, the thousandth
+    /// and so on, with that number as the object.
+    /// </summary>
+    /// <param name="record">The record, without its number and HMAC.</param>
+    public void AddOfNobody(AuditRecord record)
+    {
+        int number;
+        lock (_lock)
+        {
+            long minute = record.Time / 60_000;
+            _nobody = (minute, number = minute == _nobody.Minute ? _nobody.Number + 1 : 1);
+        }
+
+        if (number <= OfNobody) Add(record);
+        else if (number is 100 or 1_000 or 10_000 or 100_000 or 1_000_000) Add(record with { Object = $"{number}-within-a-minute" });
+    }
 
     /// <summary>The newest record.</summary>
     public AuditHead Head()

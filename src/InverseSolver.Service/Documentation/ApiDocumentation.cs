@@ -10,11 +10,10 @@ namespace InverseSolver.Service.Documentation;
 /// <summary>The OpenAPI document and Swagger UI, generated from the code.</summary>
 internal static class ApiDocumentation
 {
-    /// <summary>The name of the security scheme of keys.</summary>
-    public const string CallerKey = "callerKey";
+    /// <summary>The names of the ways in which a request says who sends it. A client certificate is none: it belongs to the connection.</summary>
+    public static readonly string[] Schemes = [CallerKey, BearerToken];
 
-    /// <summary>The name of the security scheme of bearer tokens.</summary>
-    public const string BearerToken = "bearerToken";
+    private const string CallerKey = "callerKey", BearerToken = "bearerToken";
 
     // Of several media types of an answer, Swagger UI shows application/json as chosen, wherever it stands in the list; the first one is the default.
     private const string FirstMediaType = """
@@ -40,7 +39,9 @@ internal static class ApiDocumentation
                 License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
                 Description =
                     "Solves imaging inverse problems with pretrained latent diffusion models, as asynchronous jobs. "
-                    + "Every error that the service itself answers is problem+json with a stable `code` and, where one is to blame, the `field`.",
+                    + "Every error that the service itself answers is problem+json with a stable `code` and, where one is to blame, the `field`. "
+                    + "A service that asks who sends a request takes a key, a token, or the client certificate of its connection, "
+                    + "and the account must have the operation's scope.",
             });
             swagger.AddSecurityDefinition(CallerKey, new OpenApiSecurityScheme
             {

@@ -24,12 +24,6 @@ internal sealed partial class DocumentDetails : IDocumentFilter
     {
         // Whatever the address is: the document is true for each instance.
         document.Servers = [new OpenApiServer { Url = "/" }];
-        document.Security =
-        [
-            new OpenApiSecurityRequirement(),
-            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocumentation.CallerKey, document)] = [] },
-            new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiDocumentation.BearerToken, document)] = [] },
-        ];
         document.Tags = Tags.Select(tag => new OpenApiTag { Name = tag.Key, Description = tag.Value }).ToHashSet();
         foreach (OpenApiOperation operation in document.Paths.Values.SelectMany(path => path.Operations?.Values ?? Enumerable.Empty<OpenApiOperation>()))
         {

@@ -1,16 +1,18 @@
 using System.Text.Json.Nodes;
 using InverseSolver.Reconstruction.Problems;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace InverseSolver.Service.Documentation;
 
-/// <summary>Describes bodies in JSON or multipart, with examples that run unchanged.</summary>
+/// <summary>Describes who may call an operation, and bodies in JSON or multipart, with examples that run unchanged.</summary>
 internal sealed class OperationDetails : IOperationFilter
 {
     /// <inheritdoc/>
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
+        Secure(operation, context);
         bool ofJobs = context.ApiDescription.RelativePath?.StartsWith("v1/jobs/", StringComparison.Ordinal) == true;
         foreach (OpenApiParameter parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? []) Describe(parameter, operation.OperationId, ofJobs);
         switch (operation.OperationId)
@@ -80,6 +82,23 @@ internal sealed class OperationDetails : IOperationFilter
                 Answer(operation, ["application/octet-stream", "image/png", "application/json", "application/dicom"]);
                 break;
         }
+    }
+
+    // Alternatives. The last one, nothing, is for connections with a client certificate, and for a service without authentication, which refuses keys. The
+    // scope stands in words: linters take those in a requirement's list for OAuth's.
+    private static void Secure(OpenApiOperation operation, OperationFilterContext context)
+    {
+        IList<object> metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
+        operation.Security = [];
+        if (metadata.OfType<IAllowAnonymous>().Any()) return;
+        string scope = metadata.OfType<IAuthorizeData>().LastOrDefault()?.Policy ?? Access.Scope.Read;
+        operation.Description = $"{operation.Description} Scope: {scope}.".TrimStart();
+        foreach (string scheme in ApiDocumentation.Schemes)
+        {
+            operation.Security.Add(new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(scheme, context.Document)] = [] });
+        }
+
+        operation.Security.Add(new OpenApiSecurityRequirement());
     }
 
     // Swagger UI fills the fields with these. What is deleted is another one than what is shown.

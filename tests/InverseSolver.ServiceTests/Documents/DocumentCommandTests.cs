@@ -129,7 +129,7 @@ public sealed partial class DocumentCommandTests(Workplace workplace, ITestOutpu
             Interlocked.Add(ref shortened, plan.Runs.Count(run => run.IsShort));
             Interlocked.Add(ref programs, document.ProgramBlocks.Count());
             Interlocked.Add(ref marked, document.Commands.Count(command => command.Mark is not null));
-            string said = await Workplace.RunScriptAsync(plan.Root, plan.Script, stop);
+            string said = await workplace.RunScriptAsync(plan.Root, plan.Script, stop);
             foreach ((Run run, int i) in plan.Runs.Select((run, i) => (run, i)))
             {
                 Match part = Regex.Match(

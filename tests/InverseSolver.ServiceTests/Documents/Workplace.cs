@@ -15,7 +15,7 @@ public sealed class Workplace : IDisposable
     {
         _root = _folder.CreateSubdirectory("root").FullName;
         _models = _folder.CreateSubdirectory("models").FullName;
-        _service = new ServiceProcess(_folder.CreateSubdirectory("data").FullName, settings: ("OMP_NUM_THREADS", "1"));
+        _service = new ServiceProcess(_folder.CreateSubdirectory("data").FullName, settings: [("OMP_NUM_THREADS", "1"), ("Access__Keys", "true")]);
         Link();
         Images();
         Scans();
@@ -39,13 +39,15 @@ public sealed class Workplace : IDisposable
     }
 
     /// <summary>Runs a script to its end, at most five minutes; both streams in their order.</summary>
-    internal static async Task<string> RunScriptAsync(string root, string script, CancellationToken cancellation)
+    internal async Task<string> RunScriptAsync(string root, string script, CancellationToken cancellation)
     {
         string file = Path.Combine(root, "bin", "document.sh");
         await File.WriteAllTextAsync(file, script, cancellation);
         var start = new ProcessStartInfo("bash", [file]) { RedirectStandardOutput = true, RedirectStandardInput = true, WorkingDirectory = root };
         start.Environment["PATH"] = $"{Path.Combine(root, "bin")}:{Environment.GetEnvironmentVariable("PATH")}";
         start.Environment["PYTHONPATH"] = Path.Combine(root, "site");
+        // The service asks for a key, which every client of the documents can send.
+        start.Environment["INVERSESOLVER_KEY"] = (await File.ReadAllTextAsync(Path.Combine(_folder.FullName, "data", "first-key"), cancellation)).Trim();
         // One thread, no files beside sources, no process that outlives its command.
         string[] switches = ["OMP_NUM_THREADS", "PYTHONDONTWRITEBYTECODE", "MSBUILDDISABLENODEREUSE", "DOTNET_NOLOGO", "DOTNET_CLI_TELEMETRY_OPTOUT"];
         foreach (string name in switches) start.Environment[name] = "1";

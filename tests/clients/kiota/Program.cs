@@ -1,11 +1,14 @@
-// kiota URL PNG: a client that Kiota made uploads, waits, reads progress that is null, lists, fetches bytes and follows events.
+// kiota URL PNG, key in INVERSESOLVER_KEY: a client that Kiota made uploads, waits, reads progress that is null, lists, fetches bytes and follows events.
 using System.Security.Cryptography;
 using Inverse.Kiota;
 using Inverse.Kiota.Models;
 using Microsoft.Kiota.Abstractions.Authentication;
 using Microsoft.Kiota.Http.HttpClientLibrary;
 
-using var adapter = new HttpClientRequestAdapter(new AnonymousAuthenticationProvider()) { BaseUrl = args[0] };
+// Kiota's own provider of keys refuses addresses without TLS.
+using HttpClient http = KiotaClientFactory.Create();
+http.DefaultRequestHeaders.Add("X-API-Key", Environment.GetEnvironmentVariable("INVERSESOLVER_KEY"));
+using var adapter = new HttpClientRequestAdapter(new AnonymousAuthenticationProvider(), httpClient: http) { BaseUrl = args[0] };
 var client = new ApiClient(adapter);
 string measurement = "data:image/png;base64," + Convert.ToBase64String(File.ReadAllBytes(args[1]));
 Job job = (await client.V1.Jobs.PostAsync(new JobRequest

@@ -1,5 +1,6 @@
 """Takes 70 % of the pixels from a picture and has the service restore it: restore.py URL PICTURE FOLDER"""
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from inversesolver import Client
 
 url, picture, folder = sys.argv[1:]
 problem = {"type": "inpainting", "mask": {"type": "random", "fraction": 0.7, "seed": 1}}
-with Client(url) as client:
+with Client(url, os.environ.get("INVERSESOLVER_KEY")) as client:
     measurement = client.simulate(problem, picture, sigma=0.01, seed=1)
     job = client.submit("brain-mri-128", problem, measurement, sigma=0.01, solver={"type": "reSample", "preset": "fast"}, files={"truth": picture})
     job = client.wait(job, progress=lambda now: print(now.state, now.progress or "", flush=True))
