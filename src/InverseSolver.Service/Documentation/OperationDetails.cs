@@ -91,7 +91,7 @@ internal sealed class OperationDetails : IOperationFilter
         IList<object> metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
         operation.Security = [];
         if (metadata.OfType<IAllowAnonymous>().Any()) return;
-        string scope = metadata.OfType<IAuthorizeData>().LastOrDefault()?.Policy ?? Access.Scope.Read;
+        string scope = metadata.OfType<IAuthorizeData>().LastOrDefault() is { } asked ? asked.Policy ?? "any" : Access.Scope.Read;
         operation.Description = $"{operation.Description} Scope: {scope}.".TrimStart();
         foreach (string scheme in ApiDocumentation.Schemes)
         {
