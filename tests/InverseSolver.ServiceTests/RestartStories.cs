@@ -57,6 +57,7 @@ public sealed class RestartStories : IDisposable
             JsonObject job;
             do
             {
+                await Task.Delay(10);
                 job = (await client.GetFromJsonAsync<JsonObject>($"/v1/jobs/{killed}"))!;
                 Assert.Contains(Service.State(job), new[] { "queued", "running" });
             }
@@ -85,9 +86,7 @@ public sealed class RestartStories : IDisposable
             using HttpClient client = await first.ClientAsync();
             using HttpResponseMessage accepted = await client.PostAsJsonAsync("/v1/jobs", Requests.Job(Requests.Png(64), steps: 60));
             id = Service.Id((await accepted.Content.ReadFromJsonAsync<JsonObject>())!);
-            while ((int?)(await client.GetFromJsonAsync<JsonObject>($"/v1/jobs/{id}"))!["progress"]?["step"] is not > 2)
-            {
-            }
+            while ((int?)(await client.GetFromJsonAsync<JsonObject>($"/v1/jobs/{id}"))!["progress"]?["step"] is not > 2) await Task.Delay(10);
 
             first.Kill();
         }
