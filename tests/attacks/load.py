@@ -22,7 +22,8 @@ from chaos import Service, request  # noqa: E402
 class LoadedService(Service):
     def __init__(self, program, models, data):
         super().__init__(
-            program, data, os.path.abspath(models), open(os.devnull, "w"), Callers__Waiting="0", Limits__RequestsPerSecond="0", Jobs__KeepResults="00:05:00", Jobs__KeepInputs="00:02:00",
+            program, data, os.path.abspath(models), open(os.devnull, "w"), Callers__Waiting="0", Limits__RequestsPerSecond="0",
+            Jobs__KeepResults="00:05:00", Jobs__KeepInputs="00:02:00",
             Logging__LogLevel__Default="Warning", Logging__LogLevel__Microsoft="Information",
             Access__Keys="true")
         self.start()

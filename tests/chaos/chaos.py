@@ -75,7 +75,8 @@ class Service:
     def __init__(self, program, data, models, log, **options):
         self.program, self.log = program, log
         self.environment = dict(
-            os.environ, OMP_NUM_THREADS="1", Jobs__DataFolder=data, Models__Folders__0=models, Jobs__QueueCapacity="100000", Limits__RequestsPerSecond="0", **options)
+            os.environ, OMP_NUM_THREADS="1", Jobs__DataFolder=data, Models__Folders__0=models, Jobs__QueueCapacity="100000",
+            Limits__RequestsPerSecond="0", **options)
         self.process = self.url = None
         self.starts = self.started = 0
 
