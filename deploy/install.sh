@@ -15,7 +15,8 @@ if [ $# -gt 0 ]; then
   [ -r "$key" ] || fail "there is no key $1."
   command -v openssl >/dev/null || fail "openssl is needed to check the signature, and is not installed: check the bundle on another machine."
   [ -e SHA256SUMS.sig ] || fail "the bundle has no signature (SHA256SUMS.sig)."
-  openssl dgst -sha256 -verify "$key" -signature SHA256SUMS.sig SHA256SUMS >/dev/null 2>&1 || fail "the bundle was not signed by the owner of $1, or was changed."
+  openssl dgst -sha256 -verify "$key" -signature SHA256SUMS.sig SHA256SUMS >/dev/null 2>&1 \
+    || fail "the bundle was not signed by the owner of $1, or was changed."
 fi
 strangers=$(find . ! -type d ! -path ./SHA256SUMS ! -path ./SHA256SUMS.sig | grep -vxFf <(cut -c 67- SHA256SUMS) || true)
 [ -z "$strangers" ] || fail "the bundle has files that its checksums do not name: $strangers"
@@ -52,7 +53,8 @@ rm -rf /opt/inverse-solver.previous
 mv /opt/inverse-solver.new /opt/inverse-solver
 ln -sfn /opt/inverse-solver/inverse /usr/local/bin/inverse
 install -D -m 644 inverse-solver.service /etc/systemd/system/inverse-solver.service
-[ -e /etc/inverse-solver.env ] || cat >/etc/inverse-solver.env <<'OPTIONS'
+# It may hold secrets; systemd reads it as root.
+[ -e /etc/inverse-solver.env ] || install -m 600 /dev/stdin /etc/inverse-solver.env <<'OPTIONS'
 # Options of the service, one a line: /opt/inverse-solver/docs/configuration.md
 #Jobs__QueueCapacity=64
 OPTIONS

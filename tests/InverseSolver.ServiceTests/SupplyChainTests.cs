@@ -27,7 +27,9 @@ public sealed partial class SupplyChainTests : IDisposable
 
         string[] restored = Packages("src/InverseSolver.Cli/obj/project.assets.json");
         Assert.Empty(restored.Except(listed));
-        Assert.Equal(["Microsoft.AspNetCore.App.Runtime.linux-x64", "Microsoft.NETCore.App.Runtime.linux-x64"], listed.Except(restored).Select(name => name.Split('/')[0]));
+        Assert.Equal(
+            ["Microsoft.AspNetCore.App.Runtime.linux-x64", "Microsoft.NETCore.App.Runtime.linux-x64"],
+            listed.Except(restored).Select(name => name.Split('/')[0]));
         string cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
             ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         Assert.All(packages, package =>
@@ -83,7 +85,8 @@ public sealed partial class SupplyChainTests : IDisposable
             Assert.Equal(((string?)model["version"], (string?)model["licence"]), ((string?)component["version"], Licence(component)));
             Assert.Equal(Hash(card), (string?)component["hashes"]![0]!["content"]);
             // Every tensor that the card vouches for, by the card's own hash.
-            Dictionary<string, string> parts = component["components"]!.AsArray().ToDictionary(part => (string)part!["name"]!, part => (string)part!["hashes"]![0]!["content"]!);
+            Dictionary<string, string> parts = component["components"]!.AsArray()
+                .ToDictionary(part => (string)part!["name"]!, part => (string)part!["hashes"]![0]!["content"]!);
             Assert.Equal(3, parts.Count);
             Assert.All(
                 model["sha256"]!.AsObject().Where(file => file.Key.EndsWith(".safetensors", StringComparison.Ordinal)),
@@ -206,7 +209,7 @@ public sealed partial class SupplyChainTests : IDisposable
 
     [GeneratedRegex(@"^\| ([^|]+) \| ([^|]+) \|", RegexOptions.Multiline)] private static partial Regex Row();
 
-    [GeneratedRegex("^openssl (genpkey|pkey) .*signing.pem[^#\n]*", RegexOptions.Multiline)] private static partial Regex KeyCommands();
+    [GeneratedRegex("^openssl (ecparam|pkey) .*signing.pem[^#\n]*", RegexOptions.Multiline)] private static partial Regex KeyCommands();
 
     [GeneratedRegex("^openssl dgst .*signing.pub.pem.*SHA256SUMS$", RegexOptions.Multiline)] private static partial Regex VerifyCommand();
 }
