@@ -34,7 +34,8 @@ WORKDIR /data
 # /data and /tmp are all that is written to: the root may be read-only.
 VOLUME /data
 # Beyond loopback the service starts only with authentication (Access__Keys=true, ...), or where Access__AllowAnonymous=true and AllowedHosts say so.
-ENV ASPNETCORE_URLS=http://+:8080 Jobs__DataFolder=/data Models__Folders__0=/app/models Models__Folders__1=/models
+# No debugger attaches and no dump is asked for: images of patients are in the memory.
+ENV ASPNETCORE_URLS=http://+:8080 DOTNET_EnableDiagnostics=0 Jobs__DataFolder=/data Models__Folders__0=/app/models Models__Folders__1=/models
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "http://localhost:8080/health/ready"]
 ENTRYPOINT ["/app/InverseSolver.Service"]

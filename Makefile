@@ -8,12 +8,16 @@ PREFIX ?=
 URL ?= http://localhost:8080
 # Stages of `make gpu-check`; all where empty
 STAGES ?=
+# A list of Debian packages for `make sbom`: packages.txt of an image
+PACKAGES ?=
+# The private key that signs the bundle; unsigned where empty
+SIGN ?=
 # Options of `inverse demo`, for example --preset fast --every-slice
 DEMO ?=
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
-.PHONY: help build test quick demo run install bench chaos soak gpu-check gpu-bundle format openapi prove-image bundle clean
+.PHONY: help build test quick demo run install bench chaos soak gpu-check gpu-bundle format openapi prove-image sbom bundle clean
 
 help:
 	@echo "make demo       solve inverse problems on slices of a brain scan through the service; pictures in out/"
@@ -30,7 +34,8 @@ help:
 	@echo "make format     check the formatting"
 	@echo "make openapi    write docs/openapi.json anew"
 	@echo "make prove-image build the image by podman on stand-ins for its bases, run it and try it (root)"
-	@echo "make bundle     pack what an air-gapped Debian 13 needs into artifacts/bundle (root)"
+	@echo "make sbom       write the bill of materials, artifacts/sbom.cdx.json; PACKAGES=file lists an image's Debian packages"
+	@echo "make bundle     pack what an air-gapped Debian 13 needs into artifacts/bundle (root); SIGN=key signs it"
 
 build:
 	@scripts/install-packages.sh run build
@@ -91,8 +96,12 @@ openapi: build
 prove-image:
 	scripts/prove.sh
 
+sbom:
+	@scripts/install-packages.sh sbom
+	@scripts/sbom.py $(if $(PACKAGES),--packages $(PACKAGES))
+
 bundle:
-	scripts/bundle.sh
+	SIGN="$(SIGN)" scripts/bundle.sh
 
 clean:
 	rm -rf artifacts out src/*/bin src/*/obj tests/*/bin tests/*/obj

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes artifacts/bundle/inverse-solver-VERSION.tar.gz: all that a bare Debian 13 (amd64) without a network needs for the
 # service and the CLI. Needs root, Debian, the .NET SDK and a network.
-# Usage: bundle.sh [MODELS...]      MODELS: further folders with model packages
-# In the bundle: the packages (.deb) that a minimal Debian 13 lacks, the programs, models, licences, documents, checksums, install.sh.
+# Usage: [SIGN=KEY] bundle.sh [MODELS...]      MODELS: further folders with model packages; KEY: the private key (PEM) that signs the checksums
+# In the bundle: the packages (.deb) that a minimal Debian 13 lacks, the programs, models, licences, documents, bill of materials, checksums, install.sh.
 # inverse_reader is compiled on Debian 13, in artifacts/bundle/root, which is kept for the next time.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -11,12 +11,15 @@ cd "$root"
 [ "$(id -u)" = 0 ] || { echo "error: run as root" >&2; exit 1; }
 fail() { echo "error: $1" >&2; exit 1; }
 step() { echo "== $1"; }
+[ -z "${SIGN:-}" ] || [ -r "$SIGN" ] || fail "SIGN: there is no key $SIGN."
+[ -z "${SIGN:-}" ] || command -v openssl >/dev/null || fail "SIGN: openssl is not installed."
 version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
 work=${BUNDLE:-$root/artifacts/bundle}
 chroot=$work/root
 name=inverse-solver-$version
 bundle=$work/$name
 command -v debootstrap >/dev/null || scripts/install-packages.sh prove
+scripts/install-packages.sh sbom
 
 rm -rf "$bundle" "$bundle.tar.gz"
 mkdir -p "$bundle/packages"
@@ -65,7 +68,7 @@ for project in Service Cli; do
 done
 for models in models "$@"; do
   mkdir -p "$bundle/app/models"
-  cp -r "$models"/. "$bundle/app/models/"
+  cp -rL "$models"/. "$bundle/app/models/"
 done
 mkdir -p "$bundle/app/docs"
 cp LICENSE THIRD-PARTY.md README.md "$bundle/app/"
@@ -75,9 +78,9 @@ cp docs/images/slice.png "$bundle/app/docs/images/"
 cp deploy/install.sh scripts/smoke.sh deploy/inverse-solver.service "$bundle/"
 echo "$version" >"$bundle/VERSION"
 
-step "checksums and archive"
-(cd "$bundle" && find . -type f -print0 | sort -z | xargs -0 sha256sum) >"$work/SHA256SUMS"
-mv "$work/SHA256SUMS" "$bundle/"
+step "bill of materials, checksums, archive"
+scripts/sbom.py --packages "$bundle/packages/Packages" --models "$bundle/app/models" --out "$bundle/app/sbom.cdx.json"
+scripts/seal.sh "$bundle" ${SIGN:+"$SIGN"}
 tar -C "$work" --owner=0 --group=0 --sort=name -czf "$bundle.tar.gz" "$name"
 mib() { du -sm "$1" | cut -f 1; }
 echo "$(find "$bundle/packages" -name '*.deb' | wc -l) packages $(mib "$bundle/packages") MiB," \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing. Usage: install-packages.sh [--list] [run|build|demo|test|bench|image|prove]...
+# Installs the Debian packages that are missing. Usage: install-packages.sh [--list] [run|build|demo|test|bench|image|sbom|prove]...
 # --list only says which packages the groups are.
 #   run    what the built service and CLI need
 #   build  what building inverse_reader needs besides
@@ -7,6 +7,7 @@
 #   test   what only tests need: programs that write and judge files
 #   bench  what benchmarks compare with
 #   image  what the container image needs besides run: its health check
+#   sbom   what `make sbom` needs besides the .NET SDK
 #   prove  what scripts/prove.sh builds and runs the image with
 set -euo pipefail
 # Libraries whose packages Debian names anew with each release.
@@ -22,6 +23,7 @@ demo=(mricron-data)
 test=(openssl chromium python3-h5py python3-numpy python3-torch python3-pydicom python3-nibabel ismrmrd-tools bart dcmtk dicom3tools orthanc orthanc-dicomweb)
 bench=(python3-torch python3-numpy)
 image=(curl)
+sbom=(python3)
 prove=(debootstrap podman runc)
 
 # Node.js may come from elsewhere, with its npm.
@@ -42,8 +44,9 @@ for group in "$@"; do
     test) wanted+=("${test[@]}") ;;
     bench) wanted+=("${bench[@]}") ;;
     image) wanted+=("${image[@]}") ;;
+    sbom) wanted+=("${sbom[@]}") ;;
     prove) wanted+=("${prove[@]}") ;;
-    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image, prove)" >&2; exit 2 ;;
+    *) echo "error: unknown group '$group' (run, build, demo, test, bench, image, sbom, prove)" >&2; exit 2 ;;
   esac
 done
 

@@ -97,6 +97,10 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
             Assert.Equal(["no-new-privileges"], Strings(one["security_opt"]));
             Assert.Equal(["/tmp"], Strings(one["tmpfs"]));
             Assert.NotNull(one["mem_limit"]);
+            Assert.Equal((string?)one["mem_limit"], (string?)one["memswap_limit"]);
+            Assert.Equal("0", $"{one["ulimits"]!["core"]}");
+            Assert.NotNull(one["pids_limit"]);
+            Assert.Null(one["privileged"]);
             Assert.NotEmpty(Strings(one["ports"]));
             Assert.All(Strings(one["ports"]), port => Assert.StartsWith("127.0.0.1:", port, StringComparison.Ordinal));
             Assert.All(
@@ -154,6 +158,27 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
     }
 
     [Fact]
+    public void The_unit_leaves_no_memory_on_a_disk_and_opens_nothing_but_its_data()
+    {
+        Dictionary<string, string> unit = File.ReadLines(DeploymentFiles.Path("deploy/inverse-solver.service"))
+            .Where(line => line.Contains('=', StringComparison.Ordinal) && line[0] is not '#').Select(line => line.Split('=', 2))
+            .GroupBy(line => line[0]).ToDictionary(line => line.Key, line => string.Join(' ', line.Select(one => one[1])));
+        (string Name, string Value)[] wanted =
+        [
+            ("LimitCORE", "0"), ("MemorySwapMax", "0"), ("PrivateTmp", "yes"), ("PrivateDevices", "yes"), ("ProtectSystem", "strict"), ("ProtectHome", "yes"),
+            ("ProtectProc", "invisible"), ("NoNewPrivileges", "yes"), ("CapabilityBoundingSet", ""), ("RestrictNamespaces", "yes"),
+            ("StateDirectoryMode", "0750"), ("UMask", "0027"), ("IPAddressDeny", "any"), ("IPAddressAllow", "localhost"), ("User", "inverse"),
+            ("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX"),
+        ];
+        Assert.All(wanted, one => Assert.Equal(one.Value, unit[one.Name]));
+        Assert.DoesNotContain("ReadWritePaths", unit.Keys);
+        Assert.Contains("DOTNET_EnableDiagnostics=0", unit["Environment"], StringComparison.Ordinal);
+        Assert.Contains("DOTNET_EnableDiagnostics=0", Named("base").Last("ENV"), StringComparison.Ordinal);
+        Assert.Contains(
+            "install -m 600 /dev/stdin /etc/inverse-solver.env", File.ReadAllText(DeploymentFiles.Path("deploy/install.sh")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void One_pod_at_a_time_has_the_data_folder_and_every_selector_finds_it()
     {
         JsonNode spec = Manifests.Single(m => (string?)m["kind"] == "Deployment")["spec"]!;
@@ -164,6 +189,11 @@ public sealed partial class DeploymentTests(Service service) : IClassFixture<Ser
         JsonNode policy = Manifests.Single(m => (string?)m["kind"] == "NetworkPolicy")["spec"]!;
         Assert.Equal(labels, policy["podSelector"]!["matchLabels"]!.ToJsonString());
         Assert.Empty(policy["egress"]!.AsArray());
+        Assert.Equal(["Ingress", "Egress"], Strings(policy["policyTypes"]));
+        JsonNode from = Assert.Single(Assert.Single(policy["ingress"]!.AsArray())!["from"]!.AsArray())!;
+        Assert.Equal("true", (string?)from["podSelector"]!["matchLabels"]!["inverse-solver/client"]);
+        JsonNode space = Manifests.Single(m => (string?)m["kind"] == "Namespace");
+        Assert.Equal("restricted", (string?)space["metadata"]!["labels"]!["pod-security.kubernetes.io/enforce"]);
     }
 
     [Fact]

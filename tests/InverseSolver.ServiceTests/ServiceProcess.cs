@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 
 namespace InverseSolver.ServiceTests;
@@ -6,6 +7,7 @@ namespace InverseSolver.ServiceTests;
 internal sealed class ServiceProcess : IDisposable
 {
     private readonly Process _process;
+    private readonly ConcurrentQueue<string> _output = new();
     private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ServiceProcess(string folder, string url = "http://127.0.0.1:0", params (string Name, string Value)[] settings)
@@ -32,6 +34,7 @@ internal sealed class ServiceProcess : IDisposable
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) =>
         {
+            if (line.Data is not null) _output.Enqueue(line.Data);
             if (line.Data?.IndexOf("Now listening on: ", StringComparison.Ordinal) is >= 0 and int at)
             {
                 _listening.TrySetResult(line.Data[(at + 18)..]);
@@ -39,6 +42,9 @@ internal sealed class ServiceProcess : IDisposable
         };
         _process.BeginOutputReadLine();
     }
+
+    /// <summary>What it has written to its log.</summary>
+    public string Output => string.Join('\n', _output);
 
     public int Id => _process.Id;
 

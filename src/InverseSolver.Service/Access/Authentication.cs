@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using System.Security.Claims;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Encodings.Web;
@@ -73,13 +74,17 @@ internal static class Authentication
                 if (certificates.Authorities is { } authorities) options.CustomTrustStore.ImportFromPemFile(authorities);
                 options.Events = new CertificateAuthenticationEvents { OnCertificateValidated = context => Named(context, certificates) };
             });
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
-            {
-                // The handler above decides, so that a refusal is an answer and no broken connection.
-                https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
-                https.AllowAnyClientCertificate();
-            }));
         }
+
+        // One call: a second one would take the place of the first.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
+        {
+            https.SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
+            if (certificates.Accounts.Count == 0) return;
+            // The handler above decides, so that a refusal is an answer and no broken connection.
+            https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+            https.AllowAnyClientCertificate();
+        }));
 
         AuthorizationBuilder policies = services.AddAuthorizationBuilder();
         foreach (string scope in Scope.All) policies.AddPolicy(scope, policy => policy.RequireAuthenticatedUser().RequireClaim(Account.ScopeClaim, scope));

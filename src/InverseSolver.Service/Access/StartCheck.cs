@@ -91,6 +91,7 @@ internal static partial class StartCheck
         try
         {
             Start(app);
+            ServerCertificates.WarnOfDates(app);
         }
         catch (IOException error) when (error.InnerException is AddressInUseException)
         {
@@ -99,7 +100,7 @@ internal static partial class StartCheck
         catch (Exception error) when (
             Encrypted(app.Configuration) is { } address
                 && error is InvalidOperationException or CryptographicException or FileNotFoundException or DirectoryNotFoundException
-                or UnauthorizedAccessException)
+                or UnauthorizedAccessException or (ArgumentException and not ArgumentOutOfRangeException))
         {
             throw new StartRefusedException(
                 HasCertificate(app.Configuration)

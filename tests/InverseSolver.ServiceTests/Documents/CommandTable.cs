@@ -17,6 +17,8 @@ internal static partial class CommandTable
         ["OUT"] = "exported",
         ["DATA"] = "data",
         ["WORK"] = "work",
+        // A kind of name in certificates, not a placeholder.
+        ["DNS"] = "DNS",
         ["SD1"] = "sd1",
         ["SD2"] = "sd2",
     };

@@ -1,0 +1,31 @@
+using System.Security.Cryptography.X509Certificates;
+
+namespace InverseSolver.Service.Access;
+
+/// <summary>The certificates by which the service proves itself to its callers. Kestrel loads them, and serves them after their time too.</summary>
+internal static partial class ServerCertificates
+{
+    /// <summary>Names in the log every certificate that callers refuse, because its time is over or has not come.</summary>
+    /// <param name="app">The service, which listens: Kestrel has read the files.</param>
+    public static void WarnOfDates(WebApplication app)
+    {
+        IEnumerable<IConfigurationSection> ofEndpoints = app.Configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(one => one.GetSection("Certificate"));
+        foreach (IConfigurationSection section in app.Configuration.GetSection("Kestrel:Certificates").GetChildren().Concat(ofEndpoints))
+        {
+            if (section["Path"] is not { Length: > 0 } path) continue;
+            string file = Path.Combine(app.Environment.ContentRootPath, path);
+            using X509Certificate2 certificate = X509Certificate2.GetCertContentType(file) == X509ContentType.Pfx
+                ? X509CertificateLoader.LoadPkcs12FromFile(file, section["Password"])
+                : X509CertificateLoader.LoadCertificateFromFile(file);
+            DateTime begin = certificate.NotBefore.ToUniversalTime(), end = certificate.NotAfter.ToUniversalTime(), now = DateTime.UtcNow;
+            if (end < now) IsOver(app.Logger, path, end);
+            if (begin > now) IsEarly(app.Logger, path, begin);
+        }
+    }
+
+    [LoggerMessage(3005, LogLevel.Warning, "The certificate {Path} expired at {End:u}: callers refuse it. Replace it, and start the service again")]
+    private static partial void IsOver(ILogger log, string path, DateTime end);
+
+    [LoggerMessage(3006, LogLevel.Warning, "The certificate {Path} is valid from {Begin:u} only: callers refuse it until then. Is this machine's clock right?")]
+    private static partial void IsEarly(ILogger log, string path, DateTime begin);
+}
