@@ -7,6 +7,7 @@ using InverseSolver.Reconstruction;
 using InverseSolver.Service.Access;
 using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace InverseSolver.Service;
@@ -123,9 +124,14 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
     // The log has nothing that a sender wrote: templates instead of addresses, and no method of its own invention.
     private static string MethodOf(HttpContext http) => Methods.FirstOrDefault(known => HttpMethods.Equals(known, http.Request.Method)) ?? "another method";
 
-    // An error takes the endpoint away from the request.
-    private static string RouteOf(HttpContext http) =>
-        ((http.Features.Get<IExceptionHandlerFeature>()?.Endpoint ?? http.GetEndpoint()) as RouteEndpoint)?.RoutePattern.RawText?.TrimEnd('/') ?? "no route";
+    // An error takes the endpoint away from the request, and a wrong method or type gets none of ours.
+    private static string RouteOf(HttpContext http)
+    {
+        var endpoint = (http.Features.Get<IExceptionHandlerFeature>()?.Endpoint ?? http.GetEndpoint()) as RouteEndpoint
+            ?? http.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+                .FirstOrDefault(known => new TemplateMatcher(new RouteTemplate(known.RoutePattern), []).TryMatch(http.Request.Path, []));
+        return endpoint?.RoutePattern.RawText?.TrimEnd('/') ?? "no route";
+    }
 
     private static string AccountOf(HttpContext http) => http.User.Identity?.IsAuthenticated == true ? http.Account().Caller : "nobody";
 

@@ -138,11 +138,11 @@ public sealed class PrivacyStories : IDisposable
         await CheckAsync(404, "notFound", "GET", $"/v1/jobs/{Mark}", "/v1/jobs/{id}", doctor);
         await CheckAsync(404, "notFound", "GET", $"/v1/jobs/{id}/artefacts/{Mark}", "/v1/jobs/{id}/artefacts/{name}", doctor);
         await CheckAsync(404, "notFound", "GET", $"/{Mark}", "no route", doctor);
-        await CheckAsync(405, "methodNotAllowed", "PUT", "/v1/jobs", "no route", doctor);
+        await CheckAsync(405, "methodNotAllowed", "PUT", "/v1/jobs", "/v1/jobs", doctor);
         await CheckAsync(400, "unknownParameter", "GET", $"/v1/jobs?{Word}=1", "/v1/jobs", doctor, null, "nobody");
         await CheckAsync(413, "tooLarge", "POST", "/v1/jobs", "/v1/jobs", doctor, JsonContent.Create(large));
         await CheckAsync(415, "unsupportedMediaType", "POST", "/v1/jobs", "/v1/jobs", doctor, new StringContent(Mark));
-        await CheckAsync(404, "unknownModel", "POST", "/v1/jobs", "/v1/jobs", doctor, JsonContent.Create(unknown));
+        await CheckAsync(422, "unknownModel", "POST", "/v1/jobs", "/v1/jobs", doctor, JsonContent.Create(unknown));
         JsonObject wide = Requests.Job();
         wide["sigma"] = -1;
         await CheckAsync(422, "outOfRange", "POST", "/v1/jobs", "/v1/jobs", doctor, JsonContent.Create(wide));
@@ -260,7 +260,7 @@ public sealed class PrivacyStories : IDisposable
             ("a member of another name", Job("parallelMri"), [("measurement", Npz.Write(new Dictionary<string, ArrayData> { [New()] = new([2], [1, 2]) }))]),
             ("another patient's reference", Job("parallelMri"), [("measurement", Scan()), ("reference", dicom)]), ("a part of another name", Job("denoising"), [(Word, dicom)]),
             ("a mask that is DICOM", masked, [("measurement", Png()), ("mask", dicom)]), ("a header that is a text", Job("parallelMri"), [("measurement", new byte[64]), ("header", Encoding.ASCII.GetBytes(New()))]),
-            ("two files that are no series", Job("denoising"), [("measurement", Png()), ("measurement", dicom)]), ("NIfTI that ends early", Job("denoising"), [("measurement", Nifti()[..400])]),
+            ("two files that are no series", Job("denoising"), [("measurement", Png()), ("measurement", Png())]), ("NIfTI that ends early", Job("denoising"), [("measurement", Nifti()[..400])]),
         })
         {
             await SubmitAsync(client, what, Form(job, files), isAccepted: false);
@@ -381,7 +381,7 @@ public sealed class PrivacyStories : IDisposable
     private List<string> Found(Func<string, bool> isChecked)
     {
         string[] files = Directory.GetFiles(_root, "*", SearchOption.AllDirectories);
-        return [.. files.Where(path => isChecked(path) && Path.GetFileName(path) != "first-key").SelectMany(path => Found(path[_root.Length..], Read(path), _marks))];
+        return [.. files.Where(path => isChecked(path) && Path.GetFileName(path) is not ("first-key" or "lock")).SelectMany(path => Found(path[_root.Length..], Read(path), _marks))];
 
         static byte[] Read(string path)
         {

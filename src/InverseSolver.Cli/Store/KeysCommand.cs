@@ -37,8 +37,9 @@ internal static class KeysCommand
                     Days = arguments.GetValue(days),
                 };
                 request.Check();
+                AuditTrail trail = place.Trail!();
                 NewApiKey created = keys.Create(request);
-                place.Trail!.Add("createKey", created.Details.Id);
+                trail.Add("createKey", created.Details.Id);
                 made = JsonOf(created);
             }
             else
@@ -76,8 +77,9 @@ internal static class KeysCommand
             JsonObject revoked;
             if (place.Keys is { } keys)
             {
+                AuditTrail trail = place.Trail!();
                 revoked = JsonOf(keys.Revoke(one) ?? throw new CommandException($"There is no key '{one}'."));
-                place.Trail!.Add("revokeKey", one);
+                trail.Add("revokeKey", one);
             }
             else
             {
@@ -109,7 +111,7 @@ internal static class KeysCommand
             if (arguments.GetValue(data) is { } folder)
             {
                 answer = await StoreCommand.WithAsync(folder, database => act(
-                    arguments, new Place(new ApiKeys(database), StoreCommand.OpenTrail(database, folder, arguments.GetValue(key)), null), cancellation));
+                    arguments, new Place(new ApiKeys(database), () => StoreCommand.OpenTrail(database, folder, arguments.GetValue(key)), null), cancellation));
             }
             else
             {
@@ -128,5 +130,5 @@ internal static class KeysCommand
     private static string Day(JsonNode time) => ((string)time!)[..10];
 
     // A data folder with its trail, or a service.
-    private sealed record Place(ApiKeys? Keys, AuditTrail? Trail, Client.InverseClient? Client);
+    private sealed record Place(ApiKeys? Keys, Func<AuditTrail>? Trail, Client.InverseClient? Client);
 }
