@@ -65,7 +65,8 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         };
         HttpContext http = context.HttpContext;
         RequestRefused(
-            http.RequestServices.GetRequiredService<ILogger<ErrorMap>>(), MethodOf(http), RouteOf(http), http.Response.StatusCode, code, AccountOf(http), TraceId);
+            http.RequestServices.GetRequiredService<ILogger<ErrorMap>>(), MethodOf(http), RouteOf(http), http.Response.StatusCode, code,
+            AccountOf(http), TraceId);
         return WriteAsync(http, http.Response.StatusCode, code, null, detail, []);
     }
 

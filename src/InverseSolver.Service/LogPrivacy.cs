@@ -25,7 +25,8 @@ internal static class LogPrivacy
         }
     });
 
-    private static bool IsOwn(string? category) => category is "Microsoft.Hosting.Lifetime" || category?.StartsWith("InverseSolver.", StringComparison.Ordinal) == true;
+    private static bool IsOwn(string? category) =>
+        category is "Microsoft.Hosting.Lifetime" || category?.StartsWith("InverseSolver.", StringComparison.Ordinal) == true;
 }
 
 /// <summary>An error as it is logged: kinds and places of its chain, and the texts of the system, none of which may quote what a sender sent.</summary>

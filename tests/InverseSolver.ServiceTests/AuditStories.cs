@@ -220,7 +220,8 @@ public sealed class AuditStories : IDisposable
         [
             "1 service jobStarted a", "2 service jobStarted b", "3 service jobStarted c", "4 service jobStarted d", "5 service jobSucceeded a",
             "6 service jobFailed b/timeLimit", "7 service jobCancelled c", "8 service jobRequeued d", "9 service jobStarted d",
-            "10 service jobFailed d/quarantined", "11 service jobStarted e", "12 service jobRequeued e", "13 service inputsExpired a", "14 service jobExpired a",
+            "10 service jobFailed d/quarantined", "11 service jobStarted e", "12 service jobRequeued e", "13 service inputsExpired a",
+            "14 service jobExpired a",
         ], Lines(trail));
         Assert.Equal((14L, null), trail.Verify(null));
         Assert.All(trail.Read(0, 100), record => Assert.Equal((record.Action == "jobFailed" ? 500 : 200, ""), (record.Outcome, record.Address)));

@@ -84,11 +84,13 @@ public sealed class PrivacyStories : IDisposable
             name["name"] = New();
             using HttpResponseMessage submitted = await doctor.PostAsJsonAsync("/v1/jobs", name);
             job = Service.Id((await submitted.Content.ReadFromJsonAsync<JsonObject>())!);
-            using RawCall upload = await RawCall.ConnectAsync(
-                doctor.BaseAddress!,
-                $"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 9000000\r\n\r\n"
-                    + $"--b\r\nContent-Disposition: form-data; name=\"measurement\"; filename=\"{New()}\"\r\n\r\n{string.Concat(Enumerable.Repeat(Mark, 200_000))}");
-            var reading = Enumerable.Range(0, 8).Select(_ => TryAsync(doctor.PostAsync("/v1/jobs", Form(Job("parallelMri"), ("measurement", Scan()))))).ToArray();
+            byte[] scan = Scan();
+            string head = $"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nContent-Type: multipart/form-data; boundary=b\r\n",
+                part = $"--b\r\nContent-Disposition: form-data; name=\"measurement\"; filename=\"{New()}\"\r\n\r\n",
+                body = string.Concat(Enumerable.Repeat(Mark, 200_000));
+            using RawCall upload = await RawCall.ConnectAsync(doctor.BaseAddress!, $"{head}Content-Length: 9000000\r\n\r\n{part}{body}");
+            Task[] reading =
+                [.. Enumerable.Range(0, 8).Select(_ => TryAsync(doctor.PostAsync("/v1/jobs", Form(Job("parallelMri"), ("measurement", scan)))))];
             await Task.Delay(150);
             service.Kill();
             await Task.WhenAll(reading);
@@ -236,9 +238,11 @@ public sealed class PrivacyStories : IDisposable
         {
             job => job["model"] = Word, job => job[Word] = 1, job => job["sigma"] = New(), job => job["sigma"] = new JsonObject { [Word] = New() },
             job => job["problem"]!["type"] = Word, job => job["problem"]![Word] = New(), job => job["solver"]!["type"] = Word,
-            job => job["solver"]!["preset"] = Word, job => job["solver"]!["parameters"] = new JsonObject { [Word] = New() }, job => job["name"] = New() + new string('x', 300),
+            job => job["solver"]!["preset"] = Word, job => job["solver"]!["parameters"] = new JsonObject { [Word] = New() },
+            job => job["name"] = New() + new string('x', 300),
             job => job["webhook"] = new JsonObject { ["url"] = $"ftp://{New()}/{New()}" }, job => job["webhook"] = new JsonObject { ["url"] = New() },
-            job => job["webhook"] = new JsonObject { ["url"] = $"https://{New()}:{New()}@127.0.0.1/" }, job => job["priority"] = Word, job => job["baselines"] = new JsonArray(Word),
+            job => job["webhook"] = new JsonObject { ["url"] = $"https://{New()}:{New()}@127.0.0.1/" }, job => job["priority"] = Word,
+            job => job["baselines"] = new JsonArray(Word),
             job => job["files"] = New(), job => job["files"] = new JsonObject { ["measurement"] = New() }, job => job["reference"] = Word,
             job => job["files"] = new JsonObject { ["measurement"] = $"data:{New()};base64,AAAA" }, job => job["retain"] = New(), job => job["seed"] = New(),
         })
@@ -255,12 +259,17 @@ public sealed class PrivacyStories : IDisposable
         masked["problem"]!["mask"] = new JsonObject { ["type"] = "file" };
         foreach ((string what, JsonObject job, (string, byte[])[] files) in new (string, JsonObject, (string, byte[])[])[]
         {
-            ("a DICOM file that ends early", Job("denoising"), [("measurement", dicom[..^300])]), ("a DICOM file of k-space", Job("parallelMri"), [("measurement", dicom)]),
-            ("a text", Job("denoising"), [("measurement", Encoding.ASCII.GetBytes(New()))]), ("a scan that ends early", Job("parallelMri"), [("measurement", Scan()[..4000])]),
+            ("a DICOM file that ends early", Job("denoising"), [("measurement", dicom[..^300])]), ("a DICOM file of k-space", Job("parallelMri"),
+            [("measurement", dicom)]),
+            ("a text", Job("denoising"), [("measurement", Encoding.ASCII.GetBytes(New()))]), ("a scan that ends early", Job("parallelMri"), [("measurement",
+            Scan()[..4000])]),
             ("a member of another name", Job("parallelMri"), [("measurement", Npz.Write(new Dictionary<string, ArrayData> { [New()] = new([2], [1, 2]) }))]),
-            ("another patient's reference", Job("parallelMri"), [("measurement", Scan()), ("reference", dicom)]), ("a part of another name", Job("denoising"), [(Word, dicom)]),
-            ("a mask that is DICOM", masked, [("measurement", Png()), ("mask", dicom)]), ("a header that is a text", Job("parallelMri"), [("measurement", new byte[64]), ("header", Encoding.ASCII.GetBytes(New()))]),
-            ("two files that are no series", Job("denoising"), [("measurement", Png()), ("measurement", Png())]), ("NIfTI that ends early", Job("denoising"), [("measurement", Nifti()[..400])]),
+            ("another patient's reference", Job("parallelMri"), [("measurement", Scan()), ("reference", dicom)]), ("a part of another name",
+            Job("denoising"), [(Word, dicom)]),
+            ("a mask that is DICOM", masked, [("measurement", Png()), ("mask", dicom)]), ("a header that is a text", Job("parallelMri"), [("measurement",
+            new byte[64]), ("header", Encoding.ASCII.GetBytes(New()))]),
+            ("two files that are no series", Job("denoising"), [("measurement", Png()), ("measurement", Png())]), ("NIfTI that ends early",
+            Job("denoising"), [("measurement", Nifti()[..400])]),
         })
         {
             await SubmitAsync(client, what, Form(job, files), isAccepted: false);
@@ -268,14 +277,21 @@ public sealed class PrivacyStories : IDisposable
 
         foreach ((string method, string path, HttpContent? content) in new (string, string, HttpContent?)[]
         {
-            ("POST", "/v1/jobs", new StringContent($"{{\"{Word}\": {New()}")), ("POST", "/v1/jobs", new StringContent("{\"model\": " + New(), Encoding.UTF8, "application/json")),
-            ("POST", "/v1/jobs", new StringContent($"--{New()}\r\n{New()}", Encoding.UTF8, new MediaTypeHeaderValue("multipart/form-data") { Parameters = { new("boundary", Mark) } })),
-            ("POST", "/v1/jobs/estimate", Form(Job("denoising"), ("measurement", dicom[..500]))), ("POST", "/v1/problems/simulate", Form(Job("denoising"), ("image", dicom[..500]))),
-            ("GET", $"/v1/jobs/{New()}", null), ("DELETE", $"/v1/jobs/{New()}", null), ("POST", $"/v1/jobs/{New()}/cancel", null), ("GET", $"/v1/jobs/{New()}/events", null),
-            ("GET", $"/v1/jobs/{_jobs[0]}/artefacts/{New()}", null), ("GET", $"/v1/jobs/{_jobs[0]}/artefacts/..%2F{New()}", null), ("GET", $"/{New()}", null), (Word, "/v1/jobs", null),
-            ("GET", $"/v1/jobs?state={Word}", null), ("GET", $"/v1/jobs?{Word}={New()}", null), ("GET", $"/v1/jobs?cursor={New()}", null), ("GET", $"/v1/jobs?limit={New()}", null),
+            ("POST", "/v1/jobs", new StringContent($"{{\"{Word}\": {New()}")), ("POST", "/v1/jobs", new StringContent("{\"model\": " + New(), Encoding.UTF8,
+            "application/json")),
+            ("POST", "/v1/jobs", new StringContent($"--{New()}\r\n{New()}", Encoding.UTF8,
+            new MediaTypeHeaderValue("multipart/form-data") { Parameters = { new("boundary", Mark) } })),
+            ("POST", "/v1/jobs/estimate", Form(Job("denoising"), ("measurement", dicom[..500]))), ("POST", "/v1/problems/simulate", Form(Job("denoising"),
+            ("image", dicom[..500]))),
+            ("GET", $"/v1/jobs/{New()}", null), ("DELETE", $"/v1/jobs/{New()}", null), ("POST", $"/v1/jobs/{New()}/cancel", null), ("GET",
+            $"/v1/jobs/{New()}/events", null),
+            ("GET", $"/v1/jobs/{_jobs[0]}/artefacts/{New()}", null), ("GET", $"/v1/jobs/{_jobs[0]}/artefacts/..%2F{New()}", null), ("GET", $"/{New()}",
+            null), (Word, "/v1/jobs", null),
+            ("GET", $"/v1/jobs?state={Word}", null), ("GET", $"/v1/jobs?{Word}={New()}", null), ("GET", $"/v1/jobs?cursor={New()}", null), ("GET",
+            $"/v1/jobs?limit={New()}", null),
             ("GET", $"/v1/jobs?model={New()}&problem={Word}", null), ("GET", $"/v1/jobs?createdFrom={New()}", null), ("POST", $"/v1/models/{New()}/load", null),
-            ("POST", "/v1/keys", JsonContent.Create(new { account = New(), scopes = new[] { Word } })), ("DELETE", $"/v1/keys/{New()}", null), ("GET", $"/swagger/{New()}", null),
+            ("POST", "/v1/keys", JsonContent.Create(new { account = New(), scopes = new[] { Word } })), ("DELETE", $"/v1/keys/{New()}", null), ("GET",
+            $"/swagger/{New()}", null),
             ("POST", $"/v1/jobs/{_jobs[0]}/retain?days={New()}", null), ("GET", $"/v1/models/{New()}", null), ("GET", $"/v1/audit?after={New()}", null),
         })
         {
@@ -284,7 +300,8 @@ public sealed class PrivacyStories : IDisposable
 
         foreach ((string header, string value) in new[]
         {
-            ("X-API-Key", $"isk_{New()}_{New()}"), ("X-API-Key", New()), ("Authorization", $"Bearer {New()}"), ("Authorization", $"Basic {New()}"), ("Host", $"{New()}.example"),
+            ("X-API-Key", $"isk_{New()}_{New()}"), ("X-API-Key", New()), ("Authorization", $"Bearer {New()}"), ("Authorization", $"Basic {New()}"), ("Host",
+            $"{New()}.example"),
             ("Origin", $"https://{New()}.example"), ("Content-Type", New()), ("If-None-Match", New()), ("Range", $"bytes={New()}"), ("Prefer", $"wait={New()}"),
             ("Idempotency-Key", New() + new string('x', 300)), ("Expect", New()), ("Accept", New()), ("Accept-Encoding", New()), ("X-Forwarded-For", New()),
         })
@@ -320,8 +337,10 @@ public sealed class PrivacyStories : IDisposable
 
     private async Task ReadAllAsync(HttpClient client, string who)
     {
-        List<string> paths = ["/health/live", "/health/ready", "/v1/jobs?expand=request,result", "/v1/models", "/v1/problems", "/v1/solvers", "/metrics", "/swagger/v1/swagger.json", "/v1/audit", "/v1/keys"];
-        foreach (string id in _jobs) paths.AddRange([$"/v1/jobs/{id}", $"/v1/jobs/{id}/events", $"/v1/jobs/{id}/artefacts", $"/v1/jobs/{id}/artefacts.zip", $"/v1/jobs/{id}/artefacts/report.json"]);
+        List<string> paths = ["/health/live", "/health/ready", "/v1/jobs?expand=request,result", "/v1/models", "/v1/problems", "/v1/solvers", "/metrics",
+            "/swagger/v1/swagger.json", "/v1/audit", "/v1/keys"];
+        foreach (string id in _jobs) paths.AddRange([$"/v1/jobs/{id}", $"/v1/jobs/{id}/events", $"/v1/jobs/{id}/artefacts", $"/v1/jobs/{id}/artefacts.zip",
+            $"/v1/jobs/{id}/artefacts/report.json"]);
         foreach (string path in paths)
         {
             using HttpResponseMessage answer = await client.GetAsync(path);
@@ -337,12 +356,14 @@ public sealed class PrivacyStories : IDisposable
     }
 
     // A request with marks in all headers that mean nothing here. An error tells nothing of what was sent but words.
-    private async Task<(int Status, string Body)> SendAsync(HttpClient client, string method, string path, HttpContent? content, params (string Name, string Value)[] headers)
+    private async Task<(int Status, string Body)> SendAsync(HttpClient client, string method, string path, HttpContent? content, params (string Name,
+        string Value)[] headers)
     {
         using var message = new HttpRequestMessage(new HttpMethod(method), path) { Content = content };
         foreach ((string name, string value) in new[]
         {
-            ("User-Agent", New()), ("Accept", $"*/*;x={New()}"), ("Cookie", $"{New()}={New()}"), ("Last-Event-ID", New()), ("Referer", $"http://{New()}/{New()}"), ("tracestate", $"a={New()}"),
+            ("User-Agent", New()), ("Accept", $"*/*;x={New()}"), ("Cookie", $"{New()}={New()}"), ("Last-Event-ID", New()), ("Referer",
+            $"http://{New()}/{New()}"), ("tracestate", $"a={New()}"),
             ("baggage", $"{New()}={New()}"), ("X-Request-Id", New()), (New(), New()), ("Prefer", $"wait={New()}"),
         }.Where(header => !headers.Any(own => own.Name == header.Item1)).Concat(headers))
         {
@@ -381,7 +402,8 @@ public sealed class PrivacyStories : IDisposable
     private List<string> Found(Func<string, bool> isChecked)
     {
         string[] files = Directory.GetFiles(_root, "*", SearchOption.AllDirectories);
-        return [.. files.Where(path => isChecked(path) && Path.GetFileName(path) is not ("first-key" or "lock")).SelectMany(path => Found(path[_root.Length..], Read(path), _marks))];
+        return [.. files.Where(path => isChecked(path)
+            && Path.GetFileName(path) is not ("first-key" or "lock")).SelectMany(path => Found(path[_root.Length..], Read(path), _marks))];
 
         static byte[] Read(string path)
         {
@@ -410,7 +432,8 @@ public sealed class PrivacyStories : IDisposable
         {
             string known = mark.ToUpperInvariant();
             string[] forms = [known, string.Join('\0', known.ToCharArray()), Convert.ToHexString(Encoding.ASCII.GetBytes(mark))];
-            int at = forms.Select(form => upper.IndexOf(form, StringComparison.Ordinal)).Concat(Base64(mark).Select(form => text.IndexOf(form, StringComparison.Ordinal))).Max();
+            int at = forms.Select(form => upper.IndexOf(form, StringComparison.Ordinal)).Concat(Base64(mark).Select(form => text.IndexOf(form,
+                StringComparison.Ordinal))).Max();
             if (at >= 0) yield return $"{mark} in {where}: {text[Math.Max(0, at - 120)..Math.Min(text.Length, at + 60)].ReplaceLineEndings(" ")}";
         }
 
@@ -428,13 +451,18 @@ public sealed class PrivacyStories : IDisposable
         return text[((before * 8 + 5) / 6)..((before + mark.Length) * 8 / 6)];
     });
 
-    private bool IsOfJobs(string path) => path.StartsWith(PathOf("data", "artefacts"), StringComparison.Ordinal) || Path.GetFileName(path).StartsWith("jobs.db", StringComparison.Ordinal);
+    private bool IsOfJobs(string path) => path.StartsWith(PathOf("data", "artefacts"),
+        StringComparison.Ordinal) || Path.GetFileName(path).StartsWith("jobs.db", StringComparison.Ordinal);
 
     private ServiceProcess Start() => new(
-        PathOf("data"), "http://127.0.0.1:0", ("TMPDIR", PathOf("tmp")), ("DOTNET_EnableDiagnostics", "0"), ("HOME", PathOf("home")), ("XDG_CACHE_HOME", PathOf("home")), ("XDG_CONFIG_HOME", PathOf("home")),
-        ("XDG_DATA_HOME", PathOf("home")), ("XDG_RUNTIME_DIR", PathOf("home")), ("Access__Keys", "true"), ("Models__Device", "cpu"), ("Logging__LogLevel__Default", "Trace"),
-        ("Logging__LogLevel__Microsoft.AspNetCore", "Trace"), ("Logging__Console__LogLevel__Default", "Trace"), ("Logging__Console__LogLevel__Microsoft.AspNetCore.Hosting.Diagnostics", "Trace"),
-        ("Logging__Console__FormatterOptions__IncludeScopes", "true"), ("Webhooks__Secrets__0", Secret), ("Webhooks__AllowedHosts__0", "127.0.0.1"), ("Webhooks__Attempts", "1"));
+        PathOf("data"), "http://127.0.0.1:0", ("TMPDIR", PathOf("tmp")), ("DOTNET_EnableDiagnostics", "0"), ("HOME", PathOf("home")), ("XDG_CACHE_HOME",
+            PathOf("home")), ("XDG_CONFIG_HOME", PathOf("home")),
+        ("XDG_DATA_HOME", PathOf("home")), ("XDG_RUNTIME_DIR", PathOf("home")), ("Access__Keys", "true"), ("Models__Device", "cpu"),
+        ("Logging__LogLevel__Default", "Trace"),
+        ("Logging__LogLevel__Microsoft.AspNetCore", "Trace"), ("Logging__Console__LogLevel__Default", "Trace"),
+        ("Logging__Console__LogLevel__Microsoft.AspNetCore.Hosting.Diagnostics", "Trace"),
+        ("Logging__Console__FormatterOptions__IncludeScopes", "true"), ("Webhooks__Secrets__0", Secret), ("Webhooks__AllowedHosts__0", "127.0.0.1"),
+        ("Webhooks__Attempts", "1"));
 
     private async Task<HttpClient> ClientAsync(ServiceProcess service, string? key)
     {
@@ -528,7 +556,8 @@ public sealed class PrivacyStories : IDisposable
             file = h5py.File(sys.argv[1], "r+")
             xml = file["dataset/xml"][0].decode()
             marks = iter(sys.argv[2:])
-            for tag in ("patientName", "patientID", "studyID", "accessionNumber", "referringPhysicianName", "studyDescription", "protocolName", "seriesDescription",
+            for tag in ("patientName", "patientID", "studyID", "accessionNumber", "referringPhysicianName", "studyDescription", "protocolName",
+                "seriesDescription",
                         "systemVendor", "systemModel", "institutionName"):
                 xml = re.sub(f"<{tag}>[^<]*<", f"<{tag}>{next(marks)}<", xml)
             xml = re.sub("<patientBirthdate>[^<]*<", "<patientBirthdate>1913-05-17<", xml)
@@ -577,7 +606,8 @@ public sealed class PrivacyStories : IDisposable
         Put(data, 0x0008, 0x0060, "CS", "MR");
         foreach ((int group, int element, string kind) in new[]
         {
-            (0x0008, 0x0070, "LO"), (0x0008, 0x0080, "LO"), (0x0008, 0x0081, "ST"), (0x0008, 0x0090, "PN"), (0x0008, 0x1010, "SH"), (0x0008, 0x1030, "LO"), (0x0008, 0x103E, "LO"),
+            (0x0008, 0x0070, "LO"), (0x0008, 0x0080, "LO"), (0x0008, 0x0081, "ST"), (0x0008, 0x0090, "PN"), (0x0008, 0x1010, "SH"), (0x0008, 0x1030, "LO"),
+            (0x0008, 0x103E, "LO"),
             (0x0008, 0x1050, "PN"), (0x0008, 0x1070, "PN"), (0x0008, 0x1090, "LO"), (0x0009, 0x0010, "LO"), (0x0009, 0x1001, "LO"),
         })
         {
@@ -591,7 +621,8 @@ public sealed class PrivacyStories : IDisposable
         Put(data, 0x0010, 0x0040, "CS", "F");
         foreach ((int group, int element, string kind) in new[]
         {
-            (0x0010, 0x1000, "LO"), (0x0010, 0x1040, "LO"), (0x0010, 0x2154, "SH"), (0x0010, 0x21B0, "LT"), (0x0010, 0x4000, "LT"), (0x0018, 0x0015, "CS"), (0x0018, 0x1000, "LO"),
+            (0x0010, 0x1000, "LO"), (0x0010, 0x1040, "LO"), (0x0010, 0x2154, "SH"), (0x0010, 0x21B0, "LT"), (0x0010, 0x4000, "LT"), (0x0018, 0x0015, "CS"),
+            (0x0018, 0x1000, "LO"),
             (0x0018, 0x1030, "LO"),
         })
         {
@@ -607,7 +638,8 @@ public sealed class PrivacyStories : IDisposable
         Put(data, 0x0020, 0x0037, "DS", @"1\0\0\0\1\0");
         Put(data, 0x0020, 0x0052, "UI", $"{Uid}.4");
         Put(data, 0x0020, 0x4000, "LT", New());
-        foreach ((int element, ushort value) in new (int, ushort)[] { (0x0002, 1), (0x0010, 32), (0x0011, 32), (0x0100, 16), (0x0101, 16), (0x0102, 15), (0x0103, 0) })
+        foreach ((int element, ushort value) in new (int, ushort)[] { (0x0002, 1), (0x0010, 32), (0x0011, 32), (0x0100, 16), (0x0101, 16), (0x0102, 15),
+            (0x0103, 0) })
         {
             if (element == 0x0010) Put(data, 0x0028, 0x0004, "CS", "MONOCHROME2");
             if (element == 0x0100) Put(data, 0x0028, 0x0030, "DS", @"1\1");

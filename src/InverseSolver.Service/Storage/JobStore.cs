@@ -214,7 +214,8 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <returns>Their ids.</returns>
     public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error) => [.. Recorded(
         connection => FinishLost(connection, starts, error),
-        lost => lost.Select(job => job.CancelRequested ? (Cancellation, (string?)job.Id) : (AuditTrail.JobFailed, Failed(job.Id, error(job))))).Select(job => job.Id)];
+        lost => lost.Select(job => job.CancelRequested ? (Cancellation, (string?)job.Id) : (AuditTrail.JobFailed, Failed(job.Id, error(job)))))
+        .Select(job => job.Id)];
 
     private IReadOnlyList<JobRow> FinishLost(SqliteConnection connection, int starts, Func<JobRow, string> error)
     {
@@ -372,7 +373,8 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     public bool Delete(string id, bool byAge = false)
     {
         bool deleted = Recorded(
-            connection => connection.Execute($"DELETE FROM jobs WHERE id = @id AND {IsFinal}", new { id }) == 1, gone => gone && byAge ? [("jobExpired", id)] : []);
+            connection => connection.Execute($"DELETE FROM jobs WHERE id = @id AND {IsFinal}", new { id }) == 1,
+            gone => gone && byAge ? [("jobExpired", id)] : []);
         if (deleted) database.TruncateSoon();
         return deleted;
     }
