@@ -19,6 +19,7 @@ internal static class ApiDefaults
         ConfigurationKeys.Check(builder.Configuration);
         ConfigurationKeys.CheckEnvironment(Environment.GetEnvironmentVariables().Keys.OfType<string>());
         ListenRule.Check(builder.Configuration);
+        LogPrivacy.Add(builder.Services);
         builder.AddAccess();
         IServiceCollection services = builder.Services;
         services.AddSingleton(static provider =>

@@ -4,8 +4,10 @@ using InverseSolver.Diffusion;
 using InverseSolver.Diffusion.Packages;
 using InverseSolver.Imaging;
 using InverseSolver.Reconstruction;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Requests;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace InverseSolver.Service;
@@ -13,6 +15,8 @@ namespace InverseSolver.Service;
 /// <summary>Maps exceptions to the errors that callers see. Any other exception is <c>internal</c>, without detail.</summary>
 internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandler
 {
+    private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
     /// <inheritdoc/>
     public async ValueTask<bool> TryHandleAsync(HttpContext http, Exception exception, CancellationToken cancellation)
     {
@@ -26,7 +30,11 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
         // A refusal is no fault of the service, whatever its status.
         if (error.Status >= StatusCodes.Status500InternalServerError && exception is not RequestException)
         {
-            RequestFailed(exception, http.Request.Method, http.GetEndpoint()?.DisplayName ?? "none");
+            RequestFailed(log, new LoggedError(exception), MethodOf(http), RouteOf(http), error.Status, error.Code, AccountOf(http), TraceId);
+        }
+        else
+        {
+            RequestRefused(log, MethodOf(http), RouteOf(http), error.Status, error.Code, AccountOf(http), TraceId);
         }
 
         if (error.RetryAfter is { } wait)
@@ -55,7 +63,11 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
             StatusCodes.Status429TooManyRequests => ("busy", "Too many uploads at once."),
             _ => ("invalidRequest", "The request cannot be answered."),
         };
-        return WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode, code, null, detail, []);
+        HttpContext http = context.HttpContext;
+        RequestRefused(
+            http.RequestServices.GetRequiredService<ILogger<ErrorMap>>(), MethodOf(http), RouteOf(http), http.Response.StatusCode, code,
+            AccountOf(http), TraceId);
+        return WriteAsync(http, http.Response.StatusCode, code, null, detail, []);
     }
 
     /// <summary>The error that a caller sees for an exception.</summary>
@@ -110,6 +122,24 @@ internal sealed partial class ErrorMap(ILogger<ErrorMap> log) : IExceptionHandle
     /// <summary>The current trace id of the log.</summary>
     public static string? TraceId => Activity.Current?.TraceId.ToString();
 
-    [LoggerMessage(1, LogLevel.Error, "{Method} {Endpoint} failed")]
-    private partial void RequestFailed(Exception exception, string method, string endpoint);
+    // The log has nothing that a sender wrote: templates instead of addresses, and no method of its own invention.
+    private static string MethodOf(HttpContext http) => Methods.FirstOrDefault(known => HttpMethods.Equals(known, http.Request.Method)) ?? "another method";
+
+    // An error takes the endpoint away from the request, and a wrong method or type gets none of ours.
+    private static string RouteOf(HttpContext http)
+    {
+        var endpoint = (http.Features.Get<IExceptionHandlerFeature>()?.Endpoint ?? http.GetEndpoint()) as RouteEndpoint
+            ?? http.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+                .FirstOrDefault(known => new TemplateMatcher(new RouteTemplate(known.RoutePattern), []).TryMatch(http.Request.Path, []));
+        return endpoint?.RoutePattern.RawText?.TrimEnd('/') ?? "no route";
+    }
+
+    private static string AccountOf(HttpContext http) => http.User.Identity?.IsAuthenticated == true ? http.Account().Caller : "nobody";
+
+    [LoggerMessage(1, LogLevel.Error, "{Method} {Route} failed with {Status} {Code}; account {Account}, trace {Trace}")]
+    private static partial void RequestFailed(
+        ILogger log, Exception error, string method, string route, int status, string code, string account, string? trace);
+
+    [LoggerMessage(2, LogLevel.Information, "{Method} {Route} was refused with {Status} {Code}; account {Account}, trace {Trace}")]
+    private static partial void RequestRefused(ILogger log, string method, string route, int status, string code, string account, string? trace);
 }

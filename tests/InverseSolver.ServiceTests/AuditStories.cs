@@ -3,7 +3,10 @@ extern alias cli;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using cli::InverseSolver.Cli;
+using Dapper;
+using InverseSolver.Service.Access;
 using InverseSolver.Service.Audit;
+using InverseSolver.Service.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -48,16 +51,18 @@ public sealed class AuditStories : IDisposable
         using HttpResponseMessage answer = await SendAsync(service, "GET", "/v1/audit", admin);
         JsonObject page = (await answer.Content.ReadFromJsonAsync<JsonObject>())!;
         JsonArray records = page["items"]!.AsArray();
+        string first = service.Services.GetRequiredService<ApiKeys>().List()[^1].Id;
         Assert.Equal(
         [
-            $"1 east/doctor submitJob {id} 200", $"2 west/thief deleteJob {id} 404", $"3 east/doctor getArtefact {id}/result.png 200",
-            $"4  getArtefactsZip {id} 401", "5 root loadModel brain-mri-128 200", "6 east/doctor deleteJob ? 404", $"7 east/doctor deleteJob {id} 204",
+            $"1 service createKey {first} 200", $"2 service jobStarted {id} 200", $"3 service jobSucceeded {id} 200",
+            $"4 east/doctor submitJob {id} 200", $"5 west/thief deleteJob {id} 404", $"6 east/doctor getArtefact {id}/result.png 200",
+            $"7  getArtefactsZip {id} 401", "8 root loadModel brain-mri-128 200", "9 east/doctor deleteJob ? 404", $"10 east/doctor deleteJob {id} 204",
         ], records.Select(record => $"{record!["seq"]} {record["account"]} {record["action"]} {record["object"]} {record["outcome"]}"));
-        Assert.Equal(trace, (string)records[1]!["trace"]!);
+        Assert.Equal(trace, (string)records[4]!["trace"]!);
         Assert.All(records, record => Assert.InRange((long)record!["time"]!, DateTimeOffset.UtcNow.AddMinutes(-5).ToUnixTimeMilliseconds(), long.MaxValue));
-        Assert.All(records, record => Assert.Contains("127.0.0.1", (string)record!["address"]!));
-        Assert.Equal((7, (string)records[6]!["mac"]!), ((int)page["head"]!["seq"]!, (string)page["head"]!["mac"]!));
-        Assert.Equal((7L, null), service.Services.GetRequiredService<AuditTrail>().Verify(null));
+        Assert.All(records.Skip(3), record => Assert.Contains("127.0.0.1", (string)record!["address"]!));
+        Assert.Equal((10, (string)records[9]!["mac"]!), ((int)page["head"]!["seq"]!, (string)page["head"]!["mac"]!));
+        Assert.Equal((10L, null), service.Services.GetRequiredService<AuditTrail>().Verify(null));
     }
 
     [Fact]
@@ -153,14 +158,130 @@ public sealed class AuditStories : IDisposable
             trail.Add(new AuditRecord { Time = i < 4 ? now - (2 * day) : now, Account = "a", Action = "cancelJob", Outcome = 200, Address = "x" });
         }
 
-        AuditHead old = trail.Head();
+        AuditHead old = trail.Head(), pruned = trail.Read(3, 1).Select(record => new AuditHead(record.Seq, record.Mac)).Single();
         trail.Prune();
-        Assert.Equal([5L, 6L], trail.Read(0, 10).Select(record => record.Seq));
-        Assert.Equal((2L, null), trail.Verify(old));
-        await service.Client.PostAsync("/v1/jobs/none/cancel", null);
+        Assert.Equal(["5 a cancelJob ", "6 a cancelJob ", "7 service pruneAudit 4"], Lines(trail));
         Assert.Equal((3L, null), trail.Verify(old));
-        Assert.Equal(7, trail.Head().Seq);
+        await service.Client.PostAsync("/v1/jobs/none/cancel", null);
+        Assert.Equal((4L, null), trail.Verify(old));
+        Assert.Equal(8, trail.Head().Seq);
+
+        // Nothing is over by now, and heads that were kept still count: those that went, by their last one too.
+        trail.Prune();
+        Assert.Equal(8, trail.Head().Seq);
+        Assert.Equal((4L, null), trail.Verify(pruned));
+        Assert.Contains("missing", trail.Verify(pruned with { Mac = old.Mac }).Fault, StringComparison.Ordinal);
+        Assert.Contains("missing", trail.Verify(new AuditHead(9, old.Mac)).Fault, StringComparison.Ordinal);
     }
+
+    // Whoever deletes records, and lets it look as if their time had been over, lacks the record of that.
+    [Fact]
+    public void Records_that_somebody_deleted_as_if_by_age_are_found()
+    {
+        foreach (long last in new[] { 2L, 5L })
+        {
+            string folder = Directory.CreateDirectory(Path.Combine(_folder, $"{last}")).FullName;
+            using JobDatabase database = StoreOptions.Database(folder);
+            AuditTrail trail = StoreOptions.Trail(database, folder);
+            for (int i = 0; i < 5; i++) trail.Add("submitJob", $"{i}");
+            AuditHead head = trail.Head();
+            Assert.Equal((5L, null), trail.Verify(head));
+            database.Write(connection => connection.Execute(
+                "INSERT INTO audit_anchor (seq, mac) SELECT seq, mac FROM audit WHERE seq = @last; DELETE FROM audit WHERE seq <= @last", new { last }));
+            Assert.Equal($"Records 1 to {last} are missing, and were not deleted by age.", trail.Verify(null).Fault);
+        }
+    }
+
+    [Fact]
+    public async Task Deleting_by_age_waits_for_no_turn_to_write_where_nothing_is_over()
+    {
+        using JobDatabase database = StoreOptions.Database(_folder);
+        AuditTrail trail = StoreOptions.Trail(database, _folder);
+        trail.Add("submitJob", "1");
+        using var end = new ManualResetEventSlim();
+        using var begun = new ManualResetEventSlim();
+        Task writing = Task.Run(() => database.Write(_ =>
+        {
+            begun.Set();
+            return end.Wait(TimeSpan.FromSeconds(60));
+        }));
+        begun.Wait();
+        await Task.Run(trail.Prune).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.False(writing.IsCompleted);
+        end.Set();
+        await writing;
+    }
+
+    [Fact]
+    public void What_the_service_does_with_jobs_is_recorded_with_the_change_and_what_did_not_happen_is_not()
+    {
+        using JobDatabase database = StoreOptions.Database(_folder);
+        JobStore store = StoreOptions.Store(database, _folder);
+        AuditTrail trail = StoreOptions.Trail(database, _folder);
+        TimeSpan minute = TimeSpan.FromMinutes(1);
+        foreach (string id in new[] { "a", "b", "c", "d", "e" }) store.Add(new NewJob(id, "{}", null, "hash") { Caller = "x" }, 100);
+        JobRow a = store.Claim("me", minute)!, b = store.Claim("me", minute)!, c = store.Claim("me", minute)!, d = store.Claim("lost", minute)!;
+        Assert.False(store.Succeed("a", a.Epoch + 1, "{}"));
+        Assert.True(store.Succeed("a", a.Epoch, "{}"));
+        Assert.True(store.Fail("b", b.Epoch, """{"code":"timeLimit","field":null,"detail":"long","traceId":null}"""));
+        store.Cancel("c");
+        Assert.True(store.Cancelled("c", c.Epoch));
+        Assert.Equal(1, store.ExpireOthers("me"));
+        JobRow again = store.Claim("me", TimeSpan.FromSeconds(-1))!;
+        Assert.Equal("d", again.Id);
+        Assert.Equal(["d"], store.FinishLost(2, _ => """{"code":"quarantined","field":null,"detail":"lost","traceId":null}"""));
+        JobRow e = store.Claim("me", minute)!;
+        Assert.True(store.Release("e", e.Epoch));
+        Assert.Null(store.Claim("me", minute, sharing: "none"));
+        store.ForgetInputs("a", 1);
+        Assert.True(store.Delete("a", byAge: true));
+        Assert.True(store.Delete("b"));
+        Assert.False(store.Delete("e", byAge: true));
+        Assert.Equal(
+        [
+            "1 service jobStarted a", "2 service jobStarted b", "3 service jobStarted c", "4 service jobStarted d", "5 service jobSucceeded a",
+            "6 service jobFailed b/timeLimit", "7 service jobCancelled c", "8 service jobRequeued d", "9 service jobStarted d",
+            "10 service jobFailed d/quarantined", "11 service jobStarted e", "12 service jobRequeued e", "13 service inputsExpired a",
+            "14 service jobExpired a",
+        ], Lines(trail));
+        Assert.Equal((14L, null), trail.Verify(null));
+        Assert.All(trail.Read(0, 100), record => Assert.Equal((record.Action == "jobFailed" ? 500 : 200, ""), (record.Outcome, record.Address)));
+
+        // What cannot be recorded does not happen.
+        database.Write(connection => connection.Execute("ALTER TABLE audit RENAME TO gone"));
+        Assert.Throws<SqliteException>(() => store.Claim("me", minute));
+        Assert.Equal("queued", store.Get("e")!.State);
+    }
+
+    [Fact]
+    public void Commands_on_a_folder_are_recorded_with_the_key_of_the_trail_or_not_done()
+    {
+        byte[] key = new byte[32];
+        key[0] = 7;
+        string file = Path.Combine(_folder, "kept-key"), made = Path.Combine(_folder, "made.json");
+        File.WriteAllText(file, Convert.ToBase64String(key));
+        using (var service = new Service(_folder, ("Audit:Key", Convert.ToBase64String(key))))
+        {
+            service.Services.GetRequiredService<AuditTrail>().Add("submitJob", "1");
+        }
+
+        Assert.Throws<CommandException>(() => Keys("create", "--account", "ward", "--json", made));
+        Assert.Equal(0, Keys("create", "--account", "ward", "--json", made, "--key-file", file));
+        string id = (string)JsonNode.Parse(File.ReadAllText(made))!["details"]!["id"]!;
+        Assert.Equal(0, Keys("list"));
+        Assert.Equal(0, Keys("revoke", id, "--key-file", file));
+        Assert.Equal(0, Verify("--key-file", file));
+        using JobDatabase database = StoreOptions.Database(_folder);
+        Assert.Equal(
+            ["1 service submitJob 1", $"2 command line createKey {id}", $"3 command line revokeKey {id}"], Lines(StoreOptions.Trail(database, _folder)));
+        Assert.Single(new ApiKeys(database).List());
+
+        int Keys(params string[] words) =>
+            Commands.Create().Parse(["keys", .. words, "--data", _folder]).Invoke(new() { EnableDefaultExceptionHandler = false });
+    }
+
+    private static IEnumerable<string> Lines(AuditTrail trail) =>
+        trail.Read(0, 100).Select(record => $"{record.Seq} {record.Account} {record.Action} {record.Object}");
 
     private int Verify(params string[] more) => Run("verify", more);
 

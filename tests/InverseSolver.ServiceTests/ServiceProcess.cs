@@ -7,7 +7,7 @@ namespace InverseSolver.ServiceTests;
 internal sealed class ServiceProcess : IDisposable
 {
     private readonly Process _process;
-    private readonly ConcurrentQueue<string> _output = new();
+    private readonly ConcurrentQueue<string> _lines = new();
     private readonly TaskCompletionSource<string> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ServiceProcess(string folder, string url = "http://127.0.0.1:0", params (string Name, string Value)[] settings)
@@ -34,7 +34,7 @@ internal sealed class ServiceProcess : IDisposable
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) =>
         {
-            if (line.Data is not null) _output.Enqueue(line.Data);
+            _lines.Enqueue(line.Data ?? "");
             if (line.Data?.IndexOf("Now listening on: ", StringComparison.Ordinal) is >= 0 and int at)
             {
                 _listening.TrySetResult(line.Data[(at + 18)..]);
@@ -43,10 +43,10 @@ internal sealed class ServiceProcess : IDisposable
         _process.BeginOutputReadLine();
     }
 
-    /// <summary>What it has written to its log.</summary>
-    public string Output => string.Join('\n', _output);
-
     public int Id => _process.Id;
+
+    /// <summary>What it wrote to its standard output, the log, until now.</summary>
+    public string Log => string.Join('\n', _lines);
 
     public async Task<HttpClient> ClientAsync() =>
         new() { BaseAddress = new Uri(await _listening.Task.WaitAsync(TimeSpan.FromSeconds(60))) };

@@ -48,7 +48,7 @@ public sealed partial class TlsStories : IDisposable
         using HttpResponseMessage signedIn = await client.SendAsync(signIn);
         Assert.Equal(HttpStatusCode.OK, signedIn.StatusCode);
         Assert.Matches("^inverse-session=[^;]{100,}; path=/; secure; samesite=strict; httponly$", signedIn.Headers.GetValues("Set-Cookie").Single());
-        Assert.DoesNotContain("expired", service.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("expired", service.Log, StringComparison.Ordinal);
 
         // A request without TLS gets neither an answer nor a way to one.
         using var plain = new TcpClient();
@@ -110,8 +110,8 @@ public sealed partial class TlsStories : IDisposable
         using ServiceProcess service = Start(isPem ? Pem(certificate, certificate) : Pfx(certificate, "secret", "secret"));
         await service.ClientAsync();
         string line = $"The certificate {PathOf(isPem ? "tls.pem" : "tls.pfx")} {said}{DateTime.UtcNow.AddDays(said[0] == 'e' ? end : begin):yyyy-MM-dd}";
-        for (int i = 0; i < 100 && !service.Output.Contains(line, StringComparison.Ordinal); i++) await Task.Delay(100);
-        Assert.Contains(line, service.Output, StringComparison.Ordinal);
+        for (int i = 0; i < 100 && !service.Log.Contains(line, StringComparison.Ordinal); i++) await Task.Delay(100);
+        Assert.Contains(line, service.Log, StringComparison.Ordinal);
     }
 
     [Fact]

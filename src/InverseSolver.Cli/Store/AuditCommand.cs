@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using InverseSolver.Service.Audit;
-using InverseSolver.Service.Jobs;
-using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Cli.Store;
 
@@ -67,17 +65,13 @@ internal static class AuditCommand
     private static Command On(string name, string description, Option[] options, Func<ParseResult, AuditTrail, (int Code, object Json)> act)
     {
         Option<DirectoryInfo> data = StoreCommand.Data();
-        var key = new Option<string?>("--key-file") { HelpName = "FILE", Description = "The trail's key (Audit:Key), where it is not in the data folder." };
+        Option<string?> key = StoreCommand.KeyFile();
         Option<string?> json = CliOptions.Json();
         var command = new Command(name, description);
         foreach (Option option in (Option[])[data, key, .. options, json]) command.Options.Add(option);
         command.SetAction((arguments, _) => StoreCommand.WithAsync(arguments.GetValue(data)!, database =>
         {
-            string? given = arguments.GetValue(key) is { } file ? System.Text.Encoding.ASCII.GetString(ArrayFiles.Read(key.Name, file)).Trim() : null;
-            var trail = new AuditTrail(
-                database, Options.Create(new AuditOptions { Key = given }),
-                Options.Create(new JobOptions { DataFolder = arguments.GetValue(data)!.FullName }));
-            (int code, object answer) = act(arguments, trail);
+            (int code, object answer) = act(arguments, StoreCommand.Trail(database, arguments.GetValue(data)!, arguments.GetValue(key)));
             CliJson.Write(arguments.GetValue(json), answer);
             return Task.FromResult(code);
         }));

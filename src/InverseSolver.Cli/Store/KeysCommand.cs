@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using InverseSolver.Cli.Server;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Audit;
 
 namespace InverseSolver.Cli.Store;
 
@@ -36,7 +37,10 @@ internal static class KeysCommand
                     Days = arguments.GetValue(days),
                 };
                 request.Check();
-                made = JsonOf(keys.Create(request));
+                AuditTrail trail = place.Trail!();
+                NewApiKey created = keys.Create(request);
+                trail.Add("createKey", created.Details.Id);
+                made = JsonOf(created);
             }
             else
             {
@@ -70,9 +74,18 @@ internal static class KeysCommand
         return On("revoke", "Revokes a key.", [], async (arguments, place, cancellation) =>
         {
             string one = arguments.GetRequiredValue(id);
-            JsonObject revoked = place.Keys is { } keys
-                ? JsonOf(keys.Revoke(one) ?? throw new CommandException($"There is no key '{one}'."))
-                : await place.Client!.SendJsonAsync(HttpMethod.Delete, $"v1/keys/{Uri.EscapeDataString(one)}", null, cancellation);
+            JsonObject revoked;
+            if (place.Keys is { } keys)
+            {
+                AuditTrail trail = place.Trail!();
+                revoked = JsonOf(keys.Revoke(one) ?? throw new CommandException($"There is no key '{one}'."));
+                trail.Add("revokeKey", one);
+            }
+            else
+            {
+                revoked = await place.Client!.SendJsonAsync(HttpMethod.Delete, $"v1/keys/{Uri.EscapeDataString(one)}", null, cancellation);
+            }
+
             Console.WriteLine($"{one} was revoked.");
             return revoked;
         }, id);
@@ -90,18 +103,20 @@ internal static class KeysCommand
         Option<string?> json = CliOptions.Json();
         var command = new Command(name, description);
         if (argument is not null) command.Arguments.Add(argument);
-        foreach (Option option in (Option[])[server, data, .. options, json]) command.Options.Add(option);
+        Option<string?> key = StoreCommand.KeyFile();
+        foreach (Option option in (Option[])[server, data, .. options, key, json]) command.Options.Add(option);
         command.SetAction(async (arguments, cancellation) =>
         {
             JsonObject answer;
             if (arguments.GetValue(data) is { } folder)
             {
-                answer = await StoreCommand.WithAsync(folder, database => act(arguments, new Place(new ApiKeys(database), null), cancellation));
+                answer = await StoreCommand.WithAsync(folder, database => act(
+                    arguments, new Place(new ApiKeys(database), () => StoreCommand.OpenTrail(database, folder, arguments.GetValue(key)), null), cancellation));
             }
             else
             {
                 using Client.InverseClient client = ServerOptions.Client(arguments.GetValue(server)!);
-                answer = await act(arguments, new Place(null, client), cancellation);
+                answer = await act(arguments, new Place(null, null, client), cancellation);
             }
 
             CliJson.Write(arguments.GetValue(json), answer);
@@ -114,6 +129,6 @@ internal static class KeysCommand
 
     private static string Day(JsonNode time) => ((string)time!)[..10];
 
-    // One of the two.
-    private sealed record Place(ApiKeys? Keys, Client.InverseClient? Client);
+    // A data folder with its trail, or a service.
+    private sealed record Place(ApiKeys? Keys, Func<AuditTrail>? Trail, Client.InverseClient? Client);
 }

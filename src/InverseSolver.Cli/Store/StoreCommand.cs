@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Text;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Audit;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
@@ -34,10 +36,11 @@ internal static class StoreCommand
     {
         Option<DirectoryInfo> data = Data();
         var ids = new Argument<string[]>("id") { Description = "Jobs of the quarantine; none: all of them.", Arity = ArgumentArity.ZeroOrMore };
+        Option<string?> key = KeyFile();
         Option<string?> json = CliOptions.Json();
         var command = new Command("adopt", "Takes jobs of the quarantine into the database: with their results, or into the queue.")
         {
-            ids, data, json,
+            ids, data, key, json,
         };
         command.SetAction(arguments => With(arguments.GetValue(data)!, inventory =>
         {
@@ -51,7 +54,7 @@ internal static class StoreCommand
             CliJson.Write(arguments.GetValue(json), outcomes);
             if (outcomes.Count == 0) Console.WriteLine("The quarantine is empty.");
             return outcomes.All(outcome => outcome.Text.StartsWith("Adopted", StringComparison.Ordinal)) ? ExitCode.Done : ExitCode.Failed;
-        }));
+        }, arguments.GetValue(key), isChange: true));
         return command;
     }
 
@@ -61,10 +64,26 @@ internal static class StoreCommand
         DefaultValueFactory = static _ => new DirectoryInfo("data"),
     }.AcceptExistingOnly();
 
-    private static int With(DirectoryInfo data, Func<StoreInventory, int> act) => WithAsync(data, database =>
+    internal static Option<string?> KeyFile() =>
+        new("--key-file") { HelpName = "FILE", Description = "The audit trail's key (Audit:Key), where it is not in the data folder." };
+
+    /// <summary>The audit trail of a data folder.</summary>
+    internal static AuditTrail Trail(JobDatabase database, DirectoryInfo data, string? keyFile)
+    {
+        string? key = keyFile is null ? null : Encoding.ASCII.GetString(ArrayFiles.Read(KeyFile().Name, keyFile)).Trim();
+        return new AuditTrail(database, Options.Create(new AuditOptions { Key = key }), OptionsOf(data)) { Actor = "command line" };
+    }
+
+    /// <summary>The audit trail of a data folder, to be added to: a record with another key would break it.</summary>
+    internal static AuditTrail OpenTrail(JobDatabase database, DirectoryInfo data, string? keyFile) =>
+        Trail(database, data, keyFile) is var trail && trail.HasItsKey() ? trail
+            : throw new CommandException("The audit trail was written with another key: name the file that has it (Audit:Key) by --key-file.");
+
+    private static int With(DirectoryInfo data, Func<StoreInventory, int> act, string? keyFile = null, bool isChange = false) => WithAsync(data, database =>
     {
         IOptions<JobOptions> options = OptionsOf(data);
-        return Task.FromResult(act(new StoreInventory(new JobStore(database, options), new JobFolder(options))));
+        AuditTrail trail = isChange ? OpenTrail(database, data, keyFile) : Trail(database, data, keyFile);
+        return Task.FromResult(act(new StoreInventory(new JobStore(database, options, trail), new JobFolder(options))));
     }).GetAwaiter().GetResult();
 
     private static IOptions<JobOptions> OptionsOf(DirectoryInfo data) => Options.Create(new JobOptions { DataFolder = data.FullName });

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using InverseSolver.Diffusion.Packages;
+using InverseSolver.Service.Audit;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Models;
 using InverseSolver.Service.Storage;
@@ -37,14 +38,16 @@ internal static partial class StartCheck
             JobFolder folder = services.GetRequiredService<JobFolder>();
             JobStore store = services.GetRequiredService<JobStore>();
             IReadOnlyList<string> strangers = folder.Quarantine(store.Ids());
+            var audit = services.GetRequiredService<AuditTrail>();
+            foreach (string id in strangers) audit.Add("jobQuarantined", id);
             if (strangers.Count > 0) Quarantined(services.GetRequiredService<ILoggerFactory>().CreateLogger<JobFolder>(), strangers.Count);
             // Those that ended just before the process did, or under a version that did not store it.
             folder.WriteEnds(store.Ends());
             services.GetRequiredService<DiskSpace>().TakeReserve();
-            services.GetRequiredService<Audit.AuditTrail>();
             if (services.GetRequiredService<IOptions<AccessOptions>>().Value.Keys
                 && services.GetRequiredService<ApiKeys>().WriteFirst(services.GetRequiredService<IOptions<JobOptions>>().Value.DataFolder) is not null)
             {
+                audit.Add("createKey", services.GetRequiredService<ApiKeys>().List()[0].Id);
                 FirstKeyMade(services.GetRequiredService<ILoggerFactory>().CreateLogger<ApiKeys>());
             }
         }

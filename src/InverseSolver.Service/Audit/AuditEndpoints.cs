@@ -15,8 +15,9 @@ internal static class AuditEndpoints
 
     /// <summary>Reads the audit trail, the oldest records first.</summary>
     /// <remarks>
-    /// A record is `seq`, `time` (unix milliseconds), `account`, `action` (the name of an operation of this document), `object`, `outcome` (the status),
-    /// `address`, `trace`, and the HMAC `mac` over all of it and the record before. Keep `head` elsewhere: `inverse audit verify` then finds what was cut off.
+    /// A record is `seq`, `time` (unix milliseconds), `account`, `action` (the name of an operation of this document, or what the service did by itself),
+    /// `object`, `outcome` (the status), `address`, `trace`,
+    /// and the HMAC `mac` over all of it and the record before. Keep `head` elsewhere: `inverse audit verify` then finds what was cut off.
     /// </remarks>
     /// <param name="after">Only records with a greater number.</param>
     /// <param name="limit">Records a page, 1 to 1000.</param>

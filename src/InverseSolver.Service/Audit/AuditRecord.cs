@@ -13,21 +13,22 @@ internal sealed record AuditRecord
     /// <summary>The time, unix milliseconds.</summary>
     public long Time { get; init; }
 
-    /// <summary>The account, tenant/name where it has a tenant; empty where the sender was not recognised.</summary>
+    /// <summary>The account, tenant/name where it has a tenant; empty where the sender was not recognised; <c>service</c> for what the service did.</summary>
     public string Account { get; init; } = "";
 
-    /// <summary>The operation, as the OpenAPI document names it.</summary>
+    /// <summary>The operation, as the OpenAPI document names it; or what the service did by itself, for example <c>jobSucceeded</c>.</summary>
     public string Action { get; init; } = "";
 
     /// <summary>
-    /// The id of the job, model or key, with the file's name of a download; null where there is none. <see cref="AuditTrail.AddOfNobody"/> has another one.
+    /// The id of the job, model or key, with the file's name of a download, or with the code of a failed job's error; null where there is none.
+    /// <see cref="AuditTrail.AddOfNobody"/> has another one.
     /// </summary>
     public string? Object { get; init; }
 
-    /// <summary>The HTTP status of the answer.</summary>
+    /// <summary>The HTTP status of the answer; of what the service did, 200, and 500 for a job that failed.</summary>
     public int Outcome { get; init; }
 
-    /// <summary>The sender's address.</summary>
+    /// <summary>The sender's address; empty where the service did it.</summary>
     public string Address { get; init; } = "";
 
     /// <summary>The trace id of the log.</summary>

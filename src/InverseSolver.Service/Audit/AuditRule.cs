@@ -13,6 +13,8 @@ internal static partial class AuditRule
     // They change nothing that lasts.
     private static readonly string[] Passing = ["estimateJob", "simulateMeasurement"];
 
+    private const string Unknown = "?";
+
     private static readonly string[] Downloads = ["getArtefact", "getArtefactsZip", "listenToJob"];
 
     /// <summary>Watches a request that was routed to an endpoint of the API.</summary>
@@ -25,9 +27,10 @@ internal static partial class AuditRule
         if (action is null || Passing.Contains(action) || !(isChange || Downloads.Contains(action))) return next(http);
 
         // An error takes the route's values away.
-        string? named = http.GetRouteValue("id") is string id ? http.GetRouteValue("name") is string file ? $"{id}/{file}" : id : null;
+        (string? id, string? file) = (http.GetRouteValue("id") as string, http.GetRouteValue("name") as string);
         http.Response.OnStarting(() =>
         {
+            bool isDone = http.Response.StatusCode < StatusCodes.Status400BadRequest;
             string? location = http.Response.StatusCode < 300 && http.Response.Headers.Location.ToString() is { Length: > 0 } made ? made.Split('/')[^1] : null;
             bool isKnown = http.User.Identity?.IsAuthenticated == true;
             var record = new AuditRecord
@@ -35,7 +38,7 @@ internal static partial class AuditRule
                 Time = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
                 Account = isKnown ? http.Account().Caller : "",
                 Action = action,
-                Object = Short(named ?? location),
+                Object = file is null ? Known(id, isDone) ?? location : $"{Known(id, isDone)}/{(isDone ? file : Unknown)}",
                 Outcome = http.Response.StatusCode,
                 Address = $"{http.Connection.RemoteIpAddress}",
                 Trace = ErrorMap.TraceId,
@@ -48,9 +51,10 @@ internal static partial class AuditRule
         return next(http);
     }
 
-    // What stands in an address is the sender's, and may be anything.
-    private static string? Short(string? text) => text is null || Name().IsMatch(text) ? text : "?";
+    // What stands in an address is the sender's, and may be anything, a patient's name too: it is recorded where there is such a thing, or where it can be no
+    // more than the id of a job or a key.
+    private static string? Known(string? id, bool exists) => id is null || exists || Id().IsMatch(id) ? id : Unknown;
 
-    [GeneratedRegex("^[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100})?$")]
-    private static partial Regex Name();
+    [GeneratedRegex("^([0-9a-f]{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\\z")]
+    private static partial Regex Id();
 }

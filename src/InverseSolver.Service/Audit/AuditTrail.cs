@@ -15,16 +15,24 @@ namespace InverseSolver.Service.Audit;
 /// </summary>
 internal sealed class AuditTrail
 {
+    /// <summary>The action of a job that failed.</summary>
+    public const string JobFailed = "jobFailed";
+
     // Of the requests of a minute whose sender is not known. Each record is a write, and is kept for years: nobody in particular could fill the disk with them.
     private const int OfNobody = 60;
 
     private const string Columns = "seq, time, account, action, object, outcome, address, trace, mac";
+
+    private const string Pruned = "pruneAudit";
 
     private readonly JobDatabase _database;
     private readonly byte[] _key;
     private readonly TimeSpan _keep;
     private readonly Lock _lock = new();
     private (long Minute, int Number) _nobody;
+
+    /// <summary>The account of what no request does.</summary>
+    public string Actor { get; init; } = "service";
 
     /// <summary>Opens the trail.</summary>
     /// <param name="database">Where it is.</param>
@@ -41,11 +49,7 @@ internal sealed class AuditTrail
     public void Add(AuditRecord record) => _database.Write(connection =>
     {
         using SqliteTransaction transaction = connection.BeginTransaction();
-        AuditHead head = Head(connection, transaction);
-        record = record with { Seq = head.Seq + 1 };
-        connection.Execute(
-            $"INSERT INTO audit ({Columns}) VALUES (@Seq, @Time, @Account, @Action, @Object, @Outcome, @Address, @Trace, @Mac)",
-            record with { Mac = record.MacAfter(_key, head.Mac) }, transaction);
+        Append(connection, record);
         transaction.Commit();
         return 0;
     });
@@ -68,11 +72,39 @@ internal sealed class AuditTrail
         else if (number is 100 or 1_000 or 10_000 or 100_000 or 1_000_000) Add(record with { Object = $"{number}-within-a-minute" });
     }
 
+    /// <summary>Adds a record of what no request did.</summary>
+    /// <param name="action">What was done.</param>
+    /// <param name="id">To what.</param>
+    public void Add(string action, string? id) => Add(Own(action, id));
+
+    /// <summary>Adds a record of what no request did to the transaction that did it.</summary>
+    /// <param name="connection">The connection, in a transaction that writes.</param>
+    /// <param name="action">What was done.</param>
+    /// <param name="id">To what.</param>
+    public void Append(SqliteConnection connection, string action, string? id) => Append(connection, Own(action, id));
+
+    private void Append(SqliteConnection connection, AuditRecord record)
+    {
+        AuditHead head = Head(connection);
+        record = record with { Seq = head.Seq + 1 };
+        connection.Execute(
+            $"INSERT INTO audit ({Columns}) VALUES (@Seq, @Time, @Account, @Action, @Object, @Outcome, @Address, @Trace, @Mac)",
+            record with { Mac = record.MacAfter(_key, head.Mac) });
+    }
+
+    /// <summary>True where the newest record was written with this key, or there is none.</summary>
+    public bool HasItsKey()
+    {
+        using SqliteConnection connection = _database.Open();
+        List<AuditRecord> last = connection.Query<AuditRecord>($"SELECT {Columns} FROM audit ORDER BY seq DESC LIMIT 2").AsList();
+        return last is [] || last[0].MacAfter(_key, last.Count == 2 ? last[1].Mac : Anchor(connection).Mac) == last[0].Mac;
+    }
+
     /// <summary>The newest record.</summary>
     public AuditHead Head()
     {
         using SqliteConnection connection = _database.Open();
-        return Head(connection, null);
+        return Head(connection);
     }
 
     /// <summary>Records, the oldest first.</summary>
@@ -90,8 +122,9 @@ internal sealed class AuditTrail
     public (long Records, string? Fault) Verify(AuditHead? known)
     {
         using SqliteConnection connection = _database.Open();
-        AuditHead before = Anchor(connection, null);
-        bool isKnown = known is null || known.Seq <= before.Seq;
+        AuditHead before = Anchor(connection), anchor = before;
+        // What was deleted by age has a record of that, with the number of the newest that went: without it somebody else deleted.
+        bool isKnown = known is null || known.Seq < anchor.Seq || known == anchor, isDeletedByAge = anchor.Seq == 0;
         long records = 0;
         foreach (AuditRecord record in connection.Query<AuditRecord>($"SELECT {Columns} FROM audit ORDER BY seq", buffered: false))
         {
@@ -107,38 +140,70 @@ internal sealed class AuditTrail
                 isKnown = true;
             }
 
+            isDeletedByAge |= record.Action == Pruned && record.Object == Text(anchor.Seq);
             records++;
             before = new AuditHead(record.Seq, record.Mac);
         }
 
+        if (!isDeletedByAge) return (records, $"Records 1 to {anchor.Seq} are missing, and were not deleted by age.");
         return (records, isKnown ? null : $"The trail ends with record {before.Seq}: those up to {known!.Seq}, whose head was kept, are missing.");
     }
 
-    /// <summary>Deletes records whose time is over; the chain goes on from the newest of them.</summary>
-    public void Prune() => _database.Write(connection =>
+    /// <summary>
+    /// Deletes records whose time is over, once the oldest of them is over for an hour; the chain goes on from the newest of them, and a record says so.
+    /// </summary>
+    public void Prune()
+    {
+        long until = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - (long)_keep.TotalMilliseconds;
+        using (SqliteConnection connection = _database.Open())
+        {
+            // Without a turn to write, for which others would wait.
+            if (connection.QuerySingleOrDefault<long?>("SELECT time FROM audit ORDER BY seq LIMIT 1") is not { } oldest
+                || oldest >= until - (long)TimeSpan.FromHours(1).TotalMilliseconds)
+            {
+                return;
+            }
+        }
+
+        _database.Write(connection => Prune(connection, until));
+        _database.TruncateSoon();
+    }
+
+    private int Prune(SqliteConnection connection, long until)
     {
         using SqliteTransaction transaction = connection.BeginTransaction();
-        long until = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() - (long)_keep.TotalMilliseconds;
         AuditHead? last = connection.QueryFirstOrDefault<AuditHead>(
             "SELECT seq, mac FROM audit WHERE seq < (SELECT COALESCE(MIN(seq), (SELECT MAX(seq) + 1 FROM audit)) FROM audit WHERE time >= @until) "
                 + "ORDER BY seq DESC LIMIT 1",
-            new { until }, transaction);
+            new { until });
         if (last is not null)
         {
-            connection.Execute("DELETE FROM audit_anchor; INSERT INTO audit_anchor (seq, mac) VALUES (@Seq, @Mac)", last, transaction);
-            connection.Execute("DELETE FROM audit WHERE seq <= @Seq", last, transaction);
+            connection.Execute("DELETE FROM audit_anchor; INSERT INTO audit_anchor (seq, mac) VALUES (@Seq, @Mac)", last);
+            connection.Execute("DELETE FROM audit WHERE seq <= @Seq", last);
+            Append(connection, Pruned, Text(last.Seq));
         }
 
         transaction.Commit();
         return 0;
-    });
+    }
 
-    private static AuditHead Head(SqliteConnection connection, SqliteTransaction? transaction) =>
-        connection.QueryFirstOrDefault<AuditHead>("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1", transaction: transaction)
-            ?? Anchor(connection, transaction);
+    private static AuditHead Head(SqliteConnection connection) =>
+        connection.QueryFirstOrDefault<AuditHead>("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1") ?? Anchor(connection);
 
-    private static AuditHead Anchor(SqliteConnection connection, SqliteTransaction? transaction) =>
-        connection.QueryFirstOrDefault<AuditHead>("SELECT seq, mac FROM audit_anchor", transaction: transaction) ?? new AuditHead(0, "");
+    private static AuditHead Anchor(SqliteConnection connection) =>
+        connection.QueryFirstOrDefault<AuditHead>("SELECT seq, mac FROM audit_anchor") ?? new AuditHead(0, "");
+
+    private AuditRecord Own(string action, string? id) => new()
+    {
+        Time = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
+        Account = Actor,
+        Action = action,
+        Object = id,
+        Outcome = action == JobFailed ? StatusCodes.Status500InternalServerError : StatusCodes.Status200OK,
+        Trace = ErrorMap.TraceId,
+    };
+
+    private static string Text(long seq) => seq.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static byte[] OwnKey(string file)
     {

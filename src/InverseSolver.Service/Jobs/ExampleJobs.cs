@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using InverseSolver.Service.Audit;
 using InverseSolver.Service.Documentation;
 using InverseSolver.Service.Storage;
 using Microsoft.Extensions.Options;
@@ -10,7 +11,8 @@ namespace InverseSolver.Service.Jobs;
 /// Submits the examples of Swagger UI once, under the ids that it shows. A file of the data folder lists those that were submitted, so that a deleted one
 /// stays deleted.
 /// </summary>
-internal sealed partial class ExampleJobs(JobSubmission submission, JobStore store, IOptions<JobOptions> options, ILogger<ExampleJobs> log) : IHostedService
+internal sealed partial class ExampleJobs(
+    JobSubmission submission, JobStore store, AuditTrail audit, IOptions<JobOptions> options, ILogger<ExampleJobs> log) : IHostedService
 {
     private const string Caller = "examples";
 
@@ -32,6 +34,7 @@ internal sealed partial class ExampleJobs(JobSubmission submission, JobStore sto
                 var body = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(job));
                 var http = new DefaultHttpContext { Request = { ContentType = "application/json", Body = body } };
                 await submission.SubmitAsync(http.Request, Caller, key: null, example.Id, cancellationToken);
+                audit.Add("submitJob", example.Id);
                 await File.AppendAllLinesAsync(_list, [example.Id], cancellationToken);
             }
             catch (Exception error) when (!cancellationToken.IsCancellationRequested)

@@ -93,7 +93,7 @@ internal sealed partial class JobPerformer(
             catch (Exception error)
             {
                 RequestException explained = ErrorMap.Explain(error);
-                JobFailed(error, job.Id, explained.Code);
+                JobFailed(new LoggedError(error), job.Id, explained.Code, ErrorMap.TraceId);
                 string detail = explained.Code == "outOfMemory"
                     ? $"There is not enough memory on {device}, not even to solve one image at a time."
                     : explained.Message;
@@ -122,8 +122,8 @@ internal sealed partial class JobPerformer(
     [LoggerMessage(1003, LogLevel.Information, "Job {JobId} stopped; by the host: {ByHost}")]
     private partial void JobStopped(string jobId, bool byHost);
 
-    [LoggerMessage(1004, LogLevel.Error, "Job {JobId} failed with {Code}")]
-    private partial void JobFailed(Exception error, string jobId, string code);
+    [LoggerMessage(1004, LogLevel.Error, "Job {JobId} failed with {Code}; trace {Trace}")]
+    private partial void JobFailed(Exception error, string jobId, string code, string? trace);
 
     [LoggerMessage(1015, LogLevel.Error, "The disk is full: job {JobId} could not go on and waits for space")]
     private partial void NoSpace(string jobId);

@@ -83,7 +83,7 @@ internal sealed partial class JobWorker(
             catch (Exception error)
             {
                 // The store or the disk failed. A claimed job returns to the queue when its lease ends.
-                WorkerFailed(error);
+                WorkerFailed(new LoggedError(error));
             }
 
             WaitHandle.WaitAny(wakers, PollInterval);

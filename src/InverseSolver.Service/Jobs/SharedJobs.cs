@@ -84,7 +84,7 @@ internal sealed partial class SharedJobs(
                 }
                 catch (Exception error)
                 {
-                    SharedJobFailed(error);
+                    SharedJobFailed(new LoggedError(error));
                 }
                 finally
                 {

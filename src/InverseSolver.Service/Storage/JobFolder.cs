@@ -172,13 +172,16 @@ internal sealed class JobFolder(IOptions<JobOptions> options, string root = JobF
     }
 
     /// <summary>
-    /// Moves the files of jobs that are not stored into the quarantine: of submissions that a crash interrupted, or of a database that was lost.
+    /// Moves the files of jobs that are not stored into the quarantine, as of a database that was lost. Those of a submission that ended before its record was
+    /// written, which nobody was told of and nobody can adopt, are deleted.
     /// </summary>
     /// <param name="ids">The jobs that are stored.</param>
     /// <returns>The ids of those that were moved.</returns>
     public IReadOnlyList<string> Quarantine(IReadOnlySet<string> ids)
     {
         string[] strangers = [.. Ids(_root).Where(id => !ids.Contains(id))];
+        foreach (string id in strangers.Where(IsUnfinished)) Delete(id);
+        strangers = [.. strangers.Where(id => Directory.Exists(Path.Combine(_root, id)))];
         foreach (string id in strangers)
         {
             Create(_quarantine);
@@ -188,6 +191,8 @@ internal sealed class JobFolder(IOptions<JobOptions> options, string root = JobF
 
         return strangers;
     }
+
+    private bool IsUnfinished(string id) => !Path.Exists(Path.Combine(_root, id, Record)) && !HasEnd(id) && Epochs(id) is [];
 
     /// <summary>The names of the folders in the quarantine: the id of a job each, and a number behind a dot where that id is there already.</summary>
     public IReadOnlyList<string> Quarantined() => [.. Names(_quarantine).Where(IsNameInQuarantine).Order(StringComparer.Ordinal)];

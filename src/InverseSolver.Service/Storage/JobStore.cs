@@ -1,6 +1,8 @@
+using System.Text.Json;
 using Dapper;
 using InverseSolver.Reconstruction.Jobs;
 using InverseSolver.Service.Access;
+using InverseSolver.Service.Audit;
 using InverseSolver.Service.Jobs;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
@@ -49,13 +51,15 @@ internal sealed record JobEnd
 /// The jobs and the queue, which are one table. A claim raises the epoch, and a worker's later writes succeed only while the job is running in that epoch.
 /// Times are the database's.
 /// </summary>
-internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> options)
+internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> options, AuditTrail audit)
 {
     private const string Now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
 
     private const string Held = "id = @id AND epoch = @epoch AND state = 'running'";
 
     private const string IsFinal = "state IN ('succeeded', 'failed', 'cancelled')";
+
+    private const string Cancellation = "jobCancelled";
 
     private const string IsAlive = $"state = 'running' AND lease_until >= {Now}";
 
@@ -199,13 +203,21 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <summary>Ends the leases of all other workers. Correct only where no other process works on this store.</summary>
     /// <param name="owner">This worker.</param>
     public int ExpireOthers(string owner) =>
-        database.Write(connection => connection.Execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner", new { owner }));
+        Recorded(
+            connection => connection.Query<string>(
+                "UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner RETURNING id", new { owner }).AsList(),
+            ids => ids.Select(id => ("jobRequeued", (string?)id))).Count;
 
     /// <summary>Finishes running jobs whose lease ended and that must not run again: cancelled ones, and those lost too often without progress.</summary>
     /// <param name="starts">The most starts of a job without progress.</param>
     /// <param name="error">The error of a lost one, a <see cref="JobError"/> as JSON.</param>
     /// <returns>Their ids.</returns>
-    public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error) => database.Write(connection =>
+    public IReadOnlyList<string> FinishLost(int starts, Func<JobRow, string> error) => [.. Recorded(
+        connection => FinishLost(connection, starts, error),
+        lost => lost.Select(job => job.CancelRequested ? (Cancellation, (string?)job.Id) : (AuditTrail.JobFailed, Failed(job.Id, error(job)))))
+        .Select(job => job.Id)];
+
+    private IReadOnlyList<JobRow> FinishLost(SqliteConnection connection, int starts, Func<JobRow, string> error)
     {
         IReadOnlyList<JobRow> lost = Rows(
             connection,
@@ -228,8 +240,8 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
                 });
         }
 
-        return lost.Select(job => job.Id).ToList();
-    });
+        return lost;
+    }
 
     /// <summary>
     /// Claims the next job: a waiting one, or a running one whose lease ended. Of those that a process died of before they advanced one runs at a time, so
@@ -247,7 +259,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <param name="seconds">The most seconds of solving for one caller in 24 hours, those of its running jobs included; where it has no quota of its own.</param>
     public JobRow? Claim(
         string owner, TimeSpan lease, string? sharing = null, int ofCaller = int.MaxValue, string weights = "{}", double seconds = double.MaxValue) =>
-        database.Write(connection => Row(
+        Recorded(connection => Row(
             connection,
             $"""
             UPDATE jobs SET
@@ -276,7 +288,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
                 AND (@sharing IS NULL OR (sharing = @sharing AND state = 'queued' AND stalls = 0))
             RETURNING *
             """,
-            new { owner, lease = (long)lease.TotalMilliseconds, sharing, ofCaller, weights, seconds }));
+            new { owner, lease = (long)lease.TotalMilliseconds, sharing, ofCaller, weights, seconds }), job => job is null ? [] : [("jobStarted", job.Id)]);
 
     /// <summary>Prolongs a lease.</summary>
     /// <returns>True where the job still belongs to this epoch and was not asked to stop.</returns>
@@ -317,29 +329,30 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     public bool Succeed(string id, long epoch, string result, string warnings = "[]", long bytes = 0) =>
         Finish(
             "state = 'succeeded', result = @text, warnings = @warnings, bytes = bytes + @bytes", Held + " AND NOT cancel_requested",
-            id, epoch, result, warnings, bytes);
+            ("jobSucceeded", id), id, epoch, result, warnings, bytes);
 
     /// <summary>Running to failed.</summary>
     public bool Fail(string id, long epoch, string error) =>
-        Finish("state = 'failed', error = @text", Held, id, epoch, error);
+        Finish("state = 'failed', error = @text", Held, (AuditTrail.JobFailed, Failed(id, error)), id, epoch, error);
 
     /// <summary>Running to cancelled, where that was requested.</summary>
     public bool Cancelled(string id, long epoch) =>
-        Finish("state = 'cancelled'", Held + " AND cancel_requested", id, epoch, null);
+        Finish("state = 'cancelled'", Held + " AND cancel_requested", (Cancellation, id), id, epoch, null);
 
     /// <summary>Running back to queued, as if it had not started, with its progress; to cancelled where that was requested.</summary>
     /// <param name="id">The job.</param>
     /// <param name="epoch">Its epoch.</param>
     public bool Release(string id, long epoch) =>
-        database.Write(connection => connection.Execute(
+        Recorded(connection => connection.QuerySingleOrDefault<string>(
             $"""
             UPDATE jobs SET
                 state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
                 finished = CASE WHEN cancel_requested THEN {Now} END, expires = CASE WHEN cancel_requested THEN {_expiry} END,
                 attempts = attempts - 1, stalls = MAX(stalls - 1, 0), version = version + 1, lease_owner = NULL, lease_until = NULL
             WHERE {Held}
+            RETURNING state
             """,
-            new { id, epoch }) == 1);
+            new { id, epoch }), state => state is null ? [] : [(state == "queued" ? "jobRequeued" : Cancellation, id)]) is not null;
 
     /// <summary>Cancels a waiting job at once, or asks for a running one to stop.</summary>
     /// <returns>The job; null when it is final or unknown.</returns>
@@ -357,10 +370,14 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
             new { id }));
 
     /// <summary>Deletes a final job.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="byAge">True where no request asked for it.</param>
     /// <returns>True where it existed and was final.</returns>
-    public bool Delete(string id)
+    public bool Delete(string id, bool byAge = false)
     {
-        bool deleted = database.Write(connection => connection.Execute($"DELETE FROM jobs WHERE id = @id AND {IsFinal}", new { id }) == 1);
+        bool deleted = Recorded(
+            connection => connection.Execute($"DELETE FROM jobs WHERE id = @id AND {IsFinal}", new { id }) == 1,
+            gone => gone && byAge ? [("jobExpired", id)] : []);
         if (deleted) database.TruncateSoon();
         return deleted;
     }
@@ -433,8 +450,9 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <summary>Stores that a job's inputs were deleted.</summary>
     /// <param name="id">The job.</param>
     /// <param name="bytes">Their bytes, which its caller no longer uses.</param>
-    public void ForgetInputs(string id, long bytes) => database.Write(connection => connection.Execute(
-        "UPDATE jobs SET inputs_deleted = 1, bytes = MAX(bytes - @bytes, 0) WHERE id = @id", new { id, bytes }));
+    public void ForgetInputs(string id, long bytes) => Recorded(
+        connection => connection.Execute("UPDATE jobs SET inputs_deleted = 1, bytes = MAX(bytes - @bytes, 0) WHERE id = @id", new { id, bytes }),
+        changed => changed == 1 ? [("inputsExpired", id)] : []);
 
     /// <summary>Warns of the jobs that expire within a time, once each: an event for their listeners and a message to their webhooks.</summary>
     /// <returns>Their ids.</returns>
@@ -454,7 +472,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <param name="job">The submission, with what the row does not show.</param>
     /// <returns>False where a job of this id is stored.</returns>
     public bool Adopt(JobRow row, NewJob job) =>
-        database.Write(connection => connection.Execute(
+        Recorded(connection => connection.Execute(
             $"""
             INSERT INTO jobs (
                 id, state, created, started, finished, expires, epoch, cancel_requested, request, result, error, idempotency_key, body_hash, sharing,
@@ -489,7 +507,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
                 row.Caller,
                 job.Priority,
                 row.InputsDeleted,
-            }) == 1);
+            }) == 1, adopted => adopted ? [("jobAdopted", row.Id)] : []);
 
     private static string ExpiryOf(string days, JobOptions options) => $"{Now} + COALESCE({days} * 86400000, {(long)options.KeepResults.TotalMilliseconds})";
 
@@ -505,8 +523,31 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
         return connection.QuerySingle<T>(sql, parameters);
     }
 
-    private bool Finish(string change, string condition, string id, long epoch, string? text, string? warnings = null, long bytes = 0) =>
-        database.Write(connection => connection.Execute(
+    // A change of a job and its record in the audit trail are one transaction.
+    private T Recorded<T>(Func<SqliteConnection, T> change, Func<T, IEnumerable<(string Action, string? Object)>> records) => database.Write(connection =>
+    {
+        using SqliteTransaction transaction = connection.BeginTransaction();
+        T made = change(connection);
+        foreach ((string action, string? target) in records(made)) audit.Append(connection, action, target);
+        transaction.Commit();
+        return made;
+    });
+
+    private static string Failed(string id, string error)
+    {
+        try
+        {
+            return $"{id}/{JsonSerializer.Deserialize<JobError>(error, ApiJson.Options)?.Code}";
+        }
+        catch (JsonException)
+        {
+            return id;
+        }
+    }
+
+    private bool Finish(
+        string change, string condition, (string, string?) record, string id, long epoch, string? text, string? warnings = null, long bytes = 0) =>
+        Recorded(connection => connection.Execute(
             $"UPDATE jobs SET {change}, finished = {Now}, expires = {_expiry}, version = version + 1, lease_owner = NULL, lease_until = NULL WHERE {condition}",
-            new { id, epoch, text, warnings, bytes }) == 1);
+            new { id, epoch, text, warnings, bytes }) == 1, changed => changed ? [record] : []);
 }

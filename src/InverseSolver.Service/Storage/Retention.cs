@@ -66,7 +66,7 @@ internal sealed partial class Retention(
     private void Delete(string id)
     {
         folder.Delete(id);
-        if (store.Delete(id)) Deleted(id);
+        if (store.Delete(id, byAge: true)) Deleted(id);
         signals.Changed(id);
     }
 
