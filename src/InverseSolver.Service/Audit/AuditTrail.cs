@@ -23,7 +23,7 @@ internal sealed class AuditTrail
 
     private const string Columns = "seq, time, account, action, object, outcome, address, trace, mac";
 
-    private const string Pruned = "pruneAudit";
+    private const string Pruned = "pruneAudit", Service = "service";
 
     private readonly JobDatabase _database;
     private readonly byte[] _key;
@@ -32,7 +32,7 @@ internal sealed class AuditTrail
     private (long Minute, int Number) _nobody;
 
     /// <summary>The account of what no request does.</summary>
-    public string Actor { get; init; } = "service";
+    public string Actor { get; init; } = Service;
 
     /// <summary>Opens the trail.</summary>
     /// <param name="database">Where it is.</param>

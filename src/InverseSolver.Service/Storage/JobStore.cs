@@ -59,7 +59,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
 
     private const string IsFinal = "state IN ('succeeded', 'failed', 'cancelled')";
 
-    private const string Cancellation = "jobCancelled";
+    private const string Cancellation = "jobCancelled", Requeue = "jobRequeued";
 
     private const string IsAlive = $"state = 'running' AND lease_until >= {Now}";
 
@@ -206,7 +206,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
         Recorded(
             connection => connection.Query<string>(
                 "UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner <> @owner RETURNING id", new { owner }).AsList(),
-            ids => ids.Select(id => ("jobRequeued", (string?)id))).Count;
+            ids => ids.Select(id => (Requeue, (string?)id))).Count;
 
     /// <summary>Finishes running jobs whose lease ended and that must not run again: cancelled ones, and those lost too often without progress.</summary>
     /// <param name="starts">The most starts of a job without progress.</param>
@@ -352,7 +352,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
             WHERE {Held}
             RETURNING state
             """,
-            new { id, epoch }), state => state is null ? [] : [(state == "queued" ? "jobRequeued" : Cancellation, id)]) is not null;
+            new { id, epoch }), state => state is null ? [] : [(state == "queued" ? Requeue : Cancellation, id)]) is not null;
 
     /// <summary>Cancels a waiting job at once, or asks for a running one to stop.</summary>
     /// <returns>The job; null when it is final or unknown.</returns>
