@@ -20,8 +20,8 @@ internal sealed record AuditRecord
     public string Action { get; init; } = "";
 
     /// <summary>
-    /// The id of the job, model or key, with the file's name of a download, or with the code of a failed job's error; null where there is none.
-    /// <see cref="AuditTrail.AddOfNobody"/> has another one.
+    /// The id of the job, model or key, with the file's name of a download, or with the code of a failed job's error; null where there is none. Of the
+    /// hundredth, thousandth, ... request of unknown senders within a minute it is that number.
     /// </summary>
     public string? Object { get; init; }
 
