@@ -79,18 +79,20 @@ public sealed partial class TlsStories : IDisposable
     {
         using X509Certificate2 certificate = Certificate(), other = Certificate();
         File.WriteAllText(PathOf("nonsense.pem"), "nonsense");
-        ((string Name, string Value)[] Settings, string Said)[] cases =
+        // In their turn, because they write the same files.
+        (Func<(string Name, string Value)[]> Settings, string Said)[] cases =
         [
-            ([(Path, PathOf("missing.pfx"))], "Could not find file '"),
-            ([(Path, PathOf("missing.pem")), (KeyPath, PathOf("missing.key"))], "Could not find file '"),
-            (Pfx(certificate, "secret", "wrong"), "password may be incorrect"),
-            (Pfx(certificate, "secret", null), "password may be incorrect"),
-            (Pem(certificate, other), "key does not match the public key"),
-            ([(Path, PathOf("nonsense.pem")), (KeyPath, PathOf("nonsense.pem"))], "nonsense"),
+            (() => [(Path, PathOf("missing.pfx"))], "Could not find file '"),
+            (() => [(Path, PathOf("missing.pem")), (KeyPath, PathOf("missing.key"))], "Could not find file '"),
+            (() => Pfx(certificate, "secret", "wrong"), "password may be incorrect"),
+            (() => Pfx(certificate, "secret", null), "password may be incorrect"),
+            (() => Pem(certificate, other), "key does not match the public key"),
+            (() => [(Path, PathOf("nonsense.pem")), (KeyPath, PathOf("nonsense.pem"))], PathOf("nonsense.pem")),
+            (() => [Pem(certificate, certificate)[0]], "It has no private key; name one by KeyPath."),
         ];
-        foreach (((string, string)[] settings, string said) in cases)
+        foreach ((Func<(string, string)[]> settings, string said) in cases)
         {
-            using ServiceProcess refused = Start(settings);
+            using ServiceProcess refused = Start(settings());
             (int code, string error) = await refused.ExitAsync();
             Assert.True(code == 2, $"{code} {error}");
             Assert.StartsWith(

@@ -9,11 +9,9 @@ internal static partial class ServerCertificates
     /// <param name="app">The service, which listens: Kestrel has read the files.</param>
     public static void WarnOfDates(WebApplication app)
     {
-        IEnumerable<IConfigurationSection> ofEndpoints = app.Configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(one => one.GetSection("Certificate"));
-        foreach (IConfigurationSection section in app.Configuration.GetSection("Kestrel:Certificates").GetChildren().Concat(ofEndpoints))
+        foreach (IConfigurationSection section in Files(app.Configuration))
         {
-            if (section["Path"] is not { Length: > 0 } path) continue;
-            string file = Path.Combine(app.Environment.ContentRootPath, path);
+            string path = section["Path"]!, file = Path.Combine(app.Environment.ContentRootPath, path);
             using X509Certificate2 certificate = X509Certificate2.GetCertContentType(file) == X509ContentType.Pfx
                 ? X509CertificateLoader.LoadPkcs12FromFile(file, section["Password"])
                 : X509CertificateLoader.LoadCertificateFromFile(file);
@@ -22,6 +20,22 @@ internal static partial class ServerCertificates
             if (begin > now) IsEarly(app.Logger, path, begin);
         }
     }
+
+    /// <summary>Kestrel's words for a certificate that cannot be used, with the files that they may be about.</summary>
+    /// <param name="error">The error of the start.</param>
+    /// <param name="configuration">The configuration.</param>
+    public static string ReasonOf(Exception error, IConfiguration configuration)
+    {
+        string reason = error is NotSupportedException ? "It has no private key; name one by KeyPath."
+            : error.InnerException is { } inner ? $"{error.FirstLine.TrimEnd('.')}: {inner.FirstLine}" : error.FirstLine;
+        string[] files = [.. Files(configuration).Select(section => section["Path"]!).Where(path => !reason.Contains(path, StringComparison.Ordinal))];
+        return files is [] ? reason : $"{reason} ({string.Join(", ", files)})";
+    }
+
+    private static IEnumerable<IConfigurationSection> Files(IConfiguration configuration) =>
+        configuration.GetSection("Kestrel:Certificates").GetChildren()
+            .Concat(configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint.GetSection("Certificate")))
+            .Where(section => !string.IsNullOrEmpty(section["Path"]));
 
     [LoggerMessage(3005, LogLevel.Warning, "The certificate {Path} expired at {End:u}: callers refuse it. Replace it, and start the service again")]
     private static partial void IsOver(ILogger log, string path, DateTime end);

@@ -103,11 +103,11 @@ internal static partial class StartCheck
         catch (Exception error) when (
             Encrypted(app.Configuration) is { } address
                 && error is InvalidOperationException or CryptographicException or FileNotFoundException or DirectoryNotFoundException
-                or UnauthorizedAccessException or (ArgumentException and not ArgumentOutOfRangeException))
+                or UnauthorizedAccessException or NotSupportedException)
         {
             throw new StartRefusedException(
                 HasCertificate(app.Configuration)
-                    ? $"The certificate for {address} (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: {error.FirstLine}"
+                    ? $"The certificate for {address} (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: {ServerCertificates.ReasonOf(error, app.Configuration)}"
                     : $"{address} needs a certificate, and none is configured: "
                         + "name one by Kestrel:Certificates:Default:Path and Kestrel:Certificates:Default:Password, "
                         + "or listen on http behind a proxy that encrypts.",
