@@ -72,7 +72,8 @@ internal static partial class DeploymentFiles
 
     /// <summary>Variables of others: NVIDIA's container toolkit and .NET read them.</summary>
     internal static bool IsOption(string variable) =>
-        variable.StartsWith("NVIDIA_", StringComparison.Ordinal) || variable == "DOTNET_EnableDiagnostics" || EnvironmentNames.Contains(Index().Replace(variable, ""));
+        variable.StartsWith("NVIDIA_", StringComparison.Ordinal) || variable == "DOTNET_EnableDiagnostics"
+            || EnvironmentNames.Contains(Index().Replace(variable, ""));
 
     [GeneratedRegex("^#.*\n", RegexOptions.Multiline)] private static partial Regex Comment();
 

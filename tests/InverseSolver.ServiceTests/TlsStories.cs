@@ -121,7 +121,7 @@ public sealed partial class TlsStories : IDisposable
     {
         string text = File.ReadAllText(Repository.File("docs", "security.md"));
         Shell(Make().Match(text).Value);
-        using ServiceProcess service = Start([(Path, PathOf("tls.pem")), (KeyPath, PathOf("tls.key"))], "https://localhost:0");
+        using ServiceProcess service = Start([(Path, PathOf("tls.pem")), (KeyPath, PathOf("tls.key"))]);
         Uri address = (await service.ClientAsync()).BaseAddress!;
         string curl = Ask().Match(text).Value.Replace("localhost:8443", $"localhost:{address.Port}", StringComparison.Ordinal);
         Assert.Contains("\"status\"", Shell(curl), StringComparison.Ordinal);
@@ -136,8 +136,7 @@ public sealed partial class TlsStories : IDisposable
         }
     }
 
-    private ServiceProcess Start((string, string)[] settings, string url = "https://127.0.0.1:0") =>
-        new(_folder.FullName, url, [.. settings, ("HOME", _folder.FullName)]);
+    private ServiceProcess Start((string, string)[] settings) => new(_folder.FullName, "https://127.0.0.1:0", [.. settings, ("HOME", _folder.FullName)]);
 
     private (string, string)[] Pem(X509Certificate2 certificate, X509Certificate2 keyOf)
     {

@@ -107,7 +107,8 @@ internal static partial class StartCheck
         {
             throw new StartRefusedException(
                 HasCertificate(app.Configuration)
-                    ? $"The certificate for {address} (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: {ServerCertificates.ReasonOf(error, app.Configuration)}"
+                    ? $"The certificate for {address} (Kestrel:Certificates, Kestrel:Endpoints) cannot be used: "
+                        + $"{ServerCertificates.ReasonOf(error, app.Configuration)}"
                     : $"{address} needs a certificate, and none is configured: "
                         + "name one by Kestrel:Certificates:Default:Path and Kestrel:Certificates:Default:Password, "
                         + "or listen on http behind a proxy that encrypts.",
