@@ -71,7 +71,8 @@ public sealed class AuditStories : IDisposable
         using var service = new Service(_folder, ("Access:Keys", "true"));
         var trail = service.Services.GetRequiredService<AuditTrail>();
         for (int i = 0; i < 2000; i++) trail.AddOfNobody(new AuditRecord { Action = "submitJob", Outcome = 401, Time = i / 1500 * 60_000 });
-        IReadOnlyList<AuditRecord> records = trail.Read(0, 1000);
+        // The service has recorded its first key before.
+        IReadOnlyList<AuditRecord> records = [.. trail.Read(0, 1000).Where(record => record.Action == "submitJob")];
         Assert.Equal((62, 61), (records.Count(record => record.Time == 0), records.Count(record => record.Time == 60_000)));
         Assert.Equal(
             ["100-within-a-minute", "1000-within-a-minute", "100-within-a-minute"], records.Select(record => record.Object).Where(name => name is not null));

@@ -25,7 +25,7 @@ public sealed class Api07ServerSideRequestForgery
             {
                 JsonObject job = Requests.Job();
                 job["files"]![file] = sent;
-                Assert.Equal((422, "invalidFile"), await PostAsync("/v1/jobs", job));
+                Assert.Equal((422, "invalidDataUri"), await PostAsync("/v1/jobs", job));
             }
 
             JsonObject model = Requests.Job(), hook = Requests.Job();

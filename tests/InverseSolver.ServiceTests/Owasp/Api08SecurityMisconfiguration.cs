@@ -13,7 +13,7 @@ public sealed class Api08SecurityMisconfiguration
         using var sender = new Browser(service.Client.BaseAddress!);
         foreach ((string method, string path) in ((string, string)[])
         [
-            ("TRACE", "/v1/jobs"), ("CONNECT", "/v1/jobs"), ("PATCH", "/v1/jobs"), ("PUT", "/v1/jobs/x"), ("PROPFIND", "/"), ("GET", "/v1/jobs/%00"),
+            ("TRACE", "/v1/jobs"), ("PATCH", "/v1/jobs"), ("PUT", "/v1/jobs/x"), ("PROPFIND", "/"), ("GET", "/v1/jobs/%00"),
             ("GET", "/.git/config"), ("GET", "/appsettings.json"), ("GET", "/jobs.db"), ("GET", "/v1/jobs/..%2f..%2fjobs.db"), ("GET", "/swagger/../appsettings.json"),
             ("GET", "/metrics"), ("GET", "/actuator/env"), ("GET", "/v1/jobs/x/artefacts/..%2f..%2f..%2fetc%2fpasswd"), ("GET", "/v1/jobs?limit=a"),
         ])
