@@ -8,7 +8,9 @@ public sealed class ConfigurationKeyTests
 {
     [Theory]
     [InlineData("Jobs:QueueCapcity", "10", "Jobs:QueueCapcity is not an option of the service; those of Jobs are DataFolder, QueueCapacity, ")]
-    [InlineData("Access:AllowAnonymus", "true", "Access:AllowAnonymus is not an option of the service; those of Access are AllowAnonymous, Keys, Origins, Proxies, Swagger.")]
+    [InlineData(
+        "Access:AllowAnonymus", "true",
+        "Access:AllowAnonymus is not an option of the service; those of Access are AllowAnonymous, Keys, Origins, Proxies, Swagger.")]
     [InlineData("models:folder", "/models", "models:folder is not an option of the service; those of models are Folders, ")]
     [InlineData("Models:Folders", "/models", "Models:Folders is not a single value: Models:Folders:0 is the first of its list.")]
     [InlineData("Models:Precisions", "float16", "Models:Precisions is not a single value: Models:Precisions:NAME ")]

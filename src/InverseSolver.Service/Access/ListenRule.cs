@@ -45,7 +45,8 @@ internal static class ListenRule
     public static IEnumerable<string> Addresses(IConfiguration configuration)
     {
         IEnumerable<string?> endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"]);
-        IEnumerable<string> ports = AccessOptions.List(configuration["http_ports"]).Concat(AccessOptions.List(configuration["https_ports"])).Select(port => $"http://*:{port}");
+        IEnumerable<string> ports = AccessOptions.List(configuration["http_ports"]).Concat(AccessOptions.List(configuration["https_ports"]))
+            .Select(port => $"http://*:{port}");
         IEnumerable<string> urls = AccessOptions.List(configuration["urls"]);
         // Kestrel uses ports only without URLs, and neither with endpoints of its own; all configured addresses are checked nevertheless.
         return endpoints.OfType<string>().Concat(urls.Any() ? urls : ports);
@@ -89,7 +90,8 @@ internal sealed class AccessOptions
     public string Origins { get; init; } = "";
 
     /// <summary>
-    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks, as <c>10.0.0.7</c> and <c>10.1.0.0/16</c>, separated by semicolons.
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed: addresses or networks, as <c>10.0.0.7</c> and <c>10.1.0.0/16</c>, separated by
+    /// semicolons.
     /// </summary>
     public string Proxies { get; init; } = "";
 

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Access;
 
-/// <summary>The quotas of accounts: those of the configuration (<see cref="CallerOptions"/>), and those that an administrator gave to single accounts.</summary>
+/// <summary>The quotas of accounts: those of the configuration (<see cref="CallerOptions"/>), and those that an administrator gave to one account.</summary>
 internal sealed class Quotas(JobDatabase database, IOptions<CallerOptions> options)
 {
     /// <summary>Maps the endpoints.</summary>

@@ -82,7 +82,8 @@ internal static class Sessions
                 return Task.CompletedTask;
             };
             flow.Events.OnRemoteFailure = static context => throw context.Failure as RequestException ?? new RequestException(
-                StatusCodes.Status401Unauthorized, "signInFailed", null, "The issuer did not confirm who you are, or the sign-in took too long: sign in again.");
+                StatusCodes.Status401Unauthorized, "signInFailed", null,
+                "The issuer did not confirm who you are, or the sign-in took too long: sign in again.");
         });
     }
 
@@ -99,8 +100,9 @@ internal static class Sessions
 
     /// <summary>Signs a browser in.</summary>
     /// <remarks>
-    /// Send the key, token or certificate as with any request; the answer sets a cookie in place of it, which scripts of pages cannot read. It lasts eight hours
-    /// at most, and ends with the key or token that it was made with. People whose accounts are an issuer's open `/v1/session/issuer` in the browser instead.
+    /// Send the key, token or certificate as with any request; the answer sets a cookie in place of it, which scripts of pages cannot read. It lasts eight
+    /// hours at most, and ends with the key or token that it was made with. People whose accounts are an issuer's open `/v1/session/issuer` in the browser
+    /// instead.
     /// </remarks>
     /// <response code="200">The session.</response>
     private static async Task<Ok<Session>> SignIn(HttpContext http, [FromServices] IOptions<OidcOptions> oidc)

@@ -256,7 +256,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
     /// <param name="sharing">Claims it only if it may share the calls of this model and version; any other job keeps its place in the queue.</param>
     /// <param name="ofCaller">The most jobs of one caller that run at once, where it has no quota of its own.</param>
     /// <param name="weights">Weights of callers, a JSON object; 1 for others; both where they have no quota of their own.</param>
-    /// <param name="seconds">The most seconds of solving for one caller in 24 hours, those of its running jobs included; where it has no quota of its own.</param>
+    /// <param name="seconds">The most seconds of solving for one caller in 24 hours, those of its running jobs included; likewise.</param>
     public JobRow? Claim(
         string owner, TimeSpan lease, string? sharing = null, int ofCaller = int.MaxValue, string weights = "{}", double seconds = double.MaxValue) =>
         Recorded(connection => Row(

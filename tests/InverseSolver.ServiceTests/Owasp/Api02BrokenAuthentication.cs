@@ -11,7 +11,8 @@ public sealed class Api02BrokenAuthentication
         string key = service.Key("alice"), other = service.Key("bob"), id = key.Split('_')[1], secret = key.Split('_')[2];
         foreach ((string name, string value, string code) in ((string, string, string)[])
         [
-            ("X-API-Key", $"isk_{id}_", "unknownKey"), ("X-API-Key", $"isk_{id}_{secret[..^1]}", "unknownKey"), ("X-API-Key", $"isk_{id}_{secret}0", "unknownKey"),
+            ("X-API-Key", $"isk_{id}_", "unknownKey"), ("X-API-Key", $"isk_{id}_{secret[..^1]}", "unknownKey"),
+            ("X-API-Key", $"isk_{id}_{secret}0", "unknownKey"),
             ("X-API-Key", $"isk_{other.Split('_')[1]}_{secret}", "unknownKey"), ("X-API-Key", $"isk_{id}_{secret.ToUpperInvariant()}", "unknownKey"),
             ("X-API-Key", $"isk_%_{secret}", "unknownKey"), ("X-API-Key", $"isk_' OR '1'='1_{secret}", "unknownKey"),
             ("Authorization", $"Basic {Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes($"alice:{key}"))}", "unauthenticated"),

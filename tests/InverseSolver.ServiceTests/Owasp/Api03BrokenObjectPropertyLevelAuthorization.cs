@@ -12,7 +12,8 @@ public sealed class Api03BrokenObjectPropertyLevelAuthorization
         using var service = new Service(folder: null, ("Access:Keys", "true"));
         using var sender = new Browser(service.Client.BaseAddress!);
         (string, string) key = ("X-API-Key", service.Key("alice", "east")), root = ("X-API-Key", service.Key("root", "", "admin"));
-        foreach (string member in (string[])["id", "caller", "account", "tenant", "state", "result", "attempts", "finished", "artefacts", "bytes", "modelHash", "Model"])
+        string[] members = ["id", "caller", "account", "tenant", "state", "result", "attempts", "finished", "artefacts", "bytes", "modelHash", "Model"];
+        foreach (string member in members)
         {
             JsonObject job = Requests.Job();
             job[member] = "x";
@@ -48,7 +49,8 @@ public sealed class Api03BrokenObjectPropertyLevelAuthorization
         string id = Service.Id((await submitted.Content.ReadFromJsonAsync<JsonObject>())!);
         string[] paths =
         [
-            $"/v1/jobs/{id}", "/v1/jobs?expand=request,result", $"/v1/jobs/{id}/artefacts", $"/v1/jobs/{id}/artefacts/report.json", "/v1/models", "/v1/problems",
+            $"/v1/jobs/{id}", "/v1/jobs?expand=request,result", $"/v1/jobs/{id}/artefacts", $"/v1/jobs/{id}/artefacts/report.json", "/v1/models",
+            "/v1/problems",
             "/v1/solvers", "/v1/session", "/health/ready", "/v1/keys", "/v1/quotas", "/v1/audit",
         ];
         foreach (string path in paths)
@@ -57,7 +59,8 @@ public sealed class Api03BrokenObjectPropertyLevelAuthorization
             using HttpResponseMessage answer = await sender.SendAsync("GET", path, headersOnly: false, ("X-API-Key", isAdmin ? root : key));
             string text = await answer.Content.ReadAsStringAsync();
             Assert.True(answer.IsSuccessStatusCode, path);
-            foreach (string hidden in (string[])[secret, "hidden", key.Split('_')[2], root.Split('_')[2], service.Folder, Repository.Root, "leaseOwner", "lease_owner"])
+            string[] inside = [secret, "hidden", key.Split('_')[2], root.Split('_')[2], service.Folder, Repository.Root, "leaseOwner", "lease_owner"];
+            foreach (string hidden in inside)
                 Assert.DoesNotContain(hidden, text, StringComparison.Ordinal);
             if (!isAdmin) Assert.DoesNotContain("root", text, StringComparison.Ordinal);
         }

@@ -11,7 +11,9 @@ public sealed class Api05BrokenFunctionLevelAuthorization
         using var service = new Service(folder: null, ("Access:Keys", "true"));
         using var sender = new Browser(service.Client.BaseAddress!);
         string key = service.Key("alice", "", "read", "submit", "tenant"), reader = service.Key("bob", "", "read");
-        foreach (string path in (string[])["/v1/keys", "/V1/Keys", "/v1/keys/", "/v1/quotas", "/v1/audit", "/v1//keys", "/v1/./keys", "/v1/jobs/../keys", "/v1/%6beys"])
+        string[] paths =
+            ["/v1/keys", "/V1/Keys", "/v1/keys/", "/v1/quotas", "/v1/audit", "/v1//keys", "/v1/./keys", "/v1/jobs/../keys", "/v1/%6beys"];
+        foreach (string path in paths)
         {
             (int status, _) = await sender.AskAsync("GET", path, ("X-API-Key", key));
             Assert.True(status is 403 or 404, $"{path}: {status}");

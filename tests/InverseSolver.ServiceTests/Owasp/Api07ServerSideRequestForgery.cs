@@ -6,7 +6,8 @@ using System.Text.Json.Nodes;
 namespace InverseSolver.ServiceTests.Owasp;
 
 /// <summary>
-/// API7:2023: addresses that the service would call for a sender. Only webhooks are called; their rules are in <see cref="WebhookStories"/>. Here nothing else is.
+/// API7:2023: addresses that the service would call for a sender. Only webhooks are called; their rules are in <see cref="WebhookStories"/>. Here nothing
+/// else is.
 /// </summary>
 public sealed class Api07ServerSideRequestForgery
 {
@@ -19,7 +20,8 @@ public sealed class Api07ServerSideRequestForgery
         using var service = new Service(folder: null, ("Access:Keys", "true"), ("Webhooks:Secrets:0", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
         using var sender = new Browser(service.Client.BaseAddress!);
         (string, string) key = ("X-API-Key", service.Key("alice"));
-        foreach (string sent in (string[])[address, address.Replace("http", "https", StringComparison.Ordinal), "file:///etc/passwd", "/etc/passwd", "\\\\127.0.0.1\\x"])
+        string[] addresses = [address, address.Replace("http", "https", StringComparison.Ordinal), "file:///etc/passwd", "/etc/passwd", "\\\\127.0.0.1\\x"];
+        foreach (string sent in addresses)
         {
             foreach (string file in (string[])["measurement", "mask", "psf", "truth", "maps", "reference"])
             {

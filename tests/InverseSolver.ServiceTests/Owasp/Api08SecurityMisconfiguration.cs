@@ -14,7 +14,8 @@ public sealed class Api08SecurityMisconfiguration
         foreach ((string method, string path) in ((string, string)[])
         [
             ("TRACE", "/v1/jobs"), ("PATCH", "/v1/jobs"), ("PUT", "/v1/jobs/x"), ("PROPFIND", "/"), ("GET", "/v1/jobs/%00"),
-            ("GET", "/.git/config"), ("GET", "/appsettings.json"), ("GET", "/jobs.db"), ("GET", "/v1/jobs/..%2f..%2fjobs.db"), ("GET", "/swagger/../appsettings.json"),
+            ("GET", "/.git/config"), ("GET", "/appsettings.json"), ("GET", "/jobs.db"), ("GET", "/v1/jobs/..%2f..%2fjobs.db"),
+            ("GET", "/swagger/../appsettings.json"),
             ("GET", "/metrics"), ("GET", "/actuator/env"), ("GET", "/v1/jobs/x/artefacts/..%2f..%2f..%2fetc%2fpasswd"), ("GET", "/v1/jobs?limit=a"),
         ])
         {

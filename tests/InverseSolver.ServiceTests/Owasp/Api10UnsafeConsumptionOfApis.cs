@@ -6,8 +6,8 @@ using System.Text;
 namespace InverseSolver.ServiceTests.Owasp;
 
 /// <summary>
-/// API10:2023: what others answer to the service. Receivers of webhooks are in <see cref="WebhookStories"/>, the issuer's tokens in <see cref="IdentityStories"/>,
-/// proxies in <see cref="SessionStories"/>; here is an issuer that answers wrongly.
+/// API10:2023: what others answer to the service. Receivers of webhooks are in <see cref="WebhookStories"/>, the issuer's tokens in
+/// <see cref="IdentityStories"/>, proxies in <see cref="SessionStories"/>; here is an issuer that answers wrongly.
 /// </summary>
 public sealed class Api10UnsafeConsumptionOfApis
 {
