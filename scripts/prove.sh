@@ -63,7 +63,7 @@ step "podman run: user 10001, read-only root, no capabilities, no network"
 volume=$(podman volume create)
 container=$(podman run --detach --network none --read-only --read-only-tmpfs=false --tmpfs /tmp --cap-drop all \
   --security-opt no-new-privileges --memory 8g --pids-limit 512 --ulimit "nofile=1024:1024" --ulimit "nproc=4096:4096" \
-  --volume "$volume:/data" --volume "$root/docs/images:/input:ro" --env Access__AllowAnonymous=true --env "AllowedHosts=*" $image)
+  --volume "$volume:/data" --volume "$root/docs/images:/input:ro" --env Access__AllowAnonymous=true --env AllowedHosts=localhost $image)
 started=$(date +%s%N)
 until podman exec "$container" curl --silent --fail --output /dev/null http://localhost:8080/health/ready; do
   [ $(($(date +%s%N) - started)) -lt 120000000000 ] || { podman logs "$container" >&2; fail "the service is not ready after two minutes."; }

@@ -149,6 +149,12 @@ public sealed class AccessStories : IDisposable
 
         Assert.All(_service.Log, line => Assert.DoesNotContain(secret, line, StringComparison.Ordinal));
 
+        foreach ((string account, string?[] scopes) in ((string, string?[])[])[("", ["read"]), ("a", [null]), ("a", [])])
+        {
+            using HttpResponseMessage empty = await SendAsync("POST", "/v1/keys", admin, content: JsonContent.Create(new { account, scopes }));
+            Assert.Equal(HttpStatusCode.UnprocessableEntity, empty.StatusCode);
+        }
+
         using HttpResponseMessage refused = await SendAsync("POST", "/v1/keys", admin, content: JsonContent.Create(new
         {
             account = "a/b",

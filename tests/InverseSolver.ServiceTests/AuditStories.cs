@@ -54,7 +54,7 @@ public sealed class AuditStories : IDisposable
         string first = service.Services.GetRequiredService<ApiKeys>().List()[^1].Id;
         Assert.Equal(
         [
-            $"1 service createKey {first} 200", $"2 service jobStarted {id} 200", $"3 service jobSucceeded {id} 200",
+            $"1 [service] createKey {first} 200", $"2 [service] jobStarted {id} 200", $"3 [service] jobSucceeded {id} 200",
             $"4 east/doctor submitJob {id} 200", $"5 west/thief deleteJob {id} 404", $"6 east/doctor getArtefact {id}/result.png 200",
             $"7  getArtefactsZip {id} 401", "8 root loadModel brain-mri-128 200", "9 east/doctor deleteJob ? 404", $"10 east/doctor deleteJob {id} 204",
         ], records.Select(record => $"{record!["seq"]} {record["account"]} {record["action"]} {record["object"]} {record["outcome"]}"));
@@ -161,7 +161,7 @@ public sealed class AuditStories : IDisposable
 
         AuditHead old = trail.Head(), pruned = trail.Read(3, 1).Select(record => new AuditHead(record.Seq, record.Mac)).Single();
         trail.Prune();
-        Assert.Equal(["5 a cancelJob ", "6 a cancelJob ", "7 service pruneAudit 4"], Lines(trail));
+        Assert.Equal(["5 a cancelJob ", "6 a cancelJob ", "7 [service] pruneAudit 4"], Lines(trail));
         Assert.Equal((3L, null), trail.Verify(old));
         await service.Client.PostAsync("/v1/jobs/none/cancel", null);
         Assert.Equal((4L, null), trail.Verify(old));
@@ -240,10 +240,10 @@ public sealed class AuditStories : IDisposable
         Assert.False(store.Delete("e", byAge: true));
         Assert.Equal(
         [
-            "1 service jobStarted a", "2 service jobStarted b", "3 service jobStarted c", "4 service jobStarted d", "5 service jobSucceeded a",
-            "6 service jobFailed b/timeLimit", "7 service jobCancelled c", "8 service jobRequeued d", "9 service jobStarted d",
-            "10 service jobFailed d/quarantined", "11 service jobStarted e", "12 service jobRequeued e", "13 service inputsExpired a",
-            "14 service jobExpired a",
+            "1 [service] jobStarted a", "2 [service] jobStarted b", "3 [service] jobStarted c", "4 [service] jobStarted d", "5 [service] jobSucceeded a",
+            "6 [service] jobFailed b/timeLimit", "7 [service] jobCancelled c", "8 [service] jobRequeued d", "9 [service] jobStarted d",
+            "10 [service] jobFailed d/quarantined", "11 [service] jobStarted e", "12 [service] jobRequeued e", "13 [service] inputsExpired a",
+            "14 [service] jobExpired a",
         ], Lines(trail));
         Assert.Equal((14L, null), trail.Verify(null));
         Assert.All(trail.Read(0, 100), record => Assert.Equal((record.Action == "jobFailed" ? 500 : 200, ""), (record.Outcome, record.Address)));
@@ -274,7 +274,7 @@ public sealed class AuditStories : IDisposable
         Assert.Equal(0, Verify("--key-file", file));
         using JobDatabase database = StoreOptions.Database(_folder);
         Assert.Equal(
-            ["1 service submitJob 1", $"2 command line createKey {id}", $"3 command line revokeKey {id}"], Lines(StoreOptions.Trail(database, _folder)));
+            ["1 [service] submitJob 1", $"2 [command line] createKey {id}", $"3 [command line] revokeKey {id}"], Lines(StoreOptions.Trail(database, _folder)));
         Assert.Single(new ApiKeys(database).List());
 
         int Keys(params string[] words) =>

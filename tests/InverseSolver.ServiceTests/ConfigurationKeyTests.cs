@@ -1,4 +1,5 @@
 using InverseSolver.Service.Access;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 
 namespace InverseSolver.ServiceTests;
@@ -6,6 +7,8 @@ namespace InverseSolver.ServiceTests;
 /// <summary>Keys of the configuration that nobody reads.</summary>
 public sealed class ConfigurationKeyTests
 {
+    private const string Hash = "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff";
+
     [Theory]
     [InlineData("Jobs:QueueCapcity", "10", "Jobs:QueueCapcity is not an option of the service; those of Jobs are DataFolder, QueueCapacity, ")]
     [InlineData(
@@ -25,6 +28,42 @@ public sealed class ConfigurationKeyTests
         StartRefusedException refused = Assert.Throws<StartRefusedException>(() => ConfigurationKeys.Check(Of((key, value))));
         Assert.StartsWith(text, refused.Message, StringComparison.Ordinal);
         Assert.Equal(2, refused.ExitCode);
+    }
+
+    [Theory]
+    [InlineData("Oidc:Authority: issuer is not an address", "Oidc:Authority=issuer")]
+    [InlineData("Oidc:Authority: http://issuer.example is not https", "Oidc:Authority=http://issuer.example")]
+    [InlineData("Oidc:Audience must not be empty", "Oidc:Authority=https://issuer.example", "Oidc:Audience=")]
+    [InlineData("Oidc:ClientId and Oidc:ClientSecret need Oidc:Authority", "Oidc:ClientId=web")]
+    [InlineData("Oidc:ClientSecret needs Oidc:ClientId", "Oidc:Authority=https://issuer.example", "Oidc:ClientSecret=x")]
+    [InlineData("ClientCertificates:Accounts:a: it needs a Thumbprint or an Issuer", "ClientCertificates:Accounts:a:Tenant=east")]
+    [InlineData("ClientCertificates:Accounts:a: Thumbprint must be", "ClientCertificates:Accounts:a:Thumbprint=abc")]
+    [InlineData("ClientCertificates:Accounts:a: an Issuer needs", "ClientCertificates:Accounts:a:Issuer=CN=CA")]
+    [InlineData(
+        "ClientCertificates:Accounts:a: Scopes must be of", "ClientCertificates:Accounts:a:Thumbprint=" + Hash,
+        "ClientCertificates:Accounts:a:Scopes=read root")]
+    [InlineData("ClientCertificates:Authorities: there is no file", "ClientCertificates:Authorities=/none.pem")]
+    [InlineData("Callers:Weights:a must be a number", "Callers:Weights:a=NaN")]
+    [InlineData("Callers:Weights:a must be a number", "Callers:Weights:a=0")]
+    [InlineData("Callers:Weights:a must be a number", "Callers:Weights:a=0,5")]
+    [InlineData("Access:Origins: https://a.example/ is not an origin", "Access:Origins=https://b.example;https://a.example/")]
+    [InlineData("Access:Proxies: proxy is neither an address nor a network", "Access:Proxies=10.0.0.0/8;proxy")]
+    public void What_could_not_work_is_refused_by_name(string text, params string[] settings)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Split('=', 2)[0], (string?)setting.Split('=', 2)[1])));
+        StartRefusedException refused = Assert.Throws<StartRefusedException>(builder.AddAccess);
+        Assert.StartsWith(text, refused.Message, StringComparison.Ordinal);
+        Assert.Equal(2, refused.ExitCode);
+    }
+
+    [Theory]
+    [InlineData("", false), InlineData("*", false), InlineData("localhost;*", false), InlineData("*.*", false), InlineData("[::]", false)]
+    [InlineData("solver.example", true), InlineData("*.example;localhost", true)]
+    public void Whoever_opens_the_service_names_its_hosts(string hosts, bool good)
+    {
+        IConfiguration open = Of(("urls", "http://0.0.0.0:1"), ("Access:AllowAnonymous", "true"), ("AllowedHosts", hosts));
+        Assert.Equal(good, Record.Exception(() => ListenRule.Check(open)) is null);
     }
 
     [Fact]

@@ -29,7 +29,8 @@ public sealed class IdentityStories : IDisposable
         // Alice of another tenant is another one, and a name with a slash is no tenant.
         Assert.Equal(1, await CountAsync(service, issuer.Token("alice", "east", "inverse.read")));
         Assert.Equal(0, await CountAsync(service, issuer.Token("alice", "west", "inverse.read")));
-        Assert.Equal(0, await CountAsync(service, issuer.Token("east/alice", "", "inverse.read")));
+        Assert.Equal(0, await CountAsync(service, issuer.Token("east/alice", "south", "inverse.read")));
+        Assert.Contains("no claim 'tenant'", await ReasonAsync(service, issuer.Token("alice", "", "inverse.read")));
         Assert.Equal(1, await CountAsync(service, issuer.Token("bob", "east", "inverse.read inverse.tenant")));
     }
 
@@ -100,6 +101,30 @@ public sealed class IdentityStories : IDisposable
         Assert.Equal((401, "unknownCertificate"), await WithAsync(pretender));
         Assert.Equal(401, (await WithAsync(ofForger)).Status);
         Assert.Equal((401, "unauthenticated"), await WithAsync(null));
+
+        // A session of it ends with its account.
+        string cookie;
+        using (var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true, UseCookies = false })
+        {
+            handler.ClientCertificates.Add(known);
+            using var client = new HttpClient(handler) { BaseAddress = address };
+            using HttpResponseMessage session = await client.PostAsync("/v1/session", null);
+            cookie = session.Headers.GetValues("Set-Cookie").Single();
+            Assert.Contains("; secure; ", cookie, StringComparison.Ordinal);
+        }
+
+        service.Kill();
+        foreach ((string thumbprint, int status) in ((string, int)[])[(known.GetCertHashString(HashAlgorithmName.SHA256), 200), (new string('0', 64), 401)])
+        {
+            string name = status == 200 ? "scanner" : "another";
+            using var later = new ServiceProcess(
+                _folder.FullName, "http://127.0.0.1:0", ("Access__Keys", "true"), ($"ClientCertificates__Accounts__{name}__Thumbprint", thumbprint),
+                ($"ClientCertificates__Accounts__{name}__Tenant", "east"));
+            using HttpClient client = await later.ClientAsync();
+            using var message = new HttpRequestMessage(HttpMethod.Get, "/v1/jobs") { Headers = { { "Cookie", cookie.Split(';')[0] } } };
+            using HttpResponseMessage answer = await client.SendAsync(message);
+            Assert.Equal(status, (int)answer.StatusCode);
+        }
 
         async Task<(int Status, string? Code)> WithAsync(X509Certificate2? certificate)
         {

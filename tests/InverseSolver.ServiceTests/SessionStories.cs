@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
+using InverseSolver.Service.Audit;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace InverseSolver.ServiceTests;
 
@@ -48,6 +50,9 @@ public sealed class SessionStories
             Assert.Equal((200, "alice"), await thief.WhoAsync());
             Assert.Equal(204, (await browser.AskAsync("DELETE", "/v1/session")).Status);
             Assert.Equal((401, "unauthenticated"), await browser.AskAsync("GET", "/v1/jobs"));
+            Assert.Equal((401, "sessionEnded"), await thief.AskAsync("GET", "/v1/jobs"));
+            Assert.Equal((200, null), await thief.AskAsync("POST", "/v1/session", ("X-API-Key", key)));
+            Assert.Equal((200, null), await thief.AskAsync("GET", "/v1/jobs"));
             using var root = new Browser(service.Client.BaseAddress!);
             Assert.Equal((200, null), await root.AskAsync("DELETE", $"/v1/keys/{key.Split('_')[1]}", ("X-API-Key", service.Key("root", "", "admin"))));
             Assert.Equal((401, "sessionEnded"), await thief.AskAsync("GET", "/v1/jobs"));
@@ -104,6 +109,9 @@ public sealed class SessionStories
         Assert.InRange(DateTimeOffset.Parse((string)session["expires"]!), DateTimeOffset.UtcNow.AddHours(7.9), DateTimeOffset.UtcNow.AddHours(8.1));
         Assert.Equal((200, null), await browser.AskAsync("GET", "/v1/jobs"));
 
+        var trail = service.Services.GetRequiredService<AuditTrail>();
+        Assert.Equal("east/alice signIn 302", Last());
+
         // A code of another's sign-in, and one that is made up.
         using var other = new Browser(service.Client.BaseAddress!);
         Uri asked = await other.AskIssuerAsync();
@@ -112,10 +120,13 @@ public sealed class SessionStories
         Assert.Equal((401, "signInFailed"), await browser.AskAsync("GET", $"/v1/session/callback?code=wrong&state={Uri.EscapeDataString(state)}"));
         Assert.Equal((401, "signInFailed"), await other.AskAsync("GET", "/v1/session/callback?code=wrong&state=wrong"));
         Assert.Equal((401, "unauthenticated"), await other.AskAsync("GET", "/v1/jobs"));
+        Assert.Equal(" signIn 401", Last());
         foreach (string away in (string[])["//evil.example", "https://evil.example", "/\\evil.example", ""])
         {
             Assert.Equal((400, "invalidValue"), await other.AskAsync("GET", $"/v1/session/issuer?to={Uri.EscapeDataString(away)}"));
         }
+
+        string Last() => trail.Read(0, 1000)[^1] is var record ? $"{record.Account} {record.Action} {record.Outcome}" : "";
 
         using var without = new Service(folder: null, ("Oidc:Authority", issuer.Address), ("Oidc:RequireHttps", "false"));
         using var visitor = new Browser(without.Client.BaseAddress!);
@@ -147,7 +158,21 @@ public sealed class SessionStories
         Assert.Equal((401, "invalidTicket"), await browser.AskAsync("GET", $"/v1/jobs/{one}/events?ticket="));
         Assert.Equal((400, "unknownParameter"), await browser.AskAsync("GET", $"/v1/jobs/{one}?ticket={ticket}"));
         Assert.Equal((401, "unauthenticated"), await browser.AskAsync("GET", $"/v1/jobs/{one}"));
-        foreach (string id in (string[])[one, two]) await browser.AskAsync("POST", $"/v1/jobs/{id}/cancel", ("X-API-Key", key));
+
+        // With the key end its tickets, and the streams that it or they opened.
+        using HttpResponseMessage open = await browser.SendAsync("GET", $"/v1/jobs/{one}/events?ticket={ticket}", headersOnly: true);
+        using HttpResponseMessage own = await browser.SendAsync("GET", $"/v1/jobs/{one}/events", headersOnly: true, ("X-API-Key", key));
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (open.StatusCode, own.StatusCode));
+        string root = service.Key("root", "", "read", "submit", "admin");
+        Assert.Equal((200, null), await browser.AskAsync("DELETE", $"/v1/keys/{key.Split('_')[1]}", ("X-API-Key", root)));
+        Assert.Equal((401, "invalidTicket"), await browser.AskAsync("GET", $"/v1/jobs/{one}/events?ticket={ticket}"));
+        foreach (HttpResponseMessage stream in (HttpResponseMessage[])[open, own])
+        {
+            string rest = await stream.Content.ReadAsStringAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            Assert.DoesNotContain("event: finished", rest, StringComparison.Ordinal);
+        }
+
+        foreach (string id in (string[])[one, two]) await browser.AskAsync("POST", $"/v1/jobs/{id}/cancel", ("X-API-Key", root));
     }
 
     [Fact]
@@ -237,6 +262,8 @@ public sealed class SessionStories
         JsonObject set = await PutAsync(new { account = "alice", tenant = "east", waiting = 3, running = 1, weight = 2.5, solverSecondsPerDay = 0 });
         Assert.Equal((3, 1, 2.5), ((int)set["waiting"]!, (int)set["running"]!, (double)set["weight"]!));
         Assert.Equal((0, 1_000_000), ((int)set["solverSecondsPerDay"]!, (int)set["bytes"]!));
+        JsonNode audited = (await browser.JsonAsync("GET", "/v1/audit", ("X-API-Key", root)))["items"]!.AsArray()[^1]!;
+        Assert.Equal("root setQuota east/alice 200", $"{audited["account"]} {audited["action"]} {audited["object"]} {audited["outcome"]}");
         for (int i = 0; i < 3; i++) await SubmitAsync(browser, alice);
         await SubmitAsync(browser, bob);
 

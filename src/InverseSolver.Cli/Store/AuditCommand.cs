@@ -71,10 +71,12 @@ internal static class AuditCommand
         foreach (Option option in (Option[])[data, key, .. options, json]) command.Options.Add(option);
         command.SetAction((arguments, _) => StoreCommand.WithAsync(arguments.GetValue(data)!, database =>
         {
+            if (arguments.GetValue(key) is null && !File.Exists(Path.Combine(arguments.GetValue(data)!.FullName, AuditTrail.KeyFile)))
+                throw new CommandException($"The folder has no file {AuditTrail.KeyFile}: name the file with the trail's key (Audit:Key) by --key-file.");
             (int code, object answer) = act(arguments, StoreCommand.Trail(database, arguments.GetValue(data)!, arguments.GetValue(key)));
             CliJson.Write(arguments.GetValue(json), answer);
             return Task.FromResult(code);
-        }));
+        }, mustExist: true));
         return command;
     }
 }

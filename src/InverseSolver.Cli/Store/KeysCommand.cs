@@ -111,7 +111,8 @@ internal static class KeysCommand
             if (arguments.GetValue(data) is { } folder)
             {
                 answer = await StoreCommand.WithAsync(folder, database => act(
-                    arguments, new Place(new ApiKeys(database), () => StoreCommand.OpenTrail(database, folder, arguments.GetValue(key)), null), cancellation));
+                    arguments, new Place(new ApiKeys(database), () => StoreCommand.OpenTrail(database, folder, arguments.GetValue(key)), null), cancellation),
+                    mustExist: true);
             }
             else
             {

@@ -71,7 +71,7 @@ internal static class StoreCommand
     internal static AuditTrail Trail(JobDatabase database, DirectoryInfo data, string? keyFile)
     {
         string? key = keyFile is null ? null : Encoding.ASCII.GetString(ArrayFiles.Read(KeyFile().Name, keyFile)).Trim();
-        return new AuditTrail(database, Options.Create(new AuditOptions { Key = key }), OptionsOf(data)) { Actor = "command line" };
+        return new AuditTrail(database, Options.Create(new AuditOptions { Key = key }), OptionsOf(data)) { Actor = "[command line]" };
     }
 
     /// <summary>The audit trail of a data folder, to be added to: a record with another key would break it.</summary>
@@ -89,9 +89,14 @@ internal static class StoreCommand
     private static IOptions<JobOptions> OptionsOf(DirectoryInfo data) => Options.Create(new JobOptions { DataFolder = data.FullName });
 
     /// <summary>Opens the database of a data folder that no service uses.</summary>
-    internal static async Task<T> WithAsync<T>(DirectoryInfo data, Func<JobDatabase, Task<T>> act)
+    /// <param name="data">The folder.</param>
+    /// <param name="act">Uses it.</param>
+    /// <param name="mustExist">True where a folder without a database is the wrong one; else it is made.</param>
+    internal static async Task<T> WithAsync<T>(DirectoryInfo data, Func<JobDatabase, Task<T>> act, bool mustExist = false)
     {
         IOptions<JobOptions> options = OptionsOf(data);
+        if (mustExist && !File.Exists(Path.Combine(data.FullName, "jobs.db")))
+            throw new CommandException($"--data {data}: there is no database jobs.db, so no service has used this folder: name the one that it has (Jobs:DataFolder).");
         try
         {
             using var database = new JobDatabase(options, new DiskSpace(options));

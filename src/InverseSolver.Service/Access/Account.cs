@@ -28,9 +28,11 @@ internal sealed record Account(string Name, string Tenant, IReadOnlySet<string> 
 
     /// <summary>The account as claims.</summary>
     /// <param name="scheme">The way in which it was recognised.</param>
-    public ClaimsPrincipal ToPrincipal(string scheme) => new(new ClaimsIdentity(
+    /// <param name="proof">What it proved itself by; null where nothing is kept of that.</param>
+    public ClaimsPrincipal ToPrincipal(string scheme, string? proof = null) => new(new ClaimsIdentity(
         [
             new(NameClaim, Name), new(TenantClaim, Tenant), .. Scopes.Select(scope => new Claim(ScopeClaim, scope)),
+            .. proof is null ? (Claim[])[] : [new(Sessions.ProofClaim, proof)],
             .. IsAnonymous ? (Claim[])[new(ClaimTypes.Anonymous, "true")] : [],
         ],
         scheme));

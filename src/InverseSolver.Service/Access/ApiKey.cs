@@ -31,7 +31,7 @@ internal sealed record ApiKeyRequest : Requests.IRequestWithFiles
     /// The account that it stands for: 1 to 64 letters, digits, dots, hyphens and underscores. Keys of one account share its jobs and quotas.
     /// </summary>
     [RegularExpression("[A-Za-z0-9._-]{1,64}", ErrorMessage = "It must have 1 to 64 letters, digits, dots, hyphens and underscores.")]
-    public required string Account { get; init; }
+    [MinLength(1, ErrorMessage = "It must have 1 to 64 letters, digits, dots, hyphens and underscores.")] public required string Account { get; init; }
 
     /// <summary>The account's tenant, of the same letters; absent or empty where there is only one.</summary>
     [RegularExpression("[A-Za-z0-9._-]{0,64}", ErrorMessage = "It must have at most 64 letters, digits, dots, hyphens and underscores.")]
@@ -53,7 +53,7 @@ internal sealed record ApiKeyRequest : Requests.IRequestWithFiles
         () => Requests.RequestChecks.CheckRanges(this),
         () =>
         {
-            if (Scopes is [] || Scopes.FirstOrDefault(scope => !Scope.All.Contains(scope)) is { })
+            if (Scopes is [] || Scopes.Any(scope => !Scope.All.Contains(scope)))
             {
                 string? unknown = Scopes.FirstOrDefault(scope => !Scope.All.Contains(scope));
                 throw Requests.RequestChecks.Unprocessable("invalidValue", "scopes", InverseSolver.Reconstruction.Words.NoneOf(unknown, Scope.All));

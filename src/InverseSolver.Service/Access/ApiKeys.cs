@@ -17,8 +17,8 @@ internal sealed class ApiKeys(JobDatabase database)
     /// <summary>The header with a key.</summary>
     public const string Header = "X-API-Key";
 
-    /// <summary>The claim with the id of the key that a request or session was proved by.</summary>
-    public const string IdClaim = "key";
+    /// <summary>The kind of proofs that are keys.</summary>
+    public const string Proof = "key";
 
     /// <summary>The beginning of every key.</summary>
     public const string Prefix = "isk_";
@@ -105,10 +105,13 @@ internal sealed class ApiKeys(JobDatabase database)
     public AuthenticationTicket TicketOf(string key, string scheme)
     {
         Row row = Prove(key);
-        ClaimsPrincipal sender = row.ToAccount().ToPrincipal(scheme);
-        ((ClaimsIdentity)sender.Identity!).AddClaim(new Claim(IdClaim, row.Id));
+        ClaimsPrincipal sender = row.ToAccount().ToPrincipal(scheme, Sessions.ProofOf(Proof, row.Id));
         return new AuthenticationTicket(sender, new AuthenticationProperties { ExpiresUtc = row.ToKey().Expires }, scheme);
     }
+
+    /// <summary>True where a sender proved itself by no key, or by one that is neither revoked nor expired.</summary>
+    public bool IsStillProved(ClaimsPrincipal sender) =>
+        sender.FindFirstValue(Sessions.ProofClaim)?.Split(' ', 2) is not [Proof, var id] || IsValid(id);
 
     /// <summary>True where a key is neither revoked nor expired.</summary>
     public bool IsValid(string id) => Find(id) is { Revoked: null } row && !(row.ToKey().Expires <= DateTimeOffset.UtcNow);

@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using System.Security.Claims;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
 using System.Text.Encodings.Web;
 using InverseSolver.Service.Audit;
 using Microsoft.AspNetCore.Authentication;
@@ -19,8 +20,11 @@ namespace InverseSolver.Service.Access;
 /// The ways in which a request says who sends it: a key, a bearer token of an OpenID Connect issuer, a client certificate. Where none of them is configured,
 /// whoever reaches the service is an account with all scopes.
 /// </summary>
-internal static class Authentication
+internal static partial class Authentication
 {
+    // The object identifier of the attribute CN.
+    private const string CommonName = "2.5.4.3";
+
     private const string Chosen = "chosen", Bearer = JwtBearerDefaults.AuthenticationScheme;
 
     private const string Certificate = CertificateAuthenticationDefaults.AuthenticationScheme;
@@ -36,7 +40,11 @@ internal static class Authentication
         services.AddSingleton<ApiKeys>();
         services.AddOptions<AuditOptions>().BindConfiguration(AuditOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<AuditOptions>, AuditOptionsValidator>().AddSingleton<AuditTrail>();
+        CallerOptions.CheckWeights(builder.Configuration);
+        oidc.Check();
+        certificates.Check();
         services.AddOptions<OidcOptions>().BindConfiguration(OidcOptions.Section);
+        services.AddOptions<ClientCertificateOptions>().BindConfiguration(ClientCertificateOptions.Section);
         services.AddSingleton<EventTickets>().AddSingleton<Quotas>();
         services.AddRates();
         services.AddOrigins(builder.Configuration);
@@ -56,9 +64,10 @@ internal static class Authentication
                 token.TokenValidationParameters.ValidAlgorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
                 // An unknown key is looked for at the issuer, this often at most: after a change of keys for seconds tokens may be refused.
                 token.RefreshInterval = TimeSpan.FromSeconds(5);
+                token.AutomaticRefreshInterval = TimeSpan.FromMinutes(5);
                 (token.BackchannelTimeout, token.BackchannelHttpHandler) = (OidcOptions.Patience, OidcOptions.NewHandler());
                 token.TokenValidationParameters.ClockSkew = TimeSpan.FromSeconds(30);
-                token.Events = new JwtBearerEvents { OnTokenValidated = context => Named(context, oidc) };
+                token.Events = new JwtBearerEvents { OnTokenValidated = context => Named(context, oidc), OnAuthenticationFailed = Reachable };
             });
             // A key that the issuer withdrew is withdrawn.
             services.PostConfigure<JwtBearerOptions>(
@@ -123,7 +132,13 @@ internal static class Authentication
         // One claim with words, or a list of them; those of the issuer's other services are left out.
         IEnumerable<string> words = token.FindAll(oidc.ScopeClaim).SelectMany(claim => claim.Value.Split(' '));
         string[] scopes = [.. words.Where(word => word.StartsWith(oidc.ScopePrefix, StringComparison.Ordinal)).Select(word => word[oidc.ScopePrefix.Length..])];
-        string tenant = oidc.TenantClaim is { } claim ? token.FindFirst(claim)?.Value ?? "" : "";
+        string tenant = "";
+        if (oidc.TenantClaim is { } claim && (tenant = token.FindFirst(claim)?.Value ?? "") is not { Length: > 0 and <= 200 })
+        {
+            // It would share a tenant with all others that have none.
+            throw new RequestException(StatusCodes.Status401Unauthorized, "invalidToken", "Authorization", $"The token has no claim '{claim}'.");
+        }
+
         return new Account(Escaped(name), Escaped(tenant), Scope.All.Intersect(scopes).ToHashSet());
     }
 
@@ -131,7 +146,7 @@ internal static class Authentication
     {
         try
         {
-            context.Principal = AccountOf(context.Principal!, oidc).ToPrincipal(Bearer);
+            context.Principal = AccountOf(context.Principal!, oidc).ToPrincipal(Bearer, Sessions.ProofOf(Sessions.Issuer, oidc.Authority!));
         }
         catch (RequestException refused)
         {
@@ -140,6 +155,28 @@ internal static class Authentication
 
         return Task.CompletedTask;
     }
+
+    // Without the issuer's keys no token can be verified, and none is wrong.
+    private static async Task Reachable(AuthenticationFailedContext context)
+    {
+        try
+        {
+            await context.Options.ConfigurationManager!.GetConfigurationAsync(context.HttpContext.RequestAborted);
+        }
+        catch (InvalidOperationException)
+        {
+            IssuerIsSilent(context.HttpContext.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(Authentication)));
+            context.Fail(new RequestException(
+                StatusCodes.Status503ServiceUnavailable, "issuerUnavailable", null,
+                "The issuer's keys cannot be read, so that no token can be verified: send the request again later.")
+            {
+                RetryAfter = TimeSpan.FromSeconds(30),
+            });
+        }
+    }
+
+    [LoggerMessage(3007, LogLevel.Warning, "The issuer's configuration or keys cannot be read (Oidc:Authority): no token can be verified")]
+    private static partial void IssuerIsSilent(ILogger log);
 
     private static Task Named(CertificateValidatedContext context, ClientCertificateOptions certificates)
     {
@@ -153,14 +190,25 @@ internal static class Authentication
             return Task.CompletedTask;
         }
 
-        string account = rule.Thumbprint is null ? Escaped(sent.GetNameInfo(X509NameType.SimpleName, forIssuer: false)) : name;
-        context.Principal = new Account(account, rule.Tenant, Scope.All.Intersect(rule.Scopes.Split(' ')).ToHashSet()).ToPrincipal(Certificate);
+        string account = rule.Thumbprint is not null ? name : sent.SubjectName.EnumerateRelativeDistinguishedNames()
+            .FirstOrDefault(part => !part.HasMultipleElements && part.GetSingleElementType().Value == CommonName)?.GetSingleElementValue() ?? "";
+        if (string.IsNullOrWhiteSpace(account))
+        {
+            context.Fail(new RequestException(
+                StatusCodes.Status401Unauthorized, "unknownCertificate", null, "The client certificate has no name (CN), which its account would have."));
+            return Task.CompletedTask;
+        }
+
+        context.Principal = new Account(Escaped(account), rule.Tenant, rule.ScopeSet).ToPrincipal(Certificate, Sessions.ProofOf(ClientCertificate.Proof, name));
         context.Success();
         return Task.CompletedTask;
     }
 
-    // A slash stands between tenant and name.
-    private static string Escaped(string name) => name.Replace("%", "%25", StringComparison.Ordinal).Replace("/", "%2F", StringComparison.Ordinal);
+    // A slash stands between tenant and name, names in brackets are the service's own, and a name is a part of a line.
+    private static string Escaped(string name) => Outside().Replace(name, static found => Uri.HexEscape(found.Value[0]));
+
+    [GeneratedRegex("[%/\\[\\]\\x00-\\x20\\x7f-\\xa0]")]
+    private static partial Regex Outside();
 
     /// <summary>Answers those who may not with an error of the API.</summary>
     private sealed class Refusal : IAuthorizationMiddlewareResultHandler
@@ -186,6 +234,7 @@ internal static class Authentication
                 RequestException known => known,
                 { } when Sessions.IsIn(context) => new RequestException(
                     StatusCodes.Status401Unauthorized, "sessionEnded", null, "The session has ended, or its key was revoked: sign in again."),
+                SecurityTokenNotYetValidException => Invalid("The token is not valid yet: compare the clocks of its issuer and this service."),
                 SecurityTokenExpiredException => Invalid("The token has expired: get a new one from its issuer."),
                 SecurityTokenInvalidAudienceException => Invalid("The token is for another service (its claim 'aud')."),
                 SecurityTokenInvalidIssuerException => Invalid("The token is of another issuer (its claim 'iss')."),
@@ -266,6 +315,24 @@ internal sealed class OidcOptions
     /// <summary>True where the issuer must be reached by https.</summary>
     public bool RequireHttps { get; init; } = true;
 
+    /// <summary>Refuses what could not work.</summary>
+    /// <exception cref="StartRefusedException">An option has no valid value.</exception>
+    public void Check()
+    {
+        if (!IsOn)
+        {
+            if (ClientId is not null || ClientSecret is not null) throw new StartRefusedException("Oidc:ClientId and Oidc:ClientSecret need Oidc:Authority.", 2);
+            return;
+        }
+
+        if (!Uri.TryCreate(Authority, UriKind.Absolute, out Uri? address) || address.Scheme != Uri.UriSchemeHttps && address.Scheme != Uri.UriSchemeHttp)
+            throw new StartRefusedException($"Oidc:Authority: {Authority} is not an address; https://issuer.example.org is one.", 2);
+        if (RequireHttps && address.Scheme != Uri.UriSchemeHttps)
+            throw new StartRefusedException($"Oidc:Authority: {Authority} is not https; Oidc:RequireHttps=false lets it be http, for trying.", 2);
+        if (Audience.Length == 0) throw new StartRefusedException("Oidc:Audience must not be empty: tokens for other services would be taken.", 2);
+        if (ClientSecret is not null && ClientId is null) throw new StartRefusedException("Oidc:ClientSecret needs Oidc:ClientId.", 2);
+    }
+
     /// <summary>The time in which the issuer must have answered.</summary>
     internal static TimeSpan Patience { get; } = TimeSpan.FromSeconds(10);
 
@@ -287,6 +354,27 @@ internal sealed class ClientCertificateOptions
 
     /// <summary>Accounts by name; that of an issuer's certificates is the name in the certificate (CN).</summary>
     public IReadOnlyDictionary<string, ClientCertificate> Accounts { get; init; } = new Dictionary<string, ClientCertificate>();
+
+    /// <summary>Refuses what could not work.</summary>
+    /// <exception cref="StartRefusedException">An option has no valid value.</exception>
+    public void Check()
+    {
+        if (Authorities is not null && !File.Exists(Authorities))
+            throw new StartRefusedException($"ClientCertificates:Authorities: there is no file {Authorities}.", 2);
+        foreach ((string name, ClientCertificate account) in Accounts)
+        {
+            string? fault = account switch
+            {
+                { Thumbprint: null, Issuer: null } or { Thumbprint: not null, Issuer: not null } => "it needs a Thumbprint or an Issuer, and not both",
+                { Thumbprint: { } hash } when hash.Replace(":", "", StringComparison.Ordinal) is not { Length: 64 } digits || !digits.All(char.IsAsciiHexDigit) =>
+                    "Thumbprint must be the certificate's SHA-256, 64 hexadecimal digits",
+                { Issuer: not null } when Authorities is null => "an Issuer needs ClientCertificates:Authorities, the file with its certificate",
+                _ when account.ScopeSet.Count == 0 || !account.ScopeSet.IsSubsetOf(Scope.All) => $"Scopes must be of {string.Join(", ", Scope.All)}",
+                _ => null,
+            };
+            if (fault is not null) throw new StartRefusedException($"ClientCertificates:Accounts:{name}: {fault}.", 2);
+        }
+    }
 }
 
 /// <summary>The certificates of an account, or of all accounts of an issuer.</summary>
@@ -303,6 +391,12 @@ internal sealed class ClientCertificate
 
     /// <summary>The scopes, with spaces between them.</summary>
     public string Scopes { get; init; } = "read submit";
+
+    /// <summary>The kind of proofs that are certificates.</summary>
+    public const string Proof = "certificate";
+
+    /// <summary>The scopes.</summary>
+    public IReadOnlySet<string> ScopeSet => Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries).ToHashSet();
 
     /// <summary>True where a certificate is one of these.</summary>
     public bool Fits(X509Certificate2 certificate) => Thumbprint is { } thumbprint

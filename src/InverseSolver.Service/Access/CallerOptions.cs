@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Access;
@@ -11,6 +12,17 @@ internal sealed class CallerOptions
 
     /// <summary>Shares of callers by account (tenant/name where it has a tenant) or address; 1 for those that are not listed.</summary>
     public IReadOnlyDictionary<string, double> Weights { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Refuses weights that are no numbers of a share; the binder would leave them out without a word.</summary>
+    /// <exception cref="StartRefusedException">One of them is none.</exception>
+    public static void CheckWeights(IConfiguration configuration)
+    {
+        foreach (IConfigurationSection weight in configuration.GetSection($"{Section}:{nameof(Weights)}").GetChildren())
+        {
+            if (!double.TryParse(weight.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double share) || share is not (>= 0.01 and <= 100))
+                throw new StartRefusedException($"{weight.Path} must be a number from 0.01 to 100, as 2 or 0.5.", 2);
+        }
+    }
 
     /// <summary>Jobs of one caller that may wait. 0: no limit.</summary>
     [Range(0, 100_000)] public int Waiting { get; init; } = 48;

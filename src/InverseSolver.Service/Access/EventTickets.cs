@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -16,7 +17,7 @@ namespace InverseSolver.Service.Access;
 /// Tickets for event streams. A browser's EventSource sends no headers, so that a page which has a key and no session asks for a ticket, and sends it in the
 /// address. An address is written into logs and histories: a ticket opens the events of one job only, for a minute.
 /// </summary>
-internal sealed class EventTickets(IDataProtectionProvider protection)
+internal sealed class EventTickets(IDataProtectionProvider protection, ApiKeys keys)
 {
     /// <summary>The authentication scheme of tickets.</summary>
     public const string Scheme = "ticket";
@@ -49,23 +50,25 @@ internal sealed class EventTickets(IDataProtectionProvider protection)
     {
         Account account = http.Account();
         store.Find(id, account.Owns);
-        return TypedResults.Ok(tickets.Of(account, id));
+        return TypedResults.Ok(tickets.Of(account, id, http.User.FindFirstValue(Sessions.ProofClaim)));
     }
 
-    private EventTicket Of(Account account, string job)
+    private EventTicket Of(Account account, string job, string? proof)
     {
         DateTimeOffset expires = DateTimeOffset.UtcNow + Lasts;
-        var content = new Content(job, account.Name, account.Tenant, account.Scopes.Contains(Scope.Tenant));
+        var content = new Content(job, account.Name, account.Tenant, account.Scopes.Contains(Scope.Tenant), proof);
         return new EventTicket(_protector.Protect(JsonSerializer.Serialize(content), expires), expires);
     }
 
-    private Account AccountOf(string ticket, string? job)
+    private ClaimsPrincipal SenderOf(string ticket, string? job)
     {
         try
         {
             if (ticket.Length <= 4096 && JsonSerializer.Deserialize<Content>(_protector.Unprotect(ticket)) is { } content && content.Job == job)
             {
-                return new Account(content.Account, content.Tenant, (content.OfTenant ? (string[])[Scope.Read, Scope.Tenant] : [Scope.Read]).ToHashSet());
+                var account = new Account(content.Account, content.Tenant, (content.OfTenant ? (string[])[Scope.Read, Scope.Tenant] : [Scope.Read]).ToHashSet());
+                ClaimsPrincipal sender = account.ToPrincipal(Scheme, content.Proof);
+                if (keys.IsStillProved(sender)) return sender;
             }
         }
         catch (CryptographicException)
@@ -75,10 +78,10 @@ internal sealed class EventTickets(IDataProtectionProvider protection)
 
         throw new RequestException(
             StatusCodes.Status401Unauthorized, "invalidTicket", Parameter,
-            "The ticket is for another job, or older than a minute: make one by POST /v1/jobs/{id}/events/ticket.");
+            "The ticket is for another job, older than a minute, or its key was revoked: make one by POST /v1/jobs/{id}/events/ticket.");
     }
 
-    private sealed record Content(string Job, string Account, string Tenant, bool OfTenant);
+    private sealed record Content(string Job, string Account, string Tenant, bool OfTenant, string? Proof);
 
     /// <summary>Takes tickets.</summary>
     internal sealed class Handler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory log, UrlEncoder encoder, EventTickets tickets)
@@ -89,8 +92,8 @@ internal sealed class EventTickets(IDataProtectionProvider protection)
         {
             try
             {
-                Account account = tickets.AccountOf(Request.Query[Parameter].ToString(), Request.RouteValues["id"] as string);
-                return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(account.ToPrincipal(EventTickets.Scheme), EventTickets.Scheme)));
+                ClaimsPrincipal sender = tickets.SenderOf(Request.Query[Parameter].ToString(), Request.RouteValues["id"] as string);
+                return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(sender, EventTickets.Scheme)));
             }
             catch (RequestException refused)
             {

@@ -10,7 +10,7 @@ internal static class KeyEndpoints
     public static void MapKeys(this IEndpointRouteBuilder app)
     {
         RouteGroupBuilder keys = app.MapGroup("/v1/keys").WithTags("Keys");
-        keys.MapPost("", Create).WithName("createKey").Accepts<ApiKeyRequest>("application/json").Needs(Scope.Admin).ProducesErrors(413, 422);
+        keys.MapPost("", Create).WithName("createKey").Accepts<ApiKeyRequest>("application/json").Needs(Scope.Admin).ProducesErrors(409, 413, 422);
         keys.MapGet("", List).WithName("listKeys").Needs(Scope.Admin).ProducesErrors();
         keys.MapDelete("{id}", Revoke).WithName("revokeKey").Needs(Scope.Admin).ProducesErrors(404);
     }
@@ -23,6 +23,14 @@ internal static class KeyEndpoints
         using Requests.Upload<ApiKeyRequest> upload = await reader.ReadAsync<ApiKeyRequest>(http.Request, http.Account().Caller, [], http.RequestAborted);
         ApiKeyRequest request = upload.Request;
         request.Check();
+        if (http.Account().IsAnonymous)
+        {
+            // Whoever reached the service now would have it later.
+            throw new RequestException(
+                StatusCodes.Status409Conflict, "keysOff", null,
+                "This service asks nobody who they are, and so makes no keys: set Access:Keys, or make them by `inverse keys create --data` while it is stopped.");
+        }
+
         http.Response.Headers.CacheControl = "no-store";
         NewApiKey made = keys.Create(request);
         return TypedResults.Created($"/v1/keys/{made.Details.Id}", made);

@@ -26,14 +26,15 @@ internal static class ListenRule
         {
             throw new StartRefusedException(
                 $"Refusing to listen on {open}: it is beyond loopback and there is no authentication; set Access:Keys=true to ask for keys "
-                    + "(or Oidc, ClientCertificates), or Access:AllowAnonymous=true to let anyone who reaches it use this service.");
+                    + "(or Oidc, ClientCertificates), or Access:AllowAnonymous=true and AllowedHosts=NAMES to let anyone who reaches it by these names use this service.");
         }
 
-        if (string.IsNullOrWhiteSpace(configuration["AllowedHosts"]))
+        string[] hosts = AccessOptions.List(configuration["AllowedHosts"]);
+        if (hosts is [] || !hosts.All(IsName))
         {
             throw new StartRefusedException(
-                $"Refusing to listen on {open}: with Access:AllowAnonymous, AllowedHosts must list the names by which the service is reached "
-                    + "(or * for any), because a page of another site could reach it under a name of its own.", 2);
+                $"Refusing to listen on {open}: with Access:AllowAnonymous, AllowedHosts must list the names by which the service is reached, as "
+                    + "solver.example.org or *.example.org, and not * for any, because a page of another site could reach it under a name of its own.", 2);
         }
     }
 
@@ -51,6 +52,10 @@ internal static class ListenRule
         // Kestrel uses ports only without URLs, and neither with endpoints of its own; all configured addresses are checked nevertheless.
         return endpoints.OfType<string>().Concat(urls.Any() ? urls : ports);
     }
+
+    // A star stands for what is below a name, and not for any name; the addresses of all networks are no names.
+    private static bool IsName(string host) =>
+        (host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host) is var name && !name.Contains('*') && name is not ("" or "[::]" or "0.0.0.0");
 
     private static bool IsAddress(string address)
     {

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Dapper;
+using InverseSolver.Service.Audit;
 using InverseSolver.Service.Requests;
 using InverseSolver.Service.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -58,9 +59,11 @@ internal sealed class Quotas(JobDatabase database, IOptions<CallerOptions> optio
         using Upload<QuotaRequest> upload = await reader.ReadAsync<QuotaRequest>(http.Request, http.Account().Caller, [], http.RequestAborted);
         QuotaRequest request = upload.Request;
         RequestChecks.CheckRanges(request);
+        string caller = new Account(request.Account, request.Tenant, new HashSet<string>()).Caller;
+        AuditRule.Name(http, caller);
         return TypedResults.Ok(quotas.Keep(new Row
         {
-            Caller = new Account(request.Account, request.Tenant, new HashSet<string>()).Caller,
+            Caller = caller,
             Weight = request.Weight,
             Waiting = request.Waiting,
             Running = request.Running,
@@ -137,11 +140,12 @@ internal sealed record QuotaList(IReadOnlyList<Quota> Items);
 internal sealed record QuotaRequest : IRequestWithFiles
 {
     /// <summary>The account, as `GET /v1/quotas` and the keys name it: 1 to 200 characters without a slash.</summary>
-    [RegularExpression("[^/]{1,200}", ErrorMessage = "It must have 1 to 200 characters, and no slash.")]
+    [RegularExpression("[^/\\x00-\\x20]{1,200}", ErrorMessage = "It must have 1 to 200 characters, and no slash, space or control character.")]
+    [MinLength(1, ErrorMessage = "It must have 1 to 200 characters, and no slash, space or control character.")]
     public required string Account { get; init; }
 
     /// <summary>The account's tenant; absent or empty where there is only one.</summary>
-    [RegularExpression("[^/]{0,200}", ErrorMessage = "It must have at most 200 characters, and no slash.")]
+    [RegularExpression("[^/\\x00-\\x20]{0,200}", ErrorMessage = "It must have at most 200 characters, and no slash, space or control character.")]
     public string Tenant { get; init; } = "";
 
     /// <summary>Its share of the solving time, 0.01 to 100; absent: the configuration's.</summary>

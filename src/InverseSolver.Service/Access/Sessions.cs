@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Dapper;
 using InverseSolver.Service.Jobs;
 using InverseSolver.Service.Storage;
 using Microsoft.AspNetCore.Authentication;
@@ -9,6 +10,7 @@ using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.Repositories;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
 
 namespace InverseSolver.Service.Access;
@@ -22,10 +24,19 @@ internal static class Sessions
     /// <summary>The authentication scheme of the cookie.</summary>
     public const string Scheme = "session";
 
+    /// <summary>The address to which the issuer sends browsers back.</summary>
+    public const string Callback = "/v1/session/callback";
+
+    /// <summary>The claim with the proof that a sender gave: a key, a certificate's account, an issuer. A session ends with it.</summary>
+    public const string ProofClaim = "proof";
+
     /// <summary>The cookie's name.</summary>
     public const string Cookie = "inverse-session";
 
-    private const string Issuer = "issuer", KeysFolder = "session-keys";
+    /// <summary>The authentication scheme of the code flow, and the kind of proofs that are an issuer's.</summary>
+    public const string Issuer = "issuer";
+
+    private const string KeysFolder = "session-keys", SessionClaim = "session";
 
     private static readonly TimeSpan Lasts = TimeSpan.FromHours(8);
 
@@ -58,8 +69,7 @@ internal static class Sessions
             (session.ExpireTimeSpan, session.SlidingExpiration) = (Lasts, false);
             session.Events.OnValidatePrincipal = static context =>
             {
-                string? key = context.Principal!.FindFirstValue(ApiKeys.IdClaim);
-                if (key is not null && !context.HttpContext.RequestServices.GetRequiredService<ApiKeys>().IsValid(key)) context.RejectPrincipal();
+                if (!IsValid(context.Principal!, context.HttpContext.RequestServices)) context.RejectPrincipal();
                 return Task.CompletedTask;
             };
         });
@@ -69,7 +79,7 @@ internal static class Sessions
             (flow.Authority, flow.RequireHttpsMetadata, flow.MapInboundClaims) = (oidc.Authority, oidc.RequireHttps, false);
             (flow.ClientId, flow.ClientSecret, flow.SignInScheme) = (client, oidc.ClientSecret, Scheme);
             (flow.BackchannelTimeout, flow.BackchannelHttpHandler) = (OidcOptions.Patience, OidcOptions.NewHandler());
-            (flow.ResponseType, flow.ResponseMode, flow.CallbackPath) = ("code", "query", "/v1/session/callback");
+            (flow.ResponseType, flow.ResponseMode, flow.CallbackPath) = ("code", "query", Callback);
             // The way back is one from another site, and has no cookie that is strict.
             (flow.NonceCookie.SameSite, flow.CorrelationCookie.SameSite) = (SameSiteMode.Lax, SameSiteMode.Lax);
             (flow.NonceCookie.SecurePolicy, flow.CorrelationCookie.SecurePolicy) = (CookieSecurePolicy.SameAsRequest, CookieSecurePolicy.SameAsRequest);
@@ -77,7 +87,10 @@ internal static class Sessions
             foreach (string scope in oidc.SignInScopes.Split(' ', StringSplitOptions.RemoveEmptyEntries)) flow.Scope.Add(scope);
             flow.Events.OnTokenValidated = context =>
             {
-                context.Principal = Authentication.AccountOf(context.Principal!, oidc).ToPrincipal(Scheme);
+                Account account = Authentication.AccountOf(context.Principal!, oidc);
+                context.Principal = PrincipalOf(account, ProofOf(Issuer, oidc.Authority!));
+                // The audit trail names it.
+                context.HttpContext.User = context.Principal;
                 context.Properties!.ExpiresUtc = DateTimeOffset.UtcNow + Lasts;
                 return Task.CompletedTask;
             };
@@ -112,9 +125,7 @@ internal static class Sessions
         if (account.IsAnonymous) return TypedResults.Ok(SessionOf(account, null, oidc.Value));
         AuthenticateResult proof = await http.AuthenticateAsync();
         if (proof.Properties?.ExpiresUtc is { } earlier && earlier < end) end = earlier;
-        ClaimsPrincipal principal = account.ToPrincipal(Scheme);
-        if (http.User.FindFirst(ApiKeys.IdClaim) is { } key) ((ClaimsIdentity)principal.Identity!).AddClaim(key.Clone());
-        await http.SignInAsync(Scheme, principal, new AuthenticationProperties { ExpiresUtc = end });
+        await http.SignInAsync(Scheme, PrincipalOf(account, http.User.FindFirstValue(ProofClaim)!), new AuthenticationProperties { ExpiresUtc = end });
         return TypedResults.Ok(SessionOf(account, end, oidc.Value));
     }
 
@@ -126,10 +137,18 @@ internal static class Sessions
             : new Session(null, "", [], null, WayOf(oidc.Value)));
 
     /// <summary>Signs a browser out.</summary>
-    /// <remarks>Its cookie is deleted. Keys stay as they are.</remarks>
+    /// <remarks>The session ends, and its cookie is deleted. Keys stay as they are.</remarks>
     /// <response code="204">Signed out.</response>
-    private static async Task<NoContent> SignOut(HttpContext http)
+    private static async Task<NoContent> SignOut(HttpContext http, [FromServices] JobDatabase database)
     {
+        if (http.User.FindFirstValue(SessionClaim) is { } session)
+        {
+            long now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+            database.Write(connection => connection.Execute(
+                "DELETE FROM ended_sessions WHERE expires < @now; INSERT OR IGNORE INTO ended_sessions (id, expires) VALUES (@session, @expires)",
+                new { session, now, expires = now + (long)Lasts.TotalMilliseconds }));
+        }
+
         await http.SignOutAsync(Scheme);
         return TypedResults.NoContent();
     }
@@ -140,6 +159,34 @@ internal static class Sessions
         : to.Length > 1000 || to is not ['/', ..] || to is [_, '/' or '\\', ..] || to.Any(char.IsControl) ? throw new RequestException(
             StatusCodes.Status400BadRequest, "invalidValue", "to", "The page to come back to must be one of this service, as /swagger.")
         : TypedResults.Challenge(new AuthenticationProperties { RedirectUri = to }, [Issuer]);
+
+    /// <summary>A proof as a claim says it.</summary>
+    public static string ProofOf(string kind, string what) => $"{kind} {what}";
+
+    private static ClaimsPrincipal PrincipalOf(Account account, string proof)
+    {
+        ClaimsPrincipal principal = account.ToPrincipal(Scheme, proof);
+        ((ClaimsIdentity)principal.Identity!).AddClaim(new Claim(SessionClaim, $"{Guid.NewGuid():N}"));
+        return principal;
+    }
+
+    // As long as what it was made with still gives the account that it gave, and nobody signed out.
+    private static bool IsValid(ClaimsPrincipal user, IServiceProvider services)
+    {
+        using SqliteConnection connection = services.GetRequiredService<JobDatabase>().Open();
+        string? session = user.FindFirstValue(SessionClaim);
+        if (connection.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM ended_sessions WHERE id = @session)", new { session })) return false;
+        Account account = Account.Of(user);
+        return user.FindFirstValue(ProofClaim)?.Split(' ', 2) switch
+        {
+            [ApiKeys.Proof, var id] => services.GetRequiredService<ApiKeys>().IsValid(id),
+            [ClientCertificate.Proof, var name] =>
+                services.GetRequiredService<IOptions<ClientCertificateOptions>>().Value.Accounts.TryGetValue(name, out ClientCertificate? rule)
+                    && rule.Tenant == account.Tenant && rule.ScopeSet.SetEquals(account.Scopes),
+            [Issuer, var authority] => services.GetRequiredService<IOptions<OidcOptions>>().Value.Authority == authority,
+            _ => false,
+        };
+    }
 
     private static Session SessionOf(Account account, DateTimeOffset? end, OidcOptions oidc) =>
         new(account.Name, account.Tenant, [.. Scope.All.Where(account.Scopes.Contains)], end, WayOf(oidc));

@@ -39,6 +39,7 @@ internal static partial class StartCheck
             JobStore store = services.GetRequiredService<JobStore>();
             IReadOnlyList<string> strangers = folder.Quarantine(store.Ids());
             var audit = services.GetRequiredService<AuditTrail>();
+            if (!audit.HasItsKey()) AuditKeyIsAnother(services.GetRequiredService<ILoggerFactory>().CreateLogger<AuditTrail>());
             foreach (string id in strangers) audit.Add("jobQuarantined", id);
             if (strangers.Count > 0) Quarantined(services.GetRequiredService<ILoggerFactory>().CreateLogger<JobFolder>(), strangers.Count);
             // Those that ended just before the process did, or under a version that did not store it.
@@ -181,6 +182,12 @@ internal static partial class StartCheck
         3004, LogLevel.Warning,
         "There was no key: the first one, with all scopes, stands in the file first-key of the data folder. Make others with it, and delete the file")]
     private static partial void FirstKeyMade(ILogger log);
+
+    [LoggerMessage(
+        3008, LogLevel.Error,
+        "The audit trail was written with another key (Audit:Key, or the file audit-key of the data folder), and will not verify. Give that key back, and "
+            + "start again; without it, keep an export of the trail")]
+    private static partial void AuditKeyIsAnother(ILogger log);
 
     [LoggerMessage(3003, LogLevel.Warning, "The files of {Count} jobs have no row in the database; they lie in quarantine/ now: see `inverse store check`")]
     private static partial void Quarantined(ILogger log, int count);

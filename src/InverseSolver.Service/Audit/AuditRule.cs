@@ -13,17 +13,24 @@ internal static partial class AuditRule
     // They change nothing that lasts.
     private static readonly string[] Passing = ["estimateJob", "simulateMeasurement"];
 
-    private const string Unknown = "?";
+    private const string Unknown = "?", Named = "audited";
 
     private static readonly string[] Downloads = ["getArtefact", "getArtefactsZip", "listenToJob"];
+
+    /// <summary>Names the object of a request whose address does not.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="name">The name, of which there is such a thing.</param>
+    public static void Name(HttpContext http, string name) => http.Items[Named] = name;
 
     /// <summary>Watches a request that was routed to an endpoint of the API.</summary>
     /// <param name="http">The request.</param>
     /// <param name="next">Answers it.</param>
     public static Task Watch(HttpContext http, RequestDelegate next)
     {
-        string? action = http.GetEndpoint()?.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName;
-        bool isChange = !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method);
+        // The issuer's answer to a sign-in has no endpoint: authentication takes it.
+        bool isSignIn = http.Request.Path == Sessions.Callback;
+        string? action = isSignIn ? "signIn" : http.GetEndpoint()?.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName;
+        bool isChange = isSignIn || !HttpMethods.IsGet(http.Request.Method) && !HttpMethods.IsHead(http.Request.Method);
         if (action is null || Passing.Contains(action) || !(isChange || Downloads.Contains(action))) return next(http);
 
         // An error takes the route's values away.
@@ -38,7 +45,7 @@ internal static partial class AuditRule
                 Time = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(),
                 Account = isKnown ? http.Account().Caller : "",
                 Action = action,
-                Object = file is null ? Known(id, isDone) ?? location : $"{Known(id, isDone)}/{(isDone ? file : Unknown)}",
+                Object = file is null ? Known(id, isDone) ?? location ?? http.Items[Named] as string : $"{Known(id, isDone)}/{(isDone ? file : Unknown)}",
                 Outcome = http.Response.StatusCode,
                 Address = $"{http.Connection.RemoteIpAddress}",
                 Trace = ErrorMap.TraceId,

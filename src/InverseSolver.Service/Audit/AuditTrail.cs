@@ -15,6 +15,9 @@ namespace InverseSolver.Service.Audit;
 /// </summary>
 internal sealed class AuditTrail
 {
+    /// <summary>The file of the data folder with the key that no option gives.</summary>
+    public const string KeyFile = "audit-key";
+
     /// <summary>The action of a job that failed.</summary>
     public const string JobFailed = "jobFailed";
 
@@ -23,7 +26,7 @@ internal sealed class AuditTrail
 
     private const string Columns = "seq, time, account, action, object, outcome, address, trace, mac";
 
-    private const string Pruned = "pruneAudit", Service = "service";
+    private const string Pruned = "pruneAudit", Service = "[service]";
 
     private readonly JobDatabase _database;
     private readonly byte[] _key;
@@ -41,7 +44,7 @@ internal sealed class AuditTrail
     public AuditTrail(JobDatabase database, IOptions<AuditOptions> options, IOptions<JobOptions> jobs)
     {
         (_database, _keep) = (database, options.Value.Keep);
-        _key = options.Value.Key is { Length: > 0 } given ? Convert.FromBase64String(given) : OwnKey(Path.Combine(jobs.Value.DataFolder, "audit-key"));
+        _key = options.Value.Key is { Length: > 0 } given ? Convert.FromBase64String(given) : OwnKey(Path.Combine(jobs.Value.DataFolder, KeyFile));
     }
 
     /// <summary>Adds a record. When it returns, the record is on the disk.</summary>

@@ -40,6 +40,7 @@ internal static class JobEventEndpoints
 #pragma warning restore IDE0060
         [FromServices] JobStore store,
         [FromServices] JobEventFeed feed,
+        [FromServices] ApiKeys keys,
         [FromServices] IOptions<JobOptions> options,
         [FromServices] IHostApplicationLifetime lifetime)
     {
@@ -61,17 +62,18 @@ internal static class JobEventEndpoints
 
         http.Response.Headers.CacheControl = "no-cache, no-store";
         return TypedResults.Stream(
-            body => WriteAsync(body, id, seen, feed, options.Value.EventHeartbeat, http.RequestAborted, lifetime.ApplicationStopping), ContentType);
+            body => WriteAsync(body, id, seen, feed, () => keys.IsStillProved(http.User), options.Value.EventHeartbeat, http.RequestAborted, lifetime.ApplicationStopping), ContentType);
     }
 
     private static async Task WriteAsync(
-        Stream body, string id, long? seen, JobEventFeed feed, TimeSpan heartbeat, CancellationToken aborted, CancellationToken stopping)
+        Stream body, string id, long? seen, JobEventFeed feed, Func<bool> isStillProved, TimeSpan heartbeat, CancellationToken aborted,
+        CancellationToken stopping)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(aborted, stopping);
         feed.Enter(id);
         try
         {
-            while (true)
+            while (isStillProved())
             {
                 JobReading reading = feed.Read(id, heartbeat / 2);
                 if (reading.Row is not { } row)

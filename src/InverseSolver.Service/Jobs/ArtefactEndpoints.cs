@@ -87,6 +87,14 @@ internal static class ArtefactEndpoints
         string path = CheckedPath(job, artefact, folder);
         bool inline = artefact.ContentType is "image/png" or "application/json";
         http.Response.Headers.ContentDisposition = $"{(inline ? "inline" : "attachment")}; filename=\"{id}-{artefact.Name}\"";
+        if (http.Request.GetTypedHeaders().Range is { Unit.Value: "bytes", Ranges: { Count: 1 } ranges }
+            && ranges.Single() is var range && (range.From >= artefact.Bytes || (range.From is null && range.To == 0)))
+        {
+            http.Response.Headers.ContentRange = $"bytes */{artefact.Bytes}";
+            throw new RequestException(
+                StatusCodes.Status416RangeNotSatisfiable, "rangeNotSatisfiable", "Range", $"The file has {artefact.Bytes} bytes: ask for some of these.");
+        }
+
         // A patient's image stays in no browser's cache.
         http.Response.Headers.CacheControl = "private, no-store";
         return TypedResults.PhysicalFile(

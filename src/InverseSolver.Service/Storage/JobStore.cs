@@ -281,7 +281,7 @@ internal sealed class JobStore(JobDatabase database, IOptions<JobOptions> option
                     AND (stalls = 0 OR NOT EXISTS (
                         SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.lease_until >= {Now} AND other.stalls > 1))
                 ORDER BY
-                    (COALESCE(before.seconds, 0) + COALESCE(now.seconds, 0) + 60 * COALESCE(now.jobs, 0)) 
+                    (COALESCE(before.seconds, 0) + COALESCE(now.seconds, 0) + 60 * COALESCE(now.jobs, 0))
                         / COALESCE(quota.weight, weight.value, 1),
                     created - priority * 600000, created, jobs.id
                 LIMIT 1)
