@@ -51,7 +51,8 @@ public sealed class ConfigurationKeyTests
     public void What_could_not_work_is_refused_by_name(string text, params string[] settings)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Split('=', 2)[0], (string?)setting.Split('=', 2)[1])));
+        builder.Configuration.AddInMemoryCollection(
+            settings.Select(setting => setting.Split('=', 2)).Select(parts => KeyValuePair.Create(parts[0], (string?)parts[1])));
         StartRefusedException refused = Assert.Throws<StartRefusedException>(builder.AddAccess);
         Assert.StartsWith(text, refused.Message, StringComparison.Ordinal);
         Assert.Equal(2, refused.ExitCode);

@@ -96,7 +96,8 @@ internal static class StoreCommand
     {
         IOptions<JobOptions> options = OptionsOf(data);
         if (mustExist && !File.Exists(Path.Combine(data.FullName, "jobs.db")))
-            throw new CommandException($"--data {data}: there is no database jobs.db, so no service has used this folder: name the one that it has (Jobs:DataFolder).");
+            throw new CommandException(
+                $"--data {data}: there is no database jobs.db, so no service has used this folder: name the one that it has (Jobs:DataFolder).");
         try
         {
             using var database = new JobDatabase(options, new DiskSpace(options));

@@ -1,8 +1,8 @@
 using System.Security.Authentication;
 using System.Security.Claims;
 using System.Security.Cryptography.X509Certificates;
-using System.Text.RegularExpressions;
 using System.Text.Encodings.Web;
+using System.Text.RegularExpressions;
 using InverseSolver.Service.Audit;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Certificate;
@@ -321,7 +321,8 @@ internal sealed class OidcOptions
     {
         if (!IsOn)
         {
-            if (ClientId is not null || ClientSecret is not null) throw new StartRefusedException("Oidc:ClientId and Oidc:ClientSecret need Oidc:Authority.", 2);
+            if (ClientId is not null || ClientSecret is not null)
+                throw new StartRefusedException("Oidc:ClientId and Oidc:ClientSecret need Oidc:Authority.", 2);
             return;
         }
 
@@ -366,7 +367,8 @@ internal sealed class ClientCertificateOptions
             string? fault = account switch
             {
                 { Thumbprint: null, Issuer: null } or { Thumbprint: not null, Issuer: not null } => "it needs a Thumbprint or an Issuer, and not both",
-                { Thumbprint: { } hash } when hash.Replace(":", "", StringComparison.Ordinal) is not { Length: 64 } digits || !digits.All(char.IsAsciiHexDigit) =>
+                { Thumbprint: { } hash } when hash.Replace(":", "", StringComparison.Ordinal) is not { Length: 64 } digits
+                    || !digits.All(char.IsAsciiHexDigit) =>
                     "Thumbprint must be the certificate's SHA-256, 64 hexadecimal digits",
                 { Issuer: not null } when Authorities is null => "an Issuer needs ClientCertificates:Authorities, the file with its certificate",
                 _ when account.ScopeSet.Count == 0 || !account.ScopeSet.IsSubsetOf(Scope.All) => $"Scopes must be of {string.Join(", ", Scope.All)}",

@@ -66,8 +66,8 @@ internal sealed class EventTickets(IDataProtectionProvider protection, ApiKeys k
         {
             if (ticket.Length <= 4096 && JsonSerializer.Deserialize<Content>(_protector.Unprotect(ticket)) is { } content && content.Job == job)
             {
-                var account = new Account(content.Account, content.Tenant, (content.OfTenant ? (string[])[Scope.Read, Scope.Tenant] : [Scope.Read]).ToHashSet());
-                ClaimsPrincipal sender = account.ToPrincipal(Scheme, content.Proof);
+                string[] scopes = content.OfTenant ? [Scope.Read, Scope.Tenant] : [Scope.Read];
+                ClaimsPrincipal sender = new Account(content.Account, content.Tenant, scopes.ToHashSet()).ToPrincipal(Scheme, content.Proof);
                 if (keys.IsStillProved(sender)) return sender;
             }
         }

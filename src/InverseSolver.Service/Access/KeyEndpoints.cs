@@ -28,7 +28,8 @@ internal static class KeyEndpoints
             // Whoever reached the service now would have it later.
             throw new RequestException(
                 StatusCodes.Status409Conflict, "keysOff", null,
-                "This service asks nobody who they are, and so makes no keys: set Access:Keys, or make them by `inverse keys create --data` while it is stopped.");
+                "This service asks nobody who they are, and so makes no keys: set Access:Keys, "
+                    + "or make them by `inverse keys create --data` while it is stopped.");
         }
 
         http.Response.Headers.CacheControl = "no-store";

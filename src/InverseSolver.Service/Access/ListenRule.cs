@@ -26,7 +26,8 @@ internal static class ListenRule
         {
             throw new StartRefusedException(
                 $"Refusing to listen on {open}: it is beyond loopback and there is no authentication; set Access:Keys=true to ask for keys "
-                    + "(or Oidc, ClientCertificates), or Access:AllowAnonymous=true and AllowedHosts=NAMES to let anyone who reaches it by these names use this service.");
+                    + "(or Oidc, ClientCertificates), or Access:AllowAnonymous=true and AllowedHosts=NAMES "
+                    + "to let anyone who reaches it by these names use it.");
         }
 
         string[] hosts = AccessOptions.List(configuration["AllowedHosts"]);

@@ -62,7 +62,9 @@ internal static class JobEventEndpoints
 
         http.Response.Headers.CacheControl = "no-cache, no-store";
         return TypedResults.Stream(
-            body => WriteAsync(body, id, seen, feed, () => keys.IsStillProved(http.User), options.Value.EventHeartbeat, http.RequestAborted, lifetime.ApplicationStopping), ContentType);
+            body => WriteAsync(
+                body, id, seen, feed, () => keys.IsStillProved(http.User), options.Value.EventHeartbeat, http.RequestAborted, lifetime.ApplicationStopping),
+            ContentType);
     }
 
     private static async Task WriteAsync(
