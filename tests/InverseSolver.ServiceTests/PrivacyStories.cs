@@ -123,7 +123,7 @@ public sealed class PrivacyStories : IDisposable
     [Fact]
     public async Task The_trace_id_of_every_refusal_is_in_the_log_with_method_template_status_code_and_account()
     {
-        using var service = new Service(PathOf("data"), ("Access:Keys", "true"), ("Limits:JsonBytes", "20000"), ("Callers:Waiting", "1"));
+        using var service = new Service(PathOf("data"), ("Access:Keys", "true"), ("Limits:JsonBytes", "20000"));
         string doctor = service.Key("doctor", "east");
         using (HttpResponseMessage first = await SendAsync("POST", "/v1/jobs", doctor, Requests.LongJob()))
         {

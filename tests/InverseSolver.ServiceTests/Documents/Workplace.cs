@@ -137,6 +137,9 @@ public sealed class Workplace : IDisposable
     private void Scans()
     {
         string fixtures = Repository.File("tests", "InverseSolver.ImagingTests", "fixtures");
+
+        // The folder of a service that has run: with its database and the key of its audit trail.
+        Run(At("bin/inverse"), "store", "check", "--data", At("stopped"));
         Run("ismrmrd_generate_cartesian_shepp_logan", "-m", "32", "-c", "4", "-o", At("scan.h5"));
         Run("dump2dcm", "--quiet", Path.Combine(fixtures, "dicom", "mr-unsigned.dump"), At("slice.dcm"));
         File.Copy(Path.Combine(fixtures, "kspace.npy"), At("slice.npy"));
