@@ -189,7 +189,7 @@ public sealed class RestartStories : IDisposable
 
         foreach ((string name, string value)[] settings in new (string, string)[][]
         {
-            [("Access__AllowAnonymous", "true"), ("AllowedHosts", "localhost;0.0.0.0")], [("Access__Keys", "true")],
+            [("Access__AllowAnonymous", "true"), ("AllowedHosts", "localhost;127.0.0.1")], [("Access__Keys", "true")],
         })
         {
             using var allowed = new ServiceProcess(_folder, "http://0.0.0.0:0", settings);
