@@ -34,6 +34,17 @@ internal sealed class Browser(Uri service) : IDisposable
     internal async Task<(int Status, string? Code)> AskAsync(string method, string address, params (string Name, string Value)[] headers)
     {
         using HttpResponseMessage answer = await SendAsync(method, address, headersOnly: false, headers);
+        return await CodeAsync(answer);
+    }
+
+    internal async Task<(int Status, string? Code)> PostAsync(string address, JsonObject body, params (string Name, string Value)[] headers)
+    {
+        using HttpResponseMessage answer = await SendAsync("POST", address, headersOnly: false, JsonContent.Create(body), headers);
+        return await CodeAsync(answer);
+    }
+
+    private static async Task<(int Status, string? Code)> CodeAsync(HttpResponseMessage answer)
+    {
         bool isProblem = answer.Content.Headers.ContentType?.MediaType == "application/problem+json";
         return ((int)answer.StatusCode, isProblem ? (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"] : null);
     }

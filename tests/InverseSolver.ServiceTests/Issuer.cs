@@ -16,9 +16,6 @@ internal sealed class Issuer(WebApplication app) : IAsyncDisposable
     private readonly ConcurrentDictionary<string, Dictionary<string, string>> _codes = new();
     private RsaSecurityKey _key = NewKey();
 
-    /// <summary>The scopes of those who sign in.</summary>
-    internal string Scopes { get; set; } = "inverse.read inverse.submit";
-
     internal string Address => app.Urls.Single();
 
     internal static async Task<Issuer> StartAsync()
@@ -51,7 +48,7 @@ internal sealed class Issuer(WebApplication app) : IAsyncDisposable
                 return Results.BadRequest(new { error = "invalid_grant" });
             }
 
-            string token = issuer.Token("alice", "east", issuer.Scopes, audience: flow["client_id"], nonce: flow["nonce"]);
+            string token = issuer.Token("alice", "east", "inverse.read inverse.submit", audience: flow["client_id"], nonce: flow["nonce"]);
             return Results.Json(new { access_token = "opaque", token_type = "Bearer", id_token = token, expires_in = 300 });
         });
         app.MapGet("/keys", () => Results.Json(new { keys = new[] { issuer.PublicKey() } }));

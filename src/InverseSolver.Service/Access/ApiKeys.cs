@@ -114,7 +114,7 @@ internal sealed class ApiKeys(JobDatabase database)
         sender.FindFirstValue(Sessions.ProofClaim)?.Split(' ', 2) is not [Proof, var id] || IsValid(id);
 
     /// <summary>True where a key is neither revoked nor expired.</summary>
-    public bool IsValid(string id) => Find(id) is { Revoked: null } row && !(row.ToKey().Expires <= DateTimeOffset.UtcNow);
+    public bool IsValid(string id) => Find(id) is { Revoked: null, IsExpired: false };
 
     private Row Prove(string key)
     {
@@ -124,10 +124,10 @@ internal sealed class ApiKeys(JobDatabase database)
             throw Refused("unknownKey", "The key is unknown: send a key of this service.");
         }
 
-        DateTimeOffset now = DateTimeOffset.UtcNow;
         if (row.Revoked is not null) throw Refused("revokedKey", "The key was revoked: ask who administers the service for another one.");
-        if (row.ToKey().Expires <= now) throw Refused("expiredKey", "The key has expired: ask who administers the service for another one.");
-        if (row.LastUsed is not { } last || now.ToUnixTimeMilliseconds() - last > Use.TotalMilliseconds) Used(row, now.ToUnixTimeMilliseconds());
+        if (row.IsExpired) throw Refused("expiredKey", "The key has expired: ask who administers the service for another one.");
+        long now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        if (row.LastUsed is not { } last || now - last > Use.TotalMilliseconds) Used(row, now);
         return row;
     }
 
@@ -201,6 +201,8 @@ internal sealed class ApiKeys(JobDatabase database)
         public long? Revoked { get; init; }
 
         public long? LastUsed { get; set; }
+
+        public bool IsExpired => Expires <= DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
         public Account ToAccount() => new(Account, Tenant, Scopes.Split(' ').ToHashSet());
 

@@ -142,6 +142,20 @@ internal static partial class Authentication
         return new Account(Escaped(name), Escaped(tenant), Scope.All.Intersect(scopes).ToHashSet());
     }
 
+    /// <summary>The result of a proof that is accepted, or refused with an error of the API.</summary>
+    /// <param name="prove">Reads the proof.</param>
+    public static AuthenticateResult ResultOf(Func<AuthenticationTicket> prove)
+    {
+        try
+        {
+            return AuthenticateResult.Success(prove());
+        }
+        catch (RequestException refused)
+        {
+            return AuthenticateResult.Fail(refused);
+        }
+    }
+
     private static Task Named(TokenValidatedContext context, OidcOptions oidc)
     {
         try
@@ -264,18 +278,8 @@ internal static partial class Authentication
     {
         internal new const string Scheme = "key";
 
-        protected override Task<AuthenticateResult> HandleAuthenticateAsync()
-        {
-            if (ApiKeys.Of(Context) is not { } key) return Task.FromResult(AuthenticateResult.NoResult());
-            try
-            {
-                return Task.FromResult(AuthenticateResult.Success(keys.TicketOf(key, Scheme)));
-            }
-            catch (RequestException refused)
-            {
-                return Task.FromResult(AuthenticateResult.Fail(refused));
-            }
-        }
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() =>
+            Task.FromResult(ApiKeys.Of(Context) is { } key ? ResultOf(() => keys.TicketOf(key, Scheme)) : AuthenticateResult.NoResult());
     }
 }
 

@@ -88,18 +88,8 @@ internal sealed class EventTickets(IDataProtectionProvider protection, ApiKeys k
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, log, encoder)
     {
         /// <inheritdoc/>
-        protected override Task<AuthenticateResult> HandleAuthenticateAsync()
-        {
-            try
-            {
-                ClaimsPrincipal sender = tickets.SenderOf(Request.Query[Parameter].ToString(), Request.RouteValues["id"] as string);
-                return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(sender, EventTickets.Scheme)));
-            }
-            catch (RequestException refused)
-            {
-                return Task.FromResult(AuthenticateResult.Fail(refused));
-            }
-        }
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authentication.ResultOf(() => new AuthenticationTicket(
+            tickets.SenderOf(Request.Query[Parameter].ToString(), Request.RouteValues["id"] as string), EventTickets.Scheme)));
     }
 }
 

@@ -17,10 +17,13 @@ internal sealed partial class HostRule
     public HostRule(string[] names, ILogger<HostRule> log)
     {
         _log = log;
-        _allowed = names.Any(name => name is "*" or "[::]" or "0.0.0.0")
+        _allowed = names.Any(IsAny)
             ? null
             : [.. names.Select(name => new StringSegment(new HostString(name).ToUriComponent()))];
     }
+
+    /// <summary>True for the names that stand for any host.</summary>
+    public static bool IsAny(string name) => name is "*" or "[::]" or "0.0.0.0";
 
     /// <summary>
     /// The names of a configuration: <c>AllowedHosts</c>, separated by semicolons, else those of this machine, and any where a request says who sends it.

@@ -32,7 +32,6 @@ internal static class KeyEndpoints
                     + "or make them by `inverse keys create --data` while it is stopped.");
         }
 
-        http.Response.Headers.CacheControl = "no-store";
         NewApiKey made = keys.Create(request);
         return TypedResults.Created($"/v1/keys/{made.Details.Id}", made);
     }

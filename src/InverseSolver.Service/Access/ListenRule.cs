@@ -54,9 +54,9 @@ internal static class ListenRule
         return endpoints.OfType<string>().Concat(urls.Any() ? urls : ports);
     }
 
-    // A star stands for what is below a name, and not for any name; the addresses of all networks are no names.
+    // A star stands for what is below a name, and not for any name.
     private static bool IsName(string host) =>
-        (host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host) is var name && !name.Contains('*') && name is not ("" or "[::]" or "0.0.0.0");
+        (host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host) is { Length: > 0 } name && !name.Contains('*') && !HostRule.IsAny(name);
 
     private static bool IsAddress(string address)
     {

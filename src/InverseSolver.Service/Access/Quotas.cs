@@ -32,9 +32,11 @@ internal sealed class Quotas(JobDatabase database, IOptions<CallerOptions> optio
     /// <summary>Lists quotas and their use.</summary>
     /// <remarks>Accounts that have jobs, had some within 24 hours, or have a quota of their own.</remarks>
     /// <response code="200">The accounts.</response>
-    private static Ok<QuotaList> List([FromServices] Quotas quotas)
+    private static Ok<QuotaList> List([FromServices] Quotas quotas) => TypedResults.Ok(quotas.All());
+
+    private QuotaList All()
     {
-        using SqliteConnection connection = quotas.OpenDatabase();
+        using SqliteConnection connection = database.Open();
         IEnumerable<Row> rows = connection.Query<Row>(
             """
             SELECT callers.caller, weight, quotas.waiting, running, seconds, quotas.bytes,
@@ -48,7 +50,7 @@ internal sealed class Quotas(JobDatabase database, IOptions<CallerOptions> optio
                 AS jobs ON jobs.caller = callers.caller
             ORDER BY callers.caller
             """);
-        return TypedResults.Ok(new QuotaList([.. rows.Select(row => row.ToQuota(quotas.Defaults))]));
+        return new QuotaList([.. rows.Select(row => row.ToQuota(options.Value))]);
     }
 
     /// <summary>Gives an account quotas of its own.</summary>
@@ -71,10 +73,6 @@ internal sealed class Quotas(JobDatabase database, IOptions<CallerOptions> optio
             Bytes = request.Bytes,
         }));
     }
-
-    private CallerOptions Defaults => options.Value;
-
-    private SqliteConnection OpenDatabase() => database.Open();
 
     private Quota Keep(Row row)
     {

@@ -58,19 +58,6 @@ internal sealed class OperationDetails : IOperationFilter
                 }
 
                 break;
-            case "retainJob":
-                foreach (OpenApiParameter parameter in operation.Parameters?.OfType<OpenApiParameter>().Where(one => one.Name == "days") ?? [])
-                {
-                    parameter.Schema = new OpenApiSchema
-                    {
-                        Type = JsonSchemaType.Integer,
-                        Format = "int32",
-                        Minimum = "1",
-                        Maximum = $"{Jobs.JobRequest.MaxRetain}",
-                    };
-                }
-
-                break;
             case "listenToJob":
                 Answer(
                     operation, ["text/event-stream"], context.SchemaGenerator.GenerateSchema(typeof(Jobs.JobEvent), context.SchemaRepository));
@@ -109,6 +96,17 @@ internal sealed class OperationDetails : IOperationFilter
             parameter.Description =
                 "The job's id. The one shown is that of an example, which a service has that was started with the option `Jobs:Examples` (as by `make run`); "
                 + "`GET /v1/jobs` lists the ids of all jobs.";
+        }
+
+        if ((operation, parameter.Name) == ("retainJob", "days"))
+        {
+            parameter.Schema = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Integer,
+                Format = "int32",
+                Minimum = "1",
+                Maximum = $"{Jobs.JobRequest.MaxRetain}",
+            };
         }
 
         parameter.Example = (parameter.Name, ofJobs) switch

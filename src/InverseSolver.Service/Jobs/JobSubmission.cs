@@ -50,9 +50,10 @@ internal sealed class JobSubmission(
     public async Task<JobRow> SubmitAsync(HttpRequest http, string caller, string? key, string id, CancellationToken cancellation)
     {
         if (key is not null) key = JobStore.KeyOf(caller, key);
+        Quota quota = quotas.Of(caller);
         if (key is null || store.FindByKey(key) is null)
         {
-            CheckQuotas(caller, bytes: 0);
+            Check(quota, caller, bytes: 0);
             if (store.Count("queued") >= options.Value.QueueCapacity * (store.WaitingOf(caller) > 0 ? 1 : 2)) throw QueueFull(caller);
         }
 
@@ -67,7 +68,7 @@ internal sealed class JobSubmission(
 
         long bytes = upload.Files.Values.Sum(file => (long)file.Length);
         disk.CheckRoom(bytes);
-        CheckQuotas(caller, bytes);
+        Check(quota, caller, bytes);
         (JobPlan plan, _) = await CheckAsync(caller, upload, hashes, cancellation);
         StoredRequest stored = plan.Request;
         try
@@ -81,7 +82,7 @@ internal sealed class JobSubmission(
                 Priority = (int)upload.Request.Priority,
             };
             folder.WriteInputs(job, upload.Files);
-            if (store.Add(job, options.Value.QueueCapacity, quotas.Of(caller).Waiting is > 0 and var most ? most : int.MaxValue) is { } added)
+            if (store.Add(job, options.Value.QueueCapacity, quota.Waiting > 0 ? quota.Waiting : int.MaxValue) is { } added)
             {
                 signals.Doorbell.Set();
                 return added;
@@ -96,7 +97,7 @@ internal sealed class JobSubmission(
 
         folder.Delete(id);
         if (Earlier(key, bodyHash) is { } meanwhile) return meanwhile;
-        CheckQuotas(caller, bytes);
+        Check(quota, caller, bytes);
         throw QueueFull(caller);
     }
 
@@ -214,9 +215,8 @@ internal sealed class JobSubmission(
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    private void CheckQuotas(string caller, long bytes)
+    private void Check(Quota most, string caller, long bytes)
     {
-        Quota most = quotas.Of(caller);
         if (most.Waiting > 0 && store.WaitingOf(caller) is var waiting && waiting >= most.Waiting)
         {
             throw TooMany("quotaWaiting", $"You have {waiting} waiting jobs, and at most {most.Waiting} may wait.", TimeSpan.FromSeconds(30));

@@ -17,7 +17,7 @@ public sealed class Api03BrokenObjectPropertyLevelAuthorization
         {
             JsonObject job = Requests.Job();
             job[member] = "x";
-            Assert.Equal((400, "unknownMember"), await PostAsync("/v1/jobs", job, key));
+            Assert.Equal((400, "unknownMember"), await sender.PostAsync("/v1/jobs", job, key));
         }
 
         JsonObject made = new() { ["account"] = "bob", ["scopes"] = new JsonArray("read") };
@@ -25,13 +25,7 @@ public sealed class Api03BrokenObjectPropertyLevelAuthorization
         {
             JsonObject with = made.DeepClone().AsObject();
             with[member] = "x";
-            Assert.Equal((400, "unknownMember"), await PostAsync("/v1/keys", with, root));
-        }
-
-        async Task<(int Status, string? Code)> PostAsync(string path, JsonObject body, (string, string) sent)
-        {
-            using HttpResponseMessage answer = await sender.SendAsync("POST", path, headersOnly: false, JsonContent.Create(body), sent);
-            return ((int)answer.StatusCode, (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]);
+            Assert.Equal((400, "unknownMember"), await sender.PostAsync("/v1/keys", with, root));
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using InverseSolver.ImagingTests;
@@ -20,20 +19,15 @@ public sealed class Api04UnrestrictedResourceConsumption
         long before = GC.GetTotalMemory(forceFullCollection: true);
         JsonObject steps = Requests.Job(steps: 100_000), samples = Requests.Job();
         samples["solver"]!["parameters"]!["samples"] = 1_000_000;
-        Assert.Equal((422, "invalidInput"), await PostAsync(steps));
-        Assert.Equal(422, (await PostAsync(samples)).Status);
-        Assert.Equal((413, "tooLarge"), await PostAsync(Requests.Job(new byte[900_000])));
+        Assert.Equal((422, "invalidInput"), await sender.PostAsync("/v1/jobs", steps, key));
+        Assert.Equal(422, (await sender.PostAsync("/v1/jobs", samples, key)).Status);
+        Assert.Equal((413, "tooLarge"), await sender.PostAsync("/v1/jobs", Requests.Job(new byte[900_000]), key));
         Assert.Equal((400, "outOfRange"), await sender.AskAsync("GET", "/v1/jobs?limit=1000000", key));
 
         // 30,000 by 30,000 pixels of nothing, in a few kilobytes.
-        Assert.Equal(422, (await PostAsync(Requests.Job(PngFile.Build(30_000, 30_000, 8, 0, new byte[1 << 20])))).Status);
+        JsonObject bomb = Requests.Job(PngFile.Build(30_000, 30_000, 8, 0, new byte[1 << 20]));
+        Assert.Equal(422, (await sender.PostAsync("/v1/jobs", bomb, key)).Status);
         Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 64L << 20);
-
-        async Task<(int Status, string? Code)> PostAsync(JsonObject job)
-        {
-            using HttpResponseMessage answer = await sender.SendAsync("POST", "/v1/jobs", headersOnly: false, JsonContent.Create(job), key);
-            return ((int)answer.StatusCode, (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]);
-        }
     }
 
     [Fact]

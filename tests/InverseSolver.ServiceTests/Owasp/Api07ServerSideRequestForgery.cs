@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 
@@ -27,23 +26,17 @@ public sealed class Api07ServerSideRequestForgery
             {
                 JsonObject job = Requests.Job();
                 job["files"]![file] = sent;
-                Assert.Equal((422, "invalidDataUri"), await PostAsync("/v1/jobs", job));
+                Assert.Equal((422, "invalidDataUri"), await sender.PostAsync("/v1/jobs", job, key));
             }
 
             JsonObject model = Requests.Job(), hook = Requests.Job();
             model["model"] = sent;
             hook["webhook"] = new JsonObject { ["url"] = sent };
-            Assert.Equal((422, "unknownModel"), await PostAsync("/v1/jobs", model));
-            Assert.Equal((422, "invalidValue"), await PostAsync("/v1/jobs", hook));
+            Assert.Equal((422, "unknownModel"), await sender.PostAsync("/v1/jobs", model, key));
+            Assert.Equal((422, "invalidValue"), await sender.PostAsync("/v1/jobs", hook, key));
         }
 
         Assert.Equal(404, (await sender.AskAsync("GET", $"/v1/models/{Uri.EscapeDataString(address)}", key)).Status);
         Assert.False(listener.Pending());
-
-        async Task<(int Status, string? Code)> PostAsync(string path, JsonObject job)
-        {
-            using HttpResponseMessage answer = await sender.SendAsync("POST", path, headersOnly: false, JsonContent.Create(job), key);
-            return ((int)answer.StatusCode, (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]);
-        }
     }
 }
